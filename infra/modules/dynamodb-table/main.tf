@@ -1,0 +1,75 @@
+locals {
+  # Every attribute that is a key of the table or of an index, once.
+  key_attributes = merge(
+    { (var.hash_key.name) = var.hash_key.type },
+    var.range_key == null ? {} : { (var.range_key.name) = var.range_key.type },
+    { for index in values(var.global_secondary_indexes) : index.hash_key.name => index.hash_key.type },
+    { for index in values(var.global_secondary_indexes) : index.range_key.name => index.range_key.type if index.range_key != null },
+  )
+
+  arn = try(aws_dynamodb_table.this["this"].arn, null)
+}
+
+resource "aws_dynamodb_table" "this" {
+  for_each = var.create ? { this = true } : {}
+
+  name      = var.name
+  hash_key  = var.hash_key.name
+  range_key = try(var.range_key.name, null)
+
+  # On-demand only: a switch to provisioned capacity and back is where tables get replaced.
+  billing_mode                = "PAY_PER_REQUEST"
+  deletion_protection_enabled = var.deletion_protection_enabled
+  stream_enabled              = var.stream_view_type != null
+  stream_view_type            = var.stream_view_type
+
+  dynamic "attribute" {
+    for_each = local.key_attributes
+    content {
+      name = attribute.key
+      type = attribute.value
+    }
+  }
+
+  dynamic "global_secondary_index" {
+    for_each = var.global_secondary_indexes
+    content {
+      name               = global_secondary_index.key
+      hash_key           = global_secondary_index.value.hash_key.name
+      range_key          = try(global_secondary_index.value.range_key.name, null)
+      projection_type    = global_secondary_index.value.projection_type
+      non_key_attributes = global_secondary_index.value.projection_type == "INCLUDE" ? global_secondary_index.value.non_key_attributes : null
+    }
+  }
+
+  dynamic "ttl" {
+    for_each = var.ttl_attribute == null ? [] : [var.ttl_attribute]
+    content {
+      attribute_name = ttl.value
+      enabled        = true
+    }
+  }
+
+  dynamic "on_demand_throughput" {
+    for_each = var.max_request_units == null ? [] : [var.max_request_units]
+    content {
+      max_read_request_units  = on_demand_throughput.value.read
+      max_write_request_units = on_demand_throughput.value.write
+    }
+  }
+
+  point_in_time_recovery {
+    enabled = var.point_in_time_recovery_enabled
+  }
+
+  # Without a key the table is encrypted with the key DynamoDB owns (no block = no drift, no cost).
+  dynamic "server_side_encryption" {
+    for_each = var.kms_key_arn == null ? [] : [var.kms_key_arn]
+    content {
+      enabled     = true
+      kms_key_arn = server_side_encryption.value
+    }
+  }
+
+  tags = var.tags
+}

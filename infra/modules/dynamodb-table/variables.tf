@@ -1,0 +1,145 @@
+variable "create" {
+  description = "Whether to create the table."
+  type        = bool
+  default     = true
+}
+
+variable "name" {
+  description = "Name of the table."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9_.-]{3,255}$", var.name))
+    error_message = "name must have 3 to 255 characters out of a-z, A-Z, 0-9, '_', '.' and '-'."
+  }
+}
+
+variable "hash_key" {
+  description = "Partition key: attribute name and type (S, N or B)."
+  type = object({
+    name = string
+    type = optional(string, "S")
+  })
+
+  validation {
+    condition     = contains(["S", "N", "B"], var.hash_key.type)
+    error_message = "hash_key.type must be S, N or B."
+  }
+}
+
+variable "range_key" {
+  description = "Sort key: attribute name and type (S, N or B); null for a table without one."
+  type = object({
+    name = string
+    type = optional(string, "S")
+  })
+  default = null
+
+  validation {
+    condition     = var.range_key == null ? true : contains(["S", "N", "B"], var.range_key.type)
+    error_message = "range_key.type must be S, N or B."
+  }
+
+  validation {
+    condition     = var.range_key == null ? true : var.range_key.name != var.hash_key.name
+    error_message = "range_key must be another attribute than hash_key."
+  }
+}
+
+variable "global_secondary_indexes" {
+  description = "Global secondary indexes by name. Reads of an index are always eventually consistent."
+  type = map(object({
+    hash_key = object({
+      name = string
+      type = optional(string, "S")
+    })
+    range_key = optional(object({
+      name = string
+      type = optional(string, "S")
+    }))
+    projection_type    = optional(string, "KEYS_ONLY")
+    non_key_attributes = optional(list(string), [])
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for index in values(var.global_secondary_indexes) : contains(["ALL", "KEYS_ONLY", "INCLUDE"], index.projection_type)])
+    error_message = "projection_type must be ALL, KEYS_ONLY or INCLUDE."
+  }
+
+  validation {
+    condition = alltrue([
+      for index in values(var.global_secondary_indexes) :
+      (index.projection_type == "INCLUDE") == (length(index.non_key_attributes) > 0)
+    ])
+    error_message = "non_key_attributes must be given with projection_type INCLUDE, and only then."
+  }
+
+  validation {
+    condition     = length(var.global_secondary_indexes) <= 20
+    error_message = "DynamoDB allows at most 20 global secondary indexes for a table."
+  }
+}
+
+variable "ttl_attribute" {
+  description = "Attribute (Number, seconds) after which DynamoDB deletes an item, usually within 48 h and without any promise; null for none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.ttl_attribute == null ? true : length(var.ttl_attribute) > 0
+    error_message = "ttl_attribute must be null or the name of an attribute."
+  }
+}
+
+variable "stream_view_type" {
+  description = "What the table's stream holds: NEW_AND_OLD_IMAGES, NEW_IMAGE, OLD_IMAGE or KEYS_ONLY; null for no stream."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.stream_view_type == null ? true : contains(["NEW_AND_OLD_IMAGES", "NEW_IMAGE", "OLD_IMAGE", "KEYS_ONLY"], var.stream_view_type)
+    error_message = "stream_view_type must be null, NEW_AND_OLD_IMAGES, NEW_IMAGE, OLD_IMAGE or KEYS_ONLY."
+  }
+}
+
+variable "deletion_protection_enabled" {
+  description = "Whether DynamoDB refuses to delete the table."
+  type        = bool
+  default     = true
+}
+
+variable "point_in_time_recovery_enabled" {
+  description = "Whether the table can be restored to any second of the last 35 days."
+  type        = bool
+  default     = true
+}
+
+variable "max_request_units" {
+  description = "Brake on cost: most read and write request units a second the table serves (null in a field: no limit there); null for none."
+  type = object({
+    read  = optional(number)
+    write = optional(number)
+  })
+  default = null
+
+  validation {
+    condition = var.max_request_units == null ? true : alltrue([
+      for units in [var.max_request_units.read, var.max_request_units.write] : units == null ? true : units >= 1
+    ])
+    error_message = "max_request_units.read and .write must be at least 1, or null."
+  }
+}
+
+variable "kms_key_arn" {
+  description = "Customer-managed KMS key for encryption at rest; null for the key that DynamoDB owns."
+  type        = string
+  default     = null
+}
+
+variable "tags" {
+  description = "Tags of the table."
+  type        = map(string)
+  default     = {}
+}

@@ -1,0 +1,19 @@
+output "name" {
+  description = "Name of the bus."
+  value       = try(aws_cloudwatch_event_bus.this["this"].name, null)
+}
+
+output "arn" {
+  description = "ARN of the bus."
+  value       = try(aws_cloudwatch_event_bus.this["this"].arn, null)
+}
+
+output "policy_documents" {
+  description = "Ready IAM policy documents (JSON): `publish` events to the bus."
+  value = var.create ? {
+    publish = jsonencode({
+      Version   = "2012-10-17"
+      Statement = [{ Effect = "Allow", Action = ["events:PutEvents"], Resource = [aws_cloudwatch_event_bus.this["this"].arn] }]
+    })
+  } : null
+}

@@ -1,0 +1,120 @@
+variable "create" {
+  description = "Whether to create the API."
+  type        = bool
+  default     = true
+}
+
+variable "name" {
+  description = "Name of the API."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9_-]{1,128}$", var.name))
+    error_message = "name must have 1 to 128 characters out of a-z, A-Z, 0-9, '_' and '-'."
+  }
+}
+
+variable "description" {
+  description = "What the API is for, in one line."
+  type        = string
+  default     = ""
+}
+
+variable "cors" {
+  description = "What browsers of other origins may do. Without allow_origins no CORS headers are sent at all."
+  type = object({
+    allow_origins     = optional(set(string), [])
+    allow_methods     = optional(set(string), ["GET", "POST", "PUT", "DELETE", "OPTIONS"])
+    allow_headers     = optional(set(string), ["authorization", "content-type"])
+    expose_headers    = optional(set(string), [])
+    allow_credentials = optional(bool, false)
+    max_age_seconds   = optional(number, 600)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = !(var.cors.allow_credentials && contains(var.cors.allow_origins, "*"))
+    error_message = "cors.allow_origins must name origins when allow_credentials is set: \"*\" would let every site act for a signed-in user."
+  }
+
+  validation {
+    condition     = alltrue([for origin in var.cors.allow_origins : origin == "*" || can(regex("^https?://[^/ ]+$", origin))])
+    error_message = "cors.allow_origins must be origins such as https://app.example.com: scheme, host and port, no path, no slash at the end."
+  }
+
+  validation {
+    condition     = var.cors.max_age_seconds >= -1 && var.cors.max_age_seconds <= 86400
+    error_message = "cors.max_age_seconds must be -1 to 86400."
+  }
+}
+
+variable "throttling" {
+  description = "Requests a second over all routes, and the burst above them. All APIs of an account and Region share 10000/s by default."
+  type = object({
+    rate_limit  = number
+    burst_limit = number
+  })
+  default = {
+    rate_limit  = 1000
+    burst_limit = 500
+  }
+  nullable = false
+
+  validation {
+    condition     = var.throttling.rate_limit == null ? false : var.throttling.rate_limit > 0
+    error_message = "throttling.rate_limit must be more than 0: API Gateway answers 429 to everything at 0."
+  }
+
+  validation {
+    condition     = var.throttling.burst_limit == null ? false : var.throttling.burst_limit > 0
+    error_message = "throttling.burst_limit must be more than 0: API Gateway answers 429 to everything at 0."
+  }
+}
+
+variable "detailed_metrics_enabled" {
+  description = "Whether each route has its own CloudWatch metrics."
+  type        = bool
+  default     = true
+}
+
+variable "disable_execute_api_endpoint" {
+  description = "Whether the amazonaws.com address is off; only with a custom domain."
+  type        = bool
+  default     = false
+}
+
+variable "access_logs_enabled" {
+  description = "Whether requests are logged (without headers, query and body)."
+  type        = bool
+  default     = true
+}
+
+variable "log_retention_days" {
+  description = "How long access logs are kept; one of the values CloudWatch allows."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
+    error_message = "log_retention_days must be a value that CloudWatch Logs allows, such as 7, 30, 90 or 365."
+  }
+}
+
+variable "kms_key_arn" {
+  description = "Customer-managed KMS key for the access log; null for the key that CloudWatch owns."
+  type        = string
+  default     = null
+}
+
+variable "tags" {
+  description = "Tags of everything that can have them."
+  type        = map(string)
+  default     = {}
+}
+
+variable "api_tags" {
+  description = "Further tags of the API alone."
+  type        = map(string)
+  default     = {}
+}

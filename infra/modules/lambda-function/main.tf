@@ -1,0 +1,171 @@
+locals {
+  # source_code_hash is the base64 form of the SHA-256 that the release manifest gives in hexadecimal. Terraform has no
+  # function for that: 3 hexadecimal digits are 12 bits are 2 base64 characters; 2 digits of padding make the last one '='.
+  base64_alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+  base64_values   = [for i in range(22) : parseint(substr("${var.artifact.sha256}00", i * 3, 3), 16)]
+  base64_chars    = flatten([for v in local.base64_values : [substr(local.base64_alphabet, floor(v / 64), 1), substr(local.base64_alphabet, v % 64, 1)]])
+  code_hash       = "${join("", slice(local.base64_chars, 0, 43))}="
+
+  create = var.create ? { this = true } : {}
+
+  function_arn  = try(aws_lambda_function.this["this"].arn, null)
+  function_name = try(aws_lambda_function.this["this"].function_name, null)
+  alias         = try(aws_lambda_alias.terraform["this"], aws_lambda_alias.deployer["this"], null)
+
+  # Everything calls the alias when there is one, so that a version is what is shifted and rolled back.
+  qualifier     = var.alias_owner == "none" ? null : var.alias_name
+  qualified_arn = local.qualifier == null ? local.function_arn : try(local.alias.arn, null)
+}
+
+# Before the function: a function that runs first makes a group of its own that is kept for ever.
+resource "aws_cloudwatch_log_group" "this" {
+  for_each = local.create
+
+  name              = "/aws/lambda/${var.name}"
+  retention_in_days = var.log_retention_days
+  kms_key_id        = var.kms_key_arn
+  tags              = var.tags
+}
+
+resource "aws_lambda_function" "this" {
+  for_each = local.create
+
+  function_name = var.name
+  description   = var.description
+  role          = aws_iam_role.this["this"].arn
+
+  package_type     = "Zip"
+  runtime          = "provided.al2023"
+  handler          = "bootstrap"
+  architectures    = [var.architecture]
+  filename         = var.artifact.filename
+  s3_bucket        = var.artifact.s3_bucket
+  s3_key           = var.artifact.s3_key
+  source_code_hash = local.code_hash
+
+  memory_size                    = var.memory_size_mb
+  timeout                        = var.timeout_seconds
+  reserved_concurrent_executions = var.reserved_concurrency
+  publish                        = var.alias_owner != "none"
+  kms_key_arn                    = var.kms_key_arn
+
+  environment {
+    variables = var.environment
+  }
+
+  logging_config {
+    log_format = "JSON"
+    log_group  = aws_cloudwatch_log_group.this["this"].name
+  }
+
+  tracing_config {
+    mode = var.tracing_enabled ? "Active" : "PassThrough"
+  }
+
+  dynamic "vpc_config" {
+    for_each = var.vpc == null ? [] : [var.vpc]
+    content {
+      subnet_ids         = vpc_config.value.subnet_ids
+      security_group_ids = vpc_config.value.security_group_ids
+    }
+  }
+
+  tags = var.tags
+
+  # A function must not run before it may do what it needs.
+  depends_on = [aws_iam_role_policy.this]
+}
+
+# Terraform or the deployer owns where the alias points, never both: while a deployer shifts weights, Terraform would
+# read them as drift and end the canary. Changing the owner makes a new alias: do it when a short interruption is allowed.
+resource "aws_lambda_alias" "terraform" {
+  for_each = var.alias_owner == "terraform" ? local.create : {}
+
+  name             = var.alias_name
+  description      = "The version that is served; moved by Terraform."
+  function_name    = local.function_name
+  function_version = aws_lambda_function.this["this"].version
+}
+
+resource "aws_lambda_alias" "deployer" {
+  for_each = var.alias_owner == "deployer" ? local.create : {}
+
+  name             = var.alias_name
+  description      = "The version that is served; moved by the deployer."
+  function_name    = local.function_name
+  function_version = aws_lambda_function.this["this"].version
+
+  lifecycle {
+    ignore_changes = [function_version, routing_config]
+  }
+}
+
+resource "aws_lambda_permission" "this" {
+  for_each = var.create ? var.invoke_permissions : {}
+
+  statement_id   = each.key
+  action         = "lambda:InvokeFunction"
+  function_name  = local.function_name
+  qualifier      = try(local.alias.name, null)
+  principal      = each.value.principal
+  source_arn     = each.value.source_arn
+  source_account = each.value.source_account
+}
+
+resource "aws_lambda_event_source_mapping" "queue" {
+  for_each = var.create ? var.queue_sources : {}
+
+  event_source_arn                   = each.value.queue_arn
+  function_name                      = local.qualified_arn
+  batch_size                         = each.value.batch_size
+  maximum_batching_window_in_seconds = each.value.batching_window_seconds
+  function_response_types            = ["ReportBatchItemFailures"]
+
+  dynamic "scaling_config" {
+    for_each = each.value.maximum_concurrency == null ? [] : [each.value.maximum_concurrency]
+    content {
+      maximum_concurrency = scaling_config.value
+    }
+  }
+
+  tags = var.tags
+
+  depends_on = [aws_iam_role_policy.this]
+}
+
+resource "aws_lambda_event_source_mapping" "stream" {
+  for_each = var.create ? var.stream_sources : {}
+
+  event_source_arn                   = each.value.stream_arn
+  function_name                      = local.qualified_arn
+  starting_position                  = each.value.starting_position
+  batch_size                         = each.value.batch_size
+  parallelization_factor             = each.value.parallelization_factor
+  maximum_retry_attempts             = each.value.maximum_retry_attempts
+  maximum_record_age_in_seconds      = each.value.maximum_record_age_seconds
+  bisect_batch_on_function_error     = true
+  function_response_types            = ["ReportBatchItemFailures"]
+  maximum_batching_window_in_seconds = each.value.batching_window_seconds
+
+  destination_config {
+    on_failure {
+      destination_arn = each.value.on_failure_queue_arn
+    }
+  }
+
+  dynamic "filter_criteria" {
+    for_each = length(each.value.filter_patterns) == 0 ? [] : [each.value.filter_patterns]
+    content {
+      dynamic "filter" {
+        for_each = filter_criteria.value
+        content {
+          pattern = filter.value
+        }
+      }
+    }
+  }
+
+  tags = var.tags
+
+  depends_on = [aws_iam_role_policy.this]
+}

@@ -1,0 +1,59 @@
+output "name" {
+  description = "Name of the function."
+  value       = local.function_name
+}
+
+output "arn" {
+  description = "ARN to call: of the alias when there is one, else of the function."
+  value       = local.qualified_arn
+}
+
+output "function_arn" {
+  description = "ARN of the function without qualifier."
+  value       = local.function_arn
+}
+
+output "invoke_arn" {
+  description = "ARN for API Gateway integrations; of the alias when there is one."
+  value       = local.qualifier == null ? try(aws_lambda_function.this["this"].invoke_arn, null) : try(local.alias.invoke_arn, null)
+}
+
+output "qualifier" {
+  description = "Name of the alias to call; null without one."
+  value       = var.create ? local.qualifier : null
+}
+
+output "version" {
+  description = "Version last published; $LATEST without versions."
+  value       = try(aws_lambda_function.this["this"].version, null)
+}
+
+output "role_name" {
+  description = "Name of the execution role."
+  value       = try(aws_iam_role.this["this"].name, null)
+}
+
+output "role_arn" {
+  description = "ARN of the execution role."
+  value       = try(aws_iam_role.this["this"].arn, null)
+}
+
+output "log_group_name" {
+  description = "Name of the log group."
+  value       = try(aws_cloudwatch_log_group.this["this"].name, null)
+}
+
+output "source_code_hash" {
+  description = "base64 of the artifact's SHA-256, as Lambda reports it."
+  value       = local.code_hash
+}
+
+output "policy_documents" {
+  description = "Ready IAM policy documents (JSON): `invoke` the function."
+  value = var.create ? {
+    invoke = jsonencode({
+      Version   = "2012-10-17"
+      Statement = [{ Effect = "Allow", Action = ["lambda:InvokeFunction"], Resource = [local.qualified_arn] }]
+    })
+  } : null
+}

@@ -1,0 +1,277 @@
+variable "create" {
+  description = "Whether to create the function."
+  type        = bool
+  default     = true
+}
+
+variable "name" {
+  description = "Name of the function, of its role and of its log group (/aws/lambda/<name>)."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9_-]{1,64}$", var.name))
+    error_message = "name must have 1 to 64 characters out of a-z, A-Z, 0-9, '_' and '-'."
+  }
+}
+
+variable "description" {
+  description = "What the function does, in one line."
+  type        = string
+  default     = ""
+}
+
+variable "artifact" {
+  description = "The zip with `bootstrap`: SHA-256 of the zip (64 hexadecimal digits), and either a local file or an S3 bucket and key."
+  type = object({
+    sha256    = string
+    filename  = optional(string)
+    s3_bucket = optional(string)
+    s3_key    = optional(string)
+  })
+
+  validation {
+    condition     = can(regex("^[0-9a-f]{64}$", var.artifact.sha256))
+    error_message = "artifact.sha256 must be 64 lower-case hexadecimal digits."
+  }
+
+  validation {
+    condition = (
+      var.artifact.filename != null
+      ? var.artifact.s3_bucket == null && var.artifact.s3_key == null
+      : var.artifact.s3_bucket != null && var.artifact.s3_key != null
+    )
+    error_message = "artifact must have either filename, or s3_bucket and s3_key."
+  }
+}
+
+variable "architecture" {
+  description = "What the binary was built for: arm64 or x86_64."
+  type        = string
+  default     = "arm64"
+
+  validation {
+    condition     = contains(["arm64", "x86_64"], var.architecture)
+    error_message = "architecture must be arm64 or x86_64."
+  }
+}
+
+variable "memory_size_mb" {
+  description = "Memory (128 to 10240); CPU grows with it."
+  type        = number
+  default     = 256
+
+  validation {
+    condition     = var.memory_size_mb >= 128 && var.memory_size_mb <= 10240
+    error_message = "memory_size_mb must be 128 to 10240."
+  }
+}
+
+variable "timeout_seconds" {
+  description = "Time-out of one invocation (1 to 900). Behind API Gateway at most 29 s are of use."
+  type        = number
+  default     = 10
+
+  validation {
+    condition     = var.timeout_seconds >= 1 && var.timeout_seconds <= 900
+    error_message = "timeout_seconds must be 1 to 900."
+  }
+}
+
+variable "reserved_concurrency" {
+  description = "Executions reserved for (and most allowed to) this function; null for none. New accounts often have too few to reserve any: 100 must stay unreserved."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.reserved_concurrency == null ? true : var.reserved_concurrency >= 0
+    error_message = "reserved_concurrency must be null, or 0 or more (0 stops the function)."
+  }
+}
+
+variable "environment" {
+  description = "Environment variables. No secrets: whoever may describe the function reads them."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}
+
+variable "permissions" {
+  description = "What the function may do besides its own logs and its event sources: actions on resources, by statement id. No wildcards in actions, no bare \"*\" resource."
+  type = map(object({
+    actions   = set(string)
+    resources = set(string)
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for sid in keys(var.permissions) : can(regex("^[A-Za-z0-9]+$", sid))])
+    error_message = "permissions must have statement ids of letters and digits."
+  }
+
+  validation {
+    condition     = alltrue(flatten([for permission in values(var.permissions) : [for action in permission.actions : can(regex("^[a-z0-9-]+:[A-Za-z]+$", action))]]))
+    error_message = "permissions.actions must name single actions, such as dynamodb:GetItem, without '*'."
+  }
+
+  validation {
+    condition     = alltrue(flatten([for permission in values(var.permissions) : [for resource in permission.resources : startswith(resource, "arn:")]]))
+    error_message = "permissions.resources must be ARNs; a bare \"*\" is refused."
+  }
+
+  validation {
+    condition     = alltrue([for permission in values(var.permissions) : length(permission.actions) > 0])
+    error_message = "permissions.actions must not be empty."
+  }
+}
+
+variable "permissions_boundary_arn" {
+  description = "Permissions boundary of the role; null for none."
+  type        = string
+  default     = null
+}
+
+variable "invoke_permissions" {
+  description = "Who may call the function, by statement id: a service principal for exactly one source ARN (wildcards allowed inside it)."
+  type = map(object({
+    principal      = string
+    source_arn     = string
+    source_account = optional(string)
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for permission in values(var.invoke_permissions) : permission.source_arn == null ? false : startswith(permission.source_arn, "arn:")])
+    error_message = "invoke_permissions.source_arn must be an ARN: without one, any account's resources of that service could call the function."
+  }
+
+  validation {
+    condition     = alltrue([for permission in values(var.invoke_permissions) : endswith(permission.principal, ".amazonaws.com")])
+    error_message = "invoke_permissions.principal must be a service principal such as apigateway.amazonaws.com."
+  }
+}
+
+variable "queue_sources" {
+  description = "SQS queues the function reads, by name. Failures are reported per record; the permissions to read are added."
+  type = map(object({
+    queue_arn               = string
+    batch_size              = optional(number, 10)
+    batching_window_seconds = optional(number, 0)
+    maximum_concurrency     = optional(number)
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for source in values(var.queue_sources) : source.maximum_concurrency == null ? true : source.maximum_concurrency >= 2 && source.maximum_concurrency <= 1000])
+    error_message = "queue_sources.maximum_concurrency must be null or 2 to 1000."
+  }
+
+  validation {
+    condition     = alltrue([for source in values(var.queue_sources) : source.batch_size >= 1 && source.batch_size <= (source.batching_window_seconds >= 1 ? 10000 : 10)])
+    error_message = "queue_sources.batch_size must be 1 to 10 (to 10000 with batching_window_seconds of at least 1)."
+  }
+}
+
+variable "stream_sources" {
+  description = "DynamoDB streams the function reads, by name. Batches are bisected, failures reported per record, and what still fails goes to the on-failure queue; the permissions for all of it are added."
+  type = map(object({
+    stream_arn                 = string
+    on_failure_queue_arn       = string
+    starting_position          = optional(string, "TRIM_HORIZON")
+    batch_size                 = optional(number, 10)
+    batching_window_seconds    = optional(number, 0)
+    parallelization_factor     = optional(number, 1)
+    maximum_retry_attempts     = optional(number, 5)
+    maximum_record_age_seconds = optional(number, 3600)
+    filter_patterns            = optional(list(string), [])
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for source in values(var.stream_sources) : contains(["TRIM_HORIZON", "LATEST"], source.starting_position)])
+    error_message = "stream_sources.starting_position must be TRIM_HORIZON or LATEST."
+  }
+
+  validation {
+    condition     = alltrue([for source in values(var.stream_sources) : source.maximum_retry_attempts >= 0 && source.maximum_retry_attempts <= 10000])
+    error_message = "stream_sources.maximum_retry_attempts must be 0 to 10000: without a limit one bad record blocks its shard for a day."
+  }
+
+  validation {
+    condition     = alltrue([for source in values(var.stream_sources) : source.maximum_record_age_seconds >= 60 && source.maximum_record_age_seconds <= 86400])
+    error_message = "stream_sources.maximum_record_age_seconds must be 60 to 86400 (a stream keeps 24 h)."
+  }
+
+  validation {
+    condition     = alltrue([for source in values(var.stream_sources) : source.parallelization_factor >= 1 && source.parallelization_factor <= 10])
+    error_message = "stream_sources.parallelization_factor must be 1 to 10."
+  }
+}
+
+variable "vpc" {
+  description = "Subnets and security groups of the function; null to run outside any VPC."
+  type = object({
+    subnet_ids         = list(string)
+    security_group_ids = list(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.vpc == null ? true : length(var.vpc.subnet_ids) > 0 && length(var.vpc.security_group_ids) > 0
+    error_message = "vpc must have at least one subnet and one security group."
+  }
+}
+
+variable "alias_owner" {
+  description = "Who moves the alias: none (no versions, no alias), terraform (points at the newest version), or deployer (Terraform creates it and ignores where it points)."
+  type        = string
+  default     = "terraform"
+
+  validation {
+    condition     = contains(["none", "terraform", "deployer"], var.alias_owner)
+    error_message = "alias_owner must be none, terraform or deployer."
+  }
+}
+
+variable "alias_name" {
+  description = "Name of the alias."
+  type        = string
+  default     = "live"
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9_-]{1,128}$", var.alias_name)) && !can(regex("^[0-9]+$", var.alias_name))
+    error_message = "alias_name must have 1 to 128 characters out of a-z, A-Z, 0-9, '_' and '-', and must not be a number."
+  }
+}
+
+variable "tracing_enabled" {
+  description = "Whether X-Ray traces the function (adds the two X-Ray actions, which need resource \"*\")."
+  type        = bool
+  default     = true
+}
+
+variable "log_retention_days" {
+  description = "How long logs are kept; one of the values CloudWatch allows. Never for ever."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
+    error_message = "log_retention_days must be a value that CloudWatch Logs allows: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653."
+  }
+}
+
+variable "kms_key_arn" {
+  description = "Customer-managed KMS key for environment, logs, and the data the function reads and writes; null for AWS-owned keys."
+  type        = string
+  default     = null
+}
+
+variable "tags" {
+  description = "Tags of everything that can have them."
+  type        = map(string)
+  default     = {}
+}

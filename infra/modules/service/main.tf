@@ -1,0 +1,67 @@
+locals {
+  catalogue = jsondecode(file(var.catalogue_file))
+  manifest  = jsondecode(file(var.release_manifest))
+
+  # The catalogue decides which functions the stack has and what calls them; the stack says what each may do.
+  entries = { for key, entry in local.catalogue : key => entry if entry.stack == var.stack }
+
+  http = {
+    for key, entry in local.entries : key => {
+      route_keys    = toset(entry.routes)
+      authorization = entry.authorization
+    } if can(entry.routes)
+  }
+}
+
+module "function" {
+  source   = "../lambda-function"
+  for_each = { for key, function in var.functions : key => function if contains(keys(local.entries), key) }
+
+  name         = "${var.name_prefix}-${each.key}"
+  description  = each.value.description
+  architecture = local.manifest.arch
+
+  artifact = {
+    sha256    = local.manifest.functions[each.key].sha256
+    filename  = var.artifacts_bucket == "" ? local.manifest.functions[each.key].file : null
+    s3_bucket = var.artifacts_bucket == "" ? null : var.artifacts_bucket
+    s3_key    = var.artifacts_bucket == "" ? null : local.manifest.functions[each.key].s3Key
+  }
+
+  memory_size_mb       = each.value.memory_size_mb
+  timeout_seconds      = each.value.timeout_seconds
+  reserved_concurrency = each.value.reserved_concurrency
+
+  environment = merge(
+    {
+      FUNCTION_KEY = each.key
+      HOLDFAST_ENV = var.env
+      LOG_LEVEL    = var.log_level
+    },
+    each.value.environment,
+  )
+
+  permissions    = each.value.permissions
+  queue_sources  = each.value.queue_sources
+  stream_sources = each.value.stream_sources
+  vpc            = each.value.vpc
+
+  alias_owner        = var.alias_owner
+  tracing_enabled    = var.tracing_enabled
+  log_retention_days = var.log_retention_days
+  kms_key_arn        = var.kms_key_arn
+  tags               = var.tags
+}
+
+module "route" {
+  source   = "../http-route"
+  for_each = { for key, http in local.http : key => http if contains(keys(var.functions), key) }
+
+  api_id             = var.http_api.id
+  api_execution_arn  = var.http_api.execution_arn
+  route_keys         = each.value.route_keys
+  authorization      = each.value.authorization
+  function_name      = module.function[each.key].name
+  function_qualifier = module.function[each.key].qualifier
+  invoke_arn         = module.function[each.key].invoke_arn
+}

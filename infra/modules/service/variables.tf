@@ -1,0 +1,144 @@
+variable "stack" {
+  description = "Name of the stack, as the catalogue has it in its entries' `stack`."
+  type        = string
+}
+
+variable "env" {
+  description = "Name of the environment; the functions get it as HOLDFAST_ENV."
+  type        = string
+}
+
+variable "name_prefix" {
+  description = "What the functions' names start with: `<name_prefix>-<key>`."
+  type        = string
+}
+
+variable "catalogue_file" {
+  description = "JSON file that lists every function of the system with its stack, routes and triggers."
+  type        = string
+
+  validation {
+    condition     = can(jsondecode(file(var.catalogue_file)))
+    error_message = "catalogue_file must be a readable JSON file."
+  }
+
+  validation {
+    condition = try(
+      sort(keys(var.functions)) == sort([for key, entry in jsondecode(file(var.catalogue_file)) : key if entry.stack == var.stack]),
+      false,
+    )
+    error_message = "functions and the catalogue must agree: every function of this stack in both, none in one alone."
+  }
+}
+
+variable "release_manifest" {
+  description = "JSON file of the release: {version, arch, functions: {<key>: {sha256, file, s3Key}}}."
+  type        = string
+
+  validation {
+    condition     = can(jsondecode(file(var.release_manifest)).functions)
+    error_message = "release_manifest must be the readable JSON manifest of a release; build first."
+  }
+
+  validation {
+    condition     = try(alltrue([for key in keys(var.functions) : contains(keys(jsondecode(file(var.release_manifest)).functions), key)]), false)
+    error_message = "release_manifest must hold an artifact of every function of this stack; build again."
+  }
+}
+
+variable "artifacts_bucket" {
+  description = "Bucket that holds the artifacts; empty to upload the manifest's local files."
+  type        = string
+  default     = ""
+}
+
+variable "functions" {
+  description = "The stack's functions by key: environment (besides FUNCTION_KEY, HOLDFAST_ENV, LOG_LEVEL), permissions, sizes and event sources, as in the module lambda-function."
+  type = map(object({
+    description          = optional(string, "")
+    environment          = optional(map(string), {})
+    memory_size_mb       = optional(number, 256)
+    timeout_seconds      = optional(number, 10)
+    reserved_concurrency = optional(number)
+    permissions = optional(map(object({
+      actions   = set(string)
+      resources = set(string)
+    })), {})
+    queue_sources = optional(map(object({
+      queue_arn               = string
+      batch_size              = optional(number, 10)
+      batching_window_seconds = optional(number, 0)
+      maximum_concurrency     = optional(number)
+    })), {})
+    stream_sources = optional(map(object({
+      stream_arn                 = string
+      on_failure_queue_arn       = string
+      starting_position          = optional(string, "TRIM_HORIZON")
+      batch_size                 = optional(number, 10)
+      batching_window_seconds    = optional(number, 0)
+      parallelization_factor     = optional(number, 1)
+      maximum_retry_attempts     = optional(number, 5)
+      maximum_record_age_seconds = optional(number, 3600)
+      filter_patterns            = optional(list(string), [])
+    })), {})
+    vpc = optional(object({
+      subnet_ids         = list(string)
+      security_group_ids = list(string)
+    }))
+  }))
+}
+
+variable "http_api" {
+  description = "HTTP API that the routes are attached to; null for a stack without routes."
+  type = object({
+    id            = string
+    execution_arn = string
+  })
+  default = null
+
+  validation {
+    condition     = var.http_api != null || !anytrue([for entry in values(try(jsondecode(file(var.catalogue_file)), {})) : entry.stack == var.stack && can(entry.routes)])
+    error_message = "http_api must be given: the catalogue has routes for this stack."
+  }
+}
+
+variable "log_level" {
+  description = "LOG_LEVEL of the functions: error, warn, info, debug or trace."
+  type        = string
+  default     = "info"
+
+  validation {
+    condition     = contains(["error", "warn", "info", "debug", "trace"], var.log_level)
+    error_message = "log_level must be error, warn, info, debug or trace."
+  }
+}
+
+variable "alias_owner" {
+  description = "Who moves the functions' alias: none, terraform or deployer (see lambda-function)."
+  type        = string
+  default     = "terraform"
+}
+
+variable "tracing_enabled" {
+  description = "Whether X-Ray traces the functions."
+  type        = bool
+  default     = true
+}
+
+variable "log_retention_days" {
+  description = "How long the functions' logs are kept."
+  type        = number
+  default     = 30
+}
+
+variable "kms_key_arn" {
+  description = "Customer-managed KMS key of the environment; null for AWS-owned keys."
+  type        = string
+  default     = null
+}
+
+variable "tags" {
+  description = "Tags of everything that can have them."
+  type        = map(string)
+  default     = {}
+}

@@ -1,0 +1,74 @@
+locals {
+  has_dead_letter_queue = var.create && var.dead_letter_queue != null
+
+  queues = merge(
+    var.create ? { main = var.name } : {},
+    local.has_dead_letter_queue ? { dlq = "${var.name}-dlq" } : {},
+  )
+}
+
+# Redrive and policies are resources of their own, so that both queues are created side by side: the provider waits some
+# 25 s after each change of a queue's attributes.
+resource "aws_sqs_queue" "this" {
+  for_each = local.queues
+
+  name                       = each.value
+  visibility_timeout_seconds = each.key == "main" ? var.visibility_timeout_seconds : 30
+  message_retention_seconds  = each.key == "main" ? var.message_retention_seconds : try(var.dead_letter_queue.message_retention_seconds, null)
+  max_message_size           = var.max_message_size_bytes
+  receive_wait_time_seconds  = 20
+
+  # SSE with the key SQS owns, unless a customer-managed one is given.
+  sqs_managed_sse_enabled           = var.kms_key_arn == null ? true : null
+  kms_master_key_id                 = var.kms_key_arn
+  kms_data_key_reuse_period_seconds = var.kms_key_arn == null ? null : 300
+
+  tags = var.tags
+}
+
+resource "aws_sqs_queue_redrive_policy" "this" {
+  for_each = local.has_dead_letter_queue ? { main = true } : {}
+
+  queue_url = aws_sqs_queue.this["main"].url
+  redrive_policy = jsonencode({
+    deadLetterTargetArn = aws_sqs_queue.this["dlq"].arn
+    maxReceiveCount     = var.dead_letter_queue.max_receive_count
+  })
+}
+
+resource "aws_sqs_queue_redrive_allow_policy" "this" {
+  for_each = local.has_dead_letter_queue ? { dlq = true } : {}
+
+  queue_url = aws_sqs_queue.this["dlq"].url
+  redrive_allow_policy = jsonencode({
+    redrivePermission = "byQueue"
+    sourceQueueArns   = [aws_sqs_queue.this["main"].arn]
+  })
+}
+
+resource "aws_sqs_queue_policy" "this" {
+  for_each = { for key, name in local.queues : key => name if var.deny_insecure_transport || (key == "main" && length(var.senders) > 0) }
+
+  queue_url = aws_sqs_queue.this[each.key].url
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(
+      var.deny_insecure_transport ? [{
+        Sid       = "DenyInsecureTransport"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "sqs:*"
+        Resource  = aws_sqs_queue.this[each.key].arn
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      }] : [],
+      [for sid, sender in each.key == "main" ? var.senders : {} : {
+        Sid       = sid
+        Effect    = "Allow"
+        Principal = { Service = sender.service }
+        Action    = "sqs:SendMessage"
+        Resource  = aws_sqs_queue.this[each.key].arn
+        Condition = { ArnEquals = { "aws:SourceArn" = sender.source_arn } }
+      }],
+    )
+  })
+}

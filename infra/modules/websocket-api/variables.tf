@@ -1,0 +1,153 @@
+variable "create" {
+  description = "Whether to create the API."
+  type        = bool
+  default     = true
+}
+
+variable "name" {
+  description = "Name of the API."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9_-]{1,120}$", var.name))
+    error_message = "name must have 1 to 120 characters out of a-z, A-Z, 0-9, '_' and '-'."
+  }
+}
+
+variable "description" {
+  description = "What the API is for, in one line."
+  type        = string
+  default     = ""
+}
+
+variable "stage_name" {
+  description = "Name of the stage; it is part of the address."
+  type        = string
+  default     = "v1"
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9_-]{1,128}$", var.stage_name))
+    error_message = "stage_name must have 1 to 128 characters out of a-z, A-Z, 0-9, '_' and '-' ($default is for HTTP APIs only)."
+  }
+}
+
+variable "route_selection_expression" {
+  description = "What of a frame selects its route; without a match $default gets it."
+  type        = string
+  default     = "$request.body.action"
+
+  validation {
+    condition     = startswith(var.route_selection_expression, "$request.body.")
+    error_message = "route_selection_expression must start with $request.body."
+  }
+}
+
+variable "authorizer" {
+  description = "Function that decides on $connect. All identity sources must be present in a request, or API Gateway answers 401 by itself."
+  type = object({
+    function_name      = string
+    invoke_arn         = string
+    function_qualifier = optional(string)
+    identity_sources   = optional(set(string), ["route.request.header.Host"])
+  })
+
+  validation {
+    condition     = length(var.authorizer.identity_sources) > 0 && alltrue([for source in var.authorizer.identity_sources : startswith(source, "route.request.") || startswith(source, "context.") || startswith(source, "stageVariables.")])
+    error_message = "authorizer.identity_sources must be expressions such as route.request.header.Host, at least one."
+  }
+}
+
+variable "routes" {
+  description = "Function of each route key. $connect, which alone carries the authorizer, and $default are required."
+  type = map(object({
+    function_name        = string
+    invoke_arn           = string
+    function_qualifier   = optional(string)
+    timeout_milliseconds = optional(number, 29000)
+  }))
+
+  validation {
+    condition     = contains(keys(var.routes), "$connect") && contains(keys(var.routes), "$default")
+    error_message = "routes must have $connect (or anybody could connect unchecked) and $default (or frames that match no route get an error of API Gateway's own)."
+  }
+
+  validation {
+    condition     = alltrue([for route in values(var.routes) : route.timeout_milliseconds >= 50 && route.timeout_milliseconds <= 29000])
+    error_message = "routes.timeout_milliseconds must be 50 to 29000: API Gateway waits no longer than 29 s."
+  }
+}
+
+variable "throttling" {
+  description = "Connects and frames a second, and the burst above them. All APIs of an account and Region share 10000/s by default, posts to sockets included."
+  type = object({
+    rate_limit  = number
+    burst_limit = number
+  })
+  default = {
+    rate_limit  = 1000
+    burst_limit = 500
+  }
+  nullable = false
+
+  validation {
+    condition     = var.throttling.rate_limit == null ? false : var.throttling.rate_limit > 0
+    error_message = "throttling.rate_limit must be more than 0: API Gateway answers 429 to everything at 0."
+  }
+
+  validation {
+    condition     = var.throttling.burst_limit == null ? false : var.throttling.burst_limit > 0
+    error_message = "throttling.burst_limit must be more than 0: API Gateway answers 429 to everything at 0."
+  }
+}
+
+variable "execution_logging_level" {
+  description = "API Gateway's own log: OFF, ERROR or INFO. Needs the account's aws_api_gateway_account."
+  type        = string
+  default     = "ERROR"
+
+  validation {
+    condition     = contains(["OFF", "ERROR", "INFO"], var.execution_logging_level)
+    error_message = "execution_logging_level must be OFF, ERROR or INFO."
+  }
+}
+
+variable "detailed_metrics_enabled" {
+  description = "Whether each route has its own CloudWatch metrics."
+  type        = bool
+  default     = true
+}
+
+variable "access_logs_enabled" {
+  description = "Whether connects, frames and disconnects are logged (without headers, query and body). Needs the account's aws_api_gateway_account."
+  type        = bool
+  default     = true
+}
+
+variable "log_retention_days" {
+  description = "How long access logs are kept; one of the values CloudWatch allows."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
+    error_message = "log_retention_days must be a value that CloudWatch Logs allows, such as 7, 30, 90 or 365."
+  }
+}
+
+variable "kms_key_arn" {
+  description = "Customer-managed KMS key for the access log; null for the key that CloudWatch owns."
+  type        = string
+  default     = null
+}
+
+variable "tags" {
+  description = "Tags of everything that can have them."
+  type        = map(string)
+  default     = {}
+}
+
+variable "api_tags" {
+  description = "Further tags of the API alone."
+  type        = map(string)
+  default     = {}
+}

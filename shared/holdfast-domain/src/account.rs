@@ -1,0 +1,61 @@
+//! Accounts.
+
+use crate::error::{Code, Failure};
+use crate::ids::UserId;
+
+/// Whether an account may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// May sign in.
+    Active,
+    /// May not; every session was ended when it became so.
+    Disabled,
+}
+
+/// The `META` item of a user.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Whose.
+    pub user: UserId,
+    /// As registered, for display.
+    pub email: String,
+    /// PHC string (argon2id).
+    pub password: String,
+    /// Moves with every event that must invalidate what was begun before it.
+    pub auth_epoch: u64,
+    /// Whether it may be used.
+    pub status: Status,
+    /// Counts edits.
+    pub version: u64,
+}
+
+impl std::fmt::Debug for Account {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Account({}, epoch {}, {:?})", self.user, self.auth_epoch, self.status)
+    }
+}
+
+/// Bounds on a password, in characters (contract §2): NIST SP 800-63B-4 asks for at least 8 and to accept 64.
+pub const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 12..=256;
+
+/// Refuses a new password outside its bounds.
+pub fn check_new_password(password: &str) -> Result<(), Failure> {
+    if PASSWORD_CHARS.contains(&password.chars().count()) {
+        Ok(())
+    } else {
+        Err(Failure::new(Code::InvalidRequest, "`password` must have 12 to 256 characters."))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_counted_in_characters() {
+        assert!(check_new_password(&"x".repeat(11)).is_err());
+        assert!(check_new_password(&"é".repeat(12)).is_ok());
+        assert!(check_new_password(&"é".repeat(256)).is_ok());
+        assert!(check_new_password(&"x".repeat(257)).is_err());
+    }
+}

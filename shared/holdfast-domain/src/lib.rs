@@ -1,0 +1,36 @@
+//! What a session is and what may happen to it: pure, without I/O, clocks or randomness of its own.
+//!
+//! Time, random bytes and stores come in as arguments ([`Clock`](ports::Clock), [`Entropy`](ports::Entropy), and the
+//! ports). No async runtime, AWS crate, Redis or serde may appear below this crate; `tests/boundaries.rs` in the test
+//! kit checks it.
+//!
+//! # Layout
+//! * [`time`], [`ids`], [`secret`], [`token`]: the vocabulary.
+//! * [`policy`]: limits and lifetimes, with the ranges that configuration may move them in.
+//! * [`account`], [`session`], [`signin`], [`attempts`]: records, and the judgements over them.
+//! * [`slots`], [`rotation`]: which slot a sign-in takes; what a presented refresh token means.
+//! * [`event`]: which change of an item is which event.
+//! * [`ports`]: what the domain needs from outside. [`service`]: the use cases over the ports.
+
+pub mod account;
+pub mod attempts;
+pub mod device;
+pub mod email;
+pub mod error;
+pub mod event;
+pub mod ids;
+pub mod policy;
+pub mod ports;
+pub mod rotation;
+pub mod secret;
+pub mod service;
+pub mod session;
+pub mod signin;
+pub mod slots;
+pub mod time;
+pub mod token;
+
+pub use error::{Code, Failure};
+pub use ids::{DeviceId, LoginId, SessionId, SlotNo, UserId};
+pub use secret::{Secret, TokenHash};
+pub use time::Millis;

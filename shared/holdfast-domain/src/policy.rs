@@ -1,0 +1,88 @@
+//! Limits and lifetimes, and the ranges that configuration may move them in.
+
+use crate::time::Millis;
+
+/// Sign in again after this long before a sensitive change ("recent" in the contract).
+pub const RECENT_SECONDS: i64 = 900;
+/// `lastUsedAt` is moved at most this often, so that the hot path writes rarely.
+pub const TOUCH_SECONDS: i64 = 300;
+/// How long a row outlives its logical expiry before DynamoDB may delete it.
+pub const TTL_GRACE_SECONDS: i64 = 86_400;
+/// How long the tombstone of an ended session stays readable for the stream and for a replayed request.
+pub const TOMBSTONE_SECONDS: i64 = 3_600;
+/// Attempt windows (contract §5).
+pub const ATTEMPT_WINDOW_SECONDS: i64 = 900;
+/// Whole-account budget, in multiples of the account-and-network budget.
+pub const ACCOUNT_ATTEMPTS_FACTOR: u32 = 10;
+/// Whole-network budget, in multiples of the account-and-network budget.
+pub const NETWORK_ATTEMPTS_FACTOR: u32 = 20;
+
+/// How sessions live and die.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Live sessions a user may hold, 1 to 10.
+    pub max_sessions: u8,
+    /// Life of an access token.
+    pub access_seconds: i64,
+    /// A session that is not refreshed for this long is over.
+    pub idle_seconds: i64,
+    /// A session is over after this long whatever happens.
+    pub absolute_seconds: i64,
+    /// The same two for those who stay signed in.
+    pub stay_idle_seconds: i64,
+    /// See [`Policy::stay_idle_seconds`].
+    pub stay_absolute_seconds: i64,
+    /// How long a rotated token still answers with its successor.
+    pub refresh_grace_seconds: i64,
+    /// The longest a cache may be wrong.
+    pub cache_max_age_seconds: i64,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            max_sessions: 5,
+            access_seconds: 900,
+            idle_seconds: 3_600,
+            absolute_seconds: 86_400,
+            stay_idle_seconds: 1_209_600,
+            stay_absolute_seconds: 2_592_000,
+            refresh_grace_seconds: 10,
+            cache_max_age_seconds: 60,
+        }
+    }
+}
+
+impl Policy {
+    /// When a session that starts now ends at the latest.
+    pub fn absolute_expiry(&self, now: Millis, stay: bool) -> Millis {
+        now.plus_seconds(if stay { self.stay_absolute_seconds } else { self.absolute_seconds })
+    }
+
+    /// When a session used now becomes idle; never later than its absolute end.
+    pub fn idle_expiry(&self, now: Millis, stay: bool, absolute: Millis) -> Millis {
+        now.plus_seconds(if stay { self.stay_idle_seconds } else { self.idle_seconds }).min(absolute)
+    }
+
+    /// When an access token made now dies; never later than its session.
+    pub fn access_expiry(&self, now: Millis, idle: Millis) -> Millis {
+        now.plus_seconds(self.access_seconds).min(idle)
+    }
+}
+
+/// How a sign-in is bounded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignInLimits {
+    /// Life of the parent (`LOGIN_SESSION_TTL_SECONDS`, 300 to 600).
+    pub login_seconds: i64,
+    /// Life of the child.
+    pub mfa_seconds: i64,
+    /// Password failures per account from one network and window.
+    pub max_login_attempts: u32,
+}
+
+impl Default for SignInLimits {
+    fn default() -> Self {
+        Self { login_seconds: 600, mfa_seconds: 300, max_login_attempts: 5 }
+    }
+}

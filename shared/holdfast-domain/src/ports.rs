@@ -1,0 +1,302 @@
+//! What the domain needs from outside. One narrow trait per capability; each has one contract suite in the test kit
+//! that runs against every implementation.
+
+use std::fmt;
+use std::future::Future;
+
+use crate::account::Account;
+use crate::attempts::Scope;
+use crate::error::{Code, Failure};
+use crate::ids::{DeviceId, LoginId, SessionId, SlotNo, UserId};
+use crate::secret::TokenHash;
+use crate::session::{EndReason, Slot, UserState};
+use crate::signin::{Login, LoginFailure, LoginState, Plan};
+use crate::time::Millis;
+use crate::token::Address;
+
+/// Trouble with a store. None of these is ever read as "no such session".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreError {
+    /// Not reached, or refused for reasons of its own; a write may or may not have happened.
+    Unavailable(String),
+    /// A conflict or throttling: nothing was written, trying again may help.
+    Busy(String),
+    /// What was read is not what this version of Holdfast writes.
+    Corrupt(String),
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StoreError::Unavailable(what) => write!(f, "store unavailable: {what}"),
+            StoreError::Busy(what) => write!(f, "store busy: {what}"),
+            StoreError::Corrupt(what) => write!(f, "unreadable record: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Corrupt(_) => Failure::new(Code::Internal, "A stored record could not be read."),
+            StoreError::Unavailable(_) | StoreError::Busy(_) => {
+                Failure::new(Code::Unavailable, "The session store cannot be reached; nothing was decided. Try again.")
+            }
+        }
+    }
+}
+
+/// Result of a store call.
+pub type Stored<T> = Result<T, StoreError>;
+
+/// Time, patience and randomness.
+pub trait Host: Send + Sync {
+    /// The wall clock.
+    fn now(&self) -> Millis;
+    /// Fills `bytes` from a cryptographic source.
+    fn fill(&self, bytes: &mut [u8]);
+    /// Waits; used only between retries.
+    fn sleep(&self, millis: u64) -> impl Future<Output = ()> + Send;
+
+    /// `N` random bytes.
+    fn random<const N: usize>(&self) -> [u8; N]
+    where
+        Self: Sized,
+    {
+        let mut bytes = [0; N];
+        self.fill(&mut bytes);
+        bytes
+    }
+
+    /// A random name for one request's writes.
+    fn op(&self) -> String
+    where
+        Self: Sized,
+    {
+        crate::ids::encode(&self.random::<12>())
+    }
+}
+
+/// A conditional write of one item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Conditional<T> {
+    /// Written (now, or by an earlier try of the same request whose reply was lost).
+    Done,
+    /// Not written; this is what was there.
+    Refused(T),
+}
+
+/// Reads of sessions: always strongly consistent, never through an index.
+pub trait SessionReads: Send + Sync {
+    /// One slot.
+    fn slot(&self, at: Address) -> impl Future<Output = Stored<Option<Slot>>> + Send;
+    /// Account and slots in one Query.
+    fn user(&self, user: UserId) -> impl Future<Output = Stored<Option<UserState>>> + Send;
+}
+
+/// Writes that change one session.
+pub trait SessionWrites: Send + Sync {
+    /// Replaces the keys and times of `next.at` by those of `next` if its refresh hash is still `presented` and it has not
+    /// ended or expired at `now`.
+    fn rotate(
+        &self,
+        next: &Slot,
+        presented: &TokenHash,
+        now: Millis,
+    ) -> impl Future<Output = Stored<Conditional<Option<Slot>>>> + Send;
+
+    /// Turns a session into a tombstone if `sid` still lives there un-ended.
+    fn end(
+        &self,
+        at: Address,
+        sid: SessionId,
+        reason: EndReason,
+        now: Millis,
+        op: &str,
+    ) -> impl Future<Output = Stored<Conditional<Option<Slot>>>> + Send;
+
+    /// Moves `lastUsedAt` forward to `now` if `sid` lives there un-ended; no new version.
+    fn touch(
+        &self,
+        at: Address,
+        sid: SessionId,
+        now: Millis,
+        op: &str,
+    ) -> impl Future<Output = Stored<Conditional<Option<Slot>>>> + Send;
+
+    /// Marks a session's device trusted or not, with the device record that goes with it, if `sid` is at `version`, live
+    /// at `now`, and `caller` is live too.
+    fn set_trust(&self, edit: &TrustEdit) -> impl Future<Output = Stored<Transacted>> + Send;
+}
+
+/// A change of device trust.
+#[derive(Clone, Debug)]
+pub struct TrustEdit {
+    /// The slot edited.
+    pub at: Address,
+    /// The session meant.
+    pub sid: SessionId,
+    /// The version it was read at.
+    pub version: u64,
+    /// The session that asks, which must still be live.
+    pub caller: (SlotNo, SessionId),
+    /// The account's epoch, which the device record is made under.
+    pub auth_epoch: u64,
+    /// The new state.
+    pub trusted: bool,
+    /// Kept when trust is renewed.
+    pub trusted_at: Option<Millis>,
+    /// Device record to write: id, hash of its secret, expiry.
+    pub new_device: Option<(DeviceId, TokenHash, Millis)>,
+    /// Device record to delete.
+    pub old_device: Option<DeviceId>,
+    /// When the edit is judged.
+    pub now: Millis,
+    /// The request.
+    pub op: String,
+}
+
+/// Outcome of a transaction without a reason of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transacted {
+    /// Committed.
+    Done,
+    /// Some condition failed: read again and judge anew.
+    Refused,
+    /// Only conflicts or throttling: the same again, later.
+    Busy,
+}
+
+/// What a slot looked like when an end-all was planned; the transaction commits only if it still does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SlotSeen {
+    /// No item.
+    Missing(SlotNo),
+    /// Ended or expired at that version of that session; must not have come alive since.
+    Over(SlotNo, SessionId),
+    /// Live, and to be ended.
+    End(SlotNo, SessionId),
+    /// Live, and to be kept.
+    Keep(SlotNo, SessionId),
+}
+
+/// Ends all sessions of a user (but one) and moves the epoch, as one transaction over META and all ten slots.
+#[derive(Clone, Debug)]
+pub struct EndAll {
+    /// Whose.
+    pub user: UserId,
+    /// The epoch as read; becomes one more.
+    pub auth_epoch: u64,
+    /// All ten, as seen.
+    pub slots: Vec<SlotSeen>,
+    /// Why.
+    pub reason: EndReason,
+    /// When.
+    pub now: Millis,
+    /// The request.
+    pub op: String,
+}
+
+/// Ends many sessions at once.
+pub trait EndAllSessions: Send + Sync {
+    /// Commits `plan` or nothing.
+    fn end_all(&self, plan: &EndAll) -> impl Future<Output = Stored<Transacted>> + Send;
+}
+
+/// Accounts.
+pub trait Accounts: Send + Sync {
+    /// Who has this e-mail.
+    fn user_of(&self, email_key: &[u8; 32]) -> impl Future<Output = Stored<Option<UserId>>> + Send;
+    /// Creates the account and claims the e-mail in one transaction; `Refused` when it is taken.
+    fn register(
+        &self,
+        email_key: &[u8; 32],
+        account: &Account,
+        now: Millis,
+    ) -> impl Future<Output = Stored<Transacted>> + Send;
+}
+
+/// Why a sign-in's commit was refused, judged in the order login, account, slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Committed {
+    /// It is a session.
+    Done,
+    /// The sign-in is no longer in the expected state; this is where it stands.
+    LoginRefused(Option<Login>),
+    /// Epoch or status of the account moved.
+    AccountRefused,
+    /// The slot is no longer as planned: read again and plan anew.
+    SlotRefused,
+    /// Only conflicts or throttling: the same plan again, later.
+    Busy,
+}
+
+/// The rows of sign-ins.
+pub trait SignIns: Send + Sync {
+    /// Writes the parent row, once.
+    fn begin(&self, login: &Login) -> impl Future<Output = Stored<()>> + Send;
+    /// Marks it failed if it is still in `expected`.
+    fn fail(
+        &self,
+        id: LoginId,
+        expected: LoginState,
+        reason: LoginFailure,
+        now: Millis,
+    ) -> impl Future<Output = Stored<()>> + Send;
+    /// Turns it into a session.
+    fn commit(&self, plan: &Plan) -> impl Future<Output = Stored<Committed>> + Send;
+}
+
+/// A reserved attempt, to be given back when the sign-in succeeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reservation {
+    /// Which counter.
+    pub key: [u8; 32],
+    /// Which window of it.
+    pub window_ends: Millis,
+}
+
+/// Durable attempt counters.
+pub trait Attempts: Send + Sync {
+    /// Counts one attempt, or says when the window ends.
+    fn reserve(
+        &self,
+        scope: &Scope,
+        now: Millis,
+    ) -> impl Future<Output = Stored<Result<Reservation, Millis>>> + Send;
+    /// Gives one attempt back, if its window is still the current one.
+    fn release(&self, reservation: Reservation) -> impl Future<Output = Stored<()>> + Send;
+}
+
+/// How sure it is that no later request is accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// No later request is accepted.
+    Immediate,
+    /// A cache may still accept for this many seconds.
+    Bounded(i64),
+}
+
+/// Validation reads, through whatever cache `CACHE_PROVIDER` names. The authority stays the store.
+pub trait SessionCache: Send + Sync {
+    /// The slot at `at`, and whether it came from a cache; a slot that does not open for `presented` is always read strongly.
+    fn look_up(
+        &self,
+        at: Address,
+        presented: &TokenHash,
+        now: Millis,
+    ) -> impl Future<Output = Stored<Option<Slot>>> + Send;
+
+    /// After a committed change: whatever is cached of these slots must not be served again.
+    fn forget(&self, user: UserId, slots: &[SlotNo]) -> impl Future<Output = Effect> + Send;
+}
+
+/// Password hashing, made slow on purpose.
+pub trait Passwords: Send + Sync {
+    /// A PHC string.
+    fn hash(&self, password: &str, salt: &[u8; 16]) -> Result<String, StoreError>;
+    /// Whether `password` is the one behind `stored`. `None` does the same work and answers `false`.
+    fn verify(&self, password: &str, stored: Option<&str>) -> bool;
+}

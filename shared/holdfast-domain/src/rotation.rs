@@ -1,0 +1,176 @@
+//! What a presented refresh token means. One judgement, in one order, for the first look and for every later one.
+
+use crate::ids::SlotNo;
+use crate::policy::Policy;
+use crate::session::{self, Keys, Slot};
+use crate::time::Millis;
+use crate::token::{AccessToken, RefreshToken};
+
+/// The verdict on a presented refresh token.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// Missing, ended, expired, another session's, or garbage: nothing is written.
+    Unknown,
+    /// The current one: rotate.
+    Current,
+    /// The one before, within the grace: answer with the same successor, write nothing.
+    Repeat(RefreshToken),
+    /// An older generation of this very session: theft. End it.
+    Reused,
+}
+
+/// Judges `presented` against the slot it names. Expiry comes before theft: an old token of a session that is over is no
+/// alarm.
+pub fn judge(
+    slot: Option<&Slot>,
+    number: SlotNo,
+    presented: &RefreshToken,
+    policy: &Policy,
+    now: Millis,
+) -> Verdict {
+    let Some(keys) = session::live(slot, number, policy, now).and_then(|slot| slot.keys.as_ref()) else {
+        return Verdict::Unknown;
+    };
+    let hash = presented.hash();
+    if hash == keys.refresh {
+        return Verdict::Current;
+    }
+    let within_grace = now <= keys.rotated_at.plus_seconds(policy.refresh_grace_seconds);
+    if within_grace && keys.previous_refresh == Some(hash) {
+        return Verdict::Repeat(presented.next(&keys.seed));
+    }
+    if presented.family_hash() == keys.family { Verdict::Reused } else { Verdict::Unknown }
+}
+
+/// The slot after rotating `presented` with a fresh `seed`. The caller has judged it [`Verdict::Current`].
+pub fn rotate(
+    slot: &Slot,
+    presented: &RefreshToken,
+    seed: [u8; 32],
+    policy: &Policy,
+    now: Millis,
+    op: String,
+) -> (Slot, RefreshToken) {
+    let successor = presented.next(&seed);
+    let idle_expires_at = policy.idle_expiry(now, slot.stay_signed_in, slot.absolute_expires_at);
+    let old = slot.keys.as_ref();
+    let grace_ends = now.plus_seconds(policy.refresh_grace_seconds);
+    let keys = Keys {
+        access: AccessToken::of(&successor).hash(),
+        access_expires_at: policy.access_expiry(now, idle_expires_at),
+        previous_access: old.map(|k| (k.access, k.access_expires_at.min(grace_ends))),
+        generation: old.map_or(0, |k| k.generation) + 1,
+        family: successor.family_hash(),
+        refresh: successor.hash(),
+        previous_refresh: Some(presented.hash()),
+        seed,
+        rotated_at: now,
+    };
+    let next = Slot {
+        version: slot.version + 1,
+        keys: Some(keys),
+        last_used_at: now.max(slot.last_used_at),
+        last_updated_at: now,
+        idle_expires_at,
+        op,
+        ..slot.clone()
+    };
+    (next, successor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+    use crate::session::tests::slot;
+
+    fn first() -> (Slot, RefreshToken) {
+        let slot = slot(0, 0);
+        let token = RefreshToken::first(slot.at, &Secret::new([0; 32]), &[2; 32]);
+        (slot, token)
+    }
+
+    fn verdict(slot: &Slot, token: &RefreshToken, now: i64) -> &'static str {
+        match judge(Some(slot), slot.at.slot, token, &Policy::default(), Millis::new(now)) {
+            Verdict::Unknown => "unknown",
+            Verdict::Current => "current",
+            Verdict::Repeat(_) => "repeat",
+            Verdict::Reused => "reused",
+        }
+    }
+
+    fn rotated(slot: &Slot, token: &RefreshToken, seed: u8, now: i64) -> (Slot, RefreshToken) {
+        rotate(slot, token, [seed; 32], &Policy::default(), Millis::new(now), String::new())
+    }
+
+    #[test]
+    fn two_tabs_that_present_the_same_token_get_the_same_pair() {
+        let (slot, r0) = first();
+        let (slot, r1) = rotated(&slot, &r0, 7, 1_000);
+        let Verdict::Repeat(again) = judge(Some(&slot), slot.at.slot, &r0, &Policy::default(), Millis::new(11_000))
+        else {
+            panic!("the previous token is good until the end of the grace");
+        };
+        assert_eq!(again.hash(), r1.hash());
+        assert_eq!(verdict(&slot, &r1, 1_000), "current");
+    }
+
+    #[test]
+    fn the_previous_token_after_the_grace_is_theft() {
+        let (slot, r0) = first();
+        let (slot, _) = rotated(&slot, &r0, 7, 1_000);
+        assert_eq!(verdict(&slot, &r0, 11_000), "repeat");
+        assert_eq!(verdict(&slot, &r0, 11_001), "reused");
+    }
+
+    #[test]
+    fn an_older_generation_is_theft_even_within_the_grace() {
+        let (slot, r0) = first();
+        let (slot, r1) = rotated(&slot, &r0, 7, 1_000);
+        let (slot, _) = rotated(&slot, &r1, 8, 2_000);
+        assert_eq!(verdict(&slot, &r0, 2_000), "reused");
+        assert_eq!(verdict(&slot, &r1, 2_000), "repeat");
+    }
+
+    #[test]
+    fn an_old_token_of_an_expired_session_is_no_alarm() {
+        let (slot, r0) = first();
+        let (slot, _) = rotated(&slot, &r0, 7, 1_000);
+        assert_eq!(verdict(&slot, &r0, 3_601_000), "unknown");
+    }
+
+    #[test]
+    fn another_sessions_token_changes_nothing() {
+        let (slot, _) = first();
+        let stranger = RefreshToken::first(slot.at, &Secret::new([99; 32]), &[2; 32]);
+        assert_eq!(verdict(&slot, &stranger, 0), "unknown");
+    }
+
+    #[test]
+    fn rotation_moves_the_idle_expiry_but_never_the_absolute_one() {
+        let (slot, r0) = first();
+        let (next, _) = rotated(&slot, &r0, 7, 3_000_000);
+        assert_eq!(next.idle_expires_at, Millis::new(6_600_000));
+        assert_eq!(next.absolute_expires_at, slot.absolute_expires_at);
+        let late = Slot { absolute_expires_at: Millis::new(3_000_500), ..slot };
+        let (next, _) = rotated(&late, &r0, 7, 3_000_000);
+        assert_eq!(next.idle_expires_at, Millis::new(3_000_500));
+        assert_eq!(next.keys.unwrap().access_expires_at, Millis::new(3_000_500));
+    }
+
+    #[test]
+    fn the_old_access_token_dies_with_the_grace_or_by_itself() {
+        let (slot, r0) = first();
+        let old = slot.keys.as_ref().unwrap().access;
+        let (next, _) = rotated(&slot, &r0, 7, 1_000);
+        assert_eq!(next.keys.as_ref().unwrap().previous_access, Some((old, Millis::new(11_000))));
+        let (next, _) = rotated(&slot, &r0, 7, 895_000);
+        assert_eq!(next.keys.unwrap().previous_access, Some((old, Millis::new(900_000))));
+    }
+
+    #[test]
+    fn a_thief_with_the_old_token_cannot_compute_the_new_one_without_the_seed() {
+        let (_, r0) = first();
+        assert_ne!(r0.next(&[1; 32]).hash(), r0.next(&[2; 32]).hash());
+    }
+}

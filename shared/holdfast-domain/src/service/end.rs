@@ -1,0 +1,124 @@
+//! Ending sessions: one, or all.
+
+use super::{Current, Revoked, Sessions, retry};
+use crate::error::{Code, Failure};
+use crate::ids::{SessionId, SlotNo};
+use crate::ports::{
+    Conditional, Effect, EndAll, EndAllSessions, Host, SessionCache, SessionReads, SessionWrites, SlotSeen, StoreError,
+    Transacted,
+};
+use crate::session::{self, EndReason, Slot, UserState};
+use crate::time::Millis;
+
+impl<S, C, H> Sessions<S, C, H>
+where
+    S: SessionWrites,
+    C: SessionCache,
+    H: Host,
+{
+    /// Ends the session seen in `slot`. Retried until the outcome is known; ended by somebody else is ended.
+    pub(super) async fn end_slot(&self, slot: &Slot, reason: EndReason) -> Result<(bool, Effect), Failure> {
+        let op = self.host.op();
+        for attempt in 0..retry::MAX_TRIES {
+            match self.store.end(slot.at, slot.sid, reason, self.host.now(), &op).await {
+                Ok(outcome) => {
+                    let effect = self.cache.forget(slot.at.user, &[slot.at.slot]).await;
+                    return Ok((outcome == Conditional::Done, effect));
+                }
+                Err(StoreError::Corrupt(what)) => return Err(StoreError::Corrupt(what).into()),
+                Err(_) => retry::pause(&self.host, attempt).await,
+            }
+        }
+        Err(StoreError::Unavailable("end session".into()).into())
+    }
+
+    /// Logs the caller's own session out.
+    pub async fn log_out(&self, current: &Current) -> Result<Revoked, Failure> {
+        let (_, effect) = self.end_slot(&current.slot, EndReason::Logout).await?;
+        // Validated as live by this very request: one session was ended, whoever was first.
+        Ok(Revoked { count: 1, effect })
+    }
+}
+
+impl<S, C, H> Sessions<S, C, H>
+where
+    S: SessionReads + SessionWrites,
+    C: SessionCache,
+    H: Host,
+{
+    /// Ends one of the caller's sessions. Somebody else's is as unknown as none at all.
+    pub async fn revoke(&self, current: &Current, sid: SessionId) -> Result<Revoked, Failure> {
+        if sid == current.slot.sid {
+            return self.log_out(current).await;
+        }
+        let not_found = || Failure::new(Code::NotFound, "You have no live session with this id.");
+        let state = self.store.user(current.slot.at.user).await?.ok_or_else(not_found)?;
+        let now = self.host.now();
+        let slot = state
+            .slots
+            .iter()
+            .find(|s| s.sid == sid && session::live(Some(s), s.at.slot, &self.policy, now).is_some())
+            .ok_or_else(not_found)?;
+        match self.end_slot(slot, EndReason::Revoked).await? {
+            (true, effect) => Ok(Revoked { count: 1, effect }),
+            (false, _) => Err(not_found()),
+        }
+    }
+}
+
+impl<S, C, H> Sessions<S, C, H>
+where
+    S: SessionReads + EndAllSessions,
+    C: SessionCache,
+    H: Host,
+{
+    /// Ends every session of the caller, or every other one, in one transaction that also moves the account's epoch, so
+    /// that a sign-in begun before it cannot finish after it.
+    pub async fn revoke_all(&self, current: &Current, keep_current: bool) -> Result<Revoked, Failure> {
+        let user = current.slot.at.user;
+        let op = self.host.op();
+        for attempt in 0..retry::MAX_TRIES {
+            let state = self.store.user(user).await?.ok_or_else(Failure::unauthenticated)?;
+            let now = self.host.now();
+            // The first pass has just validated the caller. In a later one it may have been ended by our own
+            // transaction whose reply was lost; the store recognises that by `op` and answers `Done`.
+            let caller = state.slots.iter().find(|s| s.sid == current.slot.sid && s.is_live(now));
+            if caller.is_none() && !state.slots.iter().any(|s| s.op == op) {
+                return Err(Failure::unauthenticated());
+            }
+            let plan = plan(&state, keep_current.then_some(current.slot.sid), now, &op);
+            let count = plan.slots.iter().filter(|s| matches!(s, SlotSeen::End(..))).count();
+            match self.store.end_all(&plan).await {
+                Ok(Transacted::Done) => {
+                    let all: Vec<_> = SlotNo::all().collect();
+                    let effect = self.cache.forget(user, &all).await;
+                    return Ok(Revoked { count, effect });
+                }
+                Ok(Transacted::Refused) => {}
+                Ok(Transacted::Busy) | Err(StoreError::Busy(_)) => retry::pause(&self.host, attempt).await,
+                Err(other) => return Err(other.into()),
+            }
+        }
+        Err(StoreError::Busy("end all sessions".into()).into())
+    }
+}
+
+/// All ten slots as seen: what is live is ended (but `keep`), what is not must still not be.
+fn plan(state: &UserState, keep: Option<SessionId>, now: Millis, op: &str) -> EndAll {
+    let slots = SlotNo::all()
+        .map(|number| match state.slot(number) {
+            None => SlotSeen::Missing(number),
+            Some(slot) if !slot.is_live(now) => SlotSeen::Over(number, slot.sid),
+            Some(slot) if keep == Some(slot.sid) => SlotSeen::Keep(number, slot.sid),
+            Some(slot) => SlotSeen::End(number, slot.sid),
+        })
+        .collect();
+    EndAll {
+        user: state.user(),
+        auth_epoch: state.account.auth_epoch,
+        slots,
+        reason: EndReason::RevokedAll,
+        now,
+        op: op.to_owned(),
+    }
+}

@@ -1,0 +1,63 @@
+//! The use cases, over the ports. They hold no state and no clock; every one of them ends in a bounded number of store
+//! calls.
+
+mod end;
+mod refresh;
+mod register;
+mod retry;
+mod sign_in;
+mod trust;
+mod validate;
+
+pub use register::Registration;
+pub use sign_in::{SignIn, SignInRequest, SignedIn};
+pub use trust::TrustRequest;
+
+use crate::policy::Policy;
+use crate::ports::Effect;
+use crate::session::Slot;
+use crate::token::{AccessToken, RefreshToken};
+
+/// Creator, retriever, updater and deleter of sessions, behind one name.
+#[derive(Clone, Debug)]
+pub struct Sessions<S, C, H> {
+    /// The truth.
+    pub store: S,
+    /// Reads for validation, and what to do after a change.
+    pub cache: C,
+    /// Clock, randomness, patience.
+    pub host: H,
+    /// Limits and lifetimes.
+    pub policy: Policy,
+}
+
+/// The session a request is made in.
+#[derive(Clone, Debug)]
+pub struct Current {
+    /// As validated. `lastUsedAt` is up to date.
+    pub slot: Slot,
+}
+
+/// A fresh pair, and how sure it is that what it replaced is dead.
+#[derive(Clone, Debug)]
+pub struct Tokens {
+    /// For requests.
+    pub access: AccessToken,
+    /// For the next pair.
+    pub refresh: RefreshToken,
+}
+
+impl Tokens {
+    fn of(refresh: RefreshToken) -> Self {
+        Self { access: AccessToken::of(&refresh), refresh }
+    }
+}
+
+/// How many sessions were ended, and how surely.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Revoked {
+    /// Live at the strong read before the transaction.
+    pub count: usize,
+    /// See [`Effect`].
+    pub effect: Effect,
+}

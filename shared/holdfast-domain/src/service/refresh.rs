@@ -1,0 +1,61 @@
+//! Exchanging a refresh token.
+
+use super::{Sessions, Tokens, retry};
+use crate::error::{Code, Failure};
+use crate::ports::{Conditional, Effect, Host, SessionCache, SessionReads, SessionWrites, StoreError};
+use crate::rotation::{self, Verdict};
+use crate::session::{EndReason, Slot};
+use crate::token::RefreshToken;
+
+impl<S, C, H> Sessions<S, C, H>
+where
+    S: SessionReads + SessionWrites,
+    C: SessionCache,
+    H: Host,
+{
+    /// The next pair for `presented`: the same pair for everybody who presents it within the grace. An older generation
+    /// ends the session before this answers.
+    pub async fn refresh(&self, presented: &str) -> Result<(Slot, Tokens, Effect), Failure> {
+        let invalid = || Failure::new(Code::InvalidRefreshToken, "Sign in again.");
+        let token = RefreshToken::parse(presented).map_err(|_| invalid())?;
+        let mut seen = self.store.slot(token.at).await?;
+        for attempt in 0..retry::MAX_TRIES {
+            let now = self.host.now();
+            let Some(slot) = seen.as_ref() else { return Err(invalid()) };
+            match rotation::judge(Some(slot), token.at.slot, &token, &self.policy, now) {
+                Verdict::Unknown => return Err(invalid()),
+                Verdict::Repeat(successor) => {
+                    // Nothing is written; the rotation it repeats has already been made effective, or is being so by
+                    // the request that did it. Doing it again here is what makes this answer's `effective` true.
+                    let effect = self.cache.forget(token.at.user, &[token.at.slot]).await;
+                    return Ok((slot.clone(), Tokens::of(successor), effect));
+                }
+                Verdict::Current => {
+                    let seed = self.host.random();
+                    let (next, successor) = rotation::rotate(slot, &token, seed, &self.policy, now, self.host.op());
+                    match self.store.rotate(&next, &token.hash(), now).await {
+                        Ok(Conditional::Done) => {
+                            let effect = self.cache.forget(token.at.user, &[token.at.slot]).await;
+                            return Ok((next, Tokens::of(successor), effect));
+                        }
+                        // Another tab was first, or the session ended meanwhile: judge what is there now.
+                        Ok(Conditional::Refused(there)) => seen = there,
+                        Err(StoreError::Busy(_)) => {
+                            retry::pause(&self.host, attempt).await;
+                            seen = self.store.slot(token.at).await?;
+                        }
+                        Err(other) => return Err(other.into()),
+                    }
+                }
+                Verdict::Reused => {
+                    self.end_slot(slot, EndReason::TokenReused).await?;
+                    return Err(Failure::new(
+                        Code::RefreshTokenReused,
+                        "This refresh token was replaced earlier, so it may have been copied. Its session has been ended; sign in again.",
+                    ));
+                }
+            }
+        }
+        Err(StoreError::Busy("refresh".into()).into())
+    }
+}

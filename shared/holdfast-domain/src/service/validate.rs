@@ -1,0 +1,78 @@
+//! Letting a request in, and listing what is there.
+
+use super::{Current, Sessions};
+use crate::error::Failure;
+use crate::ports::{Conditional, Host, SessionCache, SessionReads, SessionWrites};
+use crate::session::{self, Slot};
+use crate::token::AccessToken;
+
+impl<S, C, H> Sessions<S, C, H>
+where
+    C: SessionCache,
+    H: Host,
+{
+    /// Who presents this token, without leaving a trace: for functions that may only read.
+    pub async fn identify(&self, presented: Option<&str>) -> Result<Current, Failure> {
+        let token = presented.and_then(|text| AccessToken::parse(text).ok()).ok_or_else(Failure::unauthenticated)?;
+        let now = self.host.now();
+        let hash = token.hash();
+        let found = self.cache.look_up(token.at, &hash, now).await?;
+        // Judged by the clock after the read: a read may take longer than a session has left.
+        let now = self.host.now();
+        match session::live(found.as_ref(), token.at.slot, &self.policy, now) {
+            Some(slot) if session::opens(slot, &hash, now) => Ok(Current { slot: slot.clone() }),
+            _ => Err(Failure::unauthenticated()),
+        }
+    }
+}
+
+impl<S, C, H> Sessions<S, C, H>
+where
+    S: SessionWrites,
+    C: SessionCache,
+    H: Host,
+{
+    /// Who presents this token; moves `lastUsedAt` at most every five minutes. A touch that fails for the store's reasons
+    /// never fails the request.
+    pub async fn authenticate(&self, presented: Option<&str>) -> Result<Current, Failure> {
+        let mut current = self.identify(presented).await?;
+        let now = self.host.now();
+        if !current.slot.wants_touch(now) {
+            return Ok(current);
+        }
+        let Slot { at, sid, .. } = current.slot;
+        match self.store.touch(at, sid, now, &self.host.op()).await {
+            Ok(Conditional::Done) => {
+                current.slot.last_used_at = now;
+                self.cache.forget(at.user, &[at.slot]).await;
+            }
+            Ok(Conditional::Refused(there)) => {
+                let same = there.filter(|slot| slot.sid == sid && slot.is_live(now));
+                match same {
+                    // Another request touched it first.
+                    Some(slot) => current.slot.last_used_at = slot.last_used_at,
+                    None => {
+                        self.cache.forget(at.user, &[at.slot]).await;
+                        return Err(Failure::unauthenticated());
+                    }
+                }
+            }
+            Err(_) => {}
+        }
+        Ok(current)
+    }
+}
+
+impl<S, C, H> Sessions<S, C, H>
+where
+    S: SessionReads,
+    H: Host,
+{
+    /// The caller's live sessions, most recently used first.
+    pub async fn list(&self, current: &Current) -> Result<Vec<Slot>, Failure> {
+        let state = self.store.user(current.slot.at.user).await?;
+        let now = self.host.now();
+        let slots = state.map(|state| state.slots).unwrap_or_default();
+        Ok(session::most_recent_first(&slots, &self.policy, now).into_iter().cloned().collect())
+    }
+}

@@ -1,0 +1,286 @@
+//! A session as its slot holds it, and who may pass with which token.
+
+use crate::device::Device;
+use crate::ids::{DeviceId, SessionId, SlotNo, UserId};
+use crate::policy::{Policy, RECENT_SECONDS, TOUCH_SECONDS};
+use crate::secret::TokenHash;
+use crate::time::Millis;
+use crate::token::Address;
+
+/// Why a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndReason {
+    /// The user logged this device out.
+    Logout,
+    /// The user ended it from another session.
+    Revoked,
+    /// The user ended all, or all others.
+    RevokedAll,
+    /// A newer sign-in took the place (or the limit was lowered).
+    Evicted,
+    /// An older refresh token came back.
+    TokenReused,
+    /// The password changed.
+    PasswordChanged,
+    /// The account was disabled.
+    AccountDisabled,
+    /// An operator ended it.
+    Admin,
+}
+
+impl EndReason {
+    const ALL: [(EndReason, &str); 8] = [
+        (EndReason::Logout, "LOGOUT"),
+        (EndReason::Revoked, "REVOKED"),
+        (EndReason::RevokedAll, "REVOKED_ALL"),
+        (EndReason::Evicted, "EVICTED"),
+        (EndReason::TokenReused, "TOKEN_REUSED"),
+        (EndReason::PasswordChanged, "PASSWORD_CHANGED"),
+        (EndReason::AccountDisabled, "ACCOUNT_DISABLED"),
+        (EndReason::Admin, "ADMIN"),
+    ];
+
+    /// As stored and as events say it.
+    pub fn text(self) -> &'static str {
+        Self::ALL.iter().find(|(reason, _)| *reason == self).map_or("REVOKED", |(_, text)| text)
+    }
+
+    /// Reads a stored reason.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, stored)| *stored == text).map(|(reason, _)| *reason)
+    }
+}
+
+/// A tombstone's two facts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// When.
+    pub at: Millis,
+    /// Why.
+    pub reason: EndReason,
+}
+
+/// The hashes that open a session; removed when it ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keys {
+    /// Current access token.
+    pub access: TokenHash,
+    /// When it dies.
+    pub access_expires_at: Millis,
+    /// The one before, and until when it still opens.
+    pub previous_access: Option<(TokenHash, Millis)>,
+    /// How often the refresh token was rotated.
+    pub generation: u64,
+    /// Fixed part of every refresh token of this session.
+    pub family: TokenHash,
+    /// Current refresh token.
+    pub refresh: TokenHash,
+    /// The one before.
+    pub previous_refresh: Option<TokenHash>,
+    /// Random, new at each rotation: from it and the previous token follows the current one.
+    pub seed: [u8; 32],
+    /// When it was last rotated.
+    pub rotated_at: Millis,
+}
+
+/// One slot of a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// Where it is.
+    pub at: Address,
+    /// Which session lives (or lived) here.
+    pub sid: SessionId,
+    /// For display.
+    pub email: String,
+    /// Counts changes; the `ETag`.
+    pub version: u64,
+    /// `None` once ended.
+    pub keys: Option<Keys>,
+    /// When the sign-in happened.
+    pub created_at: Millis,
+    /// Exact to [`TOUCH_SECONDS`].
+    pub last_used_at: Millis,
+    /// For people; ordering is by `version`.
+    pub last_updated_at: Millis,
+    /// Not refreshed until then: over.
+    pub idle_expires_at: Millis,
+    /// Over then in any case; never moves.
+    pub absolute_expires_at: Millis,
+    /// The longer lifetimes apply.
+    pub stay_signed_in: bool,
+    /// When the second factor was shown in this session.
+    pub mfa_verified_at: Option<Millis>,
+    /// The trusted device that replaced the second factor or was made here.
+    pub device_id: Option<DeviceId>,
+    /// For display.
+    pub device: Device,
+    /// Whether the user trusts this device.
+    pub trusted: bool,
+    /// Since when.
+    pub trusted_at: Option<Millis>,
+    /// Random id of the request that wrote last: a lost reply is recognised by it.
+    pub op: String,
+    /// Set once, never removed.
+    pub ended: Option<Ended>,
+}
+
+impl Slot {
+    /// Neither ended nor expired. The one definition; every condition in the store says the same.
+    pub fn is_live(&self, now: Millis) -> bool {
+        self.ended.is_none() && self.keys.is_some() && now < self.expires_at()
+    }
+
+    /// The earlier of idle and absolute expiry.
+    pub fn expires_at(&self) -> Millis {
+        self.idle_expires_at.min(self.absolute_expires_at)
+    }
+
+    /// Signed in within [`RECENT_SECONDS`].
+    pub fn is_recent(&self, now: Millis) -> bool {
+        now < self.created_at.plus_seconds(RECENT_SECONDS)
+    }
+
+    /// Whether a validation now should move `lastUsedAt`.
+    pub fn wants_touch(&self, now: Millis) -> bool {
+        now >= self.last_used_at.plus_seconds(TOUCH_SECONDS)
+    }
+}
+
+/// **Ended** everywhere means: missing, another `sid`, a tombstone, expired, or a slot the limit no longer covers.
+pub fn live<'a>(slot: Option<&'a Slot>, number: SlotNo, policy: &Policy, now: Millis) -> Option<&'a Slot> {
+    slot.filter(|slot| number.get() < policy.max_sessions && slot.is_live(now))
+}
+
+/// Whether the presented access token opens this slot now.
+pub fn opens(slot: &Slot, presented: &TokenHash, now: Millis) -> bool {
+    let Some(keys) = &slot.keys else { return false };
+    let current = keys.access == *presented && now < keys.access_expires_at;
+    let previous = keys.previous_access.is_some_and(|(hash, until)| hash == *presented && now < until);
+    current || previous
+}
+
+/// Live sessions of a user, most recently used first.
+pub fn most_recent_first<'a>(slots: &'a [Slot], policy: &Policy, now: Millis) -> Vec<&'a Slot> {
+    let mut sessions: Vec<_> =
+        slots.iter().filter(|slot| live(Some(slot), slot.at.slot, policy, now).is_some()).collect();
+    sessions.sort_by_key(|s| (std::cmp::Reverse((s.last_used_at, s.created_at)), s.at.slot));
+    sessions
+}
+
+/// Whose sessions: an account with its slots, read together.
+#[derive(Clone, Debug)]
+pub struct UserState {
+    /// The account.
+    pub account: crate::account::Account,
+    /// The slots that exist, in key order, ended ones included.
+    pub slots: Vec<Slot>,
+}
+
+impl UserState {
+    /// The slot with that number, if it exists.
+    pub fn slot(&self, number: SlotNo) -> Option<&Slot> {
+        self.slots.iter().find(|slot| slot.at.slot == number)
+    }
+
+    /// Whose.
+    pub fn user(&self) -> UserId {
+        self.account.user
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::secret::Secret;
+    use crate::token::{AccessToken, RefreshToken};
+
+    pub(crate) fn slot(number: u8, used: i64) -> Slot {
+        let at = Address { user: UserId::from_bytes([1; 16]), slot: SlotNo::new(number).unwrap() };
+        let refresh = RefreshToken::first(at, &Secret::new([number; 32]), &[2; 32]);
+        Slot {
+            at,
+            sid: SessionId::from_bytes([number + 100; 16]),
+            email: "a@example.com".into(),
+            version: 1,
+            keys: Some(Keys {
+                access: AccessToken::of(&refresh).hash(),
+                access_expires_at: Millis::new(900_000),
+                previous_access: None,
+                generation: 0,
+                family: refresh.family_hash(),
+                refresh: refresh.hash(),
+                previous_refresh: None,
+                seed: [2; 32],
+                rotated_at: Millis::new(0),
+            }),
+            created_at: Millis::new(0),
+            last_used_at: Millis::new(used),
+            last_updated_at: Millis::new(0),
+            idle_expires_at: Millis::new(3_600_000),
+            absolute_expires_at: Millis::new(86_400_000),
+            stay_signed_in: false,
+            mfa_verified_at: None,
+            device_id: None,
+            device: Device::default(),
+            trusted: false,
+            trusted_at: None,
+            op: String::new(),
+            ended: None,
+        }
+    }
+
+    #[test]
+    fn a_session_is_over_at_its_expiry_and_not_a_millisecond_later() {
+        let slot = slot(0, 0);
+        assert!(slot.is_live(Millis::new(3_599_999)));
+        assert!(!slot.is_live(Millis::new(3_600_000)));
+        let capped = Slot { absolute_expires_at: Millis::new(10), ..slot };
+        assert!(!capped.is_live(Millis::new(10)));
+    }
+
+    #[test]
+    fn a_tombstone_opens_for_nobody() {
+        let mut slot = slot(0, 0);
+        let token = slot.keys.as_ref().unwrap().access;
+        assert!(opens(&slot, &token, Millis::new(1)));
+        slot.keys = None;
+        slot.ended = Some(Ended { at: Millis::new(1), reason: EndReason::Logout });
+        assert!(!opens(&slot, &token, Millis::new(1)));
+        assert!(!slot.is_live(Millis::new(1)));
+    }
+
+    #[test]
+    fn the_previous_access_token_lives_until_the_grace_and_no_longer() {
+        let mut slot = slot(0, 0);
+        let old = slot.keys.as_ref().unwrap().access;
+        let keys = slot.keys.as_mut().unwrap();
+        keys.access = TokenHash::from_bytes([0; 32]);
+        keys.previous_access = Some((old, Millis::new(50)));
+        assert!(opens(&slot, &old, Millis::new(49)));
+        assert!(!opens(&slot, &old, Millis::new(50)));
+    }
+
+    #[test]
+    fn a_slot_beyond_the_limit_is_ended() {
+        let slot = slot(4, 0);
+        let policy = |max_sessions| Policy { max_sessions, ..Policy::default() };
+        assert!(live(Some(&slot), slot.at.slot, &policy(5), Millis::new(1)).is_some());
+        assert!(live(Some(&slot), slot.at.slot, &policy(4), Millis::new(1)).is_none());
+    }
+
+    #[test]
+    fn lists_are_most_recently_used_first() {
+        let slots = [slot(0, 5), slot(1, 9), slot(2, 7)];
+        let order: Vec<_> =
+            most_recent_first(&slots, &Policy::default(), Millis::new(10)).iter().map(|s| s.at.slot.get()).collect();
+        assert_eq!(order, [1, 2, 0]);
+    }
+
+    #[test]
+    fn reasons_read_back() {
+        for (reason, text) in EndReason::ALL {
+            assert_eq!(reason.text(), text);
+            assert_eq!(EndReason::parse(text), Some(reason));
+        }
+    }
+}

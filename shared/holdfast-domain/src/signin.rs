@@ -1,0 +1,247 @@
+//! A sign-in in progress, and the one transaction that turns it into a session.
+
+use crate::device::Device;
+use crate::ids::{LoginId, SessionId, SlotNo, UserId};
+use crate::policy::Policy;
+use crate::secret::{Secret, fingerprint};
+use crate::session::{Keys, Slot};
+use crate::slots::Placement;
+use crate::time::Millis;
+use crate::token::{AccessToken, Address, RefreshToken};
+
+/// Where a sign-in stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoginState {
+    /// Begun; the password is being checked.
+    Started,
+    /// The password was right; the second factor is awaited.
+    MfaRequired,
+    /// It became a session.
+    Consumed,
+    /// It came to nothing.
+    Failed,
+}
+
+impl LoginState {
+    const ALL: [(LoginState, &str); 4] = [
+        (LoginState::Started, "STARTED"),
+        (LoginState::MfaRequired, "MFA_REQUIRED"),
+        (LoginState::Consumed, "CONSUMED"),
+        (LoginState::Failed, "FAILED"),
+    ];
+
+    /// As stored.
+    pub fn text(self) -> &'static str {
+        Self::ALL.iter().find(|(state, _)| *state == self).map_or("FAILED", |(_, text)| text)
+    }
+
+    /// Reads a stored state.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, stored)| *stored == text).map(|(state, _)| *state)
+    }
+}
+
+/// Why a sign-in failed, as the event says it. Never shown to the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoginFailure {
+    /// No such e-mail.
+    UnknownEmail,
+    /// Wrong password.
+    WrongPassword,
+    /// The account is not active.
+    Inactive,
+    /// The account changed while the password was being checked.
+    Superseded,
+}
+
+impl LoginFailure {
+    /// As stored and as events say it.
+    pub const fn text(self) -> &'static str {
+        match self {
+            LoginFailure::UnknownEmail => "UNKNOWN_EMAIL",
+            LoginFailure::WrongPassword => "WRONG_PASSWORD",
+            LoginFailure::Inactive => "INACTIVE",
+            LoginFailure::Superseded => "SUPERSEDED",
+        }
+    }
+}
+
+/// The parent row of a sign-in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// Its public name.
+    pub id: LoginId,
+    /// Where it stands.
+    pub state: LoginState,
+    /// Whose, once known. Unknown e-mails have none.
+    pub user: Option<UserId>,
+    /// The account's epoch when the password was checked.
+    pub auth_epoch: u64,
+    /// When it began.
+    pub started_at: Millis,
+    /// When it is void.
+    pub expires_at: Millis,
+    /// The session it became.
+    pub session: Option<(SlotNo, SessionId)>,
+}
+
+/// Everything random about a session, drawn once per sign-in: every plan for it makes the same session.
+#[derive(Clone, Debug)]
+pub struct Draw {
+    /// The session's public name.
+    pub sid: SessionId,
+    /// From this the first tokens are derived.
+    pub origin: Secret<32>,
+    /// The first rotation seed.
+    pub seed: [u8; 32],
+}
+
+/// What the sign-in asked for.
+#[derive(Clone, Debug)]
+pub struct Wishes {
+    /// The longer lifetimes.
+    pub stay_signed_in: bool,
+    /// Shown in lists.
+    pub device: Device,
+}
+
+/// One attempt to commit: the same plan under the same token may be sent any number of times.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The sign-in that is consumed.
+    pub login: LoginId,
+    /// The state it must still be in.
+    pub expected: LoginState,
+    /// The account's epoch when the password was checked.
+    pub auth_epoch: u64,
+    /// Where the session goes, and over whom.
+    pub placement: Placement,
+    /// The session as it will be stored.
+    pub slot: Slot,
+    /// The moment every condition is judged at: part of the plan, so that a repetition is identical.
+    pub now: Millis,
+}
+
+impl Plan {
+    /// At most 36 characters, the same for the same plan and for no other.
+    pub fn token(&self) -> String {
+        let p = &self.placement;
+        let victim = p.victim.map_or([0; 16], |v| *v.sid.as_bytes());
+        let versions = p.victim.map_or([0; 16], |v| {
+            let mut bytes = [0; 16];
+            bytes[..8].copy_from_slice(&v.version.to_be_bytes());
+            bytes[8..].copy_from_slice(&v.last_used_at.get().to_be_bytes());
+            bytes
+        });
+        let hash = fingerprint(
+            "holdfast/sign-in-plan/1",
+            &[
+                self.login.as_bytes(),
+                self.slot.sid.as_bytes(),
+                &[p.slot.get()],
+                &victim,
+                &versions,
+                &self.now.get().to_be_bytes(),
+                self.slot.op.as_bytes(),
+            ],
+        );
+        crate::ids::encode(&hash[..24])
+    }
+}
+
+/// The session that `draw` makes in `at`, and its first tokens.
+pub fn new_session(
+    at: Address,
+    email: &str,
+    draw: &Draw,
+    wishes: &Wishes,
+    policy: &Policy,
+    now: Millis,
+    op: String,
+) -> (Slot, RefreshToken) {
+    let refresh = RefreshToken::first(at, &draw.origin, &draw.seed);
+    let absolute_expires_at = policy.absolute_expiry(now, wishes.stay_signed_in);
+    let idle_expires_at = policy.idle_expiry(now, wishes.stay_signed_in, absolute_expires_at);
+    let slot = Slot {
+        at,
+        sid: draw.sid,
+        email: email.to_owned(),
+        version: 1,
+        keys: Some(Keys {
+            access: AccessToken::of(&refresh).hash(),
+            access_expires_at: policy.access_expiry(now, idle_expires_at),
+            previous_access: None,
+            generation: 0,
+            family: refresh.family_hash(),
+            refresh: refresh.hash(),
+            previous_refresh: None,
+            seed: draw.seed,
+            rotated_at: now,
+        }),
+        created_at: now,
+        last_used_at: now,
+        last_updated_at: now,
+        idle_expires_at,
+        absolute_expires_at,
+        stay_signed_in: wishes.stay_signed_in,
+        mfa_verified_at: None,
+        device_id: None,
+        device: wishes.device.clone(),
+        trusted: false,
+        trusted_at: None,
+        op,
+        ended: None,
+    };
+    (slot, refresh)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session(stay: bool) -> (Slot, RefreshToken) {
+        let at = Address { user: UserId::from_bytes([1; 16]), slot: SlotNo::new(0).unwrap() };
+        let draw = Draw { sid: SessionId::from_bytes([2; 16]), origin: Secret::new([3; 32]), seed: [4; 32] };
+        let wishes = Wishes { stay_signed_in: stay, device: Device::default() };
+        new_session(at, "a@b", &draw, &wishes, &Policy::default(), Millis::new(0), "op".into())
+    }
+
+    #[test]
+    fn a_session_lives_an_hour_idle_and_a_day_at_most() {
+        let (slot, _) = session(false);
+        assert_eq!(slot.idle_expires_at, Millis::new(3_600_000));
+        assert_eq!(slot.absolute_expires_at, Millis::new(86_400_000));
+    }
+
+    #[test]
+    fn staying_signed_in_means_two_weeks_idle_and_thirty_days_at_most() {
+        let (slot, _) = session(true);
+        assert_eq!(slot.idle_expires_at, Millis::new(1_209_600_000));
+        assert_eq!(slot.absolute_expires_at, Millis::new(2_592_000_000));
+    }
+
+    #[test]
+    fn a_repeated_plan_has_the_same_token_and_another_plan_another() {
+        let (slot, _) = session(false);
+        let plan = Plan {
+            login: LoginId::from_bytes([5; 16]),
+            expected: LoginState::Started,
+            auth_epoch: 0,
+            placement: Placement { slot: slot.at.slot, victim: None, surplus: vec![] },
+            slot,
+            now: Millis::new(0),
+        };
+        assert_eq!(plan.token(), plan.clone().token());
+        assert!(plan.token().len() <= 36);
+        let other = Plan { now: Millis::new(1), ..plan.clone() };
+        assert_ne!(plan.token(), other.token());
+    }
+
+    #[test]
+    fn states_read_back() {
+        for (state, text) in LoginState::ALL {
+            assert_eq!(LoginState::parse(text), Some(state));
+            assert_eq!(state.text(), text);
+        }
+    }
+}

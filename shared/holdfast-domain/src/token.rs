@@ -1,0 +1,246 @@
+//! Tokens that carry their address: `hf1.<owner>.<slot>.<secret>.<crc32>`.
+//!
+//! The owner and slot say where the record is, so a token is looked up with one strongly consistent read and no index.
+//! The checksum throws garbage away before any I/O; it authenticates nothing, the secret's hash does.
+
+use crate::ids::{self, DeviceId, LoginId, Malformed, SlotNo, UserId};
+use crate::secret::{Domain, Label, Secret, TokenHash};
+
+const PREFIX: &str = "hf1";
+
+/// Where a user's session lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Address {
+    /// Whose.
+    pub user: UserId,
+    /// Which of the user's slots.
+    pub slot: SlotNo,
+}
+
+fn write(owner: &[u8; 16], place: u8, secret: &[u8]) -> String {
+    let mut text = format!("{PREFIX}.{}.{place}.{}", ids::encode(owner), ids::encode(secret));
+    let sum = crc32fast::hash(text.as_bytes()).to_be_bytes();
+    text.push('.');
+    text.push_str(&ids::encode(&sum));
+    text
+}
+
+fn read<const N: usize>(text: &str) -> Result<([u8; 16], u8, Secret<N>), Malformed> {
+    let (body, sum) = text.rsplit_once('.').ok_or(Malformed)?;
+    if ids::decode::<4>(sum)? != crc32fast::hash(body.as_bytes()).to_be_bytes() {
+        return Err(Malformed);
+    }
+    let mut parts = body.split('.');
+    let (Some(PREFIX), Some(owner), Some(place), Some(secret), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err(Malformed);
+    };
+    let place = match place.as_bytes() {
+        [digit @ b'0'..=b'9'] => digit - b'0',
+        _ => return Err(Malformed),
+    };
+    Ok((ids::decode(owner)?, place, Secret::new(ids::decode(secret)?)))
+}
+
+fn address(owner: [u8; 16], place: u8) -> Result<Address, Malformed> {
+    Ok(Address { user: UserId::from_bytes(owner), slot: SlotNo::new(place).ok_or(Malformed)? })
+}
+
+/// What a request shows to be let in.
+#[derive(Clone, Debug)]
+pub struct AccessToken {
+    /// Where its session is.
+    pub at: Address,
+    secret: Secret<32>,
+}
+
+impl AccessToken {
+    /// The access token that belongs to a refresh token.
+    pub fn of(refresh: &RefreshToken) -> Self {
+        Self { at: refresh.at, secret: refresh.secret.derive(Label::AccessOfRefresh, b"") }
+    }
+
+    /// Reads a presented token.
+    pub fn parse(text: &str) -> Result<Self, Malformed> {
+        let (owner, place, secret) = read(text)?;
+        Ok(Self { at: address(owner, place)?, secret })
+    }
+
+    /// The text for the client.
+    pub fn text(&self) -> String {
+        write(self.at.user.as_bytes(), self.at.slot.get(), self.secret.expose())
+    }
+
+    /// What the slot stores.
+    pub fn hash(&self) -> TokenHash {
+        self.secret.hash(Domain::Access)
+    }
+}
+
+/// `family 16 B (fixed for the session) ‖ rotating 32 B`.
+#[derive(Clone, Debug)]
+pub struct RefreshToken {
+    /// Where its session is.
+    pub at: Address,
+    secret: Secret<48>,
+}
+
+impl RefreshToken {
+    /// The first of a session, derived from the sign-in's secret and the slot's seed, so that a repeated submit of the
+    /// same sign-in can answer with the same tokens without their being stored anywhere.
+    pub fn first(at: Address, origin: &Secret<32>, seed: &[u8; 32]) -> Self {
+        let family = origin.derive(Label::FirstFamily, seed);
+        let rotating = origin.derive(Label::FirstRefresh, seed);
+        let mut secret = [0; 48];
+        secret[..16].copy_from_slice(&family.expose()[..16]);
+        secret[16..].copy_from_slice(rotating.expose());
+        Self { at, secret: Secret::new(secret) }
+    }
+
+    /// The one that follows this one under `seed`: `family ‖ HMAC(this, seed)`.
+    #[must_use]
+    pub fn next(&self, seed: &[u8; 32]) -> Self {
+        let rotating = self.secret.derive(Label::NextRefresh, seed);
+        let mut secret = *self.secret.expose();
+        secret[16..].copy_from_slice(rotating.expose());
+        Self { at: self.at, secret: Secret::new(secret) }
+    }
+
+    /// Reads a presented token.
+    pub fn parse(text: &str) -> Result<Self, Malformed> {
+        let (owner, place, secret) = read(text)?;
+        Ok(Self { at: address(owner, place)?, secret })
+    }
+
+    /// The text for the client.
+    pub fn text(&self) -> String {
+        write(self.at.user.as_bytes(), self.at.slot.get(), self.secret.expose())
+    }
+
+    /// What the slot stores of the whole token.
+    pub fn hash(&self) -> TokenHash {
+        self.secret.hash(Domain::Refresh)
+    }
+
+    /// What the slot stores of the fixed part.
+    pub fn family_hash(&self) -> TokenHash {
+        TokenHash::of(Domain::Family, &self.secret.expose()[..16])
+    }
+}
+
+/// Opens the second step of one sign-in.
+#[derive(Clone, Debug)]
+pub struct MfaToken {
+    /// Whose row it opens.
+    pub login: LoginId,
+    /// The secret, from which the session's first tokens are derived.
+    pub secret: Secret<32>,
+}
+
+impl MfaToken {
+    /// Reads a presented token.
+    pub fn parse(text: &str) -> Result<Self, Malformed> {
+        match read(text)? {
+            (owner, 0, secret) => Ok(Self { login: LoginId::from_bytes(owner), secret }),
+            _ => Err(Malformed),
+        }
+    }
+
+    /// The text for the client.
+    pub fn text(&self) -> String {
+        write(self.login.as_bytes(), 0, self.secret.expose())
+    }
+}
+
+/// The text of a trusted device's secret: `hf1.<userId>.0.<deviceId ‖ secret>.<crc32>`.
+pub fn device_token(user: UserId, device: DeviceId, secret: &Secret<32>) -> String {
+    let mut bytes = [0; 48];
+    bytes[..16].copy_from_slice(device.as_bytes());
+    bytes[16..].copy_from_slice(secret.expose());
+    write(user.as_bytes(), 0, Secret::new(bytes).expose())
+}
+
+/// Opens one WebSocket, once, within 30 s. The only secret that may stand in a URL, because it is spent there.
+#[derive(Clone, Debug)]
+pub struct Ticket(Secret<32>);
+
+impl Ticket {
+    /// From 32 random bytes.
+    pub const fn new(secret: Secret<32>) -> Self {
+        Self(secret)
+    }
+
+    /// Reads a presented ticket.
+    pub fn parse(text: &str) -> Result<Self, Malformed> {
+        ids::decode(text).map(|bytes| Self(Secret::new(bytes)))
+    }
+
+    /// The text for the client.
+    pub fn text(&self) -> String {
+        ids::encode(self.0.expose())
+    }
+
+    /// What the table stores.
+    pub fn hash(&self) -> TokenHash {
+        self.0.hash(Domain::Ticket)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn refresh() -> RefreshToken {
+        let at = Address { user: UserId::from_bytes([9; 16]), slot: SlotNo::new(3).unwrap() };
+        RefreshToken::first(at, &Secret::new([1; 32]), &[2; 32])
+    }
+
+    #[test]
+    fn a_token_reads_back_as_itself() {
+        let token = refresh();
+        let read = RefreshToken::parse(&token.text()).unwrap();
+        assert_eq!((read.at, read.hash()), (token.at, token.hash()));
+        let access = AccessToken::of(&token);
+        let read = AccessToken::parse(&access.text()).unwrap();
+        assert_eq!((read.at, read.hash()), (access.at, access.hash()));
+    }
+
+    #[test]
+    fn a_refresh_token_is_not_an_access_token() {
+        assert!(AccessToken::parse(&refresh().text()).is_err());
+        assert!(RefreshToken::parse(&AccessToken::of(&refresh()).text()).is_err());
+    }
+
+    #[test]
+    fn rotation_keeps_the_family_and_nothing_else() {
+        let (first, seed) = (refresh(), [5; 32]);
+        let next = first.next(&seed);
+        assert_eq!(next.family_hash(), first.family_hash());
+        assert_ne!(next.hash(), first.hash());
+        assert_eq!(next.hash(), first.next(&seed).hash(), "the same seed gives the same successor");
+        assert_ne!(next.hash(), first.next(&[6; 32]).hash());
+        assert_ne!(AccessToken::of(&next).hash(), AccessToken::of(&first).hash());
+    }
+
+    #[test]
+    fn every_single_character_change_is_refused_before_any_lookup() {
+        let text = AccessToken::of(&refresh()).text();
+        for i in 0..text.len() {
+            let mut bytes = text.clone().into_bytes();
+            bytes[i] = if bytes[i] == b'A' { b'B' } else { b'A' };
+            let changed = String::from_utf8(bytes).unwrap();
+            assert!(AccessToken::parse(&changed).is_err(), "{i}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn garbage_never_parses_and_never_panics(text in ".{0,200}") {
+            prop_assert!(AccessToken::parse(&text).is_err());
+            prop_assert!(RefreshToken::parse(&text).is_err());
+            prop_assert!(MfaToken::parse(&text).is_err());
+        }
+    }
+}
