@@ -1,1 +1,61 @@
-//! (in progress)
+//! How every AWS client of Holdfast is built: one HTTP client, explicit retries, explicit time-outs.
+//!
+//! The SDK's own defaults would wait up to a second before its first retry and for ever for a reply; a function has to
+//! answer within its deadline whatever a connection does.
+
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+
+/// First back-off; doubles, with jitter. 25 ms is what AWS chose for DynamoDB in its 2026 retry defaults.
+const INITIAL_BACKOFF: Duration = Duration::from_millis(25);
+const ATTEMPTS: u32 = 3;
+const CONNECT: Duration = Duration::from_millis(500);
+/// A pooled connection that was idle for longer has probably died while the function was frozen.
+const POOL_IDLE: Duration = Duration::from_secs(20);
+
+/// How long one call may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// One try.
+    pub attempt: Duration,
+    /// All tries together.
+    pub operation: Duration,
+}
+
+impl Patience {
+    /// On AWS: DynamoDB answers in single-digit milliseconds, so a try that takes 400 ms is lost.
+    pub const STORE: Self = Self { attempt: Duration::from_millis(400), operation: Duration::from_millis(1_300) };
+    /// Locally one emulator does everything in one process; under load it is slow without being broken.
+    pub const LOCAL: Self = Self { attempt: Duration::from_secs(3), operation: Duration::from_secs(7) };
+
+    /// The right one for where this process runs: an endpoint override means the local cloud.
+    pub fn for_endpoint(local: bool) -> Self {
+        if local { Self::LOCAL } else { Self::STORE }
+    }
+}
+
+/// Region, credentials and endpoint from the environment, as Lambda sets them.
+pub async fn sdk_config(local: bool) -> SdkConfig {
+    let patience = Patience::for_endpoint(local);
+    let http = Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .pool_idle_timeout(POOL_IDLE)
+        .build_https();
+    aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .http_client(http)
+        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(INITIAL_BACKOFF))
+        .timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(CONNECT)
+                .operation_attempt_timeout(patience.attempt)
+                .operation_timeout(patience.operation)
+                .build(),
+        )
+        .load()
+        .await
+}

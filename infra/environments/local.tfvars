@@ -1,0 +1,8 @@
+# Values of the local environment that differ from the defaults. What the local cloud cannot do is switched by
+# local_endpoint, which the deploy sets.
+env                            = "local"
+registration_enabled           = true
+deletion_protection_enabled    = false
+point_in_time_recovery_enabled = false
+allowed_origins                = ["http://localhost:5173", "http://127.0.0.1:5173"]
+log_retention_days             = 1

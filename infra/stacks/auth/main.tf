@@ -1,0 +1,80 @@
+locals {
+  stack = "auth"
+
+  # What other stacks publish, by "<stack>/<name>".
+  inputs = toset(["platform/http-api-id", "platform/http-api-execution-arn", "platform/sessions-table-name", "platform/sessions-table-arn"])
+  input  = { for name, parameter in data.aws_ssm_parameter.input : name => parameter.insecure_value }
+
+  sessions_table_arn = local.input["platform/sessions-table-arn"]
+}
+
+data "aws_ssm_parameter" "input" {
+  for_each = local.inputs
+  name     = "${local.ssm_prefix}/${each.value}"
+}
+
+module "service" {
+  source = "../../modules/service"
+
+  stack              = local.stack
+  env                = var.env
+  name_prefix        = local.name_prefix
+  catalogue_file     = local.catalogue_file
+  release_manifest   = var.release_manifest
+  artifacts_bucket   = var.artifacts_bucket
+  log_level          = var.log_level
+  log_retention_days = var.log_retention_days
+  alias_owner        = local.alias_owner
+
+  http_api = {
+    id            = local.input["platform/http-api-id"]
+    execution_arn = local.input["platform/http-api-execution-arn"]
+  }
+
+  functions = {
+    # Memory is CPU: argon2id is what these two spend their time on.
+    auth-register = {
+      description    = "POST /v1/users"
+      memory_size_mb = 512
+      environment = {
+        SESSIONS_TABLE       = local.input["platform/sessions-table-name"]
+        REGISTRATION_ENABLED = var.registration_enabled
+      }
+      permissions = {
+        Sessions = { actions = ["dynamodb:PutItem"], resources = [local.sessions_table_arn] }
+      }
+    }
+
+    auth-login = {
+      description    = "POST /v1/auth/login"
+      memory_size_mb = 512
+      environment = merge(local.session_environment, {
+        MAX_LOGIN_ATTEMPTS        = var.max_login_attempts
+        LOGIN_SESSION_TTL_SECONDS = var.login_session_ttl_seconds
+        MFA_SESSION_TTL_SECONDS   = var.mfa_session_ttl_seconds
+      })
+      permissions = {
+        Sessions = {
+          actions   = ["dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
+          resources = [local.sessions_table_arn]
+        }
+      }
+    }
+
+    auth-refresh = {
+      description = "POST /v1/auth/refresh"
+      environment = local.session_environment
+      permissions = {
+        Sessions = { actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"], resources = [local.sessions_table_arn] }
+      }
+    }
+
+    auth-logout = {
+      description = "POST /v1/auth/logout"
+      environment = local.session_environment
+      permissions = {
+        Sessions = { actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"], resources = [local.sessions_table_arn] }
+      }
+    }
+  }
+}

@@ -1,0 +1,84 @@
+locals {
+  stack = "events"
+
+  # What other stacks publish, by "<stack>/<name>".
+  inputs = toset(["platform/sessions-stream-arn", "push/close-queue-url", "push/close-queue-arn"])
+  input  = { for name, parameter in data.aws_ssm_parameter.input : name => parameter.insecure_value }
+
+  outputs = {
+    event-bus-name = module.bus.name
+    event-bus-arn  = module.bus.arn
+    relay-dlq-url  = module.relay_dlq.url
+    relay-dlq-arn  = module.relay_dlq.arn
+  }
+}
+
+data "aws_ssm_parameter" "input" {
+  for_each = local.inputs
+  name     = "${local.ssm_prefix}/${each.value}"
+}
+
+module "bus" {
+  source = "../../modules/event-bus"
+
+  name                   = local.name_prefix
+  archive_retention_days = local.is_local ? 0 : var.event_archive_days
+}
+
+# What the relay could not pass on after all retries: positions in the stream, or the records themselves.
+module "relay_dlq" {
+  source = "../../modules/sqs-queue"
+
+  name                      = "${local.name_prefix}-relay-dlq"
+  message_retention_seconds = 1209600
+  dead_letter_queue         = null
+  # The local cloud has no TLS: this policy would lock the queue for everybody.
+  deny_insecure_transport = !local.is_local
+}
+
+module "service" {
+  source = "../../modules/service"
+
+  stack              = local.stack
+  env                = var.env
+  name_prefix        = local.name_prefix
+  catalogue_file     = local.catalogue_file
+  release_manifest   = var.release_manifest
+  artifacts_bucket   = var.artifacts_bucket
+  log_level          = var.log_level
+  log_retention_days = var.log_retention_days
+  alias_owner        = local.alias_owner
+
+  functions = {
+    events-relay = {
+      description     = "Stream of the sessions table: events to the bus, ended sessions to the queue that closes sockets"
+      timeout_seconds = 60
+      environment = {
+        EVENT_BUS       = module.bus.name
+        CLOSE_QUEUE_URL = local.input["push/close-queue-url"]
+        RELAY_DLQ_URL   = module.relay_dlq.url
+        # The local cloud takes a partial batch answer for success: there the relay fails the whole batch instead.
+        STREAM_PARTIAL_BATCH = !local.is_local
+      }
+      permissions = {
+        Bus    = { actions = ["events:PutEvents"], resources = [module.bus.arn] }
+        Queues = { actions = ["sqs:SendMessage"], resources = [local.input["push/close-queue-arn"], module.relay_dlq.arn] }
+      }
+      stream_sources = {
+        sessions = {
+          stream_arn           = local.input["platform/sessions-stream-arn"]
+          on_failure_queue_arn = module.relay_dlq.arn
+        }
+      }
+    }
+  }
+}
+
+# Values cross stacks only this way, never by reading another stack's state.
+resource "aws_ssm_parameter" "output" {
+  for_each = local.outputs
+
+  name  = "${local.ssm_prefix}/${local.stack}/${each.key}"
+  type  = "String"
+  value = each.value
+}

@@ -1,0 +1,111 @@
+# What every stack takes and derives: the same file in each of them (checked by test.sh).
+
+variable "env" {
+  description = "Name of the environment: local, staging, production, or one's own."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{0,19}$", var.env))
+    error_message = "env must have 1 to 20 characters: a-z, 0-9 and '-', starting with a letter."
+  }
+}
+
+variable "region" {
+  description = "AWS Region."
+  type        = string
+  default     = "us-east-1"
+
+  validation {
+    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
+    error_message = "region must be an AWS Region such as eu-central-1."
+  }
+}
+
+variable "allowed_account_ids" {
+  description = "AWS accounts this environment may be deployed to; empty for any. A guard against the wrong credentials."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for id in var.allowed_account_ids : can(regex("^[0-9]{12}$", id))])
+    error_message = "allowed_account_ids must be account ids of 12 digits."
+  }
+}
+
+variable "name_prefix" {
+  description = "What all names start with; null for holdfast-<env>."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.name_prefix == null ? true : can(regex("^[a-z][a-z0-9-]{0,39}$", var.name_prefix))
+    error_message = "name_prefix must have 1 to 40 characters: a-z, 0-9 and '-', starting with a letter."
+  }
+}
+
+variable "local_endpoint" {
+  description = "Address of the local cloud (http://127.0.0.1:<port>); empty on AWS. Everything that only the local environment does hangs on it."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = var.local_endpoint == "" || can(regex("^http://(127\\.0\\.0\\.1|localhost):[0-9]+$", var.local_endpoint))
+    error_message = "local_endpoint must be empty, or http://127.0.0.1:<port> without a slash at the end."
+  }
+}
+
+variable "release_manifest" {
+  description = "Path of the release manifest (JSON) that the build writes."
+  type        = string
+}
+
+variable "artifacts_bucket" {
+  description = "Bucket that holds the functions' zips; empty locally, where the manifest's files are uploaded."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = (var.artifacts_bucket == "") == (var.local_endpoint != "")
+    error_message = "artifacts_bucket must be given on AWS (make bootstrap creates it), and only there."
+  }
+}
+
+variable "log_level" {
+  description = "Log level of the functions: error, warn, info, debug or trace."
+  type        = string
+  default     = "info"
+
+  validation {
+    condition     = contains(["error", "warn", "info", "debug", "trace"], var.log_level)
+    error_message = "log_level must be error, warn, info, debug or trace."
+  }
+}
+
+variable "log_retention_days" {
+  description = "How long logs are kept; one of the values CloudWatch allows."
+  type        = number
+  default     = 30
+}
+
+variable "alias_owner" {
+  description = "Who moves the functions' alias `live` on AWS: terraform or deployer. The local cloud has no weighted aliases: none there."
+  type        = string
+  default     = "terraform"
+
+  validation {
+    condition     = contains(["none", "terraform", "deployer"], var.alias_owner)
+    error_message = "alias_owner must be none, terraform or deployer."
+  }
+}
+
+locals {
+  is_local       = var.local_endpoint != ""
+  name_prefix    = coalesce(var.name_prefix, "holdfast-${var.env}")
+  alias_owner    = local.is_local ? "none" : var.alias_owner
+  catalogue_file = "${path.module}/../../../services/functions.json"
+  ssm_prefix     = "/holdfast/${var.env}"
+
+  # Fixes an API's id (8 hexadecimal digits) in the local cloud, so that addresses stay the same; nothing on AWS.
+  local_api_id = { for kind in ["http", "ws"] : kind => substr(sha256("${local.name_prefix}-${kind}"), 0, 8) }
+  api_tags     = { for kind in ["http", "ws"] : kind => local.is_local ? { ms-custom-id = local.local_api_id[kind] } : {} }
+}

@@ -1,0 +1,117 @@
+locals {
+  stack = "platform"
+
+  outputs = {
+    http-api-id            = module.http_api.id
+    http-api-execution-arn = module.http_api.execution_arn
+    http-url               = local.http_url
+    sessions-table-name    = module.sessions_table.name
+    sessions-table-arn     = module.sessions_table.arn
+    sessions-stream-arn    = module.sessions_table.stream_arn
+    connections-table-name = module.connections_table.name
+    connections-table-arn  = module.connections_table.arn
+  }
+
+  # The local cloud names an amazonaws.com address that leads nowhere.
+  http_url = local.is_local ? "${var.local_endpoint}/_aws/execute-api/${module.http_api.id}" : module.http_api.endpoint
+}
+
+# The truth: accounts, sessions, devices, sign-ins. No index: every read that authenticates is a strong one.
+module "sessions_table" {
+  source = "../../modules/dynamodb-table"
+
+  name                           = "${local.name_prefix}-sessions"
+  hash_key                       = { name = "PK" }
+  range_key                      = { name = "SK" }
+  ttl_attribute                  = "ttl"
+  stream_view_type               = "NEW_AND_OLD_IMAGES"
+  deletion_protection_enabled    = var.deletion_protection_enabled
+  point_in_time_recovery_enabled = var.point_in_time_recovery_enabled
+}
+
+# Sockets, subscriptions, tickets, channels. The index serves topics and broadcast only.
+module "connections_table" {
+  source = "../../modules/dynamodb-table"
+
+  name          = "${local.name_prefix}-connections"
+  hash_key      = { name = "PK" }
+  range_key     = { name = "SK" }
+  ttl_attribute = "ttl"
+
+  global_secondary_indexes = {
+    GSI1 = {
+      hash_key           = { name = "GSI1PK" }
+      range_key          = { name = "GSI1SK" }
+      projection_type    = "INCLUDE"
+      non_key_attributes = ["connectedAt", "sid", "sessionExpiresAt"]
+    }
+  }
+
+  deletion_protection_enabled    = var.deletion_protection_enabled
+  point_in_time_recovery_enabled = var.point_in_time_recovery_enabled
+}
+
+module "http_api" {
+  source = "../../modules/http-api"
+
+  name        = "${local.name_prefix}-http"
+  description = "Holdfast HTTP API (${var.env}); each stack attaches its own routes."
+  throttling  = var.http_throttling
+
+  cors = {
+    allow_origins     = var.allowed_origins
+    allow_headers     = ["authorization", "content-type", "if-match", "x-holdfast-csrf"]
+    expose_headers    = ["etag", "retry-after", "x-request-id"]
+    allow_credentials = true
+  }
+
+  log_retention_days = var.log_retention_days
+  api_tags           = local.api_tags.http
+}
+
+module "service" {
+  source = "../../modules/service"
+
+  stack              = local.stack
+  env                = var.env
+  name_prefix        = local.name_prefix
+  catalogue_file     = local.catalogue_file
+  release_manifest   = var.release_manifest
+  artifacts_bucket   = var.artifacts_bucket
+  log_level          = var.log_level
+  log_retention_days = var.log_retention_days
+  alias_owner        = local.alias_owner
+
+  http_api = {
+    id            = module.http_api.id
+    execution_arn = module.http_api.execution_arn
+  }
+
+  functions = {
+    ops-health = {
+      description = "GET /v1/health"
+      environment = {
+        SESSIONS_TABLE   = module.sessions_table.name
+        CACHE_PROVIDER   = var.cache_provider
+        HOLDFAST_VERSION = jsondecode(file(var.release_manifest)).version
+      }
+      permissions = {
+        Sessions = { actions = ["dynamodb:GetItem"], resources = [module.sessions_table.arn] }
+      }
+    }
+
+    ops-not-found = {
+      description = "Routes and methods that do not exist: 404 and 405"
+      environment = {}
+    }
+  }
+}
+
+# Values cross stacks only this way, never by reading another stack's state.
+resource "aws_ssm_parameter" "output" {
+  for_each = local.outputs
+
+  name  = "${local.ssm_prefix}/${local.stack}/${each.key}"
+  type  = "String"
+  value = each.value
+}

@@ -1,0 +1,45 @@
+variable "cache_provider" {
+  description = "Where validated sessions are cached: dynamodb (no cache)."
+  type        = string
+  default     = "dynamodb"
+
+  validation {
+    condition     = contains(["dynamodb"], var.cache_provider)
+    error_message = "cache_provider must be dynamodb: redis is not deployable yet."
+  }
+}
+
+variable "allowed_origins" {
+  description = "Origins (https://app.example.com) whose pages may call the API; empty for none."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for origin in var.allowed_origins : can(regex("^https?://[^/ ,*]+$", origin))])
+    error_message = "allowed_origins must be origins such as https://app.example.com: scheme, host and port, no path, no '*'."
+  }
+}
+
+variable "http_throttling" {
+  description = "Requests a second over all HTTP routes, and the burst above them."
+  type = object({
+    rate_limit  = number
+    burst_limit = number
+  })
+  default = {
+    rate_limit  = 1000
+    burst_limit = 500
+  }
+}
+
+variable "deletion_protection_enabled" {
+  description = "Whether DynamoDB refuses to delete the tables."
+  type        = bool
+  default     = true
+}
+
+variable "point_in_time_recovery_enabled" {
+  description = "Whether the tables can be restored to any second of the last 35 days."
+  type        = bool
+  default     = true
+}

@@ -1,0 +1,209 @@
+locals {
+  sessions_table    = local.input["platform/sessions-table-name"]
+  connections_table = local.input["platform/connections-table-name"]
+  connections_arn   = local.input["platform/connections-table-arn"]
+
+  # Push reads sessions and never writes them.
+  read_session = { actions = ["dynamodb:GetItem"], resources = [local.input["platform/sessions-table-arn"]] }
+
+  # TOPIC_POLICY names public prefixes, or a function that decides: that one, and only then, may be called.
+  ask_topic_policy = startswith(var.topic_policy, "arn:") ? {
+    TopicPolicy = { actions = ["lambda:InvokeFunction"], resources = [var.topic_policy] }
+  } : {}
+
+  connections = module.websocket_api.connections_arns
+}
+
+module "service" {
+  source = "../../modules/service"
+
+  stack              = local.stack
+  env                = var.env
+  name_prefix        = local.name_prefix
+  catalogue_file     = local.catalogue_file
+  release_manifest   = var.release_manifest
+  artifacts_bucket   = var.artifacts_bucket
+  log_level          = var.log_level
+  log_retention_days = var.log_retention_days
+  alias_owner        = local.alias_owner
+
+  http_api = {
+    id            = local.input["platform/http-api-id"]
+    execution_arn = local.input["platform/http-api-execution-arn"]
+  }
+
+  functions = {
+    push-ticket = {
+      description = "POST /v1/push/tickets"
+      environment = {
+        SESSIONS_TABLE    = local.sessions_table
+        CONNECTIONS_TABLE = local.connections_table
+        WS_URL            = local.ws_url
+      }
+      permissions = {
+        Sessions    = local.read_session
+        Connections = { actions = ["dynamodb:PutItem"], resources = [local.connections_arn] }
+      }
+    }
+
+    push-publish = {
+      description = "POST /v1/messages (IAM)"
+      environment = {
+        CONNECTIONS_TABLE   = local.connections_table
+        PUSH_QUEUE_URL      = module.queue["push"].url
+        BROADCAST_QUEUE_URL = module.queue["broadcast"].url
+      }
+      permissions = {
+        Connections = {
+          actions   = ["dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+          resources = [local.connections_arn]
+        }
+        Queues = { actions = ["sqs:SendMessage"], resources = [module.queue["push"].arn, module.queue["broadcast"].arn] }
+      }
+    }
+
+    push-history = {
+      description = "GET /v1/channels/{channel}/messages"
+      environment = {
+        SESSIONS_TABLE    = local.sessions_table
+        CONNECTIONS_TABLE = local.connections_table
+        TOPIC_POLICY      = var.topic_policy
+      }
+      permissions = merge(local.ask_topic_policy, {
+        Sessions    = local.read_session
+        Connections = { actions = ["dynamodb:GetItem", "dynamodb:Query"], resources = [local.connections_arn] }
+      })
+    }
+
+    push-authorizer = {
+      description = "Who may open a socket; only reads"
+      environment = {
+        SESSIONS_TABLE    = local.sessions_table
+        CONNECTIONS_TABLE = local.connections_table
+        ALLOWED_ORIGINS   = join(",", var.allowed_origins)
+      }
+      permissions = {
+        Sessions    = local.read_session
+        Connections = { actions = ["dynamodb:GetItem"], resources = [local.connections_arn] }
+      }
+    }
+
+    push-connect = {
+      description = "$connect"
+      environment = {
+        SESSIONS_TABLE           = local.sessions_table
+        CONNECTIONS_TABLE        = local.connections_table
+        CLOSE_QUEUE_URL          = module.queue["close"].url
+        CONNECTION_TTL_SECONDS   = var.connection_ttl_seconds
+        MAX_CONNECTIONS_PER_USER = var.max_connections_per_user
+      }
+      permissions = {
+        Sessions = local.read_session
+        Connections = {
+          actions   = ["dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
+          resources = [local.connections_arn]
+        }
+        Queues = { actions = ["sqs:SendMessage"], resources = [module.queue["close"].arn] }
+      }
+    }
+
+    push-default = {
+      description = "Every frame of a client"
+      environment = {
+        SESSIONS_TABLE         = local.sessions_table
+        CONNECTIONS_TABLE      = local.connections_table
+        WS_CALLBACK_URL        = local.ws_callback_url
+        TOPIC_POLICY           = var.topic_policy
+        CONNECTION_TTL_SECONDS = var.connection_ttl_seconds
+      }
+      permissions = merge(local.ask_topic_policy, {
+        Sessions = local.read_session
+        Connections = {
+          actions = [
+            "dynamodb:ConditionCheckItem",
+            "dynamodb:DeleteItem",
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "dynamodb:Query",
+            "dynamodb:UpdateItem",
+          ]
+          resources = [local.connections_arn]
+        }
+        Sockets = { actions = ["execute-api:ManageConnections"], resources = [local.connections.POST, local.connections.DELETE] }
+      })
+    }
+
+    push-disconnect = {
+      description = "$disconnect (best effort)"
+      environment = { CONNECTIONS_TABLE = local.connections_table }
+      permissions = {
+        Connections = {
+          actions   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
+          resources = [local.connections_arn]
+        }
+      }
+    }
+
+    push-fanout = {
+      description     = "Messages to sockets"
+      timeout_seconds = local.queue_timeouts.push
+      environment = {
+        CONNECTIONS_TABLE   = local.connections_table
+        WS_CALLBACK_URL     = local.ws_callback_url
+        PUSH_QUEUE_URL      = module.queue["push"].url
+        PUSH_DLQ_URL        = module.queue["push"].dlq_url
+        BROADCAST_QUEUE_URL = module.queue["broadcast"].url
+        BROADCAST_DLQ_URL   = module.queue["broadcast"].dlq_url
+      }
+      permissions = {
+        Connections = {
+          actions = [
+            "dynamodb:ConditionCheckItem",
+            "dynamodb:DeleteItem",
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "dynamodb:Query",
+            "dynamodb:UpdateItem",
+          ]
+          resources = [local.connections_arn]
+        }
+        Index = { actions = ["dynamodb:Query"], resources = ["${local.connections_arn}/index/GSI1"] }
+        Queues = {
+          actions = ["sqs:SendMessage"]
+          resources = [
+            module.queue["push"].arn,
+            module.queue["push"].dlq_arn,
+            module.queue["broadcast"].arn,
+            module.queue["broadcast"].dlq_arn,
+          ]
+        }
+        Sockets = { actions = ["execute-api:ManageConnections"], resources = [local.connections.POST, local.connections.GET] }
+      }
+      queue_sources = {
+        push      = { queue_arn = module.queue["push"].arn, maximum_concurrency = var.push_maximum_concurrency }
+        broadcast = { queue_arn = module.queue["broadcast"].arn, maximum_concurrency = var.broadcast_maximum_concurrency }
+      }
+    }
+
+    push-close-sockets = {
+      description     = "Closes the sockets of ended sessions"
+      timeout_seconds = local.queue_timeouts.close
+      environment = {
+        CONNECTIONS_TABLE = local.connections_table
+        WS_CALLBACK_URL   = local.ws_callback_url
+        CLOSE_QUEUE_URL   = module.queue["close"].url
+      }
+      permissions = {
+        Connections = {
+          actions   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:Query"]
+          resources = [local.connections_arn]
+        }
+        Queues  = { actions = ["sqs:SendMessage"], resources = [module.queue["close"].arn] }
+        Sockets = { actions = ["execute-api:ManageConnections"], resources = [local.connections.POST, local.connections.DELETE, local.connections.GET] }
+      }
+      queue_sources = {
+        close = { queue_arn = module.queue["close"].arn, maximum_concurrency = var.close_maximum_concurrency }
+      }
+    }
+  }
+}

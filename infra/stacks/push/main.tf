@@ -1,0 +1,89 @@
+locals {
+  stack = "push"
+
+  # What other stacks publish, by "<stack>/<name>".
+  inputs = toset([
+    "platform/http-api-id",
+    "platform/http-api-execution-arn",
+    "platform/sessions-table-name",
+    "platform/sessions-table-arn",
+    "platform/connections-table-name",
+    "platform/connections-table-arn",
+  ])
+  input = { for name, parameter in data.aws_ssm_parameter.input : name => parameter.insecure_value }
+
+  outputs = {
+    ws-url              = local.ws_url
+    ws-callback-url     = local.ws_callback_url
+    push-queue-url      = module.queue["push"].url
+    push-queue-arn      = module.queue["push"].arn
+    broadcast-queue-url = module.queue["broadcast"].url
+    broadcast-queue-arn = module.queue["broadcast"].arn
+    close-queue-url     = module.queue["close"].url
+    close-queue-arn     = module.queue["close"].arn
+  }
+
+  ws_stage = "v1"
+  # The local cloud serves sockets and @connections under a path of its own address.
+  ws_local        = "${var.local_endpoint}/_aws/execute-api/${module.websocket_api.id}/${local.ws_stage}"
+  ws_aws          = "${module.websocket_api.id}.execute-api.${var.region}.amazonaws.com/${local.ws_stage}"
+  ws_url          = local.is_local ? replace(local.ws_local, "/^http:/", "ws:") : "wss://${local.ws_aws}"
+  ws_callback_url = local.is_local ? local.ws_local : "https://${local.ws_aws}"
+
+  # Function time-out of each queue's reader; visibility follows from it.
+  queue_timeouts = { push = 60, broadcast = 60, close = 60 }
+}
+
+data "aws_ssm_parameter" "input" {
+  for_each = local.inputs
+  name     = "${local.ssm_prefix}/${each.value}"
+}
+
+# Direct and broadcast traffic apart: a broadcast must not stand before a user's message.
+module "queue" {
+  source   = "../../modules/sqs-queue"
+  for_each = local.queue_timeouts
+
+  name                       = "${local.name_prefix}-${each.key}"
+  consumer_timeout_seconds   = each.value
+  visibility_timeout_seconds = 6 * each.value
+  # The local cloud has no TLS: this policy would lock the queues for everybody.
+  deny_insecure_transport = !local.is_local
+}
+
+module "websocket_api" {
+  source = "../../modules/websocket-api"
+
+  name        = "${local.name_prefix}-ws"
+  description = "Holdfast WebSocket API (${var.env})."
+  stage_name  = local.ws_stage
+  throttling  = var.websocket_throttling
+
+  authorizer = {
+    function_name      = module.service.functions["push-authorizer"].name
+    function_qualifier = module.service.functions["push-authorizer"].qualifier
+    invoke_arn         = module.service.functions["push-authorizer"].invoke_arn
+    # All listed sources must be present, and the ticket may come in the query or as a sub-protocol: only Host is always there.
+    identity_sources = ["route.request.header.Host"]
+  }
+
+  routes = {
+    for key, entry in jsondecode(file(local.catalogue_file)) : entry.websocket => {
+      function_name      = module.service.functions[key].name
+      function_qualifier = module.service.functions[key].qualifier
+      invoke_arn         = module.service.functions[key].invoke_arn
+    } if entry.stack == local.stack && try(entry.websocket != "authorizer", false)
+  }
+
+  log_retention_days = var.log_retention_days
+  api_tags           = local.api_tags.ws
+}
+
+# Values cross stacks only this way, never by reading another stack's state.
+resource "aws_ssm_parameter" "output" {
+  for_each = local.outputs
+
+  name  = "${local.ssm_prefix}/${local.stack}/${each.key}"
+  type  = "String"
+  value = each.value
+}

@@ -1,0 +1,73 @@
+variable "allowed_origins" {
+  description = "Origins (https://app.example.com) whose pages may open sockets; an absent Origin is always accepted."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for origin in var.allowed_origins : can(regex("^https?://[^/ ,*]+$", origin))])
+    error_message = "allowed_origins must be origins such as https://app.example.com: scheme, host and port, no path, no '*'."
+  }
+}
+
+variable "topic_policy" {
+  description = "Who may read topics: comma-separated public prefixes, or the ARN of a function that decides; empty to deny all."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = startswith(var.topic_policy, "arn:") ? can(regex("^arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]+(:[A-Za-z0-9_-]+)?$", var.topic_policy)) : can(regex("^[^*\\s]*$", var.topic_policy))
+    error_message = "topic_policy must be empty, prefixes with commas and without spaces or '*', or the ARN of one function."
+  }
+}
+
+variable "connection_ttl_seconds" {
+  description = "How long a socket's rows are kept. API Gateway ends every socket after 7200 s."
+  type        = number
+  default     = 7800
+
+  validation {
+    condition     = var.connection_ttl_seconds >= 60 && var.connection_ttl_seconds <= 86400 && floor(var.connection_ttl_seconds) == var.connection_ttl_seconds
+    error_message = "connection_ttl_seconds must be a whole number from 60 to 86400."
+  }
+}
+
+variable "max_connections_per_user" {
+  description = "Sockets a user may have at once; one more closes the oldest."
+  type        = number
+  default     = 10
+
+  validation {
+    condition     = var.max_connections_per_user >= 1 && var.max_connections_per_user <= 100 && floor(var.max_connections_per_user) == var.max_connections_per_user
+    error_message = "max_connections_per_user must be a whole number from 1 to 100."
+  }
+}
+
+variable "websocket_throttling" {
+  description = "Connects and frames a second, and the burst above them."
+  type = object({
+    rate_limit  = number
+    burst_limit = number
+  })
+  default = {
+    rate_limit  = 1000
+    burst_limit = 500
+  }
+}
+
+variable "push_maximum_concurrency" {
+  description = "Workers that deliver direct messages at once."
+  type        = number
+  default     = 10
+}
+
+variable "broadcast_maximum_concurrency" {
+  description = "Workers that deliver broadcasts at once."
+  type        = number
+  default     = 5
+}
+
+variable "close_maximum_concurrency" {
+  description = "Workers that close sockets at once."
+  type        = number
+  default     = 5
+}

@@ -1,0 +1,95 @@
+locals {
+  stack = "sessions"
+
+  # What other stacks publish, by "<stack>/<name>".
+  inputs = toset(["platform/http-api-id", "platform/http-api-execution-arn", "platform/sessions-table-name", "platform/sessions-table-arn"])
+  input  = { for name, parameter in data.aws_ssm_parameter.input : name => parameter.insecure_value }
+
+  sessions_table_arn = local.input["platform/sessions-table-arn"]
+}
+
+data "aws_ssm_parameter" "input" {
+  for_each = local.inputs
+  name     = "${local.ssm_prefix}/${each.value}"
+}
+
+module "service" {
+  source = "../../modules/service"
+
+  stack              = local.stack
+  env                = var.env
+  name_prefix        = local.name_prefix
+  catalogue_file     = local.catalogue_file
+  release_manifest   = var.release_manifest
+  artifacts_bucket   = var.artifacts_bucket
+  log_level          = var.log_level
+  log_retention_days = var.log_retention_days
+  alias_owner        = local.alias_owner
+
+  http_api = {
+    id            = local.input["platform/http-api-id"]
+    execution_arn = local.input["platform/http-api-execution-arn"]
+  }
+
+  functions = {
+    sessions-list = {
+      description = "GET /v1/sessions"
+      environment = local.session_environment
+      permissions = {
+        Sessions = {
+          actions   = ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"]
+          resources = [local.sessions_table_arn]
+        }
+      }
+    }
+
+    # The hot path.
+    sessions-current = {
+      description = "GET /v1/sessions/current"
+      environment = local.session_environment
+      permissions = {
+        Sessions = { actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"], resources = [local.sessions_table_arn] }
+      }
+    }
+
+    sessions-revoke = {
+      description = "DELETE /v1/sessions/{sessionId}"
+      environment = local.session_environment
+      permissions = {
+        Sessions = {
+          actions   = ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"]
+          resources = [local.sessions_table_arn]
+        }
+      }
+    }
+
+    sessions-revoke-all = {
+      description = "DELETE /v1/sessions"
+      environment = local.session_environment
+      permissions = {
+        Sessions = {
+          actions   = ["dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"]
+          resources = [local.sessions_table_arn]
+        }
+      }
+    }
+
+    sessions-trust = {
+      description = "PUT /v1/sessions/{sessionId}/trust"
+      environment = merge(local.session_environment, { DEVICE_TRUST_SECONDS = var.device_trust_seconds })
+      permissions = {
+        Sessions = {
+          actions = [
+            "dynamodb:ConditionCheckItem",
+            "dynamodb:DeleteItem",
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "dynamodb:Query",
+            "dynamodb:UpdateItem",
+          ]
+          resources = [local.sessions_table_arn]
+        }
+      }
+    }
+  }
+}

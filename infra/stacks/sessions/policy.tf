@@ -1,0 +1,116 @@
+# How long sessions and tokens live: the same file in the stacks auth and sessions (checked by test.sh), because every
+# function that judges a session must judge it alike.
+
+variable "max_sessions_per_user" {
+  description = "Sessions a user may have at once; one more ends the least recently used."
+  type        = number
+  default     = 5
+
+  validation {
+    condition     = var.max_sessions_per_user >= 1 && var.max_sessions_per_user <= 10 && floor(var.max_sessions_per_user) == var.max_sessions_per_user
+    error_message = "max_sessions_per_user must be a whole number from 1 to 10."
+  }
+}
+
+variable "access_token_ttl_seconds" {
+  description = "Life of an access token."
+  type        = number
+  default     = 900
+
+  validation {
+    condition     = var.access_token_ttl_seconds >= 1 && var.access_token_ttl_seconds <= var.session_idle_seconds && floor(var.access_token_ttl_seconds) == var.access_token_ttl_seconds
+    error_message = "access_token_ttl_seconds must be a whole number from 1 to session_idle_seconds."
+  }
+}
+
+variable "session_idle_seconds" {
+  description = "How long a session lives unused."
+  type        = number
+  default     = 3600
+
+  validation {
+    condition     = var.session_idle_seconds >= 1 && var.session_idle_seconds <= var.session_absolute_seconds && floor(var.session_idle_seconds) == var.session_idle_seconds
+    error_message = "session_idle_seconds must be a whole number from 1 to session_absolute_seconds."
+  }
+}
+
+variable "session_absolute_seconds" {
+  description = "How long a session lives at most."
+  type        = number
+  default     = 86400
+
+  validation {
+    condition     = var.session_absolute_seconds >= 1 && var.session_absolute_seconds <= 31536000 && floor(var.session_absolute_seconds) == var.session_absolute_seconds
+    error_message = "session_absolute_seconds must be a whole number from 1 to 31536000 (a year)."
+  }
+}
+
+variable "stay_signed_in_idle_seconds" {
+  description = "How long a session with \"stay signed in\" lives unused."
+  type        = number
+  default     = 1209600
+
+  validation {
+    condition     = var.stay_signed_in_idle_seconds >= 1 && var.stay_signed_in_idle_seconds <= var.stay_signed_in_absolute_seconds && floor(var.stay_signed_in_idle_seconds) == var.stay_signed_in_idle_seconds
+    error_message = "stay_signed_in_idle_seconds must be a whole number from 1 to stay_signed_in_absolute_seconds."
+  }
+}
+
+variable "stay_signed_in_absolute_seconds" {
+  description = "How long a session with \"stay signed in\" lives at most."
+  type        = number
+  default     = 2592000
+
+  validation {
+    condition     = var.stay_signed_in_absolute_seconds >= 1 && var.stay_signed_in_absolute_seconds <= 31536000 && floor(var.stay_signed_in_absolute_seconds) == var.stay_signed_in_absolute_seconds
+    error_message = "stay_signed_in_absolute_seconds must be a whole number from 1 to 31536000 (a year)."
+  }
+}
+
+variable "refresh_grace_seconds" {
+  description = "How long a refresh token that was just rotated still answers with the same pair."
+  type        = number
+  default     = 10
+
+  validation {
+    condition     = var.refresh_grace_seconds >= 0 && var.refresh_grace_seconds <= 60 && floor(var.refresh_grace_seconds) == var.refresh_grace_seconds
+    error_message = "refresh_grace_seconds must be a whole number from 0 to 60."
+  }
+}
+
+variable "cache_max_age_seconds" {
+  description = "How long a cached session may be served without a look at the truth."
+  type        = number
+  default     = 60
+
+  validation {
+    condition     = var.cache_max_age_seconds >= 1 && var.cache_max_age_seconds <= 3600 && floor(var.cache_max_age_seconds) == var.cache_max_age_seconds
+    error_message = "cache_max_age_seconds must be a whole number from 1 to 3600."
+  }
+}
+
+variable "cache_provider" {
+  description = "Where validated sessions are cached: dynamodb (no cache)."
+  type        = string
+  default     = "dynamodb"
+
+  validation {
+    condition     = contains(["dynamodb"], var.cache_provider)
+    error_message = "cache_provider must be dynamodb: redis is not deployable yet."
+  }
+}
+
+locals {
+  session_environment = {
+    SESSIONS_TABLE                  = local.input["platform/sessions-table-name"]
+    CACHE_PROVIDER                  = var.cache_provider
+    CACHE_MAX_AGE_SECONDS           = var.cache_max_age_seconds
+    MAX_SESSIONS_PER_USER           = var.max_sessions_per_user
+    ACCESS_TOKEN_TTL_SECONDS        = var.access_token_ttl_seconds
+    SESSION_IDLE_SECONDS            = var.session_idle_seconds
+    SESSION_ABSOLUTE_SECONDS        = var.session_absolute_seconds
+    STAY_SIGNED_IN_IDLE_SECONDS     = var.stay_signed_in_idle_seconds
+    STAY_SIGNED_IN_ABSOLUTE_SECONDS = var.stay_signed_in_absolute_seconds
+    REFRESH_GRACE_SECONDS           = var.refresh_grace_seconds
+  }
+}

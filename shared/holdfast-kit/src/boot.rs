@@ -1,0 +1,126 @@
+//! From `main` to the first invocation, and around each one.
+//!
+//! A function that cannot start says why in one structured line and exits: it must never run half-configured. Around
+//! each invocation: a budget derived from its deadline, the metrics record, and nothing left running behind it.
+
+use std::future::Future;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use holdfast_domain::ports::Host as _;
+use holdfast_domain::{Code, Failure};
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::config::{ConfigError, Env};
+use crate::host::System;
+use crate::http::{Request, Response};
+use crate::{log, metrics};
+
+/// Kept back from an invocation's time for answering.
+const RESERVE: Duration = Duration::from_millis(300);
+
+/// An invocation that failed as a whole (queues and streams). HTTP failures are responses, never this.
+#[derive(Debug)]
+pub struct Broken(pub &'static str);
+
+impl From<Broken> for Diagnostic {
+    fn from(broken: Broken) -> Self {
+        Diagnostic { error_type: "Holdfast".to_owned(), error_message: broken.0.to_owned() }
+    }
+}
+
+/// Runs an HTTP route.
+pub fn http<D, I, IF, H, HF>(init: I, handle: H) -> ExitCode
+where
+    D: Send + Sync + 'static,
+    I: FnOnce(Env) -> IF,
+    IF: Future<Output = Result<D, ConfigError>>,
+    H: Fn(&'static D, Request) -> HF + Clone + Send + Sync + 'static,
+    HF: Future<Output = Result<Response, Failure>> + Send + 'static,
+{
+    event(init, move |deps: &'static D, event: ApiGatewayV2httpRequest, budget| {
+        let handle = handle.clone();
+        async move {
+            let request = Request::from_event(event);
+            let id = request.id().to_owned();
+            let origin_path = request.path_for_log();
+            let outcome = match tokio::time::timeout(budget, handle(deps, request)).await {
+                Ok(outcome) => outcome,
+                Err(_) => Err(Failure::new(Code::Unavailable, "The request took too long; it may or may not have happened.")),
+            };
+            let response = outcome.unwrap_or_else(|failure| {
+                metrics::count(failure.code.text());
+                if failure.code.status() >= 500 {
+                    tracing::error!(code = failure.code.text(), detail = %failure.detail, route = %origin_path, request_id = %id, "request failed");
+                } else {
+                    tracing::info!(code = failure.code.text(), route = %origin_path, request_id = %id, "request refused");
+                }
+                Response::problem(&failure, &id)
+            });
+            Ok(response.into_event(&id))
+        }
+    })
+}
+
+/// Runs a function that takes any event. `handle` gets the time it may use; when it does not keep to it, the invocation
+/// fails as a whole.
+pub fn event<D, I, IF, E, R, H, HF>(init: I, handle: H) -> ExitCode
+where
+    D: Send + Sync + 'static,
+    I: FnOnce(Env) -> IF,
+    IF: Future<Output = Result<D, ConfigError>>,
+    E: DeserializeOwned + Send + 'static,
+    R: Serialize + Send + 'static,
+    H: Fn(&'static D, E, Duration) -> HF + Clone + Send + Sync + 'static,
+    HF: Future<Output = Result<R, Broken>> + Send + 'static,
+{
+    let env = Env::of_process();
+    log::start(env.optional("LOG_LEVEL"));
+    metrics::start(env.optional("HOLDFAST_ENV").unwrap_or(""), env.optional("FUNCTION_KEY").unwrap_or(""));
+    // One request at a time is what Lambda sends, and one thread serves it without any hand-over.
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
+        tracing::error!("the async runtime could not be started");
+        return ExitCode::FAILURE;
+    };
+    runtime.block_on(async move {
+        let deps: &'static D = match init(env).await {
+            Ok(deps) => Box::leak(Box::new(deps)),
+            Err(error) => {
+                tracing::error!(variable = error.variable, problem = error.problem, "configuration");
+                return ExitCode::FAILURE;
+            }
+        };
+        let service = service_fn(move |event: LambdaEvent<Value>| {
+            let handle = handle.clone();
+            async move {
+                let budget = budget(event.context.deadline);
+                let result = match serde_json::from_value::<E>(event.payload) {
+                    Ok(payload) => handle(deps, payload, budget).await,
+                    Err(error) => {
+                        tracing::error!(line = error.line(), category = ?error.classify(), "event is not of the expected form");
+                        Err(Broken("the event is not of the expected form"))
+                    }
+                };
+                metrics::flush(System.now().get());
+                result
+            }
+        });
+        match lambda_runtime::run(service).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                tracing::error!(%error, "the Lambda runtime stopped");
+                ExitCode::FAILURE
+            }
+        }
+    })
+}
+
+/// What is left of an invocation, less the time to answer.
+fn budget(deadline_millis: u64) -> Duration {
+    let now = u64::try_from(System.now().get()).unwrap_or_default();
+    Duration::from_millis(deadline_millis.saturating_sub(now)).saturating_sub(RESERVE).max(Duration::from_millis(50))
+}

@@ -1,0 +1,205 @@
+//! Configuration from the environment, validated at start. A missing or malformed value ends the function's start with
+//! one line that names the variable; there is no default that opens anything.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use holdfast_domain::policy::{Policy, SignInLimits};
+
+/// A variable that is missing or malformed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// Which.
+    pub variable: String,
+    /// What is wrong with it, without its value.
+    pub problem: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.variable, self.problem)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// The environment of the process, read once.
+#[derive(Clone)]
+pub struct Env(HashMap<String, String>);
+
+/// Values may be secrets; a debug print shows names only.
+impl fmt::Debug for Env {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+impl Env {
+    /// Of this process.
+    pub fn of_process() -> Self {
+        Self(std::env::vars().collect())
+    }
+
+    /// Of these variables; for tests.
+    pub fn of<'a>(variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        Self(variables.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect())
+    }
+
+    fn error(variable: &str, problem: impl Into<String>) -> ConfigError {
+        ConfigError { variable: variable.to_owned(), problem: problem.into() }
+    }
+
+    /// A variable that may be absent; empty counts as absent.
+    pub fn optional(&self, variable: &str) -> Option<&str> {
+        self.0.get(variable).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// A variable that must have a value.
+    pub fn text(&self, variable: &str) -> Result<String, ConfigError> {
+        self.optional(variable).map(str::to_owned).ok_or_else(|| Self::error(variable, "is not set"))
+    }
+
+    /// A whole number in `range`, or `default` when absent.
+    pub fn int(&self, variable: &str, range: RangeInclusive<i64>, default: i64) -> Result<i64, ConfigError> {
+        let Some(text) = self.optional(variable) else { return Ok(default) };
+        match text.parse::<i64>() {
+            Ok(value) if range.contains(&value) => Ok(value),
+            _ => Err(Self::error(
+                variable,
+                format!("must be a whole number from {} to {}", range.start(), range.end()),
+            )),
+        }
+    }
+
+    /// `true` or `false`.
+    pub fn flag(&self, variable: &str) -> Result<bool, ConfigError> {
+        match self.optional(variable) {
+            Some("true") => Ok(true),
+            Some("false") => Ok(false),
+            Some(_) => Err(Self::error(variable, "must be true or false")),
+            None => Err(Self::error(variable, "is not set")),
+        }
+    }
+
+    /// An `http` or `https` URL, without a trailing slash.
+    pub fn url(&self, variable: &str) -> Result<String, ConfigError> {
+        let text = self.text(variable)?;
+        if text.starts_with("https://") || text.starts_with("http://") {
+            Ok(text.trim_end_matches('/').to_owned())
+        } else {
+            Err(Self::error(variable, "must start with https:// or http://"))
+        }
+    }
+
+    /// A comma-separated list, possibly empty.
+    pub fn list(&self, variable: &str) -> Vec<String> {
+        self.optional(variable)
+            .map(|text| text.split(',').map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect())
+            .unwrap_or_default()
+    }
+
+    /// Whether an endpoint override points at the local cloud.
+    pub fn is_local(&self) -> bool {
+        self.optional("AWS_ENDPOINT_URL").is_some()
+    }
+
+    /// Session limits and lifetimes (contract §5).
+    pub fn policy(&self) -> Result<Policy, ConfigError> {
+        let d = Policy::default();
+        let policy = Policy {
+            max_sessions: u8::try_from(self.int("MAX_SESSIONS_PER_USER", 1..=10, i64::from(d.max_sessions))?)
+                .map_err(|_| Self::error("MAX_SESSIONS_PER_USER", "is out of range"))?,
+            access_seconds: self.int("ACCESS_TOKEN_TTL_SECONDS", 1..=86_400, d.access_seconds)?,
+            idle_seconds: self.int("SESSION_IDLE_SECONDS", 1..=31_536_000, d.idle_seconds)?,
+            absolute_seconds: self.int("SESSION_ABSOLUTE_SECONDS", 1..=31_536_000, d.absolute_seconds)?,
+            stay_idle_seconds: self.int("STAY_SIGNED_IN_IDLE_SECONDS", 1..=31_536_000, d.stay_idle_seconds)?,
+            stay_absolute_seconds: self.int(
+                "STAY_SIGNED_IN_ABSOLUTE_SECONDS",
+                1..=31_536_000,
+                d.stay_absolute_seconds,
+            )?,
+            refresh_grace_seconds: self.int("REFRESH_GRACE_SECONDS", 0..=60, d.refresh_grace_seconds)?,
+            cache_max_age_seconds: self.int("CACHE_MAX_AGE_SECONDS", 1..=3_600, d.cache_max_age_seconds)?,
+        };
+        Ok(policy)
+    }
+
+    /// Sign-in limits (contract §5).
+    pub fn sign_in_limits(&self) -> Result<SignInLimits, ConfigError> {
+        let d = SignInLimits::default();
+        Ok(SignInLimits {
+            login_seconds: self.int("LOGIN_SESSION_TTL_SECONDS", 300..=600, d.login_seconds)?,
+            mfa_seconds: self.int("MFA_SESSION_TTL_SECONDS", 60..=600, d.mfa_seconds)?,
+            max_login_attempts: u32::try_from(self.int(
+                "MAX_LOGIN_ATTEMPTS",
+                1..=1_000_000,
+                i64::from(d.max_login_attempts),
+            )?)
+            .map_err(|_| Self::error("MAX_LOGIN_ATTEMPTS", "is out of range"))?,
+        })
+    }
+
+    /// Which cache answers validations: the environment alone decides.
+    pub fn cache_provider(&self) -> Result<CacheProvider, ConfigError> {
+        match self.text("CACHE_PROVIDER")?.as_str() {
+            "dynamodb" => Ok(CacheProvider::Dynamodb),
+            _ => Err(Self::error("CACHE_PROVIDER", "must be dynamodb (redis is not built into this release)")),
+        }
+    }
+}
+
+/// Values of `CACHE_PROVIDER`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheProvider {
+    /// Every validation is one strongly consistent read.
+    Dynamodb,
+}
+
+impl CacheProvider {
+    /// As configured and as health says it.
+    pub const fn text(self) -> &'static str {
+        match self {
+            CacheProvider::Dynamodb => "dynamodb",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_names_the_variable_and_never_its_value() {
+        let env = Env::of([("MAX_SESSIONS_PER_USER", "hunter2")]);
+        let error = env.policy().unwrap_err();
+        assert_eq!(error.to_string(), "MAX_SESSIONS_PER_USER must be a whole number from 1 to 10");
+        assert!(!format!("{env:?}").contains("hunter2"));
+        assert_eq!(env.text("SESSIONS_TABLE").unwrap_err().to_string(), "SESSIONS_TABLE is not set");
+    }
+
+    #[test]
+    fn without_configuration_the_contracts_defaults_hold() {
+        let env = Env::of([]);
+        assert_eq!(env.policy(), Ok(Policy::default()));
+        assert_eq!(env.sign_in_limits(), Ok(SignInLimits::default()));
+    }
+
+    #[test]
+    fn there_is_no_default_cache_and_no_default_registration() {
+        assert!(Env::of([]).cache_provider().is_err());
+        assert!(Env::of([("CACHE_PROVIDER", "memcached")]).cache_provider().is_err());
+        assert!(Env::of([]).flag("REGISTRATION_ENABLED").is_err());
+        assert!(Env::of([("REGISTRATION_ENABLED", "yes")]).flag("REGISTRATION_ENABLED").is_err());
+    }
+
+    #[test]
+    fn ranges_are_the_contracts() {
+        for (value, good) in [("0", false), ("1", true), ("10", true), ("11", false), ("5.0", false)] {
+            assert_eq!(Env::of([("MAX_SESSIONS_PER_USER", value)]).policy().is_ok(), good, "{value}");
+        }
+        for (value, good) in [("299", false), ("300", true), ("600", true), ("601", false)] {
+            assert_eq!(Env::of([("LOGIN_SESSION_TTL_SECONDS", value)]).sign_in_limits().is_ok(), good, "{value}");
+        }
+    }
+}

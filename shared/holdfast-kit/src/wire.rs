@@ -1,0 +1,78 @@
+//! The JSON of sessions and tokens (contract §2). The domain has no `Serialize`: what leaves is named here, field by field.
+
+use holdfast_domain::SessionId;
+use holdfast_domain::ports::Effect;
+use holdfast_domain::service::{Revoked, Tokens};
+use holdfast_domain::session::Slot;
+use serde_json::{Map, Value, json};
+
+/// A session as its owner sees it; `current` is the session that asks.
+pub fn session(slot: &Slot, current: SessionId) -> Value {
+    json!({
+        "sessionId": slot.sid.to_string(),
+        "userId": slot.at.user.to_string(),
+        "email": slot.email,
+        "current": slot.sid == current,
+        "createdAt": slot.created_at.to_string(),
+        "lastUsedAt": slot.last_used_at.to_string(),
+        "expiresAt": slot.idle_expires_at.to_string(),
+        "absoluteExpiresAt": slot.absolute_expires_at.to_string(),
+        "staySignedIn": slot.stay_signed_in,
+        "mfaVerified": slot.mfa_verified_at.is_some(),
+        "device": {
+            "name": slot.device.name,
+            "browser": slot.device.browser,
+            "os": slot.device.os,
+            "ip": slot.device.ip,
+        },
+        "trusted": slot.trusted,
+        "trustedAt": slot.trusted_at.map(|at| at.to_string()),
+        "version": slot.version,
+    })
+}
+
+/// Tokens of the session in `slot`.
+pub fn tokens(slot: &Slot, tokens: &Tokens) -> Value {
+    let access_expires = slot.keys.as_ref().map_or(slot.idle_expires_at, |keys| keys.access_expires_at);
+    json!({
+        "accessToken": tokens.access.text(),
+        "accessExpiresAt": access_expires.to_string(),
+        "refreshToken": tokens.refresh.text(),
+        "refreshExpiresAt": slot.idle_expires_at.to_string(),
+        "tokenType": "Bearer",
+    })
+}
+
+/// Adds `effective` and, where bounded, `withinSeconds`.
+pub fn put_effect(body: &mut Map<String, Value>, effect: Effect) {
+    match effect {
+        Effect::Immediate => {
+            body.insert("effective".into(), "immediate".into());
+        }
+        Effect::Bounded(seconds) => {
+            body.insert("effective".into(), "bounded".into());
+            body.insert("withinSeconds".into(), seconds.into());
+        }
+    }
+}
+
+/// `{revoked:n,effective,withinSeconds?}`.
+pub fn revoked(revoked: &Revoked) -> Value {
+    let mut body = Map::new();
+    body.insert("revoked".into(), revoked.count.into());
+    put_effect(&mut body, revoked.effect);
+    Value::Object(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bounded_effect_says_how_long() {
+        let json = revoked(&Revoked { count: 2, effect: Effect::Bounded(60) });
+        assert_eq!(json, json!({"revoked": 2, "effective": "bounded", "withinSeconds": 60}));
+        let json = revoked(&Revoked { count: 1, effect: Effect::Immediate });
+        assert_eq!(json, json!({"revoked": 1, "effective": "immediate"}));
+    }
+}
