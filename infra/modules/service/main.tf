@@ -13,6 +13,16 @@ locals {
   }
 }
 
+# Where no release process has uploaded the zips. From S3 functions are made side by side; from local files the provider
+# makes one after another. The key holds the hash of the content, so nothing is ever overwritten.
+resource "aws_s3_object" "artifact" {
+  for_each = { for key in keys(var.functions) : key => local.manifest.functions[key] if var.upload_artifacts }
+
+  bucket = var.artifacts_bucket
+  key    = each.value.s3Key
+  source = each.value.file
+}
+
 module "function" {
   source   = "../lambda-function"
   for_each = { for key, function in var.functions : key => function if contains(keys(local.entries), key) }
@@ -23,9 +33,8 @@ module "function" {
 
   artifact = {
     sha256    = local.manifest.functions[each.key].sha256
-    filename  = var.artifacts_bucket == "" ? local.manifest.functions[each.key].file : null
-    s3_bucket = var.artifacts_bucket == "" ? null : var.artifacts_bucket
-    s3_key    = var.artifacts_bucket == "" ? null : local.manifest.functions[each.key].s3Key
+    s3_bucket = var.artifacts_bucket
+    s3_key    = try(aws_s3_object.artifact[each.key].key, local.manifest.functions[each.key].s3Key)
   }
 
   memory_size_mb       = each.value.memory_size_mb

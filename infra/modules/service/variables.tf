@@ -47,9 +47,14 @@ variable "release_manifest" {
 }
 
 variable "artifacts_bucket" {
-  description = "Bucket that holds the artifacts; empty to upload the manifest's local files."
+  description = "Bucket that holds the artifacts under the manifest's keys."
   type        = string
-  default     = ""
+}
+
+variable "upload_artifacts" {
+  description = "Whether to upload the manifest's local files to the bucket; off where a release process has done so."
+  type        = bool
+  default     = false
 }
 
 variable "functions" {

@@ -21,7 +21,8 @@ module "service" {
   name_prefix        = local.name_prefix
   catalogue_file     = local.catalogue_file
   release_manifest   = var.release_manifest
-  artifacts_bucket   = var.artifacts_bucket
+  artifacts_bucket   = local.artifacts_bucket
+  upload_artifacts   = local.is_local
   log_level          = var.log_level
   log_retention_days = var.log_retention_days
   alias_owner        = local.alias_owner

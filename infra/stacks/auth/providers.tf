@@ -9,6 +9,7 @@ provider "aws" {
   skip_credentials_validation = local.is_local
   skip_metadata_api_check     = local.is_local
   skip_requesting_account_id  = local.is_local
+  s3_use_path_style           = local.is_local
 
   dynamic "endpoints" {
     for_each = local.is_local ? [var.local_endpoint] : []

@@ -60,7 +60,7 @@ variable "release_manifest" {
 }
 
 variable "artifacts_bucket" {
-  description = "Bucket that holds the functions' zips; empty locally, where the manifest's files are uploaded."
+  description = "Bucket that holds the functions' zips on AWS; empty locally, where the stack platform makes one."
   type        = string
   default     = ""
 
@@ -104,6 +104,8 @@ locals {
   alias_owner    = local.is_local ? "none" : var.alias_owner
   catalogue_file = "${path.module}/../../../services/functions.json"
   ssm_prefix     = "/holdfast/${var.env}"
+
+  artifacts_bucket = local.is_local ? "${local.name_prefix}-artifacts" : var.artifacts_bucket
 
   # Fixes an API's id (8 hexadecimal digits) in the local cloud, so that addresses stay the same; nothing on AWS.
   local_api_id = { for kind in ["http", "ws"] : kind => substr(sha256("${local.name_prefix}-${kind}"), 0, 8) }
