@@ -1,1 +1,12 @@
-//! (in progress)
+//! DynamoDB behind the ports. The key schema of each table is in one file of its own: [`sessions::keys`] and
+//! `connections::keys`.
+//!
+//! Every read is strongly consistent unless its name says otherwise. Every conditional write carries `op`, a random id of
+//! the request: a refusal whose old image carries our own `op` is our own write whose reply was lost, and counts as done.
+
+mod attributes;
+mod call;
+pub mod sessions;
+
+pub use attributes::{Item, Reader};
+pub use sessions::SessionsTable;

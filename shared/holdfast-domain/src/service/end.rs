@@ -77,25 +77,32 @@ where
     pub async fn revoke_all(&self, current: &Current, keep_current: bool) -> Result<Revoked, Failure> {
         let user = current.slot.at.user;
         let op = self.host.op();
+        let mut planned: Option<EndAll> = None;
         for attempt in 0..retry::MAX_TRIES {
-            let state = self.store.user(user).await?.ok_or_else(Failure::unauthenticated)?;
-            let now = self.host.now();
-            // The first pass has just validated the caller. In a later one it may have been ended by our own
-            // transaction whose reply was lost; the store recognises that by `op` and answers `Done`.
-            let caller = state.slots.iter().find(|s| s.sid == current.slot.sid && s.is_live(now));
-            if caller.is_none() && !state.slots.iter().any(|s| s.op == op) {
-                return Err(Failure::unauthenticated());
-            }
-            let plan = plan(&state, keep_current.then_some(current.slot.sid), now, &op);
-            let count = plan.slots.iter().filter(|s| matches!(s, SlotSeen::End(..))).count();
+            let plan = match planned.take() {
+                Some(plan) => plan,
+                None => {
+                    let state = self.store.user(user).await?.ok_or_else(Failure::unauthenticated)?;
+                    let now = self.host.now();
+                    if !state.slots.iter().any(|s| s.sid == current.slot.sid && s.is_live(now)) {
+                        return Err(Failure::unauthenticated());
+                    }
+                    plan(&state, keep_current.then_some(current.slot.sid), now, &op)
+                }
+            };
             match self.store.end_all(&plan).await {
                 Ok(Transacted::Done) => {
+                    let count = plan.slots.iter().filter(|s| matches!(s, SlotSeen::End(..))).count();
                     let all: Vec<_> = SlotNo::all().collect();
                     let effect = self.cache.forget(user, &all).await;
                     return Ok(Revoked { count, effect });
                 }
                 Ok(Transacted::Refused) => {}
-                Ok(Transacted::Busy) | Err(StoreError::Busy(_)) => retry::pause(&self.host, attempt).await,
+                // Known not to have happened, or not known at all: the same plan again settles it.
+                Ok(Transacted::Busy) | Err(StoreError::Busy(_) | StoreError::Unavailable(_)) => {
+                    planned = Some(plan);
+                    retry::pause(&self.host, attempt).await;
+                }
                 Err(other) => return Err(other.into()),
             }
         }

@@ -6,11 +6,13 @@ mod refresh;
 mod register;
 mod retry;
 mod sign_in;
+mod strong;
 mod trust;
 mod validate;
 
 pub use register::Registration;
 pub use sign_in::{SignIn, SignInRequest, SignedIn};
+pub use strong::StrongReads;
 pub use trust::TrustRequest;
 
 use crate::policy::Policy;

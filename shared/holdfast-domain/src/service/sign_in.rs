@@ -1,5 +1,7 @@
 //! Signing in with a password.
 
+use futures_util::future::join_all;
+
 use super::{Tokens, retry};
 use crate::account::{Account, Status};
 use crate::attempts;
@@ -16,7 +18,7 @@ use crate::secret::Secret;
 use crate::session::{Slot, UserState};
 use crate::signin::{Draw, Login, LoginFailure, LoginState, Plan, Wishes, new_session};
 use crate::slots;
-use crate::token::Address;
+use crate::token::{Address, RefreshToken};
 
 /// Turns credentials into sessions.
 #[derive(Clone, Debug)]
@@ -91,29 +93,28 @@ where
         let signed_in = self.with_password(&email, request).await?;
         // A reservation returns when the sign-in completes; failing to return one costs the user an attempt, not the
         // session.
-        for reservation in reserved {
-            let _ = self.store.release(reservation).await;
-        }
+        join_all(reserved.into_iter().map(|reservation| self.store.release(reservation))).await;
         Ok(signed_in)
     }
 
     /// Draws on all three budgets before anything is verified; gives back what it drew if one of them is spent.
     async fn reserve(&self, email: &Email, ip: &str) -> Result<Vec<Reservation>, Failure> {
         let now = self.host.now();
-        let mut reserved = Vec::with_capacity(3);
-        for scope in attempts::scopes(email, ip, &self.limits) {
-            match self.store.reserve(&scope, now).await? {
-                Ok(reservation) => reserved.push(reservation),
-                Err(window_ends) => {
-                    for reservation in reserved {
-                        let _ = self.store.release(reservation).await;
-                    }
-                    return Err(Failure::new(Code::TooManyAttempts, "Too many failed sign-ins; wait and try again.")
-                        .retry_after(window_ends.retry_after(now)));
-                }
+        let scopes = attempts::scopes(email, ip, &self.limits);
+        let answers = join_all(scopes.iter().map(|scope| self.store.reserve(scope, now))).await;
+        let (mut reserved, mut refusal) = (Vec::with_capacity(scopes.len()), None);
+        for answer in answers {
+            match answer {
+                Ok(Ok(reservation)) => reserved.push(reservation),
+                Ok(Err(window_ends)) => refusal = refusal.max(Some(window_ends)),
+                // What was drawn elsewhere stays drawn until the window ends: too few attempts, never too many.
+                Err(trouble) => return Err(trouble.into()),
             }
         }
-        Ok(reserved)
+        let Some(window_ends) = refusal else { return Ok(reserved) };
+        join_all(reserved.into_iter().map(|reservation| self.store.release(reservation))).await;
+        Err(Failure::new(Code::TooManyAttempts, "Too many failed sign-ins; wait and try again.")
+            .retry_after(window_ends.retry_after(now)))
     }
 
     async fn with_password(&self, email: &Email, request: &SignInRequest) -> Result<SignedIn, Failure> {
@@ -167,38 +168,29 @@ where
             device: Device::seen(request.device_name.as_deref(), &request.user_agent, &request.ip),
         };
         let op = self.host.op();
-        let mut state = Some(state);
-        let mut plan = None;
+        let mut planned = Some(self.plan(login, &state, &draw, &wishes, &op));
         for attempt in 0..retry::MAX_TRIES {
-            let plan: &mut Option<(Plan, crate::token::RefreshToken)> = &mut plan;
-            if plan.is_none() {
-                let seen = match state.take() {
-                    Some(seen) => seen,
-                    None => match self.store.user(user).await? {
-                        Some(seen) => seen,
-                        None => return self.refuse(login, LoginFailure::Superseded).await,
-                    },
-                };
-                *plan = Some(self.plan(login, &seen, &draw, &wishes, &op));
-            }
-            let Some((sent, refresh)) = plan.as_ref() else { continue };
-            match self.store.commit(sent).await {
-                Ok(Committed::Done) => return Ok(self.signed_in(sent, refresh.clone()).await),
-                Ok(Committed::LoginRefused(Some(row))) if row.session == Some((sent.slot.at.slot, draw.sid)) => {
-                    return Ok(self.signed_in(sent, refresh.clone()).await);
+            let (plan, refresh) = match planned.take() {
+                Some(planned) => planned,
+                None => match self.store.user(user).await? {
+                    Some(seen) => self.plan(login, &seen, &draw, &wishes, &op),
+                    None => return self.refuse(login, LoginFailure::Superseded).await,
+                },
+            };
+            match self.store.commit(&plan).await {
+                Ok(Committed::Done) => return Ok(self.signed_in(&plan, refresh).await),
+                // Consumed by this very sign-in, in an earlier try.
+                Ok(Committed::LoginRefused(Some(row))) if row.session == Some((plan.slot.at.slot, draw.sid)) => {
+                    return Ok(self.signed_in(&plan, refresh).await);
                 }
                 Ok(Committed::LoginRefused(_)) => {
                     return Err(Failure::new(Code::InvalidCredentials, "The sign-in took too long; start again."));
                 }
                 Ok(Committed::AccountRefused) => return self.refuse(login, LoginFailure::Superseded).await,
-                Ok(Committed::SlotRefused) => {
-                    *plan = None;
-                    if attempt > 0 {
-                        retry::pause(&self.host, attempt).await;
-                    }
-                }
+                Ok(Committed::SlotRefused) => retry::pause(&self.host, attempt).await,
                 // Known not to have happened, or not known at all: the same plan under the same token settles it.
                 Ok(Committed::Busy) | Err(StoreError::Busy(_) | StoreError::Unavailable(_)) => {
+                    planned = Some((plan, refresh));
                     retry::pause(&self.host, attempt).await;
                 }
                 Err(other) => return Err(other.into()),
@@ -214,7 +206,7 @@ where
         draw: &Draw,
         wishes: &Wishes,
         op: &str,
-    ) -> (Plan, crate::token::RefreshToken) {
+    ) -> (Plan, RefreshToken) {
         let now = self.host.now();
         let placement = slots::place(seen, &self.policy, now, u64::from_be_bytes(self.host.random()));
         let at = Address { user: seen.user(), slot: placement.slot };
@@ -225,7 +217,7 @@ where
         (plan, refresh)
     }
 
-    async fn signed_in(&self, plan: &Plan, refresh: crate::token::RefreshToken) -> SignedIn {
+    async fn signed_in(&self, plan: &Plan, refresh: RefreshToken) -> SignedIn {
         let mut touched: Vec<SlotNo> = plan.placement.surplus.iter().map(|(slot, _)| *slot).collect();
         touched.push(plan.slot.at.slot);
         let effect = self.cache.forget(plan.slot.at.user, &touched).await;

@@ -1,0 +1,116 @@
+//! Items as attribute maps, written and read by hand: five kinds of rows need no framework, and a reader that names what
+//! is wrong is worth more than one that is short.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+use holdfast_domain::Millis;
+use holdfast_domain::ports::StoreError;
+
+/// An item.
+pub type Item = HashMap<String, AttributeValue>;
+
+/// A string attribute.
+pub(crate) fn s(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
+}
+
+/// A number attribute.
+pub(crate) fn n(number: impl std::fmt::Display) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+/// A time attribute, in milliseconds.
+pub(crate) fn at(time: Millis) -> AttributeValue {
+    n(time.get())
+}
+
+/// A binary attribute.
+pub(crate) fn b(bytes: &[u8]) -> AttributeValue {
+    AttributeValue::B(Blob::new(bytes.to_vec()))
+}
+
+/// Reads an item, naming the attribute that is missing or of the wrong type.
+#[derive(Clone, Copy, Debug)]
+pub struct Reader<'a>(&'a Item);
+
+impl<'a> Reader<'a> {
+    /// Of this item.
+    pub fn new(item: &'a Item) -> Self {
+        Self(item)
+    }
+
+    fn corrupt(&self, name: &str) -> StoreError {
+        let key = |k: &str| self.0.get(k).and_then(|v| v.as_s().ok()).map_or("?", |v| v.split('#').next().unwrap_or("?"));
+        StoreError::Corrupt(format!("attribute {name} of {}/{}", key("PK"), key("SK")))
+    }
+
+    /// A string, if present.
+    pub fn text_opt(&self, name: &str) -> Result<Option<&'a str>, StoreError> {
+        self.0.get(name).map(|v| v.as_s().map(String::as_str).map_err(|_| self.corrupt(name))).transpose()
+    }
+
+    /// A string.
+    pub fn text(&self, name: &str) -> Result<&'a str, StoreError> {
+        self.text_opt(name)?.ok_or_else(|| self.corrupt(name))
+    }
+
+    /// A string that parses.
+    pub fn parse<T: std::str::FromStr>(&self, name: &str) -> Result<T, StoreError> {
+        self.text(name)?.parse().map_err(|_| self.corrupt(name))
+    }
+
+    /// A string that parses, if present.
+    pub fn parse_opt<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, StoreError> {
+        self.text_opt(name)?.map(|text| text.parse().map_err(|_| self.corrupt(name))).transpose()
+    }
+
+    /// A whole number, if present.
+    pub fn int_opt<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, StoreError> {
+        self.0
+            .get(name)
+            .map(|v| v.as_n().ok().and_then(|text| text.parse().ok()).ok_or_else(|| self.corrupt(name)))
+            .transpose()
+    }
+
+    /// A whole number.
+    pub fn int<T: std::str::FromStr>(&self, name: &str) -> Result<T, StoreError> {
+        self.int_opt(name)?.ok_or_else(|| self.corrupt(name))
+    }
+
+    /// A time.
+    pub fn time(&self, name: &str) -> Result<Millis, StoreError> {
+        self.int(name).map(Millis::new)
+    }
+
+    /// A time, if present.
+    pub fn time_opt(&self, name: &str) -> Result<Option<Millis>, StoreError> {
+        Ok(self.int_opt(name)?.map(Millis::new))
+    }
+
+    /// `true` only if present and true.
+    pub fn flag(&self, name: &str) -> Result<bool, StoreError> {
+        self.0.get(name).map_or(Ok(false), |v| v.as_bool().copied().map_err(|_| self.corrupt(name)))
+    }
+
+    /// Exactly `N` bytes, if present.
+    pub fn bytes_opt<const N: usize>(&self, name: &str) -> Result<Option<[u8; N]>, StoreError> {
+        self.0
+            .get(name)
+            .map(|v| {
+                v.as_b().ok().and_then(|blob| <[u8; N]>::try_from(blob.as_ref()).ok()).ok_or_else(|| self.corrupt(name))
+            })
+            .transpose()
+    }
+
+    /// Exactly `N` bytes.
+    pub fn bytes<const N: usize>(&self, name: &str) -> Result<[u8; N], StoreError> {
+        self.bytes_opt(name)?.ok_or_else(|| self.corrupt(name))
+    }
+
+    /// A map attribute, if present.
+    pub fn map_opt(&self, name: &str) -> Result<Option<Reader<'a>>, StoreError> {
+        self.0.get(name).map(|v| v.as_m().map(Reader).map_err(|_| self.corrupt(name))).transpose()
+    }
+}

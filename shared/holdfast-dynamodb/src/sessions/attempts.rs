@@ -1,0 +1,96 @@
+//! Attempt counters: fixed windows, counted by conditional updates of one item each, so that a burst cannot overdraw.
+
+use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure as OnRefusal};
+use holdfast_domain::Millis;
+use holdfast_domain::attempts::Scope;
+use holdfast_domain::policy::ATTEMPT_WINDOW_SECONDS;
+use holdfast_domain::ports::{Attempts, Conditional, Reservation, StoreError, Stored};
+
+use super::SessionsTable;
+use super::keys::{self, PK, SK, TTL};
+use crate::attributes::{Reader, at, n, s};
+use crate::call::conditional;
+
+/// Rounds between "count in the open window" and "open a new one" before giving up: each refusal means that another
+/// request has just done the other.
+const ROUNDS: usize = 4;
+
+impl Attempts for SessionsTable {
+    async fn reserve(&self, scope: &Scope, now: Millis) -> Stored<Result<Reservation, Millis>> {
+        for _ in 0..ROUNDS {
+            let (pk, sk) = keys::attempts(&scope.key);
+            let counted = self
+                .client
+                .update_item()
+                .table_name(&self.table)
+                .key(PK, s(&pk))
+                .key(SK, s(&sk))
+                .update_expression("SET #count = #count + :one")
+                .condition_expression("windowEnds > :now AND #count < :limit")
+                .expression_attribute_names("#count", "count")
+                .expression_attribute_values(":one", n(1))
+                .expression_attribute_values(":now", at(now))
+                .expression_attribute_values(":limit", n(scope.limit))
+                .return_values(ReturnValue::AllNew)
+                .return_values_on_condition_check_failure(OnRefusal::AllOld)
+                .send()
+                .await;
+            let new = counted.as_ref().ok().and_then(|answer| answer.attributes.clone());
+            match (conditional("UpdateItem", None, counted)?, new) {
+                (Conditional::Done, Some(item)) => {
+                    let window_ends = Reader::new(&item).time("windowEnds")?;
+                    return Ok(Ok(Reservation { key: scope.key, window_ends }));
+                }
+                (Conditional::Done, None) => return Err(StoreError::Corrupt("no attributes of a counter".into())),
+                (Conditional::Refused(Some(old)), _) => {
+                    let window_ends = Reader::new(&old).time("windowEnds")?;
+                    if window_ends > now {
+                        return Ok(Err(window_ends));
+                    }
+                }
+                (Conditional::Refused(None), _) => {}
+            }
+            let window_ends = now.plus_seconds(ATTEMPT_WINDOW_SECONDS);
+            let opened = self
+                .client
+                .update_item()
+                .table_name(&self.table)
+                .key(PK, s(pk))
+                .key(SK, s(sk))
+                .update_expression("SET #count = :one, windowEnds = :ends, #ttl = :ttl")
+                .condition_expression("attribute_not_exists(PK) OR windowEnds <= :now")
+                .expression_attribute_names("#count", "count")
+                .expression_attribute_names("#ttl", TTL)
+                .expression_attribute_values(":one", n(1))
+                .expression_attribute_values(":now", at(now))
+                .expression_attribute_values(":ends", at(window_ends))
+                .expression_attribute_values(":ttl", n(keys::ttl(window_ends)))
+                .send()
+                .await;
+            if conditional("UpdateItem", None, opened)? == Conditional::Done {
+                return Ok(Ok(Reservation { key: scope.key, window_ends }));
+            }
+        }
+        Err(StoreError::Busy("attempt counter".into()))
+    }
+
+    async fn release(&self, reservation: Reservation) -> Stored<()> {
+        let (pk, sk) = keys::attempts(&reservation.key);
+        let result = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key(PK, s(pk))
+            .key(SK, s(sk))
+            .update_expression("SET #count = #count - :one")
+            .condition_expression("windowEnds = :ends AND #count > :zero")
+            .expression_attribute_names("#count", "count")
+            .expression_attribute_values(":one", n(1))
+            .expression_attribute_values(":zero", n(0))
+            .expression_attribute_values(":ends", at(reservation.window_ends))
+            .send()
+            .await;
+        // Another window has begun: there is nothing to give back to.
+        conditional("UpdateItem", None, result).map(|_| ())
+    }
+}

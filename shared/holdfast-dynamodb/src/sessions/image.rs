@@ -1,0 +1,248 @@
+//! Items of the table `sessions` as domain records, and back. Also what reads the images of the table's stream.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use holdfast_domain::account::{Account, Status};
+use holdfast_domain::device::Device;
+use holdfast_domain::event::LoginImage;
+use holdfast_domain::ports::StoreError;
+use holdfast_domain::session::{EndReason, Ended, Keys, Slot};
+use holdfast_domain::signin::{Login, LoginState};
+use holdfast_domain::{SlotNo, TokenHash};
+
+use super::keys::{self, Row, TTL};
+use crate::attributes::{Item, Reader, at, b, n, s};
+
+fn corrupt(what: &str) -> StoreError {
+    StoreError::Corrupt(what.to_owned())
+}
+
+fn row_of(item: &Item) -> Result<Row, StoreError> {
+    let reader = Reader::new(item);
+    Ok(keys::row(reader.text(keys::PK)?, reader.text(keys::SK)?))
+}
+
+/// Reads a slot.
+pub fn slot(item: &Item) -> Result<Slot, StoreError> {
+    let Row::Slot(address) = row_of(item)? else { return Err(corrupt("a slot's key")) };
+    let r = Reader::new(item);
+    let hash = |name: &str| r.bytes_opt(name).map(|bytes| bytes.map(TokenHash::from_bytes));
+    let keys = match hash("accessHash")? {
+        None => None,
+        Some(access) => Some(Keys {
+            access,
+            access_expires_at: r.time("accessExpiresAt")?,
+            previous_access: match (hash("prevAccessHash")?, r.time_opt("prevAccessUntil")?) {
+                (Some(hash), Some(until)) => Some((hash, until)),
+                _ => None,
+            },
+            generation: r.int("gen")?,
+            family: TokenHash::from_bytes(r.bytes("familyHash")?),
+            refresh: TokenHash::from_bytes(r.bytes("refreshHash")?),
+            previous_refresh: hash("prevRefreshHash")?,
+            seed: r.bytes("seed")?,
+            rotated_at: r.time("rotatedAt")?,
+        }),
+    };
+    let ended = match r.time_opt("endedAt")? {
+        None => None,
+        // A reason written by a newer version is still an end.
+        Some(at) => {
+            let reason = r.text_opt("endedReason")?.and_then(EndReason::parse).unwrap_or(EndReason::Revoked);
+            Some(Ended { at, reason })
+        }
+    };
+    let device = r.map_opt("device")?;
+    let part = |name: &str| -> Result<String, StoreError> {
+        device.map_or(Ok(None), |d| d.text_opt(name)).map(|text| text.unwrap_or("").to_owned())
+    };
+    Ok(Slot {
+        at: address,
+        sid: r.parse("sid")?,
+        email: r.text("email")?.to_owned(),
+        version: r.int("version")?,
+        keys,
+        created_at: r.time("createdAt")?,
+        last_used_at: r.time("lastUsedAt")?,
+        last_updated_at: r.time("lastUpdatedAt")?,
+        idle_expires_at: r.time("idleExpiresAt")?,
+        absolute_expires_at: r.time("absoluteExpiresAt")?,
+        stay_signed_in: r.flag("staySignedIn")?,
+        mfa_verified_at: r.time_opt("mfaVerifiedAt")?,
+        device_id: r.parse_opt("deviceId")?,
+        device: Device { name: part("name")?, browser: part("browser")?, os: part("os")?, ip: part("ip")? },
+        trusted: r.flag("trusted")?,
+        trusted_at: r.time_opt("trustedAt")?,
+        op: r.text("op")?.to_owned(),
+        ended,
+    })
+}
+
+/// Writes a live slot.
+pub(super) fn slot_item(slot: &Slot) -> Item {
+    let (pk, sk) = keys::slot(slot.at);
+    let device = HashMap::from([
+        ("name".to_owned(), s(&slot.device.name)),
+        ("browser".to_owned(), s(&slot.device.browser)),
+        ("os".to_owned(), s(&slot.device.os)),
+        ("ip".to_owned(), s(&slot.device.ip)),
+    ]);
+    let mut item = Item::from([
+        (keys::PK.to_owned(), s(pk)),
+        (keys::SK.to_owned(), s(sk)),
+        ("sid".to_owned(), s(slot.sid.to_string())),
+        ("userId".to_owned(), s(slot.at.user.to_string())),
+        ("email".to_owned(), s(&slot.email)),
+        ("version".to_owned(), n(slot.version)),
+        ("createdAt".to_owned(), at(slot.created_at)),
+        ("lastUsedAt".to_owned(), at(slot.last_used_at)),
+        ("lastUpdatedAt".to_owned(), at(slot.last_updated_at)),
+        ("idleExpiresAt".to_owned(), at(slot.idle_expires_at)),
+        ("absoluteExpiresAt".to_owned(), at(slot.absolute_expires_at)),
+        ("staySignedIn".to_owned(), AttributeValue::Bool(slot.stay_signed_in)),
+        ("trusted".to_owned(), AttributeValue::Bool(slot.trusted)),
+        ("device".to_owned(), AttributeValue::M(device)),
+        ("op".to_owned(), s(&slot.op)),
+        (TTL.to_owned(), n(keys::ttl(slot.absolute_expires_at))),
+    ]);
+    let mut put = |name: &str, value: Option<AttributeValue>| {
+        if let Some(value) = value {
+            item.insert(name.to_owned(), value);
+        }
+    };
+    put("mfaVerifiedAt", slot.mfa_verified_at.map(at));
+    put("deviceId", slot.device_id.map(|id| s(id.to_string())));
+    put("trustedAt", slot.trusted_at.map(at));
+    if let Some(keys) = &slot.keys {
+        put("accessHash", Some(b(keys.access.as_bytes())));
+        put("accessExpiresAt", Some(at(keys.access_expires_at)));
+        put("prevAccessHash", keys.previous_access.map(|(hash, _)| b(hash.as_bytes())));
+        put("prevAccessUntil", keys.previous_access.map(|(_, until)| at(until)));
+        put("gen", Some(n(keys.generation)));
+        put("familyHash", Some(b(keys.family.as_bytes())));
+        put("refreshHash", Some(b(keys.refresh.as_bytes())));
+        put("prevRefreshHash", keys.previous_refresh.map(|hash| b(hash.as_bytes())));
+        put("seed", Some(b(&keys.seed)));
+        put("rotatedAt", Some(at(keys.rotated_at)));
+    }
+    item
+}
+
+/// Reads an account.
+pub(super) fn account(item: &Item) -> Result<Account, StoreError> {
+    let r = Reader::new(item);
+    let status = match r.text("status")? {
+        "ACTIVE" => Status::Active,
+        // Whatever else it says, it does not say that this account may be used.
+        _ => Status::Disabled,
+    };
+    Ok(Account {
+        user: r.parse("userId")?,
+        email: r.text("email")?.to_owned(),
+        password: r.text("password")?.to_owned(),
+        auth_epoch: r.int("authEpoch")?,
+        status,
+        version: r.int("version")?,
+    })
+}
+
+/// The stored text of a status.
+pub(super) const fn status_text(status: Status) -> &'static str {
+    match status {
+        Status::Active => "ACTIVE",
+        Status::Disabled => "DISABLED",
+    }
+}
+
+/// Reads a sign-in's parent row.
+pub(super) fn login(item: &Item) -> Result<Login, StoreError> {
+    let Row::Login(id) = row_of(item)? else { return Err(corrupt("a sign-in's key")) };
+    let r = Reader::new(item);
+    let session = match (r.int_opt::<u8>("slot")?.and_then(SlotNo::new), r.parse_opt("sid")?) {
+        (Some(slot), Some(sid)) => Some((slot, sid)),
+        _ => None,
+    };
+    Ok(Login {
+        id,
+        state: login_state(&r)?,
+        user: r.parse_opt("userId")?,
+        auth_epoch: r.int("authEpoch")?,
+        started_at: r.time("startedAt")?,
+        expires_at: r.time("expiresAt")?,
+        session,
+    })
+}
+
+fn login_state(r: &Reader<'_>) -> Result<LoginState, StoreError> {
+    LoginState::parse(r.text("state")?).ok_or_else(|| corrupt("a sign-in's state"))
+}
+
+/// Reads what an event needs of a sign-in row.
+pub fn login_event(item: &Item) -> Result<LoginImage, StoreError> {
+    let Row::Login(id) = row_of(item)? else { return Err(corrupt("a sign-in's key")) };
+    let r = Reader::new(item);
+    let known = ["UNKNOWN_EMAIL", "WRONG_PASSWORD", "INACTIVE", "SUPERSEDED"];
+    Ok(LoginImage {
+        id,
+        user: r.parse_opt("userId")?,
+        state: login_state(&r)?,
+        reason: r.text_opt("reason")?.and_then(|text| known.into_iter().find(|k| *k == text)),
+        at: r.time("at")?,
+        with_mfa: r.flag("mfa")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use holdfast_domain::signin::{Draw, Wishes, new_session};
+    use holdfast_domain::token::Address;
+    use holdfast_domain::{Millis, Secret, SessionId, UserId, policy::Policy};
+
+    fn sample() -> Slot {
+        let at = Address { user: UserId::from_bytes([1; 16]), slot: SlotNo::new(4).unwrap() };
+        let draw = Draw { sid: SessionId::from_bytes([2; 16]), origin: Secret::new([3; 32]), seed: [4; 32] };
+        let wishes = Wishes { stay_signed_in: true, device: Device::seen(Some("laptop"), "curl/8", "192.0.2.1") };
+        new_session(at, "a@b", &draw, &wishes, &Policy::default(), Millis::new(1_000), "op1".into()).0
+    }
+
+    #[test]
+    fn a_slot_reads_back_as_it_was_written() {
+        let mut full = sample();
+        full.trusted = true;
+        full.trusted_at = Some(Millis::new(7));
+        full.mfa_verified_at = Some(Millis::new(8));
+        let keys = full.keys.as_mut().unwrap();
+        keys.previous_access = Some((TokenHash::from_bytes([9; 32]), Millis::new(9)));
+        keys.previous_refresh = Some(TokenHash::from_bytes([10; 32]));
+        for written in [sample(), full] {
+            assert_eq!(slot(&slot_item(&written)), Ok(written));
+        }
+    }
+
+    #[test]
+    fn nothing_stored_of_a_slot_is_a_token() {
+        let item = slot_item(&sample());
+        let text = format!("{item:?}");
+        assert!(!text.contains("hf1."));
+    }
+
+    #[test]
+    fn the_ttl_is_whole_seconds_and_later_than_the_expiry() {
+        let item = slot_item(&sample());
+        let ttl: i64 = item[TTL].as_n().unwrap().parse().unwrap();
+        assert!(ttl * 1000 > sample().absolute_expires_at.get());
+        assert!(ttl < 10_000_000_000, "seconds, not milliseconds");
+    }
+
+    #[test]
+    fn a_record_that_is_not_ours_is_corrupt_and_never_missing() {
+        let mut item = slot_item(&sample());
+        item.insert("accessHash".into(), b(&[1; 31]));
+        assert!(matches!(slot(&item), Err(StoreError::Corrupt(_))));
+        let mut item = slot_item(&sample());
+        item.remove("idleExpiresAt");
+        assert!(matches!(slot(&item), Err(StoreError::Corrupt(_))));
+    }
+}

@@ -1,0 +1,112 @@
+//! The key schema of the table `sessions`, all of it. Every part of a key is fixed text, a slot digit, or base64url of
+//! random or hashed bytes: nothing a user types can reach one.
+
+use holdfast_domain::token::Address;
+use holdfast_domain::{DeviceId, LoginId, Millis, SlotNo, UserId, ids};
+
+/// Partition key attribute.
+pub const PK: &str = "PK";
+/// Sort key attribute.
+pub const SK: &str = "SK";
+/// TTL attribute: Number, whole seconds, later than the logical expiry.
+pub const TTL: &str = "ttl";
+/// Sort key of the account. Slots sort after it, devices before.
+pub const META: &str = "META";
+/// Sort key of a sign-in's parent row.
+pub const LOGIN: &str = "LOGIN";
+
+/// `E#<sha256(normalised e-mail)>`: who has it.
+pub fn email(key: &[u8; 32]) -> (String, String) {
+    (format!("E#{}", ids::encode(key)), "EMAIL".to_owned())
+}
+
+/// `U#<userId>`: everything of a user.
+pub fn user(user: UserId) -> String {
+    format!("U#{user}")
+}
+
+/// The account.
+pub fn account(id: UserId) -> (String, String) {
+    (user(id), META.to_owned())
+}
+
+/// One slot.
+pub fn slot(at: Address) -> (String, String) {
+    (user(at.user), format!("S#{}", at.slot))
+}
+
+/// A trusted device.
+pub fn device(id: UserId, device: DeviceId) -> (String, String) {
+    (user(id), format!("D#{device}"))
+}
+
+/// The parent row of a sign-in.
+pub fn login(id: LoginId) -> (String, String) {
+    (format!("L#{id}"), LOGIN.to_owned())
+}
+
+/// An attempt counter.
+pub fn attempts(scope: &[u8; 32]) -> (String, String) {
+    (format!("A#{}", ids::encode(scope)), "ATTEMPTS".to_owned())
+}
+
+/// A key under which nothing is ever stored.
+pub fn nobody() -> (String, String) {
+    ("NOBODY".to_owned(), "NOBODY".to_owned())
+}
+
+/// What a key names, for the reader of the stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Row {
+    /// A slot.
+    Slot(Address),
+    /// A sign-in.
+    Login(LoginId),
+    /// Anything else.
+    Other,
+}
+
+/// Reads a key back.
+pub fn row(pk: &str, sk: &str) -> Row {
+    if let Some(user) = pk.strip_prefix("U#").and_then(|id| id.parse().ok())
+        && let Some(slot) = sk.strip_prefix("S#").and_then(|n| n.parse().ok()).and_then(SlotNo::new)
+    {
+        return Row::Slot(Address { user, slot });
+    }
+    if let Some(id) = pk.strip_prefix("L#").and_then(|id| id.parse().ok())
+        && sk == LOGIN
+    {
+        return Row::Login(id);
+    }
+    Row::Other
+}
+
+/// The TTL of a row that is void at `expiry`: a day's grace, so that what was just true can still be read.
+pub fn ttl(expiry: Millis) -> i64 {
+    expiry.plus_seconds(holdfast_domain::policy::TTL_GRACE_SECONDS).seconds_up()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_sort_before_the_account_and_slots_after_it() {
+        let user = UserId::from_bytes([1; 16]);
+        let (_, device) = device(user, DeviceId::from_bytes([255; 16]));
+        let (_, slot) = slot(Address { user, slot: SlotNo::new(0).unwrap() });
+        assert!(device.as_str() < META && META < slot.as_str());
+    }
+
+    #[test]
+    fn keys_read_back() {
+        let at = Address { user: UserId::from_bytes([7; 16]), slot: SlotNo::new(9).unwrap() };
+        let (pk, sk) = slot(at);
+        assert_eq!(row(&pk, &sk), Row::Slot(at));
+        let id = LoginId::from_bytes([8; 16]);
+        let (pk, sk) = login(id);
+        assert_eq!(row(&pk, &sk), Row::Login(id));
+        assert_eq!(row(&user(at.user), META), Row::Other);
+        assert_eq!(row(&user(at.user), "S#10"), Row::Other);
+    }
+}
