@@ -1,1 +1,6 @@
-//! (in progress)
+//! SQS behind the queue ports: sending, and the JSON of what is sent. Receiving is Lambda's business.
+
+mod send;
+pub mod wire;
+
+pub use send::{MAX_DELAY_SECONDS, Queue};
