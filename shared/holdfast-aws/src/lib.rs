@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_types::retry::RetryConfig;
@@ -41,12 +41,17 @@ impl Patience {
 
 /// Region, credentials and endpoint from the environment, as Lambda sets them.
 pub async fn sdk_config(local: bool) -> SdkConfig {
+    sdk_config_with(aws_config::defaults(BehaviorVersion::v2026_01_12()), local).load().await
+}
+
+/// The same patience and HTTP client for a loader that already knows where its credentials come from.
+pub fn sdk_config_with(loader: ConfigLoader, local: bool) -> ConfigLoader {
     let patience = Patience::for_endpoint(local);
     let http = Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .pool_idle_timeout(POOL_IDLE)
         .build_https();
-    aws_config::defaults(BehaviorVersion::v2026_01_12())
+    loader
         .http_client(http)
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(INITIAL_BACKOFF))
         .timeout_config(
@@ -56,6 +61,4 @@ pub async fn sdk_config(local: bool) -> SdkConfig {
                 .operation_timeout(patience.operation)
                 .build(),
         )
-        .load()
-        .await
 }

@@ -1,1 +1,60 @@
-//! (in progress)
+//! EventBridge behind the relay.
+
+use aws_config::SdkConfig;
+use aws_sdk_eventbridge::Client;
+use aws_sdk_eventbridge::error::ProvideErrorMetadata as _;
+use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use holdfast_domain::ports::{StoreError, Stored};
+
+/// Entries of one PutEvents call (the service's limit).
+const MAX_ENTRIES: usize = 10;
+
+/// An event as the bus takes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// `holdfast.<service>`.
+    pub source: &'static str,
+    /// The event's name.
+    pub detail_type: &'static str,
+    /// JSON.
+    pub detail: String,
+}
+
+/// One bus.
+#[derive(Clone, Debug)]
+pub struct Bus {
+    client: Client,
+    name: String,
+}
+
+impl Bus {
+    /// Builds the client once.
+    pub fn new(config: &SdkConfig, name: impl Into<String>) -> Self {
+        Self { client: Client::new(config), name: name.into() }
+    }
+
+    /// Publishes all of `entries`, in order. An error may leave some of them published: the caller repeats all, and
+    /// subscribers drop by id.
+    pub async fn publish(&self, entries: &[Entry]) -> Stored<()> {
+        for chunk in entries.chunks(MAX_ENTRIES) {
+            let mut request = self.client.put_events();
+            for entry in chunk {
+                request = request.entries(
+                    PutEventsRequestEntry::builder()
+                        .event_bus_name(&self.name)
+                        .source(entry.source)
+                        .detail_type(entry.detail_type)
+                        .detail(&entry.detail)
+                        .build(),
+                );
+            }
+            let answer = request.send().await.map_err(|error| {
+                StoreError::Unavailable(format!("PutEvents: {}", error.code().unwrap_or("not reached")))
+            })?;
+            if answer.failed_entry_count > 0 {
+                return Err(StoreError::Unavailable(format!("PutEvents: {} entries refused", answer.failed_entry_count)));
+            }
+        }
+        Ok(())
+    }
+}

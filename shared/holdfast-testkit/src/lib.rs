@@ -1,1 +1,16 @@
-//! (in progress)
+//! What tests of Holdfast stand on: a local cloud of their own, an in-memory store, a clock that is set by hand, and one
+//! contract suite per port that every implementation must pass.
+//!
+//! * [`cloud`]: starts the pinned emulator on a free port, with both tables; gone when dropped.
+//! * [`memory`]: the session ports over a map behind one lock.
+//! * [`host`]: time that only moves when told to.
+//! * [`suites`]: what a store must do, in the words of its port.
+
+pub mod cloud;
+pub mod host;
+pub mod memory;
+pub mod suites;
+
+pub use cloud::LocalCloud;
+pub use host::ManualHost;
+pub use memory::MemoryStore;

@@ -1,0 +1,14 @@
+//! The tables keep the contracts of their ports, on an emulator that each test starts for itself.
+
+use holdfast_dynamodb::SessionsTable;
+use holdfast_testkit::{LocalCloud, ManualHost, suites};
+
+#[tokio::test]
+async fn the_sessions_table_keeps_the_contract_of_the_session_ports() {
+    let cloud = LocalCloud::start().await;
+    suites::sessions::all(|| async {
+        let table = SessionsTable::new(cloud.sdk_config(), LocalCloud::SESSIONS);
+        (table, ManualHost::at(suites::sessions::real_now()))
+    })
+    .await;
+}

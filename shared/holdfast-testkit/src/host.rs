@@ -1,0 +1,47 @@
+//! Time that only moves when told to; randomness as usual.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use holdfast_domain::Millis;
+use holdfast_domain::ports::Host;
+
+/// A clock set by hand. Clones share it. Waiting costs no time: it yields, so that others run first.
+#[derive(Clone, Debug)]
+pub struct ManualHost(Arc<AtomicI64>);
+
+impl ManualHost {
+    /// Starts at this moment.
+    pub fn at(now: Millis) -> Self {
+        Self(Arc::new(AtomicI64::new(now.get())))
+    }
+
+    /// Moves on.
+    pub fn advance_seconds(&self, seconds: i64) {
+        self.0.fetch_add(seconds * 1000, Ordering::SeqCst);
+    }
+}
+
+impl Default for ManualHost {
+    /// 2026-01-01: DynamoDB deletes items whose TTL lies in the past of its own clock, so tests against the emulator pick
+    /// a moment of their own; this one is for stores in memory.
+    fn default() -> Self {
+        Self::at(Millis::new(1_767_225_600_000))
+    }
+}
+
+impl Host for ManualHost {
+    fn now(&self) -> Millis {
+        Millis::new(self.0.load(Ordering::SeqCst))
+    }
+
+    fn fill(&self, bytes: &mut [u8]) {
+        if getrandom::fill(bytes).is_err() {
+            panic!("no randomness");
+        }
+    }
+
+    async fn sleep(&self, _millis: u64) {
+        tokio::task::yield_now().await;
+    }
+}

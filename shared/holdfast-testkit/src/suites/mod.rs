@@ -1,0 +1,3 @@
+//! One suite per port.
+
+pub mod sessions;
