@@ -20,3 +20,14 @@ output "manifest_version" {
   description = "Version of the release."
   value       = local.manifest.version
 }
+
+output "watch" {
+  description = "What the module alarms needs of every function, by key."
+  value = {
+    for key, function in module.function : key => {
+      name                     = function.name
+      timeout_seconds          = var.functions[key].timeout_seconds
+      max_iterator_age_seconds = length(var.functions[key].stream_sources) == 0 ? null : 60
+    }
+  }
+}

@@ -36,3 +36,14 @@ variable "mfa_session_ttl_seconds" {
     error_message = "mfa_session_ttl_seconds must be a whole number from 1 to login_session_ttl_seconds."
   }
 }
+
+variable "sign_in_failures_per_minute" {
+  description = "Failed sign-ins a minute, of all users, above which an alarm is raised."
+  type        = number
+  default     = 100
+
+  validation {
+    condition     = var.sign_in_failures_per_minute > 0
+    error_message = "sign_in_failures_per_minute must be more than 0."
+  }
+}

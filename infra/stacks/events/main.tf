@@ -2,8 +2,10 @@ locals {
   stack = "events"
 
   # What other stacks publish, by "<stack>/<name>".
-  inputs = toset(["platform/sessions-stream-arn", "push/close-queue-url", "push/close-queue-arn"])
+  inputs = toset(["platform/kms-key-arn", "platform/sessions-stream-arn", "push/close-queue-url", "push/close-queue-arn"])
   input  = { for name, parameter in data.aws_ssm_parameter.input : name => parameter.insecure_value }
+
+  kms_key_arn = local.input["platform/kms-key-arn"] == "none" ? null : local.input["platform/kms-key-arn"]
 
   outputs = {
     event-bus-name = module.bus.name
@@ -23,6 +25,7 @@ module "bus" {
 
   name                   = local.name_prefix
   archive_retention_days = local.is_local ? 0 : var.event_archive_days
+  kms_key_arn            = local.kms_key_arn
 }
 
 # What the relay could not pass on after all retries: positions in the stream, or the records themselves.
@@ -32,6 +35,7 @@ module "relay_dlq" {
   name                      = "${local.name_prefix}-relay-dlq"
   message_retention_seconds = 1209600
   dead_letter_queue         = null
+  kms_key_arn               = local.kms_key_arn
   # The local cloud has no TLS: this policy would lock the queue for everybody.
   deny_insecure_transport = !local.is_local
 }
@@ -49,6 +53,7 @@ module "service" {
   log_level          = var.log_level
   log_retention_days = var.log_retention_days
   alias_owner        = local.alias_owner
+  kms_key_arn        = local.kms_key_arn
 
   functions = {
     events-relay = {
@@ -82,4 +87,16 @@ resource "aws_ssm_parameter" "output" {
   name  = "${local.ssm_prefix}/${local.stack}/${each.key}"
   type  = "String"
   value = each.value
+}
+
+# The local cloud evaluates no alarms.
+module "alarms" {
+  source = "../../modules/alarms"
+
+  create      = !local.is_local
+  name_prefix = "${local.name_prefix}-${local.stack}"
+  topic_arns  = var.alarm_topic_arns
+  functions   = module.service.watch
+
+  queues = { relay = { dlq_name = "${local.name_prefix}-relay-dlq" } }
 }

@@ -10,10 +10,24 @@ locals {
     sessions-stream-arn    = module.sessions_table.stream_arn
     connections-table-name = module.connections_table.name
     connections-table-arn  = module.connections_table.arn
+    # A parameter cannot be empty.
+    kms-key-arn = local.kms_key_arn == null ? "none" : local.kms_key_arn
   }
+
+  kms_key_arn = var.kms_mode == "cmk" ? module.kms.arn : null
+
+  # Every queue that a function reads, by the catalogue.
+  queue_names = sort(distinct(flatten([for entry in values(jsondecode(file(local.catalogue_file))) : try(entry.queues, [])])))
 
   # The local cloud names an amazonaws.com address that leads nowhere.
   http_url = local.is_local ? "${var.local_endpoint}/_aws/execute-api/${module.http_api.id}" : module.http_api.endpoint
+}
+
+module "kms" {
+  source = "../../modules/kms"
+
+  create = var.kms_mode == "cmk"
+  name   = local.name_prefix
 }
 
 # The truth: accounts, sessions, devices, sign-ins. No index: every read that authenticates is a strong one.
@@ -27,6 +41,7 @@ module "sessions_table" {
   stream_view_type               = "NEW_AND_OLD_IMAGES"
   deletion_protection_enabled    = var.deletion_protection_enabled
   point_in_time_recovery_enabled = var.point_in_time_recovery_enabled
+  kms_key_arn                    = local.kms_key_arn
 }
 
 # Sockets, subscriptions, tickets, channels. The index serves topics and broadcast only.
@@ -49,6 +64,7 @@ module "connections_table" {
 
   deletion_protection_enabled    = var.deletion_protection_enabled
   point_in_time_recovery_enabled = var.point_in_time_recovery_enabled
+  kms_key_arn                    = local.kms_key_arn
 }
 
 module "http_api" {
@@ -66,6 +82,7 @@ module "http_api" {
   }
 
   log_retention_days = var.log_retention_days
+  kms_key_arn        = local.kms_key_arn
   api_tags           = local.api_tags.http
 }
 
@@ -90,6 +107,7 @@ module "service" {
   log_level          = var.log_level
   log_retention_days = var.log_retention_days
   alias_owner        = local.alias_owner
+  kms_key_arn        = local.kms_key_arn
 
   http_api = {
     id            = module.http_api.id
@@ -123,4 +141,25 @@ resource "aws_ssm_parameter" "output" {
   name  = "${local.ssm_prefix}/${local.stack}/${each.key}"
   type  = "String"
   value = each.value
+}
+
+# The local cloud evaluates no alarms.
+module "alarms" {
+  source = "../../modules/alarms"
+
+  create      = !local.is_local
+  name_prefix = "${local.name_prefix}-${local.stack}"
+  topic_arns  = var.alarm_topic_arns
+  functions   = module.service.watch
+}
+
+# One dashboard for the whole system: names follow from the catalogue, so it needs nothing of other stacks.
+module "dashboard" {
+  source = "../../modules/dashboard"
+
+  create             = !local.is_local
+  name               = local.name_prefix
+  functions          = { for key in keys(jsondecode(file(local.catalogue_file))) : key => "${local.name_prefix}-${key}" }
+  queues             = { for key in local.queue_names : key => "${local.name_prefix}-${key}" }
+  dead_letter_queues = { for key in concat([for name in local.queue_names : "${name}-dlq"], ["relay-dlq"]) : key => "${local.name_prefix}-${key}" }
 }

@@ -14,6 +14,7 @@ provider "aws" {
   dynamic "endpoints" {
     for_each = local.is_local ? [var.local_endpoint] : []
     content {
+      apigateway     = endpoints.value
       apigatewayv2   = endpoints.value
       budgets        = endpoints.value
       cloudwatch     = endpoints.value

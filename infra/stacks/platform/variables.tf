@@ -43,3 +43,14 @@ variable "point_in_time_recovery_enabled" {
   type        = bool
   default     = true
 }
+
+variable "kms_mode" {
+  description = "Who owns the key for data at rest: aws_owned (no cost) or cmk (a key of this environment, for everything in it). Changing it later re-encrypts tables, queues and logs."
+  type        = string
+  default     = "aws_owned"
+
+  validation {
+    condition     = contains(["aws_owned", "cmk"], var.kms_mode)
+    error_message = "kms_mode must be aws_owned or cmk."
+  }
+}

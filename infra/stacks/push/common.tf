@@ -98,6 +98,12 @@ variable "alias_owner" {
   }
 }
 
+variable "alarm_topic_arns" {
+  description = "SNS topics that alarms are sent to."
+  type        = list(string)
+  default     = []
+}
+
 locals {
   is_local       = var.local_endpoint != ""
   name_prefix    = coalesce(var.name_prefix, "holdfast-${var.env}")

@@ -27,6 +27,7 @@ module "service" {
   log_level          = var.log_level
   log_retention_days = var.log_retention_days
   alias_owner        = local.alias_owner
+  kms_key_arn        = local.kms_key_arn
 
   http_api = {
     id            = local.input["platform/http-api-id"]

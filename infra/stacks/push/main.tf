@@ -5,12 +5,15 @@ locals {
   inputs = toset([
     "platform/http-api-id",
     "platform/http-api-execution-arn",
+    "platform/kms-key-arn",
     "platform/sessions-table-name",
     "platform/sessions-table-arn",
     "platform/connections-table-name",
     "platform/connections-table-arn",
   ])
   input = { for name, parameter in data.aws_ssm_parameter.input : name => parameter.insecure_value }
+
+  kms_key_arn = local.input["platform/kms-key-arn"] == "none" ? null : local.input["platform/kms-key-arn"]
 
   outputs = {
     ws-url              = local.ws_url
@@ -47,6 +50,7 @@ module "queue" {
   name                       = "${local.name_prefix}-${each.key}"
   consumer_timeout_seconds   = each.value
   visibility_timeout_seconds = 6 * each.value
+  kms_key_arn                = local.kms_key_arn
   # The local cloud has no TLS: this policy would lock the queues for everybody.
   deny_insecure_transport = !local.is_local
 }
@@ -76,6 +80,7 @@ module "websocket_api" {
   }
 
   log_retention_days = var.log_retention_days
+  kms_key_arn        = local.kms_key_arn
   api_tags           = local.api_tags.ws
 }
 
@@ -86,4 +91,21 @@ resource "aws_ssm_parameter" "output" {
   name  = "${local.ssm_prefix}/${local.stack}/${each.key}"
   type  = "String"
   value = each.value
+}
+
+# The local cloud evaluates no alarms.
+module "alarms" {
+  source = "../../modules/alarms"
+
+  create      = !local.is_local
+  name_prefix = "${local.name_prefix}-${local.stack}"
+  topic_arns  = var.alarm_topic_arns
+  functions   = module.service.watch
+
+  queues = {
+    for key in keys(local.queue_timeouts) : key => {
+      name     = "${local.name_prefix}-${key}"
+      dlq_name = "${local.name_prefix}-${key}-dlq"
+    }
+  }
 }

@@ -2,8 +2,16 @@ locals {
   stack = "sessions"
 
   # What other stacks publish, by "<stack>/<name>".
-  inputs = toset(["platform/http-api-id", "platform/http-api-execution-arn", "platform/sessions-table-name", "platform/sessions-table-arn"])
-  input  = { for name, parameter in data.aws_ssm_parameter.input : name => parameter.insecure_value }
+  inputs = toset([
+    "platform/http-api-id",
+    "platform/http-api-execution-arn",
+    "platform/kms-key-arn",
+    "platform/sessions-table-name",
+    "platform/sessions-table-arn",
+  ])
+  input = { for name, parameter in data.aws_ssm_parameter.input : name => parameter.insecure_value }
+
+  kms_key_arn = local.input["platform/kms-key-arn"] == "none" ? null : local.input["platform/kms-key-arn"]
 
   sessions_table_arn = local.input["platform/sessions-table-arn"]
 }
@@ -26,6 +34,7 @@ module "service" {
   log_level          = var.log_level
   log_retention_days = var.log_retention_days
   alias_owner        = local.alias_owner
+  kms_key_arn        = local.kms_key_arn
 
   http_api = {
     id            = local.input["platform/http-api-id"]
@@ -93,4 +102,14 @@ module "service" {
       }
     }
   }
+}
+
+# The local cloud evaluates no alarms.
+module "alarms" {
+  source = "../../modules/alarms"
+
+  create      = !local.is_local
+  name_prefix = "${local.name_prefix}-${local.stack}"
+  topic_arns  = var.alarm_topic_arns
+  functions   = module.service.watch
 }

@@ -1,0 +1,19 @@
+# Fill in before the first `make bootstrap ENV=production`; artifacts_bucket is printed by it.
+env    = "production"
+region = "us-east-1"
+
+# The account this environment lives in: with other credentials nothing is planned or applied.
+# allowed_account_ids = ["<12 digits>"]
+
+# artifacts_bucket = "holdfast-production-artifacts-<account id>"
+
+# Origins of the web apps that may call the API with credentials.
+# allowed_origins = ["https://app.example.com"]
+
+# Pipelines of this repository may plan and deploy.
+# github_repository = "<owner>/<name>"
+
+# SNS topics that alarms are sent to.
+# alarm_topic_arns = ["arn:aws:sns:us-east-1:<account id>:<topic>"]
+
+log_retention_days = 90

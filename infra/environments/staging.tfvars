@@ -1,0 +1,17 @@
+# Fill in before the first `make bootstrap ENV=staging`; artifacts_bucket is printed by it.
+env    = "staging"
+region = "us-east-1"
+
+# The account this environment lives in: with other credentials nothing is planned or applied.
+# allowed_account_ids = ["<12 digits>"]
+
+# artifacts_bucket = "holdfast-staging-artifacts-<account id>"
+
+# Origins of the web apps that may call the API with credentials.
+# allowed_origins = ["https://staging.example.com"]
+
+# Pipelines of this repository may plan and deploy.
+# github_repository = "<owner>/<name>"
+
+# SNS topics that alarms are sent to.
+# alarm_topic_arns = ["arn:aws:sns:us-east-1:<account id>:<topic>"]

@@ -1,0 +1,133 @@
+locals {
+  functions = var.create ? var.functions : {}
+
+  # One list of everything that is watched: each entry becomes one alarm.
+  function_alarms = merge([for key, function in local.functions : {
+    "${key}-errors" = {
+      description = "${key} fails: more than ${var.error_rate_percent} % of its invocations."
+      metrics = {
+        errors      = { namespace = "AWS/Lambda", name = "Errors", stat = "Sum", dimensions = { FunctionName = function.name } }
+        invocations = { namespace = "AWS/Lambda", name = "Invocations", stat = "Sum", dimensions = { FunctionName = function.name } }
+      }
+      expression = "IF(invocations > 0, 100 * errors / invocations, 0)"
+      threshold  = var.error_rate_percent
+      rollback   = true
+    }
+    "${key}-throttles" = {
+      description = "${key} is throttled: the account's or the function's concurrency is used up."
+      metrics = {
+        value = { namespace = "AWS/Lambda", name = "Throttles", stat = "Sum", dimensions = { FunctionName = function.name } }
+      }
+      expression = null
+      threshold  = 0
+      rollback   = false
+    }
+    "${key}-duration" = {
+      description = "${key} is slow: p99 above ${coalesce(function.p99_milliseconds, function.timeout_seconds * 800)} ms."
+      metrics = {
+        value = { namespace = "AWS/Lambda", name = "Duration", stat = "p99", dimensions = { FunctionName = function.name } }
+      }
+      expression = null
+      threshold  = coalesce(function.p99_milliseconds, function.timeout_seconds * 800)
+      rollback   = true
+    }
+  }]...)
+
+  stream_alarms = { for key, function in local.functions : "${key}-iterator-age" => {
+    description = "${key} falls behind its stream: the oldest record is older than ${function.max_iterator_age_seconds} s."
+    metrics = {
+      value = { namespace = "AWS/Lambda", name = "IteratorAge", stat = "Maximum", dimensions = { FunctionName = function.name } }
+    }
+    expression = null
+    threshold  = function.max_iterator_age_seconds * 1000
+    rollback   = false
+  } if function.max_iterator_age_seconds != null }
+
+  queue_alarms = merge([for key, queue in var.create ? var.queues : {} : {
+    for name, alarm in {
+      "${key}-age" = {
+        description = "Queue ${key} is not read fast enough: the oldest message is older than ${coalesce(queue.max_age_seconds, 300)} s."
+        metrics = {
+          value = { namespace = "AWS/SQS", name = "ApproximateAgeOfOldestMessage", stat = "Maximum", dimensions = { QueueName = queue.name } }
+        }
+        expression = null
+        threshold  = coalesce(queue.max_age_seconds, 300)
+        rollback   = false
+      }
+      "${key}-dlq" = {
+        description = "Dead-letter queue ${coalesce(queue.dlq_name, "-")} is not empty: look at what is in it, then redrive."
+        metrics = {
+          value = { namespace = "AWS/SQS", name = "ApproximateNumberOfMessagesVisible", stat = "Maximum", dimensions = { QueueName = coalesce(queue.dlq_name, "-") } }
+        }
+        expression = null
+        threshold  = 0
+        rollback   = false
+      }
+    } : name => alarm if(endswith(name, "-age") ? queue.name != null : queue.dlq_name != null)
+  }]...)
+
+  custom_alarms = { for key, custom in var.create ? var.custom : {} : key => {
+    description = custom.description
+    metrics     = { for id, metric in custom.metrics : id => merge(metric, { dimensions = metric.dimensions }) }
+    expression  = custom.expression
+    threshold   = custom.threshold
+    rollback    = custom.rollback
+  } }
+
+  alarms = merge(local.function_alarms, local.stream_alarms, local.queue_alarms, local.custom_alarms)
+
+  comparisons = { for key, custom in var.custom : key => custom.comparison }
+  rollback    = sort([for key, alarm in local.alarms : key if alarm.rollback])
+}
+
+resource "aws_cloudwatch_metric_alarm" "this" {
+  for_each = local.alarms
+
+  alarm_name          = "${var.name_prefix}-${each.key}"
+  alarm_description   = each.value.description
+  comparison_operator = lookup(local.comparisons, each.key, "GreaterThanThreshold")
+  threshold           = each.value.threshold
+  evaluation_periods  = var.evaluation_periods
+  datapoints_to_alarm = var.datapoints_to_alarm
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.topic_arns
+  ok_actions          = var.topic_arns
+
+  dynamic "metric_query" {
+    for_each = each.value.metrics
+    content {
+      id          = metric_query.key
+      return_data = each.value.expression == null
+
+      metric {
+        namespace   = metric_query.value.namespace
+        metric_name = metric_query.value.name
+        stat        = metric_query.value.stat
+        dimensions  = metric_query.value.dimensions
+        period      = var.period_seconds
+      }
+    }
+  }
+
+  dynamic "metric_query" {
+    for_each = each.value.expression == null ? [] : [each.value.expression]
+    content {
+      id          = "result"
+      expression  = metric_query.value
+      label       = each.key
+      return_data = true
+    }
+  }
+
+  tags = var.tags
+}
+
+# One answer to "is the release bad?": what a canary is rolled back by.
+resource "aws_cloudwatch_composite_alarm" "rollback" {
+  for_each = length(local.rollback) > 0 ? { this = true } : {}
+
+  alarm_name        = "${var.name_prefix}-rollback"
+  alarm_description = "A function of ${var.name_prefix} fails or is slow: roll the release back."
+  alarm_rule        = join(" OR ", [for key in local.rollback : "ALARM(\"${aws_cloudwatch_metric_alarm.this[key].alarm_name}\")"])
+  tags              = var.tags
+}

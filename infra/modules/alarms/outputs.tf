@@ -1,0 +1,9 @@
+output "alarm_arns" {
+  description = "ARN of each alarm, by name without prefix."
+  value       = { for key, alarm in aws_cloudwatch_metric_alarm.this : key => alarm.arn }
+}
+
+output "rollback_alarm_name" {
+  description = "Alarm that says a release is bad; null without functions."
+  value       = try(aws_cloudwatch_composite_alarm.rollback["this"].alarm_name, null)
+}

@@ -1,0 +1,75 @@
+variable "create" {
+  description = "Whether to create the budget."
+  type        = bool
+  default     = true
+}
+
+variable "name" {
+  description = "Name of the budget."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[^:\\\\]{1,100}$", var.name))
+    error_message = "name must have 1 to 100 characters, without ':' and '\\'."
+  }
+}
+
+variable "monthly_limit_usd" {
+  description = "What a month may cost, in US dollars."
+  type        = number
+
+  validation {
+    condition     = !var.create || var.monthly_limit_usd > 0
+    error_message = "monthly_limit_usd must be more than 0."
+  }
+}
+
+variable "notify_at_percent" {
+  description = "Shares of the limit, in percent, that are told when spent. What will exceed the limit is told always."
+  type        = set(number)
+  default     = [50, 80, 100]
+
+  validation {
+    condition     = length(var.notify_at_percent) <= 4 && alltrue([for percent in var.notify_at_percent : percent > 0 && percent <= 1000])
+    error_message = "notify_at_percent must be at most 4 numbers, each more than 0 and at most 1000."
+  }
+}
+
+variable "email_addresses" {
+  description = "Who is told by e-mail (at most 10)."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = length(var.email_addresses) <= 10 && alltrue([for address in var.email_addresses : can(regex("^[^@ ]+@[^@ ]+$", address))])
+    error_message = "email_addresses must be at most 10 e-mail addresses."
+  }
+
+  validation {
+    condition     = !var.create || length(var.email_addresses) + length(var.sns_topic_arns) > 0
+    error_message = "email_addresses or sns_topic_arns must not be empty: a budget that tells nobody is of no use."
+  }
+}
+
+variable "sns_topic_arns" {
+  description = "SNS topics that are told (at most 1 per notification)."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = length(var.sns_topic_arns) <= 1
+    error_message = "sns_topic_arns must be at most one topic."
+  }
+}
+
+variable "cost_allocation_tags" {
+  description = "Count only resources with these tags (activated as cost allocation tags); empty for the whole account."
+  type        = map(string)
+  default     = {}
+}
+
+variable "tags" {
+  description = "Tags of the budget."
+  type        = map(string)
+  default     = {}
+}

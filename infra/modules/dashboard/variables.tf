@@ -1,0 +1,52 @@
+variable "create" {
+  description = "Whether to create the dashboard."
+  type        = bool
+  default     = true
+}
+
+variable "name" {
+  description = "Name of the dashboard."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9_-]{1,255}$", var.name))
+    error_message = "name must have 1 to 255 characters out of a-z, A-Z, 0-9, '_' and '-'."
+  }
+}
+
+variable "functions" {
+  description = "Names of the functions to show, by label."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = length(var.functions) + length(var.queues) + length(var.dead_letter_queues) > 0
+    error_message = "functions, queues or dead_letter_queues must not be empty: there is nothing to show."
+  }
+}
+
+variable "queues" {
+  description = "Names of the queues whose oldest message is shown, by label."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}
+
+variable "dead_letter_queues" {
+  description = "Names of the dead-letter queues to show, by label."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}
+
+variable "period_seconds" {
+  description = "Length of one datapoint; a multiple of 60."
+  type        = number
+  default     = 60
+
+  validation {
+    condition     = var.period_seconds >= 60 && var.period_seconds % 60 == 0
+    error_message = "period_seconds must be a multiple of 60."
+  }
+}

@@ -1,0 +1,163 @@
+locals {
+  enabled    = var.mode == "none" ? {} : { this = true }
+  serverless = var.mode == "serverless" ? { this = true } : {}
+  node       = var.mode == "node" ? { this = true } : {}
+
+  # Serverless caches serve reads from replicas on the next port.
+  last_port = var.mode == "serverless" ? 6380 : 6379
+  callers   = var.mode == "none" ? {} : var.caller_security_group_ids
+
+  cache = try(aws_elasticache_serverless_cache.this["this"], aws_elasticache_replication_group.this["this"], null)
+  endpoint = try(
+    aws_elasticache_serverless_cache.this["this"].endpoint[0].address,
+    local.cluster_mode ? aws_elasticache_replication_group.this["this"].configuration_endpoint_address : aws_elasticache_replication_group.this["this"].primary_endpoint_address,
+    null,
+  )
+  # Serverless caches speak the cluster protocol, always.
+  cluster_mode = var.mode == "serverless" || (var.mode == "node" && var.node.shards > 1)
+
+  # Only the keys of this system, and nothing that looks at or changes the server.
+  access_string = "on ~${var.key_prefix}* resetchannels -@all +@read +@write +@scripting +@connection +@transaction -@dangerous +info +cluster|slots +cluster|shards +cluster|nodes"
+}
+
+resource "aws_security_group" "this" {
+  for_each = local.enabled
+
+  name        = var.name
+  description = "Cache ${var.name}: in from its callers' groups only."
+  vpc_id      = var.vpc_id
+  tags        = merge(var.tags, { Name = var.name })
+}
+
+resource "aws_vpc_security_group_ingress_rule" "caller" {
+  for_each = local.callers
+
+  security_group_id            = aws_security_group.this["this"].id
+  description                  = "TLS from ${each.key}."
+  referenced_security_group_id = each.value
+  ip_protocol                  = "tcp"
+  from_port                    = 6379
+  to_port                      = local.last_port
+  tags                         = var.tags
+}
+
+resource "aws_vpc_security_group_egress_rule" "caller" {
+  for_each = local.callers
+
+  security_group_id            = each.value
+  description                  = "TLS to the cache ${var.name}."
+  referenced_security_group_id = aws_security_group.this["this"].id
+  ip_protocol                  = "tcp"
+  from_port                    = 6379
+  to_port                      = local.last_port
+  tags                         = var.tags
+}
+
+# IAM authentication needs user_id = user_name: callers present a token that lives 15 minutes, no password exists.
+resource "aws_elasticache_user" "app" {
+  for_each = local.enabled
+
+  user_id       = "${var.name}-app"
+  user_name     = "${var.name}-app"
+  engine        = var.engine
+  access_string = local.access_string
+  tags          = var.tags
+
+  authentication_mode {
+    type = "iam"
+  }
+}
+
+# A Redis OSS group must have a user called default, so this one is off. A Valkey group needs none (and refuses users
+# without authentication): there the default user is off unless it is added.
+resource "aws_elasticache_user" "default" {
+  for_each = var.engine == "redis" ? local.enabled : {}
+
+  user_id       = "${var.name}-default"
+  user_name     = "default"
+  engine        = "redis"
+  access_string = "off -@all"
+  tags          = var.tags
+
+  authentication_mode {
+    type = "no-password-required"
+  }
+}
+
+resource "aws_elasticache_user_group" "this" {
+  for_each = local.enabled
+
+  user_group_id = var.name
+  engine        = var.engine
+  user_ids      = concat([aws_elasticache_user.app["this"].user_id], [for user in aws_elasticache_user.default : user.user_id])
+  tags          = var.tags
+}
+
+resource "aws_elasticache_serverless_cache" "this" {
+  for_each = local.serverless
+
+  name                 = var.name
+  description          = "Session cache ${var.name}."
+  engine               = var.engine
+  major_engine_version = var.engine == "valkey" ? "8" : "7"
+  subnet_ids           = var.subnet_ids
+  security_group_ids   = [aws_security_group.this["this"].id]
+  user_group_id        = aws_elasticache_user_group.this["this"].user_group_id
+  kms_key_id           = var.kms_key_arn
+
+  # A brake on cost. No snapshots: a restored cache would bring back what has been revoked since.
+  cache_usage_limits {
+    data_storage {
+      maximum = var.serverless.max_data_gb
+      unit    = "GB"
+    }
+    ecpu_per_second {
+      maximum = var.serverless.max_ecpu_per_second
+    }
+  }
+  snapshot_retention_limit = 0
+
+  tags = var.tags
+}
+
+resource "aws_elasticache_subnet_group" "this" {
+  for_each = local.node
+
+  name        = var.name
+  description = "Subnets of the cache ${var.name}."
+  subnet_ids  = var.subnet_ids
+  tags        = var.tags
+}
+
+resource "aws_elasticache_replication_group" "this" {
+  for_each = local.node
+
+  replication_group_id = var.name
+  description          = "Session cache ${var.name}."
+  engine               = var.engine
+  engine_version       = var.engine == "valkey" ? "8.0" : "7.1"
+  node_type            = var.node.type
+  port                 = 6379
+
+  num_node_groups            = var.node.shards
+  replicas_per_node_group    = var.node.replicas_per_shard
+  automatic_failover_enabled = var.node.replicas_per_shard > 0
+  multi_az_enabled           = var.node.replicas_per_shard > 0
+  parameter_group_name       = "default.${var.engine == "valkey" ? "valkey8" : "redis7"}${local.cluster_mode ? ".cluster.on" : ""}"
+
+  transit_encryption_enabled = true
+  transit_encryption_mode    = "required"
+  at_rest_encryption_enabled = true
+  kms_key_id                 = var.kms_key_arn
+  user_group_ids             = [aws_elasticache_user_group.this["this"].user_group_id]
+
+  subnet_group_name  = aws_elasticache_subnet_group.this["this"].name
+  security_group_ids = [aws_security_group.this["this"].id]
+
+  # No snapshots: a restored cache would bring back what has been revoked since.
+  snapshot_retention_limit   = 0
+  auto_minor_version_upgrade = true
+  apply_immediately          = false
+
+  tags = var.tags
+}

@@ -1,0 +1,129 @@
+variable "mode" {
+  description = "none, serverless (from 100 MB, scales by itself), or node (fixed size and cost)."
+  type        = string
+  default     = "none"
+
+  validation {
+    condition     = contains(["none", "serverless", "node"], var.mode)
+    error_message = "mode must be none, serverless or node."
+  }
+}
+
+variable "name" {
+  description = "Name of the cache and prefix of its users."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{0,31}$", var.name)) && !strcontains(var.name, "--") && !endswith(var.name, "-")
+    error_message = "name must have 1 to 32 characters: a-z, 0-9 and single '-', starting with a letter and not ending with '-'."
+  }
+}
+
+variable "engine" {
+  description = "valkey (cheaper, from 100 MB) or redis."
+  type        = string
+  default     = "valkey"
+
+  validation {
+    condition     = contains(["valkey", "redis"], var.engine)
+    error_message = "engine must be valkey or redis."
+  }
+}
+
+variable "vpc_id" {
+  description = "VPC of the cache; not needed with mode none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.mode == "none" || var.vpc_id != null
+    error_message = "vpc_id must be given unless mode is none."
+  }
+}
+
+variable "subnet_ids" {
+  description = "Subnets of the cache, in at least two zones; not needed with mode none."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = var.mode == "none" || length(var.subnet_ids) >= 2
+    error_message = "subnet_ids must be at least two subnets unless mode is none."
+  }
+}
+
+variable "caller_security_group_ids" {
+  description = "Security groups that may connect, by a name for the rule."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = var.mode == "none" || length(var.caller_security_group_ids) > 0
+    error_message = "caller_security_group_ids must have at least one group: a cache that nobody can reach is of no use."
+  }
+}
+
+variable "key_prefix" {
+  description = "What all keys of the system start with; the user can touch no others."
+  type        = string
+  default     = "hf"
+
+  validation {
+    condition     = can(regex("^[a-z0-9{][a-z0-9:_{}-]*$", var.key_prefix))
+    error_message = "key_prefix must be letters, digits and ':_-{}', and must not be empty."
+  }
+}
+
+variable "serverless" {
+  description = "Most data (GB) and work (ECPU a second) of a serverless cache: a brake on cost."
+  type = object({
+    max_data_gb         = optional(number, 1)
+    max_ecpu_per_second = optional(number, 5000)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.serverless.max_data_gb >= 1 && var.serverless.max_data_gb <= 5000
+    error_message = "serverless.max_data_gb must be 1 to 5000."
+  }
+
+  validation {
+    condition     = var.serverless.max_ecpu_per_second >= 1000 && var.serverless.max_ecpu_per_second <= 15000000
+    error_message = "serverless.max_ecpu_per_second must be 1000 to 15000000."
+  }
+}
+
+variable "node" {
+  description = "Size of a node-based cache: node type, shards, and replicas of each shard (0: no failover)."
+  type = object({
+    type               = optional(string, "cache.t4g.micro")
+    shards             = optional(number, 1)
+    replicas_per_shard = optional(number, 1)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = startswith(var.node.type, "cache.")
+    error_message = "node.type must be an ElastiCache node type such as cache.t4g.micro."
+  }
+
+  validation {
+    condition     = var.node.shards >= 1 && var.node.shards <= 90 && var.node.replicas_per_shard >= 0 && var.node.replicas_per_shard <= 5
+    error_message = "node.shards must be 1 to 90 and node.replicas_per_shard 0 to 5."
+  }
+}
+
+variable "kms_key_arn" {
+  description = "Customer-managed KMS key for encryption at rest; null for the key that ElastiCache owns."
+  type        = string
+  default     = null
+}
+
+variable "tags" {
+  description = "Tags of everything that can have them."
+  type        = map(string)
+  default     = {}
+}

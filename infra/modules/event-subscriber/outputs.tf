@@ -1,0 +1,14 @@
+output "rule_arn" {
+  description = "ARN of the rule; a queue that is the target needs it in its policy."
+  value       = try(aws_cloudwatch_event_rule.this["this"].arn, null)
+}
+
+output "dlq_name" {
+  description = "Name of the dead-letter queue."
+  value       = module.dead_letter_queue.name
+}
+
+output "dlq_url" {
+  description = "URL of the dead-letter queue."
+  value       = module.dead_letter_queue.url
+}

@@ -1,0 +1,103 @@
+variable "create" {
+  description = "Whether to create the subscription."
+  type        = bool
+  default     = true
+}
+
+variable "name" {
+  description = "Name of the subscription: of its rule, and with -dlq of its dead-letter queue."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9_-]{1,64}$", var.name))
+    error_message = "name must have 1 to 64 characters out of a-z, A-Z, 0-9, '_' and '-'."
+  }
+}
+
+variable "description" {
+  description = "What the subscriber does with the events, in one line."
+  type        = string
+  default     = ""
+}
+
+variable "event_bus_name" {
+  description = "Name of the bus."
+  type        = string
+}
+
+variable "sources" {
+  description = "Sources whose events are wanted (holdfast.auth); empty for all."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = length(var.sources) + length(var.detail_types) > 0
+    error_message = "sources or detail_types must not be empty: a rule needs a pattern."
+  }
+}
+
+variable "detail_types" {
+  description = "Types of the events that are wanted (SESSION_REVOKED); empty for all."
+  type        = set(string)
+  default     = []
+}
+
+variable "target" {
+  description = "ARN of the function (or alias) or queue; for a function also its name (and alias), so that the rule may call it."
+  type = object({
+    arn                = string
+    function_name      = optional(string)
+    function_qualifier = optional(string)
+  })
+
+  validation {
+    condition     = strcontains(var.target.arn, ":lambda:") == (var.target.function_name != null)
+    error_message = "target.function_name must be given for a function, and only for a function."
+  }
+}
+
+variable "enabled" {
+  description = "Whether events are delivered."
+  type        = bool
+  default     = true
+}
+
+variable "maximum_event_age_seconds" {
+  description = "How long delivery is tried (60 to 86400)."
+  type        = number
+  default     = 86400
+
+  validation {
+    condition     = var.maximum_event_age_seconds >= 60 && var.maximum_event_age_seconds <= 86400
+    error_message = "maximum_event_age_seconds must be 60 to 86400."
+  }
+}
+
+variable "maximum_retry_attempts" {
+  description = "How often delivery is tried again (0 to 185)."
+  type        = number
+  default     = 185
+
+  validation {
+    condition     = var.maximum_retry_attempts >= 0 && var.maximum_retry_attempts <= 185
+    error_message = "maximum_retry_attempts must be 0 to 185."
+  }
+}
+
+variable "deny_insecure_transport" {
+  description = "Whether the dead-letter queue's policy refuses requests without TLS."
+  type        = bool
+  default     = true
+}
+
+variable "kms_key_arn" {
+  description = "Customer-managed KMS key of the dead-letter queue; null for the key that SQS owns."
+  type        = string
+  default     = null
+}
+
+variable "tags" {
+  description = "Tags of everything that can have them."
+  type        = map(string)
+  default     = {}
+}

@@ -1,0 +1,43 @@
+variable "create" {
+  description = "Whether to create the key."
+  type        = bool
+  default     = true
+}
+
+variable "name" {
+  description = "Name of the key (alias/<name>)."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9_-]{1,100}$", var.name)) && !startswith(var.name, "aws")
+    error_message = "name must have 1 to 100 characters out of a-z, A-Z, 0-9, '_' and '-', and must not start with aws."
+  }
+}
+
+variable "rotation_period_days" {
+  description = "How often the key's material is renewed (90 to 2560)."
+  type        = number
+  default     = 365
+
+  validation {
+    condition     = var.rotation_period_days >= 90 && var.rotation_period_days <= 2560
+    error_message = "rotation_period_days must be 90 to 2560."
+  }
+}
+
+variable "deletion_window_days" {
+  description = "How long a deleted key can be had back (7 to 30). After it, what it encrypted is gone."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = var.deletion_window_days >= 7 && var.deletion_window_days <= 30
+    error_message = "deletion_window_days must be 7 to 30."
+  }
+}
+
+variable "tags" {
+  description = "Tags of the key."
+  type        = map(string)
+  default     = {}
+}

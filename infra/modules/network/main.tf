@@ -1,0 +1,154 @@
+data "aws_region" "current" {}
+
+# The partition's own list of DynamoDB's addresses: what the functions may reach besides the cache.
+data "aws_prefix_list" "dynamodb" {
+  for_each = local.create
+
+  name = "com.amazonaws.${data.aws_region.current.id}.dynamodb"
+}
+
+locals {
+  create  = var.create ? { this = true } : {}
+  subnets = var.create ? { for index, zone in var.availability_zones : zone => cidrsubnet(var.cidr_block, var.subnet_newbits, index) } : {}
+  vpc_id  = try(aws_vpc.this["this"].id, null)
+}
+
+# Private and closed: no internet gateway, no NAT (no fixed cost), and no execute-api endpoint, which serves private APIs
+# only and with private DNS breaks @connections. What posts to sockets, SQS or EventBridge runs outside this network.
+resource "aws_vpc" "this" {
+  for_each = local.create
+
+  cidr_block           = var.cidr_block
+  enable_dns_support   = true
+  enable_dns_hostnames = true
+  tags                 = merge(var.tags, { Name = var.name })
+}
+
+# Without rules: nothing can use the default group by mistake.
+resource "aws_default_security_group" "this" {
+  for_each = local.create
+
+  vpc_id = local.vpc_id
+  tags   = merge(var.tags, { Name = "${var.name}-unused" })
+}
+
+resource "aws_subnet" "private" {
+  for_each = local.subnets
+
+  vpc_id                  = local.vpc_id
+  availability_zone       = each.key
+  cidr_block              = each.value
+  map_public_ip_on_launch = false
+  tags                    = merge(var.tags, { Name = "${var.name}-private-${each.key}" })
+}
+
+resource "aws_route_table" "private" {
+  for_each = local.create
+
+  vpc_id = local.vpc_id
+  tags   = merge(var.tags, { Name = "${var.name}-private" })
+}
+
+resource "aws_route_table_association" "private" {
+  for_each = local.subnets
+
+  subnet_id      = aws_subnet.private[each.key].id
+  route_table_id = aws_route_table.private["this"].id
+}
+
+# Gateway endpoint: free. Its policy lets through exactly these tables, whatever a role allows.
+resource "aws_vpc_endpoint" "dynamodb" {
+  for_each = local.create
+
+  vpc_id            = local.vpc_id
+  service_name      = "com.amazonaws.${data.aws_region.current.id}.dynamodb"
+  vpc_endpoint_type = "Gateway"
+  route_table_ids   = [aws_route_table.private["this"].id]
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = "*"
+      Action    = "dynamodb:*"
+      Resource  = flatten([for arn in var.dynamodb_table_arns : [arn, "${arn}/index/*"]])
+    }]
+  })
+
+  tags = merge(var.tags, { Name = "${var.name}-dynamodb" })
+}
+
+resource "aws_security_group" "functions" {
+  for_each = local.create
+
+  name        = "${var.name}-functions"
+  description = "Functions in ${var.name}: out to DynamoDB, and to what else adds a rule of its own."
+  vpc_id      = local.vpc_id
+  tags        = merge(var.tags, { Name = "${var.name}-functions" })
+}
+
+resource "aws_vpc_security_group_egress_rule" "dynamodb" {
+  for_each = local.create
+
+  security_group_id = aws_security_group.functions["this"].id
+  description       = "HTTPS to DynamoDB through the gateway endpoint."
+  ip_protocol       = "tcp"
+  from_port         = 443
+  to_port           = 443
+  prefix_list_id    = data.aws_prefix_list.dynamodb["this"].id
+  tags              = var.tags
+}
+
+resource "aws_cloudwatch_log_group" "flow" {
+  for_each = var.create && var.flow_logs_enabled ? { this = true } : {}
+
+  name              = "/aws/vpc/${var.name}"
+  retention_in_days = var.log_retention_days
+  kms_key_id        = var.kms_key_arn
+  tags              = var.tags
+}
+
+resource "aws_iam_role" "flow" {
+  for_each = aws_cloudwatch_log_group.flow
+
+  name        = "${var.name}-flow-logs"
+  description = "Writes the flow logs of ${var.name}."
+  tags        = var.tags
+
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = { Service = "vpc-flow-logs.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+    }]
+  })
+}
+
+resource "aws_iam_role_policy" "flow" {
+  for_each = aws_cloudwatch_log_group.flow
+
+  name = "flow-logs"
+  role = aws_iam_role.flow["this"].id
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect   = "Allow"
+      Action   = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+      Resource = ["${each.value.arn}:*"]
+    }]
+  })
+}
+
+resource "aws_flow_log" "this" {
+  for_each = aws_cloudwatch_log_group.flow
+
+  vpc_id          = local.vpc_id
+  traffic_type    = "REJECT"
+  log_destination = each.value.arn
+  iam_role_arn    = aws_iam_role.flow["this"].arn
+  tags            = merge(var.tags, { Name = var.name })
+
+  depends_on = [aws_iam_role_policy.flow]
+}

@@ -1,0 +1,91 @@
+variable "create" {
+  description = "Whether to create the network."
+  type        = bool
+  default     = true
+}
+
+variable "name" {
+  description = "Name of the network and prefix of its parts."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9_-]{1,50}$", var.name))
+    error_message = "name must have 1 to 50 characters out of a-z, A-Z, 0-9, '_' and '-'."
+  }
+}
+
+variable "cidr_block" {
+  description = "Addresses of the network (/16 to /24)."
+  type        = string
+  default     = "10.40.0.0/16"
+
+  validation {
+    condition     = can(cidrhost(var.cidr_block, 0)) && try(tonumber(split("/", var.cidr_block)[1]) >= 16 && tonumber(split("/", var.cidr_block)[1]) <= 24, false)
+    error_message = "cidr_block must be an IPv4 block of /16 to /24."
+  }
+}
+
+variable "subnet_newbits" {
+  description = "Bits that a subnet's prefix is longer than the network's. Each function's interfaces take addresses: keep subnets large."
+  type        = number
+  default     = 4
+
+  validation {
+    condition     = var.subnet_newbits >= 1 && try(tonumber(split("/", var.cidr_block)[1]) + var.subnet_newbits <= 28, false)
+    error_message = "subnet_newbits must be 1 or more, and give subnets of /28 or larger."
+  }
+
+  validation {
+    condition     = pow(2, var.subnet_newbits) >= length(var.availability_zones)
+    error_message = "subnet_newbits must give a subnet to each availability zone."
+  }
+}
+
+variable "availability_zones" {
+  description = "Zones with a private subnet each; at least two, or one zone's trouble is everybody's."
+  type        = list(string)
+
+  validation {
+    condition     = length(var.availability_zones) >= 2 && length(distinct(var.availability_zones)) == length(var.availability_zones)
+    error_message = "availability_zones must be at least two different zones."
+  }
+}
+
+variable "dynamodb_table_arns" {
+  description = "Tables that can be reached from the network."
+  type        = list(string)
+
+  validation {
+    condition     = length(var.dynamodb_table_arns) > 0 && alltrue([for arn in var.dynamodb_table_arns : startswith(arn, "arn:")])
+    error_message = "dynamodb_table_arns must be ARNs of tables, at least one."
+  }
+}
+
+variable "flow_logs_enabled" {
+  description = "Whether refused traffic is logged."
+  type        = bool
+  default     = true
+}
+
+variable "log_retention_days" {
+  description = "How long flow logs are kept; one of the values CloudWatch allows."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
+    error_message = "log_retention_days must be a value that CloudWatch Logs allows, such as 7, 30, 90 or 365."
+  }
+}
+
+variable "kms_key_arn" {
+  description = "Customer-managed KMS key for flow logs; null for the key that CloudWatch owns."
+  type        = string
+  default     = null
+}
+
+variable "tags" {
+  description = "Tags of everything that can have them."
+  type        = map(string)
+  default     = {}
+}

@@ -1,0 +1,79 @@
+variable "create" {
+  description = "Whether to create anything."
+  type        = bool
+  default     = true
+}
+
+variable "name_prefix" {
+  description = "What the roles' names start with: `<name_prefix>-<role>`."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9_-]{1,40}$", var.name_prefix))
+    error_message = "name_prefix must have 1 to 40 characters out of a-z, A-Z, 0-9, '_' and '-'."
+  }
+}
+
+variable "repository" {
+  description = "GitHub repository whose workflows may take the roles: owner/name."
+  type        = string
+
+  validation {
+    condition     = !var.create || can(regex("^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$", var.repository))
+    error_message = "repository must be owner/name, without wildcards."
+  }
+}
+
+variable "create_provider" {
+  description = "Whether to create GitHub's identity provider: once per account."
+  type        = bool
+  default     = true
+}
+
+variable "provider_arn" {
+  description = "ARN of the account's GitHub identity provider when it exists already."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.create_provider == (var.provider_arn == null)
+    error_message = "provider_arn must be given when create_provider is false, and only then."
+  }
+}
+
+variable "roles" {
+  description = "Roles by name: the subjects that may take them (environment:production, pull_request, ref:refs/heads/main), and what they may do."
+  type = map(object({
+    description         = optional(string, "")
+    subjects            = set(string)
+    policy_json         = optional(string)
+    managed_policy_arns = optional(set(string), [])
+  }))
+
+  validation {
+    condition     = alltrue([for role in values(var.roles) : length(role.subjects) > 0])
+    error_message = "roles.subjects must not be empty."
+  }
+
+  validation {
+    condition     = alltrue(flatten([for role in values(var.roles) : [for subject in role.subjects : can(regex("^(environment:[A-Za-z0-9_-]+|pull_request|ref:refs/(heads|tags)/[A-Za-z0-9._/-]+)$", subject))]]))
+    error_message = "roles.subjects must be environment:<name>, pull_request or ref:refs/heads/<branch>, without wildcards."
+  }
+
+  validation {
+    condition     = alltrue(flatten([for role in values(var.roles) : [for arn in role.managed_policy_arns : !endswith(arn, "/AdministratorAccess")]]))
+    error_message = "roles.managed_policy_arns must not hold AdministratorAccess."
+  }
+}
+
+variable "permissions_boundary_arn" {
+  description = "Permissions boundary of the roles; null for none."
+  type        = string
+  default     = null
+}
+
+variable "tags" {
+  description = "Tags of everything that can have them."
+  type        = map(string)
+  default     = {}
+}

@@ -1,0 +1,44 @@
+variable "create" {
+  description = "Whether to create the bucket."
+  type        = bool
+  default     = true
+}
+
+variable "name" {
+  description = "Name of the bucket: one in all of AWS."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", var.name))
+    error_message = "name must have 3 to 63 characters: a-z, 0-9 and '-', not at the ends."
+  }
+}
+
+variable "noncurrent_version_expiration_days" {
+  description = "How long what was overwritten or deleted can be had back."
+  type        = number
+  default     = 90
+
+  validation {
+    condition     = var.noncurrent_version_expiration_days >= 1
+    error_message = "noncurrent_version_expiration_days must be at least 1."
+  }
+}
+
+variable "force_destroy" {
+  description = "Whether destroying the bucket destroys what is in it."
+  type        = bool
+  default     = false
+}
+
+variable "kms_key_arn" {
+  description = "Customer-managed KMS key for encryption at rest; null for the key that S3 owns."
+  type        = string
+  default     = null
+}
+
+variable "tags" {
+  description = "Tags of the bucket."
+  type        = map(string)
+  default     = {}
+}

@@ -1,0 +1,129 @@
+# What deploying may touch: what carries the environment's name prefix, and no more where AWS has resources to name.
+locals {
+  arn = "arn:${local.partition}"
+  own = "${var.region}:${local.account}"
+
+  deploy_statements = {
+    State = {
+      actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket"]
+      resources = ["${local.arn}:s3:::${local.state_bucket}", "${local.arn}:s3:::${local.state_bucket}/*"]
+    }
+    Artifacts = {
+      actions   = ["s3:GetObject", "s3:PutObject", "s3:ListBucket"]
+      resources = ["${local.arn}:s3:::${local.artifacts_bucket}", "${local.arn}:s3:::${local.artifacts_bucket}/*"]
+    }
+    Functions = {
+      actions   = ["lambda:*"]
+      resources = ["${local.arn}:lambda:${local.own}:function:${local.name_prefix}-*", "${local.arn}:lambda:${local.own}:event-source-mapping:*"]
+    }
+    Tables = {
+      actions   = ["dynamodb:*"]
+      resources = ["${local.arn}:dynamodb:${local.own}:table/${local.name_prefix}-*"]
+    }
+    Queues = {
+      actions   = ["sqs:*"]
+      resources = ["${local.arn}:sqs:${local.own}:${local.name_prefix}-*"]
+    }
+    Events = {
+      actions = ["events:*"]
+      resources = [
+        "${local.arn}:events:${local.own}:event-bus/${local.name_prefix}*",
+        "${local.arn}:events:${local.own}:rule/${local.name_prefix}*",
+        "${local.arn}:events:${local.own}:archive/${local.name_prefix}*",
+      ]
+    }
+    Apis = {
+      actions   = ["apigateway:GET", "apigateway:POST", "apigateway:PUT", "apigateway:PATCH", "apigateway:DELETE", "apigateway:TagResource", "apigateway:UntagResource"]
+      resources = ["${local.arn}:apigateway:${var.region}::/apis", "${local.arn}:apigateway:${var.region}::/apis/*", "${local.arn}:apigateway:${var.region}::/tags/*"]
+    }
+    Logs = {
+      actions = ["logs:*"]
+      resources = [
+        "${local.arn}:logs:${local.own}:log-group:/aws/lambda/${local.name_prefix}-*",
+        "${local.arn}:logs:${local.own}:log-group:/aws/apigateway/${local.name_prefix}-*",
+        "${local.arn}:logs:${local.own}:log-group:/aws/vpc/${local.name_prefix}*",
+      ]
+    }
+    Parameters = {
+      actions   = ["ssm:GetParameter", "ssm:GetParameters", "ssm:PutParameter", "ssm:DeleteParameter", "ssm:AddTagsToResource", "ssm:RemoveTagsFromResource", "ssm:ListTagsForResource"]
+      resources = ["${local.arn}:ssm:${local.own}:parameter/holdfast/${var.env}/*"]
+    }
+    Alarms = {
+      actions = ["cloudwatch:PutMetricAlarm", "cloudwatch:PutCompositeAlarm", "cloudwatch:DeleteAlarms", "cloudwatch:DescribeAlarms", "cloudwatch:TagResource", "cloudwatch:UntagResource", "cloudwatch:ListTagsForResource", "cloudwatch:PutDashboard", "cloudwatch:GetDashboard", "cloudwatch:DeleteDashboards"]
+      resources = [
+        "${local.arn}:cloudwatch:${local.own}:alarm:${local.name_prefix}-*",
+        "${local.arn}:cloudwatch::${local.account}:dashboard/${local.name_prefix}*",
+      ]
+    }
+    Roles = {
+      actions = [
+        "iam:CreateRole", "iam:DeleteRole", "iam:GetRole", "iam:UpdateRole", "iam:UpdateAssumeRolePolicy", "iam:TagRole", "iam:UntagRole",
+        "iam:PutRolePolicy", "iam:GetRolePolicy", "iam:DeleteRolePolicy", "iam:ListRolePolicies", "iam:ListAttachedRolePolicies", "iam:ListInstanceProfilesForRole",
+      ]
+      resources = ["${local.arn}:iam::${local.account}:role/${local.name_prefix}-*"]
+    }
+    Keys = {
+      actions   = ["kms:DescribeKey", "kms:CreateGrant", "kms:Decrypt", "kms:GenerateDataKey", "kms:GetKeyPolicy", "kms:PutKeyPolicy", "kms:GetKeyRotationStatus", "kms:EnableKeyRotation", "kms:ListResourceTags", "kms:TagResource", "kms:UntagResource", "kms:UpdateKeyDescription", "kms:ScheduleKeyDeletion", "kms:CreateAlias", "kms:UpdateAlias", "kms:DeleteAlias"]
+      resources = ["${local.arn}:kms:${local.own}:key/*", "${local.arn}:kms:${local.own}:alias/${local.name_prefix}*"]
+    }
+  }
+
+  # AWS gives these no resources to name; all but three only read.
+  deploy_unscoped_actions = [
+    "apigateway:GET",
+    "cloudwatch:DescribeAlarms",
+    "dynamodb:ListTables",
+    "ec2:DescribePrefixLists",
+    "iam:GetOpenIDConnectProvider",
+    "kms:CreateKey",
+    "kms:ListAliases",
+    "lambda:CreateEventSourceMapping",
+    "lambda:GetEventSourceMapping",
+    "lambda:ListEventSourceMappings",
+    "logs:CreateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:DescribeLogGroups",
+    "logs:DescribeResourcePolicies",
+    "logs:GetLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:UpdateLogDelivery",
+    "ssm:DescribeParameters",
+    "sts:GetCallerIdentity",
+  ]
+
+  deploy_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(
+      [for sid, statement in local.deploy_statements : {
+        Sid      = sid
+        Effect   = "Allow"
+        Action   = statement.actions
+        Resource = statement.resources
+      }],
+      [
+        {
+          # Roles made here can be given to functions, and to nothing else.
+          Sid       = "PassRoles"
+          Effect    = "Allow"
+          Action    = ["iam:PassRole"]
+          Resource  = ["${local.arn}:iam::${local.account}:role/${local.name_prefix}-*"]
+          Condition = { StringEquals = { "iam:PassedToService" = ["lambda.amazonaws.com"] } }
+        },
+        {
+          # A pipeline must not widen its own or the planner's role.
+          Sid      = "NotItself"
+          Effect   = "Deny"
+          Action   = ["iam:*"]
+          Resource = [for role in ["plan", "deploy", "api-gateway-logs"] : "${local.arn}:iam::${local.account}:role/${local.name_prefix}-${role}"]
+        },
+        {
+          Sid      = "Unscoped"
+          Effect   = "Allow"
+          Action   = local.deploy_unscoped_actions
+          Resource = ["*"]
+        },
+      ],
+    )
+  })
+}

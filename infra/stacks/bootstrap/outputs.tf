@@ -1,0 +1,14 @@
+output "state_bucket" {
+  description = "Bucket of the state: `bucket` in environments/<env>.s3.tfbackend."
+  value       = module.state_bucket.name
+}
+
+output "artifacts_bucket" {
+  description = "Bucket of the functions' zips: artifacts_bucket in environments/<env>.tfvars."
+  value       = module.artifacts_bucket.name
+}
+
+output "pipeline_role_arns" {
+  description = "Roles of the pipelines: plan and deploy."
+  value       = module.oidc.role_arns
+}
