@@ -7,6 +7,8 @@
 mod attributes;
 mod call;
 pub mod sessions;
+mod stream;
 
 pub use attributes::{Item, Reader};
 pub use sessions::SessionsTable;
+pub use stream::item_from_json;

@@ -44,6 +44,13 @@ impl Passwords for PlainPasswords {
     }
 }
 
+/// What the tokens of planned sessions are derived from: known, so that a check can present them.
+const SEED: [u8; 32] = [1; 32];
+
+fn origin() -> Secret<32> {
+    Secret::new([1; 32])
+}
+
 const PASSWORD: &str = "correct horse battery";
 
 /// A store, a clock, and one registered user.
@@ -127,11 +134,7 @@ impl<S: Store, H: Host + Clone + 'static> Bench<S, H> {
 
     fn plan(&self, login: &Login, slot: u8, victim: Option<Victim>) -> Plan {
         let now = self.host.now();
-        let draw = Draw {
-            sid: SessionId::from_bytes(self.host.random()),
-            origin: Secret::new(self.host.random()),
-            seed: self.host.random(),
-        };
+        let draw = Draw { sid: SessionId::from_bytes(self.host.random()), origin: origin(), seed: SEED };
         let wishes = Wishes { stay_signed_in: false, device: Device::default() };
         let (made, _) =
             new_session(self.at(slot), &self.email, &draw, &wishes, &Policy::default(), now, self.host.op());
@@ -244,7 +247,7 @@ pub async fn a_refresh_token_rotates_once<S: Store, H: Host + Clone + 'static>(s
     let bench = Bench::new(store.clone(), host).await;
     let slot = bench.put_session(0).await;
     let presented = slot.keys.as_ref().map(|k| k.refresh).expect("live");
-    let token = RefreshToken::first(slot.at, &Secret::new([1; 32]), &[1; 32]);
+    let token = RefreshToken::first(slot.at, &origin(), &SEED);
     let now = bench.host.now();
     let policy = Policy::default();
     let (next, _) = holdfast_domain::rotation::rotate(&slot, &token, [7; 32], &policy, now, "op-1".into());

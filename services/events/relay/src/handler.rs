@@ -1,0 +1,83 @@
+//! Sockets first, then events: closing is the urgent half. Everything here may be repeated: close requests are idempotent
+//! and events carry an id that the record decides.
+
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+use holdfast_eventbus::Bus;
+use holdfast_kit::boot::Broken;
+use holdfast_kit::{ConfigError, Env, metrics};
+use holdfast_queue::{Queue, wire};
+use serde_json::{Value, json};
+
+use crate::record::{self, Batch};
+
+pub(crate) struct Deps {
+    bus: Bus,
+    close: Queue,
+    /// Where records go that this release cannot read: repeating them would block every later change.
+    unreadable: Queue,
+    /// Whether the event source honours `batchItemFailures`. The local cloud takes them for success, so there the whole
+    /// batch fails instead.
+    partial_batch: bool,
+}
+
+impl Deps {
+    pub(crate) async fn from_env(env: &Env) -> Result<Self, ConfigError> {
+        let (bus, close, dlq) = (env.text("EVENT_BUS")?, env.url("CLOSE_QUEUE_URL")?, env.url("RELAY_DLQ_URL")?);
+        let partial_batch = env.flag("STREAM_PARTIAL_BATCH")?;
+        let config = holdfast_providers::sdk(env).await;
+        Ok(Self {
+            bus: Bus::new(&config, bus),
+            close: Queue::new(&config, close),
+            unreadable: Queue::new(&config, dlq),
+            partial_batch,
+        })
+    }
+}
+
+pub(crate) async fn handle(deps: &'static Deps, batch: Batch, budget: Duration) -> Result<Value, Broken> {
+    let Some(first) = batch.records.first().map(record::sequence_number) else {
+        return Ok(json!({"batchItemFailures": []}));
+    };
+    match tokio::time::timeout(budget, relay(deps, &batch.records)).await {
+        Ok(Ok(())) => Ok(json!({"batchItemFailures": []})),
+        trouble => {
+            metrics::count("RelayRetried");
+            match trouble {
+                Ok(Err(error)) => tracing::error!(%error, "the batch will be delivered again"),
+                _ => tracing::error!("out of time; the batch will be delivered again"),
+            }
+            if deps.partial_batch {
+                Ok(json!({"batchItemFailures": [{"itemIdentifier": first}]}))
+            } else {
+                Err(Broken("the batch will be delivered again"))
+            }
+        }
+    }
+}
+
+async fn relay(deps: &Deps, records: &[Value]) -> Result<(), holdfast_domain::ports::StoreError> {
+    let mut found = Vec::with_capacity(records.len());
+    for record in records {
+        match record::consequences(record) {
+            Ok(consequences) => found.push(consequences),
+            Err(error) => {
+                metrics::count("RelayUnreadable");
+                tracing::error!(%error, "a stream record was set aside");
+                let keys = &record["dynamodb"]["Keys"];
+                let note = json!({"v": 1, "eventId": record["eventID"], "keys": keys, "error": error.to_string(),
+                                  "sequenceNumber": record::sequence_number(record)});
+                deps.unreadable.send(note.to_string(), 0).await?;
+            }
+        }
+    }
+    let closes = found.iter().flat_map(|f| &f.closes).map(|c| deps.close.send(wire::close_request_to_json(c), 0));
+    try_join_all(closes).await?;
+    let entries: Vec<_> = found.iter().flat_map(|f| f.entries.clone()).collect();
+    deps.bus.publish(&entries).await?;
+    for kind in found.iter().flat_map(|f| &f.kinds) {
+        metrics::count(kind.text());
+    }
+    Ok(())
+}

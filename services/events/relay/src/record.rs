@@ -1,0 +1,220 @@
+//! What one stream record means: pure.
+
+use holdfast_domain::event::{self, Event, Kind};
+use holdfast_domain::ports::StoreError;
+use holdfast_domain::session::Slot;
+use holdfast_domain::Millis;
+use holdfast_dynamodb::sessions::{image, keys};
+use holdfast_dynamodb::{Item, item_from_json};
+use holdfast_eventbus::Entry;
+use holdfast_push::close::{CloseRequest, SessionOver};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// A batch, as Lambda delivers it. Records stay JSON until each is read by itself.
+#[derive(Deserialize)]
+pub(crate) struct Batch {
+    #[serde(rename = "Records", default)]
+    pub(crate) records: Vec<Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Record {
+    #[serde(rename = "eventID")]
+    event_id: String,
+    dynamodb: Change,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Change {
+    keys: Value,
+    #[serde(default)]
+    old_image: Option<Value>,
+    #[serde(default)]
+    new_image: Option<Value>,
+    sequence_number: String,
+    /// Seconds since the epoch.
+    #[serde(default)]
+    approximate_creation_date_time: Option<f64>,
+}
+
+/// Everything that follows from one record.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Consequences {
+    pub(crate) kinds: Vec<Kind>,
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) closes: Vec<CloseRequest>,
+}
+
+/// The sequence number of a record, for reporting it.
+pub(crate) fn sequence_number(record: &Value) -> &str {
+    record["dynamodb"]["SequenceNumber"].as_str().unwrap_or_default()
+}
+
+fn unreadable(what: impl std::fmt::Display) -> StoreError {
+    StoreError::Corrupt(format!("stream record: {what}"))
+}
+
+/// Reads a record and says what follows from it. Only a record that this release cannot read is an error.
+pub(crate) fn consequences(record: &Value) -> Result<Consequences, StoreError> {
+    let record: Record = serde_json::from_value(record.clone()).map_err(unreadable)?;
+    let change = &record.dynamodb;
+    let key = |name: &str| change.keys[name]["S"].as_str().unwrap_or_default();
+    let images = || -> Result<(Option<Item>, Option<Item>), StoreError> {
+        let read = |image: &Option<Value>| image.as_ref().map(item_from_json).transpose();
+        Ok((read(&change.old_image)?, read(&change.new_image)?))
+    };
+    let at = Millis::new((change.approximate_creation_date_time.unwrap_or_default() * 1000.0) as i64);
+
+    let (events, over) = match keys::row(key(keys::PK), key(keys::SK)) {
+        keys::Row::Slot(_) => {
+            let (old, new) = images()?;
+            let (old, new) = (old.as_ref().map(image::slot).transpose()?, new.as_ref().map(image::slot).transpose()?);
+            event::of_slot(old.as_ref(), new.as_ref(), at)
+        }
+        keys::Row::Login(_) => {
+            let (old, new) = images()?;
+            let read = |item: Option<Item>| item.as_ref().map(image::login_event).transpose();
+            (event::of_login(read(old)?.as_ref(), read(new)?.as_ref()), vec![])
+        }
+        keys::Row::Other => return Ok(Consequences::default()),
+    };
+    Ok(Consequences {
+        kinds: events.iter().map(|e| e.kind).collect(),
+        entries: events.iter().enumerate().map(|(n, e)| entry(e, &record, n)).collect(),
+        closes: over.iter().map(|(slot, kind)| close(slot, *kind, at)).collect(),
+    })
+}
+
+fn close(slot: &Slot, kind: Kind, at: Millis) -> CloseRequest {
+    CloseRequest::SessionEnded {
+        at: slot.at,
+        sid: slot.sid,
+        over: if kind == Kind::SessionExpired { SessionOver::Expired } else { SessionOver::Ended },
+        ended_at: slot.ended.map_or(at, |ended| ended.at),
+    }
+}
+
+/// `id` and `seq` come from the record, so that a record delivered twice makes the same event twice. The stream numbers
+/// the changes of one item in their order with digits only; padded, texts order as the numbers do.
+fn entry(event: &Event, record: &Record, n: usize) -> Entry {
+    let mut detail = Map::new();
+    let mut put = |name: &str, value: String| {
+        detail.insert(name.to_owned(), value.into());
+    };
+    put("id", format!("{}-{n}", record.event_id));
+    put("seq", format!("{:0>40}-{n}", record.dynamodb.sequence_number));
+    put("type", event.kind.text().to_owned());
+    put("at", event.at.to_string());
+    if let Some(user) = event.user {
+        put("userId", user.to_string());
+    }
+    if let Some(session) = event.session {
+        put("sessionId", session.to_string());
+    }
+    if let Some(login) = event.login {
+        put("loginSessionId", login.to_string());
+    }
+    if let Some(reason) = event.reason {
+        put("reason", reason.to_owned());
+    }
+    if let Some(device) = &event.device {
+        put("device", device.clone());
+    }
+    Entry {
+        source: event.kind.source(),
+        detail_type: event.kind.text(),
+        detail: Value::Object(detail).to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const USER: &str = "AQEBAQEBAQEBAQEBAQEBAQ";
+    const SID: &str = "AgICAgICAgICAgICAgICAg";
+
+    fn slot(sid: &str, ended: bool) -> Value {
+        let mut item = json!({
+            "PK": {"S": format!("U#{USER}")}, "SK": {"S": "S#3"}, "sid": {"S": sid}, "userId": {"S": USER},
+            "email": {"S": "ada@example.com"}, "version": {"N": "1"}, "createdAt": {"N": "1000"},
+            "lastUsedAt": {"N": "1000"}, "lastUpdatedAt": {"N": "1000"}, "idleExpiresAt": {"N": "3601000"},
+            "absoluteExpiresAt": {"N": "86401000"}, "staySignedIn": {"BOOL": false}, "trusted": {"BOOL": false},
+            "device": {"M": {"name": {"S": "laptop"}, "browser": {"S": "b"}, "os": {"S": "o"}, "ip": {"S": "i"}}},
+            "op": {"S": "x"}
+        });
+        if ended {
+            item["endedAt"] = json!({"N": "5000"});
+            item["endedReason"] = json!({"S": "LOGOUT"});
+        } else {
+            let hash = json!({"B": "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="});
+            for name in ["accessHash", "familyHash", "refreshHash", "seed"] {
+                item[name] = hash.clone();
+            }
+            item["accessExpiresAt"] = json!({"N": "901000"});
+            item["rotatedAt"] = json!({"N": "1000"});
+            item["gen"] = json!({"N": "0"});
+        }
+        item
+    }
+
+    fn record(pk: &str, sk: &str, old: Option<Value>, new: Option<Value>) -> Value {
+        let mut change = json!({"Keys": {"PK": {"S": pk}, "SK": {"S": sk}}, "SequenceNumber": "12", "ApproximateCreationDateTime": 9.0});
+        if let Some(old) = old {
+            change["OldImage"] = old;
+        }
+        if let Some(new) = new {
+            change["NewImage"] = new;
+        }
+        json!({"eventID": "e1", "eventName": "MODIFY", "dynamodb": change})
+    }
+
+    #[test]
+    fn a_logout_becomes_an_event_and_a_request_to_close_sockets() {
+        let record = record(&format!("U#{USER}"), "S#3", Some(slot(SID, false)), Some(slot(SID, true)));
+        let found = consequences(&record).unwrap();
+        assert_eq!(found.kinds, [Kind::SessionRevoked]);
+        let detail: Value = serde_json::from_str(&found.entries[0].detail).unwrap();
+        assert_eq!(
+            detail,
+            json!({"id": "e1-0", "seq": format!("{:0>40}-0", 12), "type": "SESSION_REVOKED",
+                   "at": "1970-01-01T00:00:05.000Z", "userId": USER, "sessionId": SID, "reason": "LOGOUT",
+                   "device": "laptop"})
+        );
+        assert!(!found.entries[0].detail.contains("ada@example.com"));
+        assert_eq!(found.closes.len(), 1);
+    }
+
+    #[test]
+    fn a_replaced_session_was_evicted_and_its_sockets_go() {
+        let other = "AwMDAwMDAwMDAwMDAwMDAw";
+        let record = record(&format!("U#{USER}"), "S#3", Some(slot(SID, false)), Some(slot(other, false)));
+        let found = consequences(&record).unwrap();
+        assert_eq!(found.kinds, [Kind::SessionEvicted, Kind::SessionCreated]);
+        assert!(matches!(&found.closes[..], [CloseRequest::SessionEnded { sid, .. }] if sid.to_string() == SID));
+    }
+
+    #[test]
+    fn removal_by_ttl_is_an_expiry() {
+        let found = consequences(&record(&format!("U#{USER}"), "S#3", Some(slot(SID, false)), None)).unwrap();
+        assert_eq!(found.kinds, [Kind::SessionExpired]);
+        assert!(matches!(&found.closes[..], [CloseRequest::SessionEnded { over: SessionOver::Expired, .. }]));
+    }
+
+    #[test]
+    fn rows_that_are_no_sessions_mean_nothing() {
+        let found = consequences(&record(&format!("U#{USER}"), "META", None, Some(json!({})))).unwrap();
+        assert_eq!(found, Consequences::default());
+    }
+
+    #[test]
+    fn poison_is_an_error_of_that_record_alone() {
+        assert!(consequences(&json!({"eventID": "e"})).is_err());
+        let bad = record(&format!("U#{USER}"), "S#3", None, Some(json!({"PK": {"S": "x"}})));
+        assert!(consequences(&bad).is_err());
+    }
+}
