@@ -1,0 +1,112 @@
+//! The invariants of ARCHITECTURE.md that are about absences: what a crate must not link, what a file must not hold.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Everything `package` links, transitively, without what only its tests need.
+fn tree(package: &str) -> BTreeSet<String> {
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--offline", "--edges", "normal", "--prefix", "none", "--format", "{p}", "--package", package])
+        .current_dir(root())
+        .output()
+        .expect("cargo tree runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).expect("text");
+    text.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
+}
+
+fn files(directory: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).expect("a directory").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            if path.file_name().is_some_and(|name| name != "target") {
+                found.extend(files(&path, extension));
+            }
+        } else if path.extension().is_some_and(|e| e == extension) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// `services/functions.json`, name by name.
+fn functions() -> BTreeSet<String> {
+    let text = fs::read_to_string(root().join("services/functions.json")).expect("the list of functions");
+    text.lines()
+        .filter_map(|line| line.trim_start().strip_prefix('"'))
+        .filter_map(|line| line.split_once("\":"))
+        .map(|(name, _)| name.to_owned())
+        .collect()
+}
+
+#[test]
+fn the_domain_links_no_runtime_no_aws_no_redis_and_no_serde() {
+    for package in ["holdfast-domain", "holdfast-push"] {
+        for name in tree(package) {
+            let banned = ["tokio", "serde", "serde_json", "redis", "lambda_runtime", "hyper"].contains(&name.as_str())
+                || name.starts_with("aws");
+            assert!(!banned, "{package} links {name}");
+        }
+    }
+}
+
+#[test]
+fn each_sdk_is_linked_by_one_adapter_only() {
+    let owners = [
+        ("aws-sdk-dynamodb", "holdfast-dynamodb"),
+        ("aws-sdk-sqs", "holdfast-queue"),
+        ("aws-sdk-eventbridge", "holdfast-eventbus"),
+        ("aws-sdk-apigatewaymanagement", "holdfast-gateway"),
+    ];
+    for manifest in files(&root().join("shared"), "toml").into_iter().chain(files(&root().join("services"), "toml")) {
+        let text = fs::read_to_string(&manifest).expect("a manifest");
+        let runtime = text.split("[dev-dependencies]").next().unwrap_or_default();
+        let package = runtime.lines().find_map(|l| l.strip_prefix("name = ")).unwrap_or_default().trim_matches('"');
+        // Test crates look at the cloud from outside, with the SDK of whatever they look at.
+        if ["holdfast-testkit", "holdfast-e2e"].contains(&package) {
+            continue;
+        }
+        for (sdk, owner) in owners {
+            assert!(
+                !runtime.lines().any(|l| l.starts_with(&format!("{sdk}."))) || package == owner,
+                "{package} depends on {sdk}, which belongs to {owner}"
+            );
+        }
+    }
+}
+
+#[test]
+fn no_lambda_links_what_only_tests_need() {
+    for function in functions() {
+        for name in tree(&function) {
+            assert!(!["holdfast-testkit", "holdfast-e2e", "proptest", "aws-lc-sys"].contains(&name.as_str()), "{function} links {name}");
+        }
+    }
+}
+
+#[test]
+fn every_function_is_a_crate_of_its_name_with_a_short_main() {
+    for function in functions() {
+        let (service, route) = function.split_once('-').expect("service-route");
+        let main = root().join("services").join(service).join(route).join("src/main.rs");
+        let text = fs::read_to_string(&main).unwrap_or_else(|_| panic!("{} is missing", main.display()));
+        assert!(text.lines().count() < 40, "{} is longer than a table of contents", main.display());
+    }
+}
+
+#[test]
+fn only_main_and_the_kit_read_the_environment() {
+    for file in files(&root().join("shared"), "rs").into_iter().chain(files(&root().join("services"), "rs")) {
+        let path = file.to_string_lossy().into_owned();
+        let allowed = ["holdfast-kit", "holdfast-testkit", "holdfast-e2e", "/tests/"].iter().any(|part| path.contains(part));
+        let text = fs::read_to_string(&file).expect("a source file");
+        assert!(allowed || !text.contains("std::env::var"), "{path} reads the environment");
+    }
+}
