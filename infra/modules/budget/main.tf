@@ -11,7 +11,7 @@ resource "aws_budgets_budget" "this" {
     for_each = length(var.cost_allocation_tags) == 0 ? [] : [var.cost_allocation_tags]
     content {
       name   = "TagKeyValue"
-      values = [for key, value in cost_filter.value : "user:${key}$${value}"]
+      values = [for key, value in cost_filter.value : format("user:%s$%s", key, value)]
     }
   }
 

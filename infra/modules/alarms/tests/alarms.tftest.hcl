@@ -1,0 +1,114 @@
+mock_provider "aws" {}
+
+variables {
+  name_prefix = "example"
+  functions   = { login = { name = "example-login" }, relay = { name = "example-relay", timeout_seconds = 60, max_iterator_age_seconds = 60 } }
+  queues      = { push = { name = "example-push", dlq_name = "example-push-dlq" }, relay = { dlq_name = "example-relay-dlq" } }
+  topic_arns  = ["arn:aws:sns:us-east-1:123456789012:alarms"]
+}
+
+run "everything_is_watched" {
+  command = apply
+  assert {
+    condition = toset(keys(aws_cloudwatch_metric_alarm.this)) == toset([
+      "login-duration", "login-errors", "login-throttles", "push-age", "push-dlq", "relay-dlq", "relay-duration", "relay-errors", "relay-iterator-age", "relay-throttles",
+    ])
+    error_message = "Errors, throttles and duration of functions; age of streams and queues; dead-letter queues."
+  }
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["login-duration"].threshold == 8000 && aws_cloudwatch_metric_alarm.this["relay-iterator-age"].threshold == 60000 && aws_cloudwatch_metric_alarm.this["push-dlq"].threshold == 0
+    error_message = "80 % of the time-out; a minute of age in milliseconds; one message in a dead-letter queue."
+  }
+  assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_actions == toset(["arn:aws:sns:us-east-1:123456789012:alarms"]) && alarm.treat_missing_data == "notBreaching"])
+    error_message = "Every alarm must be told; silence is not an alarm."
+  }
+  assert {
+    condition     = aws_cloudwatch_composite_alarm.rollback["this"].alarm_rule == "ALARM(\"example-login-duration\") OR ALARM(\"example-login-errors\") OR ALARM(\"example-relay-duration\") OR ALARM(\"example-relay-errors\")"
+    error_message = "A release is bad when functions fail or are slow."
+  }
+}
+
+run "custom_metrics_and_expressions" {
+  command = plan
+  variables {
+    functions = {}
+    queues    = {}
+    custom = {
+      hit-rate = {
+        description = "The cache is of no use."
+        metrics = {
+          hits   = { namespace = "Example", name = "Hits", stat = "Sum", dimensions = { env = "test" } }
+          misses = { namespace = "Example", name = "Misses", stat = "Sum" }
+        }
+        expression = "100 * hits / (hits + misses)"
+        threshold  = 50
+        comparison = "LessThanThreshold"
+      }
+    }
+  }
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["hit-rate"].comparison_operator == "LessThanThreshold" && length(aws_cloudwatch_metric_alarm.this["hit-rate"].metric_query) == 3
+    error_message = "Two metrics and the expression over them."
+  }
+  assert {
+    condition     = length(aws_cloudwatch_composite_alarm.rollback) == 0
+    error_message = "Nothing here says that a release is bad."
+  }
+}
+
+run "create_false_makes_nothing" {
+  command = plan
+  variables { create = false }
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.this) + length(aws_cloudwatch_composite_alarm.rollback) == 0
+    error_message = "Nothing may be created."
+  }
+}
+
+run "refuses_wrong_values" {
+  command = plan
+  variables {
+    name_prefix        = "has space"
+    functions          = { a = { name = "a", timeout_seconds = 0 } }
+    queues             = { a = {} }
+    custom             = { a = { description = "", metrics = { v = { namespace = "N", name = "M", stat = "Sum" } }, threshold = 1, comparison = "Over" } }
+    error_rate_percent = 100
+    period_seconds     = 90
+    topic_arns         = ["topic"]
+  }
+  expect_failures = [
+    var.name_prefix, var.functions, var.queues, var.custom, var.error_rate_percent, var.period_seconds, var.topic_arns,
+  ]
+}
+
+run "refuses_a_duration_of_nothing_and_several_metrics_without_expression" {
+  command = plan
+  variables {
+    functions = { a = { name = "a", p99_milliseconds = 0 } }
+    queues    = { a = { name = "a", max_age_seconds = 0 } }
+    custom    = { a = { description = "", metrics = { v = { namespace = "N", name = "M", stat = "Sum" }, w = { namespace = "N", name = "W", stat = "Sum" } }, threshold = 1 } }
+  }
+  expect_failures = [var.functions, var.queues, var.custom]
+}
+
+run "refuses_an_iterator_age_of_nothing_and_a_reserved_metric_id" {
+  command = plan
+  variables {
+    functions = { a = { name = "a", max_iterator_age_seconds = 0 } }
+    custom    = { a = { description = "", metrics = { result = { namespace = "N", name = "M", stat = "Sum" } }, threshold = 1 } }
+  }
+  expect_failures = [var.functions, var.custom]
+}
+
+run "refuses_no_evaluation" {
+  command = plan
+  variables { evaluation_periods = 0 }
+  expect_failures = [var.evaluation_periods]
+}
+
+run "refuses_more_datapoints_than_are_looked_at" {
+  command = plan
+  variables { datapoints_to_alarm = 4 }
+  expect_failures = [var.datapoints_to_alarm]
+}

@@ -1,0 +1,47 @@
+mock_provider "aws" {
+  mock_data "aws_region" {
+    defaults = { id = "us-east-1" }
+  }
+}
+
+variables {
+  name               = "example"
+  functions          = { login = "example-login" }
+  queues             = { push = "example-push" }
+  dead_letter_queues = { push-dlq = "example-push-dlq" }
+}
+
+run "functions_and_queues_are_shown" {
+  command = plan
+  assert {
+    condition = [for widget in jsondecode(aws_cloudwatch_dashboard.this["this"].dashboard_body).widgets : widget.properties.title] == [
+      "Invocations", "Errors", "Throttles", "Duration p99 (ms)", "Age of the oldest message (s)", "Messages in dead-letter queues",
+    ]
+    error_message = "Four widgets for functions, two for queues."
+  }
+  assert {
+    condition     = jsondecode(aws_cloudwatch_dashboard.this["this"].dashboard_body).widgets[5].properties.metrics == [["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "example-push-dlq", { label = "push-dlq" }]]
+    error_message = "The dead-letter queue's depth."
+  }
+}
+
+run "create_false_makes_nothing" {
+  command = plan
+  variables { create = false }
+  assert {
+    condition     = length(aws_cloudwatch_dashboard.this) == 0
+    error_message = "Nothing may be created."
+  }
+}
+
+run "refuses_wrong_values" {
+  command = plan
+  variables {
+    name               = "has space"
+    functions          = {}
+    queues             = {}
+    dead_letter_queues = {}
+    period_seconds     = 61
+  }
+  expect_failures = [var.name, var.functions, var.period_seconds]
+}

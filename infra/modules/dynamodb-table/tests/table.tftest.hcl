@@ -1,0 +1,96 @@
+mock_provider "aws" {
+  mock_resource "aws_dynamodb_table" {
+    defaults = { arn = "arn:aws:dynamodb:us-east-1:123456789012:table/example", stream_arn = "arn:aws:dynamodb:us-east-1:123456789012:table/example/stream/2026" }
+  }
+}
+
+variables {
+  name     = "example"
+  hash_key = { name = "PK" }
+}
+
+run "defaults_are_safe" {
+  command = plan
+  assert {
+    condition     = aws_dynamodb_table.this["this"].deletion_protection_enabled && aws_dynamodb_table.this["this"].point_in_time_recovery[0].enabled && aws_dynamodb_table.this["this"].billing_mode == "PAY_PER_REQUEST"
+    error_message = "A table must be protected, restorable and on demand by default."
+  }
+  assert {
+    condition     = !aws_dynamodb_table.this["this"].stream_enabled && length(aws_dynamodb_table.this["this"].server_side_encryption) == 0
+    error_message = "No stream and no key of one's own by default."
+  }
+}
+
+run "keys_of_table_and_index_are_declared_once" {
+  command = apply
+  variables {
+    range_key        = { name = "SK" }
+    ttl_attribute    = "ttl"
+    stream_view_type = "NEW_AND_OLD_IMAGES"
+    kms_key_arn      = "arn:aws:kms:us-east-1:123456789012:key/k"
+    global_secondary_indexes = {
+      GSI1 = { hash_key = { name = "GSI1PK" }, range_key = { name = "SK" }, projection_type = "INCLUDE", non_key_attributes = ["a", "b"] }
+    }
+    max_request_units = { read = 100, write = 50 }
+  }
+  assert {
+    condition     = toset([for attribute in aws_dynamodb_table.this["this"].attribute : attribute.name]) == toset(["PK", "SK", "GSI1PK"])
+    error_message = "Every key attribute, and only those, must be declared."
+  }
+  assert {
+    condition     = aws_dynamodb_table.this["this"].ttl[0].attribute_name == "ttl" && aws_dynamodb_table.this["this"].ttl[0].enabled && output.stream_arn != null
+    error_message = "TTL and stream must be on."
+  }
+  assert {
+    condition     = aws_dynamodb_table.this["this"].server_side_encryption[0].kms_key_arn == "arn:aws:kms:us-east-1:123456789012:key/k" && aws_dynamodb_table.this["this"].on_demand_throughput[0].max_read_request_units == 100
+    error_message = "Key and brake must be set."
+  }
+  assert {
+    condition     = output.index_arns.GSI1 == "arn:aws:dynamodb:us-east-1:123456789012:table/example/index/GSI1" && contains(jsondecode(output.policy_documents.read).Statement[0].Resource, output.index_arns.GSI1)
+    error_message = "Readers need the index's own ARN."
+  }
+  assert {
+    condition     = alltrue([for document in values(output.policy_documents) : !strcontains(document, "\"*\"") && !strcontains(document, ":*\"")])
+    error_message = "The ready policy documents name actions and ARNs."
+  }
+}
+
+run "create_false_makes_nothing" {
+  command = plan
+  variables { create = false }
+  assert {
+    condition     = length(aws_dynamodb_table.this) == 0 && output.arn == null && output.policy_documents == null
+    error_message = "Nothing may be created."
+  }
+}
+
+run "refuses_wrong_values" {
+  command = plan
+  variables {
+    name                     = "a"
+    hash_key                 = { name = "PK", type = "X" }
+    ttl_attribute            = ""
+    stream_view_type         = "ALL"
+    global_secondary_indexes = { GSI1 = { hash_key = { name = "A" }, projection_type = "SOME" } }
+    max_request_units        = { read = 0 }
+  }
+  expect_failures = [var.name, var.hash_key, var.ttl_attribute, var.stream_view_type, var.global_secondary_indexes, var.max_request_units]
+}
+
+run "refuses_a_range_key_that_is_the_hash_key_and_include_without_attributes" {
+  command = plan
+  variables {
+    range_key                = { name = "PK" }
+    global_secondary_indexes = { GSI1 = { hash_key = { name = "A" }, projection_type = "INCLUDE" } }
+  }
+  expect_failures = [var.range_key, var.global_secondary_indexes]
+}
+
+run "refuses_more_indexes_than_dynamodb_allows" {
+  command = plan
+  variables {
+    range_key                = { name = "SK", type = "X" }
+    global_secondary_indexes = { for i in range(21) : "GSI${i}" => { hash_key = { name = "A" } } }
+  }
+  expect_failures = [var.range_key, var.global_secondary_indexes]
+}

@@ -1,0 +1,131 @@
+mock_provider "aws" {
+  mock_resource "aws_security_group" {
+    defaults = { id = "sg-cache" }
+  }
+  mock_resource "aws_elasticache_user" {
+    defaults = { arn = "arn:aws:elasticache:us-east-1:123456789012:user:example-app" }
+  }
+  mock_resource "aws_elasticache_serverless_cache" {
+    defaults = { arn = "arn:aws:elasticache:us-east-1:123456789012:serverlesscache:example", endpoint = [{ address = "example.serverless.cache.amazonaws.com", port = 6379 }] }
+  }
+  mock_resource "aws_elasticache_replication_group" {
+    defaults = {
+      arn                            = "arn:aws:elasticache:us-east-1:123456789012:replicationgroup:example"
+      primary_endpoint_address       = "master.example.cache.amazonaws.com"
+      configuration_endpoint_address = "clustercfg.example.cache.amazonaws.com"
+    }
+  }
+}
+
+variables {
+  name                      = "example"
+  vpc_id                    = "vpc-1"
+  subnet_ids                = ["subnet-1", "subnet-2"]
+  caller_security_group_ids = { functions = "sg-functions" }
+}
+
+run "none_makes_nothing" {
+  command = plan
+  variables {
+    vpc_id                    = null
+    subnet_ids                = []
+    caller_security_group_ids = {}
+  }
+  assert {
+    condition     = length(aws_security_group.this) + length(aws_elasticache_user.app) + length(aws_elasticache_user_group.this) == 0 && output.url == null && output.policy_documents == null
+    error_message = "Without a cache nothing may be created."
+  }
+}
+
+run "serverless_is_valkey_with_iam_and_a_brake" {
+  command = apply
+  variables { mode = "serverless" }
+  assert {
+    condition     = aws_elasticache_serverless_cache.this["this"].engine == "valkey" && length(aws_elasticache_replication_group.this) == 0
+    error_message = "Valkey is the default engine."
+  }
+  assert {
+    condition     = aws_elasticache_user.app["this"].user_id == aws_elasticache_user.app["this"].user_name && aws_elasticache_user.app["this"].authentication_mode[0].type == "iam" && length(aws_elasticache_user.default) == 0
+    error_message = "IAM authentication needs user_id = user_name, and no user without authentication."
+  }
+  assert {
+    condition     = startswith(aws_elasticache_user.app["this"].access_string, "on ~hf* ") && strcontains(aws_elasticache_user.app["this"].access_string, "-@dangerous")
+    error_message = "Only keys of this system, nothing dangerous."
+  }
+  assert {
+    condition     = aws_elasticache_serverless_cache.this["this"].cache_usage_limits[0].data_storage[0].maximum == 1 && aws_elasticache_serverless_cache.this["this"].snapshot_retention_limit == 0
+    error_message = "A brake on cost, and no snapshot that could bring back a revoked session."
+  }
+  assert {
+    condition     = aws_vpc_security_group_ingress_rule.caller["functions"].referenced_security_group_id == "sg-functions" && aws_vpc_security_group_egress_rule.caller["functions"].security_group_id == "sg-functions" && aws_vpc_security_group_ingress_rule.caller["functions"].to_port == 6380
+    error_message = "In from the callers' group only, and their way out."
+  }
+  assert {
+    condition     = output.cluster_mode && output.serverless && output.url == "rediss://example.serverless.cache.amazonaws.com:6379"
+    error_message = "Serverless caches speak the cluster protocol, over TLS."
+  }
+  assert {
+    condition     = jsondecode(output.policy_documents.connect).Statement[0].Resource == ["arn:aws:elasticache:us-east-1:123456789012:serverlesscache:example", "arn:aws:elasticache:us-east-1:123456789012:user:example-app"]
+    error_message = "Connecting is for this cache as this user."
+  }
+}
+
+run "nodes_fail_over_and_speak_tls_only" {
+  command = apply
+  variables { mode = "node" }
+  assert {
+    condition     = aws_elasticache_replication_group.this["this"].transit_encryption_enabled && aws_elasticache_replication_group.this["this"].transit_encryption_mode == "required" && aws_elasticache_replication_group.this["this"].at_rest_encryption_enabled == "true"
+    error_message = "Encrypted on the way and at rest."
+  }
+  assert {
+    condition     = aws_elasticache_replication_group.this["this"].automatic_failover_enabled && aws_elasticache_replication_group.this["this"].multi_az_enabled && aws_elasticache_replication_group.this["this"].snapshot_retention_limit == 0
+    error_message = "A replica in another zone takes over; no snapshots."
+  }
+  assert {
+    condition     = !output.cluster_mode && output.url == "rediss://master.example.cache.amazonaws.com:6379" && aws_vpc_security_group_ingress_rule.caller["functions"].to_port == 6379
+    error_message = "One shard is one address."
+  }
+}
+
+run "shards_make_a_cluster" {
+  command = apply
+  variables {
+    mode   = "node"
+    engine = "redis"
+    node   = { shards = 2, replicas_per_shard = 0 }
+  }
+  assert {
+    condition     = output.cluster_mode && output.url == "rediss://clustercfg.example.cache.amazonaws.com:6379" && aws_elasticache_replication_group.this["this"].parameter_group_name == "default.redis7.cluster.on"
+    error_message = "More shards speak the cluster protocol."
+  }
+  assert {
+    condition     = aws_elasticache_user.default["this"].access_string == "off -@all" && aws_elasticache_user.default["this"].user_name == "default"
+    error_message = "A Redis OSS group must have a default user: it is off."
+  }
+}
+
+run "refuses_wrong_values" {
+  command = plan
+  variables {
+    mode       = "big"
+    name       = "Has-Upper"
+    engine     = "memcached"
+    key_prefix = ""
+    serverless = { max_data_gb = 0 }
+    node       = { type = "t4g.micro" }
+  }
+  expect_failures = [var.mode, var.name, var.engine, var.key_prefix, var.serverless, var.node]
+}
+
+run "refuses_a_cache_without_network_or_callers" {
+  command = plan
+  variables {
+    mode                      = "serverless"
+    vpc_id                    = null
+    subnet_ids                = ["subnet-1"]
+    caller_security_group_ids = {}
+    serverless                = { max_ecpu_per_second = 999 }
+    node                      = { shards = 91 }
+  }
+  expect_failures = [var.vpc_id, var.subnet_ids, var.caller_security_group_ids, var.serverless, var.node]
+}

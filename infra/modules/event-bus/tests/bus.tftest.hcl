@@ -1,0 +1,46 @@
+mock_provider "aws" {
+  mock_resource "aws_cloudwatch_event_bus" {
+    defaults = { arn = "arn:aws:events:us-east-1:123456789012:event-bus/example" }
+  }
+}
+
+variables { name = "example" }
+
+run "a_bus_without_archive" {
+  command = apply
+  assert {
+    condition     = aws_cloudwatch_event_bus.this["this"].name == "example" && length(aws_cloudwatch_event_archive.this) == 0
+    error_message = "No archive unless asked for."
+  }
+  assert {
+    condition     = jsondecode(output.policy_documents.publish).Statement[0] == { Effect = "Allow", Action = ["events:PutEvents"], Resource = ["arn:aws:events:us-east-1:123456789012:event-bus/example"] }
+    error_message = "Publishers may put events to this bus only."
+  }
+}
+
+run "an_archive_keeps_events" {
+  command = apply
+  variables { archive_retention_days = 14 }
+  assert {
+    condition     = aws_cloudwatch_event_archive.this["this"].retention_days == 14
+    error_message = "Events must be kept as long as asked for."
+  }
+}
+
+run "create_false_makes_nothing" {
+  command = plan
+  variables { create = false }
+  assert {
+    condition     = length(aws_cloudwatch_event_bus.this) == 0 && output.arn == null
+    error_message = "Nothing may be created."
+  }
+}
+
+run "refuses_wrong_values" {
+  command = plan
+  variables {
+    name                   = "default"
+    archive_retention_days = 1.5
+  }
+  expect_failures = [var.name, var.archive_retention_days]
+}

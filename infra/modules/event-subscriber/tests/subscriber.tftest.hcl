@@ -1,0 +1,65 @@
+mock_provider "aws" {
+  mock_resource "aws_cloudwatch_event_rule" {
+    defaults = { arn = "arn:aws:events:us-east-1:123456789012:rule/bus/example" }
+  }
+  mock_resource "aws_sqs_queue" {
+    defaults = { arn = "arn:aws:sqs:us-east-1:123456789012:example-dlq" }
+  }
+}
+
+variables {
+  name           = "example"
+  event_bus_name = "bus"
+  detail_types   = ["SESSION_REVOKED", "SESSION_CREATED"]
+  target         = { arn = "arn:aws:lambda:us-east-1:123456789012:function:example:live", function_name = "example", function_qualifier = "live" }
+}
+
+run "a_function_is_called_for_what_it_asked_for" {
+  command = apply
+  assert {
+    condition     = jsondecode(aws_cloudwatch_event_rule.this["this"].event_pattern) == { detail-type = ["SESSION_CREATED", "SESSION_REVOKED"] }
+    error_message = "The pattern must hold the types, and no empty source."
+  }
+  assert {
+    condition     = aws_lambda_permission.this["this"].source_arn == "arn:aws:events:us-east-1:123456789012:rule/bus/example" && aws_lambda_permission.this["this"].qualifier == "live"
+    error_message = "Only this rule may call the function."
+  }
+  assert {
+    condition     = aws_cloudwatch_event_target.this["this"].dead_letter_config[0].arn == "arn:aws:sqs:us-east-1:123456789012:example-dlq" && aws_cloudwatch_event_target.this["this"].retry_policy[0].maximum_retry_attempts == 185
+    error_message = "What cannot be delivered must be kept."
+  }
+}
+
+run "a_queue_needs_no_lambda_permission" {
+  command = apply
+  variables {
+    sources = ["holdfast.auth"]
+    target  = { arn = "arn:aws:sqs:us-east-1:123456789012:work" }
+  }
+  assert {
+    condition     = length(aws_lambda_permission.this) == 0 && jsondecode(aws_cloudwatch_event_rule.this["this"].event_pattern).source == ["holdfast.auth"]
+    error_message = "A queue's policy is its owner's."
+  }
+}
+
+run "create_false_makes_nothing" {
+  command = plan
+  variables { create = false }
+  assert {
+    condition     = length(aws_cloudwatch_event_rule.this) + length(aws_cloudwatch_event_target.this) + length(aws_lambda_permission.this) == 0 && output.dlq_url == null
+    error_message = "Nothing may be created."
+  }
+}
+
+run "refuses_wrong_values" {
+  command = plan
+  variables {
+    name                      = "has space"
+    sources                   = []
+    detail_types              = []
+    target                    = { arn = "arn:aws:lambda:us-east-1:123456789012:function:example" }
+    maximum_event_age_seconds = 59
+    maximum_retry_attempts    = 186
+  }
+  expect_failures = [var.name, var.sources, var.target, var.maximum_event_age_seconds, var.maximum_retry_attempts]
+}

@@ -1,0 +1,88 @@
+mock_provider "aws" {
+  mock_resource "aws_cloudwatch_log_group" {
+    defaults = { arn = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/apigateway/example" }
+  }
+}
+
+variables { name = "example" }
+
+run "throttling_is_always_set" {
+  command = apply
+  assert {
+    condition     = aws_apigatewayv2_stage.this["this"].default_route_settings[0].throttling_rate_limit > 0 && aws_apigatewayv2_stage.this["this"].default_route_settings[0].throttling_burst_limit > 0
+    error_message = "A settings block without limits sends 0: every request would be answered 429."
+  }
+  assert {
+    condition     = aws_apigatewayv2_stage.this["this"].name == "$default" && aws_apigatewayv2_stage.this["this"].auto_deploy
+    error_message = "Routes of other stacks must go live by themselves."
+  }
+  assert {
+    condition     = !strcontains(lower(aws_apigatewayv2_stage.this["this"].access_log_settings[0].format), "header") && !strcontains(lower(aws_apigatewayv2_stage.this["this"].access_log_settings[0].format), "path")
+    error_message = "The access log must hold nothing that can carry a token or an id."
+  }
+  assert {
+    condition     = length(aws_apigatewayv2_api.this["this"].cors_configuration) == 0
+    error_message = "Without origins there is no CORS."
+  }
+}
+
+run "cors_names_its_origins" {
+  command = plan
+  variables {
+    cors     = { allow_origins = ["https://app.example.com"], allow_credentials = true, expose_headers = ["etag"] }
+    api_tags = { fixed = "yes" }
+    tags     = { team = "a" }
+  }
+  assert {
+    condition     = aws_apigatewayv2_api.this["this"].cors_configuration[0].allow_origins == toset(["https://app.example.com"]) && aws_apigatewayv2_api.this["this"].cors_configuration[0].allow_credentials
+    error_message = "The origin given must be the only one."
+  }
+  assert {
+    condition     = aws_apigatewayv2_api.this["this"].tags == tomap({ fixed = "yes", team = "a" }) && aws_apigatewayv2_stage.this["this"].tags == tomap({ team = "a" })
+    error_message = "api_tags belong to the API alone."
+  }
+}
+
+run "access_logs_can_be_off" {
+  command = plan
+  variables { access_logs_enabled = false }
+  assert {
+    condition     = length(aws_cloudwatch_log_group.access) == 0 && length(aws_apigatewayv2_stage.this["this"].access_log_settings) == 0
+    error_message = "No log group without logs."
+  }
+}
+
+run "create_false_makes_nothing" {
+  command = plan
+  variables { create = false }
+  assert {
+    condition     = length(aws_apigatewayv2_api.this) + length(aws_apigatewayv2_stage.this) + length(aws_cloudwatch_log_group.access) == 0
+    error_message = "Nothing may be created."
+  }
+}
+
+run "refuses_wrong_values" {
+  command = plan
+  variables {
+    name               = "has space"
+    cors               = { allow_origins = ["*"], allow_credentials = true }
+    throttling         = { rate_limit = 0, burst_limit = 10 }
+    log_retention_days = 0
+  }
+  expect_failures = [var.name, var.cors, var.throttling, var.log_retention_days]
+}
+
+run "refuses_an_origin_with_a_path_and_no_burst" {
+  command = plan
+  variables {
+    cors       = { allow_origins = ["https://app.example.com/"] }
+    throttling = { rate_limit = 10, burst_limit = null }
+  }
+  expect_failures = [var.cors, var.throttling]
+}
+
+run "refuses_a_preflight_age_over_a_day" {
+  command = plan
+  variables { cors = { max_age_seconds = 86401 } }
+  expect_failures = [var.cors]
+}

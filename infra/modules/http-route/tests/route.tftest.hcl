@@ -1,0 +1,67 @@
+mock_provider "aws" {}
+
+variables {
+  api_id            = "api"
+  api_execution_arn = "arn:aws:execute-api:us-east-1:123456789012:api"
+  route_keys        = ["DELETE /v1/things/{thingId}/parts"]
+  function_name     = "example"
+  invoke_arn        = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:123456789012:function:example/invocations"
+}
+
+run "a_permission_is_for_its_route_only" {
+  command = plan
+  assert {
+    condition     = aws_lambda_permission.this["DELETE /v1/things/{thingId}/parts"].source_arn == "arn:aws:execute-api:us-east-1:123456789012:api/*/DELETE/v1/things/*/parts"
+    error_message = "The source must be the method and path, with the parameter open."
+  }
+  assert {
+    condition     = aws_lambda_permission.this["DELETE /v1/things/{thingId}/parts"].statement_id == "http-DELETE-v1-things-thingId-parts"
+    error_message = "A statement id has letters, digits, '-' and '_' only."
+  }
+  assert {
+    condition     = aws_apigatewayv2_route.this["DELETE /v1/things/{thingId}/parts"].authorization_type == "NONE" && aws_apigatewayv2_integration.this["this"].payload_format_version == "2.0"
+    error_message = "Payload 2.0; the function checks the caller."
+  }
+}
+
+run "the_default_route_and_iam" {
+  command = plan
+  variables {
+    route_keys         = ["$default"]
+    authorization      = "AWS_IAM"
+    function_qualifier = "live"
+  }
+  assert {
+    condition     = aws_lambda_permission.this["$default"].source_arn == "arn:aws:execute-api:us-east-1:123456789012:api/*/$default" && aws_lambda_permission.this["$default"].qualifier == "live"
+    error_message = "The default route's own source, for the alias."
+  }
+  assert {
+    condition     = aws_apigatewayv2_route.this["$default"].authorization_type == "AWS_IAM"
+    error_message = "Signed requests only."
+  }
+}
+
+run "create_false_makes_nothing" {
+  command = plan
+  variables { create = false }
+  assert {
+    condition     = length(aws_apigatewayv2_route.this) + length(aws_apigatewayv2_integration.this) + length(aws_lambda_permission.this) == 0
+    error_message = "Nothing may be created."
+  }
+}
+
+run "refuses_wrong_values" {
+  command = plan
+  variables {
+    route_keys           = ["FETCH /v1/things"]
+    authorization        = "MAYBE"
+    timeout_milliseconds = 30000
+  }
+  expect_failures = [var.route_keys, var.authorization, var.timeout_milliseconds]
+}
+
+run "refuses_no_routes" {
+  command = plan
+  variables { route_keys = [] }
+  expect_failures = [var.route_keys]
+}

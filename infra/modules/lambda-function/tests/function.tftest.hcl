@@ -1,0 +1,224 @@
+mock_provider "aws" {
+  mock_resource "aws_iam_role" {
+    defaults = { id = "example", arn = "arn:aws:iam::123456789012:role/example" }
+  }
+  mock_resource "aws_cloudwatch_log_group" {
+    defaults = { arn = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/example" }
+  }
+  mock_resource "aws_lambda_function" {
+    defaults = {
+      arn        = "arn:aws:lambda:us-east-1:123456789012:function:example"
+      invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:123456789012:function:example/invocations"
+      version    = "7"
+    }
+  }
+  mock_resource "aws_lambda_alias" {
+    defaults = {
+      arn        = "arn:aws:lambda:us-east-1:123456789012:function:example:live"
+      invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:123456789012:function:example:live/invocations"
+    }
+  }
+}
+
+variables {
+  name     = "example"
+  artifact = { sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", filename = "example.zip" }
+}
+
+run "the_hash_is_the_base64_form_of_the_hexadecimal_one" {
+  command = plan
+  assert {
+    condition     = output.source_code_hash == base64sha256("test")
+    error_message = "sha256(\"test\") must become base64sha256(\"test\")."
+  }
+}
+
+run "defaults_are_safe" {
+  command = apply
+  assert {
+    condition     = aws_lambda_function.this["this"].reserved_concurrent_executions == null
+    error_message = "Nothing may be reserved by default: new accounts have too little."
+  }
+  assert {
+    condition     = aws_cloudwatch_log_group.this["this"].retention_in_days == 30 && aws_lambda_function.this["this"].logging_config[0].log_group == aws_cloudwatch_log_group.this["this"].name
+    error_message = "The function must log to its own group, which has a retention."
+  }
+  assert {
+    condition     = aws_lambda_function.this["this"].runtime == "provided.al2023" && aws_lambda_function.this["this"].handler == "bootstrap" && aws_lambda_function.this["this"].architectures == tolist(["arm64"])
+    error_message = "A Rust binary on arm64 is the default."
+  }
+  assert {
+    condition     = output.qualifier == "live" && output.arn == "arn:aws:lambda:us-east-1:123456789012:function:example:live" && aws_lambda_alias.terraform["this"].function_version == "7"
+    error_message = "Callers must get the alias, and it must point at the new version."
+  }
+  assert {
+    condition     = aws_lambda_function.this["this"].tracing_config[0].mode == "Active"
+    error_message = "Tracing is on by default."
+  }
+}
+
+run "a_role_carries_its_logs_and_tracing_and_nothing_else" {
+  command = apply
+  assert {
+    condition = jsondecode(aws_iam_role_policy.this["this"].policy).Statement == [
+      { Sid = "Logs", Effect = "Allow", Action = ["logs:CreateLogStream", "logs:PutLogEvents"], Resource = ["arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/example:*"] },
+      { Sid = "Tracing", Effect = "Allow", Action = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"], Resource = ["*"] },
+    ]
+    error_message = "Without permissions a function may write its own logs and traces only."
+  }
+}
+
+run "permissions_are_added_as_they_are" {
+  command = apply
+  variables {
+    tracing_enabled = false
+    permissions = {
+      Table = { actions = ["dynamodb:PutItem", "dynamodb:GetItem"], resources = ["arn:aws:dynamodb:us-east-1:123456789012:table/t"] }
+    }
+  }
+  assert {
+    condition     = jsondecode(aws_iam_role_policy.this["this"].policy).Statement[1] == { Sid = "Table", Effect = "Allow", Action = ["dynamodb:GetItem", "dynamodb:PutItem"], Resource = ["arn:aws:dynamodb:us-east-1:123456789012:table/t"] }
+    error_message = "The statement must be exactly what was asked for."
+  }
+  assert {
+    condition     = !strcontains(aws_iam_role_policy.this["this"].policy, "\"*\"")
+    error_message = "Without tracing there is no bare \"*\"."
+  }
+}
+
+run "readers_of_queues_and_streams_get_what_lambda_needs" {
+  command = apply
+  variables {
+    tracing_enabled = false
+    queue_sources   = { work = { queue_arn = "arn:aws:sqs:us-east-1:123456789012:work", maximum_concurrency = 5 } }
+    stream_sources = { items = {
+      stream_arn           = "arn:aws:dynamodb:us-east-1:123456789012:table/t/stream/2026-01-01T00:00:00.000"
+      on_failure_queue_arn = "arn:aws:sqs:us-east-1:123456789012:failed"
+    } }
+  }
+  assert {
+    condition = slice(jsondecode(aws_iam_role_policy.this["this"].policy).Statement, 1, 5) == [
+      { Sid = "ConsumeWork", Effect = "Allow", Action = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], Resource = ["arn:aws:sqs:us-east-1:123456789012:work"] },
+      { Sid = "ReadItems", Effect = "Allow", Action = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"], Resource = ["arn:aws:dynamodb:us-east-1:123456789012:table/t/stream/2026-01-01T00:00:00.000"] },
+      { Sid = "ListItems", Effect = "Allow", Action = ["dynamodb:ListStreams"], Resource = ["arn:aws:dynamodb:us-east-1:123456789012:table/t/stream/*"] },
+      { Sid = "FailItems", Effect = "Allow", Action = ["sqs:SendMessage"], Resource = ["arn:aws:sqs:us-east-1:123456789012:failed"] },
+    ]
+    error_message = "Lambda reads with the function's role: receive, delete, attributes; stream records; the on-failure queue."
+  }
+  assert {
+    condition     = aws_lambda_event_source_mapping.queue["work"].function_response_types == toset(["ReportBatchItemFailures"]) && aws_lambda_event_source_mapping.stream["items"].function_response_types == toset(["ReportBatchItemFailures"])
+    error_message = "Failures must be reported per record, or one bad record repeats its whole batch."
+  }
+  assert {
+    condition     = aws_lambda_event_source_mapping.stream["items"].bisect_batch_on_function_error && aws_lambda_event_source_mapping.stream["items"].maximum_retry_attempts == 5 && aws_lambda_event_source_mapping.stream["items"].maximum_record_age_in_seconds == 3600
+    error_message = "A bad record must not block its shard for a day."
+  }
+  assert {
+    condition     = aws_lambda_event_source_mapping.queue["work"].function_name == output.arn && aws_lambda_event_source_mapping.queue["work"].scaling_config[0].maximum_concurrency == 5
+    error_message = "The mapping must call the alias, with the concurrency asked for."
+  }
+}
+
+run "every_lambda_permission_has_a_source" {
+  command = apply
+  variables {
+    invoke_permissions = { rule = { principal = "events.amazonaws.com", source_arn = "arn:aws:events:us-east-1:123456789012:rule/bus/r" } }
+  }
+  assert {
+    condition     = alltrue([for permission in aws_lambda_permission.this : permission.source_arn != null && permission.qualifier == "live"])
+    error_message = "Without a source ARN any account's resources could call the function."
+  }
+}
+
+run "in_a_vpc_the_code_is_denied_what_lambda_may" {
+  command = apply
+  variables {
+    tracing_enabled = false
+    vpc             = { subnet_ids = ["subnet-1"], security_group_ids = ["sg-1"] }
+  }
+  assert {
+    condition     = jsondecode(aws_iam_role_policy.this["this"].policy).Statement[2].Effect == "Deny" && jsondecode(aws_iam_role_policy.this["this"].policy).Statement[1].Action == jsondecode(aws_iam_role_policy.this["this"].policy).Statement[2].Action
+    error_message = "The code itself must be denied the network interface calls."
+  }
+}
+
+run "without_an_owner_there_is_no_version_and_no_alias" {
+  command = apply
+  variables { alias_owner = "none" }
+  assert {
+    condition     = aws_lambda_function.this["this"].publish == false && length(aws_lambda_alias.terraform) + length(aws_lambda_alias.deployer) == 0 && output.qualifier == null && output.arn == output.function_arn
+    error_message = "Callers must get the function itself."
+  }
+}
+
+run "a_deployer_owns_its_own_alias" {
+  command = apply
+  variables { alias_owner = "deployer" }
+  assert {
+    condition     = length(aws_lambda_alias.terraform) == 0 && length(aws_lambda_alias.deployer) == 1
+    error_message = "Terraform or the deployer, never both."
+  }
+}
+
+run "create_false_makes_nothing" {
+  command = plan
+  variables { create = false }
+  assert {
+    condition     = length(aws_lambda_function.this) + length(aws_iam_role.this) + length(aws_cloudwatch_log_group.this) == 0 && output.arn == null
+    error_message = "Nothing may be created."
+  }
+}
+
+run "refuses_wrong_values" {
+  command = plan
+  variables {
+    name                 = "has space"
+    artifact             = { sha256 = "short", filename = "a.zip" }
+    architecture         = "riscv"
+    memory_size_mb       = 64
+    timeout_seconds      = 901
+    reserved_concurrency = -1
+    permissions          = { "bad sid" = { actions = ["s3:GetObject"], resources = ["arn:aws:s3:::b/k"] } }
+    invoke_permissions   = { a = { principal = "events.amazonaws.com", source_arn = "*" } }
+    queue_sources        = { a = { queue_arn = "arn:aws:sqs:us-east-1:123456789012:q", maximum_concurrency = 1 } }
+    stream_sources       = { a = { stream_arn = "arn:s", on_failure_queue_arn = "arn:q", starting_position = "AT_TIMESTAMP" } }
+    vpc                  = { subnet_ids = [], security_group_ids = ["sg-1"] }
+    alias_owner          = "both"
+    alias_name           = "7"
+    log_retention_days   = 0
+  }
+  expect_failures = [
+    var.name, var.artifact, var.architecture, var.memory_size_mb, var.timeout_seconds, var.reserved_concurrency, var.permissions, var.invoke_permissions,
+    var.queue_sources, var.stream_sources, var.vpc, var.alias_owner, var.alias_name, var.log_retention_days,
+  ]
+}
+
+run "refuses_two_places_for_the_zip" {
+  command = plan
+  variables {
+    artifact           = { sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", filename = "a.zip", s3_bucket = "b", s3_key = "k" }
+    permissions        = { A = { actions = ["dynamodb:*"], resources = ["arn:aws:dynamodb:us-east-1:123456789012:table/t"] } }
+    invoke_permissions = { a = { principal = "*", source_arn = "arn:aws:events:us-east-1:123456789012:rule/r" } }
+    queue_sources      = { a = { queue_arn = "arn:aws:sqs:us-east-1:123456789012:q", batch_size = 11 } }
+    stream_sources     = { a = { stream_arn = "arn:s", on_failure_queue_arn = "arn:q", maximum_retry_attempts = -1 } }
+  }
+  expect_failures = [var.artifact, var.permissions, var.invoke_permissions, var.queue_sources, var.stream_sources]
+}
+
+run "refuses_a_bare_star" {
+  command = plan
+  variables {
+    permissions    = { A = { actions = ["dynamodb:GetItem"], resources = ["*"] } }
+    stream_sources = { a = { stream_arn = "arn:s", on_failure_queue_arn = "arn:q", maximum_record_age_seconds = -1 } }
+  }
+  expect_failures = [var.permissions, var.stream_sources]
+}
+
+run "refuses_a_statement_without_actions" {
+  command = plan
+  variables {
+    permissions    = { A = { actions = [], resources = ["arn:aws:s3:::b/k"] } }
+    stream_sources = { a = { stream_arn = "arn:s", on_failure_queue_arn = "arn:q", parallelization_factor = 11 } }
+  }
+  expect_failures = [var.permissions, var.stream_sources]
+}

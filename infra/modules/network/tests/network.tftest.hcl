@@ -1,0 +1,85 @@
+mock_provider "aws" {
+  mock_data "aws_region" {
+    defaults = { id = "us-east-1" }
+  }
+  mock_data "aws_prefix_list" {
+    defaults = { id = "pl-02cd2c6b" }
+  }
+  mock_resource "aws_cloudwatch_log_group" {
+    defaults = { arn = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/vpc/example" }
+  }
+  mock_resource "aws_iam_role" {
+    defaults = { id = "example-flow-logs", arn = "arn:aws:iam::123456789012:role/example-flow-logs" }
+  }
+}
+
+variables {
+  name                = "example"
+  availability_zones  = ["us-east-1a", "us-east-1b"]
+  dynamodb_table_arns = ["arn:aws:dynamodb:us-east-1:123456789012:table/t"]
+}
+
+run "a_private_network_reaches_its_tables_and_nothing_else" {
+  command = apply
+  assert {
+    condition     = [for zone in var.availability_zones : aws_subnet.private[zone].cidr_block] == ["10.40.0.0/20", "10.40.16.0/20"] && alltrue([for subnet in aws_subnet.private : !subnet.map_public_ip_on_launch])
+    error_message = "A private subnet in each zone."
+  }
+  assert {
+    condition     = aws_vpc_endpoint.dynamodb["this"].vpc_endpoint_type == "Gateway" && jsondecode(aws_vpc_endpoint.dynamodb["this"].policy).Statement[0].Resource == ["arn:aws:dynamodb:us-east-1:123456789012:table/t", "arn:aws:dynamodb:us-east-1:123456789012:table/t/index/*"]
+    error_message = "The endpoint lets through these tables only, and costs nothing."
+  }
+  assert {
+    condition     = aws_vpc_security_group_egress_rule.dynamodb["this"].prefix_list_id == "pl-02cd2c6b" && aws_vpc_security_group_egress_rule.dynamodb["this"].from_port == 443
+    error_message = "Out to DynamoDB's addresses, HTTPS only."
+  }
+  assert {
+    condition     = aws_flow_log.this["this"].traffic_type == "REJECT" && aws_cloudwatch_log_group.flow["this"].retention_in_days == 30
+    error_message = "Refused traffic is logged, for a while."
+  }
+}
+
+run "create_false_makes_nothing" {
+  command = plan
+  variables { create = false }
+  assert {
+    condition     = length(aws_vpc.this) + length(aws_subnet.private) + length(aws_vpc_endpoint.dynamodb) + length(aws_security_group.functions) == 0 && length(output.subnet_ids) == 0
+    error_message = "Nothing may be created."
+  }
+}
+
+run "flow_logs_can_be_off" {
+  command = plan
+  variables { flow_logs_enabled = false }
+  assert {
+    condition     = length(aws_flow_log.this) + length(aws_iam_role.flow) == 0
+    error_message = "No log, no role."
+  }
+}
+
+run "refuses_wrong_values" {
+  command = plan
+  variables {
+    name                = "has space"
+    cidr_block          = "10.0.0.0/8"
+    availability_zones  = ["us-east-1a", "us-east-1a"]
+    dynamodb_table_arns = []
+    log_retention_days  = 0
+  }
+  expect_failures = [var.name, var.cidr_block, var.availability_zones, var.dynamodb_table_arns, var.log_retention_days]
+}
+
+run "refuses_fewer_subnets_than_zones" {
+  command = plan
+  variables {
+    availability_zones = ["us-east-1a", "us-east-1b", "us-east-1c"]
+    subnet_newbits     = 1
+  }
+  expect_failures = [var.subnet_newbits]
+}
+
+run "refuses_no_subnets" {
+  command = plan
+  variables { subnet_newbits = 0 }
+  expect_failures = [var.subnet_newbits]
+}

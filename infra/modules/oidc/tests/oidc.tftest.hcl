@@ -1,0 +1,76 @@
+mock_provider "aws" {
+  mock_resource "aws_iam_openid_connect_provider" {
+    defaults = { arn = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com" }
+  }
+}
+
+variables {
+  name_prefix = "example"
+  repository  = "owner/name"
+  roles = {
+    plan   = { subjects = ["pull_request"], managed_policy_arns = ["arn:aws:iam::aws:policy/ReadOnlyAccess"] }
+    deploy = { subjects = ["environment:production"], policy_json = "{\"Version\":\"2012-10-17\",\"Statement\":[]}" }
+  }
+}
+
+run "a_role_is_for_its_subjects_only" {
+  command = apply
+  assert {
+    condition = jsondecode(aws_iam_role.this["deploy"].assume_role_policy).Statement[0].Condition == { StringEquals = {
+      "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com"
+      "token.actions.githubusercontent.com:sub" = ["repo:owner/name:environment:production"]
+    } }
+    error_message = "The subject must be compared as it is."
+  }
+  assert {
+    condition     = keys(aws_iam_role_policy.this) == ["deploy"] && length(aws_iam_role_policy_attachment.this) == 1
+    error_message = "Each role gets its own policy and no other's."
+  }
+}
+
+run "an_existing_provider_is_used" {
+  command = apply
+  variables {
+    create_provider = false
+    provider_arn    = "arn:aws:iam::123456789012:oidc-provider/existing"
+  }
+  assert {
+    condition     = length(aws_iam_openid_connect_provider.github) == 0 && jsondecode(aws_iam_role.this["plan"].assume_role_policy).Statement[0].Principal.Federated == "arn:aws:iam::123456789012:oidc-provider/existing"
+    error_message = "There can be one provider in an account."
+  }
+}
+
+run "create_false_makes_nothing" {
+  command = plan
+  variables {
+    create     = false
+    repository = ""
+  }
+  assert {
+    condition     = length(aws_iam_role.this) + length(aws_iam_openid_connect_provider.github) == 0
+    error_message = "Nothing may be created."
+  }
+}
+
+run "refuses_wrong_values" {
+  command = plan
+  variables {
+    name_prefix     = "has space"
+    repository      = "owner/*"
+    create_provider = false
+    roles           = { a = { subjects = [] } }
+  }
+  expect_failures = [var.name_prefix, var.repository, var.provider_arn, var.roles]
+}
+
+run "refuses_wildcard_subjects" {
+  command = plan
+  variables { roles = { a = { subjects = ["*"] } } }
+  expect_failures = [var.roles]
+}
+
+run "refuses_an_administrator" {
+  command = plan
+  variables { roles = { a = { subjects = ["pull_request"], managed_policy_arns = ["arn:aws:iam::aws:policy/AdministratorAccess"] } } }
+  expect_failures = [var.roles]
+}

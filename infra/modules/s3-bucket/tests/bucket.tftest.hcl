@@ -1,0 +1,54 @@
+mock_provider "aws" {
+  mock_resource "aws_s3_bucket" {
+    defaults = { id = "example-bucket", arn = "arn:aws:s3:::example-bucket" }
+  }
+}
+
+variables { name = "example-bucket" }
+
+run "a_bucket_is_private_versioned_and_encrypted" {
+  command = apply
+  assert {
+    condition     = alltrue([for setting in ["block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets"] : aws_s3_bucket_public_access_block.this["this"][setting]])
+    error_message = "All four public access blocks."
+  }
+  assert {
+    condition     = aws_s3_bucket_versioning.this["this"].versioning_configuration[0].status == "Enabled" && one(aws_s3_bucket_server_side_encryption_configuration.this["this"].rule).apply_server_side_encryption_by_default[0].sse_algorithm == "AES256"
+    error_message = "Versions and encryption."
+  }
+  assert {
+    condition     = jsondecode(aws_s3_bucket_policy.this["this"].policy).Statement[0].Condition.Bool["aws:SecureTransport"] == "false" && jsondecode(aws_s3_bucket_policy.this["this"].policy).Statement[0].Effect == "Deny"
+    error_message = "No request without TLS."
+  }
+  assert {
+    condition     = aws_s3_bucket.this["this"].force_destroy == false
+    error_message = "A bucket that is not empty must not be destroyed."
+  }
+}
+
+run "a_key_replaces_aes256" {
+  command = plan
+  variables { kms_key_arn = "arn:aws:kms:us-east-1:123456789012:key/k" }
+  assert {
+    condition     = one(aws_s3_bucket_server_side_encryption_configuration.this["this"].rule).apply_server_side_encryption_by_default[0].sse_algorithm == "aws:kms"
+    error_message = "The key must be used."
+  }
+}
+
+run "create_false_makes_nothing" {
+  command = plan
+  variables { create = false }
+  assert {
+    condition     = length(aws_s3_bucket.this) + length(aws_s3_bucket_policy.this) == 0
+    error_message = "Nothing may be created."
+  }
+}
+
+run "refuses_wrong_values" {
+  command = plan
+  variables {
+    name                               = "Upper"
+    noncurrent_version_expiration_days = 0
+  }
+  expect_failures = [var.name, var.noncurrent_version_expiration_days]
+}

@@ -1,0 +1,78 @@
+mock_provider "aws" {
+  mock_resource "aws_iam_role" {
+    defaults = { id = "role", arn = "arn:aws:iam::123456789012:role/role" }
+  }
+  mock_resource "aws_cloudwatch_log_group" {
+    defaults = { arn = "arn:aws:logs:us-east-1:123456789012:log-group:g" }
+  }
+  mock_resource "aws_lambda_function" {
+    defaults = { arn = "arn:aws:lambda:us-east-1:123456789012:function:f", invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/f", version = "1" }
+  }
+  mock_resource "aws_lambda_alias" {
+    defaults = { arn = "arn:aws:lambda:us-east-1:123456789012:function:f:live", invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/f:live" }
+  }
+}
+
+variables {
+  stack            = "shop"
+  env              = "test"
+  name_prefix      = "example-test"
+  catalogue_file   = "tests/fixtures/functions.json"
+  release_manifest = "tests/fixtures/release.json"
+  artifacts_bucket = "artifacts"
+  http_api         = { id = "api", execution_arn = "arn:aws:execute-api:us-east-1:123456789012:api" }
+  functions = {
+    shop-buy  = { environment = { TABLE = "t" } }
+    shop-ship = { timeout_seconds = 60, queue_sources = { orders = { queue_arn = "arn:aws:sqs:us-east-1:123456789012:orders" } } }
+  }
+}
+
+run "functions_routes_and_artifacts_follow_the_catalogue_and_the_release" {
+  command = apply
+  assert {
+    condition     = output.function_names == { shop-buy = "example-test-shop-buy", shop-ship = "example-test-shop-ship" } && keys(module.route) == ["shop-buy"]
+    error_message = "The stack's functions, and routes for those that have some."
+  }
+  assert {
+    condition     = output.functions.shop-buy.qualifier == "live" && output.manifest_version == "v1" && length(aws_s3_object.artifact) == 0
+    error_message = "The alias is called; a release process has uploaded the zips."
+  }
+  assert {
+    condition     = output.watch.shop-ship.name == "example-test-shop-ship" && output.watch.shop-ship.timeout_seconds == 60 && output.watch.shop-ship.max_iterator_age_seconds == null
+    error_message = "Alarms need name and time-out."
+  }
+}
+
+run "local_files_are_uploaded_where_nobody_else_does" {
+  command = plan
+  variables { upload_artifacts = true }
+  assert {
+    condition     = aws_s3_object.artifact["shop-buy"].key == "shop-buy/9f86.zip" && aws_s3_object.artifact["shop-buy"].bucket == "artifacts"
+    error_message = "Under the manifest's key."
+  }
+}
+
+run "refuses_a_missing_catalogue_and_manifest" {
+  command = plan
+  variables {
+    catalogue_file   = "tests/fixtures/none.json"
+    release_manifest = "tests/fixtures/none.json"
+    log_level        = "verbose"
+  }
+  expect_failures = [var.catalogue_file, var.release_manifest, var.log_level]
+}
+
+run "refuses_functions_that_the_catalogue_does_not_know_and_an_incomplete_release" {
+  command = plan
+  variables {
+    functions        = { shop-buy = {}, shop-return = {} }
+    release_manifest = "tests/fixtures/incomplete.json"
+  }
+  expect_failures = [var.catalogue_file, var.release_manifest]
+}
+
+run "refuses_routes_without_an_api" {
+  command = plan
+  variables { http_api = null }
+  expect_failures = [var.http_api]
+}

@@ -1,0 +1,119 @@
+mock_provider "aws" {
+  mock_resource "aws_apigatewayv2_api" {
+    defaults = { id = "ws", execution_arn = "arn:aws:execute-api:us-east-1:123456789012:ws" }
+  }
+  mock_resource "aws_apigatewayv2_authorizer" {
+    defaults = { id = "auth1" }
+  }
+  mock_resource "aws_cloudwatch_log_group" {
+    defaults = { arn = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/apigateway/example" }
+  }
+}
+
+variables {
+  name       = "example"
+  authorizer = { function_name = "authorizer", invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:123456789012:function:authorizer/invocations" }
+  routes = {
+    "$connect"    = { function_name = "connect", invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:123456789012:function:connect/invocations" }
+    "$default"    = { function_name = "frame", invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:123456789012:function:frame/invocations" }
+    "$disconnect" = { function_name = "gone", invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:123456789012:function:gone/invocations" }
+  }
+}
+
+run "throttling_is_always_set_and_frames_are_never_logged" {
+  command = apply
+  assert {
+    condition     = aws_apigatewayv2_stage.this["this"].default_route_settings[0].throttling_rate_limit > 0 && aws_apigatewayv2_stage.this["this"].default_route_settings[0].throttling_burst_limit > 0
+    error_message = "A settings block without limits sends 0: every request would be answered 429."
+  }
+  assert {
+    condition     = aws_apigatewayv2_stage.this["this"].default_route_settings[0].data_trace_enabled == false
+    error_message = "Data trace writes frames and tickets into the log."
+  }
+  assert {
+    condition     = !strcontains(lower(aws_apigatewayv2_stage.this["this"].access_log_settings[0].format), "header") && !strcontains(lower(aws_apigatewayv2_stage.this["this"].access_log_settings[0].format), "query")
+    error_message = "The access log must hold nothing that can carry a ticket."
+  }
+}
+
+run "only_connect_is_authorized_and_nothing_is_cached" {
+  command = apply
+  assert {
+    condition     = aws_apigatewayv2_route.this["$connect"].authorization_type == "CUSTOM" && aws_apigatewayv2_route.this["$connect"].authorizer_id == aws_apigatewayv2_authorizer.connect["this"].id
+    error_message = "$connect must carry the authorizer."
+  }
+  assert {
+    condition     = alltrue([for key in ["$default", "$disconnect"] : aws_apigatewayv2_route.this[key].authorization_type == "NONE" && aws_apigatewayv2_route.this[key].authorizer_id == null])
+    error_message = "Other routes cannot carry authorization."
+  }
+  assert {
+    condition     = aws_apigatewayv2_authorizer.connect["this"].authorizer_type == "REQUEST" && aws_apigatewayv2_authorizer.connect["this"].identity_sources == toset(["route.request.header.Host"])
+    error_message = "A REQUEST authorizer on a source that every request has."
+  }
+}
+
+run "no_result_ttl_is_sent" {
+  command = plan
+  override_resource {
+    target = aws_apigatewayv2_authorizer.connect
+    values = { authorizer_result_ttl_in_seconds = 0 }
+  }
+  assert {
+    condition     = coalesce(aws_apigatewayv2_authorizer.connect["this"].authorizer_result_ttl_in_seconds, 0) == 0
+    error_message = "AWS refuses a result TTL for WebSocket APIs, and revocation could not stand one."
+  }
+}
+
+run "every_lambda_permission_has_its_own_source" {
+  command = apply
+  assert {
+    condition     = { for key, permission in aws_lambda_permission.route : key => permission.source_arn } == { for key in ["$connect", "$default", "$disconnect"] : key => "arn:aws:execute-api:us-east-1:123456789012:ws/v1/${key}" }
+    error_message = "A route's function may be called by that route of that stage."
+  }
+  assert {
+    condition     = aws_lambda_permission.authorizer["this"].source_arn == "arn:aws:execute-api:us-east-1:123456789012:ws/authorizers/auth1"
+    error_message = "The authorizer's function may be called by that authorizer."
+  }
+  assert {
+    condition     = output.connections_arns.POST == "arn:aws:execute-api:us-east-1:123456789012:ws/v1/POST/@connections/*" && jsondecode(output.policy_documents.delete).Statement[0].Resource == ["arn:aws:execute-api:us-east-1:123456789012:ws/v1/DELETE/@connections/*"]
+    error_message = "Posting, probing and closing are permitted by method."
+  }
+}
+
+run "create_false_makes_nothing" {
+  command = plan
+  variables { create = false }
+  assert {
+    condition     = length(aws_apigatewayv2_api.this) + length(aws_apigatewayv2_route.this) + length(aws_apigatewayv2_stage.this) + length(aws_lambda_permission.route) + length(aws_lambda_permission.authorizer) == 0
+    error_message = "Nothing may be created."
+  }
+}
+
+run "refuses_wrong_values" {
+  command = plan
+  variables {
+    name                       = "has space"
+    stage_name                 = "$default"
+    route_selection_expression = "action"
+    authorizer                 = { function_name = "a", invoke_arn = "arn:a", identity_sources = [] }
+    routes                     = { "$default" = { function_name = "a", invoke_arn = "arn:a" } }
+    throttling                 = { rate_limit = 0, burst_limit = 10 }
+    execution_logging_level    = "DEBUG"
+    log_retention_days         = 0
+  }
+  expect_failures = [
+    var.name, var.stage_name, var.route_selection_expression, var.authorizer, var.routes, var.throttling, var.execution_logging_level, var.log_retention_days,
+  ]
+}
+
+run "refuses_no_burst_and_a_timeout_over_29_seconds" {
+  command = plan
+  variables {
+    throttling = { rate_limit = 10, burst_limit = 0 }
+    routes = {
+      "$connect" = { function_name = "a", invoke_arn = "arn:a", timeout_milliseconds = 30000 }
+      "$default" = { function_name = "a", invoke_arn = "arn:a" }
+    }
+  }
+  expect_failures = [var.throttling, var.routes]
+}
