@@ -6,10 +6,22 @@
 //! * [`frame`]: what is said on a socket. [`close`]: why one is closed, and the request to close it.
 //! * [`socket`]: a connection's rows and the judgements over them. [`ticket`]: what opens one.
 //! * [`message`], [`publish`]: what is sent, and the door it comes in by.
-//! * [`job`], [`outcome`]: what the queue carries, and what becomes of each post.
+//! * [`job`], [`outcome`]: what the queues carry, and what an answer to a post means.
 //! * [`ports`]: what push needs from outside. [`service`]: the use cases over the ports.
 
+pub mod channel;
 pub mod close;
+pub mod data;
+pub mod frame;
 pub mod ids;
+pub mod job;
+pub mod message;
+pub mod outcome;
+pub mod ports;
+pub mod publish;
+pub mod service;
+pub mod socket;
+pub mod ticket;
 
-pub use ids::ConnectionId;
+pub use channel::{Channel, Position, Topic};
+pub use ids::{ConnectionId, Epoch, MessageId};

@@ -1,0 +1,108 @@
+//! What an answer of @connections means. 410 is not proof of death: it comes before `$connect` has returned, and sometimes
+//! for live sockets.
+
+/// The answer to a post or a delete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Posted {
+    /// 200.
+    Done,
+    /// 410.
+    Gone,
+    /// 429: too fast, or this client's buffer is full.
+    Throttled,
+    /// 413.
+    TooLarge,
+    /// 400.
+    Rejected,
+    /// 403: our configuration.
+    Forbidden,
+    /// 5xx, a time-out, a lost reply: it may have been delivered.
+    Unknown,
+}
+
+/// What API Gateway says about a socket when asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Probe {
+    /// There.
+    Alive,
+    /// 410.
+    Gone,
+    /// No usable answer.
+    Unknown,
+}
+
+impl Posted {
+    /// From an HTTP status.
+    pub const fn of_status(status: u16) -> Self {
+        match status {
+            200..=299 => Posted::Done,
+            410 => Posted::Gone,
+            429 => Posted::Throttled,
+            413 => Posted::TooLarge,
+            403 => Posted::Forbidden,
+            400..=499 => Posted::Rejected,
+            _ => Posted::Unknown,
+        }
+    }
+
+    /// For reasons in dead letters.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Posted::Done => "DONE",
+            Posted::Gone => "GONE",
+            Posted::Throttled => "THROTTLED",
+            Posted::TooLarge => "TOO_LARGE",
+            Posted::Rejected => "REJECTED",
+            Posted::Forbidden => "FORBIDDEN",
+            Posted::Unknown => "UNKNOWN",
+        }
+    }
+
+    /// What to do about this recipient.
+    pub const fn next(self) -> Next {
+        match self {
+            Posted::Done => Next::Finished,
+            Posted::Gone => Next::Probe,
+            Posted::Throttled | Posted::Unknown => Next::Again,
+            Posted::TooLarge | Posted::Rejected => Next::GiveUp,
+            Posted::Forbidden => Next::Fail,
+        }
+    }
+}
+
+/// What follows for one recipient.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing.
+    Finished,
+    /// Ask API Gateway again before believing it.
+    Probe,
+    /// Later, under the same id.
+    Again,
+    /// Never: it will not get better.
+    GiveUp,
+    /// The whole record: nobody can be reached until somebody repairs the configuration.
+    Fail,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_status_has_one_consequence() {
+        for (status, next) in [
+            (200, Next::Finished),
+            (410, Next::Probe),
+            (429, Next::Again),
+            (500, Next::Again),
+            (503, Next::Again),
+            (302, Next::Again),
+            (413, Next::GiveUp),
+            (400, Next::GiveUp),
+            (403, Next::Fail),
+        ] {
+            assert_eq!(Posted::of_status(status).next(), next, "{status}");
+        }
+    }
+}

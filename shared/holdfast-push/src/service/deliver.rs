@@ -1,0 +1,238 @@
+//! Posting to sockets. Only the undelivered are tried again, as a new and smaller piece of work; after the last attempt
+//! they are put aside with their reasons. The record itself then counts as done.
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use holdfast_domain::Millis;
+use holdfast_domain::ports::{Host, Stored};
+
+use super::FanOut;
+use crate::channel::{Channel, Position};
+use crate::frame::ServerFrame;
+use crate::ids::ConnectionId;
+use crate::job::{Group, Job, MAX_ATTEMPTS, Recipient, retry_delay};
+use crate::message::Message;
+use crate::outcome::{Next, Posted, Probe};
+use crate::ports::{Audience, Channels, Count, DeadLetters, Gateway, JobQueue, Sockets, Tally};
+
+/// Posts in flight per worker. Beyond 64 one small function gains nothing; at 32 a slow client holds up few others.
+pub(super) const IN_FLIGHT: usize = 32;
+
+/// What becomes of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Finished: delivered, handed on, or put aside.
+    Done,
+    /// To be delivered again as it is.
+    Again,
+}
+
+/// What became of one recipient.
+enum Fate {
+    Finished,
+    Later(Recipient),
+    /// Not tried for want of time: no attempt was spent.
+    Untried(Recipient),
+    Forbidden(Recipient),
+}
+
+/// One recipient with what it is to be told.
+struct Post<'a> {
+    group: usize,
+    text: &'a str,
+    recipient: Recipient,
+}
+
+impl<T, G, Q, M, H> FanOut<T, G, Q, M, H>
+where
+    T: Sockets + Channels + Audience,
+    G: Gateway,
+    Q: JobQueue + DeadLetters,
+    M: Tally,
+    H: Host,
+{
+    /// Posts `message` to `groups` and sees to those it did not reach.
+    pub(super) async fn deliver(
+        &self,
+        message: &Message,
+        groups: Vec<Group>,
+        attempt: u32,
+        deadline: Millis,
+    ) -> Stored<Outcome> {
+        let everybody: usize = groups.iter().map(|group| group.recipients.len()).sum();
+        if !message.is_current(self.host.now()) {
+            self.tally.add(Count::Expired, everybody);
+            return Ok(Outcome::Done);
+        }
+        let places: Vec<(Channel, Option<Position>)> = groups.iter().map(|g| (g.channel.clone(), g.at)).collect();
+        let texts: Vec<String> = places
+            .iter()
+            .map(|(channel, at)| self.gateway.text(&frame(message, channel, *at)))
+            .collect();
+        let posts = groups.into_iter().enumerate().flat_map(|(group, g)| {
+            let text = texts[group].as_str();
+            g.recipients
+                .into_iter()
+                .map(move |recipient| Post { group, text, recipient })
+        });
+        let fates: Vec<(usize, Fate)> = stream::iter(posts)
+            .map(|post| async move {
+                (
+                    post.group,
+                    self.post(message, post.text, post.recipient, deadline).await,
+                )
+            })
+            .buffer_unordered(IN_FLIGHT)
+            .collect()
+            .await;
+
+        let mut later = Remainder::new(&places);
+        let mut untried = Remainder::new(&places);
+        let mut forbidden = false;
+        for (group, fate) in fates {
+            match fate {
+                Fate::Finished => {}
+                Fate::Later(recipient) => later.add(group, recipient),
+                Fate::Untried(recipient) => untried.add(group, recipient),
+                // The configuration is broken for everybody: the record comes back until it is repaired, and its queue
+                // buries it with an alarm if it is not.
+                Fate::Forbidden(recipient) => {
+                    forbidden = true;
+                    untried.add(group, recipient);
+                }
+            }
+        }
+        if forbidden {
+            return Ok(Outcome::Again);
+        }
+        self.hand_on(message, later, untried, attempt).await?;
+        Ok(Outcome::Done)
+    }
+
+    async fn hand_on(&self, message: &Message, later: Remainder, untried: Remainder, attempt: u32) -> Stored<()> {
+        if untried.count > 0 {
+            let job = Job::Deliver {
+                message: message.clone(),
+                groups: untried.groups(),
+                attempt,
+            };
+            self.queue.enqueue(&job, 0).await?;
+        }
+        if later.count == 0 {
+            return Ok(());
+        }
+        let count = later.count;
+        let job = Job::Deliver {
+            message: message.clone(),
+            groups: later.groups(),
+            attempt: attempt + 1,
+        };
+        if attempt >= MAX_ATTEMPTS {
+            self.queue.bury(job.lane(), &job).await?;
+            self.tally.add(Count::DeadLettered, count);
+        } else {
+            let delay = retry_delay(attempt, u64::from_be_bytes(self.host.random()));
+            self.queue.enqueue(&job, delay).await?;
+            self.tally.add(Count::Retried, count);
+        }
+        Ok(())
+    }
+
+    async fn post(&self, message: &Message, text: &str, mut recipient: Recipient, deadline: Millis) -> Fate {
+        let now = self.host.now();
+        if !message.is_current(now) || now >= recipient.until {
+            self.tally.add(Count::Expired, 1);
+            return Fate::Finished;
+        }
+        if now >= deadline {
+            return Fate::Untried(recipient);
+        }
+        let answer = self.gateway.post(&recipient.connection, text).await;
+        recipient.reason = Some(answer.text().to_owned());
+        if answer == Posted::Throttled {
+            self.tally.add(Count::Throttled, 1);
+        }
+        match answer.next() {
+            Next::Finished => {
+                self.tally.add(Count::Delivered, 1);
+                self.tally
+                    .latency(message.id, self.host.now().get() - message.sent_at.get());
+                Fate::Finished
+            }
+            Next::Again => Fate::Later(recipient),
+            Next::GiveUp => {
+                self.tally.add(Count::Undeliverable, 1);
+                Fate::Finished
+            }
+            Next::Fail => {
+                self.tally.add(Count::Forbidden, 1);
+                Fate::Forbidden(recipient)
+            }
+            Next::Probe => match self.is_dead(&recipient.connection).await {
+                Ok(true) => {
+                    self.tally.add(Count::Gone, 1);
+                    Fate::Finished
+                }
+                Ok(false) | Err(_) => Fate::Later(recipient),
+            },
+        }
+    }
+
+    /// After a 410: believed only if API Gateway repeats it and the handshake must be over. The rows go then.
+    async fn is_dead(&self, id: &ConnectionId) -> Stored<bool> {
+        if self.gateway.probe(id).await != Probe::Gone {
+            return Ok(false);
+        }
+        match self.table.socket(id).await? {
+            None => Ok(true),
+            Some(socket) if socket.is_settled(self.host.now()) => {
+                self.table.forget(id, Some(socket.at.user)).await?;
+                Ok(true)
+            }
+            Some(_) => Ok(false),
+        }
+    }
+}
+
+fn frame(message: &Message, channel: &Channel, at: Option<Position>) -> ServerFrame {
+    ServerFrame::Message {
+        id: message.id,
+        channel: channel.clone(),
+        at,
+        kind: message.kind.clone(),
+        data: message.data.clone(),
+        sent_at: message.sent_at,
+    }
+}
+
+/// Recipients left over, in the groups they came in.
+struct Remainder {
+    groups: Vec<Group>,
+    count: usize,
+}
+
+impl Remainder {
+    fn new(places: &[(Channel, Option<Position>)]) -> Self {
+        let group = |(channel, at): &(Channel, Option<Position>)| Group {
+            channel: channel.clone(),
+            at: *at,
+            recipients: Vec::new(),
+        };
+        Self {
+            groups: places.iter().map(group).collect(),
+            count: 0,
+        }
+    }
+
+    fn add(&mut self, group: usize, recipient: Recipient) {
+        self.groups[group].recipients.push(recipient);
+        self.count += 1;
+    }
+
+    fn groups(self) -> Vec<Group> {
+        self.groups
+            .into_iter()
+            .filter(|group| !group.recipients.is_empty())
+            .collect()
+    }
+}

@@ -1,0 +1,46 @@
+//! The use cases, over the ports. Each ends in a bounded number of calls; none holds state between invocations.
+
+mod append;
+mod close;
+mod connect;
+mod deliver;
+mod frames;
+mod history;
+mod publish;
+mod resolve;
+
+pub use close::Closer;
+pub use connect::{Admission, Connector, Refusal};
+pub use deliver::Outcome;
+pub use frames::{Caller, Frames};
+pub use history::{Budget, Recovery, recover};
+pub use publish::{Published, Publisher};
+pub use resolve::FanOut;
+
+use holdfast_domain::ports::Host;
+
+use crate::close::ByeCode;
+use crate::frame::ServerFrame;
+use crate::ids::ConnectionId;
+use crate::outcome::Posted;
+use crate::ports::Gateway;
+
+/// DeleteConnection carries no reason, so `bye` goes first; what is queued for the client when the delete comes may be
+/// dropped, so it waits this long after the answer to the post.
+const BYE_MILLIS: u64 = 600;
+
+/// Says why, then closes. The socket may still be there afterwards (an unknown outcome).
+async fn dismiss<G: Gateway, H: Host>(gateway: &G, host: &H, id: &ConnectionId, code: ByeCode) -> Posted {
+    let bye = gateway.text(&ServerFrame::Bye(code));
+    if gateway.post(id, &bye).await == Posted::Done {
+        host.sleep(BYE_MILLIS).await;
+    }
+    gateway.close(id).await
+}
+
+/// Waits a random time up to `min(cap, base · 2^attempt)` ms ("full jitter", AWS Architecture Blog, 2015).
+async fn pause<H: Host>(host: &H, attempt: u32, base: u64, cap: u64) {
+    let ceiling = cap.min(base << attempt.min(16));
+    let random = u64::from_be_bytes(host.random());
+    host.sleep(random % (ceiling + 1)).await;
+}
