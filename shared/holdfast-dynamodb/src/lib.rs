@@ -1,14 +1,16 @@
 //! DynamoDB behind the ports. The key schema of each table is in one file of its own: [`sessions::keys`] and
-//! `connections::keys`.
+//! [`connections::keys`].
 //!
 //! Every read is strongly consistent unless its name says otherwise. Every conditional write carries `op`, a random id of
 //! the request: a refusal whose old image carries our own `op` is our own write whose reply was lost, and counts as done.
 
 mod attributes;
 mod call;
+pub mod connections;
 pub mod sessions;
 mod stream;
 
 pub use attributes::{Item, Reader};
+pub use connections::ConnectionsTable;
 pub use sessions::SessionsTable;
 pub use stream::item_from_json;

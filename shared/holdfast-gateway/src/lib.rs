@@ -1,1 +1,6 @@
-//! (in progress)
+//! Sockets as API Gateway serves them: @connections behind the gateway port, and the JSON of the frames that pass.
+
+mod connections;
+pub mod wire;
+
+pub use connections::Connections;

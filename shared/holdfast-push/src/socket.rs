@@ -76,6 +76,12 @@ impl Seen {
         now >= self.socket.seen_at.plus_seconds(WINDOW_SECONDS)
     }
 
+    /// Frames of the window that ends with this frame, as the next one remembers them: none if it ended long ago.
+    pub fn carried(&self, now: Millis) -> u32 {
+        let recent = now < self.socket.seen_at.plus_seconds(2 * WINDOW_SECONDS);
+        if recent { self.frames.saturating_sub(1) } else { 0 }
+    }
+
     /// Frames of the last minute: the current window's, and of the one before the share that the minute still covers.
     pub fn rate(&self, now: Millis) -> u32 {
         let window = WINDOW_SECONDS * 1_000;

@@ -32,20 +32,21 @@ pub(super) async fn append<C: Channels, H: Host>(
     let mut attempt = 0;
     loop {
         let head = head_of(channels, host, channel).await?;
-        match channels.append(channel, head, &[message]).await? {
-            Appended::Done => {
+        match channels.append(channel, head, &[message]).await {
+            Ok(Appended::Done) => {
                 return Ok(Position {
                     epoch: head.epoch,
                     offset: head.offset + 1,
                 });
             }
-            Appended::Already(places) => {
+            Ok(Appended::Already(places)) => {
                 return match places.first() {
                     Some((_, at)) => Ok(*at),
                     None => Err(StoreError::Corrupt("an append refused for no message".into())),
                 };
             }
-            Appended::Moved => {}
+            Ok(Appended::Moved) | Err(StoreError::Busy(_)) => {}
+            Err(error) => return Err(error),
         }
         if host.now() >= started.plus_millis(PATIENCE_MILLIS) {
             return Err(StoreError::Busy("channel".into()));

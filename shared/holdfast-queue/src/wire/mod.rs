@@ -2,10 +2,12 @@
 //! consumer never guesses at a new message.
 
 mod close;
+mod job;
 
 use std::fmt;
 
 pub use close::{close_request_from_json, close_request_to_json};
+pub use job::{job_from_json, job_to_json};
 
 /// The version all messages have so far.
 const VERSION: u32 = 1;

@@ -1,0 +1,75 @@
+//! @connections: post, delete, get. The SDK retries nothing here: what a failed post means is decided per connection.
+
+use aws_config::SdkConfig;
+use aws_sdk_apigatewaymanagement::Client;
+use aws_sdk_apigatewaymanagement::config::Builder;
+use aws_sdk_apigatewaymanagement::error::SdkError;
+use aws_sdk_apigatewaymanagement::primitives::Blob;
+use aws_smithy_types::retry::RetryConfig;
+use holdfast_push::frame::ServerFrame;
+use holdfast_push::ids::ConnectionId;
+use holdfast_push::outcome::{Posted, Probe};
+use holdfast_push::ports::Gateway;
+
+use crate::wire::frame_to_json;
+
+/// One WebSocket API's sockets.
+#[derive(Clone, Debug)]
+pub struct Connections {
+    client: Client,
+}
+
+impl Connections {
+    /// `url` is the stage's callback URL (`https://<api>.execute-api.<region>.amazonaws.com/<stage>`): the SDK's own
+    /// endpoint would be a host that does not exist.
+    pub fn new(config: &SdkConfig, url: &str) -> Self {
+        let config = Builder::from(config)
+            .endpoint_url(url)
+            .retry_config(RetryConfig::disabled())
+            .build();
+        Self {
+            client: Client::from_conf(config),
+        }
+    }
+}
+
+/// The status decides, and not the modelled error: a 410 with an empty body has no readable code.
+fn posted<T, E>(result: Result<T, SdkError<E>>) -> Posted {
+    match result {
+        Ok(_) => Posted::Done,
+        Err(error) => error
+            .raw_response()
+            .map_or(Posted::Unknown, |raw| Posted::of_status(raw.status().as_u16())),
+    }
+}
+
+impl Gateway for Connections {
+    fn text(&self, frame: &ServerFrame) -> String {
+        frame_to_json(frame)
+    }
+
+    async fn post(&self, to: &ConnectionId, text: &str) -> Posted {
+        let data = Blob::new(text.as_bytes());
+        posted(
+            self.client
+                .post_to_connection()
+                .connection_id(to.as_str())
+                .data(data)
+                .send()
+                .await,
+        )
+    }
+
+    async fn close(&self, id: &ConnectionId) -> Posted {
+        posted(self.client.delete_connection().connection_id(id.as_str()).send().await)
+    }
+
+    async fn probe(&self, id: &ConnectionId) -> Probe {
+        // An answer whose body cannot be read is still an answer: the socket is there.
+        match posted(self.client.get_connection().connection_id(id.as_str()).send().await) {
+            Posted::Done => Probe::Alive,
+            Posted::Gone => Probe::Gone,
+            _ => Probe::Unknown,
+        }
+    }
+}
