@@ -1,0 +1,105 @@
+"""Where things are and what was asked for: read once from the environment that `make` passes on."""
+
+import os
+import platform
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from say import Refused
+
+ROOT = Path(__file__).resolve().parents[2]
+STACKS = ("platform", "auth", "sessions", "push", "events")
+ENVIRONMENTS = ("local", "staging", "production")
+TRIPLES = {"x86_64": "x86_64-unknown-linux-gnu", "arm64": "aarch64-unknown-linux-gnu"}
+
+
+@dataclass
+class Settings:
+    env: str
+    work: Path
+    tools: Path
+    port: int
+    redis_port: int
+    arch: str
+    cache: str
+    variables: dict = field(default_factory=dict)
+    service: str = ""
+
+    @property
+    def is_local(self):
+        return self.env == "local"
+
+    @property
+    def endpoint(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def outputs_file(self):
+        return self.work / "outputs.json"
+
+    @property
+    def manifest_file(self):
+        return self.work / "release.json"
+
+    @property
+    def stacks(self):
+        """The stacks this run is about: all, or the one of SERVICE."""
+        return (self.service,) if self.service else STACKS
+
+
+def machine_arch():
+    return "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
+
+
+def _port(environ, name, default):
+    text = environ.get(name) or str(default)
+    if not text.isdigit() or not 1024 <= int(text) <= 65535:
+        raise Refused(f"{name}={text}: a port from 1024 to 65535 is needed.")
+    return int(text)
+
+
+def parse_variables(text):
+    """VARS='a=1 b=two' as a mapping; values may not hold spaces or quotes."""
+    found = {}
+    for part in text.split():
+        match = re.fullmatch(r"([a-z][a-z0-9_]*)=([^\s\"'`$\\]*)", part)
+        if not match:
+            raise Refused(f"VARS: '{part}' is not of the form name=value (Terraform variable names, no quotes).")
+        found[match.group(1)] = match.group(2)
+    return found
+
+
+def read(environ=os.environ):
+    env = environ.get("ENV") or "local"
+    if env not in ENVIRONMENTS:
+        raise Refused(f"ENV={env}: there is {', '.join(ENVIRONMENTS)}.")
+    arch = environ.get("ARCH") or ("arm64" if env != "local" else machine_arch())
+    if arch not in TRIPLES:
+        raise Refused(f"ARCH={arch}: there is arm64 and x86_64.")
+    cache = environ.get("CACHE") or "dynamodb"
+    if cache == "redis":
+        raise Refused("CACHE=redis is not in this release: it comes with the sessions work. Use CACHE=dynamodb.")
+    if cache != "dynamodb":
+        raise Refused(f"CACHE={cache}: there is dynamodb.")
+    service = environ.get("SERVICE") or ""
+    work = Path(environ.get("HOLDFAST_WORK_DIR") or ROOT / ".local")
+    if env != "local":
+        work = work / env
+    return Settings(
+        env=env,
+        work=work.resolve(),
+        tools=Path(environ.get("HOLDFAST_TOOLS") or ROOT / ".tools").resolve(),
+        port=_port(environ, "HOLDFAST_PORT", 4566),
+        redis_port=_port(environ, "HOLDFAST_REDIS_PORT", 6379),
+        arch=arch,
+        cache=cache,
+        variables=parse_variables(environ.get("VARS") or ""),
+        service=service,
+    )
+
+
+def require_stack(settings):
+    if settings.service and settings.service not in STACKS:
+        raise Refused(f"SERVICE={settings.service}: there is {', '.join(STACKS)}.")
+    return settings

@@ -1,0 +1,167 @@
+"""`make check` and `make test`: every step by name, with its time; the last line is the verdict."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import cloud
+import deploy
+import processes
+import run
+import settings as settings_module
+import terraform
+import tools
+from say import Failed, Refused, line
+from settings import ROOT
+
+
+def test_environment(settings, **more):
+    """For cargo and what it runs: the tools on the path, nothing of the caller's AWS account."""
+    return {**cloud.clean_environment(), "PATH": tools.path_with_tools(settings), "HOLDFAST_TOOLS": str(settings.tools), **more}
+
+
+def smoke_command(settings):
+    # Resolved over the whole workspace, so that it shares every artifact with the build of the functions.
+    return ["cargo", "run", "--quiet", "--locked", "--workspace", "--bin", "holdfast-smoke", "--", "--outputs",
+            str(settings.outputs_file)]
+
+
+def _test_targets():
+    """Integration tests of the workspace, by name, but the one that needs a deployment."""
+    text = subprocess.run(["cargo", "metadata", "--no-deps", "--format-version", "1", "--locked"], cwd=ROOT,
+                          capture_output=True, text=True, check=False)
+    if text.returncode:
+        raise Failed(f"cargo metadata: {text.stderr.strip().splitlines()[-1:]}")
+    names = {t["name"] for p in json.loads(text.stdout)["packages"] for t in p["targets"] if "test" in t["kind"]}
+    return sorted(names - {"e2e"})
+
+
+class Suite:
+    def __init__(self, settings):
+        self.settings = settings
+        self.results = []
+
+    def step(self, name, work):
+        line(f"\n=== {name}")
+        began = time.monotonic()
+        try:
+            work()
+            verdict = "passed"
+        except (Refused, Failed) as trouble:
+            line(f"    {trouble}")
+            verdict = "FAILED"
+        self.results.append((name, verdict, time.monotonic() - began))
+        line(f"=== {name}: {verdict} ({time.monotonic() - began:.0f} s)")
+        return verdict == "passed"
+
+    def command(self, *command, cwd=ROOT, **environment):
+        if run.shown(list(command), cwd=cwd, env=test_environment(self.settings, **environment)):
+            raise Failed(f"{' '.join(command[:6])} … failed")
+
+    def finish(self):
+        line()
+        width = max(len(name) for name, _, _ in self.results)
+        for name, verdict, seconds in self.results:
+            line(f"  {name:{width}}  {verdict:7} {seconds:6.0f} s")
+        failed = sum(verdict != "passed" for _, verdict, _ in self.results)
+        total = sum(seconds for _, _, seconds in self.results)
+        line(f"  {'all':{width}}          {total:6.0f} s")
+        line(f"{len(self.results) - failed} passed, {failed} failed")
+        if failed:
+            sys.exit(1)
+
+    def static(self):
+        self.step("format", lambda: self.command("cargo", "fmt", "--all", "--check"))
+        self.step("lint", lambda: self.command(
+            "cargo", "clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"))
+        self.step("terraform format", lambda: self.command("terraform", "fmt", "-check", "-recursive", "infra"))
+        self.step("shell scripts", self.shellcheck)
+        self.step("operator scripts", lambda: self.command(
+            sys.executable, "-m", "unittest", "discover", "-q", "-s", "scripts/tests"))
+
+    def shellcheck(self):
+        tracked = subprocess.run(["git", "ls-files", "*.sh", ".ci/run"], cwd=ROOT, capture_output=True, text=True, check=False)
+        files = [name for name in tracked.stdout.split() if (ROOT / name).exists()]
+        if files:
+            self.command(str(self.settings.tools / "bin" / "shellcheck"), *files)
+
+
+def check(settings):
+    tools.require_cargo()
+    tools.require_terraform()
+    tools.python_tools(settings)
+    suite = Suite(settings)
+    suite.static()
+    suite.step("unit tests", lambda: suite.command("cargo", "test", "--locked", "--quiet", "--workspace", "--lib", "--bins"))
+    suite.finish()
+
+
+PARTS = ("static", "unit", "terraform", "e2e")
+
+
+def test(settings):
+    only = os.environ.get("ONLY") or ""
+    if only and only not in PARTS:
+        raise Refused(f"ONLY={only}: there is {', '.join(PARTS)}.")
+    tools.require_cargo()
+    tools.require_terraform()
+    tools.python_tools(settings)
+    suite = Suite(settings)
+    if only in ("", "static"):
+        suite.static()
+    if only in ("", "unit"):
+        names = [argument for name in _test_targets() for argument in ("--test", name)]
+        suite.step("unit and contract tests", lambda: suite.command(
+            "cargo", "test", "--locked", "--workspace", "--lib", "--bins", *names))
+    if only in ("", "terraform"):
+        suite.step("terraform tests", lambda: suite.command("bash", "infra/test.sh"))
+    if only in ("", "e2e"):
+        end_to_end(suite, settings)
+    suite.finish()
+
+
+def end_to_end(suite, settings):
+    """The whole system on a cloud of its own: other ports, another directory, removed at the end whatever happened."""
+    work = Path(tempfile.mkdtemp(prefix="holdfast-e2e-"))
+    environ = {
+        "ENV": "local", "HOLDFAST_WORK_DIR": str(work), "HOLDFAST_TOOLS": str(settings.tools),
+        "HOLDFAST_PORT": str(processes.free_port()), "HOLDFAST_REDIS_PORT": str(processes.free_port()),
+        # Every call of a test run comes from one address: its budget must not be what ends the run.
+        "VARS": os.environ.get("VARS") or "",
+    }
+    private = settings_module.read(environ)
+    try:
+        if not suite.step("deploy to a private local cloud", lambda: deploy.deploy(private)):
+            return
+        suite.step("second deploy changes nothing", lambda: unchanged(private))
+        suite.step("end-to-end tests", lambda: suite.command(
+            "cargo", "test", "--locked", "--workspace", "--test", "e2e",
+            HOLDFAST_OUTPUTS=str(private.outputs_file), HOLDFAST_WORK_DIR=str(work)))
+        suite.step("smoke test, five times", lambda: suite.command(*smoke_command(private), "--repeat", "5"))
+        suite.step("destroy leaves nothing", lambda: nothing_left(private))
+    finally:
+        cloud.stop(private)
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def unchanged(private):
+    with deploy.exclusive(private):
+        for stack, differs in zip(terraform.stacks(private), terraform.side_by_side(terraform.Stack.plan, terraform.stacks(private)), strict=True):
+            if differs:
+                raise Failed(f"the second plan of stack {stack.name} is not empty: {'; '.join(stack.changes())}")
+            line(f"    {stack.name}: no change")
+
+
+def nothing_left(private):
+    deploy.destroy(private)
+    left = [name for name in ("state", "cloud", cloud.EMULATOR, cloud.REDIS) if (private.work / name).exists()]
+    if left:
+        raise Failed(f"destroy left behind: {', '.join(left)}")
+    for port in (private.port, private.redis_port):
+        if processes.port_is_busy(port):
+            raise Failed(f"something still listens on port {port}")
