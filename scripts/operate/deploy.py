@@ -149,10 +149,10 @@ def destroy(settings):
     with exclusive(settings):
         if cloud.running(settings, cloud.EMULATOR):
             tools.require_terraform()
+            terraform.prepare(settings, [s for s in terraform.stacks(settings) if s.state.exists()])
             for stage in reversed(terraform.STAGES):
                 def one(stack):
                     with Step(f"destroying stack {stack.name}"):
-                        stack.prepare()
                         stack.destroy()
                         stack.state.unlink(missing_ok=True)
                         stack.state.with_suffix(".tfstate.backup").unlink(missing_ok=True)

@@ -70,9 +70,6 @@ class Stack:
         source = ROOT / "infra" / "stacks" / self.name
         for folder in (self.directory, self.data, self.state.parent, self.log.parent):
             folder.mkdir(parents=True, exist_ok=True)
-        _link(ROOT / "infra" / "modules", self.top / "infra" / "modules")
-        (self.top / "services").mkdir(exist_ok=True)
-        _link(ROOT / "services" / "functions.json", self.top / "services" / "functions.json")
         wanted = {file.name for file in source.glob("*.tf")}
         for old in self.directory.glob("*.tf"):
             if old.name not in wanted:
@@ -138,6 +135,22 @@ class Stack:
         return Failed("\n".join([f"terraform {what} of stack {self.name} failed:", *excerpt, f"  all of it: {self.log}"]))
 
 
+def _share(settings):
+    """What all working copies refer to, at the paths they refer to it by."""
+    top = settings.work / "terraform"
+    for folder in ("infra", "services"):
+        (top / folder).mkdir(parents=True, exist_ok=True)
+    _link(ROOT / "infra" / "modules", top / "infra" / "modules")
+    _link(ROOT / "services" / "functions.json", top / "services" / "functions.json")
+
+
+def prepare(settings, chosen):
+    """Working copies of the chosen stacks, side by side."""
+    _share(settings)
+    with Step("preparing Terraform"):
+        side_by_side(Stack.prepare, chosen)
+
+
 def _trim(error):
     lines = [part.removeprefix("│").rstrip() for part in error.splitlines()]
     return [f"  {part.strip()}" for part in lines if part.strip(" ╷╵")]
@@ -166,8 +179,7 @@ def stacks(settings, names=STACKS):
 def apply_all(settings):
     """Applies what changed, stage by stage. Returns the names of the stacks in which something did."""
     chosen = stacks(settings, settings.stacks)
-    with Step("preparing Terraform" + (f" ({len(chosen)} stacks)" if len(chosen) > 1 else "")):
-        side_by_side(Stack.prepare, chosen)
+    prepare(settings, chosen)
     fresh = [stack for stack in chosen if not stack.state.exists()]
     if not fresh:
         with Step("comparing with what is deployed") as step:
@@ -194,8 +206,7 @@ def apply_all(settings):
 def plan_all(settings):
     """Prints what a deploy would change. Returns whether anything would."""
     chosen = stacks(settings, settings.stacks)
-    with Step("preparing Terraform"):
-        side_by_side(Stack.prepare, chosen)
+    prepare(settings, chosen)
     with Step("comparing with what is deployed"):
         differs = side_by_side(Stack.plan, chosen)
     for stack, different in zip(chosen, differs, strict=True):
