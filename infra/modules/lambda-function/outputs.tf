@@ -57,3 +57,17 @@ output "policy_documents" {
     })
   } : null
 }
+
+output "grants" {
+  description = "What the role may do, as `<action> <resource>`, taken from the policy itself: for reviews and tests."
+  value = var.create ? sort(flatten([
+    for statement in jsondecode(aws_iam_role_policy.this["this"].policy).Statement : [
+      for action in statement.Action : [for resource in statement.Resource : "${action} ${resource}"]
+    ] if statement.Effect == "Allow"
+  ])) : []
+}
+
+output "environment" {
+  description = "Environment variables of the function."
+  value       = try(aws_lambda_function.this["this"].environment[0].variables, null)
+}

@@ -31,3 +31,13 @@ output "watch" {
     }
   }
 }
+
+output "grants" {
+  description = "What each function's role may do, as `<action> <resource>`, by key: for reviews and tests."
+  value       = { for key, function in module.function : key => function.grants }
+}
+
+output "environment" {
+  description = "Environment variables of every function, by key."
+  value       = { for key, function in module.function : key => function.environment }
+}

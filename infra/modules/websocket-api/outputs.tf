@@ -31,3 +31,8 @@ output "policy_documents" {
     })
   } : null
 }
+
+output "route_authorization" {
+  description = "Authorization type of each route, by route key."
+  value       = { for key, route in aws_apigatewayv2_route.this : key => route.authorization_type }
+}

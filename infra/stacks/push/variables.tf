@@ -58,16 +58,31 @@ variable "push_maximum_concurrency" {
   description = "Workers that deliver direct messages at once."
   type        = number
   default     = 10
+
+  validation {
+    condition     = var.push_maximum_concurrency >= 2 && var.push_maximum_concurrency <= 1000 && floor(var.push_maximum_concurrency) == var.push_maximum_concurrency
+    error_message = "push_maximum_concurrency must be a whole number from 2 to 1000."
+  }
 }
 
 variable "broadcast_maximum_concurrency" {
   description = "Workers that deliver broadcasts at once."
   type        = number
   default     = 5
+
+  validation {
+    condition     = var.broadcast_maximum_concurrency >= 2 && var.broadcast_maximum_concurrency <= 1000 && floor(var.broadcast_maximum_concurrency) == var.broadcast_maximum_concurrency
+    error_message = "broadcast_maximum_concurrency must be a whole number from 2 to 1000."
+  }
 }
 
 variable "close_maximum_concurrency" {
   description = "Workers that close sockets at once."
   type        = number
   default     = 5
+
+  validation {
+    condition     = var.close_maximum_concurrency >= 2 && var.close_maximum_concurrency <= 1000 && floor(var.close_maximum_concurrency) == var.close_maximum_concurrency
+    error_message = "close_maximum_concurrency must be a whole number from 2 to 1000."
+  }
 }

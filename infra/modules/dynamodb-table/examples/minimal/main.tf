@@ -1,0 +1,25 @@
+terraform {
+  required_version = ">= 1.10"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.96, < 7"
+    }
+  }
+}
+
+# Region and credentials come from the environment.
+provider "aws" {}
+
+module "table" {
+  source = "../.."
+
+  name     = "example"
+  hash_key = { name = "id" }
+}
+
+output "arn" {
+  description = "ARN of the table."
+  value       = module.table.arn
+}

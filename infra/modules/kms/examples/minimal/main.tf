@@ -1,0 +1,24 @@
+terraform {
+  required_version = ">= 1.10"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.96, < 7"
+    }
+  }
+}
+
+# Region and credentials come from the environment.
+provider "aws" {}
+
+module "key" {
+  source = "../.."
+
+  name = "example"
+}
+
+output "arn" {
+  description = "ARN of the key."
+  value       = module.key.arn
+}

@@ -1,0 +1,152 @@
+mock_provider "aws" {
+  mock_resource "aws_iam_role" {
+    defaults = { id = "role", arn = "arn:aws:iam::123456789012:role/role" }
+  }
+  mock_resource "aws_cloudwatch_log_group" {
+    defaults = { arn = "arn:aws:logs:us-east-1:123456789012:log-group:own" }
+  }
+  mock_resource "aws_lambda_function" {
+    defaults = { arn = "arn:aws:lambda:us-east-1:123456789012:function:f", invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/f", version = "1" }
+  }
+  mock_resource "aws_lambda_alias" {
+    defaults = { arn = "arn:aws:lambda:us-east-1:123456789012:function:f:live", invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/f:live" }
+  }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.input["platform/http-api-id"]
+  values = { insecure_value = "http" }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.input["platform/http-api-execution-arn"]
+  values = { insecure_value = "arn:aws:execute-api:us-east-1:123456789012:http" }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.input["platform/kms-key-arn"]
+  values = { insecure_value = "none" }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.input["platform/sessions-table-name"]
+  values = { insecure_value = "sessions" }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.input["platform/sessions-table-arn"]
+  values = { insecure_value = "arn:aws:dynamodb:us-east-1:123456789012:table/sessions" }
+}
+
+variables {
+  env              = "test"
+  release_manifest = "tests/release.json"
+  artifacts_bucket = "artifacts"
+}
+
+run "each_function_gets_its_variables_and_its_role_exactly_what_it_needs" {
+  command = apply
+  assert {
+    condition = toset([for grant in module.service.grants["auth-register"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
+      "dynamodb:PutItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+    ])
+    error_message = "auth-register must be allowed exactly this."
+  }
+  assert {
+    condition = toset([for grant in module.service.grants["auth-login"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
+      "dynamodb:ConditionCheckItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+      "dynamodb:PutItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+      "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+    ])
+    error_message = "auth-login must be allowed exactly this."
+  }
+  assert {
+    condition = toset([for grant in module.service.grants["auth-refresh"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
+      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+    ])
+    error_message = "auth-refresh must be allowed exactly this."
+  }
+  assert {
+    condition = toset([for grant in module.service.grants["auth-logout"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
+      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+    ])
+    error_message = "auth-logout must be allowed exactly this."
+  }
+  assert {
+    condition = alltrue([for grants in values(module.service.grants) : toset([for grant in grants : grant if startswith(grant, "logs:") || endswith(grant, " *")]) == toset([
+      "logs:CreateLogStream arn:aws:logs:us-east-1:123456789012:log-group:own:*",
+      "logs:PutLogEvents arn:aws:logs:us-east-1:123456789012:log-group:own:*",
+      "xray:PutTelemetryRecords *",
+      "xray:PutTraceSegments *",
+    ])])
+    error_message = "Each function writes its own log; \"*\" is for X-Ray only."
+  }
+  assert {
+    condition     = toset(keys(module.service.environment["auth-register"])) == toset(["FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "REGISTRATION_ENABLED", "SESSIONS_TABLE"])
+    error_message = "auth-register must get exactly these variables."
+  }
+  assert {
+    condition     = toset(keys(module.service.environment["auth-login"])) == toset(["ACCESS_TOKEN_TTL_SECONDS", "CACHE_MAX_AGE_SECONDS", "CACHE_PROVIDER", "FUNCTION_KEY", "HOLDFAST_ENV", "LOGIN_SESSION_TTL_SECONDS", "LOG_LEVEL", "MAX_LOGIN_ATTEMPTS", "MAX_SESSIONS_PER_USER", "MFA_SESSION_TTL_SECONDS", "REFRESH_GRACE_SECONDS", "SESSIONS_TABLE", "SESSION_ABSOLUTE_SECONDS", "SESSION_IDLE_SECONDS", "STAY_SIGNED_IN_ABSOLUTE_SECONDS", "STAY_SIGNED_IN_IDLE_SECONDS"])
+    error_message = "auth-login must get exactly these variables."
+  }
+  assert {
+    condition     = toset(keys(module.service.environment["auth-refresh"])) == toset(["ACCESS_TOKEN_TTL_SECONDS", "CACHE_MAX_AGE_SECONDS", "CACHE_PROVIDER", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "MAX_SESSIONS_PER_USER", "REFRESH_GRACE_SECONDS", "SESSIONS_TABLE", "SESSION_ABSOLUTE_SECONDS", "SESSION_IDLE_SECONDS", "STAY_SIGNED_IN_ABSOLUTE_SECONDS", "STAY_SIGNED_IN_IDLE_SECONDS"])
+    error_message = "auth-refresh must get exactly these variables."
+  }
+  assert {
+    condition     = toset(keys(module.service.environment["auth-logout"])) == toset(["ACCESS_TOKEN_TTL_SECONDS", "CACHE_MAX_AGE_SECONDS", "CACHE_PROVIDER", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "MAX_SESSIONS_PER_USER", "REFRESH_GRACE_SECONDS", "SESSIONS_TABLE", "SESSION_ABSOLUTE_SECONDS", "SESSION_IDLE_SECONDS", "STAY_SIGNED_IN_ABSOLUTE_SECONDS", "STAY_SIGNED_IN_IDLE_SECONDS"])
+    error_message = "auth-logout must get exactly these variables."
+  }
+}
+
+run "refuses_sessions_without_end" {
+  command = plan
+  variables {
+    session_absolute_seconds        = 0
+    stay_signed_in_absolute_seconds = 0
+    max_sessions_per_user           = 11
+    refresh_grace_seconds           = 61
+    cache_max_age_seconds           = 0
+    cache_provider                  = "memory"
+  }
+  expect_failures = [var.session_absolute_seconds, var.stay_signed_in_absolute_seconds, var.max_sessions_per_user, var.refresh_grace_seconds, var.cache_max_age_seconds, var.cache_provider]
+}
+
+run "refuses_idle_longer_than_absolute" {
+  command = plan
+  variables {
+    session_idle_seconds        = 86401
+    stay_signed_in_idle_seconds = 2592001
+  }
+  expect_failures = [var.session_idle_seconds, var.stay_signed_in_idle_seconds]
+}
+
+run "refuses_an_access_token_that_outlives_the_idle_session" {
+  command = plan
+  variables {
+    access_token_ttl_seconds = 3601
+  }
+  expect_failures = [var.access_token_ttl_seconds]
+}
+
+run "refuses_wrong_values" {
+  command = plan
+  variables {
+    max_login_attempts          = 0
+    login_session_ttl_seconds   = 299
+    sign_in_failures_per_minute = 0
+  }
+  expect_failures = [var.max_login_attempts, var.login_session_ttl_seconds, var.sign_in_failures_per_minute]
+}
+
+run "refuses_a_second_factor_that_outlives_the_sign_in" {
+  command = plan
+  variables {
+    mfa_session_ttl_seconds = 601
+  }
+  expect_failures = [var.mfa_session_ttl_seconds]
+}

@@ -1,0 +1,103 @@
+mock_provider "aws" {
+  mock_resource "aws_iam_role" {
+    defaults = { id = "role", arn = "arn:aws:iam::123456789012:role/role" }
+  }
+  mock_resource "aws_cloudwatch_log_group" {
+    defaults = { arn = "arn:aws:logs:us-east-1:123456789012:log-group:own" }
+  }
+  mock_resource "aws_lambda_function" {
+    defaults = { arn = "arn:aws:lambda:us-east-1:123456789012:function:f", invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/f", version = "1" }
+  }
+  mock_resource "aws_lambda_alias" {
+    defaults = { arn = "arn:aws:lambda:us-east-1:123456789012:function:f:live", invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/f:live" }
+  }
+  mock_resource "aws_cloudwatch_event_bus" {
+    defaults = { arn = "arn:aws:events:us-east-1:123456789012:event-bus/bus" }
+  }
+  mock_resource "aws_sqs_queue" {
+    defaults = { arn = "arn:aws:sqs:us-east-1:123456789012:relay-dlq", url = "https://sqs/relay-dlq" }
+  }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.input["platform/kms-key-arn"]
+  values = { insecure_value = "none" }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.input["platform/sessions-stream-arn"]
+  values = { insecure_value = "arn:aws:dynamodb:us-east-1:123456789012:table/sessions/stream/2026" }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.input["push/close-queue-url"]
+  values = { insecure_value = "https://sqs/close" }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.input["push/close-queue-arn"]
+  values = { insecure_value = "arn:aws:sqs:us-east-1:123456789012:close" }
+}
+
+variables {
+  env              = "test"
+  release_manifest = "tests/release.json"
+  artifacts_bucket = "artifacts"
+}
+
+run "each_function_gets_its_variables_and_its_role_exactly_what_it_needs" {
+  command = apply
+  assert {
+    condition = toset([for grant in module.service.grants["events-relay"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
+      "dynamodb:DescribeStream arn:aws:dynamodb:us-east-1:123456789012:table/sessions/stream/2026",
+      "dynamodb:GetRecords arn:aws:dynamodb:us-east-1:123456789012:table/sessions/stream/2026",
+      "dynamodb:GetShardIterator arn:aws:dynamodb:us-east-1:123456789012:table/sessions/stream/2026",
+      "dynamodb:ListStreams arn:aws:dynamodb:us-east-1:123456789012:table/sessions/stream/*",
+      "events:PutEvents arn:aws:events:us-east-1:123456789012:event-bus/bus",
+      "sqs:SendMessage arn:aws:sqs:us-east-1:123456789012:close",
+      "sqs:SendMessage arn:aws:sqs:us-east-1:123456789012:relay-dlq",
+    ])
+    error_message = "events-relay must be allowed exactly this."
+  }
+  assert {
+    condition = alltrue([for grants in values(module.service.grants) : toset([for grant in grants : grant if startswith(grant, "logs:") || endswith(grant, " *")]) == toset([
+      "logs:CreateLogStream arn:aws:logs:us-east-1:123456789012:log-group:own:*",
+      "logs:PutLogEvents arn:aws:logs:us-east-1:123456789012:log-group:own:*",
+      "xray:PutTelemetryRecords *",
+      "xray:PutTraceSegments *",
+    ])])
+    error_message = "Each function writes its own log; \"*\" is for X-Ray only."
+  }
+  assert {
+    condition     = toset(keys(module.service.environment["events-relay"])) == toset(["CLOSE_QUEUE_URL", "EVENT_BUS", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "RELAY_DLQ_URL", "STREAM_PARTIAL_BATCH"])
+    error_message = "events-relay must get exactly these variables."
+  }
+}
+
+run "a_partial_batch_is_answered_on_aws_only" {
+  command = apply
+  assert {
+    condition     = module.service.environment.events-relay.STREAM_PARTIAL_BATCH == "true" && output.event_bus == "holdfast-test"
+    error_message = "On AWS failures are reported per record."
+  }
+}
+
+run "the_local_cloud_fails_the_whole_batch" {
+  command = apply
+  variables {
+    local_endpoint   = "http://127.0.0.1:4566"
+    artifacts_bucket = ""
+  }
+  assert {
+    condition     = module.service.environment.events-relay.STREAM_PARTIAL_BATCH == "false"
+    error_message = "The local cloud takes a partial answer for success."
+  }
+}
+
+run "refuses_wrong_values" {
+  command = plan
+  variables {
+    event_archive_days = -1
+  }
+  expect_failures = [var.event_archive_days]
+}

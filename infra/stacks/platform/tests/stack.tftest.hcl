@@ -1,0 +1,144 @@
+mock_provider "aws" {
+  mock_resource "aws_iam_role" {
+    defaults = { id = "role", arn = "arn:aws:iam::123456789012:role/role" }
+  }
+  mock_resource "aws_cloudwatch_log_group" {
+    defaults = { arn = "arn:aws:logs:us-east-1:123456789012:log-group:own" }
+  }
+  mock_resource "aws_lambda_function" {
+    defaults = { arn = "arn:aws:lambda:us-east-1:123456789012:function:f", invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/f", version = "1" }
+  }
+  mock_resource "aws_lambda_alias" {
+    defaults = { arn = "arn:aws:lambda:us-east-1:123456789012:function:f:live", invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/f:live" }
+  }
+  mock_resource "aws_apigatewayv2_api" {
+    defaults = { id = "http", api_endpoint = "https://http.execute-api.us-east-1.amazonaws.com", execution_arn = "arn:aws:execute-api:us-east-1:123456789012:http" }
+  }
+}
+
+override_resource {
+  target = module.sessions_table.aws_dynamodb_table.this
+  values = { arn = "arn:aws:dynamodb:us-east-1:123456789012:table/sessions", stream_arn = "arn:aws:dynamodb:us-east-1:123456789012:table/sessions/stream/2026" }
+}
+
+override_resource {
+  target = module.connections_table.aws_dynamodb_table.this
+  values = { arn = "arn:aws:dynamodb:us-east-1:123456789012:table/connections", stream_arn = "arn:aws:dynamodb:us-east-1:123456789012:table/connections/stream/2026" }
+}
+
+variables {
+  env              = "test"
+  release_manifest = "tests/release.json"
+  artifacts_bucket = "artifacts"
+}
+
+run "each_function_gets_its_variables_and_its_role_exactly_what_it_needs" {
+  command = apply
+  assert {
+    condition = toset([for grant in module.service.grants["ops-health"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
+      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+    ])
+    error_message = "ops-health must be allowed exactly this."
+  }
+  assert {
+    condition = toset([for grant in module.service.grants["ops-not-found"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
+    ])
+    error_message = "ops-not-found must be allowed exactly this."
+  }
+  assert {
+    condition = alltrue([for grants in values(module.service.grants) : toset([for grant in grants : grant if startswith(grant, "logs:") || endswith(grant, " *")]) == toset([
+      "logs:CreateLogStream arn:aws:logs:us-east-1:123456789012:log-group:own:*",
+      "logs:PutLogEvents arn:aws:logs:us-east-1:123456789012:log-group:own:*",
+      "xray:PutTelemetryRecords *",
+      "xray:PutTraceSegments *",
+    ])])
+    error_message = "Each function writes its own log; \"*\" is for X-Ray only."
+  }
+  assert {
+    condition     = toset(keys(module.service.environment["ops-health"])) == toset(["CACHE_PROVIDER", "FUNCTION_KEY", "HOLDFAST_ENV", "HOLDFAST_VERSION", "LOG_LEVEL", "SESSIONS_TABLE"])
+    error_message = "ops-health must get exactly these variables."
+  }
+  assert {
+    condition     = toset(keys(module.service.environment["ops-not-found"])) == toset(["FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL"])
+    error_message = "ops-not-found must get exactly these variables."
+  }
+}
+
+run "the_local_cloud_gets_fixed_addresses_and_its_own_bucket" {
+  command = apply
+  variables {
+    local_endpoint   = "http://127.0.0.1:4566"
+    artifacts_bucket = ""
+  }
+  assert {
+    condition     = output.http_url == "http://127.0.0.1:4566/_aws/execute-api/http" && aws_s3_bucket.local_artifacts["this"].bucket == "holdfast-test-artifacts"
+    error_message = "Local addresses follow from the endpoint."
+  }
+  assert {
+    condition     = local.api_tags.http.ms-custom-id == substr(sha256("holdfast-test-http"), 0, 8) && local.alias_owner == "none"
+    error_message = "The id is fixed by a tag; there is no alias."
+  }
+  assert {
+    condition     = length(module.alarms.alarm_arns) == 0 && module.dashboard.name == null
+    error_message = "The local cloud evaluates no alarms."
+  }
+}
+
+run "on_aws_nothing_local_remains" {
+  command = apply
+  assert {
+    condition     = output.http_url == "https://http.execute-api.us-east-1.amazonaws.com" && length(aws_s3_bucket.local_artifacts) == 0 && length(local.api_tags.http) == 0 && local.alias_owner == "terraform"
+    error_message = "The API's own address, the release's bucket, the alias."
+  }
+  assert {
+    condition     = { for key, parameter in aws_ssm_parameter.output : key => parameter.value } == merge(local.outputs, { kms-key-arn = "none" }) && aws_ssm_parameter.output["http-url"].name == "/holdfast/test/platform/http-url"
+    error_message = "Other stacks read these parameters."
+  }
+  assert {
+    condition     = length(module.alarms.alarm_arns) == 6 && module.dashboard.name == "holdfast-test"
+    error_message = "Three alarms for each function, one dashboard."
+  }
+}
+
+run "a_key_of_ones_own_is_published" {
+  command = apply
+  variables { kms_mode = "cmk" }
+  override_resource {
+    target = module.kms.aws_kms_key.this
+    values = { arn = "arn:aws:kms:us-east-1:123456789012:key/k", key_id = "k" }
+  }
+  assert {
+    condition     = aws_ssm_parameter.output["kms-key-arn"].value == "arn:aws:kms:us-east-1:123456789012:key/k" && contains(module.service.grants.ops-health, "kms:Decrypt arn:aws:kms:us-east-1:123456789012:key/k")
+    error_message = "Other stacks and the functions must be able to use the key."
+  }
+}
+
+run "refuses_wrong_common_values" {
+  command = plan
+  variables {
+    env                 = "Test"
+    region              = "mars"
+    allowed_account_ids = ["1"]
+    name_prefix         = "Upper"
+    local_endpoint      = "http://10.0.0.1:4566"
+    log_level           = "loud"
+    alias_owner         = "both"
+  }
+  expect_failures = [var.env, var.region, var.allowed_account_ids, var.name_prefix, var.local_endpoint, var.log_level, var.alias_owner]
+}
+
+run "refuses_no_artifacts_bucket_on_aws" {
+  command = plan
+  variables { artifacts_bucket = "" }
+  expect_failures = [var.artifacts_bucket]
+}
+
+run "refuses_wrong_values" {
+  command = plan
+  variables {
+    cache_provider  = "memory"
+    allowed_origins = ["*"]
+    kms_mode        = "mine"
+  }
+  expect_failures = [var.cache_provider, var.allowed_origins, var.kms_mode]
+}

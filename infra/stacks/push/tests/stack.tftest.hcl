@@ -1,0 +1,299 @@
+mock_provider "aws" {
+  mock_resource "aws_iam_role" {
+    defaults = { id = "role", arn = "arn:aws:iam::123456789012:role/role" }
+  }
+  mock_resource "aws_cloudwatch_log_group" {
+    defaults = { arn = "arn:aws:logs:us-east-1:123456789012:log-group:own" }
+  }
+  mock_resource "aws_lambda_function" {
+    defaults = { arn = "arn:aws:lambda:us-east-1:123456789012:function:f", invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/f", version = "1" }
+  }
+  mock_resource "aws_lambda_alias" {
+    defaults = { arn = "arn:aws:lambda:us-east-1:123456789012:function:f:live", invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/f:live" }
+  }
+  mock_resource "aws_apigatewayv2_api" {
+    defaults = { id = "ws", execution_arn = "arn:aws:execute-api:us-east-1:123456789012:ws" }
+  }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.input["platform/http-api-id"]
+  values = { insecure_value = "http" }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.input["platform/http-api-execution-arn"]
+  values = { insecure_value = "arn:aws:execute-api:us-east-1:123456789012:http" }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.input["platform/kms-key-arn"]
+  values = { insecure_value = "none" }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.input["platform/sessions-table-name"]
+  values = { insecure_value = "sessions" }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.input["platform/sessions-table-arn"]
+  values = { insecure_value = "arn:aws:dynamodb:us-east-1:123456789012:table/sessions" }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.input["platform/connections-table-name"]
+  values = { insecure_value = "connections" }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.input["platform/connections-table-arn"]
+  values = { insecure_value = "arn:aws:dynamodb:us-east-1:123456789012:table/connections" }
+}
+
+override_resource {
+  target = module.queue["push"].aws_sqs_queue.this["main"]
+  values = { arn = "arn:aws:sqs:us-east-1:123456789012:push", url = "https://sqs/push" }
+}
+
+override_resource {
+  target = module.queue["push"].aws_sqs_queue.this["dlq"]
+  values = { arn = "arn:aws:sqs:us-east-1:123456789012:push-dlq", url = "https://sqs/push-dlq" }
+}
+
+override_resource {
+  target = module.queue["broadcast"].aws_sqs_queue.this["main"]
+  values = { arn = "arn:aws:sqs:us-east-1:123456789012:broadcast", url = "https://sqs/broadcast" }
+}
+
+override_resource {
+  target = module.queue["broadcast"].aws_sqs_queue.this["dlq"]
+  values = { arn = "arn:aws:sqs:us-east-1:123456789012:broadcast-dlq", url = "https://sqs/broadcast-dlq" }
+}
+
+override_resource {
+  target = module.queue["close"].aws_sqs_queue.this["main"]
+  values = { arn = "arn:aws:sqs:us-east-1:123456789012:close", url = "https://sqs/close" }
+}
+
+override_resource {
+  target = module.queue["close"].aws_sqs_queue.this["dlq"]
+  values = { arn = "arn:aws:sqs:us-east-1:123456789012:close-dlq", url = "https://sqs/close-dlq" }
+}
+
+variables {
+  env              = "test"
+  release_manifest = "tests/release.json"
+  artifacts_bucket = "artifacts"
+}
+
+run "each_function_gets_its_variables_and_its_role_exactly_what_it_needs" {
+  command = apply
+  assert {
+    condition = toset([for grant in module.service.grants["push-ticket"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
+      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+      "dynamodb:PutItem arn:aws:dynamodb:us-east-1:123456789012:table/connections",
+    ])
+    error_message = "push-ticket must be allowed exactly this."
+  }
+  assert {
+    condition = toset([for grant in module.service.grants["push-publish"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
+      "dynamodb:ConditionCheckItem arn:aws:dynamodb:us-east-1:123456789012:table/connections",
+      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/connections",
+      "dynamodb:PutItem arn:aws:dynamodb:us-east-1:123456789012:table/connections",
+      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/connections",
+      "sqs:SendMessage arn:aws:sqs:us-east-1:123456789012:broadcast",
+      "sqs:SendMessage arn:aws:sqs:us-east-1:123456789012:push",
+    ])
+    error_message = "push-publish must be allowed exactly this."
+  }
+  assert {
+    condition = toset([for grant in module.service.grants["push-history"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
+      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/connections",
+      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+      "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/connections",
+    ])
+    error_message = "push-history must be allowed exactly this."
+  }
+  assert {
+    condition = toset([for grant in module.service.grants["push-authorizer"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
+      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/connections",
+      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+    ])
+    error_message = "push-authorizer must be allowed exactly this."
+  }
+  assert {
+    condition = toset([for grant in module.service.grants["push-connect"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
+      "dynamodb:ConditionCheckItem arn:aws:dynamodb:us-east-1:123456789012:table/connections",
+      "dynamodb:DeleteItem arn:aws:dynamodb:us-east-1:123456789012:table/connections",
+      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/connections",
+      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+      "dynamodb:PutItem arn:aws:dynamodb:us-east-1:123456789012:table/connections",
+      "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/connections",
+      "sqs:SendMessage arn:aws:sqs:us-east-1:123456789012:close",
+    ])
+    error_message = "push-connect must be allowed exactly this."
+  }
+  assert {
+    condition = toset([for grant in module.service.grants["push-default"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
+      "dynamodb:ConditionCheckItem arn:aws:dynamodb:us-east-1:123456789012:table/connections",
+      "dynamodb:DeleteItem arn:aws:dynamodb:us-east-1:123456789012:table/connections",
+      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/connections",
+      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+      "dynamodb:PutItem arn:aws:dynamodb:us-east-1:123456789012:table/connections",
+      "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/connections",
+      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/connections",
+      "execute-api:ManageConnections arn:aws:execute-api:us-east-1:123456789012:ws/v1/DELETE/@connections/*",
+      "execute-api:ManageConnections arn:aws:execute-api:us-east-1:123456789012:ws/v1/POST/@connections/*",
+    ])
+    error_message = "push-default must be allowed exactly this."
+  }
+  assert {
+    condition = toset([for grant in module.service.grants["push-disconnect"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
+      "dynamodb:DeleteItem arn:aws:dynamodb:us-east-1:123456789012:table/connections",
+      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/connections",
+      "dynamodb:PutItem arn:aws:dynamodb:us-east-1:123456789012:table/connections",
+      "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/connections",
+    ])
+    error_message = "push-disconnect must be allowed exactly this."
+  }
+  assert {
+    condition = toset([for grant in module.service.grants["push-fanout"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
+      "dynamodb:ConditionCheckItem arn:aws:dynamodb:us-east-1:123456789012:table/connections",
+      "dynamodb:DeleteItem arn:aws:dynamodb:us-east-1:123456789012:table/connections",
+      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/connections",
+      "dynamodb:PutItem arn:aws:dynamodb:us-east-1:123456789012:table/connections",
+      "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/connections",
+      "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/connections/index/GSI1",
+      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/connections",
+      "execute-api:ManageConnections arn:aws:execute-api:us-east-1:123456789012:ws/v1/GET/@connections/*",
+      "execute-api:ManageConnections arn:aws:execute-api:us-east-1:123456789012:ws/v1/POST/@connections/*",
+      "sqs:DeleteMessage arn:aws:sqs:us-east-1:123456789012:broadcast",
+      "sqs:DeleteMessage arn:aws:sqs:us-east-1:123456789012:push",
+      "sqs:GetQueueAttributes arn:aws:sqs:us-east-1:123456789012:broadcast",
+      "sqs:GetQueueAttributes arn:aws:sqs:us-east-1:123456789012:push",
+      "sqs:ReceiveMessage arn:aws:sqs:us-east-1:123456789012:broadcast",
+      "sqs:ReceiveMessage arn:aws:sqs:us-east-1:123456789012:push",
+      "sqs:SendMessage arn:aws:sqs:us-east-1:123456789012:broadcast",
+      "sqs:SendMessage arn:aws:sqs:us-east-1:123456789012:broadcast-dlq",
+      "sqs:SendMessage arn:aws:sqs:us-east-1:123456789012:push",
+      "sqs:SendMessage arn:aws:sqs:us-east-1:123456789012:push-dlq",
+    ])
+    error_message = "push-fanout must be allowed exactly this."
+  }
+  assert {
+    condition = toset([for grant in module.service.grants["push-close-sockets"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
+      "dynamodb:DeleteItem arn:aws:dynamodb:us-east-1:123456789012:table/connections",
+      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/connections",
+      "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/connections",
+      "execute-api:ManageConnections arn:aws:execute-api:us-east-1:123456789012:ws/v1/DELETE/@connections/*",
+      "execute-api:ManageConnections arn:aws:execute-api:us-east-1:123456789012:ws/v1/GET/@connections/*",
+      "execute-api:ManageConnections arn:aws:execute-api:us-east-1:123456789012:ws/v1/POST/@connections/*",
+      "sqs:DeleteMessage arn:aws:sqs:us-east-1:123456789012:close",
+      "sqs:GetQueueAttributes arn:aws:sqs:us-east-1:123456789012:close",
+      "sqs:ReceiveMessage arn:aws:sqs:us-east-1:123456789012:close",
+      "sqs:SendMessage arn:aws:sqs:us-east-1:123456789012:close",
+    ])
+    error_message = "push-close-sockets must be allowed exactly this."
+  }
+  assert {
+    condition = alltrue([for grants in values(module.service.grants) : toset([for grant in grants : grant if startswith(grant, "logs:") || endswith(grant, " *")]) == toset([
+      "logs:CreateLogStream arn:aws:logs:us-east-1:123456789012:log-group:own:*",
+      "logs:PutLogEvents arn:aws:logs:us-east-1:123456789012:log-group:own:*",
+      "xray:PutTelemetryRecords *",
+      "xray:PutTraceSegments *",
+    ])])
+    error_message = "Each function writes its own log; \"*\" is for X-Ray only."
+  }
+  assert {
+    condition     = toset(keys(module.service.environment["push-ticket"])) == toset(["CONNECTIONS_TABLE", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "SESSIONS_TABLE", "WS_URL"])
+    error_message = "push-ticket must get exactly these variables."
+  }
+  assert {
+    condition     = toset(keys(module.service.environment["push-publish"])) == toset(["BROADCAST_QUEUE_URL", "CONNECTIONS_TABLE", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "PUSH_QUEUE_URL"])
+    error_message = "push-publish must get exactly these variables."
+  }
+  assert {
+    condition     = toset(keys(module.service.environment["push-history"])) == toset(["CONNECTIONS_TABLE", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "SESSIONS_TABLE", "TOPIC_POLICY"])
+    error_message = "push-history must get exactly these variables."
+  }
+  assert {
+    condition     = toset(keys(module.service.environment["push-authorizer"])) == toset(["ALLOWED_ORIGINS", "CONNECTIONS_TABLE", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "SESSIONS_TABLE"])
+    error_message = "push-authorizer must get exactly these variables."
+  }
+  assert {
+    condition     = toset(keys(module.service.environment["push-connect"])) == toset(["CLOSE_QUEUE_URL", "CONNECTIONS_TABLE", "CONNECTION_TTL_SECONDS", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "MAX_CONNECTIONS_PER_USER", "SESSIONS_TABLE"])
+    error_message = "push-connect must get exactly these variables."
+  }
+  assert {
+    condition     = toset(keys(module.service.environment["push-default"])) == toset(["CONNECTIONS_TABLE", "CONNECTION_TTL_SECONDS", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "SESSIONS_TABLE", "TOPIC_POLICY", "WS_CALLBACK_URL"])
+    error_message = "push-default must get exactly these variables."
+  }
+  assert {
+    condition     = toset(keys(module.service.environment["push-disconnect"])) == toset(["CONNECTIONS_TABLE", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL"])
+    error_message = "push-disconnect must get exactly these variables."
+  }
+  assert {
+    condition     = toset(keys(module.service.environment["push-fanout"])) == toset(["BROADCAST_DLQ_URL", "BROADCAST_QUEUE_URL", "CONNECTIONS_TABLE", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "PUSH_DLQ_URL", "PUSH_QUEUE_URL", "WS_CALLBACK_URL"])
+    error_message = "push-fanout must get exactly these variables."
+  }
+  assert {
+    condition     = toset(keys(module.service.environment["push-close-sockets"])) == toset(["CLOSE_QUEUE_URL", "CONNECTIONS_TABLE", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "WS_CALLBACK_URL"])
+    error_message = "push-close-sockets must get exactly these variables."
+  }
+}
+
+run "addresses_on_aws" {
+  command = apply
+  assert {
+    condition     = output.ws_url == "wss://ws.execute-api.us-east-1.amazonaws.com/v1" && output.ws_callback_url == "https://ws.execute-api.us-east-1.amazonaws.com/v1"
+    error_message = "Clients connect to wss, functions post to https."
+  }
+  assert {
+    condition     = module.service.environment.push-default.WS_CALLBACK_URL == output.ws_callback_url && module.service.environment.push-ticket.WS_URL == output.ws_url
+    error_message = "Functions must get the same addresses."
+  }
+  assert {
+    condition     = output.queues == { push = "https://sqs/push", pushDlq = "https://sqs/push-dlq", broadcast = "https://sqs/broadcast", broadcastDlq = "https://sqs/broadcast-dlq", close = "https://sqs/close", closeDlq = "https://sqs/close-dlq" }
+    error_message = "All six queues."
+  }
+  assert {
+    condition     = module.websocket_api.route_authorization == { "$connect" = "CUSTOM", "$default" = "NONE", "$disconnect" = "NONE" }
+    error_message = "$connect alone is authorized."
+  }
+}
+
+run "addresses_on_the_local_cloud" {
+  command = apply
+  variables {
+    local_endpoint   = "http://127.0.0.1:4566"
+    artifacts_bucket = ""
+  }
+  assert {
+    condition     = output.ws_url == "ws://127.0.0.1:4566/_aws/execute-api/ws/v1" && output.ws_callback_url == "http://127.0.0.1:4566/_aws/execute-api/ws/v1"
+    error_message = "Local addresses follow from the endpoint."
+  }
+}
+
+run "a_topic_policy_function_may_be_asked_and_nothing_else" {
+  command = apply
+  variables { topic_policy = "arn:aws:lambda:us-east-1:123456789012:function:topics" }
+  assert {
+    condition     = [for key, grants in module.service.grants : key if contains(grants, "lambda:InvokeFunction arn:aws:lambda:us-east-1:123456789012:function:topics")] == ["push-default", "push-history"]
+    error_message = "The two functions that ask may call it."
+  }
+}
+
+run "refuses_wrong_values" {
+  command = plan
+  variables {
+    allowed_origins               = ["*"]
+    topic_policy                  = "arn:aws:s3:::bucket"
+    connection_ttl_seconds        = 86401
+    max_connections_per_user      = 0
+    push_maximum_concurrency      = 1
+    broadcast_maximum_concurrency = 1001
+    close_maximum_concurrency     = 2.5
+  }
+  expect_failures = [var.allowed_origins, var.topic_policy, var.connection_ttl_seconds, var.max_connections_per_user, var.push_maximum_concurrency, var.broadcast_maximum_concurrency, var.close_maximum_concurrency]
+}

@@ -1,0 +1,129 @@
+mock_provider "aws" {
+  mock_resource "aws_iam_role" {
+    defaults = { id = "role", arn = "arn:aws:iam::123456789012:role/role" }
+  }
+  mock_resource "aws_cloudwatch_log_group" {
+    defaults = { arn = "arn:aws:logs:us-east-1:123456789012:log-group:own" }
+  }
+  mock_resource "aws_lambda_function" {
+    defaults = { arn = "arn:aws:lambda:us-east-1:123456789012:function:f", invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/f", version = "1" }
+  }
+  mock_resource "aws_lambda_alias" {
+    defaults = { arn = "arn:aws:lambda:us-east-1:123456789012:function:f:live", invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/f:live" }
+  }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.input["platform/http-api-id"]
+  values = { insecure_value = "http" }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.input["platform/http-api-execution-arn"]
+  values = { insecure_value = "arn:aws:execute-api:us-east-1:123456789012:http" }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.input["platform/kms-key-arn"]
+  values = { insecure_value = "none" }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.input["platform/sessions-table-name"]
+  values = { insecure_value = "sessions" }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.input["platform/sessions-table-arn"]
+  values = { insecure_value = "arn:aws:dynamodb:us-east-1:123456789012:table/sessions" }
+}
+
+variables {
+  env              = "test"
+  release_manifest = "tests/release.json"
+  artifacts_bucket = "artifacts"
+}
+
+run "each_function_gets_its_variables_and_its_role_exactly_what_it_needs" {
+  command = apply
+  assert {
+    condition = toset([for grant in module.service.grants["sessions-list"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
+      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+      "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+    ])
+    error_message = "sessions-list must be allowed exactly this."
+  }
+  assert {
+    condition = toset([for grant in module.service.grants["sessions-current"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
+      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+    ])
+    error_message = "sessions-current must be allowed exactly this."
+  }
+  assert {
+    condition = toset([for grant in module.service.grants["sessions-revoke"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
+      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+      "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+    ])
+    error_message = "sessions-revoke must be allowed exactly this."
+  }
+  assert {
+    condition = toset([for grant in module.service.grants["sessions-revoke-all"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
+      "dynamodb:ConditionCheckItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+      "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+    ])
+    error_message = "sessions-revoke-all must be allowed exactly this."
+  }
+  assert {
+    condition = toset([for grant in module.service.grants["sessions-trust"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
+      "dynamodb:ConditionCheckItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+      "dynamodb:DeleteItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+      "dynamodb:PutItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+      "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+    ])
+    error_message = "sessions-trust must be allowed exactly this."
+  }
+  assert {
+    condition = alltrue([for grants in values(module.service.grants) : toset([for grant in grants : grant if startswith(grant, "logs:") || endswith(grant, " *")]) == toset([
+      "logs:CreateLogStream arn:aws:logs:us-east-1:123456789012:log-group:own:*",
+      "logs:PutLogEvents arn:aws:logs:us-east-1:123456789012:log-group:own:*",
+      "xray:PutTelemetryRecords *",
+      "xray:PutTraceSegments *",
+    ])])
+    error_message = "Each function writes its own log; \"*\" is for X-Ray only."
+  }
+  assert {
+    condition     = toset(keys(module.service.environment["sessions-list"])) == toset(["ACCESS_TOKEN_TTL_SECONDS", "CACHE_MAX_AGE_SECONDS", "CACHE_PROVIDER", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "MAX_SESSIONS_PER_USER", "REFRESH_GRACE_SECONDS", "SESSIONS_TABLE", "SESSION_ABSOLUTE_SECONDS", "SESSION_IDLE_SECONDS", "STAY_SIGNED_IN_ABSOLUTE_SECONDS", "STAY_SIGNED_IN_IDLE_SECONDS"])
+    error_message = "sessions-list must get exactly these variables."
+  }
+  assert {
+    condition     = toset(keys(module.service.environment["sessions-current"])) == toset(["ACCESS_TOKEN_TTL_SECONDS", "CACHE_MAX_AGE_SECONDS", "CACHE_PROVIDER", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "MAX_SESSIONS_PER_USER", "REFRESH_GRACE_SECONDS", "SESSIONS_TABLE", "SESSION_ABSOLUTE_SECONDS", "SESSION_IDLE_SECONDS", "STAY_SIGNED_IN_ABSOLUTE_SECONDS", "STAY_SIGNED_IN_IDLE_SECONDS"])
+    error_message = "sessions-current must get exactly these variables."
+  }
+  assert {
+    condition     = toset(keys(module.service.environment["sessions-revoke"])) == toset(["ACCESS_TOKEN_TTL_SECONDS", "CACHE_MAX_AGE_SECONDS", "CACHE_PROVIDER", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "MAX_SESSIONS_PER_USER", "REFRESH_GRACE_SECONDS", "SESSIONS_TABLE", "SESSION_ABSOLUTE_SECONDS", "SESSION_IDLE_SECONDS", "STAY_SIGNED_IN_ABSOLUTE_SECONDS", "STAY_SIGNED_IN_IDLE_SECONDS"])
+    error_message = "sessions-revoke must get exactly these variables."
+  }
+  assert {
+    condition     = toset(keys(module.service.environment["sessions-revoke-all"])) == toset(["ACCESS_TOKEN_TTL_SECONDS", "CACHE_MAX_AGE_SECONDS", "CACHE_PROVIDER", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "MAX_SESSIONS_PER_USER", "REFRESH_GRACE_SECONDS", "SESSIONS_TABLE", "SESSION_ABSOLUTE_SECONDS", "SESSION_IDLE_SECONDS", "STAY_SIGNED_IN_ABSOLUTE_SECONDS", "STAY_SIGNED_IN_IDLE_SECONDS"])
+    error_message = "sessions-revoke-all must get exactly these variables."
+  }
+  assert {
+    condition     = toset(keys(module.service.environment["sessions-trust"])) == toset(["ACCESS_TOKEN_TTL_SECONDS", "CACHE_MAX_AGE_SECONDS", "CACHE_PROVIDER", "DEVICE_TRUST_SECONDS", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "MAX_SESSIONS_PER_USER", "REFRESH_GRACE_SECONDS", "SESSIONS_TABLE", "SESSION_ABSOLUTE_SECONDS", "SESSION_IDLE_SECONDS", "STAY_SIGNED_IN_ABSOLUTE_SECONDS", "STAY_SIGNED_IN_IDLE_SECONDS"])
+    error_message = "sessions-trust must get exactly these variables."
+  }
+}
+
+run "refuses_wrong_values" {
+  command = plan
+  variables {
+    device_trust_seconds = 0
+  }
+  expect_failures = [var.device_trust_seconds]
+}

@@ -1,0 +1,141 @@
+#!/usr/bin/env bash
+# Checks all Terraform offline: format, READMEs, files that must be alike, validation, tests with a mocked provider.
+#   infra/test.sh                     everything
+#   infra/test.sh modules/sqs-queue   only these folders
+#   infra/test.sh --validate          without the tests (fast)
+# Works on a copy in a temporary folder: nothing is left behind. JOBS sets how many folders are tested at once (default 2).
+# The last line is `N passed, N failed`; the exit code says whether anything failed.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+for tool in terraform python3; do
+  command -v "$tool" >/dev/null || { echo "test.sh: $tool is missing: install it and try again" >&2; exit 2; }
+done
+
+# Tests of one folder: prints its report, leaves "<passed> <failed>" in <folder>/.result.
+one() {
+  local folder=$1 passed=0 failed=0 log=$work/${1//\//_}.log
+  cd "$work/infra/$folder"
+  if ! terraform init -backend=false -input=false -no-color >"$log" 2>&1; then
+    failed=1
+  elif ! terraform test -no-color >"$log" 2>&1 || grep -q '^Warning' "$log"; then
+    failed=1
+  fi
+  if [[ $(grep -E '^(Success|Failure)! ' "$log") =~ ([0-9]+)\ passed,\ ([0-9]+)\ failed(,\ ([0-9]+)\ skipped)? ]]; then
+    passed=${BASH_REMATCH[1]}
+    # A run that is skipped because one before it failed has not passed.
+    if ((BASH_REMATCH[2] > 0)); then failed=$((BASH_REMATCH[2] + ${BASH_REMATCH[4]:-0})); fi
+  elif ((failed == 0)); then
+    failed=1
+  fi
+  ((failed == 0)) || grep -vE '\.\.\. (pass|in progress|tearing down)$' "$log" || true
+  printf '%-26s %3d passed, %d failed\n' "$folder" "$passed" "$failed"
+  echo "$passed $failed" >.result
+}
+if [[ "${1:-}" == --one ]]; then
+  work=$2
+  one "$3"
+  exit 0
+fi
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+
+tests=true
+if [[ "${1:-}" == --validate ]]; then
+  tests=false
+  shift
+fi
+
+passed=0
+failed=0
+step() { # description, command…
+  local description=$1
+  shift
+  if "$@" >"$work/step.log" 2>&1; then
+    passed=$((passed + 1))
+  else
+    failed=$((failed + 1))
+    cat "$work/step.log"
+    description+=": FAILED"
+  fi
+  echo "$description"
+}
+
+same() { # file, stack…
+  local file=$1 stack
+  shift
+  for stack in "$@"; do
+    cmp "$here/stacks/platform/$file" "$here/stacks/$stack/$file"
+  done
+}
+
+step 'terraform fmt' terraform -chdir="$here" fmt -check -recursive -diff
+step 'READMEs are current, validations tested' python3 -B "$here/docs.py" --check
+for file in versions.tf providers.tf .terraform.lock.hcl; do
+  step "$file is the same in every stack" same "$file" auth sessions push events bootstrap
+done
+step 'common.tf is the same in every stack' same common.tf auth sessions push events
+step 'policy.tf is the same in auth and sessions' cmp "$here/stacks/auth/policy.tf" "$here/stacks/sessions/policy.tf"
+
+mkdir -p "$work/services"
+cp -R "$here" "$work/infra"
+cp "$here/../services/functions.json" "$work/services/"
+find "$work/infra" -name .terraform -prune -exec rm -rf {} +
+# Modules have no lock file of their own: the stacks' keeps them to the same provider.
+for folder in "$work"/infra/modules/*/; do cp "$here/stacks/platform/.terraform.lock.hcl" "$folder"; done
+
+# Providers are fetched once where there is no local mirror. A cache the caller has is kept.
+export TF_PLUGIN_CACHE_DIR=${TF_PLUGIN_CACHE_DIR:-$work/plugins}
+export TF_IN_AUTOMATION=1 CHECKPOINT_DISABLE=1
+# Neither a caller's credentials nor endpoints are used, even by mistake.
+unset AWS_PROFILE AWS_ENDPOINT_URL
+export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_EC2_METADATA_DISABLED=true AWS_REGION=us-east-1
+mkdir -p "$TF_PLUGIN_CACHE_DIR"
+
+# One root that calls every stack and every example (and so every module): one start of the provider instead of dozens.
+everything() {
+  local root=$work/infra/everything folder variable
+  mkdir "$root"
+  cp "$here/stacks/platform/.terraform.lock.hcl" "$root"
+  for folder in stacks/* modules/*/examples/*; do
+    # Only a root has a backend, and the examples' provider is the root's.
+    sed -i.bak -e '/^  backend "s3" {}$/d' -e '/^provider "aws" {}$/d' "$folder"/*.tf
+    printf 'module "%s" {\n  source = "../%s"\n' "${folder//\//_}" "$folder"
+    # Values are unknown while validating, so what is required need not have any.
+    for variable in $(python3 -B "$here/docs.py" --required "$folder"); do
+      printf '  %s = var.%s\n' "$variable" "$variable"
+      echo "variable \"$variable\" {}" >>"$root/variables.all"
+    done
+    printf '}\n'
+  done >"$root/main.tf"
+  sort -u "$root/variables.all" >"$root/variables.tf"
+  terraform -chdir="$root" init -backend=false -input=false -no-color >"$work/init.log" 2>&1 || { cat "$work/init.log"; return 1; }
+  terraform -chdir="$root" validate -no-color >"$work/validate.log" 2>&1 || { cat "$work/validate.log"; return 1; }
+  if grep '^Warning' "$work/validate.log"; then cat "$work/validate.log"; return 1; fi
+}
+(cd "$work/infra" && step 'terraform validate: every stack, every example, every module' everything && echo "$passed $failed" >"$work/steps")
+read -r passed failed <"$work/steps"
+
+folders=()
+if $tests; then
+  if (($# > 0)); then
+    folders=("$@")
+  else
+    for folder in "$here"/modules/* "$here"/stacks/*; do folders+=("${folder#"$here"/}"); done
+  fi
+  for folder in "${folders[@]}"; do
+    [[ -d "$here/$folder/tests" ]] || { echo "test.sh: $folder has no tests" >&2; exit 2; }
+  done
+  printf '%s\0' "${folders[@]}" | xargs -0 -r -n 1 -P "${JOBS:-2}" "$here/test.sh" --one "$work" || true
+fi
+
+for folder in "${folders[@]}"; do
+  ok=0 bad=1
+  [[ ! -e "$work/infra/$folder/.result" ]] || read -r ok bad <"$work/infra/$folder/.result"
+  passed=$((passed + ok))
+  failed=$((failed + bad))
+done
+echo "$passed passed, $failed failed"
+((failed == 0))
