@@ -88,7 +88,8 @@ for folder in "$work"/infra/modules/*/; do cp "$here/stacks/platform/.terraform.
 
 # Providers are fetched once where there is no local mirror. A cache the caller has is kept.
 export TF_PLUGIN_CACHE_DIR=${TF_PLUGIN_CACHE_DIR:-$work/plugins}
-export TF_IN_AUTOMATION=1 CHECKPOINT_DISABLE=1
+# Less garbage collection: the provider's schema is large, and read anew by every run.
+export TF_IN_AUTOMATION=1 CHECKPOINT_DISABLE=1 GOGC=${GOGC:-400}
 # Neither a caller's credentials nor endpoints are used, even by mistake.
 unset AWS_PROFILE AWS_ENDPOINT_URL
 export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_EC2_METADATA_DISABLED=true AWS_REGION=us-east-1
