@@ -7,7 +7,7 @@ use std::future::Future;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayWebsocketProxyRequest};
 use holdfast_domain::ports::Host as _;
 use holdfast_domain::{Code, Failure};
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
@@ -18,6 +18,7 @@ use serde_json::Value;
 use crate::config::{ConfigError, Env};
 use crate::host::System;
 use crate::http::{Request, Response};
+use crate::websocket::SocketEvent;
 use crate::{log, metrics};
 
 /// Kept back from an invocation's time for answering.
@@ -63,6 +64,20 @@ where
             });
             Ok(response.into_event(&id))
         }
+    })
+}
+
+/// Runs a WebSocket route. `handle` gets the time it may use; it answers with a status, frames go through @connections.
+pub fn socket<D, I, IF, H, HF>(init: I, handle: H) -> ExitCode
+where
+    D: Send + Sync + 'static,
+    I: FnOnce(Env) -> IF,
+    IF: Future<Output = Result<D, ConfigError>>,
+    H: Fn(&'static D, SocketEvent, Duration) -> HF + Clone + Send + Sync + 'static,
+    HF: Future<Output = Result<Value, Broken>> + Send + 'static,
+{
+    event(init, move |deps: &'static D, event: ApiGatewayWebsocketProxyRequest, budget| {
+        handle(deps, SocketEvent::from_event(event), budget)
     })
 }
 

@@ -207,6 +207,8 @@ pub struct Response {
     content_type: &'static str,
     headers: Vec<(&'static str, String)>,
     body: Value,
+    /// Sent instead of `body` where there is one.
+    text: Option<String>,
 }
 
 impl Response {
@@ -214,7 +216,12 @@ impl Response {
     pub fn json(status: u16, body: &impl Serialize) -> Result<Self, Failure> {
         let body = serde_json::to_value(body)
             .map_err(|_| Failure::new(Code::Internal, "The answer could not be written."))?;
-        Ok(Self { status, content_type: "application/json", headers: Vec::new(), body })
+        Ok(Self { status, content_type: "application/json", headers: Vec::new(), body, text: None })
+    }
+
+    /// JSON that is text already: a client's own numbers and field order, which a tree would not keep.
+    pub fn json_text(status: u16, text: String) -> Self {
+        Self { status, content_type: "application/json", headers: Vec::new(), body: Value::Null, text: Some(text) }
     }
 
     /// Adds a header.
@@ -245,7 +252,7 @@ impl Response {
             headers.push(("www-authenticate", "Bearer".to_owned()));
         }
         let body = Value::Object(body);
-        Self { status: failure.code.status(), content_type: "application/problem+json", headers, body }
+        Self { status: failure.code.status(), content_type: "application/problem+json", headers, body, text: None }
     }
 
     /// The status.
@@ -276,7 +283,7 @@ impl Response {
         json!({
             "statusCode": self.status,
             "headers": headers,
-            "body": self.body.to_string(),
+            "body": self.text.unwrap_or_else(|| self.body.to_string()),
             "isBase64Encoded": false,
         })
     }

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
+pub use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use serde_json::{Value, json};
 
 /// What became of one record.
@@ -46,6 +46,30 @@ where
     json!({"batchItemFailures": again})
 }
 
+/// The same for records that do not wait for one another: all at once, each with the whole budget.
+pub async fn together<F, Fut>(event: SqsEvent, budget: Duration, handle: F) -> Value
+where
+    F: Fn(SqsMessage, Duration) -> Fut,
+    Fut: Future<Output = Done> + Send + 'static,
+{
+    let running: Vec<_> = event
+        .records
+        .into_iter()
+        .map(|record| (record.message_id.clone().unwrap_or_default(), tokio::spawn(handle(record, budget))))
+        .collect();
+    let mut again = Vec::new();
+    for (id, task) in running {
+        let done = task.await.unwrap_or_else(|_| {
+            tracing::error!(message_id = %id, "a record's handler panicked");
+            Done::Again
+        });
+        if done == Done::Again && !id.is_empty() {
+            again.push(json!({"itemIdentifier": id}));
+        }
+    }
+    json!({"batchItemFailures": again})
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,6 +87,20 @@ mod tests {
         })
         .await;
         assert_eq!(result, json!({"batchItemFailures": [{"itemIdentifier": "m1"}, {"itemIdentifier": "m2"}]}));
+    }
+
+    #[tokio::test]
+    async fn records_that_run_together_fail_alone_too() {
+        let records: Vec<_> = (0..3).map(|i| json!({"messageId": format!("m{i}"), "body": i.to_string()})).collect();
+        let event: SqsEvent = serde_json::from_value(json!({"Records": records})).unwrap();
+        let result = together(event, Duration::from_secs(5), |record, _| async move {
+            match record.body.as_deref() {
+                Some("1") => panic!("poison"),
+                _ => Done::Yes,
+            }
+        })
+        .await;
+        assert_eq!(result, json!({"batchItemFailures": [{"itemIdentifier": "m1"}]}));
     }
 
     #[tokio::test]

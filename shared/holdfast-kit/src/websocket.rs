@@ -10,6 +10,8 @@ pub struct SocketEvent {
     pub connection_id: String,
     /// `$connect`, `$default`, `$disconnect`.
     pub route: String,
+    /// `CONNECT`, `MESSAGE` or `DISCONNECT`. A client's frame can name any route, but not its own kind.
+    pub event_type: String,
     /// What the authorizer passed on, as strings.
     pub context: Vec<(String, String)>,
     /// The frame's text.
@@ -41,6 +43,7 @@ impl SocketEvent {
         Self {
             connection_id: context.connection_id.unwrap_or_default(),
             route: context.route_key.unwrap_or_default(),
+            event_type: context.event_type.unwrap_or_default(),
             context: authorizer,
             body: event.body,
             headers: event

@@ -1,1 +1,11 @@
-fn main() {}
+//! Closes the sockets of ended sessions: the queue `close`.
+
+mod handler;
+
+use std::process::ExitCode;
+
+use holdfast_kit::boot;
+
+fn main() -> ExitCode {
+    boot::event(|env| async move { handler::Deps::from_env(&env).await }, handler::handle)
+}

@@ -1,1 +1,11 @@
-fn main() {}
+//! `POST /v1/push/tickets`
+
+mod handler;
+
+use std::process::ExitCode;
+
+use holdfast_kit::boot;
+
+fn main() -> ExitCode {
+    boot::http(|env| async move { handler::Deps::from_env(&env).await }, handler::handle)
+}

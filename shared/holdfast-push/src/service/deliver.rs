@@ -36,13 +36,6 @@ enum Fate {
     Forbidden(Recipient),
 }
 
-/// One recipient with what it is to be told.
-struct Post<'a> {
-    group: usize,
-    text: &'a str,
-    recipient: Recipient,
-}
-
 impl<T, G, Q, M, H> FanOut<T, G, Q, M, H>
 where
     T: Sockets + Channels + Audience,
@@ -69,19 +62,14 @@ where
             .iter()
             .map(|(channel, at)| self.gateway.text(&frame(message, channel, *at)))
             .collect();
-        let posts = groups.into_iter().enumerate().flat_map(|(group, g)| {
-            let text = texts[group].as_str();
-            g.recipients
-                .into_iter()
-                .map(move |recipient| Post { group, text, recipient })
-        });
+        let texts = &texts;
+        let posts: Vec<(usize, Recipient)> = groups
+            .into_iter()
+            .enumerate()
+            .flat_map(|(group, g)| g.recipients.into_iter().map(move |recipient| (group, recipient)))
+            .collect();
         let fates: Vec<(usize, Fate)> = stream::iter(posts)
-            .map(|post| async move {
-                (
-                    post.group,
-                    self.post(message, post.text, post.recipient, deadline).await,
-                )
-            })
+            .map(|(group, to)| async move { (group, self.post(message, &texts[group], to, deadline).await) })
             .buffer_unordered(IN_FLIGHT)
             .collect()
             .await;

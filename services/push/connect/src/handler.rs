@@ -1,0 +1,59 @@
+//! Spends the ticket and opens the socket: rows first, then a last look at the session.
+
+use std::time::Duration;
+
+use holdfast_kit::boot::Broken;
+use holdfast_kit::websocket::{SocketEvent, status};
+use holdfast_kit::{ConfigError, Env, metrics};
+use holdfast_push::ConnectionId;
+use holdfast_push::service::Refusal;
+use holdfast_push::ticket::{PROTOCOL, offers_protocol, presented};
+use holdfast_push_providers::{self as providers, LiveConnector};
+use serde_json::{Value, json};
+
+pub(crate) struct Deps {
+    door: LiveConnector,
+    ttl_seconds: i64,
+    max_connections: usize,
+}
+
+impl Deps {
+    pub(crate) async fn from_env(env: &Env) -> Result<Self, ConfigError> {
+        let ttl_seconds = env.int("CONNECTION_TTL_SECONDS", 60..=86_400, 7_800)?;
+        let max_connections = env.int("MAX_CONNECTIONS_PER_USER", 1..=100, 10)?;
+        let sdk = providers::sdk(env).await;
+        let door = providers::connector(env, &sdk).await?;
+        Ok(Self { door, ttl_seconds, max_connections: usize::try_from(max_connections).unwrap_or(10) })
+    }
+}
+
+pub(crate) async fn handle(deps: &'static Deps, event: SocketEvent, _budget: Duration) -> Result<Value, Broken> {
+    // A frame may name this route (`{"action":"$connect"}`); it is no handshake.
+    let id = match event.connection_id.parse::<ConnectionId>() {
+        Ok(id) if event.event_type == "CONNECT" => id,
+        _ => return Ok(status(400)),
+    };
+    let protocols = event.header("sec-websocket-protocol");
+    let ticket = presented(event.query("ticket"), protocols);
+    match deps.door.connect(&id, ticket, deps.ttl_seconds, deps.max_connections).await {
+        Ok(Ok(_)) => {
+            metrics::count("SOCKET_OPENED");
+            Ok(match offers_protocol(protocols) {
+                true => json!({"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": PROTOCOL}}),
+                false => status(200),
+            })
+        }
+        Ok(Err(refusal)) => {
+            metrics::count("SOCKET_REFUSED");
+            tracing::info!(?refusal, "handshake refused");
+            Ok(status(match refusal {
+                Refusal::Ticket | Refusal::SessionOver => 403,
+                Refusal::HungUp => 410,
+            }))
+        }
+        Err(error) => {
+            tracing::error!(%error, "the handshake could not be finished");
+            Ok(status(503))
+        }
+    }
+}

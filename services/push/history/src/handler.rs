@@ -1,0 +1,67 @@
+//! What a channel holds after a mark: all of it, or `recovered:false` and nothing.
+
+use holdfast_domain::ports::Host as _;
+use holdfast_domain::{Code, Failure};
+use holdfast_dynamodb::ConnectionsTable;
+use holdfast_kit::{ConfigError, Env, Request, Response, System};
+use holdfast_push::channel::{Channel, Position, TopicPolicy};
+use holdfast_push::ports::Channels as _;
+use holdfast_push::service::{Budget, Recovery, recover};
+use holdfast_push_providers::{self as providers, LiveSessions};
+
+use crate::wire::page;
+
+pub(crate) struct Deps {
+    sessions: LiveSessions,
+    table: ConnectionsTable,
+    topics: TopicPolicy,
+}
+
+impl Deps {
+    pub(crate) async fn from_env(env: &Env) -> Result<Self, ConfigError> {
+        let topics = providers::topics(env)?;
+        let sdk = providers::sdk(env).await;
+        Ok(Self { sessions: providers::sessions(env, &sdk).await?, table: providers::connections(env, &sdk)?, topics })
+    }
+}
+
+pub(crate) async fn handle(deps: &'static Deps, request: Request) -> Result<Response, Failure> {
+    request.no_body()?;
+    let current = deps.sessions.identify(request.bearer()).await?;
+    let name = decoded(request.path_parameter("channel"));
+    let channel: Channel = name.parse().map_err(|_| {
+        bad("A channel is `user:<userId>`, `topic:<name>` or `broadcast`.")
+    })?;
+    if !deps.topics.may_read(current.slot.at.user, &channel) {
+        return Err(Failure::new(Code::Forbidden, "This channel is not yours to read."));
+    }
+    let after = match request.query("after") {
+        None => 0,
+        Some(text) => text.parse().map_err(|_| bad("Query parameter `after` must be an offset."))?,
+    };
+    let now = System.now();
+    let Some(head) = deps.table.head(&channel).await? else {
+        // Nobody ever wrote or listened here: there is nothing to miss, and no epoch to be right about.
+        let nothing = request.query("epoch").is_none() && after == 0;
+        return Ok(Response::json_text(200, crate::wire::nothing(nothing)));
+    };
+    let mark = match request.query("epoch") {
+        None => Some(Position { epoch: head.epoch, offset: after }),
+        // A wrong epoch is answered, not refused: the client reloads.
+        Some(text) => text.parse().ok().map(|epoch| Position { epoch, offset: after }),
+    };
+    let text = match recover(&deps.table, &channel, mark, head, &mut Budget::default()).await? {
+        Recovery::Complete(messages) => page(&channel, head, Some(&messages), now),
+        Recovery::Lost => page(&channel, head, None, now),
+    };
+    Ok(Response::json_text(200, text))
+}
+
+fn bad(detail: &'static str) -> Failure {
+    Failure::new(Code::InvalidRequest, detail)
+}
+
+/// A channel's name needs escaping nowhere but in clients that escape `:` too.
+fn decoded(parameter: &str) -> String {
+    parameter.replace("%3A", ":").replace("%3a", ":")
+}

@@ -1,0 +1,43 @@
+//! Gives out a ticket: what opens one socket, once, within half a minute. The access token itself never stands in a URL.
+
+use holdfast_domain::ports::Host as _;
+use holdfast_domain::token::Ticket;
+use holdfast_domain::{Failure, Secret};
+use holdfast_dynamodb::ConnectionsTable;
+use holdfast_kit::{ConfigError, Env, Request, Response, System};
+use holdfast_push::ports::Tickets;
+use holdfast_push::ticket::{TICKET_SECONDS, TicketRow};
+use holdfast_push_providers::{self as providers, LiveSessions};
+use serde_json::json;
+
+pub(crate) struct Deps {
+    sessions: LiveSessions,
+    table: ConnectionsTable,
+    /// Where clients connect; `wss://` on AWS.
+    url: String,
+}
+
+impl Deps {
+    pub(crate) async fn from_env(env: &Env) -> Result<Self, ConfigError> {
+        let url = env.text("WS_URL")?;
+        if !url.starts_with("wss://") && !url.starts_with("ws://") {
+            let problem = "must start with wss:// or ws://".to_owned();
+            return Err(ConfigError { variable: "WS_URL".to_owned(), problem });
+        }
+        let sdk = providers::sdk(env).await;
+        Ok(Self { sessions: providers::sessions(env, &sdk).await?, table: providers::connections(env, &sdk)?, url })
+    }
+}
+
+pub(crate) async fn handle(deps: &'static Deps, request: Request) -> Result<Response, Failure> {
+    request.no_body()?;
+    let current = deps.sessions.identify(request.bearer()).await?;
+    let ticket = Ticket::new(Secret::new(System.random()));
+    // A ticket never outlives the session: the handshake would refuse it anyway.
+    let expires_at = System.now().plus_seconds(TICKET_SECONDS).min(current.slot.expires_at());
+    let row = TicketRow { hash: ticket.hash(), at: current.slot.at, sid: current.slot.sid, expires_at };
+    deps.table.put_ticket(&row).await?;
+    let text = ticket.text();
+    let url = format!("{}?ticket={text}", deps.url);
+    Response::json(201, &json!({"ticket": text, "expiresAt": expires_at.to_string(), "url": url}))
+}

@@ -1,0 +1,194 @@
+//! Which adapters stand behind the push ports: chosen once, at start, from the environment and from nothing else.
+//!
+//! Push functions run outside the VPC, so they validate sessions with one strong read each and write to no session.
+
+use aws_config::SdkConfig;
+use holdfast_domain::ids::SLOT_KEYS;
+use holdfast_domain::policy::Policy;
+use holdfast_domain::service::{Sessions, StrongReads};
+use holdfast_dynamodb::{ConnectionsTable, SessionsTable};
+use holdfast_gateway::Connections;
+use holdfast_kit::{ConfigError, Env, System, metrics};
+use holdfast_push::channel::TopicPolicy;
+use holdfast_push::ids::MessageId;
+use holdfast_push::ports::{Count, Tally};
+use holdfast_push::service::{Closer, Connector, FanOut, Frames, Publisher};
+use holdfast_queue::{Closing, Lanes, LanesWithDeadLetters, Queue};
+
+/// Validation of access tokens.
+pub type LiveSessions = Sessions<SessionsTable, StrongReads<SessionsTable>, System>;
+/// Handshakes.
+pub type LiveConnector = Connector<SessionsTable, ConnectionsTable, Closing, System>;
+/// Frames.
+pub type LiveFrames = Frames<SessionsTable, ConnectionsTable, Connections, System>;
+/// The publishers' door.
+pub type LivePublisher = Publisher<ConnectionsTable, Lanes, Metrics, System>;
+/// Delivery.
+pub type LiveFanOut = FanOut<ConnectionsTable, Connections, LanesWithDeadLetters, Metrics, System>;
+/// Closing.
+pub type LiveCloser = Closer<ConnectionsTable, Connections, Closing, System>;
+
+/// Counts become metrics.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Metrics;
+
+impl Tally for Metrics {
+    fn add(&self, what: Count, n: usize) {
+        if n > 0 {
+            metrics::add(what.text(), n as u64);
+        }
+    }
+
+    fn latency(&self, _message: MessageId, millis: i64) {
+        metrics::millis("PUSH_LATENCY", millis as f64);
+    }
+}
+
+/// Clients share one configuration and so one HTTP client.
+pub async fn sdk(env: &Env) -> SdkConfig {
+    holdfast_aws::sdk_config(env.is_local()).await
+}
+
+/// How many slots count. Where it is not said, all that exist do: a lowered limit is then enforced by the next sign-in
+/// and not by this function.
+fn policy(env: &Env) -> Result<Policy, ConfigError> {
+    let slots = env.int("MAX_SESSIONS_PER_USER", 1..=i64::from(SLOT_KEYS), i64::from(SLOT_KEYS))?;
+    Ok(Policy { max_sessions: u8::try_from(slots).unwrap_or(SLOT_KEYS), ..Policy::default() })
+}
+
+async fn sessions_table(env: &Env, sdk: &SdkConfig) -> Result<SessionsTable, ConfigError> {
+    let table = SessionsTable::new(sdk, env.text("SESSIONS_TABLE")?);
+    // Opens the connection while the function starts, when it has more CPU than later. Trouble now is trouble then.
+    let _ = table.ping().await;
+    Ok(table)
+}
+
+/// The table `connections`.
+pub fn connections(env: &Env, sdk: &SdkConfig) -> Result<ConnectionsTable, ConfigError> {
+    Ok(ConnectionsTable::new(sdk, env.text("CONNECTIONS_TABLE")?))
+}
+
+fn gateway(env: &Env, sdk: &SdkConfig) -> Result<Connections, ConfigError> {
+    Ok(Connections::new(sdk, &env.url("WS_CALLBACK_URL")?))
+}
+
+fn queue(env: &Env, sdk: &SdkConfig, variable: &str) -> Result<Queue, ConfigError> {
+    Ok(Queue::new(sdk, env.url(variable)?))
+}
+
+/// Public topic prefixes, separated by commas. A function that decides is refused at start: it is not built yet.
+fn topic_policy(env: &Env) -> Result<TopicPolicy, ConfigError> {
+    let prefixes = env.list("TOPIC_POLICY");
+    if prefixes.iter().any(|prefix| prefix.starts_with("arn:")) {
+        return Err(ConfigError {
+            variable: "TOPIC_POLICY".to_owned(),
+            problem: "names a function, which this release cannot ask; list public prefixes, or leave it empty".to_owned(),
+        });
+    }
+    Ok(TopicPolicy::public(prefixes))
+}
+
+/// What routes need that know their caller by an access token.
+pub async fn sessions(env: &Env, sdk: &SdkConfig) -> Result<LiveSessions, ConfigError> {
+    let store = sessions_table(env, sdk).await?;
+    Ok(Sessions { cache: StrongReads(store.clone()), store, host: System, policy: policy(env)? })
+}
+
+/// Who may read which topic.
+pub fn topics(env: &Env) -> Result<TopicPolicy, ConfigError> {
+    topic_policy(env)
+}
+
+/// What `$connect` needs.
+pub async fn connector(env: &Env, sdk: &SdkConfig) -> Result<LiveConnector, ConfigError> {
+    Ok(Connector {
+        sessions: sessions_table(env, sdk).await?,
+        table: connections(env, sdk)?,
+        closing: Closing(queue(env, sdk, "CLOSE_QUEUE_URL")?),
+        host: System,
+        policy: policy(env)?,
+    })
+}
+
+/// What the authorizer needs: the same without any means to write.
+pub async fn admission(
+    env: &Env,
+    sdk: &SdkConfig,
+) -> Result<Connector<SessionsTable, ConnectionsTable, (), System>, ConfigError> {
+    Ok(Connector {
+        sessions: sessions_table(env, sdk).await?,
+        table: connections(env, sdk)?,
+        closing: (),
+        host: System,
+        policy: policy(env)?,
+    })
+}
+
+/// What frames need.
+pub async fn frames(env: &Env, sdk: &SdkConfig) -> Result<LiveFrames, ConfigError> {
+    Ok(Frames {
+        sessions: sessions_table(env, sdk).await?,
+        table: connections(env, sdk)?,
+        gateway: gateway(env, sdk)?,
+        host: System,
+        policy: policy(env)?,
+        topics: topic_policy(env)?,
+    })
+}
+
+fn lanes(env: &Env, sdk: &SdkConfig, direct: &str, broadcast: &str) -> Result<Lanes, ConfigError> {
+    Ok(Lanes { direct: queue(env, sdk, direct)?, broadcast: queue(env, sdk, broadcast)? })
+}
+
+/// What publishing needs.
+pub async fn publisher(env: &Env, sdk: &SdkConfig) -> Result<LivePublisher, ConfigError> {
+    Ok(Publisher {
+        table: connections(env, sdk)?,
+        queue: lanes(env, sdk, "PUSH_QUEUE_URL", "BROADCAST_QUEUE_URL")?,
+        tally: Metrics,
+        host: System,
+    })
+}
+
+/// What delivery needs.
+pub async fn fan_out(env: &Env, sdk: &SdkConfig) -> Result<LiveFanOut, ConfigError> {
+    Ok(FanOut {
+        table: connections(env, sdk)?,
+        gateway: gateway(env, sdk)?,
+        queue: LanesWithDeadLetters {
+            lanes: lanes(env, sdk, "PUSH_QUEUE_URL", "BROADCAST_QUEUE_URL")?,
+            dead: lanes(env, sdk, "PUSH_DLQ_URL", "BROADCAST_DLQ_URL")?,
+        },
+        tally: Metrics,
+        host: System,
+    })
+}
+
+/// What closing needs.
+pub async fn closer(env: &Env, sdk: &SdkConfig) -> Result<LiveCloser, ConfigError> {
+    Ok(Closer {
+        table: connections(env, sdk)?,
+        gateway: gateway(env, sdk)?,
+        queue: Closing(queue(env, sdk, "CLOSE_QUEUE_URL")?),
+        host: System,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_policy_that_cannot_be_asked_ends_the_start() {
+        assert!(topic_policy(&Env::of([("TOPIC_POLICY", "arn:aws:lambda:x")])).is_err());
+        assert_eq!(topic_policy(&Env::of([])), Ok(TopicPolicy::default()));
+        assert!(topic_policy(&Env::of([("TOPIC_POLICY", "news.,public.")])).is_ok());
+    }
+
+    #[test]
+    fn every_slot_counts_unless_a_limit_is_given() {
+        assert_eq!(policy(&Env::of([])).unwrap().max_sessions, 10);
+        assert_eq!(policy(&Env::of([("MAX_SESSIONS_PER_USER", "5")])).unwrap().max_sessions, 5);
+        assert!(policy(&Env::of([("MAX_SESSIONS_PER_USER", "11")])).is_err());
+    }
+}
