@@ -1,6 +1,7 @@
 resource "aws_budgets_budget" "this" {
   for_each = var.create ? { this = true } : {}
 
+  account_id   = var.account_id
   name         = var.name
   budget_type  = "COST"
   limit_amount = tostring(var.monthly_limit_usd)

@@ -14,6 +14,17 @@ variable "name" {
   }
 }
 
+variable "account_id" {
+  description = "Account of the budget; null for the provider's own (which it must then be allowed to look up)."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.account_id == null ? true : can(regex("^[0-9]{12}$", var.account_id))
+    error_message = "account_id must be 12 digits, or null."
+  }
+}
+
 variable "monthly_limit_usd" {
   description = "What a month may cost, in US dollars."
   type        = number

@@ -92,6 +92,7 @@ module "budget" {
   source = "../../modules/budget"
 
   create            = var.monthly_budget_usd > 0
+  account_id        = local.account
   name              = local.name_prefix
   monthly_limit_usd = var.monthly_budget_usd
   email_addresses   = var.budget_email_addresses

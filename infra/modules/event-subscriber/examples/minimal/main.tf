@@ -12,6 +12,12 @@ terraform {
 # Region and credentials come from the environment.
 provider "aws" {}
 
+variable "deny_insecure_transport" {
+  description = "Whether the queues refuse requests without TLS; false only where there is none (a local cloud)."
+  type        = bool
+  default     = true
+}
+
 module "bus" {
   source = "../../../event-bus"
 
@@ -22,7 +28,8 @@ module "bus" {
 module "inbox" {
   source = "../../../sqs-queue"
 
-  name = "example-inbox"
+  deny_insecure_transport = var.deny_insecure_transport
+  name                    = "example-inbox"
 
   senders = {
     Rule = {
@@ -35,10 +42,11 @@ module "inbox" {
 module "subscriber" {
   source = "../.."
 
-  name           = "example-subscriber"
-  event_bus_name = module.bus.name
-  detail_types   = ["SESSION_REVOKED"]
-  target         = { arn = module.inbox.arn }
+  deny_insecure_transport = var.deny_insecure_transport
+  name                    = "example-subscriber"
+  event_bus_name          = module.bus.name
+  detail_types            = ["SESSION_REVOKED"]
+  target                  = { arn = module.inbox.arn }
 }
 
 output "inbox_url" {

@@ -12,6 +12,12 @@ terraform {
 # Region and credentials come from the environment.
 provider "aws" {}
 
+variable "deny_insecure_transport" {
+  description = "Whether the queues refuse requests without TLS; false only where there is none (a local cloud)."
+  type        = bool
+  default     = true
+}
+
 variable "zip_file" {
   description = "Zip with the binary, named bootstrap."
   type        = string
@@ -34,6 +40,7 @@ module "table" {
 module "queue" {
   source = "../../../sqs-queue"
 
+  deny_insecure_transport    = var.deny_insecure_transport
   name                       = "example-jobs"
   consumer_timeout_seconds   = 30
   visibility_timeout_seconds = 180
@@ -42,6 +49,7 @@ module "queue" {
 module "failed" {
   source = "../../../sqs-queue"
 
+  deny_insecure_transport   = var.deny_insecure_transport
   name                      = "example-failed"
   message_retention_seconds = 1209600
   dead_letter_queue         = null

@@ -12,9 +12,16 @@ terraform {
 # Region and credentials come from the environment.
 provider "aws" {}
 
+variable "deny_insecure_transport" {
+  description = "Whether the queues refuse requests without TLS; false only where there is none (a local cloud)."
+  type        = bool
+  default     = true
+}
+
 module "queue" {
   source = "../.."
 
+  deny_insecure_transport    = var.deny_insecure_transport
   name                       = "example-work"
   consumer_timeout_seconds   = 60
   visibility_timeout_seconds = 360

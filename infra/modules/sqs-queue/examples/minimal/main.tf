@@ -12,10 +12,17 @@ terraform {
 # Region and credentials come from the environment.
 provider "aws" {}
 
+variable "deny_insecure_transport" {
+  description = "Whether the queues refuse requests without TLS; false only where there is none (a local cloud)."
+  type        = bool
+  default     = true
+}
+
 module "queue" {
   source = "../.."
 
-  name = "example"
+  deny_insecure_transport = var.deny_insecure_transport
+  name                    = "example"
 }
 
 output "url" {
