@@ -25,10 +25,17 @@ def test_environment(settings, **more):
     return {**cloud.clean_environment(), "PATH": tools.path_with_tools(settings), "HOLDFAST_TOOLS": str(settings.tools), **more}
 
 
+def smoke_binary(settings):
+    """Builds the smoke test; resolved over the whole workspace, so that it shares every artifact with the functions."""
+    if run.shown(["cargo", "build", "--quiet", "--locked", "--workspace", "--bin", "holdfast-smoke"], cwd=ROOT,
+                 env=test_environment(settings)):
+        raise Failed("the smoke test could not be built.")
+    target = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target")
+    return str(target / settings_module.TRIPLES[settings_module.machine_arch()] / "debug" / "holdfast-smoke")
+
+
 def smoke_command(settings):
-    # Resolved over the whole workspace, so that it shares every artifact with the build of the functions.
-    return ["cargo", "run", "--quiet", "--locked", "--workspace", "--bin", "holdfast-smoke", "--", "--outputs",
-            str(settings.outputs_file)]
+    return [smoke_binary(settings), "--outputs", str(settings.outputs_file)]
 
 
 def _test_targets():

@@ -1,6 +1,6 @@
 //! The tables keep the contracts of their ports, on an emulator that each test starts for itself.
 
-use holdfast_dynamodb::SessionsTable;
+use holdfast_dynamodb::{ConnectionsTable, SessionsTable};
 use holdfast_testkit::{LocalCloud, ManualHost, suites};
 
 #[tokio::test]
@@ -11,4 +11,11 @@ async fn the_sessions_table_keeps_the_contract_of_the_session_ports() {
         (table, ManualHost::at(suites::sessions::real_now()))
     })
     .await;
+}
+
+#[tokio::test]
+async fn the_connections_table_keeps_the_contract_of_the_push_ports() {
+    let cloud = LocalCloud::start().await;
+    let table = ConnectionsTable::new(cloud.sdk_config(), LocalCloud::CONNECTIONS);
+    suites::connections::all(table, ManualHost::at(suites::sessions::real_now())).await;
 }

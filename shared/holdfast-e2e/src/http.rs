@@ -358,9 +358,11 @@ mod tests {
         reply(401, HEADERS, BODY).expect_problem(401, "C").unwrap();
     }
 
+    type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, &'a str);
+
     #[test]
     fn whatever_a_problem_lacks_is_named() {
-        let cases: &[(&[(&str, &str)], &str, &str)] = &[
+        let cases: &[Case<'_>] = &[
             (&HEADERS[1..], BODY, "application/problem+json"),
             (&[HEADERS[0], HEADERS[2]], BODY, "Cache-Control"),
             (&HEADERS[..2], BODY, "X-Request-Id"),

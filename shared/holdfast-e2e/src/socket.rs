@@ -63,7 +63,8 @@ impl Socket {
             let value = HeaderValue::from_str(origin).map_err(|error| fault(&error))?;
             request.headers_mut().insert("origin", value);
         }
-        match timeout(PATIENCE, connect_async_with_config(request, None, true)).await {
+        // Boxed: with TLS it would make every future that connects 20 KiB large.
+        match timeout(PATIENCE, Box::pin(connect_async_with_config(request, None, true))).await {
             Ok(Ok((stream, _answer))) => Ok(Handshake::Open(Box::new(Self {
                 name: format!("socket {name}"),
                 stream,
