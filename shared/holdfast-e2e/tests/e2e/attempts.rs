@@ -1,0 +1,101 @@
+//! Password attempts run out alike for accounts that exist and accounts that do not.
+//!
+//! Budget: this file uses up to 2 × 5 failed attempts of the network's 100, all other files together fewer than 8. A
+//! refused attempt (429) takes none.
+
+use holdfast_e2e::{Person, Reply, SignIn};
+use serde_json::Value;
+
+use crate::world::World;
+
+/// More than the default of 5; a deployment with a high `max_login_attempts` must not eat up the network's budget.
+const TRIES: usize = 8;
+
+/// Fails with `email` until there is a 429; how many failed before, and the 429.
+async fn exhaust(world: &World, email: &str) -> (usize, Reply) {
+    let mut first: Option<Value> = None;
+    for failed in 0..TRIES {
+        let reply = world
+            .api
+            .login(email, &Person::random().password, &SignIn::default())
+            .await
+            .unwrap();
+        if reply.status == 429 {
+            return (failed, reply.expect_problem(429, "TOO_MANY_ATTEMPTS").unwrap());
+        }
+        let reply = reply.expect_problem(401, "INVALID_CREDENTIALS").unwrap();
+        let shape = shape(&reply);
+        assert_eq!(*first.get_or_insert(shape.clone()), shape, "every refusal is the same");
+    }
+    panic!("no 429 after {TRIES} wrong passwords: is max_login_attempts higher than 5 here?");
+}
+
+/// Everything that a caller sees, except what differs between any two requests.
+fn shape(reply: &Reply) -> Value {
+    let mut body = reply.json();
+    for member in ["requestId", "retryAfterSeconds"] {
+        if let Some(value) = body.get_mut(member) {
+            *value = Value::from(value.is_string());
+        }
+    }
+    let mut names: Vec<&str> = reply.headers.iter().map(|(name, _)| name.as_str()).collect();
+    names.sort_unstable();
+    serde_json::json!({"status": reply.status, "headers": names, "body": body})
+}
+
+#[tokio::test]
+async fn known_and_unknown_accounts_run_out_of_attempts_alike() {
+    let world = World::open().await;
+    let known = world.person().await;
+    let unknown = Person::random();
+
+    let (failed, refusal) = exhaust(&world, &known.email).await;
+    let (failed_unknown, refusal_unknown) = exhaust(&world, &unknown.email).await;
+    assert_eq!(failed, failed_unknown);
+    assert_eq!(shape(&refusal), shape(&refusal_unknown));
+    for reply in [&refusal, &refusal_unknown] {
+        let seconds = reply.number("/retryAfterSeconds").unwrap();
+        assert!((1..=900).contains(&seconds), "{}", reply.fault("up to 900 seconds"));
+        assert_eq!(reply.header("retry-after"), Some(seconds.to_string().as_str()));
+    }
+
+    // The right password does not help now: otherwise it could be told from a wrong one.
+    let reply = world
+        .api
+        .login(&known.email, &known.password, &SignIn::default())
+        .await
+        .unwrap();
+    reply.expect_problem(429, "TOO_MANY_ATTEMPTS").unwrap();
+    // Nobody else is affected.
+    world.signed_in().await;
+}
+
+#[tokio::test]
+async fn an_unknown_account_is_refused_like_a_wrong_password() {
+    let world = World::open().await;
+    let known = world.person().await;
+    let password = Person::random().password;
+    let wrong = world
+        .api
+        .login(&known.email, &password, &SignIn::default())
+        .await
+        .unwrap();
+    let wrong = wrong.expect_problem(401, "INVALID_CREDENTIALS").unwrap();
+    let unknown = world
+        .api
+        .login(&Person::random().email, &password, &SignIn::default())
+        .await
+        .unwrap();
+    assert_eq!(shape(&wrong), shape(&unknown));
+    // And the account is as it was.
+    world.api.sign_in(&known, "after a mistake").await.unwrap();
+}
+
+#[tokio::test]
+async fn signing_in_uses_up_no_attempts() {
+    let world = World::open().await;
+    let person = world.person().await;
+    for _ in 0..TRIES {
+        world.api.sign_in(&person, "again").await.unwrap();
+    }
+}

@@ -1,0 +1,290 @@
+//! What every route does with requests it does not accept.
+
+use holdfast_e2e::{Call, Person, Reply, SignIn, random_text};
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+const SESSION: &str = "AAAAAAAAAAAAAAAAAAAAAA";
+
+/// Every route that wants an access token, with a body it would accept.
+fn guarded() -> Vec<Call> {
+    vec![
+        Call::new("POST", "/v1/auth/logout"),
+        Call::new("GET", "/v1/sessions"),
+        Call::new("GET", "/v1/sessions/current"),
+        Call::new("PUT", format!("/v1/sessions/{SESSION}/trust")).json(&json!({"trusted": true})),
+        Call::new("DELETE", format!("/v1/sessions/{SESSION}")),
+        Call::new("DELETE", "/v1/sessions?keepCurrent=true"),
+        Call::new("POST", "/v1/push/tickets"),
+        Call::new("GET", format!("/v1/channels/user:{SESSION}/messages?after=0&epoch=0")),
+    ]
+}
+
+async fn send(world: &World, call: Call) -> Reply {
+    world.api.send(call).await.unwrap()
+}
+
+/// Every call is refused with one of `statuses`, as a problem; all that are not are shown together.
+async fn refused(world: &World, calls: impl IntoIterator<Item = Call>, statuses: &[u16]) {
+    let mut faults = Vec::new();
+    for call in calls {
+        let body = String::from_utf8_lossy(&call.body[..call.body.len().min(80)]).into_owned();
+        if let Err(fault) = send(world, call).await.expect_any_problem(statuses) {
+            faults.push(format!("{fault}; sent {body}"));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[tokio::test]
+async fn without_a_token_every_guarded_route_is_401() {
+    let world = World::open().await;
+    refused(&world, guarded(), &[401]).await;
+}
+
+#[tokio::test]
+async fn what_is_no_access_token_is_401() {
+    let world = World::open().await;
+    let (_, session) = world.signed_in().await;
+    let token = session.access.as_str();
+    let flipped = if token.ends_with('A') { "B" } else { "A" };
+    let wrong_checksum = format!("{}{flipped}", &token[..token.len() - 1]);
+    let values = [
+        "Bearer".to_owned(),
+        "Bearer ".to_owned(),
+        "Bearer garbage".to_owned(),
+        "Bearer hf1.a.b.c.d".to_owned(),
+        format!("Bearer {wrong_checksum}"),
+        format!("Bearer {}", session.refresh),
+        format!("Bearer {token}.more"),
+        format!("Basic {token}"),
+        token.to_owned(),
+    ];
+    let calls = values
+        .into_iter()
+        .map(|value| Call::new("GET", "/v1/sessions/current").header("authorization", value));
+    refused(&world, calls, &[401]).await;
+    world.api.current(token).await.unwrap().expect(200).unwrap();
+}
+
+#[tokio::test]
+async fn unknown_routes_are_404() {
+    let world = World::open().await;
+    let calls = [
+        Call::new("GET", "/v1/nothing"),
+        Call::new("POST", "/v1/auth"),
+        Call::new("GET", "/v2/sessions"),
+        Call::new("GET", "/v1/sessions/current/more"),
+    ];
+    refused(&world, calls, &[404]).await;
+}
+
+#[tokio::test]
+async fn wrong_methods_are_405() {
+    let world = World::open().await;
+    let calls = [
+        Call::new("GET", "/v1/auth/login"),
+        Call::new("DELETE", "/v1/users"),
+        Call::new("PUT", "/v1/sessions"),
+        Call::new("POST", "/v1/sessions/current"),
+        Call::new("GET", "/v1/messages"),
+        Call::new("POST", "/v1/health"),
+        Call::new("PATCH", format!("/v1/sessions/{SESSION}/trust")),
+    ];
+    refused(&world, calls, &[405]).await;
+}
+
+#[tokio::test]
+async fn bodies_that_are_not_exactly_right_are_400() {
+    let world = World::open().await;
+    let person = Person::random();
+    let (email, password) = (json!(person.email), json!(person.password));
+    let bodies = |path: &'static str, bodies: Vec<String>| {
+        bodies
+            .into_iter()
+            .map(move |body| Call::new("POST", path).raw(body))
+            .collect::<Vec<_>>()
+    };
+    let login = bodies(
+        "/v1/auth/login",
+        vec![
+            String::new(),
+            "{".to_owned(),
+            "[]".to_owned(),
+            "null".to_owned(),
+            "{}".to_owned(),
+            format!(r#"{{"email":{email}}}"#),
+            format!(r#"{{"email":{email},"password":12}}"#),
+            format!(r#"{{"email":{email},"password":null}}"#),
+            format!(r#"{{"email":{email},"password":{password},"admin":true}}"#),
+            format!(r#"{{"email":{email},"email":{email},"password":{password}}}"#),
+            format!(r#"{{"email":{email},"password":{password},"staySignedIn":"yes"}}"#),
+            format!(r#"{{"email":{email},"password":{password}}} trailing"#),
+        ],
+    );
+    let register = bodies(
+        "/v1/users",
+        vec![
+            format!(r#"{{"email":{email},"password":{password},"role":"admin"}}"#),
+            format!(r#"{{"email":{email},"password":{password},"password":{password}}}"#),
+            format!(r#"{{"password":{password}}}"#),
+        ],
+    );
+    let refresh = bodies(
+        "/v1/auth/refresh",
+        vec!["{}".to_owned(), r#"{"refreshToken":"a","x":1}"#.to_owned()],
+    );
+    refused(&world, login.into_iter().chain(register).chain(refresh), &[400]).await;
+    // None of it registered anybody.
+    world.api.register(&person).await.unwrap().expect(201).unwrap();
+}
+
+#[tokio::test]
+async fn guarded_bodies_that_are_not_exactly_right_are_400() {
+    let world = World::open().await;
+    let (_, session) = world.signed_in().await;
+    let path = format!("/v1/sessions/{}/trust", session.session_id);
+    let calls = [
+        r#"{}"#,
+        r#"{"trusted":"true"}"#,
+        r#"{"trusted":true,"trusted":false}"#,
+        r#"{"trusted":true,"x":1}"#,
+        "x",
+    ]
+    .map(|body| Call::new("PUT", path.clone()).bearer(&session.access).raw(body));
+    refused(&world, calls, &[400]).await;
+}
+
+#[tokio::test]
+async fn a_body_over_16_kib_is_refused() {
+    let world = World::open().await;
+    let body = json!({"email": Person::random().email, "password": "x".repeat(17 * 1024)});
+    let calls = ["/v1/auth/login", "/v1/users", "/v1/auth/refresh"].map(|path| Call::new("POST", path).json(&body));
+    refused(&world, calls, &[400, 413]).await;
+}
+
+#[tokio::test]
+async fn weak_passwords_and_wrong_e_mails_are_400() {
+    let world = World::open().await;
+    let email = || Person::random().email;
+    let good = Person::random().password;
+    let cases: Vec<(String, String)> = vec![
+        (email(), "x".repeat(11)),
+        (email(), "x".repeat(257)),
+        (email(), String::new()),
+        (String::new(), good.clone()),
+        (format!("{}@holdfast.test", "x".repeat(250)), good.clone()),
+        (format!("a\u{7}{}", email()), good.clone()),
+        (format!("{}\n", email()), good),
+    ];
+    let calls = cases
+        .into_iter()
+        .map(|(email, password)| Call::new("POST", "/v1/users").json(&json!({"email": email, "password": password})));
+    refused(&world, calls, &[400]).await;
+}
+
+#[tokio::test]
+async fn the_shortest_and_the_longest_password_work() {
+    let world = World::open().await;
+    for length in [12, 256] {
+        let person = Person {
+            password: random_text().repeat(12)[..length].to_owned(),
+            ..Person::random()
+        };
+        world.api.register(&person).await.unwrap().expect(201).unwrap();
+        world.api.sign_in(&person, "device").await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_e_mail_address_is_registered_once() {
+    let world = World::open().await;
+    let person = world.person().await;
+    let shouted = Person {
+        email: person.email.to_uppercase(),
+        ..Person::random()
+    };
+    for again in [
+        Person {
+            email: person.email.clone(),
+            ..Person::random()
+        },
+        shouted.clone(),
+    ] {
+        world
+            .api
+            .register(&again)
+            .await
+            .unwrap()
+            .expect_problem(409, "EMAIL_TAKEN")
+            .unwrap();
+    }
+    // The account is the first one's, however the address is written.
+    let same = Person {
+        email: shouted.email,
+        password: person.password,
+    };
+    world.api.sign_in(&same, "device").await.unwrap();
+}
+
+#[tokio::test]
+async fn of_parallel_registrations_of_one_address_one_succeeds() {
+    let world = World::open().await;
+    let person = Person::random();
+    let answers = futures_util::future::join_all((0..4).map(|_| world.api.register(&person))).await;
+    let mut statuses: Vec<u16> = answers.into_iter().map(|answer| answer.unwrap().status).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 409, 409, 409]);
+}
+
+#[tokio::test]
+async fn health_names_its_checks() {
+    let world = World::open().await;
+    let reply = world.api.health().await.unwrap().expect(200).unwrap();
+    assert_eq!(reply.at("/status"), "ok");
+    reply.text("/version").unwrap();
+    assert_eq!(reply.at("/checks/dynamodb/status"), "ok");
+    assert!(reply.at("/checks/dynamodb/latencyMs").is_number());
+    assert_eq!(
+        reply.at("/checks/cache/provider"),
+        json!(world.deployment.cache_provider)
+    );
+    assert!(reply.at("/checks/cache/status").is_string());
+}
+
+#[tokio::test]
+async fn a_foreign_origin_gets_no_cors_headers() {
+    let world = World::open().await;
+    let reply = send(
+        &world,
+        Call::new("GET", "/v1/health").header("origin", "https://evil.example"),
+    )
+    .await;
+    assert_eq!(
+        reply.header("access-control-allow-origin"),
+        None,
+        "{}",
+        reply.fault("no CORS header")
+    );
+}
+
+#[tokio::test]
+async fn answers_of_the_api_carry_what_intermediaries_must_know() {
+    let world = World::open().await;
+    let (person, session) = world.signed_in().await;
+    let answers = [
+        world
+            .api
+            .login(&person.email, &person.password, &SignIn::default())
+            .await
+            .unwrap(),
+        world.api.sessions(&session.access).await.unwrap(),
+    ];
+    for reply in answers {
+        let reply = reply.expect(200).unwrap();
+        let media_type = reply.header("content-type").unwrap_or_default();
+        assert!(media_type.starts_with("application/json"), "{media_type}");
+        assert_ne!(reply.json(), Value::Null);
+    }
+}

@@ -1,0 +1,173 @@
+//! What every test starts with: the deployment, a client, and somebody to sign in.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use holdfast_e2e::{Api, Deployment, Person, SignedIn};
+use tokio::time::Instant;
+
+pub(crate) type Item = HashMap<String, AttributeValue>;
+
+/// How long anything that happens behind an answer may take: streams, queues and functions that have to start.
+const EVENTUALLY: Duration = Duration::from_secs(20);
+
+pub(crate) struct World {
+    pub(crate) deployment: Deployment,
+    pub(crate) api: Api,
+    pub(crate) config: SdkConfig,
+    pub(crate) dynamodb: aws_sdk_dynamodb::Client,
+}
+
+impl World {
+    pub(crate) async fn open() -> Self {
+        let deployment = Deployment::from_env().unwrap_or_else(|fault| panic!("{fault}"));
+        assert!(
+            deployment.is_local(),
+            "these tests look into tables and assume roles: they are for the local cloud"
+        );
+        let api = Api::new(&deployment).await.unwrap();
+        let config = sdk_config(&deployment, deployment.credentials().await.unwrap());
+        let dynamodb = aws_sdk_dynamodb::Client::new(&config);
+        Self {
+            deployment,
+            api,
+            config,
+            dynamodb,
+        }
+    }
+
+    /// Somebody who has registered.
+    pub(crate) async fn person(&self) -> Person {
+        let person = Person::random();
+        self.api.register(&person).await.unwrap().expect(201).unwrap();
+        person
+    }
+
+    /// Somebody who has registered and signed in once.
+    pub(crate) async fn signed_in(&self) -> (Person, SignedIn) {
+        let person = self.person().await;
+        let session = self.api.sign_in(&person, "first").await.unwrap();
+        (person, session)
+    }
+
+    /// All items of a partition, read strongly.
+    pub(crate) async fn partition(&self, table: &str, key: &str) -> Vec<Item> {
+        let answer = self
+            .dynamodb
+            .query()
+            .table_name(table)
+            .consistent_read(true)
+            .key_condition_expression("PK = :pk")
+            .expression_attribute_values(":pk", AttributeValue::S(key.to_owned()))
+            .send()
+            .await
+            .unwrap();
+        assert!(answer.last_evaluated_key.is_none(), "{key} has more than one page");
+        answer.items.unwrap_or_default()
+    }
+
+    /// All items of a table, whatever tests made them.
+    pub(crate) async fn everything(&self, table: &str) -> Vec<Item> {
+        let mut pages = self
+            .dynamodb
+            .scan()
+            .table_name(table)
+            .consistent_read(true)
+            .into_paginator()
+            .items()
+            .send();
+        let mut items = Vec::new();
+        while let Some(item) = pages.next().await {
+            items.push(item.unwrap());
+        }
+        items
+    }
+}
+
+/// An AWS client's configuration for whoever has these credentials.
+pub(crate) fn sdk_config(deployment: &Deployment, credentials: Credentials) -> SdkConfig {
+    let time_outs = TimeoutConfig::builder()
+        .operation_attempt_timeout(Duration::from_secs(20))
+        .operation_timeout(Duration::from_secs(60))
+        .build();
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new(deployment.region.clone()))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .http_client(
+            Builder::new()
+                .tls_provider(Provider::Rustls(CryptoMode::Ring))
+                .build_https(),
+        )
+        .retry_config(RetryConfig::standard().with_max_attempts(3))
+        .timeout_config(time_outs)
+        .endpoint_url(deployment.aws_endpoint_url.clone().unwrap_or_default())
+        .build()
+}
+
+/// Asks until there is an answer; a test that waits for something that never comes says for what.
+pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + EVENTUALLY;
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "{what}: not within {} s",
+            EVENTUALLY.as_secs()
+        );
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+pub(crate) fn text<'a>(item: &'a Item, name: &str) -> &'a str {
+    item.get(name)
+        .and_then(|value| value.as_s().ok())
+        .map_or("", String::as_str)
+}
+
+/// The secret part of a token or ticket that carries its address: `version.user.slot.secret.checksum`.
+pub(crate) fn secret_of(token: &str) -> &str {
+    token
+        .split('.')
+        .nth(3)
+        .unwrap_or_else(|| panic!("a token has five parts"))
+}
+
+/// Whether `needle` stands anywhere in the item, as text or as the bytes it stands for.
+pub(crate) fn holds(item: &Item, needle: &str) -> bool {
+    use base64::Engine;
+    let decoded = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(needle).ok();
+    let needles = [Some(needle.as_bytes().to_vec()), decoded];
+    let needles: Vec<Vec<u8>> = needles.into_iter().flatten().collect();
+    item.iter().any(|(name, value)| {
+        let name = AttributeValue::S(name.clone());
+        [&name, value]
+            .into_iter()
+            .any(|value| needles.iter().any(|needle| value_holds(value, needle)))
+    })
+}
+
+fn value_holds(value: &AttributeValue, needle: &[u8]) -> bool {
+    let within = |bytes: &[u8]| bytes.windows(needle.len()).any(|window| window == needle);
+    match value {
+        AttributeValue::S(text) | AttributeValue::N(text) => within(text.as_bytes()),
+        AttributeValue::B(blob) => within(blob.as_ref()),
+        AttributeValue::Ss(texts) | AttributeValue::Ns(texts) => texts.iter().any(|text| within(text.as_bytes())),
+        AttributeValue::Bs(blobs) => blobs.iter().any(|blob| within(blob.as_ref())),
+        AttributeValue::L(values) => values.iter().any(|value| value_holds(value, needle)),
+        AttributeValue::M(members) => members
+            .iter()
+            .any(|(name, value)| within(name.as_bytes()) || value_holds(value, needle)),
+        _ => false,
+    }
+}
