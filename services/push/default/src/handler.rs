@@ -8,7 +8,8 @@ use holdfast_domain::token::Address;
 use holdfast_gateway::wire::frame_from_json;
 use holdfast_kit::boot::Broken;
 use holdfast_kit::websocket::{SocketEvent, status};
-use holdfast_kit::{ConfigError, Env, System};
+use holdfast_kit::{ConfigError, Env, System, metrics};
+use holdfast_push::outcome::Posted;
 use holdfast_push::service::Caller;
 use holdfast_push_providers::{self as providers, LiveFrames};
 use serde_json::Value;
@@ -36,7 +37,14 @@ pub(crate) async fn handle(deps: &'static Deps, event: SocketEvent, budget: Dura
     let left = i64::try_from(budget.as_millis()).unwrap_or(i64::MAX);
     let deadline = System.now().plus_millis(left.saturating_sub(RESERVE_MILLIS));
     let frame = frame_from_json(event.body.as_deref().unwrap_or_default());
-    deps.frames.receive(&caller, frame, deadline).await;
+    match deps.frames.receive(&caller, frame, deadline).await {
+        // Gone: the client left while it was served.
+        Posted::Done | Posted::Gone => {}
+        other => {
+            metrics::count("FRAME_UNANSWERED");
+            tracing::warn!(outcome = other.text(), "a frame could not be answered");
+        }
+    }
     Ok(status(200))
 }
 

@@ -58,26 +58,21 @@ where
     G: Gateway,
     H: Host,
 {
-    /// Serves one frame until `deadline`.
-    pub async fn receive(&self, caller: &Caller, frame: Result<ClientFrame, FrameError>, deadline: Millis) {
+    /// Serves one frame until `deadline`; what became of the last thing said.
+    pub async fn receive(&self, caller: &Caller, frame: Result<ClientFrame, FrameError>, deadline: Millis) -> Posted {
         let id = &caller.connection;
-        match self.standing(caller).await {
-            Ok(Ok(socket)) => {
-                let served = match frame {
-                    Ok(frame) => self.serve(&socket, frame, deadline).await,
-                    Err(error) => Ok(self.say(id, &ServerFrame::Error(error)).await),
-                };
-                if served.is_err() {
-                    self.say(id, &unavailable()).await;
-                }
-            }
-            Ok(Err(code)) => {
-                dismiss(&self.gateway, &self.host, id, code).await;
-            }
+        let served = match self.standing(caller).await {
+            Ok(Ok(socket)) => match frame {
+                Ok(frame) => self.serve(&socket, frame, deadline).await,
+                Err(error) => Ok(self.say(id, &ServerFrame::Error(error)).await),
+            },
+            Ok(Err(code)) => Ok(dismiss(&self.gateway, &self.host, id, code).await),
             // Neither served nor closed: nobody knows whether the session lives.
-            Err(_) => {
-                self.say(id, &unavailable()).await;
-            }
+            Err(error) => Err(error),
+        };
+        match served {
+            Ok(posted) => posted,
+            Err(_) => self.say(id, &unavailable()).await,
         }
     }
 

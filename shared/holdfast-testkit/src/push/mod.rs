@@ -1,0 +1,11 @@
+//! What tests of push stand on: the connections table, the sessions, @connections and the queues, all in memory.
+
+mod gateway;
+mod queue;
+mod sessions;
+mod table;
+
+pub use gateway::FakeGateway;
+pub use queue::{Counters, MemoryQueues};
+pub use sessions::OpenSessions;
+pub use table::MemoryTable;

@@ -1,0 +1,89 @@
+//! Sessions that tests open and end by hand.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use holdfast_domain::device::Device;
+use holdfast_domain::ports::{SessionReads, StoreError, Stored};
+use holdfast_domain::session::{EndReason, Ended, Keys, Slot, UserState};
+use holdfast_domain::token::Address;
+use holdfast_domain::{Millis, SessionId, TokenHash, UserId};
+
+#[derive(Debug, Default)]
+struct Slots {
+    slots: HashMap<(UserId, u8), Slot>,
+    down: bool,
+}
+
+/// Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct OpenSessions(Arc<Mutex<Slots>>);
+
+impl OpenSessions {
+    fn lock(&self) -> MutexGuard<'_, Slots> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts a session there that runs out at `expires`.
+    pub fn open(&self, at: Address, sid: SessionId, expires: Millis) {
+        let hash = TokenHash::from_bytes([0; 32]);
+        let slot = Slot {
+            at,
+            sid,
+            email: "a@example.com".into(),
+            version: 1,
+            keys: Some(Keys {
+                access: hash,
+                access_expires_at: expires,
+                previous_access: None,
+                generation: 0,
+                family: hash,
+                refresh: hash,
+                previous_refresh: None,
+                seed: [0; 32],
+                rotated_at: Millis::new(0),
+            }),
+            created_at: Millis::new(0),
+            last_used_at: Millis::new(0),
+            last_updated_at: Millis::new(0),
+            idle_expires_at: expires,
+            absolute_expires_at: expires,
+            stay_signed_in: false,
+            mfa_verified_at: None,
+            device_id: None,
+            device: Device::default(),
+            trusted: false,
+            trusted_at: None,
+            op: String::new(),
+            ended: None,
+        };
+        self.lock().slots.insert((at.user, at.slot.get()), slot);
+    }
+
+    /// Ends what lives there.
+    pub fn end(&self, at: Address, now: Millis) {
+        if let Some(slot) = self.lock().slots.get_mut(&(at.user, at.slot.get())) {
+            slot.keys = None;
+            slot.ended = Some(Ended { at: now, reason: EndReason::Revoked });
+        }
+    }
+
+    /// From now on (or no longer) every read fails.
+    pub fn set_down(&self, down: bool) {
+        self.lock().down = down;
+    }
+}
+
+impl SessionReads for OpenSessions {
+    async fn slot(&self, at: Address) -> Stored<Option<Slot>> {
+        let state = self.lock();
+        match state.down {
+            true => Err(StoreError::Unavailable("down".into())),
+            false => Ok(state.slots.get(&(at.user, at.slot.get())).cloned()),
+        }
+    }
+
+    async fn user(&self, _user: UserId) -> Stored<Option<UserState>> {
+        Err(StoreError::Unavailable("push reads single slots only".into()))
+    }
+}

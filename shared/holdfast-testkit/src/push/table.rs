@@ -1,0 +1,259 @@
+//! The table `connections` behind its ports, as maps behind one lock: every call is atomic, nothing is ever lost or late.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use holdfast_domain::ports::Stored;
+use holdfast_domain::{Millis, TokenHash, UserId};
+use holdfast_push::channel::{Channel, Position, Topic, shard};
+use holdfast_push::ids::{ConnectionId, Epoch, MessageId};
+use holdfast_push::job::Recipient;
+use holdfast_push::message::{Message, Recorded};
+use holdfast_push::ports::{
+    Appended, Audience, Begun, Channels, Page, PublishKeys, Sockets, Subscriptions, Tickets,
+};
+use holdfast_push::publish::{Answer, KEY_SECONDS, Pending, PublishKey};
+use holdfast_push::socket::{Seen, Socket};
+use holdfast_push::ticket::TicketRow;
+
+/// Recipients on a page of an audience: few, so that tests turn pages.
+const PAGE: usize = 100;
+
+#[derive(Debug, Default)]
+struct Line {
+    head: Option<Position>,
+    messages: BTreeMap<u64, Recorded>,
+    ids: HashMap<MessageId, Position>,
+}
+
+#[derive(Debug, Default)]
+struct Tables {
+    tickets: HashMap<[u8; 32], TicketRow>,
+    sockets: BTreeMap<ConnectionId, Seen>,
+    gone: HashSet<ConnectionId>,
+    topics: BTreeSet<(ConnectionId, Topic)>,
+    channels: HashMap<Channel, Line>,
+    keys: HashMap<PublishKey, (Millis, Pending, Option<Answer>)>,
+    /// Appends that are still refused as if others wrote.
+    contended: usize,
+}
+
+/// Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryTable(Arc<Mutex<Tables>>);
+
+impl MemoryTable {
+    fn lock(&self) -> MutexGuard<'_, Tables> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next `n` appends meet another writer.
+    pub fn contend(&self, n: usize) {
+        self.lock().contended = n;
+    }
+
+    /// Takes one message out of a channel, as TTL does.
+    pub fn lose_message(&self, channel: &Channel, offset: u64) {
+        if let Some(line) = self.lock().channels.get_mut(channel) {
+            line.messages.remove(&offset);
+        }
+    }
+
+    /// Messages of a channel, in order.
+    pub fn messages(&self, channel: &Channel) -> Vec<Recorded> {
+        self.lock().channels.get(channel).map(|line| line.messages.values().cloned().collect()).unwrap_or_default()
+    }
+}
+
+impl Tickets for MemoryTable {
+    async fn put_ticket(&self, ticket: &TicketRow) -> Stored<()> {
+        self.lock().tickets.insert(*ticket.hash.as_bytes(), *ticket);
+        Ok(())
+    }
+
+    async fn ticket(&self, hash: &TokenHash) -> Stored<Option<TicketRow>> {
+        Ok(self.lock().tickets.get(hash.as_bytes()).copied())
+    }
+
+    async fn consume(&self, hash: &TokenHash, now: Millis) -> Stored<Option<TicketRow>> {
+        let mut state = self.lock();
+        let valid = state.tickets.get(hash.as_bytes()).is_some_and(|ticket| ticket.is_valid(now));
+        Ok(if valid { state.tickets.remove(hash.as_bytes()) } else { None })
+    }
+}
+
+impl Sockets for MemoryTable {
+    async fn open(&self, socket: &Socket, _email: &str) -> Stored<bool> {
+        let mut state = self.lock();
+        if state.gone.contains(&socket.id) {
+            return Ok(false);
+        }
+        let seen = Seen { socket: socket.clone(), frames: 0, frames_before: 0 };
+        state.sockets.insert(socket.id.clone(), seen);
+        Ok(true)
+    }
+
+    async fn socket(&self, id: &ConnectionId) -> Stored<Option<Socket>> {
+        Ok(self.lock().sockets.get(id).map(|seen| seen.socket.clone()))
+    }
+
+    async fn of_user(&self, user: UserId) -> Stored<Vec<Socket>> {
+        let state = self.lock();
+        Ok(state.sockets.values().map(|seen| &seen.socket).filter(|s| s.at.user == user).cloned().collect())
+    }
+
+    async fn forget(&self, id: &ConnectionId, _user: Option<UserId>) -> Stored<()> {
+        let mut state = self.lock();
+        state.sockets.remove(id);
+        state.topics.retain(|(socket, _)| socket != id);
+        Ok(())
+    }
+
+    async fn mark_gone(&self, id: &ConnectionId, _now: Millis) -> Stored<()> {
+        self.lock().gone.insert(id.clone());
+        Ok(())
+    }
+
+    async fn count_frame(&self, id: &ConnectionId) -> Stored<Option<Seen>> {
+        let mut state = self.lock();
+        Ok(state.sockets.get_mut(id).map(|seen| {
+            seen.frames += 1;
+            seen.clone()
+        }))
+    }
+
+    async fn refresh(&self, seen: &Seen, session_expires_at: Millis, now: Millis) -> Stored<()> {
+        if let Some(row) = self.lock().sockets.get_mut(&seen.socket.id) {
+            row.socket.session_expires_at = session_expires_at;
+            if seen.window_is_over(now) {
+                row.frames_before = seen.carried(now);
+                row.frames = 1;
+                row.socket.seen_at = now;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Subscriptions for MemoryTable {
+    async fn subscribe(&self, socket: &Socket, topic: &Topic) -> Stored<bool> {
+        let mut state = self.lock();
+        let exists = state.sockets.contains_key(&socket.id);
+        if exists {
+            state.topics.insert((socket.id.clone(), topic.clone()));
+        }
+        Ok(exists)
+    }
+
+    async fn unsubscribe(&self, id: &ConnectionId, topic: &Topic) -> Stored<()> {
+        self.lock().topics.remove(&(id.clone(), topic.clone()));
+        Ok(())
+    }
+
+    async fn topics(&self, id: &ConnectionId) -> Stored<Vec<Topic>> {
+        Ok(self.lock().topics.iter().filter(|(socket, _)| socket == id).map(|(_, topic)| topic.clone()).collect())
+    }
+}
+
+impl Audience for MemoryTable {
+    async fn page(&self, channel: &Channel, part: u8, after: Option<&ConnectionId>) -> Stored<Page> {
+        let state = self.lock();
+        let member = |id: &ConnectionId| match channel {
+            Channel::User(_) => false,
+            Channel::Topic(topic) => state.topics.contains(&(id.clone(), topic.clone())),
+            Channel::Broadcast => true,
+        };
+        let mut recipients: Vec<Recipient> = state
+            .sockets
+            .values()
+            .map(|seen| &seen.socket)
+            .filter(|s| shard(&s.id) == part && after.is_none_or(|after| s.id > *after) && member(&s.id))
+            .map(|s| Recipient { connection: s.id.clone(), until: s.session_expires_at, reason: None })
+            .collect();
+        let more = recipients.len() > PAGE;
+        recipients.truncate(PAGE);
+        let next = recipients.last().filter(|_| more).map(|r| r.connection.clone());
+        Ok(Page { recipients, next })
+    }
+}
+
+impl Channels for MemoryTable {
+    async fn head(&self, channel: &Channel) -> Stored<Option<Position>> {
+        Ok(self.lock().channels.get(channel).and_then(|line| line.head))
+    }
+
+    async fn recent_head(&self, channel: &Channel) -> Stored<Option<Position>> {
+        self.head(channel).await
+    }
+
+    async fn begin(&self, channel: &Channel, epoch: Epoch) -> Stored<Position> {
+        let mut state = self.lock();
+        let line = state.channels.entry(channel.clone()).or_default();
+        Ok(*line.head.get_or_insert(Position { epoch, offset: 0 }))
+    }
+
+    async fn append(&self, channel: &Channel, head: Position, messages: &[&Message]) -> Stored<Appended> {
+        let mut state = self.lock();
+        if state.contended > 0 {
+            state.contended -= 1;
+            return Ok(Appended::Moved);
+        }
+        let line = state.channels.entry(channel.clone()).or_default();
+        let there = |(index, message): (usize, &&Message)| line.ids.get(&message.id).map(|at| (index, *at));
+        let already: Vec<_> = messages.iter().enumerate().filter_map(there).collect();
+        if !already.is_empty() {
+            return Ok(Appended::Already(already));
+        }
+        if line.head != Some(head) {
+            return Ok(Appended::Moved);
+        }
+        for (message, offset) in messages.iter().zip(head.offset + 1..) {
+            let at = Position { epoch: head.epoch, offset };
+            line.messages.insert(offset, Recorded { at, message: (*message).clone() });
+            line.ids.insert(message.id, at);
+            line.head = Some(at);
+        }
+        Ok(Appended::Done)
+    }
+
+    async fn range(&self, channel: &Channel, after: u64, head: Position, max_bytes: usize) -> Stored<Vec<Recorded>> {
+        let state = self.lock();
+        let mut bytes = 0;
+        let Some(line) = state.channels.get(channel) else { return Ok(Vec::new()) };
+        let mut found = Vec::new();
+        for (_, recorded) in line.messages.range(after + 1..=head.offset) {
+            if bytes > max_bytes {
+                break;
+            }
+            bytes += recorded.message.data.as_str().len();
+            found.push(recorded.clone());
+        }
+        Ok(found)
+    }
+}
+
+impl PublishKeys for MemoryTable {
+    async fn begin_publish(&self, key: &PublishKey, pending: &Pending, now: Millis) -> Stored<Begun> {
+        let mut state = self.lock();
+        match state.keys.get(key).filter(|(expires, _, _)| *expires > now) {
+            Some((_, _, Some(answer))) => Ok(Begun::Queued(answer.clone())),
+            Some((_, stored, None)) if stored.message.id != pending.message.id => Ok(Begun::Pending(stored.clone())),
+            Some(_) => Ok(Begun::New),
+            None => {
+                state.keys.insert(key.clone(), (now.plus_seconds(KEY_SECONDS), pending.clone(), None));
+                Ok(Begun::New)
+            }
+        }
+    }
+
+    async fn finish_publish(&self, key: &PublishKey, answer: &Answer) -> Stored<()> {
+        let mut state = self.lock();
+        if let Some((_, pending, slot)) = state.keys.get_mut(key)
+            && pending.message.id == answer.message_id
+            && slot.is_none()
+        {
+            *slot = Some(answer.clone());
+        }
+        Ok(())
+    }
+}
