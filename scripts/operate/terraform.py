@@ -60,7 +60,9 @@ class Stack:
 
     def environment(self):
         return {**cloud.clean_environment(), "TF_DATA_DIR": str(self.data), "TF_IN_AUTOMATION": "1",
-                "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1"}
+                "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1",
+                # Most of Terraform's time here is its garbage collector and waiting.
+                "GOGC": os.environ.get("GOGC", "400")}
 
     def terraform(self, *arguments):
         return run.logged(["terraform", *arguments], self.log, cwd=self.directory, env=self.environment())
@@ -100,17 +102,17 @@ class Stack:
 
     def plan(self):
         """True if there is something to change."""
-        code = self.terraform("plan", "-detailed-exitcode", f"-out={self.plan_file}", *self.inputs())
+        code = self.terraform("plan", "-detailed-exitcode", "-parallelism=20", f"-out={self.plan_file}", *self.inputs())
         if code not in (0, 2):
             raise self.trouble("plan")
         return code == 2
 
     def apply(self):
-        if self.terraform("apply", "-input=false", "-no-color", "-lock-timeout=10s", str(self.plan_file)):
+        if self.terraform("apply", "-input=false", "-no-color", "-parallelism=20", "-lock-timeout=10s", str(self.plan_file)):
             raise self.trouble("apply")
 
     def destroy(self):
-        if self.terraform("destroy", "-auto-approve", *self.inputs()):
+        if self.terraform("destroy", "-auto-approve", "-parallelism=20", *self.inputs()):
             raise self.trouble("destroy")
 
     def outputs(self):

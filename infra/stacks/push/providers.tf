@@ -8,8 +8,9 @@ provider "aws" {
   secret_key                  = local.is_local ? "test" : null
   skip_credentials_validation = local.is_local
   skip_metadata_api_check     = local.is_local
-  skip_requesting_account_id  = local.is_local
-  s3_use_path_style           = local.is_local
+  # Asked for in the local cloud, too: execution ARNs are made of it, and a wrong one denies what it should allow.
+  skip_requesting_account_id = false
+  s3_use_path_style          = local.is_local
 
   dynamic "endpoints" {
     for_each = local.is_local ? [var.local_endpoint] : []

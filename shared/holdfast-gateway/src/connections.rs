@@ -3,7 +3,7 @@
 use aws_config::SdkConfig;
 use aws_sdk_apigatewaymanagement::Client;
 use aws_sdk_apigatewaymanagement::config::Builder;
-use aws_sdk_apigatewaymanagement::error::{DisplayErrorContext, SdkError};
+use aws_sdk_apigatewaymanagement::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_apigatewaymanagement::primitives::Blob;
 use aws_smithy_types::retry::RetryConfig;
 use holdfast_push::frame::ServerFrame;
@@ -34,14 +34,15 @@ impl Connections {
 }
 
 /// The status decides, and not the modelled error: a 410 with an empty body has no readable code.
-fn posted<T, E: std::error::Error + 'static>(result: Result<T, SdkError<E>>) -> Posted {
+fn posted<T, E: ProvideErrorMetadata>(result: Result<T, SdkError<E>>) -> Posted {
     match result {
         Ok(_) => Posted::Done,
         Err(error) => {
             let status = error.raw_response().map(|raw| raw.status().as_u16());
             // Gone and full buffers are a socket's everyday life; anything else is ours to find.
             if !matches!(status, Some(410 | 429)) {
-                tracing::warn!(status, error = %DisplayErrorContext(&error), "@connections");
+                let code = error.code().unwrap_or("not reached");
+                tracing::warn!(status, code, "@connections");
             }
             status.map_or(Posted::Unknown, Posted::of_status)
         }
