@@ -47,10 +47,8 @@ pub async fn sdk_config(local: bool) -> SdkConfig {
 /// The same patience and HTTP client for a loader that already knows where its credentials come from.
 pub fn sdk_config_with(loader: ConfigLoader, local: bool) -> ConfigLoader {
     let patience = Patience::for_endpoint(local);
-    let http = Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .pool_idle_timeout(POOL_IDLE)
-        .build_https();
+    let http =
+        Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).pool_idle_timeout(POOL_IDLE).build_https();
     loader
         .http_client(http)
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(INITIAL_BACKOFF))

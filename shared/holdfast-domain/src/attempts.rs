@@ -38,10 +38,7 @@ pub fn scopes(email: &Email, ip: &str, limits: &SignInLimits) -> [Scope; 3] {
     let (account, network) = (email.key(), network(ip));
     let base = limits.max_login_attempts;
     [
-        Scope {
-            key: fingerprint("holdfast/attempts/account-network/1", &[&account, network.as_bytes()]),
-            limit: base,
-        },
+        Scope { key: fingerprint("holdfast/attempts/account-network/1", &[&account, network.as_bytes()]), limit: base },
         Scope {
             key: fingerprint("holdfast/attempts/account/1", &[&account]),
             limit: base.saturating_mul(ACCOUNT_ATTEMPTS_FACTOR),

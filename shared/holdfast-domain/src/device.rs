@@ -69,7 +69,8 @@ mod tests {
 
     #[test]
     fn families_are_told_apart() {
-        let chrome = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Safari/537.36";
+        let chrome =
+            "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Safari/537.36";
         let device = Device::seen(None, chrome, "127.0.0.1");
         assert_eq!((device.browser.as_str(), device.os.as_str()), ("Chrome", "Linux"));
         assert_eq!(device.name, "Chrome on Linux");

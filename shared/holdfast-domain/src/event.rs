@@ -133,7 +133,12 @@ pub fn of_slot(old: Option<&Slot>, new: Option<&Slot>, at: Millis) -> (Vec<Event
         // The session that was here is gone without a tombstone: replaced, or removed by TTL.
         (Some(old), Some(new)) if old.sid != new.sid && old.ended.is_none() => {
             let kind = if old.is_live(new.created_at) { Kind::SessionEvicted } else { Kind::SessionExpired };
-            events.push(event(kind, old, new.created_at, Some(EndReason::Evicted.text()).filter(|_| kind == Kind::SessionEvicted)));
+            events.push(event(
+                kind,
+                old,
+                new.created_at,
+                Some(EndReason::Evicted.text()).filter(|_| kind == Kind::SessionEvicted),
+            ));
             over.push((old.clone(), kind));
         }
         (Some(old), None) if old.ended.is_none() => {

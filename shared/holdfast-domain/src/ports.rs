@@ -261,11 +261,7 @@ pub struct Reservation {
 /// Durable attempt counters.
 pub trait Attempts: Send + Sync {
     /// Counts one attempt, or says when the window ends.
-    fn reserve(
-        &self,
-        scope: &Scope,
-        now: Millis,
-    ) -> impl Future<Output = Stored<Result<Reservation, Millis>>> + Send;
+    fn reserve(&self, scope: &Scope, now: Millis) -> impl Future<Output = Stored<Result<Reservation, Millis>>> + Send;
     /// Gives one attempt back, if its window is still the current one.
     fn release(&self, reservation: Reservation) -> impl Future<Output = Stored<()>> + Send;
 }

@@ -21,13 +21,7 @@ pub enum Verdict {
 
 /// Judges `presented` against the slot it names. Expiry comes before theft: an old token of a session that is over is no
 /// alarm.
-pub fn judge(
-    slot: Option<&Slot>,
-    number: SlotNo,
-    presented: &RefreshToken,
-    policy: &Policy,
-    now: Millis,
-) -> Verdict {
+pub fn judge(slot: Option<&Slot>, number: SlotNo, presented: &RefreshToken, policy: &Policy, now: Millis) -> Verdict {
     let Some(keys) = session::live(slot, number, policy, now).and_then(|slot| slot.keys.as_ref()) else {
         return Verdict::Unknown;
     };

@@ -164,8 +164,7 @@ mod tests {
 
     #[test]
     fn one_secret_hashes_differently_in_every_domain() {
-        let domains =
-            [Domain::Access, Domain::Refresh, Domain::Family, Domain::Mfa, Domain::Ticket, Domain::Device];
+        let domains = [Domain::Access, Domain::Refresh, Domain::Family, Domain::Mfa, Domain::Ticket, Domain::Device];
         let secret = Secret::new([7; 32]);
         for (i, a) in domains.iter().enumerate() {
             for (j, b) in domains.iter().enumerate() {

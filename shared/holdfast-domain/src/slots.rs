@@ -33,19 +33,16 @@ pub struct Placement {
 /// Missing before ended before least recently used. `random` spreads concurrent sign-ins over the free slots.
 pub fn place(state: &UserState, policy: &Policy, now: Millis, random: u64) -> Placement {
     let below = |slot: &SlotNo| slot.get() < policy.max_sessions;
-    let surplus = state
-        .slots
-        .iter()
-        .filter(|s| !below(&s.at.slot) && s.is_live(now))
-        .map(|s| (s.at.slot, s.sid))
-        .collect();
+    let surplus =
+        state.slots.iter().filter(|s| !below(&s.at.slot) && s.is_live(now)).map(|s| (s.at.slot, s.sid)).collect();
     let pick = |free: &[SlotNo]| usize::try_from(random % free.len() as u64).map_or(free[0], |i| free[i]);
 
     let missing: Vec<_> = SlotNo::all().filter(below).filter(|n| state.slot(*n).is_none()).collect();
     if !missing.is_empty() {
         return Placement { slot: pick(&missing), victim: None, surplus };
     }
-    let ended: Vec<_> = SlotNo::all().filter(below).filter(|n| !state.slot(*n).is_some_and(|s| s.is_live(now))).collect();
+    let ended: Vec<_> =
+        SlotNo::all().filter(below).filter(|n| !state.slot(*n).is_some_and(|s| s.is_live(now))).collect();
     if !ended.is_empty() {
         return Placement { slot: pick(&ended), victim: None, surplus };
     }

@@ -42,7 +42,8 @@ impl<'a> Reader<'a> {
     }
 
     fn corrupt(&self, name: &str) -> StoreError {
-        let key = |k: &str| self.0.get(k).and_then(|v| v.as_s().ok()).map_or("?", |v| v.split('#').next().unwrap_or("?"));
+        let key =
+            |k: &str| self.0.get(k).and_then(|v| v.as_s().ok()).map_or("?", |v| v.split('#').next().unwrap_or("?"));
         StoreError::Corrupt(format!("attribute {name} of {}/{}", key("PK"), key("SK")))
     }
 

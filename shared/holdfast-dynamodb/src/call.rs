@@ -144,7 +144,8 @@ pub(crate) fn transaction<T, R>(
         return Err(trouble(operation, &error));
     };
     let reasons = cancelled.cancellation_reasons().to_vec();
-    let expected = ["None", "ConditionalCheckFailed", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
+    let expected =
+        ["None", "ConditionalCheckFailed", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
     if reasons.is_empty() {
         return Err(StoreError::Busy(format!("{operation}: cancelled without reasons")));
     }

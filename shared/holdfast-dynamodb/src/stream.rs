@@ -27,7 +27,12 @@ fn attribute(value: &Value) -> Result<AttributeValue, StoreError> {
         value.as_str().and_then(|text| STANDARD.decode(text).ok()).map(Blob::new).ok_or_else(|| corrupt("bytes"))
     };
     let list = || value.as_array().ok_or_else(|| corrupt(kind));
-    let texts = || list()?.iter().map(|v| v.as_str().map(str::to_owned).ok_or_else(|| corrupt(kind))).collect::<Result<Vec<_>, _>>();
+    let texts = || {
+        list()?
+            .iter()
+            .map(|v| v.as_str().map(str::to_owned).ok_or_else(|| corrupt(kind)))
+            .collect::<Result<Vec<_>, _>>()
+    };
     Ok(match kind.as_str() {
         "S" => AttributeValue::S(text()?),
         "N" => AttributeValue::N(text()?),
@@ -62,7 +67,9 @@ mod tests {
 
     #[test]
     fn what_is_no_attribute_is_refused() {
-        for bad in [json!({"a": "x"}), json!({"a": {"S": 1}}), json!({"a": {"B": "%"}}), json!({"a": {"Q": "x"}}), json!([])] {
+        for bad in
+            [json!({"a": "x"}), json!({"a": {"S": 1}}), json!({"a": {"B": "%"}}), json!({"a": {"Q": "x"}}), json!([])]
+        {
             assert!(item_from_json(&bad).is_err(), "{bad}");
         }
     }

@@ -94,11 +94,7 @@ impl Api {
     /// A client with its own connections, for one async runtime.
     pub async fn new(deployment: &Deployment) -> Result<Self, Fault> {
         let publisher = Signer::new(deployment.credentials().await?, &deployment.region, "execute-api");
-        Ok(Self {
-            http: Http::new(),
-            base: deployment.http_url.clone(),
-            publisher,
-        })
+        Ok(Self { http: Http::new(), base: deployment.http_url.clone(), publisher })
     }
 
     /// Says every request and its status on standard error.
@@ -140,16 +136,12 @@ impl Api {
         ] {
             body.extend(value.map(|value| (name.to_owned(), value)));
         }
-        self.send(Call::new("POST", "/v1/auth/login").json(&Value::Object(body)))
-            .await
+        self.send(Call::new("POST", "/v1/auth/login").json(&Value::Object(body))).await
     }
 
     /// Signs in and takes what is needed from the answer.
     pub async fn sign_in(&self, person: &Person, device_name: &str) -> Result<SignedIn, Fault> {
-        let how = SignIn {
-            device_name: Some(device_name),
-            ..SignIn::default()
-        };
+        let how = SignIn { device_name: Some(device_name), ..SignIn::default() };
         let reply = self.login(&person.email, &person.password, &how).await?;
         if reply.status == 429 {
             return Err(reply.fault(
@@ -172,8 +164,7 @@ impl Api {
 
     /// `POST /v1/auth/refresh`
     pub async fn refresh(&self, refresh_token: &str) -> Result<Reply, Fault> {
-        self.send(Call::new("POST", "/v1/auth/refresh").json(&json!({"refreshToken": refresh_token})))
-            .await
+        self.send(Call::new("POST", "/v1/auth/refresh").json(&json!({"refreshToken": refresh_token}))).await
     }
 
     /// `POST /v1/auth/logout`
@@ -184,8 +175,7 @@ impl Api {
     /// `POST /v1/auth/password`
     pub async fn change_password(&self, access: &str, current: &str, new: &str) -> Result<Reply, Fault> {
         let body = json!({"currentPassword": current, "newPassword": new});
-        self.send(Call::new("POST", "/v1/auth/password").bearer(access).json(&body))
-            .await
+        self.send(Call::new("POST", "/v1/auth/password").bearer(access).json(&body)).await
     }
 
     /// `POST /v1/auth/mfa/enroll`
@@ -195,22 +185,12 @@ impl Api {
 
     /// `POST /v1/auth/mfa/activate`
     pub async fn activate_mfa(&self, access: &str, code: &str) -> Result<Reply, Fault> {
-        self.send(
-            Call::new("POST", "/v1/auth/mfa/activate")
-                .bearer(access)
-                .json(&json!({"code": code})),
-        )
-        .await
+        self.send(Call::new("POST", "/v1/auth/mfa/activate").bearer(access).json(&json!({"code": code}))).await
     }
 
     /// `DELETE /v1/auth/mfa`
     pub async fn remove_mfa(&self, access: &str, code: &str) -> Result<Reply, Fault> {
-        self.send(
-            Call::new("DELETE", "/v1/auth/mfa")
-                .bearer(access)
-                .json(&json!({"code": code})),
-        )
-        .await
+        self.send(Call::new("DELETE", "/v1/auth/mfa").bearer(access).json(&json!({"code": code}))).await
     }
 
     /// `GET /v1/sessions`
@@ -243,14 +223,12 @@ impl Api {
 
     /// `DELETE /v1/sessions/{sessionId}`
     pub async fn revoke(&self, access: &str, session_id: &str) -> Result<Reply, Fault> {
-        self.send(Call::new("DELETE", format!("/v1/sessions/{session_id}")).bearer(access))
-            .await
+        self.send(Call::new("DELETE", format!("/v1/sessions/{session_id}")).bearer(access)).await
     }
 
     /// `DELETE /v1/sessions?keepCurrent=…`
     pub async fn revoke_all(&self, access: &str, keep_current: bool) -> Result<Reply, Fault> {
-        self.send(Call::new("DELETE", format!("/v1/sessions?keepCurrent={keep_current}")).bearer(access))
-            .await
+        self.send(Call::new("DELETE", format!("/v1/sessions?keepCurrent={keep_current}")).bearer(access)).await
     }
 
     /// `POST /v1/push/tickets`
@@ -260,8 +238,7 @@ impl Api {
 
     /// `POST /v1/messages`, signed by the deployment's publisher
     pub async fn publish(&self, body: &Value) -> Result<Reply, Fault> {
-        self.send_signed(Call::new("POST", "/v1/messages").json(body), &self.publisher)
-            .await
+        self.send_signed(Call::new("POST", "/v1/messages").json(body), &self.publisher).await
     }
 
     /// `GET /v1/channels/{channel}/messages`

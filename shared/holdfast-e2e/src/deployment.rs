@@ -97,11 +97,7 @@ impl Deployment {
             Fault::new("HOLDFAST_OUTPUTS is not set: run `make deploy`, then set it to the path of .local/outputs.json")
         })?;
         let from_root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(&file);
-        Self::read(if !file.exists() && from_root.exists() {
-            &from_root
-        } else {
-            &file
-        })
+        Self::read(if !file.exists() && from_root.exists() { &from_root } else { &file })
     }
 
     /// Whether this is the local cloud.
@@ -116,13 +112,8 @@ impl Deployment {
             return Ok(Credentials::new("test", "test", None, None, "local cloud"));
         }
         let config = aws_config::load_defaults(BehaviorVersion::v2026_01_12()).await;
-        let provider = config
-            .credentials_provider()
-            .ok_or_else(|| Fault::new("no AWS credentials are configured"))?;
-        provider
-            .provide_credentials()
-            .await
-            .map_err(|error| Fault::new(format!("AWS credentials: {error}")))
+        let provider = config.credentials_provider().ok_or_else(|| Fault::new("no AWS credentials are configured"))?;
+        provider.provide_credentials().await.map_err(|error| Fault::new(format!("AWS credentials: {error}")))
     }
 }
 
@@ -150,10 +141,8 @@ mod tests {
     #[test]
     fn without_an_endpoint_it_is_aws() {
         for change in ["null", "\"\""] {
-            let text = LOCAL.replace(
-                "\"awsEndpointUrl\": \"http://127.0.0.1:4566\"",
-                &format!("\"awsEndpointUrl\": {change}"),
-            );
+            let text = LOCAL
+                .replace("\"awsEndpointUrl\": \"http://127.0.0.1:4566\"", &format!("\"awsEndpointUrl\": {change}"));
             assert!(!Deployment::parse(&text).unwrap().is_local());
         }
         let text = LOCAL.replace("\"awsEndpointUrl\": \"http://127.0.0.1:4566\",", "");

@@ -21,11 +21,7 @@ impl Fault {
         expected: impl fmt::Display,
         came: impl fmt::Display,
     ) -> Result<(), Self> {
-        if holds {
-            Ok(())
-        } else {
-            Err(Self::mismatch(place, expected, came))
-        }
+        if holds { Ok(()) } else { Err(Self::mismatch(place, expected, came)) }
     }
 }
 

@@ -36,12 +36,7 @@ pub struct Call {
 impl Call {
     /// Without headers and body.
     pub fn new(method: &'static str, path: impl Into<String>) -> Self {
-        Self {
-            method,
-            path: path.into(),
-            headers: Vec::new(),
-            body: Vec::new(),
-        }
+        Self { method, path: path.into(), headers: Vec::new(), body: Vec::new() }
     }
 
     /// With one more header.
@@ -84,14 +79,9 @@ impl Default for Http {
 impl Http {
     /// A client with its own connections.
     pub fn new() -> Self {
-        let connector = Connector::builder()
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .pool_idle_timeout(POOL_IDLE)
-            .build();
-        Self {
-            connector,
-            verbose: false,
-        }
+        let connector =
+            Connector::builder().tls_provider(Provider::Rustls(CryptoMode::Ring)).pool_idle_timeout(POOL_IDLE).build();
+        Self { connector, verbose: false }
     }
 
     /// Sends `call` to `base`, signed if there is a signer.
@@ -106,28 +96,14 @@ impl Http {
         let began = Instant::now();
         let answer = self.exchange(call.method, url, headers, call.body);
         let reply = match tokio::time::timeout(PATIENCE, answer).await {
-            Ok(Ok((status, headers, body))) => Reply {
-                place,
-                status,
-                headers,
-                body,
-                elapsed: began.elapsed(),
-            },
+            Ok(Ok((status, headers, body))) => Reply { place, status, headers, body, elapsed: began.elapsed() },
             Ok(Err(error)) => return Err(Fault::new(format!("{place}: {error}"))),
             Err(_) => {
-                return Err(Fault::new(format!(
-                    "{place}: no answer within {} s",
-                    PATIENCE.as_secs()
-                )));
+                return Err(Fault::new(format!("{place}: no answer within {} s", PATIENCE.as_secs())));
             }
         };
         if self.verbose {
-            eprintln!(
-                "     {} → {} in {} ms",
-                reply.place,
-                reply.status,
-                reply.elapsed.as_millis()
-            );
+            eprintln!("     {} → {} in {} ms", reply.place, reply.status, reply.elapsed.as_millis());
         }
         Ok(reply)
     }
@@ -140,29 +116,15 @@ impl Http {
         body: Vec<u8>,
     ) -> Result<(u16, Vec<(String, String)>, Vec<u8>), String> {
         let mut request = HttpRequest::new(SdkBody::from(body));
-        request
-            .set_method(method)
-            .map_err(|error| format!("{}", DisplayErrorContext(error)))?;
-        request
-            .set_uri(url)
-            .map_err(|error| format!("{}", DisplayErrorContext(error)))?;
+        request.set_method(method).map_err(|error| format!("{}", DisplayErrorContext(error)))?;
+        request.set_uri(url).map_err(|error| format!("{}", DisplayErrorContext(error)))?;
         for (name, value) in headers {
-            request
-                .headers_mut()
-                .try_append(name, value)
-                .map_err(|error| format!("{}", DisplayErrorContext(error)))?;
+            request.headers_mut().try_append(name, value).map_err(|error| format!("{}", DisplayErrorContext(error)))?;
         }
-        let response = self
-            .connector
-            .call(request)
-            .await
-            .map_err(|error| format!("{}", DisplayErrorContext(error)))?;
+        let response = self.connector.call(request).await.map_err(|error| format!("{}", DisplayErrorContext(error)))?;
         let status = response.status().as_u16();
-        let headers = response
-            .headers()
-            .iter()
-            .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
-            .collect();
+        let headers =
+            response.headers().iter().map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
         let body = ByteStream::new(response.into_body())
             .collect()
             .await
@@ -188,11 +150,7 @@ pub struct Reply {
 impl Reply {
     /// The value of a header, if it came exactly once.
     pub fn header(&self, name: &str) -> Option<&str> {
-        let mut values = self
-            .headers
-            .iter()
-            .filter(|(header, _)| header == name)
-            .map(|(_, value)| value.as_str());
+        let mut values = self.headers.iter().filter(|(header, _)| header == name).map(|(_, value)| value.as_str());
         values.next().filter(|_| values.next().is_none())
     }
 
@@ -216,9 +174,7 @@ impl Reply {
 
     /// A whole number in the body, by JSON pointer.
     pub fn number(&self, pointer: &str) -> Result<u64, Fault> {
-        self.at(pointer)
-            .as_u64()
-            .ok_or_else(|| self.fault(format!("a whole number at {pointer}")))
+        self.at(pointer).as_u64().ok_or_else(|| self.fault(format!("a whole number at {pointer}")))
     }
 
     /// This answer where something else was expected.
@@ -238,11 +194,7 @@ impl Reply {
     /// An error of ours, complete as RFC 9457 and the contract want it.
     pub fn expect_problem(self, status: u16, code: &str) -> Result<Self, Fault> {
         let reply = self.expect_any_problem(&[status])?;
-        if reply.at("/code") != code {
-            Err(reply.fault(format!("{status} {code}")))
-        } else {
-            Ok(reply)
-        }
+        if reply.at("/code") != code { Err(reply.fault(format!("{status} {code}"))) } else { Ok(reply) }
     }
 
     /// The same with any of these statuses and any code.
@@ -251,10 +203,7 @@ impl Reply {
             return Err(self.fault(format!("{statuses:?}")));
         }
         self.expect_common_headers()?;
-        let media_type = self
-            .header("content-type")
-            .and_then(|value| value.split(';').next())
-            .unwrap_or_default();
+        let media_type = self.header("content-type").and_then(|value| value.split(';').next()).unwrap_or_default();
         if media_type.trim() != "application/problem+json" {
             return Err(self.fault("content-type application/problem+json"));
         }
@@ -308,15 +257,7 @@ pub(crate) fn mask(value: &mut Value) {
     match value {
         Value::Object(members) => {
             for (name, value) in members {
-                let secret = [
-                    "accessToken",
-                    "refreshToken",
-                    "deviceToken",
-                    "ticket",
-                    "url",
-                    "secret",
-                    "otpauthUri",
-                ];
+                let secret = ["accessToken", "refreshToken", "deviceToken", "ticket", "url", "secret", "otpauthUri"];
                 if value.is_string() && secret.contains(&name.as_str()) {
                     *value = Value::from("…");
                 } else {
@@ -337,20 +278,14 @@ mod tests {
         Reply {
             place: "GET /v1/x".to_owned(),
             status,
-            headers: headers
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-                .collect(),
+            headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             body: body.into(),
             elapsed: Duration::ZERO,
         }
     }
 
-    const HEADERS: &[(&str, &str)] = &[
-        ("content-type", "application/problem+json"),
-        ("cache-control", "no-store"),
-        ("x-request-id", "r1"),
-    ];
+    const HEADERS: &[(&str, &str)] =
+        &[("content-type", "application/problem+json"), ("cache-control", "no-store"), ("x-request-id", "r1")];
     const BODY: &str = r#"{"type":"t","title":"T","status":401,"code":"C","detail":"d","requestId":"r1"}"#;
 
     #[test]
@@ -366,11 +301,7 @@ mod tests {
             (&HEADERS[1..], BODY, "application/problem+json"),
             (&[HEADERS[0], HEADERS[2]], BODY, "Cache-Control"),
             (&HEADERS[..2], BODY, "X-Request-Id"),
-            (
-                HEADERS,
-                r#"{"title":"T","status":401,"code":"C","detail":"d","requestId":"r1"}"#,
-                "/type",
-            ),
+            (HEADERS, r#"{"title":"T","status":401,"code":"C","detail":"d","requestId":"r1"}"#, "/type"),
             (HEADERS, &BODY.replace("401", "400"), "status to be 401"),
             (HEADERS, &BODY.replace("r1", "r2"), "requestId"),
             (HEADERS, &BODY.replace("\"C\"", "\"D\""), "401 C"),
@@ -383,11 +314,7 @@ mod tests {
 
     #[test]
     fn a_fault_shows_no_token() {
-        let reply = reply(
-            200,
-            HEADERS,
-            r#"{"tokens":{"accessToken":"hf1.secret"},"list":[{"ticket":"secret"}]}"#,
-        );
+        let reply = reply(200, HEADERS, r#"{"tokens":{"accessToken":"hf1.secret"},"list":[{"ticket":"secret"}]}"#);
         let fault = reply.expect(201).unwrap_err().to_string();
         assert!(!fault.contains("secret"), "{fault}");
     }

@@ -76,11 +76,7 @@ impl Walk<'_> {
         let took = began.elapsed();
         match outcome {
             Ok(value) => {
-                (self.tell)(&Step {
-                    name,
-                    took,
-                    skipped: None,
-                });
+                (self.tell)(&Step { name, took, skipped: None });
                 Ok(value)
             }
             Err(fault) => Err(Failure { step: name, fault }),
@@ -88,35 +84,20 @@ impl Walk<'_> {
     }
 
     fn skip(&mut self, name: &'static str, why: &'static str) {
-        (self.tell)(&Step {
-            name,
-            took: Duration::ZERO,
-            skipped: Some(why),
-        });
+        (self.tell)(&Step { name, took: Duration::ZERO, skipped: Some(why) });
     }
 }
 
 /// Walks the path; `tell` hears of every step as it is done.
 pub async fn play(deployment: &Deployment, api: &Api, plan: &Plan, tell: &mut dyn FnMut(&Step)) -> Result<(), Failure> {
-    let mut walk = Walk {
-        deployment,
-        api,
-        plan,
-        tell,
-    };
+    let mut walk = Walk { deployment, api, plan, tell };
     let sessions = sign_ins(&mut walk).await?;
     let [first, .., last] = sessions.as_slice() else {
-        return Err(Failure {
-            step: "sign in",
-            fault: Fault::new("the path needs at least two sessions"),
-        });
+        return Err(Failure { step: "sign in", fault: Fault::new("the path needs at least two sessions") });
     };
     let mut first_socket = sockets_refuse_used_tickets(&mut walk, first).await?;
-    let mut last_socket = walk
-        .step("a socket of another session", async {
-            open_socket(api, &last.access, "B").await
-        })
-        .await?;
+    let mut last_socket =
+        walk.step("a socket of another session", async { open_socket(api, &last.access, "B").await }).await?;
     push(&mut walk, &first.user_id, &mut first_socket, &mut last_socket).await?;
     endings(&mut walk, &sessions, first_socket, last_socket).await
 }
@@ -127,12 +108,7 @@ async fn sign_ins(walk: &mut Walk<'_>) -> Result<Vec<SignedIn>, Failure> {
     walk.step("health", async {
         let reply = api.health().await?.expect(200)?;
         let status = reply.text("/status")?;
-        Fault::unless(
-            status == "ok" || status == "degraded",
-            "GET /v1/health",
-            "status ok or degraded",
-            status,
-        )
+        Fault::unless(status == "ok" || status == "degraded", "GET /v1/health", "status ok or degraded", status)
     })
     .await?;
 
@@ -162,9 +138,7 @@ async fn sign_ins(walk: &mut Walk<'_>) -> Result<Vec<SignedIn>, Failure> {
             Walker::Resident(_) => Person::random().email,
         };
         walk.step(WRONG, async {
-            let reply = api
-                .login(&email, &Person::random().password, &SignIn::default())
-                .await?;
+            let reply = api.login(&email, &Person::random().password, &SignIn::default()).await?;
             reply.expect_problem(401, "INVALID_CREDENTIALS").map(drop)
         })
         .await?;
@@ -173,22 +147,14 @@ async fn sign_ins(walk: &mut Walk<'_>) -> Result<Vec<SignedIn>, Failure> {
     }
 
     let mut eldest = walk.step("sign in", api.sign_in(&person, "device 1")).await?;
-    walk.step("current session, with ETag", current(api, &eldest, &person))
-        .await?;
+    walk.step("current session, with ETag", current(api, &eldest, &person)).await?;
     walk.step("list sessions", async {
         let reply = api.sessions(&eldest.access).await?.expect(200)?;
         let ids = session_ids(&reply)?;
-        Fault::unless(
-            ids == [eldest.session_id.clone()],
-            "GET /v1/sessions",
-            "the one session",
-            format!("{ids:?}"),
-        )
+        Fault::unless(ids == [eldest.session_id.clone()], "GET /v1/sessions", "the one session", format!("{ids:?}"))
     })
     .await?;
-    eldest = walk
-        .step("refresh, twice with one token: one pair", refresh(api, &eldest))
-        .await?;
+    eldest = walk.step("refresh, twice with one token: one pair", refresh(api, &eldest)).await?;
 
     let limit = walk.plan.max_sessions;
     let sessions = walk
@@ -207,12 +173,7 @@ async fn sign_ins(walk: &mut Walk<'_>) -> Result<Vec<SignedIn>, Failure> {
         let mut expected: Vec<String> = sessions.iter().map(|session| session.session_id.clone()).collect();
         ids.sort();
         expected.sort();
-        Fault::unless(
-            ids == expected,
-            "GET /v1/sessions",
-            format!("{expected:?}"),
-            format!("{ids:?}"),
-        )
+        Fault::unless(ids == expected, "GET /v1/sessions", format!("{expected:?}"), format!("{ids:?}"))
     })
     .await?;
     Ok(sessions)
@@ -227,11 +188,7 @@ async fn register(api: &Api, person: &Person) -> Result<(), Fault> {
     }
     let reply = reply.expect(201)?;
     reply.text("/userId")?;
-    if reply.at("/email") != person.email.as_str() {
-        Err(reply.fault("the same email"))
-    } else {
-        Ok(())
-    }
+    if reply.at("/email") != person.email.as_str() { Err(reply.fault("the same email")) } else { Ok(()) }
 }
 
 async fn current(api: &Api, session: &SignedIn, person: &Person) -> Result<(), Fault> {
@@ -244,11 +201,7 @@ async fn current(api: &Api, session: &SignedIn, person: &Person) -> Result<(), F
     }
     let expected = json!({"sessionId": session.session_id, "userId": session.user_id, "email": person.email,
         "current": true});
-    let same = expected
-        .as_object()
-        .into_iter()
-        .flatten()
-        .all(|(name, value)| reply.at(&format!("/{name}")) == *value);
+    let same = expected.as_object().into_iter().flatten().all(|(name, value)| reply.at(&format!("/{name}")) == *value);
     if same { Ok(()) } else { Err(reply.fault(expected)) }
 }
 
@@ -257,18 +210,10 @@ async fn refresh(api: &Api, session: &SignedIn) -> Result<SignedIn, Fault> {
     let reply = api.refresh(&session.refresh).await?.expect(200)?;
     let twice = SignedIn::from_reply(&reply)?;
     if (&twice.access, &twice.refresh) != (&once.access, &once.refresh) {
-        return Err(Fault::mismatch(
-            "POST /v1/auth/refresh",
-            "the same pair within the grace",
-            "another pair",
-        ));
+        return Err(Fault::mismatch("POST /v1/auth/refresh", "the same pair within the grace", "another pair"));
     }
     if once.access == session.access || once.refresh == session.refresh || once.session_id != session.session_id {
-        return Err(Fault::mismatch(
-            "POST /v1/auth/refresh",
-            "new tokens of the same session",
-            "something else",
-        ));
+        return Err(Fault::mismatch("POST /v1/auth/refresh", "new tokens of the same session", "something else"));
     }
     api.current(&once.access).await?.expect(200)?;
     Ok(once)
@@ -277,9 +222,7 @@ async fn refresh(api: &Api, session: &SignedIn) -> Result<SignedIn, Fault> {
 fn session_ids(reply: &crate::Reply) -> Result<Vec<String>, Fault> {
     let sessions = reply.at("/sessions");
     let sessions = sessions.as_array().ok_or_else(|| reply.fault("an array sessions"))?;
-    (0..sessions.len())
-        .map(|index| reply.text(&format!("/sessions/{index}/sessionId")))
-        .collect()
+    (0..sessions.len()).map(|index| reply.text(&format!("/sessions/{index}/sessionId"))).collect()
 }
 
 /// A ticket's URL, after checking the answer.
@@ -303,14 +246,9 @@ async fn sockets_refuse_used_tickets(walk: &mut Walk<'_>, session: &SignedIn) ->
     let api = walk.api;
     let url = walk.step("ticket", ticket(api, &session.access)).await?;
     let mut socket = walk
-        .step("connect with it", async {
-            Socket::connect("A", &url, None).await.and_then(Handshake::open)
-        })
+        .step("connect with it", async { Socket::connect("A", &url, None).await.and_then(Handshake::open) })
         .await?;
-    walk.step("the used ticket is refused", async {
-        Socket::connect("A again", &url, None).await?.refused()
-    })
-    .await?;
+    walk.step("the used ticket is refused", async { Socket::connect("A again", &url, None).await?.refused() }).await?;
     walk.step("ping, pong", async { socket.ping().await.map(drop) }).await?;
     Ok(socket)
 }
@@ -324,21 +262,13 @@ async fn push(walk: &mut Walk<'_>, user_id: &str, a: &mut Socket, b: &mut Socket
         "idempotencyKey": random_text()});
     walk.step("publishing without a signature is refused", async {
         let reply = api.send(Call::new("POST", "/v1/messages").json(&body)).await?;
-        if reply.status == 403 {
-            Ok(())
-        } else {
-            Err(reply.fault(403))
-        }
+        if reply.status == 403 { Ok(()) } else { Err(reply.fault(403)) }
     })
     .await?;
     let id = walk
         .step("publish", async {
             let reply = api.publish(&body).await?.expect(202)?;
-            if reply.at("/duplicate") != false {
-                Err(reply.fault("duplicate false"))
-            } else {
-                reply.text("/messageId")
-            }
+            if reply.at("/duplicate") != false { Err(reply.fault("duplicate false")) } else { reply.text("/messageId") }
         })
         .await?;
     walk.step("the message arrives on both sockets", async {
@@ -347,12 +277,7 @@ async fn push(walk: &mut Walk<'_>, user_id: &str, a: &mut Socket, b: &mut Socket
             let channel = format!("user:{user_id}");
             let whole =
                 frame["channel"] == channel.as_str() && frame["kind"] == "smoke" && frame["data"] == body["data"];
-            Fault::unless(
-                whole,
-                "message",
-                format!("channel {channel} with the published data"),
-                &frame,
-            )?;
+            Fault::unless(whole, "message", format!("channel {channel} with the published data"), &frame)?;
         }
         Ok(())
     })
@@ -360,20 +285,14 @@ async fn push(walk: &mut Walk<'_>, user_id: &str, a: &mut Socket, b: &mut Socket
     walk.step("the same idempotency key is answered as a duplicate", async {
         let reply = api.publish(&body).await?.expect(202)?;
         let same = reply.at("/duplicate") == true && reply.at("/messageId") == id.as_str();
-        if same {
-            Ok(())
-        } else {
-            Err(reply.fault(format!("duplicate true with messageId {id}")))
-        }
+        if same { Ok(()) } else { Err(reply.fault(format!("duplicate true with messageId {id}"))) }
     })
     .await?;
     walk.step("unknown and malformed frames are answered with an error", async {
         for text in [r#"{"action":"fly"}"#, "not json"] {
             a.send_text(text).await?;
             let error = a.expect("error").await?;
-            let whole = ["code", "detail"]
-                .iter()
-                .all(|name| error[name].as_str().is_some_and(|text| !text.is_empty()));
+            let whole = ["code", "detail"].iter().all(|name| error[name].as_str().is_some_and(|text| !text.is_empty()));
             Fault::unless(whole, "frame error", "code and detail", error)?;
         }
         Ok(())
@@ -383,12 +302,7 @@ async fn push(walk: &mut Walk<'_>, user_id: &str, a: &mut Socket, b: &mut Socket
         for socket in [a, b] {
             socket.ping().await?;
             let repeats = socket.repeats(&id);
-            Fault::unless(
-                repeats == 0 || !exactly_once,
-                "message",
-                "one frame",
-                format!("{} frames", repeats + 1),
-            )?;
+            Fault::unless(repeats == 0 || !exactly_once, "message", "one frame", format!("{} frames", repeats + 1))?;
         }
         Ok(())
     })
@@ -412,39 +326,23 @@ async fn endings(
         api.current(&first.access).await?.expect_any_problem(&[401]).map(drop)
     })
     .await?;
-    walk.step(
-        "its socket hears bye SESSION_ENDED and is closed",
-        first_socket.expect_bye("SESSION_ENDED", false),
-    )
-    .await?;
-    walk.step("the other session's socket is unaffected", async {
-        last_socket.ping().await.map(drop)
-    })
-    .await?;
+    walk.step("its socket hears bye SESSION_ENDED and is closed", first_socket.expect_bye("SESSION_ENDED", false))
+        .await?;
+    walk.step("the other session's socket is unaffected", async { last_socket.ping().await.map(drop) }).await?;
     walk.step("log out everywhere", async {
         let reply = api.revoke_all(&last.access, false).await?.expect(200)?;
         crate::api::check_effective(&reply)?;
         let expected = sessions.len() - 1;
-        if reply.at("/revoked") == expected {
-            Ok(())
-        } else {
-            Err(reply.fault(format!("revoked {expected}")))
-        }
+        if reply.at("/revoked") == expected { Ok(()) } else { Err(reply.fault(format!("revoked {expected}"))) }
     })
     .await?;
     walk.step("every token is refused", async {
         for session in sessions {
             api.current(&session.access).await?.expect_any_problem(&[401])?;
-            api.refresh(&session.refresh)
-                .await?
-                .expect_problem(401, "INVALID_REFRESH_TOKEN")?;
+            api.refresh(&session.refresh).await?.expect_problem(401, "INVALID_REFRESH_TOKEN")?;
         }
         Ok(())
     })
     .await?;
-    walk.step(
-        "the remaining socket hears bye and is closed",
-        last_socket.expect_bye("SESSION_ENDED", false),
-    )
-    .await
+    walk.step("the remaining socket hears bye and is closed", last_socket.expect_bye("SESSION_ENDED", false)).await
 }

@@ -12,10 +12,7 @@ pub struct Person {
 impl Person {
     /// A new one, not registered yet.
     pub fn random() -> Self {
-        Self {
-            email: format!("e2e-{}@holdfast.test", random_text()),
-            password: format!("pw-{}", random_text()),
-        }
+        Self { email: format!("e2e-{}@holdfast.test", random_text()), password: format!("pw-{}", random_text()) }
     }
 }
 

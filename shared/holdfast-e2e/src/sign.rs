@@ -19,11 +19,7 @@ pub struct Signer {
 impl Signer {
     /// `service` is the signing name: `execute-api` for a route, `lambda` for the Lambda API.
     pub fn new(credentials: Credentials, region: impl Into<String>, service: &'static str) -> Self {
-        Self {
-            credentials,
-            region: region.into(),
-            service,
-        }
+        Self { credentials, region: region.into(), service }
     }
 
     /// The headers to add. `url` is the one that is really requested, with whatever path prefix it has.
@@ -48,13 +44,8 @@ impl Signer {
         let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let request =
             SignableRequest::new(method, url, headers, SignableBody::Bytes(body)).map_err(|error| fault(&error))?;
-        let (instructions, _signature) = sign(request, &params.into())
-            .map_err(|error| fault(&error))?
-            .into_parts();
-        Ok(instructions
-            .headers()
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect())
+        let (instructions, _signature) = sign(request, &params.into()).map_err(|error| fault(&error))?.into_parts();
+        Ok(instructions.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
     }
 }
 
@@ -66,13 +57,8 @@ mod tests {
 
     /// `get-vanilla` and `post-vanilla` of the AWS SigV4 test suite: 2015-08-30T12:36:00Z.
     fn signature(method: &str) -> String {
-        let credentials = Credentials::new(
-            "AKIDEXAMPLE",
-            "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
-            None,
-            None,
-            "test",
-        );
+        let credentials =
+            Credentials::new("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", None, None, "test");
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_440_938_160);
         let headers = Signer::new(credentials, "us-east-1", "service")
             .headers(method, "https://example.amazonaws.com/", &[], b"", now)
@@ -83,14 +69,8 @@ mod tests {
     #[test]
     fn the_published_vectors_are_met() {
         for (method, expected) in [
-            (
-                "GET",
-                "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31",
-            ),
-            (
-                "POST",
-                "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b",
-            ),
+            ("GET", "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"),
+            ("POST", "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b"),
         ] {
             assert_eq!(
                 signature(method),

@@ -93,8 +93,7 @@ impl Socket {
 
     /// The next frame of this type; others are kept.
     pub async fn expect(&mut self, kind: &str) -> Result<Value, Fault> {
-        self.expect_that(&format!("a frame {kind}"), |frame| frame["type"] == kind)
-            .await
+        self.expect_that(&format!("a frame {kind}"), |frame| frame["type"] == kind).await
     }
 
     /// The next frame that `wanted` accepts; others are kept.
@@ -118,11 +117,7 @@ impl Socket {
                     let came = if self.closed { "a closed socket" } else { "nothing" };
                     let waited = PATIENCE.as_secs();
                     self.unclaimed = passed;
-                    return Err(Fault::mismatch(
-                        &self.name,
-                        what,
-                        format!("{came} within {waited} s, after {kept}"),
-                    ));
+                    return Err(Fault::mismatch(&self.name, what, format!("{came} within {waited} s, after {kept}")));
                 }
             }
         }
@@ -136,18 +131,11 @@ impl Socket {
 
     /// The message with this id, which must be whole.
     pub async fn expect_message(&mut self, id: &str) -> Result<Value, Fault> {
-        let frame = self
-            .expect_that(&format!("message {id}"), |frame| {
-                frame["type"] == "message" && frame["id"] == id
-            })
-            .await?;
+        let frame =
+            self.expect_that(&format!("message {id}"), |frame| frame["type"] == "message" && frame["id"] == id).await?;
         for member in ["channel", "epoch", "offset", "kind", "data", "sentAt"] {
             if frame.get(member).is_none() {
-                return Err(Fault::mismatch(
-                    &self.name,
-                    format!("the message's member {member}"),
-                    &frame,
-                ));
+                return Err(Fault::mismatch(&self.name, format!("the message's member {member}"), &frame));
             }
         }
         Ok(frame)
@@ -155,10 +143,7 @@ impl Socket {
 
     /// How many more frames with this message came, so far.
     pub fn repeats(&self, id: &str) -> usize {
-        self.unclaimed
-            .iter()
-            .filter(|frame| frame["type"] == "message" && frame["id"] == id)
-            .count()
+        self.unclaimed.iter().filter(|frame| frame["type"] == "message" && frame["id"] == id).count()
     }
 
     /// `bye` with this code, then the close.

@@ -52,7 +52,10 @@ impl Bus {
                 StoreError::Unavailable(format!("PutEvents: {}", error.code().unwrap_or("not reached")))
             })?;
             if answer.failed_entry_count > 0 {
-                return Err(StoreError::Unavailable(format!("PutEvents: {} entries refused", answer.failed_entry_count)));
+                return Err(StoreError::Unavailable(format!(
+                    "PutEvents: {} entries refused",
+                    answer.failed_entry_count
+                )));
             }
         }
         Ok(())

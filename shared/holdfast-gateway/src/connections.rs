@@ -23,13 +23,8 @@ impl Connections {
     /// `url` is the stage's callback URL (`https://<api>.execute-api.<region>.amazonaws.com/<stage>`): the SDK's own
     /// endpoint would be a host that does not exist.
     pub fn new(config: &SdkConfig, url: &str) -> Self {
-        let config = Builder::from(config)
-            .endpoint_url(url)
-            .retry_config(RetryConfig::disabled())
-            .build();
-        Self {
-            client: Client::from_conf(config),
-        }
+        let config = Builder::from(config).endpoint_url(url).retry_config(RetryConfig::disabled()).build();
+        Self { client: Client::from_conf(config) }
     }
 }
 
@@ -56,14 +51,7 @@ impl Gateway for Connections {
 
     async fn post(&self, to: &ConnectionId, text: &str) -> Posted {
         let data = Blob::new(text.as_bytes());
-        posted(
-            self.client
-                .post_to_connection()
-                .connection_id(to.as_str())
-                .data(data)
-                .send()
-                .await,
-        )
+        posted(self.client.post_to_connection().connection_id(to.as_str()).data(data).send().await)
     }
 
     async fn close(&self, id: &ConnectionId) -> Posted {

@@ -51,7 +51,9 @@ where
             let origin_path = request.path_for_log();
             let outcome = match tokio::time::timeout(budget, handle(deps, request)).await {
                 Ok(outcome) => outcome,
-                Err(_) => Err(Failure::new(Code::Unavailable, "The request took too long; it may or may not have happened.")),
+                Err(_) => {
+                    Err(Failure::new(Code::Unavailable, "The request took too long; it may or may not have happened."))
+                }
             };
             let response = outcome.unwrap_or_else(|failure| {
                 metrics::count(failure.code.text());

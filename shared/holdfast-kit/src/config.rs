@@ -65,10 +65,9 @@ impl Env {
         let Some(text) = self.optional(variable) else { return Ok(default) };
         match text.parse::<i64>() {
             Ok(value) if range.contains(&value) => Ok(value),
-            _ => Err(Self::error(
-                variable,
-                format!("must be a whole number from {} to {}", range.start(), range.end()),
-            )),
+            _ => {
+                Err(Self::error(variable, format!("must be a whole number from {} to {}", range.start(), range.end())))
+            }
         }
     }
 

@@ -181,9 +181,9 @@ fn explain(error: &serde_json::Error) -> String {
         Category::Data => {
             let text = error.to_string();
             let field = |prefix: &str| {
-                text.strip_prefix(prefix).and_then(|rest| rest.split('`').next()).filter(|name| {
-                    name.len() <= 64 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-                })
+                text.strip_prefix(prefix)
+                    .and_then(|rest| rest.split('`').next())
+                    .filter(|name| name.len() <= 64 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
             };
             if let Some(name) = field("unknown field `") {
                 return format!("Unknown field `{name}` at {at}.");
@@ -214,8 +214,8 @@ pub struct Response {
 impl Response {
     /// JSON with a status.
     pub fn json(status: u16, body: &impl Serialize) -> Result<Self, Failure> {
-        let body = serde_json::to_value(body)
-            .map_err(|_| Failure::new(Code::Internal, "The answer could not be written."))?;
+        let body =
+            serde_json::to_value(body).map_err(|_| Failure::new(Code::Internal, "The answer could not be written."))?;
         Ok(Self { status, content_type: "application/json", headers: Vec::new(), body, text: None })
     }
 

@@ -79,7 +79,10 @@ mod tests {
 
     #[test]
     fn secrets_are_masked_wherever_they_stand() {
-        assert_eq!(mask(r#"{"m":"got hf1.AAAA.0.BBB.CC, twice hf1.x"}"#), r#"{"m":"got hf1.[masked], twice hf1.[masked]"}"#);
+        assert_eq!(
+            mask(r#"{"m":"got hf1.AAAA.0.BBB.CC, twice hf1.x"}"#),
+            r#"{"m":"got hf1.[masked], twice hf1.[masked]"}"#
+        );
         assert_eq!(mask("Authorization: Bearer abc.def"), "Authorization: Bearer [masked]");
         assert_eq!(mask("wss://x/v1?ticket=abc_-9&y=1"), "wss://x/v1?ticket=[masked]&y=1");
         assert_eq!(mask("nothing here"), "nothing here");

@@ -105,8 +105,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_there_is_no_time_for_is_left_for_another_invocation() {
-        let event: SqsEvent =
-            serde_json::from_value(json!({"Records": [{"messageId": "m0", "body": ""}]})).unwrap();
+        let event: SqsEvent = serde_json::from_value(json!({"Records": [{"messageId": "m0", "body": ""}]})).unwrap();
         let result = each(event, Duration::from_millis(10), |_, _| async { Done::Yes }).await;
         assert_eq!(result, json!({"batchItemFailures": [{"itemIdentifier": "m0"}]}));
     }

@@ -58,8 +58,6 @@ pub async fn sessions_table(env: &Env) -> Result<SessionsTable, ConfigError> {
 }
 
 fn passwords() -> Result<Argon2id, ConfigError> {
-    Argon2id::new(System.random()).map_err(|error: StoreError| ConfigError {
-        variable: "argon2id".into(),
-        problem: error.to_string(),
-    })
+    Argon2id::new(System.random())
+        .map_err(|error: StoreError| ConfigError { variable: "argon2id".into(), problem: error.to_string() })
 }

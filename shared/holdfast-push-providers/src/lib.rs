@@ -82,7 +82,8 @@ fn topic_policy(env: &Env) -> Result<TopicPolicy, ConfigError> {
     if prefixes.iter().any(|prefix| prefix.starts_with("arn:")) {
         return Err(ConfigError {
             variable: "TOPIC_POLICY".to_owned(),
-            problem: "names a function, which this release cannot ask; list public prefixes, or leave it empty".to_owned(),
+            problem: "names a function, which this release cannot ask; list public prefixes, or leave it empty"
+                .to_owned(),
         });
     }
     Ok(TopicPolicy::public(prefixes))

@@ -29,11 +29,7 @@ impl FromStr for Topic {
     fn from_str(text: &str) -> Result<Self, Malformed> {
         let fits = (1..=Self::MAX_BYTES).contains(&text.len());
         let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._:-".contains(&b));
-        if fits && plain {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(Malformed)
-        }
+        if fits && plain { Ok(Self(text.to_owned())) } else { Err(Malformed) }
     }
 }
 
@@ -93,9 +89,7 @@ pub fn shard(connection: &ConnectionId) -> u8 {
     let hash = connection
         .as_str()
         .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     // The low bits of FNV-1a alone are weak; fold the high half in.
     ((hash ^ (hash >> 32)) % u64::from(SHARDS)) as u8
 }
@@ -110,16 +104,12 @@ impl TopicPolicy {
     /// Topics that start with one of these are open to every signed-in user. Empty prefixes are dropped: they would open
     /// everything by accident.
     pub fn public(prefixes: impl IntoIterator<Item = String>) -> Self {
-        Self {
-            public_prefixes: prefixes.into_iter().filter(|prefix| !prefix.is_empty()).collect(),
-        }
+        Self { public_prefixes: prefixes.into_iter().filter(|prefix| !prefix.is_empty()).collect() }
     }
 
     /// Whether a signed-in user may read `topic`.
     pub fn allows(&self, topic: &Topic) -> bool {
-        self.public_prefixes
-            .iter()
-            .any(|prefix| topic.0.starts_with(prefix.as_str()))
+        self.public_prefixes.iter().any(|prefix| topic.0.starts_with(prefix.as_str()))
     }
 
     /// Whether `user` may read `channel`.
@@ -139,23 +129,10 @@ mod tests {
     #[test]
     fn channels_read_back() {
         let user = UserId::from_bytes([3; 16]);
-        for channel in [
-            Channel::User(user),
-            Channel::Topic("news.eu:1".parse().unwrap()),
-            Channel::Broadcast,
-        ] {
+        for channel in [Channel::User(user), Channel::Topic("news.eu:1".parse().unwrap()), Channel::Broadcast] {
             assert_eq!(channel.to_string().parse(), Ok(channel));
         }
-        for bad in [
-            "",
-            "user:",
-            "user:x",
-            "topic:",
-            "topic:a#b",
-            "topic:a/b",
-            "broadcast:",
-            "other:x",
-        ] {
+        for bad in ["", "user:", "user:x", "topic:", "topic:a#b", "topic:a/b", "broadcast:", "other:x"] {
             assert!(bad.parse::<Channel>().is_err(), "{bad}");
         }
     }

@@ -133,10 +133,7 @@ mod tests {
     #[test]
     fn only_what_signing_in_again_can_heal_forbids_reconnecting() {
         let never: Vec<_> = ByeCode::ALL.into_iter().filter(|code| !code.reconnect()).collect();
-        assert_eq!(
-            never,
-            [ByeCode::SessionEnded, ByeCode::SessionExpired, ByeCode::Replaced]
-        );
+        assert_eq!(never, [ByeCode::SessionEnded, ByeCode::SessionExpired, ByeCode::Replaced]);
     }
 
     #[test]

@@ -55,11 +55,7 @@ impl Data {
                 other => out.push(other),
             }
         }
-        if out.is_empty() {
-            Err(DataError::Malformed)
-        } else {
-            Ok(Self(out))
-        }
+        if out.is_empty() { Err(DataError::Malformed) } else { Ok(Self(out)) }
     }
 
     /// JSON `null`.

@@ -78,10 +78,7 @@ pub struct FrameError {
 impl FrameError {
     /// With its explanation.
     pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
-        Self {
-            code,
-            detail: detail.into(),
-        }
+        Self { code, detail: detail.into() }
     }
 }
 

@@ -24,14 +24,8 @@ impl FromStr for ConnectionId {
 
     fn from_str(text: &str) -> Result<Self, Malformed> {
         let fits = (1..=Self::MAX_BYTES).contains(&text.len());
-        let plain = text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"-_=+/.".contains(&b));
-        if fits && plain {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(Malformed)
-        }
+        let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_=+/.".contains(&b));
+        if fits && plain { Ok(Self(text.to_owned())) } else { Err(Malformed) }
     }
 }
 

@@ -127,11 +127,7 @@ pub fn chunks(groups: Vec<Group>) -> Vec<Vec<Group>> {
             let later = rest.split_off(rest.len().min(room));
             room -= rest.len();
             if let Some(chunk) = chunks.last_mut() {
-                chunk.push(Group {
-                    channel: group.channel.clone(),
-                    at: group.at,
-                    recipients: rest,
-                });
+                chunk.push(Group { channel: group.channel.clone(), at: group.at, recipients: rest });
             }
             rest = later;
         }
@@ -153,26 +149,15 @@ mod tests {
 
     fn group(n: usize) -> Group {
         let recipients = (0..n)
-            .map(|i| Recipient {
-                connection: format!("c{i}").parse().unwrap(),
-                until: Millis::new(1),
-                reason: None,
-            })
+            .map(|i| Recipient { connection: format!("c{i}").parse().unwrap(), until: Millis::new(1), reason: None })
             .collect();
-        Group {
-            channel: Channel::Broadcast,
-            at: None,
-            recipients,
-        }
+        Group { channel: Channel::Broadcast, at: None, recipients }
     }
 
     #[test]
     fn no_chunk_is_too_large_and_nobody_is_lost() {
         let sizes = |groups: Vec<Group>| -> Vec<usize> {
-            chunks(groups)
-                .iter()
-                .map(|c| c.iter().map(|g| g.recipients.len()).sum())
-                .collect()
+            chunks(groups).iter().map(|c| c.iter().map(|g| g.recipients.len()).sum()).collect()
         };
         assert_eq!(sizes(vec![]), Vec::<usize>::new());
         assert_eq!(sizes(vec![group(0)]), Vec::<usize>::new());

@@ -93,36 +93,22 @@ impl Publish {
         let target = target(body.user_ids, body.topic, body.broadcast)?;
         let kind = body.kind;
         if kind.is_empty() || kind.len() > MAX_KIND_BYTES || kind.chars().any(char::is_control) {
-            return Err(bad(format!(
-                "`kind` must have 1 to {MAX_KIND_BYTES} bytes and no control characters."
-            )));
+            return Err(bad(format!("`kind` must have 1 to {MAX_KIND_BYTES} bytes and no control characters.")));
         }
         if kind == EXPIRED_KIND {
-            return Err(bad(format!(
-                "`kind` must not be `{EXPIRED_KIND}`: it marks messages that ran out."
-            )));
+            return Err(bad(format!("`kind` must not be `{EXPIRED_KIND}`: it marks messages that ran out.")));
         }
         let data = Data::compact(&body.data).map_err(|error| bad(format!("`data` {error}.")))?;
         if data.as_str().len() > MAX_DATA_BYTES {
             return Err(Failure::new(
                 Code::PayloadTooLarge,
-                format!(
-                    "`data` has {} bytes as compact JSON; {MAX_DATA_BYTES} are accepted.",
-                    data.as_str().len()
-                ),
+                format!("`data` has {} bytes as compact JSON; {MAX_DATA_BYTES} are accepted.", data.as_str().len()),
             ));
         }
-        if body
-            .idempotency_key
-            .as_ref()
-            .is_some_and(|key| key.is_empty() || key.len() > MAX_KEY_BYTES)
-        {
+        if body.idempotency_key.as_ref().is_some_and(|key| key.is_empty() || key.len() > MAX_KEY_BYTES) {
             return Err(bad(format!("`idempotencyKey` must have 1 to {MAX_KEY_BYTES} bytes.")));
         }
-        if body
-            .ttl_seconds
-            .is_some_and(|ttl| !(1..=HISTORY_SECONDS).contains(&ttl))
-        {
+        if body.ttl_seconds.is_some_and(|ttl| !(1..=HISTORY_SECONDS).contains(&ttl)) {
             return Err(bad(format!("`ttlSeconds` must be from 1 to {HISTORY_SECONDS}.")));
         }
         Ok(Self {
@@ -154,9 +140,7 @@ fn target(users: Option<Vec<String>>, topic: Option<String>, broadcast: Option<b
             let mut seen = BTreeSet::new();
             let mut list = Vec::with_capacity(users.len());
             for text in users {
-                let user = text
-                    .parse::<UserId>()
-                    .map_err(|_| bad("`to.userIds` holds what is not a user id."))?;
+                let user = text.parse::<UserId>().map_err(|_| bad("`to.userIds` holds what is not a user id."))?;
                 if seen.insert(user) {
                     list.push(user);
                 }
@@ -167,12 +151,10 @@ fn target(users: Option<Vec<String>>, topic: Option<String>, broadcast: Option<b
                 Ok(Target::Users(list))
             }
         }
-        (None, Some(topic), None) => topic.parse().map(Target::Topic).map_err(|_| {
-            bad(format!(
-                "`to.topic` must have 1 to {} of A-Z a-z 0-9 . _ : -",
-                Topic::MAX_BYTES
-            ))
-        }),
+        (None, Some(topic), None) => topic
+            .parse()
+            .map(Target::Topic)
+            .map_err(|_| bad(format!("`to.topic` must have 1 to {} of A-Z a-z 0-9 . _ : -", Topic::MAX_BYTES))),
         (None, None, Some(true)) => Ok(Target::Broadcast),
         (None, None, Some(false)) => Err(bad("`to.broadcast` must be true, or left out.")),
         _ => Err(bad("`to` must hold exactly one of `userIds`, `topic` and `broadcast`.")),
@@ -200,10 +182,7 @@ impl PublishKey {
     /// Of a publisher's `idempotencyKey`.
     pub fn new(publisher: &str, key: &str) -> Self {
         let key_hash = ids::encode(&fingerprint("holdfast/idempotency-key/1", &[key.as_bytes()]));
-        Self {
-            publisher: publisher.to_owned(),
-            key_hash,
-        }
+        Self { publisher: publisher.to_owned(), key_hash }
     }
 }
 
@@ -234,12 +213,7 @@ mod tests {
     use super::*;
 
     fn body() -> Body {
-        Body {
-            broadcast: Some(true),
-            kind: "note".into(),
-            data: "1".into(),
-            ..Body::default()
-        }
+        Body { broadcast: Some(true), kind: "note".into(), data: "1".into(), ..Body::default() }
     }
 
     fn refused(body: Body) -> Code {
@@ -251,37 +225,13 @@ mod tests {
         let user = UserId::from_bytes([1; 16]).to_string();
         assert!(Publish::read(body()).is_ok());
         for to in [
-            Body {
-                broadcast: None,
-                ..body()
-            },
-            Body {
-                broadcast: Some(false),
-                ..body()
-            },
-            Body {
-                topic: Some("a".into()),
-                ..body()
-            },
-            Body {
-                user_ids: Some(vec![user.clone()]),
-                ..body()
-            },
-            Body {
-                broadcast: None,
-                user_ids: Some(vec![]),
-                ..body()
-            },
-            Body {
-                broadcast: None,
-                user_ids: Some(vec!["x".into()]),
-                ..body()
-            },
-            Body {
-                broadcast: None,
-                topic: Some("a#b".into()),
-                ..body()
-            },
+            Body { broadcast: None, ..body() },
+            Body { broadcast: Some(false), ..body() },
+            Body { topic: Some("a".into()), ..body() },
+            Body { user_ids: Some(vec![user.clone()]), ..body() },
+            Body { broadcast: None, user_ids: Some(vec![]), ..body() },
+            Body { broadcast: None, user_ids: Some(vec!["x".into()]), ..body() },
+            Body { broadcast: None, topic: Some("a#b".into()), ..body() },
         ] {
             assert_eq!(refused(to), Code::InvalidRequest);
         }
@@ -290,11 +240,7 @@ mod tests {
     #[test]
     fn a_user_named_twice_is_one_recipient() {
         let user = UserId::from_bytes([1; 16]);
-        let twice = Body {
-            broadcast: None,
-            user_ids: Some(vec![user.to_string(); 2]),
-            ..body()
-        };
+        let twice = Body { broadcast: None, user_ids: Some(vec![user.to_string(); 2]), ..body() };
         let publish = Publish::read(twice).unwrap();
         assert_eq!(publish.target, Target::Users(vec![user]));
         assert_eq!(publish.target.channel(), Some(Channel::User(user)));
@@ -306,64 +252,19 @@ mod tests {
         let exact = format!("\"{}\"", "x".repeat(MAX_DATA_BYTES - 2));
         assert!(of(exact.clone()).is_ok());
         assert!(of(format!("  {exact}  ")).is_ok());
-        assert_eq!(
-            of(format!("\"{}\"", "x".repeat(MAX_DATA_BYTES - 1))).unwrap_err().code,
-            Code::PayloadTooLarge
-        );
+        assert_eq!(of(format!("\"{}\"", "x".repeat(MAX_DATA_BYTES - 1))).unwrap_err().code, Code::PayloadTooLarge);
         assert!(of(format!("\"{}\"", "\\u00e9".repeat(MAX_DATA_BYTES / 2 - 1))).is_ok());
     }
 
     #[test]
     fn limits_are_checked_at_the_door() {
-        assert_eq!(
-            refused(Body {
-                kind: String::new(),
-                ..body()
-            }),
-            Code::InvalidRequest
-        );
-        assert_eq!(
-            refused(Body {
-                kind: "x".repeat(65),
-                ..body()
-            }),
-            Code::InvalidRequest
-        );
-        assert_eq!(
-            refused(Body {
-                kind: "expired".into(),
-                ..body()
-            }),
-            Code::InvalidRequest
-        );
-        assert_eq!(
-            refused(Body {
-                ttl_seconds: Some(0),
-                ..body()
-            }),
-            Code::InvalidRequest
-        );
-        assert_eq!(
-            refused(Body {
-                ttl_seconds: Some(86_401),
-                ..body()
-            }),
-            Code::InvalidRequest
-        );
-        assert_eq!(
-            refused(Body {
-                idempotency_key: Some(String::new()),
-                ..body()
-            }),
-            Code::InvalidRequest
-        );
-        assert!(
-            Publish::read(Body {
-                ttl_seconds: Some(86_400),
-                ..body()
-            })
-            .is_ok()
-        );
+        assert_eq!(refused(Body { kind: String::new(), ..body() }), Code::InvalidRequest);
+        assert_eq!(refused(Body { kind: "x".repeat(65), ..body() }), Code::InvalidRequest);
+        assert_eq!(refused(Body { kind: "expired".into(), ..body() }), Code::InvalidRequest);
+        assert_eq!(refused(Body { ttl_seconds: Some(0), ..body() }), Code::InvalidRequest);
+        assert_eq!(refused(Body { ttl_seconds: Some(86_401), ..body() }), Code::InvalidRequest);
+        assert_eq!(refused(Body { idempotency_key: Some(String::new()), ..body() }), Code::InvalidRequest);
+        assert!(Publish::read(Body { ttl_seconds: Some(86_400), ..body() }).is_ok());
     }
 
     #[test]
@@ -371,10 +272,7 @@ mod tests {
         let role = "arn:aws:sts::123456789012:assumed-role/shop";
         assert_eq!(publisher(&format!("{role}/i-1")), role);
         assert_eq!(publisher(&format!("{role}/i-2")), role);
-        assert_eq!(
-            publisher("arn:aws:iam::000000000000:root"),
-            "arn:aws:iam::000000000000:root"
-        );
+        assert_eq!(publisher("arn:aws:iam::000000000000:root"), "arn:aws:iam::000000000000:root");
         assert_ne!(PublishKey::new("a", "k"), PublishKey::new("b", "k"));
     }
 }

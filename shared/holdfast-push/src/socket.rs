@@ -137,10 +137,7 @@ pub(crate) mod tests {
     pub(crate) fn socket(name: &str, connected: i64) -> Socket {
         Socket {
             id: name.parse().unwrap(),
-            at: Address {
-                user: UserId::from_bytes([1; 16]),
-                slot: SlotNo::new(0).unwrap(),
-            },
+            at: Address { user: UserId::from_bytes([1; 16]), slot: SlotNo::new(0).unwrap() },
             sid: SessionId::from_bytes([2; 16]),
             connected_at: Millis::new(connected),
             seen_at: Millis::new(connected),
@@ -150,10 +147,7 @@ pub(crate) mod tests {
     }
 
     fn gone(sockets: &[Socket], newest: &str, cap: usize, now: i64) -> Vec<String> {
-        surplus(sockets, &newest.parse().unwrap(), cap, Millis::new(now))
-            .iter()
-            .map(|s| s.id.to_string())
-            .collect()
+        surplus(sockets, &newest.parse().unwrap(), cap, Millis::new(now)).iter().map(|s| s.id.to_string()).collect()
     }
 
     #[test]
@@ -174,11 +168,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_hundred_frames_a_minute_pass_and_one_more_does_not() {
-        let seen = |frames, before| Seen {
-            socket: socket("a", 0),
-            frames,
-            frames_before: before,
-        };
+        let seen = |frames, before| Seen { socket: socket("a", 0), frames, frames_before: before };
         assert!(!seen(100, 0).is_too_fast(Millis::new(30_000)));
         assert!(seen(101, 0).is_too_fast(Millis::new(30_000)));
         // Half of the window before still lies in the last minute.
@@ -188,11 +178,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_burst_across_the_windows_edge_is_seen() {
-        let seen = Seen {
-            socket: socket("a", 0),
-            frames: 101,
-            frames_before: 0,
-        };
+        let seen = Seen { socket: socket("a", 0), frames: 101, frames_before: 0 };
         assert!(seen.window_is_over(Millis::new(60_000)));
         assert_eq!(seen.rate(Millis::new(60_000)), 101);
         assert_eq!(seen.rate(Millis::new(120_000)), 1);

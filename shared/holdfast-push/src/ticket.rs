@@ -28,12 +28,7 @@ impl TicketRow {
 
 /// The ticket in a handshake: `?ticket=…`, or the sub-protocols `holdfast.v1, ticket.<value>` (browsers can set no header).
 pub fn presented<'a>(query: Option<&'a str>, protocols: Option<&'a str>) -> Option<&'a str> {
-    query.or_else(|| {
-        protocols?
-            .split(',')
-            .map(str::trim)
-            .find_map(|protocol| protocol.strip_prefix("ticket."))
-    })
+    query.or_else(|| protocols?.split(',').map(str::trim).find_map(|protocol| protocol.strip_prefix("ticket.")))
 }
 
 /// The sub-protocol that Holdfast speaks.

@@ -18,10 +18,7 @@ pub struct Queue {
 impl Queue {
     /// Builds the client once; connections are opened by the first call.
     pub fn new(config: &SdkConfig, url: impl Into<String>) -> Self {
-        Self {
-            client: Client::new(config),
-            url: url.into(),
-        }
+        Self { client: Client::new(config), url: url.into() }
     }
 
     /// Sends one message, visible after `delay_seconds` (at most [`MAX_DELAY_SECONDS`]). After an error it may or may not
@@ -38,10 +35,9 @@ impl Queue {
             .await;
         match sent {
             Ok(_) => Ok(()),
-            Err(SdkError::ServiceError(error)) => Err(StoreError::Unavailable(format!(
-                "SendMessage: {}",
-                error.err().code().unwrap_or("unknown")
-            ))),
+            Err(SdkError::ServiceError(error)) => {
+                Err(StoreError::Unavailable(format!("SendMessage: {}", error.err().code().unwrap_or("unknown"))))
+            }
             Err(SdkError::TimeoutError(_)) => Err(StoreError::Unavailable("SendMessage: timed out".into())),
             Err(_) => Err(StoreError::Unavailable("SendMessage: not reached".into())),
         }

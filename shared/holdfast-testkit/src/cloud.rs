@@ -95,7 +95,11 @@ impl LocalCloud {
         let started = Instant::now();
         while client.list_tables().send().await.is_err() {
             let log = self.directory.join("ministack.log");
-            assert!(started.elapsed() < PATIENCE, "ministack did not come up: {}", fs::read_to_string(log).unwrap_or_default());
+            assert!(
+                started.elapsed() < PATIENCE,
+                "ministack did not come up: {}",
+                fs::read_to_string(log).unwrap_or_default()
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         let attribute = |name: &str| {

@@ -174,9 +174,7 @@ impl EndAllSessions for MemoryStore {
         let as_seen = plan.slots.iter().all(|seen| match *seen {
             SlotSeen::Missing(slot) | SlotSeen::Over(slot, _) => tables.is_free(address(slot), plan.now),
             SlotSeen::Keep(slot, sid) => tables.is_live(address(slot), sid, plan.now),
-            SlotSeen::End(slot, sid) => {
-                tables.slot(address(slot)).is_some_and(|s| s.sid == sid && s.ended.is_none())
-            }
+            SlotSeen::End(slot, sid) => tables.slot(address(slot)).is_some_and(|s| s.sid == sid && s.ended.is_none()),
         });
         if epoch != Some(plan.auth_epoch) || !as_seen {
             return Ok(Transacted::Refused);

@@ -86,7 +86,10 @@ fn each_sdk_is_linked_by_one_adapter_only() {
 fn no_lambda_links_what_only_tests_need() {
     for function in functions() {
         for name in tree(&function) {
-            assert!(!["holdfast-testkit", "holdfast-e2e", "proptest", "aws-lc-sys"].contains(&name.as_str()), "{function} links {name}");
+            assert!(
+                !["holdfast-testkit", "holdfast-e2e", "proptest", "aws-lc-sys"].contains(&name.as_str()),
+                "{function} links {name}"
+            );
         }
     }
 }
@@ -105,7 +108,8 @@ fn every_function_is_a_crate_of_its_name_with_a_short_main() {
 fn only_main_and_the_kit_read_the_environment() {
     for file in files(&root().join("shared"), "rs").into_iter().chain(files(&root().join("services"), "rs")) {
         let path = file.to_string_lossy().into_owned();
-        let allowed = ["holdfast-kit", "holdfast-testkit", "holdfast-e2e", "/tests/"].iter().any(|part| path.contains(part));
+        let allowed =
+            ["holdfast-kit", "holdfast-testkit", "holdfast-e2e", "/tests/"].iter().any(|part| path.contains(part));
         let text = fs::read_to_string(&file).expect("a source file");
         assert!(allowed || !text.contains("std::env::var"), "{path} reads the environment");
     }

@@ -1,9 +1,9 @@
 //! What one stream record means: pure.
 
+use holdfast_domain::Millis;
 use holdfast_domain::event::{self, Event, Kind};
 use holdfast_domain::ports::StoreError;
 use holdfast_domain::session::Slot;
-use holdfast_domain::Millis;
 use holdfast_dynamodb::sessions::{image, keys};
 use holdfast_dynamodb::{Item, item_from_json};
 use holdfast_eventbus::Entry;
@@ -123,11 +123,7 @@ fn entry(event: &Event, record: &Record, n: usize) -> Entry {
     if let Some(device) = &event.device {
         put("device", device.clone());
     }
-    Entry {
-        source: event.kind.source(),
-        detail_type: event.kind.text(),
-        detail: Value::Object(detail).to_string(),
-    }
+    Entry { source: event.kind.source(), detail_type: event.kind.text(), detail: Value::Object(detail).to_string() }
 }
 
 #[cfg(test)]

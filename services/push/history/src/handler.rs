@@ -29,9 +29,8 @@ pub(crate) async fn handle(deps: &'static Deps, request: Request) -> Result<Resp
     request.no_body()?;
     let current = deps.sessions.identify(request.bearer()).await?;
     let name = decoded(request.path_parameter("channel"));
-    let channel: Channel = name.parse().map_err(|_| {
-        bad("A channel is `user:<userId>`, `topic:<name>` or `broadcast`.")
-    })?;
+    let channel: Channel =
+        name.parse().map_err(|_| bad("A channel is `user:<userId>`, `topic:<name>` or `broadcast`."))?;
     if !deps.topics.may_read(current.slot.at.user, &channel) {
         return Err(Failure::new(Code::Forbidden, "This channel is not yours to read."));
     }

@@ -14,12 +14,7 @@ pub(crate) fn page(channel: &Channel, head: Position, messages: Option<&[Recorde
         .map(|recorded| frame_to_json(&ServerFrame::recovered(channel, recorded, now)))
         .collect();
     // An epoch is base64url: nothing in it needs escaping.
-    format!(
-        "{{\"epoch\":\"{}\",\"messages\":[{}],\"recovered\":{}}}",
-        head.epoch,
-        frames.join(","),
-        messages.is_some()
-    )
+    format!("{{\"epoch\":\"{}\",\"messages\":[{}],\"recovered\":{}}}", head.epoch, frames.join(","), messages.is_some())
 }
 
 /// The page of a channel that does not exist yet.

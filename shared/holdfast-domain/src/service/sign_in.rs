@@ -199,21 +199,12 @@ where
         Err(StoreError::Busy("sign-in".into()).into())
     }
 
-    fn plan(
-        &self,
-        login: &Login,
-        seen: &UserState,
-        draw: &Draw,
-        wishes: &Wishes,
-        op: &str,
-    ) -> (Plan, RefreshToken) {
+    fn plan(&self, login: &Login, seen: &UserState, draw: &Draw, wishes: &Wishes, op: &str) -> (Plan, RefreshToken) {
         let now = self.host.now();
         let placement = slots::place(seen, &self.policy, now, u64::from_be_bytes(self.host.random()));
         let at = Address { user: seen.user(), slot: placement.slot };
-        let (slot, refresh) =
-            new_session(at, &seen.account.email, draw, wishes, &self.policy, now, op.to_owned());
-        let plan =
-            Plan { login: login.id, expected: login.state, auth_epoch: login.auth_epoch, placement, slot, now };
+        let (slot, refresh) = new_session(at, &seen.account.email, draw, wishes, &self.policy, now, op.to_owned());
+        let plan = Plan { login: login.id, expected: login.state, auth_epoch: login.auth_epoch, placement, slot, now };
         (plan, refresh)
     }
 

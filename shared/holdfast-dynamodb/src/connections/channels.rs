@@ -16,10 +16,7 @@ use crate::call::{Outcome, conditional, transaction};
 
 fn position(item: &Item) -> Stored<Position> {
     let r = Reader::new(item);
-    Ok(Position {
-        epoch: r.parse("epoch")?,
-        offset: r.int("offset")?,
-    })
+    Ok(Position { epoch: r.parse("epoch")?, offset: r.int("offset")? })
 }
 
 /// The attributes of a message, as they stand in a channel and under a publisher's key.
@@ -30,10 +27,7 @@ pub(super) fn message_attributes(message: &Message) -> Item {
         ("data".to_owned(), s(message.data.as_str())),
         ("sentAt".to_owned(), at(message.sent_at)),
         ("messageExpiresAt".to_owned(), at(message.expires_at)),
-        (
-            "ephemeral".to_owned(),
-            aws_sdk_dynamodb::types::AttributeValue::Bool(message.ephemeral),
-        ),
+        ("ephemeral".to_owned(), aws_sdk_dynamodb::types::AttributeValue::Bool(message.ephemeral)),
     ])
 }
 
@@ -74,19 +68,11 @@ fn keyed(channel: &Channel, sk: String, at: Position) -> Item {
 
 impl Channels for ConnectionsTable {
     async fn head(&self, channel: &Channel) -> Stored<Option<Position>> {
-        self.get(keys::channel(channel), keys::HEAD, true)
-            .await?
-            .as_ref()
-            .map(position)
-            .transpose()
+        self.get(keys::channel(channel), keys::HEAD, true).await?.as_ref().map(position).transpose()
     }
 
     async fn recent_head(&self, channel: &Channel) -> Stored<Option<Position>> {
-        self.get(keys::channel(channel), keys::HEAD, false)
-            .await?
-            .as_ref()
-            .map(position)
-            .transpose()
+        self.get(keys::channel(channel), keys::HEAD, false).await?.as_ref().map(position).transpose()
     }
 
     async fn begin(&self, channel: &Channel, epoch: Epoch) -> Stored<Position> {
@@ -120,21 +106,13 @@ impl Channels for ConnectionsTable {
             .expression_attribute_values(":epoch", s(head.epoch.to_string()))
             .build()
             .map_err(build_error)?;
-        let mut call = self
-            .client
-            .transact_write_items()
-            .transact_items(TransactWriteItem::builder().update(update).build());
+        let mut call =
+            self.client.transact_write_items().transact_items(TransactWriteItem::builder().update(update).build());
         for (message, offset) in messages.iter().zip(head.offset + 1..) {
-            let place = Position {
-                epoch: head.epoch,
-                offset,
-            };
+            let place = Position { epoch: head.epoch, offset };
             let mut item = keyed(channel, keys::message(offset), place);
             item.extend(message_attributes(message));
-            item.insert(
-                TTL.to_owned(),
-                n(keys::ttl(message.sent_at.plus_seconds(HISTORY_SECONDS))),
-            );
+            item.insert(TTL.to_owned(), n(keys::ttl(message.sent_at.plus_seconds(HISTORY_SECONDS))));
             let mut id = keyed(channel, keys::appended(message.id), place);
             id.insert(TTL.to_owned(), n(keys::ttl(message.sent_at.plus_seconds(ID_SECONDS))));
             call = call
@@ -153,33 +131,15 @@ impl Channels for ConnectionsTable {
                 already.push((index, position(old)?));
             }
         }
-        Ok(if already.is_empty() {
-            Appended::Moved
-        } else {
-            Appended::Already(already)
-        })
+        Ok(if already.is_empty() { Appended::Moved } else { Appended::Already(already) })
     }
 
     async fn range(&self, channel: &Channel, after: u64, head: Position, max_bytes: usize) -> Stored<Vec<Recorded>> {
         let which = Rows::Between(keys::message(after + 1), keys::message(head.offset));
         let size = |items: &[Item]| -> usize {
-            items
-                .iter()
-                .filter_map(|item| item.get("data"))
-                .filter_map(|v| v.as_s().ok())
-                .map(String::len)
-                .sum()
+            items.iter().filter_map(|item| item.get("data")).filter_map(|v| v.as_s().ok()).map(String::len).sum()
         };
-        let rows = self
-            .rows(keys::channel(channel), which, |found| size(found) > max_bytes)
-            .await?;
-        rows.iter()
-            .map(|item| {
-                Ok(Recorded {
-                    at: position(item)?,
-                    message: read_message(item)?,
-                })
-            })
-            .collect()
+        let rows = self.rows(keys::channel(channel), which, |found| size(found) > max_bytes).await?;
+        rows.iter().map(|item| Ok(Recorded { at: position(item)?, message: read_message(item)? })).collect()
     }
 }

@@ -32,10 +32,7 @@ enum Rows<'a> {
 impl ConnectionsTable {
     /// Builds the client once; connections are opened by the first call.
     pub fn new(config: &SdkConfig, table: impl Into<String>) -> Self {
-        Self {
-            client: Client::new(config),
-            table: table.into(),
-        }
+        Self { client: Client::new(config), table: table.into() }
     }
 
     async fn get(&self, pk: String, sk: impl Into<String>, consistent: bool) -> Stored<Option<Item>> {
@@ -81,12 +78,7 @@ impl ConnectionsTable {
         let mut found = Vec::new();
         let mut from = None;
         loop {
-            let page = query
-                .clone()
-                .set_exclusive_start_key(from)
-                .send()
-                .await
-                .map_err(|e| trouble("Query", &e))?;
+            let page = query.clone().set_exclusive_start_key(from).send().await.map_err(|e| trouble("Query", &e))?;
             found.extend(page.items.unwrap_or_default());
             from = page.last_evaluated_key;
             if from.is_none() || enough(&found) {

@@ -41,9 +41,7 @@ fn read_target(item: &Item) -> Stored<Target> {
         if !rest.is_empty() {
             return Err(StoreError::Corrupt("attribute toUsers".into()));
         }
-        return Ok(Target::Users(
-            users.iter().map(|bytes| UserId::from_bytes(*bytes)).collect(),
-        ));
+        return Ok(Target::Users(users.iter().map(|bytes| UserId::from_bytes(*bytes)).collect()));
     }
     match r.parse_opt("toTopic")? {
         Some(topic) => Ok(Target::Topic(topic)),
@@ -92,16 +90,9 @@ impl PublishKeys for ConnectionsTable {
         match Reader::new(&there).text("state")? {
             QUEUED => read_answer(&there).map(Begun::Queued),
             PENDING => {
-                let stored = Pending {
-                    target: read_target(&there)?,
-                    message: read_message(&there)?,
-                };
+                let stored = Pending { target: read_target(&there)?, message: read_message(&there)? };
                 // Our own write, whose reply was lost.
-                Ok(if stored.message.id == pending.message.id {
-                    Begun::New
-                } else {
-                    Begun::Pending(stored)
-                })
+                Ok(if stored.message.id == pending.message.id { Begun::New } else { Begun::Pending(stored) })
             }
             _ => Err(StoreError::Corrupt("attribute state of a publish".into())),
         }

@@ -109,10 +109,7 @@ impl Sockets for ConnectionsTable {
             .item("framesBefore", n(0))
             .build()
             .map_err(build_error)?;
-        let twin = self
-            .row(socket, keys::user(socket.at.user), pk)
-            .build()
-            .map_err(build_error)?;
+        let twin = self.row(socket, keys::user(socket.at.user), pk).build().map_err(build_error)?;
         let result = self
             .client
             .transact_write_items()
@@ -130,17 +127,11 @@ impl Sockets for ConnectionsTable {
     }
 
     async fn socket(&self, id: &ConnectionId) -> Stored<Option<Socket>> {
-        self.get(keys::connection(id), keys::METADATA, true)
-            .await?
-            .as_ref()
-            .map(read)
-            .transpose()
+        self.get(keys::connection(id), keys::METADATA, true).await?.as_ref().map(read).transpose()
     }
 
     async fn of_user(&self, user: UserId) -> Stored<Vec<Socket>> {
-        let rows = self
-            .rows(keys::user(user), Rows::StartingWith(keys::CONNECTION), |_| false)
-            .await?;
+        let rows = self.rows(keys::user(user), Rows::StartingWith(keys::CONNECTION), |_| false).await?;
         rows.iter().map(read).collect()
     }
 
@@ -199,11 +190,7 @@ impl Sockets for ConnectionsTable {
             (Conditional::Done, Some(item)) => {
                 let r = Reader::new(&item);
                 let (frames, frames_before) = (r.int("frames")?, r.int("framesBefore")?);
-                Ok(Some(Seen {
-                    socket: read(&item)?,
-                    frames,
-                    frames_before,
-                }))
+                Ok(Some(Seen { socket: read(&item)?, frames, frames_before }))
             }
             (Conditional::Done, None) => Err(StoreError::Corrupt("no attributes of a connection".into())),
             (Conditional::Refused(_), _) => Ok(None),
@@ -233,20 +220,13 @@ impl Sockets for ConnectionsTable {
                 .await;
             conditional("UpdateItem", None, result)?;
         } else {
-            self.move_expiry(pk.clone(), keys::METADATA.to_owned(), session_expires_at, None)
-                .await?;
+            self.move_expiry(pk.clone(), keys::METADATA.to_owned(), session_expires_at, None).await?;
         }
-        self.move_expiry(keys::user(socket.at.user), pk.clone(), session_expires_at, new_window)
-            .await?;
+        self.move_expiry(keys::user(socket.at.user), pk.clone(), session_expires_at, new_window).await?;
         if socket.session_expires_at != session_expires_at {
-            self.move_expiry(pk.clone(), keys::SHARD.to_owned(), session_expires_at, None)
-                .await?;
-            for item in self
-                .rows(pk.clone(), Rows::StartingWith(keys::TOPIC), |_| false)
-                .await?
-            {
-                self.move_expiry(pk.clone(), sort_key(&item).to_owned(), session_expires_at, None)
-                    .await?;
+            self.move_expiry(pk.clone(), keys::SHARD.to_owned(), session_expires_at, None).await?;
+            for item in self.rows(pk.clone(), Rows::StartingWith(keys::TOPIC), |_| false).await? {
+                self.move_expiry(pk.clone(), sort_key(&item).to_owned(), session_expires_at, None).await?;
             }
         }
         Ok(())

@@ -33,9 +33,7 @@ impl Subscriptions for ConnectionsTable {
     }
 
     async fn topics(&self, id: &ConnectionId) -> Stored<Vec<Topic>> {
-        let rows = self
-            .rows(keys::connection(id), Rows::StartingWith(keys::TOPIC), |_| false)
-            .await?;
+        let rows = self.rows(keys::connection(id), Rows::StartingWith(keys::TOPIC), |_| false).await?;
         rows.iter()
             .map(|item| {
                 let key = Reader::new(item).text(SK)?;
@@ -80,16 +78,9 @@ impl Audience for ConnectionsTable {
             .map_err(|e| trouble("Query", &e))?;
         let recipient = |item: &Item| {
             let until = Reader::new(item).time("sessionExpiresAt")?;
-            Ok(Recipient {
-                connection: member(item)?,
-                until,
-                reason: None,
-            })
+            Ok(Recipient { connection: member(item)?, until, reason: None })
         };
         let recipients = page.items().iter().map(recipient).collect::<Stored<_>>()?;
-        Ok(Page {
-            recipients,
-            next: page.last_evaluated_key.as_ref().map(member).transpose()?,
-        })
+        Ok(Page { recipients, next: page.last_evaluated_key.as_ref().map(member).transpose()? })
     }
 }

@@ -14,22 +14,14 @@ use crate::call::{conditional, trouble};
 
 fn read(hash: &TokenHash, item: &Item) -> Stored<TicketRow> {
     let r = Reader::new(item);
-    Ok(TicketRow {
-        hash: *hash,
-        at: address(&r)?,
-        sid: r.parse("sid")?,
-        expires_at: r.time("expiresAt")?,
-    })
+    Ok(TicketRow { hash: *hash, at: address(&r)?, sid: r.parse("sid")?, expires_at: r.time("expiresAt")? })
 }
 
 /// Where the session of a row lives.
 pub(super) fn address(r: &Reader<'_>) -> Stored<Address> {
     let slot = SlotNo::new(r.int("slot")?)
         .ok_or_else(|| holdfast_domain::ports::StoreError::Corrupt("attribute slot: no such slot".into()))?;
-    Ok(Address {
-        user: r.parse("userId")?,
-        slot,
-    })
+    Ok(Address { user: r.parse("userId")?, slot })
 }
 
 impl Tickets for ConnectionsTable {

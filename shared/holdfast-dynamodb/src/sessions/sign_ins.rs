@@ -70,7 +70,9 @@ impl SignIns for SessionsTable {
         put = match plan.placement.victim {
             None => put.condition_expression(FREE),
             Some(victim) => put
-                .condition_expression(format!("{FREE} OR (sid = :victim AND version = :version AND lastUsedAt = :seen)"))
+                .condition_expression(format!(
+                    "{FREE} OR (sid = :victim AND version = :version AND lastUsedAt = :seen)"
+                ))
                 .expression_attribute_values(":victim", s(victim.sid.to_string()))
                 .expression_attribute_values(":version", n(victim.version))
                 .expression_attribute_values(":seen", at(victim.last_used_at)),

@@ -3,10 +3,10 @@
 use aws_sdk_dynamodb::types::{
     ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure as OnRefusal, TransactWriteItem, Update,
 };
+use holdfast_domain::policy::TOMBSTONE_SECONDS;
 use holdfast_domain::ports::{
     Conditional, EndAll, EndAllSessions, SessionWrites, SlotSeen, Stored, Transacted, TrustEdit,
 };
-use holdfast_domain::policy::TOMBSTONE_SECONDS;
 use holdfast_domain::secret::fingerprint;
 use holdfast_domain::session::{EndReason, Slot};
 use holdfast_domain::token::Address;
@@ -22,7 +22,8 @@ const LIVE: &str = "sid = :sid AND attribute_not_exists(endedAt) AND idleExpires
 /// The session named by `:sid` has no tombstone yet; an expired one may still be ended.
 pub(super) const UNENDED: &str = "sid = :sid AND attribute_not_exists(endedAt)";
 /// Nothing usable is here.
-pub(super) const FREE: &str = "attribute_not_exists(PK) OR attribute_exists(endedAt) OR idleExpiresAt <= :now OR absoluteExpiresAt <= :now";
+pub(super) const FREE: &str =
+    "attribute_not_exists(PK) OR attribute_exists(endedAt) OR idleExpiresAt <= :now OR absoluteExpiresAt <= :now";
 /// Session to tombstone: the reason stays for the stream, what opens it goes.
 pub(super) const ENTOMB: &str = "SET endedAt = :now, endedReason = :reason, lastUpdatedAt = :now, op = :op, #ttl = :ttl, \
      version = version + :one REMOVE accessHash, accessExpiresAt, prevAccessHash, prevAccessUntil, familyHash, \
@@ -77,7 +78,13 @@ impl SessionsTable {
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
-    fn check(&self, (pk, sk): (String, String), condition: &str, sid: Option<SessionId>, now: Millis) -> Stored<TransactWriteItem> {
+    fn check(
+        &self,
+        (pk, sk): (String, String),
+        condition: &str,
+        sid: Option<SessionId>,
+        now: Millis,
+    ) -> Stored<TransactWriteItem> {
         let mut check = ConditionCheck::builder()
             .table_name(&self.table)
             .key(PK, s(pk))
@@ -162,7 +169,13 @@ impl SessionWrites for SessionsTable {
         refused(conditional("UpdateItem", Some(op), result)?)
     }
 
-    async fn touch(&self, address: Address, sid: SessionId, now: Millis, op: &str) -> Stored<Conditional<Option<Slot>>> {
+    async fn touch(
+        &self,
+        address: Address,
+        sid: SessionId,
+        now: Millis,
+        op: &str,
+    ) -> Stored<Conditional<Option<Slot>>> {
         let (pk, sk) = keys::slot(address);
         let result = self
             .client
@@ -325,12 +338,7 @@ fn end_all_token(user: UserId, plan: &EndAll) -> String {
         seen.extend_from_slice(&[kind, number.get()]);
         seen.extend_from_slice(&sid);
     }
-    let parts: [&[u8]; 5] = [
-        user.as_bytes(),
-        plan.op.as_bytes(),
-        &seen,
-        &plan.now.get().to_be_bytes(),
-        &plan.auth_epoch.to_be_bytes(),
-    ];
+    let parts: [&[u8]; 5] =
+        [user.as_bytes(), plan.op.as_bytes(), &seen, &plan.now.get().to_be_bytes(), &plan.auth_epoch.to_be_bytes()];
     ids::encode(&fingerprint("holdfast/end-all/1", &parts)[..24])
 }

@@ -15,8 +15,8 @@ const USAGE: &str = "usage: holdfast-smoke --outputs <file> [--repeat N] [--max-
 HOLDFAST_SMOKE_EMAIL and HOLDFAST_SMOKE_PASSWORD name an account to use where registration is closed; all of its
 sessions are ended.";
 
-/// A network has 100 failed attempts in 15 minutes (contract §5); repetitions use a quarter of them.
-const WRONG_PASSWORDS: usize = 25;
+/// A network has 100 failed attempts in 15 minutes (contract §5); repetitions use a tenth of them.
+const WRONG_PASSWORDS: usize = 10;
 
 struct Options {
     outputs: PathBuf,
@@ -40,12 +40,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Strin
             other => return Err(format!("{other} is not an option")),
         }
     }
-    Ok(Options {
-        outputs: outputs.ok_or("--outputs is missing")?,
-        repeat,
-        max_sessions,
-        verbose,
-    })
+    Ok(Options { outputs: outputs.ok_or("--outputs is missing")?, repeat, max_sessions, verbose })
 }
 
 fn number(text: &str, range: std::ops::RangeInclusive<usize>) -> Option<usize> {
@@ -59,19 +54,14 @@ fn walker(deployment: &Deployment) -> Result<Walker, Fault> {
         _ if deployment.is_local() => Ok(Walker::Newcomer),
         (Some(email), Some(password)) => Ok(Walker::Resident(Person { email, password })),
         (None, None) => Ok(Walker::Newcomer),
-        _ => Err(Fault::new(
-            "HOLDFAST_SMOKE_EMAIL and HOLDFAST_SMOKE_PASSWORD are set together or not at all",
-        )),
+        _ => Err(Fault::new("HOLDFAST_SMOKE_EMAIL and HOLDFAST_SMOKE_PASSWORD are set together or not at all")),
     }
 }
 
 async fn run(options: &Options) -> Result<(), String> {
     let deployment = Deployment::read(&options.outputs).map_err(|fault| fault.to_string())?;
     let walker = walker(&deployment).map_err(|fault| fault.to_string())?;
-    let api = Api::new(&deployment)
-        .await
-        .map_err(|fault| fault.to_string())?
-        .verbose(options.verbose);
+    let api = Api::new(&deployment).await.map_err(|fault| fault.to_string())?.verbose(options.verbose);
     println!("{} at {}", deployment.env, deployment.http_url);
     let began = Instant::now();
     let mut times = Vec::new();
@@ -90,19 +80,13 @@ async fn run(options: &Options) -> Result<(), String> {
                 println!("{}", line(step));
             }
         };
-        play(&deployment, &api, &plan, &mut tell)
-            .await
-            .map_err(|failure| match options.repeat {
-                1 => failure.to_string(),
-                repeat => format!("round {round} of {repeat}, {failure}"),
-            })?;
+        play(&deployment, &api, &plan, &mut tell).await.map_err(|failure| match options.repeat {
+            1 => failure.to_string(),
+            repeat => format!("round {round} of {repeat}, {failure}"),
+        })?;
         times.push(started.elapsed());
         if options.repeat > 1 {
-            println!(
-                "round {round:>4} of {}: {steps} steps {:>8} ms",
-                options.repeat,
-                started.elapsed().as_millis()
-            );
+            println!("round {round:>4} of {}: {steps} steps {:>8} ms", options.repeat, started.elapsed().as_millis());
         }
     }
     println!("{}", conclusion(&mut times, began.elapsed()));

@@ -15,11 +15,7 @@ const TRIES: usize = 8;
 async fn exhaust(world: &World, email: &str) -> (usize, Reply) {
     let mut first: Option<Value> = None;
     for failed in 0..TRIES {
-        let reply = world
-            .api
-            .login(email, &Person::random().password, &SignIn::default())
-            .await
-            .unwrap();
+        let reply = world.api.login(email, &Person::random().password, &SignIn::default()).await.unwrap();
         if reply.status == 429 {
             return (failed, reply.expect_problem(429, "TOO_MANY_ATTEMPTS").unwrap());
         }
@@ -60,11 +56,7 @@ async fn known_and_unknown_accounts_run_out_of_attempts_alike() {
     }
 
     // The right password does not help now: otherwise it could be told from a wrong one.
-    let reply = world
-        .api
-        .login(&known.email, &known.password, &SignIn::default())
-        .await
-        .unwrap();
+    let reply = world.api.login(&known.email, &known.password, &SignIn::default()).await.unwrap();
     reply.expect_problem(429, "TOO_MANY_ATTEMPTS").unwrap();
     // Nobody else is affected.
     world.signed_in().await;
@@ -75,17 +67,9 @@ async fn an_unknown_account_is_refused_like_a_wrong_password() {
     let world = World::open().await;
     let known = world.person().await;
     let password = Person::random().password;
-    let wrong = world
-        .api
-        .login(&known.email, &password, &SignIn::default())
-        .await
-        .unwrap();
+    let wrong = world.api.login(&known.email, &password, &SignIn::default()).await.unwrap();
     let wrong = wrong.expect_problem(401, "INVALID_CREDENTIALS").unwrap();
-    let unknown = world
-        .api
-        .login(&Person::random().email, &password, &SignIn::default())
-        .await
-        .unwrap();
+    let unknown = world.api.login(&Person::random().email, &password, &SignIn::default()).await.unwrap();
     assert_eq!(shape(&wrong), shape(&unknown));
     // And the account is as it was.
     world.api.sign_in(&known, "after a mistake").await.unwrap();

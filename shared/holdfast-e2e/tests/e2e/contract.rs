@@ -41,6 +41,9 @@ async fn refused(world: &World, calls: impl IntoIterator<Item = Call>, statuses:
 async fn without_a_token_every_guarded_route_is_401() {
     let world = World::open().await;
     refused(&world, guarded(), &[401]).await;
+    // RFC 9110 §11.6.1: a 401 says how to do better.
+    let reply = send(&world, Call::new("GET", "/v1/sessions/current")).await;
+    assert_eq!(reply.header("www-authenticate"), Some("Bearer"));
 }
 
 #[tokio::test]
@@ -61,9 +64,7 @@ async fn what_is_no_access_token_is_401() {
         format!("Basic {token}"),
         token.to_owned(),
     ];
-    let calls = values
-        .into_iter()
-        .map(|value| Call::new("GET", "/v1/sessions/current").header("authorization", value));
+    let calls = values.into_iter().map(|value| Call::new("GET", "/v1/sessions/current").header("authorization", value));
     refused(&world, calls, &[401]).await;
     world.api.current(token).await.unwrap().expect(200).unwrap();
 }
@@ -93,6 +94,11 @@ async fn wrong_methods_are_405() {
         Call::new("PATCH", format!("/v1/sessions/{SESSION}/trust")),
     ];
     refused(&world, calls, &[405]).await;
+    // RFC 9110 §15.5.6: a 405 lists what the path answers to.
+    let reply = send(&world, Call::new("PATCH", "/v1/sessions")).await;
+    let mut allowed: Vec<&str> = reply.header("allow").unwrap_or_default().split(", ").collect();
+    allowed.sort_unstable();
+    assert_eq!(allowed, ["DELETE", "GET"]);
 }
 
 #[tokio::test]
@@ -101,10 +107,7 @@ async fn bodies_that_are_not_exactly_right_are_400() {
     let person = Person::random();
     let (email, password) = (json!(person.email), json!(person.password));
     let bodies = |path: &'static str, bodies: Vec<String>| {
-        bodies
-            .into_iter()
-            .map(move |body| Call::new("POST", path).raw(body))
-            .collect::<Vec<_>>()
+        bodies.into_iter().map(move |body| Call::new("POST", path).raw(body)).collect::<Vec<_>>()
     };
     let login = bodies(
         "/v1/auth/login",
@@ -131,10 +134,7 @@ async fn bodies_that_are_not_exactly_right_are_400() {
             format!(r#"{{"password":{password}}}"#),
         ],
     );
-    let refresh = bodies(
-        "/v1/auth/refresh",
-        vec!["{}".to_owned(), r#"{"refreshToken":"a","x":1}"#.to_owned()],
-    );
+    let refresh = bodies("/v1/auth/refresh", vec!["{}".to_owned(), r#"{"refreshToken":"a","x":1}"#.to_owned()]);
     refused(&world, login.into_iter().chain(register).chain(refresh), &[400]).await;
     // None of it registered anybody.
     world.api.register(&person).await.unwrap().expect(201).unwrap();
@@ -145,14 +145,9 @@ async fn guarded_bodies_that_are_not_exactly_right_are_400() {
     let world = World::open().await;
     let (_, session) = world.signed_in().await;
     let path = format!("/v1/sessions/{}/trust", session.session_id);
-    let calls = [
-        r#"{}"#,
-        r#"{"trusted":"true"}"#,
-        r#"{"trusted":true,"trusted":false}"#,
-        r#"{"trusted":true,"x":1}"#,
-        "x",
-    ]
-    .map(|body| Call::new("PUT", path.clone()).bearer(&session.access).raw(body));
+    let calls =
+        [r#"{}"#, r#"{"trusted":"true"}"#, r#"{"trusted":true,"trusted":false}"#, r#"{"trusted":true,"x":1}"#, "x"]
+            .map(|body| Call::new("PUT", path.clone()).bearer(&session.access).raw(body));
     refused(&world, calls, &[400]).await;
 }
 
@@ -188,10 +183,7 @@ async fn weak_passwords_and_wrong_e_mails_are_400() {
 async fn the_shortest_and_the_longest_password_work() {
     let world = World::open().await;
     for length in [12, 256] {
-        let person = Person {
-            password: random_text().repeat(12)[..length].to_owned(),
-            ..Person::random()
-        };
+        let person = Person { password: random_text().repeat(12)[..length].to_owned(), ..Person::random() };
         world.api.register(&person).await.unwrap().expect(201).unwrap();
         world.api.sign_in(&person, "device").await.unwrap();
     }
@@ -201,30 +193,12 @@ async fn the_shortest_and_the_longest_password_work() {
 async fn an_e_mail_address_is_registered_once() {
     let world = World::open().await;
     let person = world.person().await;
-    let shouted = Person {
-        email: person.email.to_uppercase(),
-        ..Person::random()
-    };
-    for again in [
-        Person {
-            email: person.email.clone(),
-            ..Person::random()
-        },
-        shouted.clone(),
-    ] {
-        world
-            .api
-            .register(&again)
-            .await
-            .unwrap()
-            .expect_problem(409, "EMAIL_TAKEN")
-            .unwrap();
+    let shouted = Person { email: person.email.to_uppercase(), ..Person::random() };
+    for again in [Person { email: person.email.clone(), ..Person::random() }, shouted.clone()] {
+        world.api.register(&again).await.unwrap().expect_problem(409, "EMAIL_TAKEN").unwrap();
     }
     // The account is the first one's, however the address is written.
-    let same = Person {
-        email: shouted.email,
-        password: person.password,
-    };
+    let same = Person { email: shouted.email, password: person.password };
     world.api.sign_in(&same, "device").await.unwrap();
 }
 
@@ -246,27 +220,15 @@ async fn health_names_its_checks() {
     reply.text("/version").unwrap();
     assert_eq!(reply.at("/checks/dynamodb/status"), "ok");
     assert!(reply.at("/checks/dynamodb/latencyMs").is_number());
-    assert_eq!(
-        reply.at("/checks/cache/provider"),
-        json!(world.deployment.cache_provider)
-    );
+    assert_eq!(reply.at("/checks/cache/provider"), json!(world.deployment.cache_provider));
     assert!(reply.at("/checks/cache/status").is_string());
 }
 
 #[tokio::test]
 async fn a_foreign_origin_gets_no_cors_headers() {
     let world = World::open().await;
-    let reply = send(
-        &world,
-        Call::new("GET", "/v1/health").header("origin", "https://evil.example"),
-    )
-    .await;
-    assert_eq!(
-        reply.header("access-control-allow-origin"),
-        None,
-        "{}",
-        reply.fault("no CORS header")
-    );
+    let reply = send(&world, Call::new("GET", "/v1/health").header("origin", "https://evil.example")).await;
+    assert_eq!(reply.header("access-control-allow-origin"), None, "{}", reply.fault("no CORS header"));
 }
 
 #[tokio::test]
@@ -274,11 +236,7 @@ async fn answers_of_the_api_carry_what_intermediaries_must_know() {
     let world = World::open().await;
     let (person, session) = world.signed_in().await;
     let answers = [
-        world
-            .api
-            .login(&person.email, &person.password, &SignIn::default())
-            .await
-            .unwrap(),
+        world.api.login(&person.email, &person.password, &SignIn::default()).await.unwrap(),
         world.api.sessions(&session.access).await.unwrap(),
     ];
     for reply in answers {

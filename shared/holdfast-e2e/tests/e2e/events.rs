@@ -25,21 +25,8 @@ impl Subscription {
         let eventbridge = aws_sdk_eventbridge::Client::new(&world.config);
         let bus = world.deployment.event_bus.clone();
         let rule = format!("holdfast-e2e-{}", random_text());
-        let queue = sqs
-            .create_queue()
-            .queue_name(&rule)
-            .send()
-            .await
-            .unwrap()
-            .queue_url
-            .unwrap();
-        let subscription = Self {
-            sqs,
-            eventbridge,
-            bus,
-            rule,
-            queue,
-        };
+        let queue = sqs.create_queue().queue_name(&rule).send().await.unwrap().queue_url.unwrap();
+        let subscription = Self { sqs, eventbridge, bus, rule, queue };
         subscription.connect().await;
         subscription
     }
@@ -63,11 +50,7 @@ impl Subscription {
             .send()
             .await
             .unwrap();
-        let target = aws_sdk_eventbridge::types::Target::builder()
-            .id("queue")
-            .arn(arn)
-            .build()
-            .unwrap();
+        let target = aws_sdk_eventbridge::types::Target::builder().id("queue").arn(arn).build().unwrap();
         let put = self
             .eventbridge
             .put_targets()
@@ -97,57 +80,31 @@ impl Subscription {
             for message in batch.messages.unwrap_or_default() {
                 events.push(serde_json::from_str(message.body().unwrap_or_default()).unwrap());
                 let handle = message.receipt_handle().unwrap_or_default();
-                self.sqs
-                    .delete_message()
-                    .queue_url(&self.queue)
-                    .receipt_handle(handle)
-                    .send()
-                    .await
-                    .unwrap();
+                self.sqs.delete_message().queue_url(&self.queue).receipt_handle(handle).send().await.unwrap();
             }
         }
         events
     }
 
     async fn close(self) {
-        let removed = self
-            .eventbridge
-            .remove_targets()
-            .rule(&self.rule)
-            .event_bus_name(&self.bus)
-            .ids("queue")
-            .send()
-            .await;
-        let deleted = self
-            .eventbridge
-            .delete_rule()
-            .name(&self.rule)
-            .event_bus_name(&self.bus)
-            .send()
-            .await;
+        let removed =
+            self.eventbridge.remove_targets().rule(&self.rule).event_bus_name(&self.bus).ids("queue").send().await;
+        let deleted = self.eventbridge.delete_rule().name(&self.rule).event_bus_name(&self.bus).send().await;
         let gone = self.sqs.delete_queue().queue_url(&self.queue).send().await;
-        assert!(
-            removed.is_ok() && deleted.is_ok() && gone.is_ok(),
-            "the test's own rule and queue are removed"
-        );
+        assert!(removed.is_ok() && deleted.is_ok() && gone.is_ok(), "the test's own rule and queue are removed");
     }
 }
 
 /// Events that name this user, by `id`: what came twice counts once.
 fn about<'a>(events: &'a [Value], user_id: &str) -> Vec<&'a Value> {
     let theirs = events.iter().filter(|event| event["detail"]["userId"] == user_id);
-    let by_id: BTreeMap<&str, &Value> = theirs
-        .map(|event| (event["detail"]["id"].as_str().unwrap_or_default(), event))
-        .collect();
+    let by_id: BTreeMap<&str, &Value> =
+        theirs.map(|event| (event["detail"]["id"].as_str().unwrap_or_default(), event)).collect();
     by_id.into_values().collect()
 }
 
 fn of_type<'a>(events: &[&'a Value], kind: &str) -> Vec<&'a Value> {
-    events
-        .iter()
-        .filter(|event| event["detail"]["type"] == kind)
-        .map(|event| &event["detail"])
-        .collect()
+    events.iter().filter(|event| event["detail"]["type"] == kind).map(|event| &event["detail"]).collect()
 }
 
 #[tokio::test]
@@ -168,23 +125,13 @@ async fn the_life_of_sessions_is_told_on_the_bus() {
 
 async fn tell(world: &World, subscription: &Subscription) {
     let person = world.person().await;
-    let refused = world
-        .api
-        .login(&person.email, &Person::random().password, &SignIn::default())
-        .await
-        .unwrap();
+    let refused = world.api.login(&person.email, &Person::random().password, &SignIn::default()).await.unwrap();
     refused.expect_problem(401, "INVALID_CREDENTIALS").unwrap();
     let mut sessions = Vec::new();
     for device in 1..=6 {
         sessions.push(world.api.sign_in(&person, &format!("device {device}")).await.unwrap());
     }
-    world
-        .api
-        .revoke(&sessions[5].access, &sessions[1].session_id)
-        .await
-        .unwrap()
-        .expect(200)
-        .unwrap();
+    world.api.revoke(&sessions[5].access, &sessions[1].session_id).await.unwrap().expect(200).unwrap();
     let user_id = sessions[0].user_id.clone();
 
     let wanted = [
@@ -202,83 +149,31 @@ async fn tell(world: &World, subscription: &Subscription) {
     for event in &mine {
         let detail = &event["detail"];
         for member in ["id", "seq", "type", "at"] {
-            assert!(
-                detail[member].as_str().is_some_and(|text| !text.is_empty()),
-                "{member} in {event}"
-            );
+            assert!(detail[member].as_str().is_some_and(|text| !text.is_empty()), "{member} in {event}");
         }
-        assert!(
-            event["source"]
-                .as_str()
-                .is_some_and(|source| source.starts_with("holdfast.")),
-            "{event}"
-        );
-        let known = [
-            "id",
-            "seq",
-            "type",
-            "at",
-            "userId",
-            "sessionId",
-            "loginSessionId",
-            "reason",
-            "device",
-        ];
-        assert!(
-            detail
-                .as_object()
-                .unwrap()
-                .keys()
-                .all(|name| known.contains(&name.as_str())),
-            "{event}"
-        );
+        assert!(event["source"].as_str().is_some_and(|source| source.starts_with("holdfast.")), "{event}");
+        let known = ["id", "seq", "type", "at", "userId", "sessionId", "loginSessionId", "reason", "device"];
+        assert!(detail.as_object().unwrap().keys().all(|name| known.contains(&name.as_str())), "{event}");
     }
 
     let created = of_type(&mine, "SESSION_CREATED");
-    let ids: Vec<&str> = created
-        .iter()
-        .filter_map(|detail| detail["sessionId"].as_str())
-        .collect();
-    assert!(
-        sessions
-            .iter()
-            .all(|session| ids.contains(&session.session_id.as_str())),
-        "{created:?}"
-    );
-    assert_eq!(
-        of_type(&mine, "SESSION_EVICTED")[0]["sessionId"],
-        sessions[0].session_id
-    );
+    let ids: Vec<&str> = created.iter().filter_map(|detail| detail["sessionId"].as_str()).collect();
+    assert!(sessions.iter().all(|session| ids.contains(&session.session_id.as_str())), "{created:?}");
+    assert_eq!(of_type(&mine, "SESSION_EVICTED")[0]["sessionId"], sessions[0].session_id);
     let revoked = of_type(&mine, "SESSION_REVOKED")[0];
     assert_eq!(revoked["sessionId"], sessions[1].session_id);
-    let created = created
-        .iter()
-        .find(|detail| detail["sessionId"] == revoked["sessionId"])
-        .unwrap();
-    assert!(
-        created["seq"].as_str() < revoked["seq"].as_str(),
-        "a session begins before it ends"
-    );
+    let created = created.iter().find(|detail| detail["sessionId"] == revoked["sessionId"]).unwrap();
+    assert!(created["seq"].as_str() < revoked["seq"].as_str(), "a session begins before it ends");
     let failed = of_type(&mine, "AUTH_FAILED")[0];
     let started = of_type(&mine, "LOGIN_STARTED");
-    let started = started
-        .iter()
-        .find(|detail| detail["loginSessionId"] == failed["loginSessionId"])
-        .unwrap();
-    assert!(
-        started["seq"].as_str() < failed["seq"].as_str(),
-        "a sign-in begins before it fails"
-    );
+    let started = started.iter().find(|detail| detail["loginSessionId"] == failed["loginSessionId"]).unwrap();
+    assert!(started["seq"].as_str() < failed["seq"].as_str(), "a sign-in begins before it fails");
 
     // In anybody's events, for that matter.
     for event in &events {
         let text = event.to_string();
         let mut secrets = vec![person.email.as_str(), person.password.as_str(), "hf1."];
-        secrets.extend(
-            sessions
-                .iter()
-                .flat_map(|session| [session.access.as_str(), session.refresh.as_str()]),
-        );
+        secrets.extend(sessions.iter().flat_map(|session| [session.access.as_str(), session.refresh.as_str()]));
         assert!(secrets.iter().all(|secret| !text.contains(secret)), "{text}");
     }
 }

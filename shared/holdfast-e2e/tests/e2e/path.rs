@@ -7,17 +7,11 @@ use crate::world::World;
 #[tokio::test]
 async fn the_path_from_registering_to_the_last_socket_closed() {
     let world = World::open().await;
-    let plan = Plan {
-        walker: Walker::Newcomer,
-        max_sessions: 5,
-        wrong_password: true,
-    };
+    let plan = Plan { walker: Walker::Newcomer, max_sessions: 5, wrong_password: true };
     let mut steps = Vec::new();
-    Box::pin(play(&world.deployment, &world.api, &plan, &mut |step| {
-        steps.push((step.name, step.skipped))
-    }))
-    .await
-    .unwrap();
+    Box::pin(play(&world.deployment, &world.api, &plan, &mut |step| steps.push((step.name, step.skipped))))
+        .await
+        .unwrap();
     assert!(steps.len() >= 20, "{steps:?}");
     assert!(steps.iter().all(|(_, skipped)| skipped.is_none()), "{steps:?}");
 }

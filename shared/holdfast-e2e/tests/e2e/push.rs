@@ -31,10 +31,7 @@ async fn a_message_reaches_its_user_on_every_socket_and_nobody_else() {
     for socket in [&mut a, &mut b] {
         let frame = socket.expect_message(&id).await.unwrap();
         assert_eq!(frame["channel"], format!("user:{}", mine.user_id));
-        assert_eq!(
-            (&frame["kind"], &frame["data"]),
-            (&json!("note"), &json!({"text": text}))
-        );
+        assert_eq!((&frame["kind"], &frame["data"]), (&json!("note"), &json!({"text": text})));
     }
     // A later message to the other one has come, so an earlier one to them would have been on its way for long enough.
     let later = publish(&world, &note(&[&theirs], "later")).await;
@@ -55,23 +52,14 @@ async fn offsets_of_a_channel_count_without_gaps() {
     let mut socket = open_socket(&world.api, &session.access, "A").await.unwrap();
     let mut frames = Vec::new();
     for number in 0..5 {
-        let reply = world
-            .api
-            .publish(&note(&[&session], &number.to_string()))
-            .await
-            .unwrap()
-            .expect(202)
-            .unwrap();
+        let reply = world.api.publish(&note(&[&session], &number.to_string())).await.unwrap().expect(202).unwrap();
         let frame = socket.expect_message(&reply.text("/messageId").unwrap()).await.unwrap();
         assert_eq!(reply.at("/offset"), frame["offset"]);
         assert_eq!(reply.at("/channel"), frame["channel"]);
         frames.push(frame);
     }
     for pair in frames.windows(2) {
-        assert_eq!(
-            pair[1]["offset"].as_u64().unwrap(),
-            pair[0]["offset"].as_u64().unwrap() + 1
-        );
+        assert_eq!(pair[1]["offset"].as_u64().unwrap(), pair[0]["offset"].as_u64().unwrap() + 1);
         assert_eq!(pair[1]["epoch"], pair[0]["epoch"]);
     }
     socket.close().await;
@@ -107,11 +95,7 @@ async fn one_idempotency_key_is_one_message_whatever_the_body() {
     let second = world.api.publish(&body).await.unwrap().expect(202).unwrap();
     assert_eq!(second.at("/duplicate"), true);
     for member in ["messageId", "channel", "offset"] {
-        assert_eq!(
-            second.at(&format!("/{member}")),
-            first.at(&format!("/{member}")),
-            "{member}"
-        );
+        assert_eq!(second.at(&format!("/{member}")), first.at(&format!("/{member}")), "{member}");
     }
     let later = publish(&world, &note(&[&session], "later")).await;
     socket.expect_message(&later).await.unwrap();
@@ -164,13 +148,7 @@ async fn what_cannot_be_published_is_refused() {
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
     let large = with("data", json!("x".repeat(32 * 1024)));
-    world
-        .api
-        .publish(&large)
-        .await
-        .unwrap()
-        .expect_any_problem(&[413])
-        .unwrap();
+    world.api.publish(&large).await.unwrap().expect_any_problem(&[413]).unwrap();
 }
 
 #[tokio::test]
@@ -183,10 +161,7 @@ async fn data_of_32_kib_is_delivered() {
     body["data"] = json!("x".repeat(32 * 1024 - 2));
     let reply = world.api.publish(&body).await.unwrap().expect(202).unwrap();
     let frame = socket.expect_message(&reply.text("/messageId").unwrap()).await;
-    assert!(
-        frame.is_ok_and(|frame| frame["data"] == body["data"]),
-        "32 KiB of data arrive as they were sent"
-    );
+    assert!(frame.is_ok_and(|frame| frame["data"] == body["data"]), "32 KiB of data arrive as they were sent");
     socket.close().await;
 }
 
@@ -201,24 +176,12 @@ async fn a_users_history_is_theirs_alone() {
     socket.close().await;
 
     let channel = format!("user:{}", mine.user_id);
-    let epoch = frame["epoch"]
-        .as_str()
-        .map_or_else(|| frame["epoch"].to_string(), str::to_owned);
+    let epoch = frame["epoch"].as_str().map_or_else(|| frame["epoch"].to_string(), str::to_owned);
     let before = frame["offset"].as_u64().unwrap() - 1;
-    let reply = world
-        .api
-        .history(&mine.access, &channel, before, &epoch)
-        .await
-        .unwrap()
-        .expect(200)
-        .unwrap();
+    let reply = world.api.history(&mine.access, &channel, before, &epoch).await.unwrap().expect(200).unwrap();
     assert_eq!(reply.at("/recovered"), true, "{}", reply.fault("recovered"));
     assert_eq!(reply.at("/messages/0/id"), json!(id), "{}", reply.fault("the message"));
     assert_eq!(reply.at("/epoch"), frame["epoch"]);
-    let refused = world
-        .api
-        .history(&theirs.access, &channel, before, &epoch)
-        .await
-        .unwrap();
+    let refused = world.api.history(&theirs.access, &channel, before, &epoch).await.unwrap();
     refused.expect_any_problem(&[403]).unwrap();
 }

@@ -36,13 +36,7 @@ async fn an_old_generation_is_theft_and_ends_the_session() {
 
     let reply = world.api.refresh(&first.refresh).await.unwrap();
     reply.expect_problem(401, "REFRESH_TOKEN_REUSED").unwrap();
-    world
-        .api
-        .current(&third.access)
-        .await
-        .unwrap()
-        .expect_any_problem(&[401])
-        .unwrap();
+    world.api.current(&third.access).await.unwrap().expect_any_problem(&[401]).unwrap();
     let reply = world.api.refresh(&third.refresh).await.unwrap();
     reply.expect_problem(401, "INVALID_REFRESH_TOKEN").unwrap();
     // Once more: the session is over, so this is no second alarm.
@@ -55,22 +49,13 @@ async fn an_old_generation_is_theft_and_ends_the_session() {
 async fn what_is_no_refresh_token_of_a_live_session_is_refused() {
     let world = World::open().await;
     let (_, session) = world.signed_in().await;
-    for token in [
-        "",
-        "garbage",
-        "hf1.a.b.c.d",
-        &session.access,
-        &session.refresh[1..],
-        &format!("{}A", session.refresh),
-    ] {
+    for token in
+        ["", "garbage", "hf1.a.b.c.d", &session.access, &session.refresh[1..], &format!("{}A", session.refresh)]
+    {
         let reply = world.api.refresh(token).await.unwrap();
         // An empty or overlong text may be a malformed request; it is never a pass.
         let reply = reply.expect_any_problem(&[400, 401]).unwrap();
-        assert!(
-            reply.status == 400 || reply.at("/code") == "INVALID_REFRESH_TOKEN",
-            "{}",
-            reply.fault("401")
-        );
+        assert!(reply.status == 400 || reply.at("/code") == "INVALID_REFRESH_TOKEN", "{}", reply.fault("401"));
     }
     // None of that harmed the session.
     world.api.refresh(&session.refresh).await.unwrap().expect(200).unwrap();
@@ -85,9 +70,6 @@ async fn a_refresh_renews_the_session_and_leaves_its_absolute_end() {
     let (old, new) = (before.json(), reply.at("/session"));
     assert_eq!(new["absoluteExpiresAt"], old["absoluteExpiresAt"]);
     assert_eq!(new["createdAt"], old["createdAt"]);
-    assert!(
-        new["expiresAt"].as_str() > old["expiresAt"].as_str(),
-        "{new} after {old}"
-    );
+    assert!(new["expiresAt"].as_str() > old["expiresAt"].as_str(), "{new} after {old}");
     assert!(new["version"].as_u64() > old["version"].as_u64(), "{new} after {old}");
 }

@@ -18,10 +18,7 @@ async fn the_list_shows_every_session_the_most_recently_used_first() {
     let ids: Vec<&Value> = shown.iter().map(|session| &session["sessionId"]).collect();
     assert_eq!(ids, [&json!(second.session_id), &json!(first.session_id)]);
     assert_eq!(shown[0]["device"]["name"], "second");
-    assert_eq!(
-        (&shown[0]["current"], &shown[1]["current"]),
-        (&json!(false), &json!(true))
-    );
+    assert_eq!((&shown[0]["current"], &shown[1]["current"]), (&json!(false), &json!(true)));
     assert!(!reply.at("/sessions/0/device/ip").is_null());
     assert_eq!(reply.at("/sessions/0/email"), json!(person.email));
 }
@@ -30,24 +27,9 @@ async fn the_list_shows_every_session_the_most_recently_used_first() {
 async fn staying_signed_in_lasts_longer() {
     let world = World::open().await;
     let person = world.person().await;
-    let how = |stay| SignIn {
-        stay_signed_in: Some(stay),
-        ..SignIn::default()
-    };
-    let short = world
-        .api
-        .login(&person.email, &person.password, &how(false))
-        .await
-        .unwrap()
-        .expect(200)
-        .unwrap();
-    let long = world
-        .api
-        .login(&person.email, &person.password, &how(true))
-        .await
-        .unwrap()
-        .expect(200)
-        .unwrap();
+    let how = |stay| SignIn { stay_signed_in: Some(stay), ..SignIn::default() };
+    let short = world.api.login(&person.email, &person.password, &how(false)).await.unwrap().expect(200).unwrap();
+    let long = world.api.login(&person.email, &person.password, &how(true)).await.unwrap().expect(200).unwrap();
     assert_eq!(short.at("/session/staySignedIn"), false);
     assert_eq!(long.at("/session/staySignedIn"), true);
     for end in ["/session/expiresAt", "/session/absoluteExpiresAt"] {
@@ -64,27 +46,9 @@ async fn logging_out_ends_this_session_and_no_other() {
     let reply = world.api.log_out(&first.access).await.unwrap().expect(200).unwrap();
     assert_eq!(reply.at("/revoked"), 1);
     assert!(reply.at("/effective").is_string());
-    world
-        .api
-        .current(&first.access)
-        .await
-        .unwrap()
-        .expect_any_problem(&[401])
-        .unwrap();
-    world
-        .api
-        .log_out(&first.access)
-        .await
-        .unwrap()
-        .expect_any_problem(&[401])
-        .unwrap();
-    world
-        .api
-        .refresh(&first.refresh)
-        .await
-        .unwrap()
-        .expect_problem(401, "INVALID_REFRESH_TOKEN")
-        .unwrap();
+    world.api.current(&first.access).await.unwrap().expect_any_problem(&[401]).unwrap();
+    world.api.log_out(&first.access).await.unwrap().expect_any_problem(&[401]).unwrap();
+    world.api.refresh(&first.refresh).await.unwrap().expect_problem(401, "INVALID_REFRESH_TOKEN").unwrap();
     world.api.current(&second.access).await.unwrap().expect(200).unwrap();
 }
 
@@ -92,35 +56,15 @@ async fn logging_out_ends_this_session_and_no_other() {
 async fn ending_all_others_keeps_the_one_that_asks() {
     let world = World::open().await;
     let (person, first) = world.signed_in().await;
-    let others = [
-        world.api.sign_in(&person, "second").await.unwrap(),
-        world.api.sign_in(&person, "third").await.unwrap(),
-    ];
-    let reply = world
-        .api
-        .revoke_all(&first.access, true)
-        .await
-        .unwrap()
-        .expect(200)
-        .unwrap();
+    let others =
+        [world.api.sign_in(&person, "second").await.unwrap(), world.api.sign_in(&person, "third").await.unwrap()];
+    let reply = world.api.revoke_all(&first.access, true).await.unwrap().expect(200).unwrap();
     assert_eq!(reply.at("/revoked"), 2);
     world.api.current(&first.access).await.unwrap().expect(200).unwrap();
     for other in &others {
-        world
-            .api
-            .current(&other.access)
-            .await
-            .unwrap()
-            .expect_any_problem(&[401])
-            .unwrap();
+        world.api.current(&other.access).await.unwrap().expect_any_problem(&[401]).unwrap();
     }
-    let reply = world
-        .api
-        .revoke_all(&first.access, true)
-        .await
-        .unwrap()
-        .expect(200)
-        .unwrap();
+    let reply = world.api.revoke_all(&first.access, true).await.unwrap().expect(200).unwrap();
     assert_eq!(reply.at("/revoked"), 0);
 }
 
@@ -128,21 +72,9 @@ async fn ending_all_others_keeps_the_one_that_asks() {
 async fn one_can_end_the_session_one_is_in() {
     let world = World::open().await;
     let (_, session) = world.signed_in().await;
-    let reply = world
-        .api
-        .revoke(&session.access, &session.session_id)
-        .await
-        .unwrap()
-        .expect(200)
-        .unwrap();
+    let reply = world.api.revoke(&session.access, &session.session_id).await.unwrap().expect(200).unwrap();
     assert_eq!(reply.at("/revoked"), 1);
-    world
-        .api
-        .current(&session.access)
-        .await
-        .unwrap()
-        .expect_any_problem(&[401])
-        .unwrap();
+    world.api.current(&session.access).await.unwrap().expect_any_problem(&[401]).unwrap();
 }
 
 #[tokio::test]
@@ -151,20 +83,8 @@ async fn another_users_session_does_not_exist() {
     let (_, mine) = world.signed_in().await;
     let (_, theirs) = world.signed_in().await;
     for id in [theirs.session_id.as_str(), "AAAAAAAAAAAAAAAAAAAAAA", "nonsense"] {
-        world
-            .api
-            .revoke(&mine.access, id)
-            .await
-            .unwrap()
-            .expect_any_problem(&[404])
-            .unwrap();
-        world
-            .api
-            .trust(&mine.access, id, true, None)
-            .await
-            .unwrap()
-            .expect_any_problem(&[404])
-            .unwrap();
+        world.api.revoke(&mine.access, id).await.unwrap().expect_any_problem(&[404]).unwrap();
+        world.api.trust(&mine.access, id, true, None).await.unwrap().expect_any_problem(&[404]).unwrap();
     }
     world.api.current(&theirs.access).await.unwrap().expect(200).unwrap();
 }
@@ -174,27 +94,9 @@ async fn an_ended_session_does_not_exist() {
     let world = World::open().await;
     let (person, first) = world.signed_in().await;
     let second = world.api.sign_in(&person, "second").await.unwrap();
-    world
-        .api
-        .revoke(&first.access, &second.session_id)
-        .await
-        .unwrap()
-        .expect(200)
-        .unwrap();
-    world
-        .api
-        .revoke(&first.access, &second.session_id)
-        .await
-        .unwrap()
-        .expect_any_problem(&[404])
-        .unwrap();
-    world
-        .api
-        .trust(&first.access, &second.session_id, true, None)
-        .await
-        .unwrap()
-        .expect_any_problem(&[404])
-        .unwrap();
+    world.api.revoke(&first.access, &second.session_id).await.unwrap().expect(200).unwrap();
+    world.api.revoke(&first.access, &second.session_id).await.unwrap().expect_any_problem(&[404]).unwrap();
+    world.api.trust(&first.access, &second.session_id, true, None).await.unwrap().expect_any_problem(&[404]).unwrap();
 }
 
 #[tokio::test]
@@ -202,39 +104,20 @@ async fn trusting_moves_the_version_each_time_and_honours_if_match() {
     let world = World::open().await;
     let (_, session) = world.signed_in().await;
     let current = world.api.current(&session.access).await.unwrap().expect(200).unwrap();
-    let (tag, version) = (
-        current.header("etag").unwrap().to_owned(),
-        current.number("/version").unwrap(),
-    );
+    let (tag, version) = (current.header("etag").unwrap().to_owned(), current.number("/version").unwrap());
 
-    let trust = async |trusted, tag: Option<&str>| {
-        world
-            .api
-            .trust(&session.access, &session.session_id, trusted, tag)
-            .await
-    };
+    let trust =
+        async |trusted, tag: Option<&str>| world.api.trust(&session.access, &session.session_id, trusted, tag).await;
     let trusted = trust(true, Some(&tag)).await.unwrap().expect(200).unwrap();
     assert_eq!(trusted.at("/trusted"), true);
     assert_eq!(trusted.number("/version").unwrap(), version + 1);
     trusted.text("/deviceToken").unwrap();
     trusted.text("/trustedAt").unwrap();
 
-    trust(true, Some(&tag))
-        .await
-        .unwrap()
-        .expect_problem(412, "PRECONDITION_FAILED")
-        .unwrap();
+    trust(true, Some(&tag)).await.unwrap().expect_problem(412, "PRECONDITION_FAILED").unwrap();
     let again = trust(true, None).await.unwrap().expect(200).unwrap();
-    assert_eq!(
-        again.number("/version").unwrap(),
-        version + 2,
-        "also when nothing changes"
-    );
-    let no_more = trust(false, Some(&format!("\"{}\"", version + 2)))
-        .await
-        .unwrap()
-        .expect(200)
-        .unwrap();
+    assert_eq!(again.number("/version").unwrap(), version + 2, "also when nothing changes");
+    let no_more = trust(false, Some(&format!("\"{}\"", version + 2))).await.unwrap().expect(200).unwrap();
     assert_eq!(no_more.at("/trusted"), false);
     assert_eq!(no_more.number("/version").unwrap(), version + 3);
     assert!(no_more.at("/deviceToken").is_null());
@@ -269,13 +152,6 @@ async fn every_session_of_a_user_has_its_own_id_and_tokens() {
     let world = World::open().await;
     let (person, first) = world.signed_in().await;
     let second = world.api.sign_in(&person, "second").await.unwrap();
-    let all = [
-        first.session_id,
-        first.access,
-        first.refresh,
-        second.session_id,
-        second.access,
-        second.refresh,
-    ];
+    let all = [first.session_id, first.access, first.refresh, second.session_id, second.access, second.refresh];
     assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
 }

@@ -15,17 +15,8 @@ async fn no_ticket_no_socket() {
     let world = World::open().await;
     let (_, session) = world.signed_in().await;
     let url = &world.deployment.ws_url;
-    for query in [
-        "",
-        "?ticket=",
-        "?ticket=garbage",
-        "?ticket=hf1.a.b.c.d",
-        &format!("?ticket={}", session.access),
-    ] {
-        connect(&format!("{url}{query}"))
-            .await
-            .refused()
-            .unwrap_or_else(|fault| panic!("{query}: {fault}"));
+    for query in ["", "?ticket=", "?ticket=garbage", "?ticket=hf1.a.b.c.d", &format!("?ticket={}", session.access)] {
+        connect(&format!("{url}{query}")).await.refused().unwrap_or_else(|fault| panic!("{query}: {fault}"));
     }
 }
 
@@ -47,10 +38,7 @@ async fn two_connects_with_one_ticket_at_once_open_one_socket() {
     let (_, session) = world.signed_in().await;
     let url = ticket(&world.api, &session.access).await.unwrap();
     let (a, b) = futures_util::future::join(connect(&url), connect(&url)).await;
-    let open = [&a, &b]
-        .iter()
-        .filter(|handshake| matches!(handshake, Handshake::Open(_)))
-        .count();
+    let open = [&a, &b].iter().filter(|handshake| matches!(handshake, Handshake::Open(_))).count();
     assert_eq!(open, 1);
 }
 
@@ -80,11 +68,7 @@ async fn the_eleventh_socket_replaces_the_oldest() {
     let (_, session) = world.signed_in().await;
     let mut sockets = Vec::new();
     for number in 1..=11 {
-        sockets.push(
-            open_socket(&world.api, &session.access, &format!("{number}"))
-                .await
-                .unwrap(),
-        );
+        sockets.push(open_socket(&world.api, &session.access, &format!("{number}")).await.unwrap());
     }
     let mut oldest = sockets.remove(0);
     oldest.expect_bye("REPLACED", false).await.unwrap();
@@ -141,14 +125,8 @@ async fn frames_that_mean_nothing_are_answered_and_harm_nothing() {
     // An empty text frame is not delivered by every gateway, so it is not waited for.
     for frame in &frames[1..] {
         socket.send_text(*frame).await.unwrap();
-        let error = socket
-            .expect("error")
-            .await
-            .unwrap_or_else(|fault| panic!("{frame}: {fault}"));
-        assert!(
-            error["code"].is_string() && error["detail"].is_string(),
-            "{frame}: {error}"
-        );
+        let error = socket.expect("error").await.unwrap_or_else(|fault| panic!("{frame}: {fault}"));
+        assert!(error["code"].is_string() && error["detail"].is_string(), "{frame}: {error}");
     }
     socket.send_text(frames[0]).await.unwrap();
     socket.ping().await.unwrap();
@@ -160,10 +138,7 @@ async fn a_frame_over_32_kib_does_not_pass() {
     let world = World::open().await;
     let (_, session) = world.signed_in().await;
     let mut socket = open_socket(&world.api, &session.access, "A").await.unwrap();
-    socket
-        .send(&json!({"action": "ping", "padding": "x".repeat(33 * 1024)}))
-        .await
-        .unwrap();
+    socket.send(&json!({"action": "ping", "padding": "x".repeat(33 * 1024)})).await.unwrap();
     // The local cloud lets it through, so it is ours to refuse; API Gateway itself closes with 1009.
     socket.expect("error").await.unwrap();
     socket.ping().await.unwrap();

@@ -10,23 +10,11 @@ use serde_json::json;
 
 use crate::world::{Item, World, eventually, holds, secret_of, text};
 
-const HASHES: [&str; 6] = [
-    "accessHash",
-    "prevAccessHash",
-    "refreshHash",
-    "prevRefreshHash",
-    "familyHash",
-    "seed",
-];
+const HASHES: [&str; 6] = ["accessHash", "prevAccessHash", "refreshHash", "prevRefreshHash", "familyHash", "seed"];
 
 async fn slots(world: &World, user_id: &str) -> Vec<Item> {
-    let items = world
-        .partition(&world.deployment.tables.sessions, &format!("U#{user_id}"))
-        .await;
-    items
-        .into_iter()
-        .filter(|item| text(item, "SK").starts_with("S#"))
-        .collect()
+    let items = world.partition(&world.deployment.tables.sessions, &format!("U#{user_id}")).await;
+    items.into_iter().filter(|item| text(item, "SK").starts_with("S#")).collect()
 }
 
 fn is_live(slot: &Item) -> bool {
@@ -34,10 +22,7 @@ fn is_live(slot: &Item) -> bool {
 }
 
 fn seconds(item: &Item, name: &str) -> i64 {
-    item.get(name)
-        .and_then(|value| value.as_n().ok())
-        .and_then(|n| n.parse().ok())
-        .unwrap_or_default()
+    item.get(name).and_then(|value| value.as_n().ok()).and_then(|n| n.parse().ok()).unwrap_or_default()
 }
 
 #[tokio::test]
@@ -45,19 +30,11 @@ async fn a_sign_in_leaves_a_slot_with_hashes_and_a_consumed_login_row() {
     let world = World::open().await;
     let (person, session) = world.signed_in().await;
     let slots = slots(&world, &session.user_id).await;
-    let [slot] = slots.as_slice() else {
-        panic!("one slot, not {slots:?}")
-    };
+    let [slot] = slots.as_slice() else { panic!("one slot, not {slots:?}") };
     assert_eq!(text(slot, "sid"), session.session_id);
     assert_eq!(text(slot, "email"), person.email);
-    assert!(
-        slot.contains_key("accessHash") && slot.contains_key("refreshHash"),
-        "{slot:?}"
-    );
-    assert!(
-        seconds(slot, "ttl") > 1_600_000_000 && seconds(slot, "ttl") < 10_000_000_000,
-        "ttl in seconds: {slot:?}"
-    );
+    assert!(slot.contains_key("accessHash") && slot.contains_key("refreshHash"), "{slot:?}");
+    assert!(seconds(slot, "ttl") > 1_600_000_000 && seconds(slot, "ttl") < 10_000_000_000, "ttl in seconds: {slot:?}");
 
     let sid = AttributeValue::S(session.session_id.clone());
     let mut logins = world
@@ -71,11 +48,7 @@ async fn a_sign_in_leaves_a_slot_with_hashes_and_a_consumed_login_row() {
         .into_paginator()
         .items()
         .send();
-    let login = logins
-        .next()
-        .await
-        .expect("a LOGIN row that names the session")
-        .unwrap();
+    let login = logins.next().await.expect("a LOGIN row that names the session").unwrap();
     assert_eq!(text(&login, "state"), "CONSUMED");
     assert!(text(&login, "PK").starts_with("L#"), "{login:?}");
     assert!(login.contains_key("ttl"), "{login:?}");
@@ -86,30 +59,17 @@ async fn a_revoked_session_leaves_a_tombstone_without_hashes() {
     let world = World::open().await;
     let (person, kept) = world.signed_in().await;
     let ended = world.api.sign_in(&person, "second").await.unwrap();
-    world
-        .api
-        .revoke(&kept.access, &ended.session_id)
-        .await
-        .unwrap()
-        .expect(200)
-        .unwrap();
+    world.api.revoke(&kept.access, &ended.session_id).await.unwrap().expect(200).unwrap();
 
     let slots = slots(&world, &kept.user_id).await;
-    let tombstone = slots
-        .iter()
-        .find(|slot| text(slot, "sid") == ended.session_id)
-        .expect("its slot");
+    let tombstone = slots.iter().find(|slot| text(slot, "sid") == ended.session_id).expect("its slot");
     assert!(tombstone.contains_key("endedAt"), "{tombstone:?}");
     assert!(!text(tombstone, "endedReason").is_empty(), "{tombstone:?}");
     for hash in HASHES {
         assert!(!tombstone.contains_key(hash), "{hash} in {tombstone:?}");
     }
     assert!(tombstone.contains_key("ttl"));
-    let live: Vec<&str> = slots
-        .iter()
-        .filter(|slot| is_live(slot))
-        .map(|slot| text(slot, "sid"))
-        .collect();
+    let live: Vec<&str> = slots.iter().filter(|slot| is_live(slot)).map(|slot| text(slot, "sid")).collect();
     assert_eq!(live, [kept.session_id]);
 }
 
@@ -124,15 +84,8 @@ async fn however_often_somebody_signs_in_five_slots_are_live() {
     let slots = slots(&world, &newest[0].user_id).await;
     let keys: BTreeSet<&str> = slots.iter().map(|slot| text(slot, "SK")).collect();
     assert_eq!(keys, BTreeSet::from(["S#0", "S#1", "S#2", "S#3", "S#4"]));
-    let live: BTreeSet<&str> = slots
-        .iter()
-        .filter(|slot| is_live(slot))
-        .map(|slot| text(slot, "sid"))
-        .collect();
-    assert_eq!(
-        live,
-        newest[3..].iter().map(|session| session.session_id.as_str()).collect()
-    );
+    let live: BTreeSet<&str> = slots.iter().filter(|slot| is_live(slot)).map(|slot| text(slot, "sid")).collect();
+    assert_eq!(live, newest[3..].iter().map(|session| session.session_id.as_str()).collect());
 }
 
 #[tokio::test]
@@ -151,20 +104,11 @@ async fn four_more_at_once_still_leave_five() {
     .await;
     all.extend(at_once);
     let slots = slots(&world, &all[0].user_id).await;
-    let live: BTreeSet<&str> = slots
-        .iter()
-        .filter(|slot| is_live(slot))
-        .map(|slot| text(slot, "sid"))
-        .collect();
+    let live: BTreeSet<&str> = slots.iter().filter(|slot| is_live(slot)).map(|slot| text(slot, "sid")).collect();
     assert_eq!(live.len(), 5, "{live:?}");
     for session in &all {
         let accepted = world.api.current(&session.access).await.unwrap().status == 200;
-        assert_eq!(
-            accepted,
-            live.contains(session.session_id.as_str()),
-            "{}",
-            session.session_id
-        );
+        assert_eq!(accepted, live.contains(session.session_id.as_str()), "{}", session.session_id);
     }
 }
 
@@ -178,22 +122,14 @@ async fn a_socket_has_rows_while_it_is_open_and_none_afterwards() {
     let mut socket = open_socket(&world.api, &session.access, "A").await.unwrap();
     socket.ping().await.unwrap();
     let twins = world.partition(table, &partition).await;
-    let [twin] = twins.as_slice() else {
-        panic!("one twin, not {twins:?}")
-    };
+    let [twin] = twins.as_slice() else { panic!("one twin, not {twins:?}") };
     let connection = text(twin, "SK").to_owned();
     assert!(connection.starts_with("CONNECTION#"), "{twin:?}");
     let rows = world.partition(table, &connection).await;
-    let metadata = rows
-        .iter()
-        .find(|row| text(row, "SK") == "METADATA")
-        .expect("a METADATA row");
+    let metadata = rows.iter().find(|row| text(row, "SK") == "METADATA").expect("a METADATA row");
     assert_eq!(text(metadata, "userId"), session.user_id);
     assert_eq!(text(metadata, "sid"), session.session_id);
-    assert!(
-        metadata.contains_key("ttl") && metadata.contains_key("connectedAt"),
-        "{metadata:?}"
-    );
+    assert!(metadata.contains_key("ttl") && metadata.contains_key("connectedAt"), "{metadata:?}");
 
     socket.close().await;
     eventually("the rows of a closed socket to go", async || {
@@ -214,11 +150,7 @@ async fn the_rows_of_a_socket_go_when_its_session_is_revoked() {
     socket.expect_bye("SESSION_ENDED", false).await.unwrap();
     let partition = format!("USER#{}", session.user_id);
     eventually("the rows of a revoked session's socket to go", async || {
-        world
-            .partition(&world.deployment.tables.connections, &partition)
-            .await
-            .is_empty()
-            .then_some(())
+        world.partition(&world.deployment.tables.connections, &partition).await.is_empty().then_some(())
     })
     .await;
 }
@@ -252,13 +184,7 @@ async fn nothing_in_the_tables_can_sign_anybody_in() {
     world.api.register(&person).await.unwrap().expect(201).unwrap();
     let first = world.api.sign_in(&person, "first").await.unwrap();
     let refreshed = world.api.refresh(&first.refresh).await.unwrap().expect(200).unwrap();
-    let trusted = world
-        .api
-        .trust(&first.access, &first.session_id, true, None)
-        .await
-        .unwrap()
-        .expect(200)
-        .unwrap();
+    let trusted = world.api.trust(&first.access, &first.session_id, true, None).await.unwrap().expect(200).unwrap();
     let ticket = world.api.ticket(&first.access).await.unwrap().expect(201).unwrap();
     let device = trusted.text("/deviceToken").unwrap();
     let ticket = ticket.text("/ticket").unwrap();

@@ -29,19 +29,11 @@ pub(crate) struct World {
 impl World {
     pub(crate) async fn open() -> Self {
         let deployment = Deployment::from_env().unwrap_or_else(|fault| panic!("{fault}"));
-        assert!(
-            deployment.is_local(),
-            "these tests look into tables and assume roles: they are for the local cloud"
-        );
+        assert!(deployment.is_local(), "these tests look into tables and assume roles: they are for the local cloud");
         let api = Api::new(&deployment).await.unwrap();
         let config = sdk_config(&deployment, deployment.credentials().await.unwrap());
         let dynamodb = aws_sdk_dynamodb::Client::new(&config);
-        Self {
-            deployment,
-            api,
-            config,
-            dynamodb,
-        }
+        Self { deployment, api, config, dynamodb }
     }
 
     /// Somebody who has registered.
@@ -76,14 +68,7 @@ impl World {
 
     /// All items of a table, whatever tests made them.
     pub(crate) async fn everything(&self, table: &str) -> Vec<Item> {
-        let mut pages = self
-            .dynamodb
-            .scan()
-            .table_name(table)
-            .consistent_read(true)
-            .into_paginator()
-            .items()
-            .send();
+        let mut pages = self.dynamodb.scan().table_name(table).consistent_read(true).into_paginator().items().send();
         let mut items = Vec::new();
         while let Some(item) = pages.next().await {
             items.push(item.unwrap());
@@ -102,11 +87,7 @@ pub(crate) fn sdk_config(deployment: &Deployment, credentials: Credentials) -> S
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new(deployment.region.clone()))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .http_client(
-            Builder::new()
-                .tls_provider(Provider::Rustls(CryptoMode::Ring))
-                .build_https(),
-        )
+        .http_client(Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https())
         .retry_config(RetryConfig::standard().with_max_attempts(3))
         .timeout_config(time_outs)
         .endpoint_url(deployment.aws_endpoint_url.clone().unwrap_or_default())
@@ -120,27 +101,18 @@ pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Opti
         if let Some(answer) = ask().await {
             return answer;
         }
-        assert!(
-            Instant::now() < deadline,
-            "{what}: not within {} s",
-            EVENTUALLY.as_secs()
-        );
+        assert!(Instant::now() < deadline, "{what}: not within {} s", EVENTUALLY.as_secs());
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
 pub(crate) fn text<'a>(item: &'a Item, name: &str) -> &'a str {
-    item.get(name)
-        .and_then(|value| value.as_s().ok())
-        .map_or("", String::as_str)
+    item.get(name).and_then(|value| value.as_s().ok()).map_or("", String::as_str)
 }
 
 /// The secret part of a token or ticket that carries its address: `version.user.slot.secret.checksum`.
 pub(crate) fn secret_of(token: &str) -> &str {
-    token
-        .split('.')
-        .nth(3)
-        .unwrap_or_else(|| panic!("a token has five parts"))
+    token.split('.').nth(3).unwrap_or_else(|| panic!("a token has five parts"))
 }
 
 /// Whether `needle` stands anywhere in the item, as text or as the bytes it stands for.
@@ -151,9 +123,7 @@ pub(crate) fn holds(item: &Item, needle: &str) -> bool {
     let needles: Vec<Vec<u8>> = needles.into_iter().flatten().collect();
     item.iter().any(|(name, value)| {
         let name = AttributeValue::S(name.clone());
-        [&name, value]
-            .into_iter()
-            .any(|value| needles.iter().any(|needle| value_holds(value, needle)))
+        [&name, value].into_iter().any(|value| needles.iter().any(|needle| value_holds(value, needle)))
     })
 }
 
@@ -165,9 +135,9 @@ fn value_holds(value: &AttributeValue, needle: &[u8]) -> bool {
         AttributeValue::Ss(texts) | AttributeValue::Ns(texts) => texts.iter().any(|text| within(text.as_bytes())),
         AttributeValue::Bs(blobs) => blobs.iter().any(|blob| within(blob.as_ref())),
         AttributeValue::L(values) => values.iter().any(|value| value_holds(value, needle)),
-        AttributeValue::M(members) => members
-            .iter()
-            .any(|(name, value)| within(name.as_bytes()) || value_holds(value, needle)),
+        AttributeValue::M(members) => {
+            members.iter().any(|(name, value)| within(name.as_bytes()) || value_holds(value, needle))
+        }
         _ => false,
     }
 }

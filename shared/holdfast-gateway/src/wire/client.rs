@@ -82,12 +82,7 @@ pub fn frame_from_json(text: &str) -> Result<ClientFrame, FrameError> {
             if hello.channels.len() > MAX_CHANNELS {
                 return Err(invalid(format!("At most {MAX_CHANNELS} channels.")));
             }
-            hello
-                .channels
-                .into_iter()
-                .map(mark)
-                .collect::<Result<_, _>>()
-                .map(ClientFrame::Hello)
+            hello.channels.into_iter().map(mark).collect::<Result<_, _>>().map(ClientFrame::Hello)
         }
         "subscribe" => topic(text, "subscribe").map(ClientFrame::Subscribe),
         "unsubscribe" => topic(text, "unsubscribe").map(ClientFrame::Unsubscribe),
@@ -111,21 +106,14 @@ pub fn frame_from_json(text: &str) -> Result<ClientFrame, FrameError> {
 
 fn topic(text: &str, action: &str) -> Result<holdfast_push::Topic, FrameError> {
     let frame: OfTopic = read(text, &format!("{{\"action\":\"{action}\",\"topic\":\"…\"}}"))?;
-    frame
-        .topic
-        .parse()
-        .map_err(|_| invalid("`topic` must have 1 to 128 of A-Z a-z 0-9 . _ : -"))
+    frame.topic.parse().map_err(|_| invalid("`topic` must have 1 to 128 of A-Z a-z 0-9 . _ : -"))
 }
 
 fn mark(wire: WireMark) -> Result<Mark, FrameError> {
-    let channel: Channel = wire
-        .channel
-        .parse()
-        .map_err(|_| invalid("A channel is `user:<userId>`, `topic:<name>` or `broadcast`."))?;
+    let channel: Channel =
+        wire.channel.parse().map_err(|_| invalid("A channel is `user:<userId>`, `topic:<name>` or `broadcast`."))?;
     let epoch = wire.epoch.as_str().and_then(|text| text.parse().ok());
-    let at = epoch
-        .zip(wire.offset.as_u64())
-        .map(|(epoch, offset)| Position { epoch, offset });
+    let at = epoch.zip(wire.offset.as_u64()).map(|(epoch, offset)| Position { epoch, offset });
     Ok(Mark { channel, at })
 }
 
@@ -141,18 +129,9 @@ mod tests {
     fn every_action_is_read() {
         assert_eq!(frame_from_json("{\"action\":\"ping\"}"), Ok(ClientFrame::Ping));
         let topic = "a.b".parse().unwrap();
-        assert_eq!(
-            frame_from_json("{\"action\":\"subscribe\",\"topic\":\"a.b\"}"),
-            Ok(ClientFrame::Subscribe(topic))
-        );
-        assert_eq!(
-            frame_from_json("{\"action\":\"hello\"}"),
-            Ok(ClientFrame::Hello(vec![]))
-        );
-        assert_eq!(
-            frame_from_json("{\"action\":\"presence\",\"userIds\":[]}"),
-            Ok(ClientFrame::Presence(vec![]))
-        );
+        assert_eq!(frame_from_json("{\"action\":\"subscribe\",\"topic\":\"a.b\"}"), Ok(ClientFrame::Subscribe(topic)));
+        assert_eq!(frame_from_json("{\"action\":\"hello\"}"), Ok(ClientFrame::Hello(vec![])));
+        assert_eq!(frame_from_json("{\"action\":\"presence\",\"userIds\":[]}"), Ok(ClientFrame::Presence(vec![])));
     }
 
     #[test]
@@ -167,12 +146,7 @@ mod tests {
             }
         };
         assert_eq!(mark("\"BwcHBwcHBwc\"", "3").unwrap().offset, 3);
-        for (epoch, offset) in [
-            ("null", "3"),
-            ("\"x\"", "3"),
-            ("\"BwcHBwcHBwc\"", "1.5"),
-            ("\"BwcHBwcHBwc\"", "-1"),
-        ] {
+        for (epoch, offset) in [("null", "3"), ("\"x\"", "3"), ("\"BwcHBwcHBwc\"", "1.5"), ("\"BwcHBwcHBwc\"", "-1")] {
             assert_eq!(mark(epoch, offset), None, "{epoch} {offset}");
         }
     }
@@ -192,10 +166,7 @@ mod tests {
             assert_eq!(refused(bad), ErrorCode::InvalidFrame, "{bad}");
         }
         assert_eq!(refused("{\"action\":\"dance\"}"), ErrorCode::UnknownAction);
-        assert_eq!(
-            refused("{\"action\":\"subscribe\",\"topic\":\"a#b\"}"),
-            ErrorCode::InvalidFrame
-        );
+        assert_eq!(refused("{\"action\":\"subscribe\",\"topic\":\"a#b\"}"), ErrorCode::InvalidFrame);
         let long = format!("{{\"action\":\"ping\",\"x\":\"{}\"}}", "x".repeat(MAX_FRAME_BYTES));
         assert_eq!(refused(&long), ErrorCode::TooLarge);
     }

@@ -45,14 +45,7 @@ pub fn data_to_raw(data: &Data) -> Box<RawValue> {
 /// A frame's text.
 pub fn frame_to_json(frame: &ServerFrame) -> String {
     let value = match frame {
-        ServerFrame::Message {
-            id,
-            channel,
-            at,
-            kind,
-            data,
-            sent_at,
-        } => {
+        ServerFrame::Message { id, channel, at, kind, data, sent_at } => {
             let message = Message {
                 r#type: "message",
                 id: id.to_string(),
@@ -67,10 +60,7 @@ pub fn frame_to_json(frame: &ServerFrame) -> String {
             return serde_json::to_string(&message).unwrap_or_default();
         }
         ServerFrame::Pong(heads) => {
-            let channels: Vec<_> = heads
-                .iter()
-                .map(|(channel, at)| Value::Object(head(channel, *at)))
-                .collect();
+            let channels: Vec<_> = heads.iter().map(|(channel, at)| Value::Object(head(channel, *at))).collect();
             json!({"type": "pong", "channels": channels})
         }
         ServerFrame::Welcome { connection, channels } => {
@@ -86,10 +76,7 @@ pub fn frame_to_json(frame: &ServerFrame) -> String {
             json!({"type": "unsubscribed", "channel": Channel::Topic(topic.clone()).to_string()})
         }
         ServerFrame::Presence(users) => {
-            let online: Map<_, _> = users
-                .iter()
-                .map(|(user, online)| (user.to_string(), (*online).into()))
-                .collect();
+            let online: Map<_, _> = users.iter().map(|(user, online)| (user.to_string(), (*online).into())).collect();
             json!({"type": "presence", "online": online})
         }
         ServerFrame::Bye(code) => {
@@ -127,10 +114,7 @@ mod tests {
 
     #[test]
     fn a_message_carries_its_data_verbatim() {
-        let at = Position {
-            epoch: Epoch::from_bytes([7; 8]),
-            offset: 3,
-        };
+        let at = Position { epoch: Epoch::from_bytes([7; 8]), offset: 3 };
         assert_eq!(
             frame_to_json(&message(Some(at))),
             "{\"type\":\"message\",\"id\":\"AQEBAQEBAQEBAQEBAQEBAQ\",\"channel\":\"broadcast\",\
@@ -156,17 +140,10 @@ mod tests {
 
     #[test]
     fn a_welcome_names_each_channel_and_whether_it_is_whole() {
-        let head = Position {
-            epoch: Epoch::from_bytes([7; 8]),
-            offset: 2,
-        };
+        let head = Position { epoch: Epoch::from_bytes([7; 8]), offset: 2 };
         let frame = ServerFrame::Welcome {
             connection: "c=".parse().unwrap(),
-            channels: vec![Welcomed {
-                channel: Channel::Broadcast,
-                head,
-                recovered: true,
-            }],
+            channels: vec![Welcomed { channel: Channel::Broadcast, head, recovered: true }],
         };
         assert_eq!(
             value(&frame),

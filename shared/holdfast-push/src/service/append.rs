@@ -34,10 +34,7 @@ pub(super) async fn append<C: Channels, H: Host>(
         let head = head_of(channels, host, channel).await?;
         match channels.append(channel, head, &[message]).await {
             Ok(Appended::Done) => {
-                return Ok(Position {
-                    epoch: head.epoch,
-                    offset: head.offset + 1,
-                });
+                return Ok(Position { epoch: head.epoch, offset: head.offset + 1 });
             }
             Ok(Appended::Already(places)) => {
                 return match places.first() {

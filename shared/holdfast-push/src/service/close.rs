@@ -48,13 +48,9 @@ where
                 done.into_iter().collect()
             }
             CloseRequest::Replaced { user, connection } => self.shut(*user, connection, ByeCode::Replaced, 0).await,
-            CloseRequest::Confirm {
-                user,
-                connection,
-                code,
-                gone_at,
-                attempt,
-            } => self.confirm(*user, connection, *code, *gone_at, *attempt).await,
+            CloseRequest::Confirm { user, connection, code, gone_at, attempt } => {
+                self.confirm(*user, connection, *code, *gone_at, *attempt).await
+            }
         }
     }
 
@@ -79,13 +75,7 @@ where
         if attempt >= MAX_LOOKS {
             return Err(StoreError::Unavailable("a socket could not be closed".into()));
         }
-        let request = CloseRequest::Confirm {
-            user,
-            connection: id.clone(),
-            code,
-            gone_at,
-            attempt: attempt + 1,
-        };
+        let request = CloseRequest::Confirm { user, connection: id.clone(), code, gone_at, attempt: attempt + 1 };
         self.queue.ask(&request, LOOK_AGAIN_SECONDS).await
     }
 

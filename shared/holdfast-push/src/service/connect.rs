@@ -48,9 +48,7 @@ pub struct Connector<R, T, Q, H> {
 
 /// What a presented ticket hashes to, if it is one.
 fn hash_of(presented: Option<&str>) -> Option<TokenHash> {
-    presented
-        .and_then(|text| Ticket::parse(text).ok())
-        .map(|ticket| ticket.hash())
+    presented.and_then(|text| Ticket::parse(text).ok()).map(|ticket| ticket.hash())
 }
 
 impl<R, T, Q, H> Connector<R, T, Q, H>
@@ -64,24 +62,14 @@ where
         let Some(hash) = hash_of(presented) else {
             return Ok(Err(Refusal::Ticket));
         };
-        let Some(ticket) = self
-            .table
-            .ticket(&hash)
-            .await?
-            .filter(|ticket| ticket.is_valid(self.host.now()))
-        else {
+        let Some(ticket) = self.table.ticket(&hash).await?.filter(|ticket| ticket.is_valid(self.host.now())) else {
             return Ok(Err(Refusal::Ticket));
         };
         let slot = self.sessions.slot(ticket.at).await?;
-        Ok(
-            match standing(slot.as_ref(), ticket.at, ticket.sid, &self.policy, self.host.now()) {
-                Ok(_) => Ok(Admission {
-                    at: ticket.at,
-                    sid: ticket.sid,
-                }),
-                Err(_) => Err(Refusal::SessionOver),
-            },
-        )
+        Ok(match standing(slot.as_ref(), ticket.at, ticket.sid, &self.policy, self.host.now()) {
+            Ok(_) => Ok(Admission { at: ticket.at, sid: ticket.sid }),
+            Err(_) => Err(Refusal::SessionOver),
+        })
     }
 }
 
@@ -148,10 +136,7 @@ where
         }
         let sockets = self.table.of_user(socket.at.user).await?;
         for old in surplus(&sockets, &socket.id, cap, now) {
-            let request = CloseRequest::Replaced {
-                user: socket.at.user,
-                connection: old.id.clone(),
-            };
+            let request = CloseRequest::Replaced { user: socket.at.user, connection: old.id.clone() };
             self.closing.ask(&request, 0).await?;
         }
         Ok(Ok(()))

@@ -58,10 +58,8 @@ where
             return Ok(Outcome::Done);
         }
         let places: Vec<(Channel, Option<Position>)> = groups.iter().map(|g| (g.channel.clone(), g.at)).collect();
-        let texts: Vec<String> = places
-            .iter()
-            .map(|(channel, at)| self.gateway.text(&frame(message, channel, *at)))
-            .collect();
+        let texts: Vec<String> =
+            places.iter().map(|(channel, at)| self.gateway.text(&frame(message, channel, *at))).collect();
         let texts = &texts;
         let posts: Vec<(usize, Recipient)> = groups
             .into_iter()
@@ -99,22 +97,14 @@ where
 
     async fn hand_on(&self, message: &Message, later: Remainder, untried: Remainder, attempt: u32) -> Stored<()> {
         if untried.count > 0 {
-            let job = Job::Deliver {
-                message: message.clone(),
-                groups: untried.groups(),
-                attempt,
-            };
+            let job = Job::Deliver { message: message.clone(), groups: untried.groups(), attempt };
             self.queue.enqueue(&job, 0).await?;
         }
         if later.count == 0 {
             return Ok(());
         }
         let count = later.count;
-        let job = Job::Deliver {
-            message: message.clone(),
-            groups: later.groups(),
-            attempt: attempt + 1,
-        };
+        let job = Job::Deliver { message: message.clone(), groups: later.groups(), attempt: attempt + 1 };
         if attempt >= MAX_ATTEMPTS {
             self.queue.bury(job.lane(), &job).await?;
             self.tally.add(Count::DeadLettered, count);
@@ -143,8 +133,7 @@ where
         match answer.next() {
             Next::Finished => {
                 self.tally.add(Count::Delivered, 1);
-                self.tally
-                    .latency(message.id, self.host.now().get() - message.sent_at.get());
+                self.tally.latency(message.id, self.host.now().get() - message.sent_at.get());
                 Fate::Finished
             }
             Next::Again => Fate::Later(recipient),
@@ -206,10 +195,7 @@ impl Remainder {
             at: *at,
             recipients: Vec::new(),
         };
-        Self {
-            groups: places.iter().map(group).collect(),
-            count: 0,
-        }
+        Self { groups: places.iter().map(group).collect(), count: 0 }
     }
 
     fn add(&mut self, group: usize, recipient: Recipient) {
@@ -218,9 +204,6 @@ impl Remainder {
     }
 
     fn groups(self) -> Vec<Group> {
-        self.groups
-            .into_iter()
-            .filter(|group| !group.recipients.is_empty())
-            .collect()
+        self.groups.into_iter().filter(|group| !group.recipients.is_empty()).collect()
     }
 }

@@ -78,11 +78,7 @@ where
 
     /// Whether the socket may be served; if not, what it is told before it is closed.
     async fn standing(&self, caller: &Caller) -> Stored<Result<Socket, ByeCode>> {
-        let (slot, seen) = join(
-            self.sessions.slot(caller.at),
-            self.table.count_frame(&caller.connection),
-        )
-        .await;
+        let (slot, seen) = join(self.sessions.slot(caller.at), self.table.count_frame(&caller.connection)).await;
         let now = self.host.now();
         let slot = slot?;
         let expires = match standing(slot.as_ref(), caller.at, caller.sid, &self.policy, now) {
@@ -157,14 +153,9 @@ where
             return Ok(Err(FrameError::new(ErrorCode::TooManyTopics, detail)));
         }
         if !self.table.subscribe(socket, topic).await? {
-            return Ok(Err(FrameError::new(
-                ErrorCode::Unavailable,
-                "The socket is closing; reconnect.",
-            )));
+            return Ok(Err(FrameError::new(ErrorCode::Unavailable, "The socket is closing; reconnect.")));
         }
-        head_of(&self.table, &self.host, &Channel::Topic(topic.clone()))
-            .await
-            .map(Ok)
+        head_of(&self.table, &self.host, &Channel::Topic(topic.clone())).await.map(Ok)
     }
 
     async fn presence(&self, users: Vec<UserId>) -> Stored<Vec<(UserId, bool)>> {
@@ -209,19 +200,12 @@ where
                 }
                 Recovery::Lost => false,
             };
-            welcomed.push(Welcomed {
-                channel: mark.channel,
-                head,
-                recovered,
-            });
+            welcomed.push(Welcomed { channel: mark.channel, head, recovered });
         }
         for error in errors {
             self.say(&socket.id, &ServerFrame::Error(error)).await;
         }
-        let welcome = ServerFrame::Welcome {
-            connection: socket.id.clone(),
-            channels: welcomed,
-        };
+        let welcome = ServerFrame::Welcome { connection: socket.id.clone(), channels: welcomed };
         let mut last = self.say_surely(&socket.id, &welcome, deadline).await;
         let now = self.host.now();
         'sending: for (channel, messages) in &missed {
@@ -229,9 +213,7 @@ where
                 if last != Posted::Done {
                     break 'sending;
                 }
-                last = self
-                    .say_surely(&socket.id, &ServerFrame::recovered(channel, recorded, now), deadline)
-                    .await;
+                last = self.say_surely(&socket.id, &ServerFrame::recovered(channel, recorded, now), deadline).await;
             }
         }
         if !matches!(last, Posted::Done | Posted::Gone) {
@@ -244,11 +226,7 @@ where
     fn complete(&self, socket: &Socket, marks: Vec<Mark>) -> Vec<Mark> {
         let always = [Channel::User(socket.at.user), Channel::Broadcast].map(|channel| Mark { channel, at: None });
         let mut seen = BTreeSet::new();
-        marks
-            .into_iter()
-            .chain(always)
-            .filter(|mark| seen.insert(mark.channel.clone()))
-            .collect()
+        marks.into_iter().chain(always).filter(|mark| seen.insert(mark.channel.clone())).collect()
     }
 
     /// Posts until it is answered, as long as there is time.
@@ -270,10 +248,7 @@ where
 }
 
 fn unavailable() -> ServerFrame {
-    ServerFrame::Error(FrameError::new(
-        ErrorCode::Unavailable,
-        "Nothing was decided; send it again.",
-    ))
+    ServerFrame::Error(FrameError::new(ErrorCode::Unavailable, "Nothing was decided; send it again."))
 }
 
 fn forbidden(channel: &Channel) -> FrameError {

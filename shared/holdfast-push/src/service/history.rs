@@ -18,10 +18,7 @@ pub struct Budget {
 impl Default for Budget {
     /// Contract §3.
     fn default() -> Self {
-        Self {
-            messages: 1_000,
-            bytes: 1024 * 1024,
-        }
+        Self { messages: 1_000, bytes: 1024 * 1024 }
     }
 }
 
@@ -56,21 +53,15 @@ pub async fn recover<C: Channels>(
     for _ in 0..2 {
         let found = channels.range(channel, mark.offset, head, budget.bytes).await?;
         let whole = found.len() as u64 == missed
-            && found
-                .iter()
-                .zip(mark.offset + 1..)
-                .all(|(m, offset)| m.at.offset == offset && m.at.epoch == head.epoch);
+            && found.iter().zip(mark.offset + 1..).all(|(m, offset)| m.at.offset == offset && m.at.epoch == head.epoch);
         let bytes: usize = found.iter().map(|m| m.message.data.as_str().len()).sum();
         if whole && bytes <= budget.bytes {
             budget.messages -= missed;
             budget.bytes -= bytes;
             return Ok(Recovery::Complete(found));
         }
-        let hole_at_the_tail = found
-            .iter()
-            .zip(mark.offset + 1..)
-            .all(|(m, offset)| m.at.offset == offset)
-            && bytes <= budget.bytes;
+        let hole_at_the_tail =
+            found.iter().zip(mark.offset + 1..).all(|(m, offset)| m.at.offset == offset) && bytes <= budget.bytes;
         if !hole_at_the_tail {
             break;
         }

@@ -44,12 +44,8 @@ where
 {
     /// Accepts `publish` from `publisher`.
     pub async fn publish(&self, publisher: &str, publish: &Publish) -> Result<Published, Failure> {
-        let key = publish
-            .idempotency_key
-            .as_deref()
-            .map(|key| PublishKey::new(publisher, key));
-        self.publish_as(key, publish, MessageId::from_bytes(self.host.random()))
-            .await
+        let key = publish.idempotency_key.as_deref().map(|key| PublishKey::new(publisher, key));
+        self.publish_as(key, publish, MessageId::from_bytes(self.host.random())).await
     }
 
     /// The same, with the name the message gets if it is new.
@@ -60,20 +56,14 @@ where
         id: MessageId,
     ) -> Result<Published, Failure> {
         let now = self.host.now();
-        let fresh = Pending {
-            target: publish.target.clone(),
-            message: publish.message(id, now),
-        };
+        let fresh = Pending { target: publish.target.clone(), message: publish.message(id, now) };
         let (pending, duplicate) = match &key {
             None => (fresh, false),
             Some(key) => match self.table.begin_publish(key, &fresh, now).await? {
                 Begun::New => (fresh, false),
                 Begun::Pending(stored) => (stored, true),
                 Begun::Queued(answer) => {
-                    return Ok(Published {
-                        answer,
-                        duplicate: true,
-                    });
+                    return Ok(Published { answer, duplicate: true });
                 }
             },
         };
@@ -95,37 +85,19 @@ where
         let Some(channel) = pending.target.channel() else {
             if let Target::Users(users) = &pending.target {
                 for slice in users.chunks(MAX_USERS) {
-                    let job = Job::Users {
-                        message: message.clone(),
-                        users: slice.to_vec(),
-                    };
+                    let job = Job::Users { message: message.clone(), users: slice.to_vec() };
                     self.queue.enqueue(&job, 0).await?;
                 }
             }
-            return Ok(Answer {
-                message_id: message.id,
-                recipients,
-                channel: None,
-                offset: None,
-            });
+            return Ok(Answer { message_id: message.id, recipients, channel: None, offset: None });
         };
         let at = match message.ephemeral {
             true => None,
             false => Some(append(&self.table, &self.host, &channel, message).await?),
         };
-        let job = Job::Channel {
-            message: message.clone(),
-            channel: channel.clone(),
-            at,
-            cursor: None,
-        };
+        let job = Job::Channel { message: message.clone(), channel: channel.clone(), at, cursor: None };
         self.queue.enqueue(&job, 0).await?;
-        Ok(Answer {
-            message_id: message.id,
-            recipients,
-            channel: Some(channel),
-            offset: at.map(|at| at.offset),
-        })
+        Ok(Answer { message_id: message.id, recipients, channel: Some(channel), offset: at.map(|at| at.offset) })
     }
 }
 

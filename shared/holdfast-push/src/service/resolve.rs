@@ -44,26 +44,14 @@ where
     pub async fn work(&self, job: Job, deadline: Millis) -> Stored<Outcome> {
         match job {
             Job::Users { message, users } => self.users(&message, users, deadline).await,
-            Job::Channel {
-                message,
-                channel: Channel::User(user),
-                at,
-                ..
-            } => {
+            Job::Channel { message, channel: Channel::User(user), at, .. } => {
                 let group = self.sockets_of(user, at).await?;
                 self.give_out(&message, vec![group], deadline).await
             }
-            Job::Channel {
-                message,
-                channel,
-                at,
-                cursor,
-            } => self.shared(&message, &channel, at, cursor, deadline).await,
-            Job::Deliver {
-                message,
-                groups,
-                attempt,
-            } => self.deliver(&message, groups, attempt, deadline).await,
+            Job::Channel { message, channel, at, cursor } => {
+                self.shared(&message, &channel, at, cursor, deadline).await
+            }
+            Job::Deliver { message, groups, attempt } => self.deliver(&message, groups, attempt, deadline).await,
         }
     }
 
@@ -89,15 +77,7 @@ where
         self.tally.add(Count::AppendDelayed, busy.len());
         for (users, delay) in [(busy, BUSY_SECONDS), (untried, 0)] {
             if !users.is_empty() {
-                self.queue
-                    .enqueue(
-                        &Job::Users {
-                            message: message.clone(),
-                            users,
-                        },
-                        delay,
-                    )
-                    .await?;
+                self.queue.enqueue(&Job::Users { message: message.clone(), users }, delay).await?;
             }
         }
         self.give_out(message, groups, deadline).await
@@ -117,16 +97,9 @@ where
 
     async fn sockets_of(&self, user: UserId, at: Option<Position>) -> Stored<Group> {
         let sockets = self.table.of_user(user).await?;
-        let recipients = sockets.into_iter().map(|s| Recipient {
-            connection: s.id,
-            until: s.session_expires_at,
-            reason: None,
-        });
-        Ok(Group {
-            channel: Channel::User(user),
-            at,
-            recipients: recipients.collect(),
-        })
+        let recipients =
+            sockets.into_iter().map(|s| Recipient { connection: s.id, until: s.session_expires_at, reason: None });
+        Ok(Group { channel: Channel::User(user), at, recipients: recipients.collect() })
     }
 
     /// A topic's subscribers, or everybody: the first job asks every shard, what is not finished goes on by itself.
@@ -143,12 +116,7 @@ where
             None => (0..SHARDS).map(|shard| Cursor { shard, after: None }).collect(),
         };
         let pages: Vec<(u8, Stored<Page>)> = stream::iter(starts)
-            .map(|from| async move {
-                (
-                    from.shard,
-                    self.table.page(channel, from.shard, from.after.as_ref()).await,
-                )
-            })
+            .map(|from| async move { (from.shard, self.table.page(channel, from.shard, from.after.as_ref()).await) })
             .buffer_unordered(IN_FLIGHT)
             .collect()
             .await;
@@ -157,27 +125,15 @@ where
         for (shard, page) in pages {
             let page = page?;
             recipients.extend(page.recipients);
-            rest.extend(page.next.map(|next| Cursor {
-                shard,
-                after: Some(next),
-            }));
+            rest.extend(page.next.map(|next| Cursor { shard, after: Some(next) }));
         }
-        let group = Group {
-            channel: channel.clone(),
-            at,
-            recipients,
-        };
+        let group = Group { channel: channel.clone(), at, recipients };
         if rest.is_empty() {
             return self.give_out(message, vec![group], deadline).await;
         }
         self.enqueue_chunks(message, vec![group]).await?;
         for cursor in rest {
-            let job = Job::Channel {
-                message: message.clone(),
-                channel: channel.clone(),
-                at,
-                cursor: Some(cursor),
-            };
+            let job = Job::Channel { message: message.clone(), channel: channel.clone(), at, cursor: Some(cursor) };
             self.queue.enqueue(&job, 0).await?;
         }
         Ok(Outcome::Done)
@@ -195,16 +151,7 @@ where
 
     async fn enqueue_chunks(&self, message: &Message, groups: Vec<Group>) -> Stored<()> {
         for groups in chunks(groups) {
-            self.queue
-                .enqueue(
-                    &Job::Deliver {
-                        message: message.clone(),
-                        groups,
-                        attempt: 1,
-                    },
-                    0,
-                )
-                .await?;
+            self.queue.enqueue(&Job::Deliver { message: message.clone(), groups, attempt: 1 }, 0).await?;
         }
         Ok(())
     }

@@ -10,38 +10,15 @@ use super::{Unreadable, VERSION};
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 enum Wire {
-    SessionEnded {
-        v: u32,
-        user_id: String,
-        slot: u8,
-        sid: String,
-        code: String,
-        at: i64,
-    },
-    Replaced {
-        v: u32,
-        connection_id: String,
-        user_id: String,
-    },
-    Confirm {
-        v: u32,
-        connection_id: String,
-        user_id: String,
-        code: String,
-        gone_at: Option<i64>,
-        attempt: u32,
-    },
+    SessionEnded { v: u32, user_id: String, slot: u8, sid: String, code: String, at: i64 },
+    Replaced { v: u32, connection_id: String, user_id: String },
+    Confirm { v: u32, connection_id: String, user_id: String, code: String, gone_at: Option<i64>, attempt: u32 },
 }
 
 /// A request as the queue carries it.
 pub fn close_request_to_json(request: &CloseRequest) -> String {
     let wire = match request {
-        CloseRequest::SessionEnded {
-            at,
-            sid,
-            over,
-            ended_at,
-        } => Wire::SessionEnded {
+        CloseRequest::SessionEnded { at, sid, over, ended_at } => Wire::SessionEnded {
             v: VERSION,
             user_id: at.user.to_string(),
             slot: at.slot.get(),
@@ -49,18 +26,10 @@ pub fn close_request_to_json(request: &CloseRequest) -> String {
             code: over.bye().text().to_owned(),
             at: ended_at.get(),
         },
-        CloseRequest::Replaced { user, connection } => Wire::Replaced {
-            v: VERSION,
-            connection_id: connection.to_string(),
-            user_id: user.to_string(),
-        },
-        CloseRequest::Confirm {
-            user,
-            connection,
-            code,
-            gone_at,
-            attempt,
-        } => Wire::Confirm {
+        CloseRequest::Replaced { user, connection } => {
+            Wire::Replaced { v: VERSION, connection_id: connection.to_string(), user_id: user.to_string() }
+        }
+        CloseRequest::Confirm { user, connection, code, gone_at, attempt } => Wire::Confirm {
             v: VERSION,
             connection_id: connection.to_string(),
             user_id: user.to_string(),
@@ -83,18 +52,8 @@ pub fn close_request_from_json(body: &str) -> Result<CloseRequest, Unreadable> {
     const BAD_ID: Unreadable = Unreadable("an identifier is malformed");
     const BAD_CODE: Unreadable = Unreadable("an unknown code");
     Ok(match wire {
-        Wire::SessionEnded {
-            user_id,
-            slot,
-            sid,
-            code,
-            at,
-            ..
-        } => CloseRequest::SessionEnded {
-            at: Address {
-                user: user_id.parse().map_err(|_| BAD_ID)?,
-                slot: SlotNo::new(slot).ok_or(BAD_ID)?,
-            },
+        Wire::SessionEnded { user_id, slot, sid, code, at, .. } => CloseRequest::SessionEnded {
+            at: Address { user: user_id.parse().map_err(|_| BAD_ID)?, slot: SlotNo::new(slot).ok_or(BAD_ID)? },
             sid: sid.parse().map_err(|_| BAD_ID)?,
             over: match ByeCode::parse(&code) {
                 Some(ByeCode::SessionEnded) => SessionOver::Ended,
@@ -103,20 +62,11 @@ pub fn close_request_from_json(body: &str) -> Result<CloseRequest, Unreadable> {
             },
             ended_at: Millis::new(at),
         },
-        Wire::Replaced {
-            connection_id, user_id, ..
-        } => CloseRequest::Replaced {
+        Wire::Replaced { connection_id, user_id, .. } => CloseRequest::Replaced {
             user: user_id.parse().map_err(|_| BAD_ID)?,
             connection: connection_id.parse().map_err(|_| BAD_ID)?,
         },
-        Wire::Confirm {
-            connection_id,
-            user_id,
-            code,
-            gone_at,
-            attempt,
-            ..
-        } => CloseRequest::Confirm {
+        Wire::Confirm { connection_id, user_id, code, gone_at, attempt, .. } => CloseRequest::Confirm {
             user: user_id.parse().map_err(|_| BAD_ID)?,
             connection: connection_id.parse().map_err(|_| BAD_ID)?,
             code: ByeCode::parse(&code).ok_or(BAD_CODE)?,
@@ -136,18 +86,12 @@ mod tests {
         let user = UserId::from_bytes([1; 16]);
         [
             CloseRequest::SessionEnded {
-                at: Address {
-                    user,
-                    slot: SlotNo::new(3).unwrap(),
-                },
+                at: Address { user, slot: SlotNo::new(3).unwrap() },
                 sid: SessionId::from_bytes([2; 16]),
                 over: SessionOver::Expired,
                 ended_at: Millis::new(5),
             },
-            CloseRequest::Replaced {
-                user,
-                connection: "abc=".parse().unwrap(),
-            },
+            CloseRequest::Replaced { user, connection: "abc=".parse().unwrap() },
             CloseRequest::Confirm {
                 user,
                 connection: "abc=".parse().unwrap(),
@@ -177,14 +121,9 @@ mod tests {
     #[test]
     fn another_version_or_kind_is_refused_and_not_guessed_at() {
         let text = close_request_to_json(&examples()[1]);
-        for bad in [
-            "",
-            "{}",
-            "[]",
-            "{\"v\":1,\"kind\":\"other\"}",
-            &text.replace(":1,", ":2,"),
-            &text.replace("abc=", "a#"),
-        ] {
+        for bad in
+            ["", "{}", "[]", "{\"v\":1,\"kind\":\"other\"}", &text.replace(":1,", ":2,"), &text.replace("abc=", "a#")]
+        {
             assert!(close_request_from_json(bad).is_err(), "{bad}");
         }
     }

@@ -95,10 +95,7 @@ impl From<&Message> for WireMessage {
 }
 
 fn position(at: Position) -> WirePosition {
-    WirePosition {
-        epoch: at.epoch.to_string(),
-        offset: at.offset,
-    }
+    WirePosition { epoch: at.epoch.to_string(), offset: at.offset }
 }
 
 fn group(group: &Group) -> WireGroup {
@@ -107,11 +104,7 @@ fn group(group: &Group) -> WireGroup {
         until: r.until.get(),
         reason: r.reason.clone(),
     });
-    WireGroup {
-        channel: group.channel.to_string(),
-        at: group.at.map(position),
-        recipients: recipients.collect(),
-    }
+    WireGroup { channel: group.channel.to_string(), at: group.at.map(position), recipients: recipients.collect() }
 }
 
 /// A piece of work as the queue carries it.
@@ -129,9 +122,7 @@ pub fn job_to_json(job: &Job) -> String {
     };
     match job {
         Job::Users { users, .. } => wire.users = users.iter().map(ToString::to_string).collect(),
-        Job::Channel {
-            channel, at, cursor, ..
-        } => {
+        Job::Channel { channel, at, cursor, .. } => {
             wire.kind = Kind::Channel;
             wire.channel = Some(channel.to_string());
             wire.at = at.map(position);
@@ -154,10 +145,7 @@ const BAD_ID: Unreadable = Unreadable("an identifier is malformed");
 const BAD_FORM: Unreadable = Unreadable("not a push job");
 
 fn read_position(wire: WirePosition) -> Result<Position, Unreadable> {
-    Ok(Position {
-        epoch: wire.epoch.parse().map_err(|_| BAD_ID)?,
-        offset: wire.offset,
-    })
+    Ok(Position { epoch: wire.epoch.parse().map_err(|_| BAD_ID)?, offset: wire.offset })
 }
 
 fn read_channel(text: &str) -> Result<Channel, Unreadable> {
@@ -166,11 +154,7 @@ fn read_channel(text: &str) -> Result<Channel, Unreadable> {
 
 fn read_group(wire: WireGroup) -> Result<Group, Unreadable> {
     let recipient = |r: WireRecipient| {
-        Ok(Recipient {
-            connection: r.id.parse().map_err(|_| BAD_ID)?,
-            until: Millis::new(r.until),
-            reason: r.reason,
-        })
+        Ok(Recipient { connection: r.id.parse().map_err(|_| BAD_ID)?, until: Millis::new(r.until), reason: r.reason })
     };
     Ok(Group {
         channel: read_channel(&wire.channel)?,
@@ -196,10 +180,7 @@ pub fn job_from_json(body: &str) -> Result<Job, Unreadable> {
     Ok(match wire.kind {
         Kind::Users => {
             let users = wire.users.iter().map(|user| user.parse().map_err(|_| BAD_ID));
-            Job::Users {
-                message,
-                users: users.collect::<Result<_, _>>()?,
-            }
+            Job::Users { message, users: users.collect::<Result<_, _>>()? }
         }
         Kind::Channel => Job::Channel {
             message,
@@ -209,10 +190,7 @@ pub fn job_from_json(body: &str) -> Result<Job, Unreadable> {
                 .cursor
                 .map(|cursor| {
                     let after = cursor.after.map(|id| id.parse().map_err(|_| BAD_ID)).transpose()?;
-                    Ok(Cursor {
-                        shard: cursor.shard,
-                        after,
-                    })
+                    Ok(Cursor { shard: cursor.shard, after })
                 })
                 .transpose()?,
         },
@@ -240,39 +218,19 @@ mod tests {
             expires_at: Millis::new(2),
             ephemeral: false,
         };
-        let at = Some(Position {
-            epoch: Epoch::from_bytes([2; 8]),
-            offset: 9,
-        });
+        let at = Some(Position { epoch: Epoch::from_bytes([2; 8]), offset: 9 });
         let user = UserId::from_bytes([3; 16]);
-        let recipients = vec![Recipient {
-            connection: "c=".parse().unwrap(),
-            until: Millis::new(5),
-            reason: Some("GONE".into()),
-        }];
+        let recipients =
+            vec![Recipient { connection: "c=".parse().unwrap(), until: Millis::new(5), reason: Some("GONE".into()) }];
         [
-            Job::Users {
-                message: message.clone(),
-                users: vec![user],
-            },
+            Job::Users { message: message.clone(), users: vec![user] },
             Job::Channel {
                 message: message.clone(),
                 channel: Channel::Topic("a.b".parse().unwrap()),
                 at,
-                cursor: Some(Cursor {
-                    shard: 3,
-                    after: Some("c=".parse().unwrap()),
-                }),
+                cursor: Some(Cursor { shard: 3, after: Some("c=".parse().unwrap()) }),
             },
-            Job::Deliver {
-                message,
-                groups: vec![Group {
-                    channel: Channel::User(user),
-                    at,
-                    recipients,
-                }],
-                attempt: 2,
-            },
+            Job::Deliver { message, groups: vec![Group { channel: Channel::User(user), at, recipients }], attempt: 2 },
         ]
     }
 
@@ -286,13 +244,7 @@ mod tests {
     #[test]
     fn another_version_or_form_is_refused_and_not_guessed_at() {
         let text = job_to_json(&examples()[2]);
-        for bad in [
-            "",
-            "{}",
-            "not json",
-            &text.replace("\"v\":1", "\"v\":2"),
-            &text.replace("deliver", "devour"),
-        ] {
+        for bad in ["", "{}", "not json", &text.replace("\"v\":1", "\"v\":2"), &text.replace("deliver", "devour")] {
             assert!(job_from_json(bad).is_err(), "{bad}");
         }
     }
@@ -301,36 +253,18 @@ mod tests {
     fn the_largest_job_fits_into_a_record() {
         let long = Data::compact(&format!("\"{}\"", "x".repeat(32 * 1024 - 2))).unwrap();
         let [_, _, deliver] = examples();
-        let Job::Deliver { message, groups, .. } = deliver else {
-            panic!()
-        };
+        let Job::Deliver { message, groups, .. } = deliver else { panic!() };
         let id = "c".repeat(24).parse().unwrap();
-        let recipient = Recipient {
-            connection: id,
-            reason: Some("FORBIDDEN".into()),
-            ..groups[0].recipients[0].clone()
-        };
-        let group = Group {
-            recipients: vec![recipient],
-            ..groups[0].clone()
-        };
+        let recipient =
+            Recipient { connection: id, reason: Some("FORBIDDEN".into()), ..groups[0].recipients[0].clone() };
+        let group = Group { recipients: vec![recipient], ..groups[0].clone() };
         let job = Job::Deliver {
-            message: Message {
-                data: long.clone(),
-                ..message.clone()
-            },
+            message: Message { data: long.clone(), ..message.clone() },
             groups: vec![group; holdfast_push::job::MAX_RECIPIENTS],
             attempt: 6,
         };
         assert!(job_to_json(&job).len() < 256 * 1024);
         let users = vec![UserId::from_bytes([3; 16]); holdfast_push::job::MAX_USERS];
-        assert!(
-            job_to_json(&Job::Users {
-                message: Message { data: long, ..message },
-                users
-            })
-            .len()
-                < 256 * 1024
-        );
+        assert!(job_to_json(&Job::Users { message: Message { data: long, ..message }, users }).len() < 256 * 1024);
     }
 }

@@ -57,7 +57,12 @@ impl FakeGateway {
     /// Texts that reached the socket, in order.
     pub fn received(&self, id: &ConnectionId) -> Vec<String> {
         let state = self.lock();
-        state.posts.iter().filter(|(to, _, a)| to == id && *a == Posted::Done).map(|(_, text, _)| text.clone()).collect()
+        state
+            .posts
+            .iter()
+            .filter(|(to, _, a)| to == id && *a == Posted::Done)
+            .map(|(_, text, _)| text.clone())
+            .collect()
     }
 
     /// How many posts were tried.

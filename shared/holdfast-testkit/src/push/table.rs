@@ -9,9 +9,7 @@ use holdfast_push::channel::{Channel, Position, Topic, shard};
 use holdfast_push::ids::{ConnectionId, Epoch, MessageId};
 use holdfast_push::job::Recipient;
 use holdfast_push::message::{Message, Recorded};
-use holdfast_push::ports::{
-    Appended, Audience, Begun, Channels, Page, PublishKeys, Sockets, Subscriptions, Tickets,
-};
+use holdfast_push::ports::{Appended, Audience, Begun, Channels, Page, PublishKeys, Sockets, Subscriptions, Tickets};
 use holdfast_push::publish::{Answer, KEY_SECONDS, Pending, PublishKey};
 use holdfast_push::socket::{Seen, Socket};
 use holdfast_push::ticket::TicketRow;

@@ -98,7 +98,8 @@ pub async fn a_ticket_is_consumed_once<S: Store, H: Host>(store: S, host: H) {
     let names = Names(&host);
     let hash = Ticket::new(Secret::new(host.random())).hash();
     let at = Address { user: names.user(), slot: SlotNo::new(9).expect("a slot") };
-    let row = TicketRow { hash, at, sid: SessionId::from_bytes(host.random()), expires_at: host.now().plus_seconds(30) };
+    let row =
+        TicketRow { hash, at, sid: SessionId::from_bytes(host.random()), expires_at: host.now().plus_seconds(30) };
     store.put_ticket(&row).await.expect("kept");
     assert_eq!(store.ticket(&hash).await, Ok(Some(row)));
     let takers = (0..8).map(|_| store.consume(&hash, host.now()));
@@ -235,7 +236,8 @@ pub async fn messages_stand_in_order<S: Store, H: Host>(store: S, host: H) {
     let names = Names(&host);
     let channel = Channel::Topic(names.topic());
     let start = store.begin(&channel, names.epoch()).await.expect("begun");
-    let messages: Vec<_> = (0..4).map(|n| names.message(&format!("{{\"n\":{n},\"big\":123456789012345678901}}"))).collect();
+    let messages: Vec<_> =
+        (0..4).map(|n| names.message(&format!("{{\"n\":{n},\"big\":123456789012345678901}}"))).collect();
     assert_eq!(store.append(&channel, start, &[&messages[0]]).await, Ok(Appended::Done));
     let at = |offset| Position { offset, ..start };
     assert_eq!(store.append(&channel, at(1), &[&messages[1], &messages[2], &messages[3]]).await, Ok(Appended::Done));
@@ -300,12 +302,7 @@ pub async fn reading_is_bounded<S: Store, H: Host>(store: S, host: H) {
 }
 
 fn answer(pending: &Pending) -> Answer {
-    Answer {
-        message_id: pending.message.id,
-        recipients: Some(2),
-        channel: Some(Channel::Broadcast),
-        offset: Some(7),
-    }
+    Answer { message_id: pending.message.id, recipients: Some(2), channel: Some(Channel::Broadcast), offset: Some(7) }
 }
 
 /// A publisher's key stands for its first request until that is handed over, then for its answer.
@@ -313,8 +310,7 @@ pub async fn a_key_stands_for_its_first_request<S: Store, H: Host>(store: S, hos
     let names = Names(&host);
     let now = host.now();
     let key = PublishKey::new(&format!("arn:aws:iam::1:role/{}", names.user()), "order-1");
-    let targets =
-        [Target::Users(vec![names.user(), names.user()]), Target::Topic(names.topic()), Target::Broadcast];
+    let targets = [Target::Users(vec![names.user(), names.user()]), Target::Topic(names.topic()), Target::Broadcast];
     for (n, target) in targets.into_iter().enumerate() {
         let key = PublishKey::new(&key.publisher, &format!("order-{n}"));
         let first = Pending { target, message: names.message("{\"a\":1}") };

@@ -11,9 +11,7 @@ use holdfast_domain::ports::{
     Accounts, Attempts, Committed, Conditional, EndAll, EndAllSessions, Host, Passwords, SessionReads, SessionWrites,
     SignIns, SlotSeen, StoreError, Transacted, TrustEdit,
 };
-use holdfast_domain::service::{
-    Registration, Sessions, SignIn, SignInRequest, SignedIn, StrongReads, TrustRequest,
-};
+use holdfast_domain::service::{Registration, Sessions, SignIn, SignInRequest, SignedIn, StrongReads, TrustRequest};
 use holdfast_domain::session::{EndReason, Slot};
 use holdfast_domain::signin::{Draw, Login, LoginState, Plan, Wishes, new_session};
 use holdfast_domain::slots::{Placement, Victim};
@@ -384,14 +382,8 @@ pub async fn trust_is_edited_at_the_version_read<S: Store, H: Host + Clone + 'st
     assert_eq!((after.trusted, after.trusted_at, after.device_id), (false, None, None));
 
     assert_eq!(store.end(mine.at, mine.sid, EndReason::Logout, now, "op-3").await, Ok(Conditional::Done));
-    let by_the_dead = TrustEdit {
-        at: other.at,
-        sid: other.sid,
-        version: other.version,
-        new_device: None,
-        op: "op-4".into(),
-        ..edit
-    };
+    let by_the_dead =
+        TrustEdit { at: other.at, sid: other.sid, version: other.version, new_device: None, op: "op-4".into(), ..edit };
     assert_eq!(store.set_trust(&by_the_dead).await, Ok(Transacted::Refused));
 }
 
@@ -402,8 +394,7 @@ pub async fn twenty_refreshes_of_one_token_make_one_generation<S: Store, H: Host
     let old = signed_in.tokens.refresh.text();
     let sessions = bench.sessions();
     let answers = join_all((0..20).map(|_| sessions.refresh(&old))).await;
-    let mut pairs: Vec<_> =
-        answers.into_iter().map(|a| a.expect("every tab is answered").1.refresh.text()).collect();
+    let mut pairs: Vec<_> = answers.into_iter().map(|a| a.expect("every tab is answered").1.refresh.text()).collect();
     pairs.dedup();
     assert_eq!(pairs.len(), 1);
     let slot = bench.store.slot(signed_in.slot.at).await.expect("read").expect("live");
