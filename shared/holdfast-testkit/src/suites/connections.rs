@@ -133,7 +133,7 @@ pub async fn a_socket_is_found_until_it_is_forgotten<S: Store, H: Host>(store: S
     assert_eq!(found, both);
     let topic = names.topic();
     assert_eq!(store.subscribe(&one, &topic).await, Ok(true));
-    assert_eq!(audience(&store, &Channel::Topic(topic.clone())).await, [one.id.clone()]);
+    assert_eq!(audience(&store, &Channel::Topic(topic.clone())).await, std::slice::from_ref(&one.id));
     assert!(audience(&store, &Channel::Broadcast).await.contains(&one.id));
 
     store.forget(&one.id, None).await.expect("forgotten");

@@ -161,7 +161,7 @@ pub async fn an_email_is_claimed_once<S: Store, H: Host + Clone + 'static>(store
     let registration = Registration { store: store.clone(), passwords: PlainPasswords, host, open: true };
     let upper = bench.email.to_uppercase();
     // Only the local part of these addresses is case-sensitive base64; normalisation folds all of it.
-    assert_eq!(registration.register(&upper, PASSWORD).await.unwrap_err().code, Code::EmailTaken);
+    assert_eq!(registration.register(&upper, PASSWORD).await.expect_err("refused").code, Code::EmailTaken);
     let key = holdfast_domain::email::Email::parse(&bench.email).expect("an address").key();
     assert_eq!(store.user_of(&key).await, Ok(Some(bench.user)));
     assert_eq!(store.user_of(&[0; 32]).await, Ok(None));
@@ -403,9 +403,9 @@ pub async fn twenty_refreshes_of_one_token_make_one_generation<S: Store, H: Host
     assert!(sessions.identify(Some(&tokens.access.text())).await.is_ok());
 
     // Its successor's successor exists: the first generation is theft now, grace or not.
-    assert_eq!(sessions.refresh(&old).await.unwrap_err().code, Code::RefreshTokenReused);
+    assert_eq!(sessions.refresh(&old).await.expect_err("refused").code, Code::RefreshTokenReused);
     assert!(sessions.identify(Some(&tokens.access.text())).await.is_err(), "the thief's and the owner's session alike");
-    assert_eq!(sessions.refresh(&old).await.unwrap_err().code, Code::InvalidRefreshToken, "no alarm twice");
+    assert_eq!(sessions.refresh(&old).await.expect_err("refused").code, Code::InvalidRefreshToken, "no alarm twice");
 }
 
 /// Whatever the race, never more than the limit, and every success is a session or an eviction.

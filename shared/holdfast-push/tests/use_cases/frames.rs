@@ -1,0 +1,294 @@
+use holdfast_domain::UserId;
+use holdfast_domain::ports::Host as _;
+use holdfast_push::channel::{Channel, Position};
+use holdfast_push::frame::{ClientFrame, ErrorCode, FrameError, Mark};
+use holdfast_push::ids::Epoch;
+use holdfast_push::outcome::Posted;
+use holdfast_push::ports::{Channels, Sockets, Subscriptions};
+use holdfast_push::publish::Publish;
+use holdfast_push::service::Caller;
+
+use crate::world::{Person, World, id, says, to, to_all};
+
+async fn connected(name: &str) -> (World, Person) {
+    let world = World::default();
+    let person = world.person();
+    world.connect(&person, name).await.unwrap();
+    (world, person)
+}
+
+fn last(world: &World, name: &str) -> String {
+    world.gateway.received(&id(name)).last().cloned().unwrap_or_default()
+}
+
+async fn publish(world: &World, person: &Person, n: usize) {
+    for i in 0..n {
+        world.publisher().publish("arn", &to(&[person], &i.to_string())).await.unwrap();
+    }
+}
+
+async fn head(world: &World, person: &Person) -> Position {
+    world.table.head(&person.channel()).await.unwrap().unwrap()
+}
+
+fn hello(channel: Channel, at: Position) -> ClientFrame {
+    ClientFrame::Hello(vec![Mark { channel, at: Some(at) }])
+}
+
+#[tokio::test]
+async fn a_ping_is_answered_with_the_channels_heads() {
+    let (world, person) = connected("a").await;
+    publish(&world, &person, 2).await;
+    world.say(&person, "a", ClientFrame::Ping).await;
+    let pong = last(&world, "a");
+    assert!(pong.starts_with("Pong") && pong.contains("offset: 2") && pong.contains("Broadcast"), "{pong}");
+}
+
+#[tokio::test]
+async fn a_frame_that_is_not_understood_is_answered_and_costs_nothing() {
+    let (world, person) = connected("a").await;
+    let caller = Caller { connection: id("a"), at: person.at, sid: person.sid };
+    let error = FrameError::new(ErrorCode::UnknownAction, "x");
+    world.frames(&[]).receive(&caller, Err(error), world.soon()).await;
+    assert!(says(&world.gateway.received(&id("a")), "Error", "UnknownAction"));
+    assert!(world.gateway.is_open(&id("a")));
+}
+
+#[tokio::test]
+async fn a_frame_of_an_ended_session_is_not_served() {
+    let (world, person) = connected("a").await;
+    world.sessions.end(person.at, world.host.now());
+    world.say(&person, "a", ClientFrame::Ping).await;
+    let frames = world.gateway.received(&id("a"));
+    assert!(says(&frames, "Bye", "SessionEnded") && frames.len() == 1, "{frames:?}");
+    assert!(!world.gateway.is_open(&id("a")));
+}
+
+#[tokio::test]
+async fn a_frame_of_an_expired_session_says_that_it_expired() {
+    let (world, person) = connected("a").await;
+    world.host.advance_seconds(3_600);
+    world.say(&person, "a", ClientFrame::Ping).await;
+    assert!(says(&world.gateway.received(&id("a")), "Bye", "SessionExpired"));
+}
+
+#[tokio::test]
+async fn a_frame_of_a_socket_nobody_knows_sends_it_away_to_come_back() {
+    let (world, person) = connected("a").await;
+    world.table.forget(&id("a"), None).await.unwrap();
+    world.say(&person, "a", ClientFrame::Ping).await;
+    assert!(says(&world.gateway.received(&id("a")), "Bye", "StateLost"));
+    assert!(!world.gateway.is_open(&id("a")));
+}
+
+#[tokio::test]
+async fn while_sessions_cannot_be_read_nothing_is_served_and_nothing_closed() {
+    let (world, person) = connected("a").await;
+    world.sessions.set_down(true);
+    world.say(&person, "a", ClientFrame::Ping).await;
+    assert!(says(&world.gateway.received(&id("a")), "Error", "Unavailable"));
+    assert!(world.gateway.is_open(&id("a")));
+}
+
+#[tokio::test]
+async fn the_hundred_and_first_frame_in_a_minute_ends_the_socket() {
+    let (world, person) = connected("a").await;
+    for n in 0..100 {
+        assert_eq!(world.say(&person, "a", ClientFrame::Ping).await, Posted::Done, "{n}");
+    }
+    assert!(world.gateway.is_open(&id("a")));
+    world.say(&person, "a", ClientFrame::Ping).await;
+    assert!(says(&world.gateway.received(&id("a")), "Bye", "RateLimited"));
+    assert!(!world.gateway.is_open(&id("a")));
+}
+
+#[tokio::test]
+async fn a_steady_client_is_never_too_fast() {
+    let (world, person) = connected("a").await;
+    for _ in 0..600 {
+        world.host.advance_seconds(1);
+        assert_eq!(world.say(&person, "a", ClientFrame::Ping).await, Posted::Done);
+    }
+    assert!(world.gateway.is_open(&id("a")));
+}
+
+#[tokio::test]
+async fn a_frame_keeps_the_socket_fresh_and_follows_the_session() {
+    let (world, person) = connected("a").await;
+    world.host.advance_seconds(300);
+    let later = world.host.now().plus_seconds(3_600);
+    world.sessions.open(person.at, person.sid, later);
+    world.say(&person, "a", ClientFrame::Ping).await;
+    let socket = world.table.socket(&id("a")).await.unwrap().unwrap();
+    assert_eq!((socket.seen_at, socket.session_expires_at), (world.host.now(), later));
+}
+
+#[tokio::test]
+async fn everything_missed_follows_the_welcome_in_order() {
+    let (world, person) = connected("a").await;
+    publish(&world, &person, 5).await;
+    let mark = Position { offset: 2, ..head(&world, &person).await };
+    world.say(&person, "a", hello(person.channel(), mark)).await;
+    let frames = world.gateway.received(&id("a"));
+    assert!(frames[0].starts_with("Welcome") && frames[0].contains("recovered: true"), "{}", frames[0]);
+    assert_eq!(frames.len(), 4);
+    for (frame, offset) in frames[1..].iter().zip(3..) {
+        assert!(frame.starts_with("Message") && frame.contains(&format!("offset: {offset} ")), "{frame}");
+    }
+}
+
+#[tokio::test]
+async fn a_mark_that_proves_nothing_recovers_nothing() {
+    let (world, person) = connected("a").await;
+    publish(&world, &person, 5).await;
+    let head = head(&world, &person).await;
+    let other = Position { epoch: Epoch::from_bytes([9; 8]), offset: 2 };
+    let beyond = Position { offset: 6, ..head };
+    for at in [Some(other), Some(beyond), None] {
+        let frames = world.gateway.received(&id("a")).len();
+        world.say(&person, "a", ClientFrame::Hello(vec![Mark { channel: person.channel(), at }])).await;
+        let said = world.gateway.received(&id("a")).split_off(frames);
+        assert_eq!(said.len(), 1, "nothing partial");
+        assert!(said[0].contains("recovered: false") && !said[0].contains("recovered: true"), "{}", said[0]);
+    }
+}
+
+#[tokio::test]
+async fn a_hole_in_history_recovers_nothing() {
+    let (world, person) = connected("a").await;
+    publish(&world, &person, 5).await;
+    world.table.lose_message(&person.channel(), 3);
+    let mark = Position { offset: 2, ..head(&world, &person).await };
+    world.say(&person, "a", hello(person.channel(), mark)).await;
+    assert!(last(&world, "a").starts_with("Welcome"));
+    let after = Position { offset: 3, ..mark };
+    world.say(&person, "a", hello(person.channel(), after)).await;
+    assert!(says(&world.gateway.received(&id("a")), "Welcome", "recovered: true"), "what is whole is recovered");
+}
+
+#[tokio::test]
+async fn more_than_a_thousand_missed_is_more_than_can_be_recovered() {
+    let (world, person) = connected("a").await;
+    publish(&world, &person, 1_001).await;
+    let start = Position { offset: 0, ..head(&world, &person).await };
+    world.say(&person, "a", hello(person.channel(), start)).await;
+    assert!(last(&world, "a").starts_with("Welcome"), "nothing follows");
+    world.say(&person, "a", hello(person.channel(), Position { offset: 1, ..start })).await;
+    assert_eq!(world.gateway.received(&id("a")).len(), 2 + 1_000);
+}
+
+#[tokio::test]
+async fn more_than_a_megabyte_missed_is_more_than_can_be_recovered() {
+    let (world, person) = connected("a").await;
+    let data = format!("\"{}\"", "x".repeat(32 * 1024 - 2));
+    for _ in 0..33 {
+        world.publisher().publish("arn", &to(&[&person], &data)).await.unwrap();
+    }
+    let start = Position { offset: 0, ..head(&world, &person).await };
+    world.say(&person, "a", hello(person.channel(), start)).await;
+    assert!(last(&world, "a").starts_with("Welcome"));
+    world.say(&person, "a", hello(person.channel(), Position { offset: 1, ..start })).await;
+    assert_eq!(world.gateway.received(&id("a")).len(), 2 + 32);
+}
+
+#[tokio::test]
+async fn a_missed_message_that_ran_out_keeps_its_place_and_loses_its_content() {
+    let (world, person) = connected("a").await;
+    let short = Publish { ttl_seconds: Some(5), ..to(&[&person], "\"secret\"") };
+    world.publisher().publish("arn", &short).await.unwrap();
+    world.host.advance_seconds(5);
+    let start = Position { offset: 0, ..head(&world, &person).await };
+    world.say(&person, "a", hello(person.channel(), start)).await;
+    let message = last(&world, "a");
+    assert!(message.contains("\"expired\"") && message.contains("null") && !message.contains("secret"), "{message}");
+}
+
+#[tokio::test]
+async fn nobody_is_told_of_another_users_channel() {
+    let (world, person) = connected("a").await;
+    let other = world.person();
+    publish(&world, &other, 1).await;
+    let start = Position { offset: 0, ..head(&world, &other).await };
+    world.say(&person, "a", hello(other.channel(), start)).await;
+    let frames = world.gateway.received(&id("a"));
+    assert!(says(&frames, "Error", "Forbidden"));
+    let welcome = frames.iter().find(|f| f.starts_with("Welcome")).unwrap();
+    assert!(!welcome.contains(&format!("{:?}", other.at.user)), "{welcome}");
+    assert!(!frames.iter().any(|f| f.starts_with("Message")));
+}
+
+#[tokio::test]
+async fn a_topic_is_open_only_where_the_policy_says_so() {
+    let (world, person) = connected("a").await;
+    world.say(&person, "a", ClientFrame::Subscribe("private.x".parse().unwrap())).await;
+    assert!(last(&world, "a").contains("Forbidden"));
+    assert_eq!(world.table.topics(&id("a")).await, Ok(vec![]));
+    let topic: holdfast_push::Topic = "public.x".parse().unwrap();
+    world.say(&person, "a", ClientFrame::Subscribe(topic.clone())).await;
+    assert!(last(&world, "a").starts_with("Subscribed"));
+    assert_eq!(world.table.topics(&id("a")).await, Ok(vec![topic.clone()]));
+    world.say(&person, "a", ClientFrame::Unsubscribe(topic)).await;
+    assert!(last(&world, "a").starts_with("Unsubscribed"));
+    assert_eq!(world.table.topics(&id("a")).await, Ok(vec![]));
+}
+
+#[tokio::test]
+async fn hello_subscribes_again_and_asks_the_policy_again() {
+    let (world, person) = connected("a").await;
+    let topic = |name: &str| Mark { channel: Channel::Topic(name.parse().unwrap()), at: None };
+    world.say(&person, "a", ClientFrame::Hello(vec![topic("public.x"), topic("private.x")])).await;
+    assert_eq!(world.table.topics(&id("a")).await, Ok(vec!["public.x".parse().unwrap()]));
+    assert!(says(&world.gateway.received(&id("a")), "Error", "private.x"));
+}
+
+#[tokio::test]
+async fn a_socket_has_a_hundred_topics_at_most() {
+    let (world, person) = connected("a").await;
+    let socket = world.table.socket(&id("a")).await.unwrap().unwrap();
+    for n in 0..100 {
+        world.table.subscribe(&socket, &format!("public.{n}").parse().unwrap()).await.unwrap();
+    }
+    world.say(&person, "a", ClientFrame::Subscribe("public.more".parse().unwrap())).await;
+    assert!(last(&world, "a").contains("TooManyTopics"));
+    world.say(&person, "a", ClientFrame::Subscribe("public.7".parse().unwrap())).await;
+    assert!(last(&world, "a").starts_with("Subscribed"), "one it has already");
+}
+
+#[tokio::test]
+async fn presence_is_a_socket_that_was_heard_of_lately() {
+    let (world, person) = connected("a").await;
+    let (other, nobody) = (world.person(), UserId::from_bytes([7; 16]));
+    world.connect(&other, "b").await.unwrap();
+    world.host.advance_seconds(600);
+    world.say(&person, "a", ClientFrame::Ping).await;
+    world.host.advance_seconds(61);
+    world.say(&person, "a", ClientFrame::Presence(vec![person.at.user, other.at.user, nobody])).await;
+    let presence = last(&world, "a");
+    let online = |user: &UserId, yes: bool| presence.contains(&format!("({user:?}, {yes})"));
+    assert!(online(&person.at.user, true) && online(&other.at.user, false) && online(&nobody, false), "{presence}");
+}
+
+#[tokio::test]
+async fn a_recovery_that_cannot_be_finished_sends_the_client_away_to_come_back() {
+    let (world, person) = connected("a").await;
+    publish(&world, &person, 3).await;
+    let start = Position { offset: 0, ..head(&world, &person).await };
+    // Welcome and the first message pass; then nothing does, however often it is tried.
+    let answers = [Posted::Done, Posted::Done].into_iter().chain([Posted::Throttled; 4]);
+    world.gateway.script(&id("a"), answers);
+    world.say(&person, "a", hello(person.channel(), start)).await;
+    let frames = world.gateway.received(&id("a"));
+    assert_eq!(frames.iter().filter(|f| f.starts_with("Message")).count(), 1);
+    assert!(says(&frames, "Bye", "StateLost"));
+    assert!(!world.gateway.is_open(&id("a")));
+}
+
+#[tokio::test]
+async fn what_was_broadcast_meanwhile_is_recovered_too() {
+    let (world, person) = connected("a").await;
+    world.say(&person, "a", ClientFrame::Hello(vec![])).await;
+    let start = world.table.head(&Channel::Broadcast).await.unwrap().expect("hello begins the numbering");
+    world.publisher().publish("arn", &to_all("\"all\"")).await.unwrap();
+    world.say(&person, "a", hello(Channel::Broadcast, start)).await;
+    assert!(last(&world, "a").starts_with("Message") && last(&world, "a").contains("Broadcast"));
+}

@@ -1,0 +1,8 @@
+//! The use cases of push, over ports in memory. Each test says what a user of the system may rely on.
+
+mod close;
+mod connect;
+mod fan_out;
+mod frames;
+mod publish;
+mod world;
