@@ -90,6 +90,31 @@ async fn no_socket_outlives_its_session_whichever_comes_second() {
     }
 }
 
+/// The order that a look at the session before writing, and none after, would miss: the session ends and its closer finds no
+/// socket, then the rows are written.
+#[tokio::test]
+async fn a_session_that_ends_during_the_handshake_gets_no_socket() {
+    let world = World::default();
+    let person = world.person();
+    let ticket = world.ticket(&person).await;
+    let (sessions, now) = (world.sessions.clone(), world.host.now());
+    world.table.before_open(move || sessions.end(person.at, now));
+    assert_eq!(world.door().connect(&id("a"), Some(&ticket), TTL, CAP).await, Ok(Err(Refusal::SessionOver)));
+    assert_eq!(world.table.of_user(person.at.user).await, Ok(vec![]));
+}
+
+/// A `$disconnect` that overtakes its `$connect`.
+#[tokio::test]
+async fn a_socket_that_closes_during_the_handshake_leaves_no_row() {
+    let world = World::default();
+    let person = world.person();
+    let ticket = world.ticket(&person).await;
+    let table = world.table.clone();
+    world.table.before_open(move || table.close_at_once(&id("a")));
+    assert_eq!(world.door().connect(&id("a"), Some(&ticket), TTL, CAP).await, Ok(Err(Refusal::HungUp)));
+    assert_eq!(world.table.of_user(person.at.user).await, Ok(vec![]));
+}
+
 #[tokio::test]
 async fn a_client_that_hung_up_leaves_no_row() {
     let world = World::default();

@@ -196,5 +196,6 @@ pub(crate) fn to_all(data: &str) -> Publish {
 
 /// A publish to a topic.
 pub(crate) fn to_topic(topic: &str, data: &str) -> Publish {
-    Publish::read(Body { topic: Some(topic.into()), kind: "note".into(), data: data.into(), ..Body::default() }).unwrap()
+    Publish::read(Body { topic: Some(topic.into()), kind: "note".into(), data: data.into(), ..Body::default() })
+        .unwrap()
 }

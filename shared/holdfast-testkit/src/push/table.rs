@@ -37,12 +37,33 @@ struct Tables {
 }
 
 /// Clones share it.
-#[derive(Clone, Debug, Default)]
-pub struct MemoryTable(Arc<Mutex<Tables>>);
+#[derive(Clone, Default)]
+pub struct MemoryTable(Arc<Mutex<Tables>>, Arc<Mutex<Option<Hook>>>);
+
+/// What happens to come in between.
+type Hook = Box<dyn FnOnce() + Send>;
+
+impl std::fmt::Debug for MemoryTable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("MemoryTable").field(&self.0).finish()
+    }
+}
 
 impl MemoryTable {
     fn lock(&self) -> MutexGuard<'_, Tables> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does this just before the next socket's rows are written.
+    pub fn before_open(&self, hook: impl FnOnce() + Send + 'static) {
+        *self.1.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(hook));
+    }
+
+    /// `$disconnect`, without waiting.
+    pub fn close_at_once(&self, id: &ConnectionId) {
+        let mut state = self.lock();
+        state.gone.insert(id.clone());
+        state.sockets.remove(id);
     }
 
     /// The next `n` appends meet another writer.
@@ -82,6 +103,9 @@ impl Tickets for MemoryTable {
 
 impl Sockets for MemoryTable {
     async fn open(&self, socket: &Socket, _email: &str) -> Stored<bool> {
+        if let Some(hook) = self.1.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            hook();
+        }
         let mut state = self.lock();
         if state.gone.contains(&socket.id) {
             return Ok(false);
