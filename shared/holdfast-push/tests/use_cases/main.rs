@@ -1,5 +1,8 @@
 //! The use cases of push, over ports in memory. Each test says what a user of the system may rely on.
 
+// Helpers of tests are tests too.
+#![allow(clippy::unwrap_used)]
+
 mod close;
 mod connect;
 mod fan_out;

@@ -91,9 +91,7 @@ impl World {
     pub(crate) async fn connect(&self, person: &Person, name: &str) -> Result<Socket, Refusal> {
         let ticket = self.ticket(person).await;
         let door = self.door();
-        if let Err(refusal) = door.admit(Some(&ticket)).await.unwrap() {
-            return Err(refusal);
-        }
+        door.admit(Some(&ticket)).await.unwrap()?;
         let connected = door.connect(&id(name), Some(&ticket), TTL, CAP).await.unwrap();
         if connected.is_ok() {
             self.gateway.open(&id(name));
