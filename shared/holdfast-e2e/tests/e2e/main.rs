@@ -4,7 +4,7 @@
 //! anew each time, so they run in any order, side by side, and again.
 //!
 //! Failed passwords are the one thing that runs have in common: all come from 127.0.0.1, and a network has 100 in 15
-//! minutes. One run of everything here uses fewer than 20 (see `attempts.rs`).
+//! minutes. One run of everything here uses 12 (see `attempts.rs`).
 
 #![allow(clippy::unwrap_used, reason = "all of this is tests, also what has no #[test] on it")]
 
