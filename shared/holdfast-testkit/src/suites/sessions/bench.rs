@@ -1,0 +1,150 @@
+//! A store, a clock, one user, and the shortest ways to a session.
+
+use holdfast_domain::device::Device;
+use holdfast_domain::policy::{Policy, SignInLimits};
+use holdfast_domain::ports::{
+    Accounts, Attempts, Committed, EndAllSessions, Host, Passwords, SessionReads, SessionWrites, SignIns, StoreError,
+};
+use holdfast_domain::service::{Registration, Sessions, SignIn, SignInRequest, SignedIn, StrongReads};
+use holdfast_domain::session::Slot;
+use holdfast_domain::signin::{Draw, Login, LoginState, Plan, Wishes, new_session};
+use holdfast_domain::slots::{Placement, Victim};
+use holdfast_domain::token::Address;
+use holdfast_domain::{LoginId, Secret, SessionId, SlotNo, UserId};
+
+/// Everything the session service asks of a store.
+pub trait Store:
+    SessionReads + SessionWrites + EndAllSessions + Accounts + SignIns + Attempts + Clone + Send + Sync + 'static
+{
+}
+impl<S> Store for S where
+    S: SessionReads + SessionWrites + EndAllSessions + Accounts + SignIns + Attempts + Clone + Send + Sync + 'static
+{
+}
+
+/// A password check without the slowness: these suites are about the store.
+#[derive(Clone, Copy, Debug)]
+pub struct PlainPasswords;
+
+impl Passwords for PlainPasswords {
+    fn hash(&self, password: &str, _salt: &[u8; 16]) -> Result<String, StoreError> {
+        Ok(format!("plain:{password}"))
+    }
+
+    fn verify(&self, password: &str, stored: Option<&str>) -> bool {
+        stored.is_some_and(|stored| stored == format!("plain:{password}"))
+    }
+}
+
+/// What the tokens of planned sessions are derived from: known, so that a check can present them.
+pub(super) const SEED: [u8; 32] = [1; 32];
+
+pub(super) fn origin() -> Secret<32> {
+    Secret::new([1; 32])
+}
+
+pub(super) const PASSWORD: &str = "correct horse battery";
+
+/// A store, a clock, and one registered user.
+pub struct Bench<S, H> {
+    pub(super) store: S,
+    pub(super) host: H,
+    pub(super) email: String,
+    pub(super) user: UserId,
+}
+
+impl<S: Store, H: Host + Clone + 'static> Bench<S, H> {
+    /// Registers a user nobody else has.
+    pub async fn new(store: S, host: H) -> Self {
+        let email = format!("{}@example.com", SessionId::from_bytes(host.random()));
+        let registration =
+            Registration { store: store.clone(), passwords: PlainPasswords, host: host.clone(), open: true };
+        let account = registration.register(&email, PASSWORD).await.expect("registered");
+        Self { store, host, email, user: account.user }
+    }
+
+    pub(super) fn at(&self, slot: u8) -> Address {
+        Address { user: self.user, slot: SlotNo::new(slot).expect("a slot") }
+    }
+
+    pub(super) fn sessions(&self) -> Sessions<S, StrongReads<S>, H> {
+        Sessions {
+            cache: StrongReads(self.store.clone()),
+            store: self.store.clone(),
+            host: self.host.clone(),
+            policy: Policy::default(),
+        }
+    }
+
+    pub(super) fn sign_in_service(&self, policy: Policy) -> SignIn<S, StrongReads<S>, PlainPasswords, H> {
+        SignIn {
+            cache: StrongReads(self.store.clone()),
+            store: self.store.clone(),
+            passwords: PlainPasswords,
+            host: self.host.clone(),
+            policy,
+            limits: SignInLimits { max_login_attempts: 1_000, ..SignInLimits::default() },
+        }
+    }
+
+    pub(super) async fn sign_in_under(&self, policy: Policy) -> SignedIn {
+        let request = SignInRequest {
+            email: self.email.clone(),
+            password: PASSWORD.into(),
+            stay_signed_in: false,
+            device_name: None,
+            user_agent: String::new(),
+            ip: "192.0.2.1".into(),
+        };
+        self.sign_in_service(policy).sign_in(&request).await.expect("signed in")
+    }
+
+    pub(super) async fn sign_in(&self) -> SignedIn {
+        self.sign_in_under(Policy::default()).await
+    }
+
+    pub(super) async fn live(&self) -> Vec<Slot> {
+        let now = self.host.now();
+        let state = self.store.user(self.user).await.expect("read").expect("a user");
+        state.slots.into_iter().filter(|slot| slot.is_live(now)).collect()
+    }
+
+    pub(super) async fn login(&self) -> Login {
+        let now = self.host.now();
+        let login = Login {
+            id: LoginId::from_bytes(self.host.random()),
+            state: LoginState::Started,
+            user: Some(self.user),
+            auth_epoch: 1,
+            started_at: now,
+            expires_at: now.plus_seconds(600),
+            session: None,
+        };
+        self.store.begin(&login).await.expect("begun");
+        login
+    }
+
+    pub(super) fn plan(&self, login: &Login, slot: u8, victim: Option<Victim>) -> Plan {
+        let now = self.host.now();
+        let draw = Draw { sid: SessionId::from_bytes(self.host.random()), origin: origin(), seed: SEED };
+        let wishes = Wishes { stay_signed_in: false, device: Device::default() };
+        let (made, _) =
+            new_session(self.at(slot), &self.email, &draw, &wishes, &Policy::default(), now, self.host.op());
+        Plan {
+            login: login.id,
+            expected: LoginState::Started,
+            auth_epoch: 1,
+            placement: Placement { slot: made.at.slot, victim, surplus: vec![] },
+            slot: made,
+            now,
+        }
+    }
+
+    /// A session in that slot, by the shortest way.
+    pub(super) async fn put_session(&self, slot: u8) -> Slot {
+        let login = self.login().await;
+        let plan = self.plan(&login, slot, None);
+        assert_eq!(self.store.commit(&plan).await, Ok(Committed::Done));
+        plan.slot
+    }
+}

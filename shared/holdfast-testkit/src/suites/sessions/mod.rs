@@ -1,0 +1,56 @@
+//! What every store of sessions must do. Each check makes a user of its own, so that all can run against one store.
+
+mod bench;
+mod service;
+mod store;
+
+use std::future::Future;
+
+use holdfast_domain::Millis;
+use holdfast_domain::ports::Host;
+
+pub use bench::{Bench, PlainPasswords, Store};
+pub use service::*;
+pub use store::*;
+
+/// Runs every check of this suite, each on a store of its own making.
+pub async fn all<S, H, M, F>(make: M)
+where
+    S: Store,
+    H: Host + Clone + 'static,
+    M: Fn() -> F,
+    F: Future<Output = (S, H)>,
+{
+    macro_rules! run {
+        ($($check:ident $(($($argument:expr),*))?),* $(,)?) => {
+            $({
+                let (store, host) = make().await;
+                eprintln!("  {}", stringify!($check));
+                $check(store, host $($(, $argument)*)?).await;
+            })*
+        };
+    }
+    run!(
+        an_email_is_claimed_once,
+        a_sign_in_is_consumed_once,
+        a_dead_sign_in_makes_no_session,
+        a_sign_in_of_an_old_epoch_is_refused,
+        only_the_seen_victim_is_replaced,
+        a_refresh_token_rotates_once,
+        an_end_is_final,
+        a_touch_only_moves_forward,
+        end_all_is_all_or_nothing,
+        attempts_never_exceed_their_budget,
+        trust_is_edited_at_the_version_read,
+        twenty_refreshes_of_one_token_make_one_generation,
+        concurrent_sign_ins_never_exceed_the_limit(12),
+        a_lowered_limit_is_enforced_by_the_next_sign_in,
+        one_if_match_lets_one_edit_through,
+    );
+}
+
+/// The moment tests against the emulator begin at: its own now, because it deletes what is past its TTL.
+pub fn real_now() -> Millis {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Millis::new(i64::try_from(since.as_millis()).unwrap_or(0))
+}

@@ -1,0 +1,84 @@
+//! What the session service promises, with many callers at once.
+
+use futures_util::future::join_all;
+use holdfast_domain::error::Code;
+use holdfast_domain::policy::Policy;
+use holdfast_domain::ports::Host;
+use holdfast_domain::service::TrustRequest;
+
+use super::bench::{Bench, Store};
+
+/// Twenty tabs present one token: one generation, twenty answers that work.
+pub async fn twenty_refreshes_of_one_token_make_one_generation<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+    let bench = Bench::new(store, host).await;
+    let signed_in = bench.sign_in().await;
+    let old = signed_in.tokens.refresh.text();
+    let sessions = bench.sessions();
+    let answers = join_all((0..20).map(|_| sessions.refresh(&old))).await;
+    let mut pairs: Vec<_> = answers.into_iter().map(|a| a.expect("every tab is answered").1.refresh.text()).collect();
+    pairs.dedup();
+    assert_eq!(pairs.len(), 1);
+    let slot = bench.store.slot(signed_in.slot.at).await.expect("read").expect("live");
+    assert_eq!(slot.keys.map(|k| k.generation), Some(1));
+    let (_, tokens, _) = sessions.refresh(&pairs[0]).await.expect("the successor works");
+    assert!(sessions.identify(Some(&tokens.access.text())).await.is_ok());
+
+    // Its successor's successor exists: the first generation is theft now, grace or not.
+    assert_eq!(sessions.refresh(&old).await.expect_err("refused").code, Code::RefreshTokenReused);
+    assert!(sessions.identify(Some(&tokens.access.text())).await.is_err(), "the thief's and the owner's session alike");
+    assert_eq!(sessions.refresh(&old).await.expect_err("refused").code, Code::InvalidRefreshToken, "no alarm twice");
+}
+
+/// Whatever the race, never more than the limit, and every success is a session or an eviction.
+pub async fn concurrent_sign_ins_never_exceed_the_limit<S: Store, H: Host + Clone + 'static>(
+    store: S,
+    host: H,
+    sign_ins: usize,
+) {
+    let bench = Bench::new(store, host).await;
+    let made = join_all((0..sign_ins).map(|_| bench.sign_in())).await;
+    let live = bench.live().await;
+    assert_eq!(live.len(), sign_ins.min(5));
+    let mut sids: Vec<_> = made.iter().map(|s| s.slot.sid).collect();
+    sids.sort_unstable();
+    sids.dedup();
+    assert_eq!(sids.len(), sign_ins, "exactly one session per sign-in");
+    let sessions = bench.sessions();
+    for signed_in in &made {
+        let works = sessions.identify(Some(&signed_in.tokens.access.text())).await.is_ok();
+        assert_eq!(works, live.iter().any(|s| s.sid == signed_in.slot.sid));
+    }
+}
+
+/// When the limit is lowered, the next sign-in ends what is above it.
+pub async fn a_lowered_limit_is_enforced_by_the_next_sign_in<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+    let bench = Bench::new(store, host).await;
+    for _ in 0..5 {
+        bench.sign_in().await;
+    }
+    let policy = Policy { max_sessions: 2, ..Policy::default() };
+    let newest = bench.sign_in_under(policy).await;
+    let live = bench.live().await;
+    assert_eq!(live.len(), 2);
+    assert!(live.iter().any(|s| s.sid == newest.slot.sid));
+}
+
+/// Of many edits under one `If-Match` exactly one succeeds.
+pub async fn one_if_match_lets_one_edit_through<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+    let bench = Bench::new(store, host).await;
+    let signed_in = bench.sign_in().await;
+    let sessions = bench.sessions();
+    let current = sessions.identify(Some(&signed_in.tokens.access.text())).await.expect("live");
+    let wish = TrustRequest {
+        sid: signed_in.slot.sid,
+        trusted: true,
+        if_match: Some(signed_in.slot.version),
+        trust_seconds: 60,
+    };
+    let answers = join_all((0..8).map(|_| sessions.set_trust(&current, &wish))).await;
+    let (good, bad): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
+    assert_eq!((good.len(), bad.len()), (1, 7));
+    for refusal in bad {
+        assert_eq!(refusal.err().map(|f| f.code), Some(Code::PreconditionFailed));
+    }
+}
