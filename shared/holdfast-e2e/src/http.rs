@@ -8,7 +8,6 @@ use aws_smithy_runtime_api::client::http::HttpConnector;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
-use aws_smithy_types::error::display::DisplayErrorContext;
 use serde_json::Value;
 
 use crate::{Fault, Signer};
@@ -116,21 +115,24 @@ impl Http {
         body: Vec<u8>,
     ) -> Result<(u16, Vec<(String, String)>, Vec<u8>), String> {
         let mut request = HttpRequest::new(SdkBody::from(body));
-        request.set_method(method).map_err(|error| format!("{}", DisplayErrorContext(error)))?;
-        request.set_uri(url).map_err(|error| format!("{}", DisplayErrorContext(error)))?;
+        request.set_method(method).map_err(|error| in_one_line(&error))?;
+        request.set_uri(url).map_err(|error| in_one_line(&error))?;
         for (name, value) in headers {
-            request.headers_mut().try_append(name, value).map_err(|error| format!("{}", DisplayErrorContext(error)))?;
+            request.headers_mut().try_append(name, value).map_err(|error| in_one_line(&error))?;
         }
-        let response = self.connector.call(request).await.map_err(|error| format!("{}", DisplayErrorContext(error)))?;
+        let response = self.connector.call(request).await.map_err(|error| in_one_line(&error))?;
         let status = response.status().as_u16();
         let headers =
             response.headers().iter().map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
-        let body = ByteStream::new(response.into_body())
-            .collect()
-            .await
-            .map_err(|error| format!("{}", DisplayErrorContext(error)))?;
+        let body = ByteStream::new(response.into_body()).collect().await.map_err(|error| in_one_line(&error))?;
         Ok((status, headers, body.to_vec()))
     }
+}
+
+/// An error with its causes: the first alone says "io error" for a refused connection.
+fn in_one_line(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// An answer.

@@ -9,6 +9,7 @@
 #![allow(clippy::unwrap_used, reason = "all of this is tests, also what has no #[test] on it")]
 
 mod attempts;
+mod channels;
 mod contract;
 mod events;
 mod iam;
