@@ -1,7 +1,7 @@
 # The operator's interface. Each target calls one command; what it does is in scripts/operate.
 .DEFAULT_GOAL := help
-OPERATE := @python3 scripts/operate
-export ENV CACHE VARS SERVICE ARCH ONLY N SINCE FOLLOW RATE HOLDFAST_PORT HOLDFAST_REDIS_PORT HOLDFAST_WORK_DIR HOLDFAST_TOOLS
+OPERATE := @PYTHONUTF8=1 python3 -B scripts/operate
+export ENV CACHE VARS SERVICE ARCH ONLY N SINCE FOLLOW ALLOW_DESTROY HOLDFAST_PORT HOLDFAST_REDIS_PORT HOLDFAST_WORK_DIR HOLDFAST_TOOLS
 
 .PHONY: help deploy plan destroy outputs status logs smoke soak check test tools rollback bootstrap redrive cost prove bench
 
@@ -18,7 +18,7 @@ destroy: ## remove everything a deploy made
 	$(OPERATE) destroy
 outputs: ## print addresses and names as JSON
 	$(OPERATE) outputs
-status: ## say what runs, and how it feels
+status: ## say what runs, on which ports, and whether it is healthy
 	$(OPERATE) status
 logs: ## print the functions' logs (SERVICE=auth-login SINCE=10m FOLLOW=1)
 	$(OPERATE) logs

@@ -7,6 +7,7 @@ import struct
 import subprocess
 import zlib
 
+import cloud
 import run
 from say import Failed, Refused, Step
 from settings import ROOT, TRIPLES, machine_arch
@@ -51,24 +52,56 @@ def cargo_lambda(settings):
     """The command that builds every function, in the one profile of its environment."""
     triple = TRIPLES[settings.arch]
     command = ["cargo", "lambda", "build", "--locked", "--arm64" if settings.arch == "arm64" else "--x86-64"]
-    if settings.is_local:
+    if not settings.is_local:
+        command += ["--release"]
+    elif settings.arch == machine_arch():
         # The same compiler, profile, target and package set as `cargo test --workspace`, so that neither rebuilds the
         # other's dependencies.
         command += ["--compiler", "cargo"]
-    else:
-        command += ["--release"]
     if settings.arch != machine_arch():
         targets = _installed_targets()
         if targets is not None and triple not in targets:
             raise Refused(f"ARCH={settings.arch}: run `rustup target add {triple}`, or use ARCH={machine_arch()}.")
-    # The whole workspace: naming packages would resolve their features apart from the tests'.
-    return [*command, "--workspace"]
+    # A directory of its own: builds for other environments may run beside this one.
+    command += ["--lambda-dir", str(settings.work / "lambda"), "--workspace"]
+    # The whole workspace locally: naming packages would resolve their features apart from the tests'. Releases hold no tests.
+    return command if settings.is_local else [*command, "--exclude", "holdfast-e2e", "--exclude", "holdfast-testkit"]
+
+
+def check_catalogue(settings):
+    """Every function of the catalogue needs a crate with a binary of its name: said before anything is compiled."""
+    result = subprocess.run(["cargo", "metadata", "--no-deps", "--format-version", "1"], cwd=ROOT,
+                            env=cloud.environment(settings), capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise Failed(f"cargo metadata: {(result.stderr.strip().splitlines() or ['no message'])[0]}")
+    packages = json.loads(result.stdout)["packages"]
+    lacking = without_binary(functions(), packages)
+    if lacking:
+        raise Refused(f"services/functions.json names functions that no crate builds: {', '.join(lacking)}.")
+
+
+def without_binary(catalogue, packages):
+    """Functions of the catalogue that no package of `cargo metadata` has a binary for."""
+    binaries = {target["name"] for package in packages for target in package["targets"] if "bin" in target["kind"]}
+    return sorted(set(catalogue) - binaries)
+
+
+def placeholder(settings):
+    """A manifest to destroy with, where the one that was deployed is not at hand: no artifact of it is looked at."""
+    if not settings.manifest_file.exists():
+        settings.work.mkdir(parents=True, exist_ok=True)
+        entries = {name: {"sha256": "0" * 64, "file": os.devnull, "s3Key": name} for name in functions()}
+        _write_manifest(settings, {"version": "none", "arch": settings.arch, "functions": entries})
+
+
+def _write_manifest(settings, manifest):
+    settings.manifest_file.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
 
 
 def build(settings):
     """Builds every function and writes the release manifest. Returns whether anything in it changed."""
     wanted = sorted(functions())
-    env = {**os.environ, "PATH": path_with_tools(settings)}
+    env = {**cloud.environment(settings), "PATH": path_with_tools(settings)}
     log = settings.work / "logs" / "build.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with Step(f"building {len(wanted)} functions") as step:
@@ -88,16 +121,12 @@ def build(settings):
         if process.returncode:
             tail = [t for t in log.read_text(errors="replace").splitlines() if t.startswith("error") or "×" in t][:5]
             raise Failed("\n".join(["the build failed:", *tail, f"all of it: {log}"]))
-        target = os.environ.get("CARGO_TARGET_DIR") or str(ROOT / "target")
-        missing = [n for n in wanted if not os.path.exists(os.path.join(target, "lambda", n, "bootstrap"))]
-        if missing:
-            raise Failed(f"services/functions.json names functions without a binary: {', '.join(missing)}")
-        changed = package(settings, wanted, target)
+        changed = package(settings, wanted)
         step.note = f"{compiled} crates compiled, {changed} artifacts new" if compiled or changed else "nothing to do"
     return changed
 
 
-def package(settings, wanted, target):
+def package(settings, wanted):
     """Zips what changed. The manifest changes only if an artifact does: a second build of the same code is no release."""
     entries, changed = {}, 0
     cache_file = settings.work / "artifacts" / "cache.json"
@@ -106,9 +135,7 @@ def package(settings, wanted, target):
     except (OSError, ValueError):
         cache = {}
     for name in wanted:
-        binary = os.path.join(target, "lambda", name, "bootstrap")
-        with open(binary, "rb") as source:
-            content = source.read()
+        content = (settings.work / "lambda" / name / "bootstrap").read_bytes()
         key = hashlib.sha256(content).hexdigest()
         digest = cache.get(key)
         file = settings.work / "artifacts" / name / f"{digest}.zip"
@@ -128,6 +155,5 @@ def package(settings, wanted, target):
         old = {}
     if old.get("functions") != entries or old.get("arch") != settings.arch:
         manifest = {"version": version(), "arch": settings.arch, "functions": entries}
-        settings.manifest_file.write_text(json.dumps(manifest, indent=2) + "\n")
+        _write_manifest(settings, manifest)
     return changed
-

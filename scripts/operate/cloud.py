@@ -14,9 +14,13 @@ EMULATOR = "ministack.pid"
 REDIS = "redis.pid"
 
 
+# What would change a Terraform run behind this tool's back; where providers come from (TF_CLI_CONFIG_FILE) is left alone.
+_TERRAFORM = ("TF_VAR_", "TF_CLI_ARGS", "TF_WORKSPACE", "TF_DATA_DIR")
+
+
 def clean_environment():
     """The caller's environment without anything that could reach their AWS account."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", *_TERRAFORM))}
     return {
         **kept,
         "AWS_ACCESS_KEY_ID": "test",
@@ -27,6 +31,14 @@ def clean_environment():
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     }
+
+
+def environment(settings):
+    """What commands for this environment run with: the caller's credentials are for AWS only."""
+    if settings.is_local:
+        return clean_environment()
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(_TERRAFORM)}
+    return {**kept, "AWS_REGION": settings.region, "AWS_DEFAULT_REGION": settings.region}
 
 
 def _emulator_environment(settings):
@@ -51,14 +63,16 @@ def _emulator_environment(settings):
         "STATE_DIR": str(data / "state"),
         "S3_DATA_DIR": str(data / "s3"),
         "S3_PERSIST": "1",
-        # Two cores serve everything here: more processes than this only wait for each other.
+        # Idle function processes go after a while; a warm one answers in a fifth of the time.
         "LAMBDA_WARM_TTL_SECONDS": "300",
     }
 
 
 def answers(url, seconds=2):
     try:
-        with urllib.request.urlopen(url, timeout=seconds) as answer:
+        # A proxy of the caller's has no business between this machine and itself.
+        proxies = [urllib.request.ProxyHandler({})] if url.startswith("http://127.0.0.1:") else []
+        with urllib.request.build_opener(*proxies).open(url, timeout=seconds) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         return error.code, error.read()
@@ -90,6 +104,10 @@ def start(settings, redis_server):
         (settings.work / folder).mkdir(parents=True, exist_ok=True)
     wants_redis = redis_server and not running(settings, REDIS)
     wants_emulator = not running(settings, EMULATOR)
+    for record, port, name in ((EMULATOR, settings.port, "HOLDFAST_PORT"), (REDIS, settings.redis_port, "HOLDFAST_REDIS_PORT")):
+        known = processes.recorded_port(settings.work / record)
+        if known not in (None, port):
+            raise Refused(f"{name}={port}, but what is deployed in {settings.work} runs on port {known}: `make destroy` it first.")
     # Both are looked at before either is started: nothing half-running.
     if wants_emulator and processes.port_is_busy(settings.port):
         raise Refused(f"Port {settings.port} is taken: choose another with HOLDFAST_PORT=… (used for the local cloud).")
@@ -105,6 +123,7 @@ def start(settings, redis_server):
                     [redis_server, "--port", str(settings.redis_port), "--bind", "127.0.0.1", "--save", "",
                      "--appendonly", "no", "--dir", str(settings.work / "redis"), "--daemonize", "no"],
                     env={"PATH": os.environ.get("PATH", "")}, cwd=settings.work / "redis", log=log,
+                    port=settings.redis_port,
                 )
                 _wait("redis-server", lambda: processes.port_is_busy(settings.redis_port), process, log, 10)
         if wants_emulator:
@@ -114,6 +133,7 @@ def start(settings, redis_server):
                 process = processes.start(
                     settings.work / EMULATOR, [str(settings.tools / "bin" / "ministack")],
                     env=_emulator_environment(settings), cwd=settings.work / "cloud", log=log,
+                    port=settings.port,
                 )
                 health = f"{settings.endpoint}/_ministack/health"
                 _wait("the local cloud", lambda: answers(health)[0] == 200, process, log, 30)

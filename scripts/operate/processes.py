@@ -8,6 +8,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import run
+
 
 def _identity(pid):
     """Start time of a process: an id alone may have been given to another since."""
@@ -23,14 +25,20 @@ def _identity(pid):
         return None
 
 
-def start(record, command, *, env, cwd, log):
+def start(record, command, *, env, cwd, log, port=None):
     """Starts `command` in a session of its own and writes down who it is."""
-    with open(log, "ab") as out:
+    with open(log, "ab") as out, run.uninterrupted():
         process = subprocess.Popen(
             command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
         )
-    record.write_text(json.dumps({"pid": process.pid, "identity": _identity(process.pid), "command": command[0]}))
+        known = {"pid": process.pid, "identity": _identity(process.pid), "command": command[0], "port": port}
+        record.write_text(json.dumps(known))
     return process
+
+
+def recorded_port(record):
+    """The port that the recorded process was given, if it still runs."""
+    return json.loads(record.read_text()).get("port") if recorded(record) else None
 
 
 def recorded(record):
@@ -61,7 +69,11 @@ def stop(record, patience_seconds=15):
         return False
     for sign, seconds in ((signal.SIGTERM, patience_seconds), (signal.SIGKILL, 5)):
         try:
-            os.killpg(pid, sign) if sign == signal.SIGKILL else os.kill(pid, sign)
+            if sign == signal.SIGKILL:
+                # It leads a session of its own: whatever it had started goes with it.
+                os.killpg(pid, sign)
+            else:
+                os.kill(pid, sign)
         except ProcessLookupError:
             break
         deadline = time.monotonic() + seconds
@@ -91,3 +103,17 @@ def free_port():
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def using(folder):
+    """Processes that run from, or in, a folder: ids and commands (Linux; empty elsewhere)."""
+    prefix, found = str(Path(folder).resolve()), {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+            places = [os.readlink(entry / "cwd"), os.readlink(entry / "exe")]
+        except OSError:
+            continue
+        if int(entry.name) != os.getpid() and any(place == prefix or place.startswith(prefix + "/") for place in places):
+            found[int(entry.name)] = command
+    return found

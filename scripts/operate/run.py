@@ -4,36 +4,47 @@ import os
 import signal
 import subprocess
 import threading
+import time
+from contextlib import contextmanager
 
-from say import Failed
+from say import Failed, error
 
 _children = set()
 # Re-entrant: a signal handler may want it while its own thread holds it.
 _lock = threading.RLock()
 _interrupted = threading.Event()
+_held = 0
 
 
 def start(command, **options):
-    """Starts a child in a session of its own: the terminal's Ctrl-C reaches it through `interrupt_all` only, once."""
-    with _lock:
+    """Starts a child in a session of its own: the terminal's Ctrl-C reaches it through `on_signal` only, once."""
+    with uninterrupted(), _lock:
         if _interrupted.is_set():
             raise Failed("interrupted")
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, **options)
         _children.add(child)
+        if _interrupted.is_set():
+            _tell(child)
         return child
 
 
 def finish(child):
-    try:
-        return child.wait()
-    finally:
-        with _lock:
-            _children.discard(child)
+    """Waits for a child. One that a Ctrl-C takes us away from stays on the list: `interrupt_all` waits for it."""
+    if hasattr(os, "waitid") and child.returncode is None:
+        # `Popen.wait` would collect it on its way out of a Ctrl-C, and what it had started would have no name left.
+        try:
+            os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        except ChildProcessError:
+            pass
+    code = child.wait()
+    with _lock:
+        _children.discard(child)
+    return code
 
 
 def logged(command, log, **options):
     """Runs a command with its output in `log` (appended); returns its exit code."""
-    with open(log, "a") as out:
+    with open(log, "a", encoding="utf-8") as out:
         out.write(f"$ {' '.join(map(str, command))}\n")
         out.flush()
         return finish(start(command, stdout=out, stderr=subprocess.STDOUT, **options))
@@ -44,30 +55,80 @@ def shown(command, **options):
     return finish(start(command, **options))
 
 
-def signal_all():
-    """Tells every child to end, without waiting; safe in a signal handler."""
+@contextmanager
+def uninterrupted():
+    """A Ctrl-C in here takes effect at the end: what is being started must also be written down."""
+    global _held
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = _interrupted.is_set()
+    _held += 1
+    try:
+        yield
+    finally:
+        _held -= 1
+        if not _held and _interrupted.is_set() and not before:
+            raise KeyboardInterrupt
+
+
+def on_signal(_signal=None, _frame=None):
+    """Ctrl-C: tells every child to end, once. A second one would make Terraform leave its state behind."""
+    if _interrupted.is_set():
+        error("Still stopping: what has begun is ended in order, so that no state is torn.")
+        return
     _interrupted.set()
     with _lock:
         for child in _children:
-            try:
-                os.killpg(child.pid, signal.SIGINT)
-            except ProcessLookupError:
-                pass
+            _tell(child)
+    if not _held:
+        raise KeyboardInterrupt
 
 
 def interrupt_all(patience_seconds=60):
-    """Time to finish what must not be torn (Terraform's state) after `signal_all`, then force."""
+    """Waits for children that `on_signal` told to end, then insists; nothing they started stays behind, either."""
     with _lock:
         children = list(_children)
+        _children.clear()
     for sign, seconds in ((None, patience_seconds), (signal.SIGTERM, 10), (signal.SIGKILL, 5)):
-        left = [child for child in children if child.poll() is None]
+        left = [child for child in children if not _ended(child)]
         for child in left if sign else ():
-            try:
-                os.killpg(child.pid, sign)
-            except ProcessLookupError:
-                pass
-        for child in left:
-            try:
-                child.wait(timeout=seconds)
-            except subprocess.TimeoutExpired:
-                pass
+            _signal_group(child, sign)
+        deadline = time.monotonic() + seconds
+        while any(not _ended(child) for child in left) and time.monotonic() < deadline:
+            time.sleep(0.05)
+    # A group keeps its number while its leader is not collected, so this reaches its own members only.
+    for sign, pause in ((signal.SIGTERM, 1), (signal.SIGKILL, 0)):
+        groups = [child for child in children if child.returncode is None]
+        for child in groups:
+            _signal_group(child, sign)
+        time.sleep(pause if groups else 0)
+    for child in children:
+        child.poll()
+
+
+def _tell(child):
+    if not getattr(child, "told", False):
+        child.told = True
+        _signal_group(child, signal.SIGINT)
+
+
+def _signal_group(child, sign):
+    if child.returncode is not None:
+        return
+    try:
+        os.killpg(child.pid, sign)
+    except (ProcessLookupError, PermissionError):
+        pass
+
+
+def _ended(child):
+    """Whether a child has ended, without collecting it."""
+    if child.returncode is not None:
+        return True
+    if not hasattr(os, "waitid"):
+        return child.poll() is not None
+    try:
+        return os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return True

@@ -1,5 +1,6 @@
 """Where things are and what was asked for: read once from the environment that `make` passes on."""
 
+import json
 import os
 import platform
 import re
@@ -25,6 +26,8 @@ class Settings:
     cache: str
     variables: dict = field(default_factory=dict)
     service: str = ""
+    region: str = "us-east-1"
+    artifacts_bucket: str = ""
 
     @property
     def is_local(self):
@@ -32,7 +35,16 @@ class Settings:
 
     @property
     def endpoint(self):
-        return f"http://127.0.0.1:{self.port}"
+        """Address of the local cloud; none on AWS."""
+        return f"http://127.0.0.1:{self.port}" if self.is_local else ""
+
+    @property
+    def tfvars_file(self):
+        return ROOT / "infra" / "environments" / f"{self.env}.tfvars"
+
+    @property
+    def backend_file(self):
+        return ROOT / "infra" / "environments" / f"{self.env}.s3.tfbackend"
 
     @property
     def outputs_file(self):
@@ -52,8 +64,16 @@ def machine_arch():
     return "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
 
 
-def _port(environ, name, default):
-    text = environ.get(name) or str(default)
+def _port(environ, name, default, work, output):
+    """A port as asked for, else the one this directory's deployment has, else the default."""
+    text = environ.get(name)
+    if not text:
+        try:
+            known = json.loads((work / "outputs.json").read_text(encoding="utf-8")).get(output) or ""
+        except (OSError, ValueError, AttributeError):
+            known = ""
+        found = re.match(r"[a-z]+://127\.0\.0\.1:(\d+)", known)
+        text = found.group(1) if found else str(default)
     if not text.isdigit() or not 1024 <= int(text) <= 65535:
         raise Refused(f"{name}={text}: a port from 1024 to 65535 is needed.")
     return int(text)
@@ -65,7 +85,7 @@ def parse_variables(text):
     for part in text.split():
         match = re.fullmatch(r"([a-z][a-z0-9_]*)=([^\s\"'`$\\]*)", part)
         if not match:
-            raise Refused(f"VARS: '{part}' is not of the form name=value (Terraform variable names, no quotes).")
+            raise Refused(f"VARS: {part} is not of the form name=value (Terraform variable names, no quotes or $).")
         found[match.group(1)] = match.group(2)
     return found
 
@@ -77,21 +97,23 @@ def read(environ=os.environ):
     arch = environ.get("ARCH") or ("arm64" if env != "local" else machine_arch())
     if arch not in TRIPLES:
         raise Refused(f"ARCH={arch}: there is arm64 and x86_64.")
-    cache = environ.get("CACHE") or "dynamodb"
+    # On AWS the environment's tfvars say which; locally it is decided here.
+    cache = environ.get("CACHE") or ("dynamodb" if env == "local" else None)
     if cache == "redis":
         raise Refused("CACHE=redis is not in this release: it comes with the sessions work. Use CACHE=dynamodb.")
-    if cache != "dynamodb":
+    if cache not in ("dynamodb", None):
         raise Refused(f"CACHE={cache}: there is dynamodb.")
     service = environ.get("SERVICE") or ""
     work = Path(environ.get("HOLDFAST_WORK_DIR") or ROOT / ".local")
     if env != "local":
         work = work / env
+    work = work.resolve()
     return Settings(
         env=env,
-        work=work.resolve(),
+        work=work,
         tools=Path(environ.get("HOLDFAST_TOOLS") or ROOT / ".tools").resolve(),
-        port=_port(environ, "HOLDFAST_PORT", 4566),
-        redis_port=_port(environ, "HOLDFAST_REDIS_PORT", 6379),
+        port=_port(environ, "HOLDFAST_PORT", 4566, work, "awsEndpointUrl"),
+        redis_port=_port(environ, "HOLDFAST_REDIS_PORT", 6379, work, "redisUrl"),
         arch=arch,
         cache=cache,
         variables=parse_variables(environ.get("VARS") or ""),
@@ -102,4 +124,3 @@ def read(environ=os.environ):
 def require_stack(settings):
     if settings.service and settings.service not in STACKS:
         raise Refused(f"SERVICE={settings.service}: there is {', '.join(STACKS)}.")
-    return settings

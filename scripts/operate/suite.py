@@ -22,7 +22,8 @@ from settings import ROOT
 
 def test_environment(settings, **more):
     """For cargo and what it runs: the tools on the path, nothing of the caller's AWS account."""
-    return {**cloud.clean_environment(), "PATH": tools.path_with_tools(settings), "HOLDFAST_TOOLS": str(settings.tools), **more}
+    return {**cloud.clean_environment(), "PATH": tools.path_with_tools(settings), "HOLDFAST_TOOLS": str(settings.tools),
+            "TF_PLUGIN_CACHE_DIR": terraform.plugin_cache(settings), **more}
 
 
 def smoke_binary(settings):
@@ -30,7 +31,7 @@ def smoke_binary(settings):
     if run.shown(["cargo", "build", "--quiet", "--locked", "--workspace", "--bin", "holdfast-smoke"], cwd=ROOT,
                  env=test_environment(settings)):
         raise Failed("the smoke test could not be built.")
-    target = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target")
+    target = ROOT / (os.environ.get("CARGO_TARGET_DIR") or "target")
     return str(target / settings_module.TRIPLES[settings_module.machine_arch()] / "debug" / "holdfast-smoke")
 
 
@@ -49,8 +50,9 @@ def _test_targets():
 
 
 class Suite:
-    def __init__(self, settings):
+    def __init__(self, settings, temporary=None):
         self.settings = settings
+        self.environment = {"TMPDIR": str(temporary)} if temporary else {}
         self.results = []
 
     def step(self, name, work):
@@ -67,7 +69,7 @@ class Suite:
         return verdict == "passed"
 
     def command(self, *command, cwd=ROOT, **environment):
-        if run.shown(list(command), cwd=cwd, env=test_environment(self.settings, **environment)):
+        if run.shown(list(command), cwd=cwd, env=test_environment(self.settings, **{**self.environment, **environment})):
             raise Failed(f"{' '.join(command[:6])} … failed")
 
     def finish(self):
@@ -98,12 +100,17 @@ class Suite:
             self.command(str(self.settings.tools / "bin" / "shellcheck"), *files)
 
 
-def check(settings):
+def _prerequisites(settings):
     tools.require_cargo()
     tools.require_terraform()
     tools.python_tools(settings)
+
+
+def check(settings):
+    _prerequisites(settings)
     suite = Suite(settings)
     suite.static()
+    suite.step("terraform validate", lambda: suite.command("bash", "infra/test.sh", "--validate"))
     suite.step("unit tests", lambda: suite.command("cargo", "test", "--locked", "--quiet", "--workspace", "--lib", "--bins"))
     suite.finish()
 
@@ -115,50 +122,52 @@ def test(settings):
     only = os.environ.get("ONLY") or ""
     if only and only not in PARTS:
         raise Refused(f"ONLY={only}: there is {', '.join(PARTS)}.")
-    tools.require_cargo()
-    tools.require_terraform()
-    tools.python_tools(settings)
-    suite = Suite(settings)
-    if only in ("", "static"):
-        suite.static()
-    if only in ("", "unit"):
-        names = [argument for name in _test_targets() for argument in ("--test", name)]
-        suite.step("unit and contract tests", lambda: suite.command(
-            "cargo", "test", "--locked", "--workspace", "--lib", "--bins", *names))
-    if only in ("", "terraform"):
-        suite.step("terraform tests", lambda: suite.command("bash", "infra/test.sh"))
-    if only in ("", "e2e"):
-        end_to_end(suite, settings)
+    _prerequisites(settings)
+    tools.redis_server(settings)
+    # One folder for all that tests write: nothing of it outlives them, even after a Ctrl-C.
+    temporary = Path(tempfile.mkdtemp(prefix="holdfast-test-")).resolve()
+    suite = Suite(settings, temporary)
+    try:
+        if only in ("", "static"):
+            suite.static()
+        if only in ("", "unit"):
+            names = [argument for name in _test_targets() for argument in ("--test", name)]
+            suite.step("unit and contract tests", lambda: suite.command(
+                "cargo", "test", "--locked", "--workspace", "--lib", "--bins", *names))
+        if only in ("", "terraform"):
+            suite.step("terraform tests", lambda: suite.command("bash", "infra/test.sh"))
+        if only in ("", "e2e"):
+            end_to_end(suite, settings, temporary / "cloud")
+        suite.step("nothing is left running", lambda: nothing_runs(temporary))
+    finally:
+        run.interrupt_all()
+        shutil.rmtree(temporary, ignore_errors=True)
     suite.finish()
 
 
-def end_to_end(suite, settings):
+def end_to_end(suite, settings, work):
     """The whole system on a cloud of its own: other ports, another directory, removed at the end whatever happened."""
-    work = Path(tempfile.mkdtemp(prefix="holdfast-e2e-"))
-    environ = {
+    private = settings_module.read({
         "ENV": "local", "HOLDFAST_WORK_DIR": str(work), "HOLDFAST_TOOLS": str(settings.tools),
         "HOLDFAST_PORT": str(processes.free_port()), "HOLDFAST_REDIS_PORT": str(processes.free_port()),
-        # Every call of a test run comes from one address: its budget must not be what ends the run.
-        "VARS": os.environ.get("VARS") or "",
-    }
-    private = settings_module.read(environ)
+    })
+    known = {"HOLDFAST_OUTPUTS": str(private.outputs_file), "HOLDFAST_WORK_DIR": str(work)}
     try:
         if not suite.step("deploy to a private local cloud", lambda: deploy.deploy(private)):
             return
-        suite.step("second deploy changes nothing", lambda: unchanged(private))
-        suite.step("end-to-end tests", lambda: suite.command(
-            "cargo", "test", "--locked", "--workspace", "--test", "e2e",
-            HOLDFAST_OUTPUTS=str(private.outputs_file), HOLDFAST_WORK_DIR=str(work)))
+        suite.step("second plan is empty", lambda: unchanged(private))
+        suite.step("end-to-end tests", lambda: suite.command("cargo", "test", "--locked", "--workspace", "--test", "e2e", **known))
         suite.step("smoke test, five times", lambda: suite.command(*smoke_command(private), "--repeat", "5"))
         suite.step("destroy leaves nothing", lambda: nothing_left(private))
     finally:
+        run.interrupt_all()
         cloud.stop(private)
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def unchanged(private):
     with deploy.exclusive(private):
-        for stack, differs in zip(terraform.stacks(private), terraform.side_by_side(terraform.Stack.plan, terraform.stacks(private)), strict=True):
+        stacks = terraform.stacks(private)
+        for stack, differs in zip(stacks, terraform.side_by_side(terraform.Stack.plan, stacks)):
             if differs:
                 raise Failed(f"the second plan of stack {stack.name} is not empty: {'; '.join(stack.changes())}")
             line(f"    {stack.name}: no change")
@@ -166,9 +175,16 @@ def unchanged(private):
 
 def nothing_left(private):
     deploy.destroy(private)
-    left = [name for name in ("state", "cloud", cloud.EMULATOR, cloud.REDIS) if (private.work / name).exists()]
+    left = [name for name in (*deploy.MADE, cloud.EMULATOR, cloud.REDIS) if (private.work / name).exists()]
     if left:
         raise Failed(f"destroy left behind: {', '.join(left)}")
     for port in (private.port, private.redis_port):
         if processes.port_is_busy(port):
             raise Failed(f"something still listens on port {port}")
+    nothing_runs(private.work)
+
+
+def nothing_runs(folder):
+    left = processes.using(folder)
+    if left:
+        raise Failed("still running: " + "; ".join(f"{pid} {command[:80]}" for pid, command in sorted(left.items())))

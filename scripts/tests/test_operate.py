@@ -3,22 +3,30 @@
 import io
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import textwrap
+import time
 import unittest
 import zipfile
 from pathlib import Path
 
+OPERATE = Path(__file__).resolve().parents[1] / "operate"
 sys.dont_write_bytecode = True
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "operate"))
+sys.path.insert(0, str(OPERATE))
 
+import aws  # noqa: E402
 import build  # noqa: E402
 import cloud  # noqa: E402
+import deploy  # noqa: E402
 import processes  # noqa: E402
 import settings  # noqa: E402
 import terraform  # noqa: E402
-from say import Refused  # noqa: E402
+import tfvars  # noqa: E402
+from say import Failed, Refused  # noqa: E402
 
 
 def read(**environ):
@@ -92,18 +100,194 @@ class Artifacts(unittest.TestCase):
     def test_the_manifest_changes_only_with_an_artifact(self):
         with tempfile.TemporaryDirectory() as folder:
             chosen = read(HOLDFAST_WORK_DIR=folder)
-            target = Path(folder) / "target"
-            (target / "lambda" / "a").mkdir(parents=True)
-            (target / "lambda" / "a" / "bootstrap").write_bytes(b"one")
-            self.assertEqual(build.package(chosen, ["a"], str(target)), 1)
+            binary = Path(folder) / "lambda" / "a" / "bootstrap"
+            binary.parent.mkdir(parents=True)
+            binary.write_bytes(b"one")
+            self.assertEqual(build.package(chosen, ["a"]), 1)
             first = chosen.manifest_file.read_text()
-            self.assertEqual(build.package(chosen, ["a"], str(target)), 0)
+            self.assertEqual(build.package(chosen, ["a"]), 0)
             self.assertEqual(chosen.manifest_file.read_text(), first)
-            (target / "lambda" / "a" / "bootstrap").write_bytes(b"two")
-            self.assertEqual(build.package(chosen, ["a"], str(target)), 1)
+            binary.write_bytes(b"two")
+            self.assertEqual(build.package(chosen, ["a"]), 1)
             self.assertNotEqual(chosen.manifest_file.read_text(), first)
             entry = json.loads(chosen.manifest_file.read_text())["functions"]["a"]
             self.assertEqual(entry["s3Key"], f"a/{entry['sha256']}.zip")
+
+
+    def test_a_function_without_a_binary_is_named(self):
+        packages = [{"targets": [{"name": "a", "kind": ["bin"]}, {"name": "b", "kind": ["lib"]}]}]
+        self.assertEqual(build.without_binary({"a": {}, "b": {}, "c": {}}, packages), ["b", "c"])
+
+    def test_a_release_is_built_without_what_only_tests_need(self):
+        local, aws = build.cargo_lambda(read()), build.cargo_lambda(read(ENV="staging", ARCH=settings.machine_arch()))
+        self.assertIn("--compiler", local)
+        self.assertNotIn("--release", local)
+        self.assertIn("--release", aws)
+        self.assertIn("holdfast-e2e", aws)
+
+
+class Files(unittest.TestCase):
+    TEXT = """
+# a comment = ignored
+env = "staging" # so is this
+a-list = [
+  "x", # and this
+  "y # not this",
+]
+object = { one = 1
+  two = "}" } /* nor
+this */
+heredoc = <<-EOT
+  b = 2
+  EOT
+"quoted" = 1
+last = true"""
+
+    def test_assignments_are_found_whatever_their_values(self):
+        found = tfvars.assignments(self.TEXT)
+        self.assertEqual(list(found), ["env", "a-list", "object", "heredoc", "quoted", "last"])
+        self.assertEqual(tfvars.string(found["env"]), "staging")
+        self.assertEqual(tfvars.strings(found["a-list"]), ["x", "y # not this"])
+        self.assertIsNone(tfvars.string(found["last"]))
+
+    def test_only_what_a_stack_declares_is_passed_on(self):
+        found = tfvars.assignments(self.TEXT)
+        self.assertEqual(tfvars.assignments(tfvars.only(found, {"env", "object"})), {"env": found["env"], "object": found["object"]})
+
+    def test_another_kind_of_file_is_refused(self):
+        for text in ("just words", "a = [1, 2"):
+            with self.assertRaises(ValueError):
+                tfvars.assignments(text)
+
+    def test_every_environment_sets_what_some_stack_has(self):
+        for env in settings.ENVIRONMENTS:
+            terraform.check_variables(read(ENV=env))
+
+
+class Aws(unittest.TestCase):
+    def test_an_environment_that_is_not_filled_in_is_refused_in_one_line(self):
+        chosen = read(ENV="staging", VARS="artifacts_bucket=some")
+        with tempfile.TemporaryDirectory(dir=settings.ROOT) as folder:
+            class Elsewhere(type(chosen)):
+                tfvars_file = Path(folder) / "staging.tfvars"
+                backend_file = Path(folder) / "staging.s3.tfbackend"
+
+            chosen.__class__ = Elsewhere
+            for wanted in ("staging.tfvars is missing", "staging.s3.tfbackend is missing", "does not say bucket"):
+                with self.assertRaises(Refused) as caught:
+                    aws.inputs(chosen)
+                self.assertIn(wanted, str(caught.exception))
+                self.assertNotIn("\n", str(caught.exception))
+                missing = Elsewhere.backend_file if Elsewhere.tfvars_file.exists() else Elsewhere.tfvars_file
+                missing.write_text('region = "eu-central-1"\n', encoding="utf-8")
+            Elsewhere.backend_file.write_text('bucket = "state"\n', encoding="utf-8")
+            aws.inputs(chosen)
+        self.assertEqual((chosen.region, chosen.artifacts_bucket), ("eu-central-1", "some"))
+
+    def test_a_plan_that_removes_data_is_caught(self):
+        def change(kind, *actions):
+            return {"address": f"module.x.{kind}.this", "type": kind, "change": {"actions": list(actions)}}
+
+        plan = {"resource_changes": [
+            change("aws_dynamodb_table", "update"), change("aws_dynamodb_table", "delete", "create"),
+            change("aws_lambda_function", "delete"), change("aws_elasticache_serverless_cache", "delete"),
+        ]}
+        self.assertEqual(terraform.forbidden(plan),
+                         ["module.x.aws_dynamodb_table.this", "module.x.aws_elasticache_serverless_cache.this"])
+        self.assertEqual(terraform.forbidden({}), [])
+
+    def test_the_callers_credentials_are_for_aws_only(self):
+        os.environ.update(AWS_PROFILE="mine", TF_VAR_env="other")
+        try:
+            here, there = cloud.environment(read()), cloud.environment(read(ENV="staging"))
+        finally:
+            del os.environ["AWS_PROFILE"], os.environ["TF_VAR_env"]
+        self.assertNotIn("AWS_PROFILE", here)
+        self.assertEqual(there["AWS_PROFILE"], "mine")
+        self.assertNotIn("TF_VAR_env", {**here, **there})
+
+
+class Outputs(unittest.TestCase):
+    FOUND = {
+        "platform": {"http_url": "http://h", "tables": {"sessions": "s", "connections": "c"}, "functions": {"ops-health": "p-ops-health"}},
+        "auth": {"functions": {"auth-login": "p-auth-login"}}, "sessions": {"functions": {"sessions-list": "p-sessions-list"}},
+        "push": {"ws_url": "ws://w", "queues": {"push": "q"}, "functions": {}}, "events": {"event_bus": "bus", "functions": {}},
+    }
+
+    def test_outputs_have_the_contracts_names(self):
+        found = deploy.outputs_of(read(HOLDFAST_PORT="4999", HOLDFAST_REDIS_PORT="6999"), self.FOUND, True)
+        self.assertEqual(list(found), ["env", "region", "cacheProvider", "httpUrl", "wsUrl", "consoleUrl", "awsEndpointUrl",
+                                       "redisUrl", "tables", "queues", "eventBus", "functions"])
+        self.assertEqual(found["awsEndpointUrl"], "http://127.0.0.1:4999")
+        self.assertEqual(found["redisUrl"], "redis://127.0.0.1:6999/0")
+        self.assertEqual(found["functions"]["auth-login"], "p-auth-login")
+
+    def test_what_the_machine_or_aws_lacks_is_null(self):
+        self.assertIsNone(deploy.outputs_of(read(), self.FOUND, False)["redisUrl"])
+        self.assertIsNone(deploy.outputs_of(read(ENV="staging"), self.FOUND, False)["awsEndpointUrl"])
+
+    def test_a_stack_that_is_not_deployed_is_named(self):
+        with self.assertRaises(Failed) as caught:
+            deploy.outputs_of(read(), {**self.FOUND, "push": {}}, True)
+        self.assertIn("push", str(caught.exception))
+
+    def test_a_deployment_keeps_its_ports(self):
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "outputs.json").write_text(
+                json.dumps({"awsEndpointUrl": "http://127.0.0.1:4601", "redisUrl": None}), encoding="utf-8")
+            found = read(HOLDFAST_WORK_DIR=folder)
+            self.assertEqual((found.port, found.redis_port), (4601, 6379))
+            self.assertEqual(read(HOLDFAST_WORK_DIR=folder, HOLDFAST_PORT="4602").port, 4602)
+
+
+class Interrupts(unittest.TestCase):
+    """In a process of their own, as a terminal would: Ctrl-C reaches the tool and not its children."""
+
+    def interrupted(self, body, pause=0.5):
+        script = "import sys, signal\nsys.path.insert(0, sys.argv[1])\nimport run\n" \
+                 "signal.signal(signal.SIGINT, run.on_signal)\n" + textwrap.dedent(body)
+        with subprocess.Popen([sys.executable, "-B", "-c", script, str(OPERATE)], stdout=subprocess.PIPE, text=True) as process:
+            self.assertEqual(process.stdout.readline(), "ready\n")
+            time.sleep(pause)
+            process.send_signal(signal.SIGINT)
+            output = process.stdout.read()
+        return output
+
+    def test_a_child_is_told_once_and_waited_for(self):
+        output = self.interrupted("""
+            try:
+                run.shown(["sh", "-c", "trap 'sleep 0.3; echo told' INT; echo ready; sleep 60 & wait"])
+            except KeyboardInterrupt:
+                run.interrupt_all()
+                print("ended", flush=True)
+        """)
+        self.assertEqual(output, "told\nended\n")
+
+    def test_what_a_child_left_behind_is_ended_too(self):
+        began = time.monotonic()
+        output = self.interrupted("""
+            try:
+                run.shown(["sh", "-c", "sh -c 'trap \"\" INT; exec sleep 60' & echo ready; sleep 60"])
+            except KeyboardInterrupt:
+                run.interrupt_all()
+                print("ended", flush=True)
+        """)
+        self.assertEqual(output, "ended\n")
+        # It holds the other end of the pipe that has just been read to its end.
+        self.assertLess(time.monotonic() - began, 30)
+
+    def test_what_is_being_started_is_written_down_first(self):
+        output = self.interrupted("""
+            import time
+            try:
+                with run.uninterrupted():
+                    print("ready", flush=True)
+                    time.sleep(1)
+                    print("written", flush=True)
+            except KeyboardInterrupt:
+                print("then interrupted", flush=True)
+        """)
+        self.assertEqual(output, "written\nthen interrupted\n")
 
 
 class Processes(unittest.TestCase):
@@ -114,9 +298,14 @@ class Processes(unittest.TestCase):
         self.record = self.folder / "x.pid"
 
     def test_a_started_process_is_found_and_stopped(self):
-        process = processes.start(self.record, ["sleep", "60"], env=os.environ, cwd=self.folder, log=self.folder / "log")
+        process = processes.start(
+            self.record, ["sleep", "60"], env=os.environ, cwd=self.folder, log=self.folder / "log", port=4999)
         self.assertEqual(processes.recorded(self.record), process.pid)
+        self.assertEqual(processes.recorded_port(self.record), 4999)
+        self.assertIn(process.pid, processes.using(self.folder))
         self.assertTrue(processes.stop(self.record))
+        process.wait()
+        self.assertEqual(processes.using(self.folder), {})
         self.assertFalse(self.record.exists())
         self.assertFalse(processes.stop(self.record))
 
@@ -131,8 +320,6 @@ class Processes(unittest.TestCase):
                 stranger.kill()
 
     def test_a_busy_port_names_the_variable_that_changes_it(self):
-        import socket
-
         with socket.socket() as holder:
             holder.bind(("127.0.0.1", 0))
             holder.listen()
@@ -142,6 +329,17 @@ class Processes(unittest.TestCase):
                 cloud.start(chosen, None)
             self.assertIn(str(port), str(caught.exception))
             self.assertIn("HOLDFAST_PORT", str(caught.exception))
+
+    def test_a_deployment_is_not_moved_to_another_port(self):
+        process = processes.start(
+            self.folder / cloud.EMULATOR, ["sleep", "60"], env=os.environ, cwd=self.folder, log=self.folder / "log", port=4999)
+        try:
+            with self.assertRaises(Refused) as caught:
+                cloud.start(read(HOLDFAST_PORT="4998", HOLDFAST_WORK_DIR=str(self.folder)), None)
+            self.assertIn("4999", str(caught.exception))
+        finally:
+            processes.stop(self.folder / cloud.EMULATOR)
+            process.wait()
 
     def test_nothing_of_the_callers_account_reaches_the_local_cloud(self):
         os.environ["AWS_PROFILE"] = "mine"

@@ -1,0 +1,67 @@
+"""What a deploy to AWS needs besides Terraform: its inputs, somebody's credentials, the artifacts in their bucket."""
+
+import json
+import os
+import subprocess
+
+import cloud
+import run
+import tfvars
+from say import Failed, Refused, Step
+from settings import ROOT
+
+_CLIENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "aws_client.py")
+
+
+def read(file, what):
+    """The assignments of an input file of the environment, or one line that names it."""
+    name = file.relative_to(ROOT)
+    try:
+        return tfvars.assignments(file.read_text(encoding="utf-8"))
+    except OSError:
+        raise Refused(f"{name} is missing: it holds {what}.") from None
+    except ValueError as trouble:
+        raise Refused(f"{name}: {trouble}.") from None
+
+
+def inputs(settings):
+    """Checks the files of an AWS environment and fills in what the settings take from them."""
+    values = read(settings.tfvars_file, f"the values of ENV={settings.env}")
+    backend = read(settings.backend_file, f"where the state of ENV={settings.env} is")
+    for found, key, file in ((values, "artifacts_bucket", settings.tfvars_file), (backend, "bucket", settings.backend_file)):
+        if not (tfvars.string(found.get(key)) or settings.variables.get(key)):
+            raise Refused(f"{file.relative_to(ROOT)} does not say {key}: fill in the bucket that the stack bootstrap has made.")
+    settings.region = settings.variables.get("region") or tfvars.string(values.get("region")) or settings.region
+    settings.artifacts_bucket = settings.variables.get("artifacts_bucket") or tfvars.string(values.get("artifacts_bucket"))
+    return values
+
+
+def _client(settings, *arguments):
+    """Runs aws_client.py with the Python of .tools, which has botocore; its answer, or its one line of trouble."""
+    process = run.start(
+        [str(settings.tools / "bin" / "python"), "-B", _CLIENT, settings.region, *map(str, arguments)],
+        env=cloud.environment(settings), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )
+    output, trouble = process.communicate()
+    code = run.finish(process)
+    if code == 2:
+        raise Refused(f"ENV={settings.env}: {trouble.strip()}")
+    if code:
+        raise Failed((trouble.strip().splitlines() or ["no message"])[-1])
+    return json.loads(output)
+
+
+def identity(settings, values):
+    """Whose credentials these are; refused if they are nobody's, or those of another account."""
+    found = _client(settings, "identity")
+    allowed = tfvars.strings(values.get("allowed_account_ids"))
+    if allowed and found["account"] not in allowed:
+        raise Refused(f"ENV={settings.env} lives in account {' or '.join(allowed)}, but these credentials are of {found['account']}.")
+    return found
+
+
+def upload(settings):
+    """Puts the artifacts that the bucket lacks into it: the key holds the hash of the content, nothing is overwritten."""
+    with Step(f"uploading artifacts to {settings.artifacts_bucket}") as step:
+        answer = _client(settings, "upload", settings.manifest_file, settings.artifacts_bucket)
+        step.note = f"{answer['uploaded']} new, {answer['present']} there already"
