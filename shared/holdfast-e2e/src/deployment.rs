@@ -1,12 +1,15 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use aws_config::BehaviorVersion;
+use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use serde::Deserialize;
 
 use crate::Fault;
+use crate::http::in_one_line;
 
 /// A deployed Holdfast, as `outputs.json` describes it.
 #[derive(Clone, Debug, Deserialize)]
@@ -111,9 +114,14 @@ impl Deployment {
         if self.is_local() {
             return Ok(Credentials::new("test", "test", None, None, "local cloud"));
         }
-        let config = aws_config::load_defaults(BehaviorVersion::v2026_01_12()).await;
+        let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+        let loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http);
+        let config = loader.region(Region::new(self.region.clone())).load().await;
         let provider = config.credentials_provider().ok_or_else(|| Fault::new("no AWS credentials are configured"))?;
-        provider.provide_credentials().await.map_err(|error| Fault::new(format!("AWS credentials: {error}")))
+        provider
+            .provide_credentials()
+            .await
+            .map_err(|error| Fault::new(format!("AWS credentials: {}", in_one_line(&error))))
     }
 }
 
