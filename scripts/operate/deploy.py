@@ -55,10 +55,10 @@ def deploy(settings, smoke=None):
             redis = tools.redis_server(settings) if settings.is_local else None
             if settings.is_local:
                 started = cloud.start(settings, redis)
-            build.build(settings)
+            chosen = make_ready(settings)
             if not settings.is_local:
                 aws.upload(settings)
-            applied = terraform.apply_all(settings)
+            applied = terraform.apply_all(settings, chosen)
             outputs = write_outputs(settings, bool(redis))
             with Step("waiting for the health check"):
                 health = cloud.wait_for_health(f"{outputs['httpUrl']}/v1/health")
@@ -79,6 +79,13 @@ def deploy(settings, smoke=None):
     else:
         line(f"Deployed: {', '.join(s for s in STACKS if s in applied)} ({seconds:.0f} s).")
     greet(settings, outputs, health)
+
+
+def make_ready(settings):
+    """Builds, while Terraform fetches what it needs; the stacks this run is about."""
+    chosen = terraform.stacks(settings, settings.stacks)
+    terraform.side_by_side(lambda work: work(), [lambda: build.build(settings), lambda: terraform.prepare(settings, chosen)])
+    return chosen
 
 
 def outputs_of(settings, found, has_redis):
@@ -157,8 +164,7 @@ def plan(settings):
     with exclusive(settings):
         if settings.is_local and not cloud.running(settings, cloud.EMULATOR):
             raise Refused("the local cloud is not running: run `make deploy` first.")
-        build.build(settings)
-        if not terraform.plan_all(settings):
+        if not terraform.plan_all(make_ready(settings)):
             line("Nothing to change.")
 
 

@@ -259,10 +259,8 @@ def compare(chosen):
     return found
 
 
-def apply_all(settings):
+def apply_all(settings, chosen):
     """Applies what changed, stage by stage. Returns the names of the stacks in which something did."""
-    chosen = stacks(settings, settings.stacks)
-    prepare(settings, chosen)
     known = {}
     # The first time there is nothing to compare with: later stacks need values that earlier ones write.
     if not settings.is_local or all(stack.state.exists() for stack in chosen):
@@ -293,10 +291,8 @@ def apply_all(settings):
     return applied
 
 
-def plan_all(settings):
+def plan_all(chosen):
     """Prints what a deploy would change. Returns whether anything would."""
-    chosen = stacks(settings, settings.stacks)
-    prepare(settings, chosen)
     with Step("comparing with what is deployed"):
         known = compare(chosen)
     for stack in chosen:

@@ -30,7 +30,8 @@ from say import Failed, Refused  # noqa: E402
 
 
 def read(**environ):
-    return settings.read(environ)
+    # Not this clone's own deployment: it may be on other ports.
+    return settings.read({"HOLDFAST_WORK_DIR": os.path.join(tempfile.gettempdir(), "holdfast-nothing-here"), **environ})
 
 
 class Settings(unittest.TestCase):
