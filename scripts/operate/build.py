@@ -50,7 +50,6 @@ def _installed_targets():
 
 def cargo_lambda(settings):
     """The command that builds every function, in the one profile of its environment."""
-    triple = TRIPLES[settings.arch]
     command = ["cargo", "lambda", "build", "--locked", "--arm64" if settings.arch == "arm64" else "--x86-64"]
     if not settings.is_local:
         command += ["--release"]
@@ -58,18 +57,18 @@ def cargo_lambda(settings):
         # The same compiler, profile, target and package set as `cargo test --workspace`, so that neither rebuilds the
         # other's dependencies.
         command += ["--compiler", "cargo"]
-    if settings.arch != machine_arch():
-        targets = _installed_targets()
-        if targets is not None and triple not in targets:
-            raise Refused(f"ARCH={settings.arch}: run `rustup target add {triple}`, or use ARCH={machine_arch()}.")
     # A directory of its own: builds for other environments may run beside this one.
     command += ["--lambda-dir", str(settings.work / "lambda"), "--workspace"]
     # The whole workspace locally: naming packages would resolve their features apart from the tests'. Releases hold no tests.
     return command if settings.is_local else [*command, "--exclude", "holdfast-e2e", "--exclude", "holdfast-testkit"]
 
 
-def check_catalogue(settings):
-    """Every function of the catalogue needs a crate with a binary of its name: said before anything is compiled."""
+def check(settings):
+    """What would end a build after minutes is said before anything is compiled: a target that is not installed, a function
+    of the catalogue without a binary of its name."""
+    triple, targets = TRIPLES[settings.arch], _installed_targets()
+    if settings.arch != machine_arch() and targets is not None and triple not in targets:
+        raise Refused(f"ARCH={settings.arch}: run `rustup target add {triple}`, or use ARCH={machine_arch()}.")
     result = subprocess.run(["cargo", "metadata", "--no-deps", "--format-version", "1"], cwd=ROOT,
                             env=cloud.environment(settings), capture_output=True, text=True, check=False)
     if result.returncode:

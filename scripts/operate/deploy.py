@@ -36,7 +36,7 @@ def prerequisites(settings, builds=True):
     tools.require_terraform()
     if builds:
         tools.require_cargo()
-        build.check_catalogue(settings)
+        build.check(settings)
     tools.python_tools(settings)
     if values is not None:
         who = aws.identity(settings, values)

@@ -81,6 +81,11 @@ def on_signal(_signal=None, _frame=None):
     with _lock:
         for child in _children:
             _tell(child)
+        names = sorted({os.path.basename(str(child.args[0])) for child in _children})
+    if names:
+        note = threading.Timer(2, error, [f"Stopping: waiting for {' and '.join(names)} to end in order."])
+        note.daemon = True
+        note.start()
     if not _held:
         raise KeyboardInterrupt
 

@@ -46,10 +46,16 @@ def _typed(value, kind):
     return [part for part in value.split(",") if part] if kind.startswith(("list(", "set(")) else value
 
 
+# Variables of the stacks that are not the operator's to set, and what is said instead.
+OWN = {"env": "use ENV=", "cache_provider": "use CACHE=", "local_endpoint": "use HOLDFAST_PORT=", "release_manifest": "the build writes it"}
+
+
 def check_variables(settings):
     """Refuses a variable, of VARS or of the environment's file, that no stack has: a slip would be silent otherwise."""
     known = set().union(*(declared(stack) for stack in STACKS))
     for name in settings.variables:
+        if name in OWN:
+            raise Refused(f"VARS: {name} is set by this tool: {OWN[name]}.")
         if name not in known:
             raise Refused(f"VARS: no stack has a variable {name}; there is {', '.join(sorted(known))}.")
     known |= set(declared("bootstrap"))

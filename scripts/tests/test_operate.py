@@ -76,6 +76,12 @@ class Variables(unittest.TestCase):
             terraform.check_variables(read(VARS="max_sesions_per_user=3"))
         self.assertIn("max_sesions_per_user", str(caught.exception))
 
+    def test_what_the_tool_sets_itself_is_refused_with_the_way_to_set_it(self):
+        for name, way in (("env", "ENV="), ("cache_provider", "CACHE="), ("local_endpoint", "HOLDFAST_PORT=")):
+            with self.assertRaises(Refused) as caught:
+                terraform.check_variables(read(VARS=f"{name}=x"))
+            self.assertIn(way, str(caught.exception))
+
     def test_every_stack_takes_what_it_is_given(self):
         for stack in settings.STACKS:
             self.assertIn("release_manifest", terraform.values_for(stack, read()), stack)
