@@ -96,6 +96,19 @@ def running(settings, record):
     return processes.recorded(settings.work / record) is not None
 
 
+def rewind_streams(state_file):
+    """A stopped emulator keeps how far each reader of a table's stream had come, but not the stream: started again, it would
+    skip as many new records as it had read before. Here readers begin at the beginning of the new, empty stream."""
+    try:
+        state = json.loads(state_file.read_text(encoding="utf-8"))
+        positions = state["payload"]["dynamodb_stream_positions"]["data"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    for reader in positions:
+        positions[reader] = 0
+    state_file.write_text(json.dumps(state), encoding="utf-8")
+
+
 def start(settings, redis_server):
     """Starts what is not running. Returns the records of what this call started."""
     started = []
@@ -129,6 +142,7 @@ def start(settings, redis_server):
         if wants_emulator:
             with Step(f"starting the local cloud on 127.0.0.1:{settings.port}"):
                 log = logs / "ministack.log"
+                rewind_streams(settings.work / "cloud" / "state" / "lambda.json")
                 started.append(EMULATOR)
                 process = processes.start(
                     settings.work / EMULATOR, [str(settings.tools / "bin" / "ministack")],

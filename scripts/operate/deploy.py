@@ -247,5 +247,7 @@ def status(settings):
     line(f"http          {known['httpUrl']}")
     line(f"websocket     {known['wsUrl']}")
     line(f"health        {code or 'no answer'} {body.decode(errors='replace')[:300]}")
+    if settings.is_local and not cloud.running(settings, cloud.EMULATOR):
+        raise Failed("the local cloud is not running: `make deploy` starts it, with what was in it.")
     if code != 200:
         raise Failed("not healthy: `make logs SERVICE=ops-health` says more.")

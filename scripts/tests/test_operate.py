@@ -348,6 +348,14 @@ class Processes(unittest.TestCase):
             processes.stop(self.folder / cloud.EMULATOR)
             process.wait()
 
+    def test_a_restarted_cloud_skips_no_record_of_a_stream(self):
+        file = self.folder / "lambda.json"
+        cloud.rewind_streams(file)
+        file.write_text(json.dumps({"payload": {"esms": {"x": 7}, "dynamodb_stream_positions": {"data": {"a": 41, "b": 2}}}}))
+        cloud.rewind_streams(file)
+        self.assertEqual(json.loads(file.read_text())["payload"],
+                         {"esms": {"x": 7}, "dynamodb_stream_positions": {"data": {"a": 0, "b": 0}}})
+
     def test_nothing_of_the_callers_account_reaches_the_local_cloud(self):
         os.environ["AWS_PROFILE"] = "mine"
         os.environ["AWS_SESSION_TOKEN"] = "secret"
