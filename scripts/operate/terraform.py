@@ -174,11 +174,16 @@ class Stack:
 
     def summary(self):
         """`3 to add, 0 to change, 0 to destroy`, as the log has it last."""
-        found = re.findall(r"^(?:Plan: |Apply complete! Resources: )(.*?)\.?$", self.log.read_text(errors="replace"), re.M)
+        found = re.findall(r"^(?:Plan: |Apply complete! Resources: )(.*?)\.?$", self._last(), re.M)
         return found[-1] if found else ""
 
     def changes(self):
-        return re.findall(r"^  # (.+? (?:will|must) be .+)$", self.log.read_text(errors="replace"), re.M)
+        """What the last command would change, one line a resource."""
+        return re.findall(r"^  # (.+? (?:will|must) be .+)$", self._last(), re.M)
+
+    def _last(self):
+        """What the last command printed: the log holds all of a run's."""
+        return self.log.read_text(errors="replace").rsplit("\n$ terraform ", 1)[-1]
 
     def trouble(self, what):
         text = self.log.read_text(errors="replace")

@@ -1,10 +1,12 @@
 //! The SQS edge: every record stands for itself, a bad one fails alone.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 /// What became of one record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,16 +48,26 @@ where
     json!({"batchItemFailures": again})
 }
 
-/// The same for records that do not wait for one another: all at once, each with the whole budget.
-pub async fn together<F, Fut>(event: SqsEvent, budget: Duration, handle: F) -> Value
+/// The same for records that do not wait for one another: at most `at_once` of them, each with what is left of the budget.
+pub async fn together<F, Fut>(event: SqsEvent, budget: Duration, at_once: usize, handle: F) -> Value
 where
-    F: Fn(SqsMessage, Duration) -> Fut,
+    F: Fn(SqsMessage, Duration) -> Fut + Clone + Send + 'static,
     Fut: Future<Output = Done> + Send + 'static,
 {
+    let started = Instant::now();
+    let places = Arc::new(Semaphore::new(at_once.max(1)));
+    let run = move |record| {
+        let (places, handle) = (places.clone(), handle.clone());
+        async move {
+            let _place = places.acquire().await;
+            let left = budget.saturating_sub(started.elapsed());
+            if left < Duration::from_millis(200) { Done::Again } else { handle(record, left).await }
+        }
+    };
     let running: Vec<_> = event
         .records
         .into_iter()
-        .map(|record| (record.message_id.clone().unwrap_or_default(), tokio::spawn(handle(record, budget))))
+        .map(|record| (record.message_id.clone().unwrap_or_default(), tokio::spawn(run(record))))
         .collect();
     let mut again = Vec::new();
     for (id, task) in running {
@@ -93,7 +105,7 @@ mod tests {
     async fn records_that_run_together_fail_alone_too() {
         let records: Vec<_> = (0..3).map(|i| json!({"messageId": format!("m{i}"), "body": i.to_string()})).collect();
         let event: SqsEvent = serde_json::from_value(json!({"Records": records})).unwrap();
-        let result = together(event, Duration::from_secs(5), |record, _| async move {
+        let result = together(event, Duration::from_secs(5), 2, |record, _| async move {
             match record.body.as_deref() {
                 Some("1") => panic!("poison"),
                 _ => Done::Yes,

@@ -5,6 +5,7 @@ use holdfast_domain::{Millis, UserId};
 use crate::channel::{Channel, Position};
 use crate::ids::ConnectionId;
 use crate::message::Message;
+use crate::publish::Target;
 
 /// Users in one [`Job::Users`].
 pub const MAX_USERS: usize = 1_000;
@@ -28,6 +29,14 @@ impl Lane {
         match channel {
             Channel::User(_) => Lane::Direct,
             Channel::Topic(_) | Channel::Broadcast => Lane::Broadcast,
+        }
+    }
+
+    /// The same for a target.
+    pub fn of_target(target: &Target) -> Self {
+        match target {
+            Target::Users(_) => Lane::Direct,
+            Target::Topic(_) | Target::Broadcast => Lane::Broadcast,
         }
     }
 }

@@ -6,9 +6,10 @@
 //! * [`frame`]: what is said on a socket. [`close`]: why one is closed, and the request to close it.
 //! * [`socket`]: a connection's rows and the judgements over them. [`ticket`]: what opens one.
 //! * [`message`], [`publish`]: what is sent, and the door it comes in by.
-//! * [`job`], [`outcome`]: what the queues carry, and what an answer to a post means.
+//! * [`job`], [`outcome`], [`budget`]: what the queues carry, what an answer to a post means, how fast posts may go.
 //! * [`ports`]: what push needs from outside. [`service`]: the use cases over the ports.
 
+pub mod budget;
 pub mod channel;
 pub mod close;
 pub mod data;

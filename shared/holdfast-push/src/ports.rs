@@ -12,7 +12,7 @@ use crate::ids::{ConnectionId, Epoch, MessageId};
 use crate::job::{Job, Lane, Recipient};
 use crate::message::{Message, Recorded};
 use crate::outcome::{Posted, Probe};
-use crate::publish::{Answer, Pending, PublishKey};
+use crate::publish::{Answer, Pending, PublishKey, Queued};
 use crate::socket::{Seen, Socket};
 use crate::ticket::TicketRow;
 
@@ -160,6 +160,8 @@ pub trait CloseQueue: Send + Sync {
 pub trait JobQueue: Send + Sync {
     /// Hands a piece of work over, to the queue of its lane.
     fn enqueue(&self, job: &Job, delay_seconds: u32) -> impl Future<Output = Stored<()>> + Send;
+    /// Hands in a publish, to be accepted later.
+    fn hand_in(&self, queued: &Queued, delay_seconds: u32) -> impl Future<Output = Stored<()>> + Send;
 }
 
 /// Their dead-letter queues.

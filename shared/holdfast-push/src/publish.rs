@@ -186,6 +186,34 @@ impl PublishKey {
     }
 }
 
+/// A publish that came by the queue instead of the door. Whoever may send to the queue is trusted with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Queued {
+    /// What.
+    pub publish: Publish,
+    /// Who, for the idempotency key.
+    pub publisher: String,
+    /// The message's name, however often the record is delivered.
+    pub id: MessageId,
+    /// When it was handed in.
+    pub sent_at: Millis,
+}
+
+impl Queued {
+    /// The name of a message that a record brings: the record's own, so that its redelivery is no second message.
+    pub fn id_of(record: &str) -> MessageId {
+        let hash = fingerprint("holdfast/queued-publish/1", &[record.as_bytes()]);
+        let mut id = [0; 16];
+        id.copy_from_slice(&hash[..16]);
+        MessageId::from_bytes(id)
+    }
+
+    /// The publisher behind an SQS `SenderId`: a role's id without the name of its session.
+    pub fn publisher_of(sender: &str) -> String {
+        format!("sqs:{}", sender.split(':').next().unwrap_or(sender))
+    }
+}
+
 /// A publish that has been accepted, but not yet handed over entirely.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pending {
@@ -265,6 +293,14 @@ mod tests {
         assert_eq!(refused(Body { ttl_seconds: Some(86_401), ..body() }), Code::InvalidRequest);
         assert_eq!(refused(Body { idempotency_key: Some(String::new()), ..body() }), Code::InvalidRequest);
         assert!(Publish::read(Body { ttl_seconds: Some(86_400), ..body() }).is_ok());
+    }
+
+    #[test]
+    fn a_record_names_its_message() {
+        assert_eq!(Queued::id_of("m1"), Queued::id_of("m1"));
+        assert_ne!(Queued::id_of("m1"), Queued::id_of("m2"));
+        assert_eq!(Queued::publisher_of("AROAEXAMPLE:i-1"), "sqs:AROAEXAMPLE");
+        assert_eq!(Queued::publisher_of("AIDAEXAMPLE"), "sqs:AIDAEXAMPLE");
     }
 
     #[test]

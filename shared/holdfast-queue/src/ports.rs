@@ -4,9 +4,10 @@ use holdfast_domain::ports::Stored;
 use holdfast_push::close::CloseRequest;
 use holdfast_push::job::{Job, Lane};
 use holdfast_push::ports::{CloseQueue, DeadLetters, JobQueue};
+use holdfast_push::publish::Queued;
 
 use crate::Queue;
-use crate::wire::{close_request_to_json, job_to_json};
+use crate::wire::{close_request_to_json, job_to_json, queued_to_json};
 
 /// The queue `close`.
 #[derive(Clone, Debug)]
@@ -40,6 +41,10 @@ impl JobQueue for Lanes {
     async fn enqueue(&self, job: &Job, delay_seconds: u32) -> Stored<()> {
         self.of(job.lane()).send(job_to_json(job), delay_seconds).await
     }
+
+    async fn hand_in(&self, queued: &Queued, delay_seconds: u32) -> Stored<()> {
+        self.of(Lane::of_target(&queued.publish.target)).send(queued_to_json(queued), delay_seconds).await
+    }
 }
 
 /// The lanes, and where each buries what it could not deliver.
@@ -54,6 +59,10 @@ pub struct LanesWithDeadLetters {
 impl JobQueue for LanesWithDeadLetters {
     async fn enqueue(&self, job: &Job, delay_seconds: u32) -> Stored<()> {
         self.lanes.enqueue(job, delay_seconds).await
+    }
+
+    async fn hand_in(&self, queued: &Queued, delay_seconds: u32) -> Stored<()> {
+        self.lanes.hand_in(queued, delay_seconds).await
     }
 }
 

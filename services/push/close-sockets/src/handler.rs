@@ -9,6 +9,9 @@ use holdfast_push_providers::{self as providers, LiveCloser};
 use holdfast_queue::wire::close_request_from_json;
 use serde_json::Value;
 
+/// A whole batch: each waits for its own socket.
+const AT_ONCE: usize = 10;
+
 pub(crate) struct Deps {
     closer: LiveCloser,
 }
@@ -21,7 +24,7 @@ impl Deps {
 }
 
 pub(crate) async fn handle(deps: &'static Deps, event: SqsEvent, budget: Duration) -> Result<Value, Broken> {
-    Ok(queue::together(event, budget, move |record, _| close(deps, record)).await)
+    Ok(queue::together(event, budget, AT_ONCE, move |record, _| close(deps, record)).await)
 }
 
 async fn close(deps: &'static Deps, record: SqsMessage) -> Done {

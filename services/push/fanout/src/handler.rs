@@ -1,45 +1,66 @@
 //! One record, one piece of work; a record that cannot be read fails alone and ends in the dead-letter queue.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use holdfast_domain::Millis;
 use holdfast_domain::ports::Host as _;
 use holdfast_kit::boot::Broken;
 use holdfast_kit::queue::{self, Done, SqsEvent, SqsMessage};
 use holdfast_kit::{ConfigError, Env, System, metrics};
-use holdfast_push::service::Outcome;
-use holdfast_push_providers::{self as providers, LiveFanOut};
-use holdfast_queue::wire::job_from_json;
+use holdfast_push::budget::Pace;
+use holdfast_push::publish::Queued;
+use holdfast_push::service::{Limits, Outcome};
+use holdfast_push_providers::{self as providers, LiveFanOut, LivePublisher};
+use holdfast_queue::wire::{Handed, Unreadable, job_from_json, publish_from_json};
 use serde_json::Value;
 
-/// Kept back for handing over what there was no time for.
-const RESERVE: Duration = Duration::from_secs(3);
+/// Kept back for posts under way and for handing over what there was no time for.
+const RESERVE: Duration = Duration::from_secs(5);
+/// Records at once; each has up to 32 posts in flight.
+const AT_ONCE: usize = 2;
 
 pub(crate) struct Deps {
     fan_out: LiveFanOut,
+    /// For producers that use the queue and not the door.
+    publisher: LivePublisher,
+    /// Posts a second of one invocation, for direct messages and for broadcasts: the budget's share ÷ workers at once.
+    shares: (u32, u32),
 }
 
 impl Deps {
     pub(crate) async fn from_env(env: &Env) -> Result<Self, ConfigError> {
+        let share =
+            |variable, default| env.int(variable, 1..=10_000, default).map(|share| u32::try_from(share).unwrap_or(1));
+        // Without a word from Terraform: 2 000 posts a second for each lane, by ten and by five workers.
+        let shares = (share("PUSH_POSTS_PER_SECOND", 200)?, share("BROADCAST_POSTS_PER_SECOND", 400)?);
         let sdk = providers::sdk(env).await;
-        Ok(Self { fan_out: providers::fan_out(env, &sdk).await? })
+        let (fan_out, publisher) = (providers::fan_out(env, &sdk).await?, providers::publisher(env, &sdk).await?);
+        Ok(Self { fan_out, publisher, shares })
     }
 }
 
 pub(crate) async fn handle(deps: &'static Deps, event: SqsEvent, budget: Duration) -> Result<Value, Broken> {
-    Ok(queue::each(event, budget, move |record, left| work(deps, record, left)).await)
+    let pace = Arc::new(Pace::new(deps.shares.0, deps.shares.1, System.now()));
+    let work = move |record, left| work(deps, pace.clone(), record, left);
+    Ok(queue::together(event, budget, AT_ONCE, work).await)
 }
 
-async fn work(deps: &'static Deps, record: SqsMessage, left: Duration) -> Done {
-    let job = match job_from_json(record.body.as_deref().unwrap_or_default()) {
+async fn work(deps: &'static Deps, pace: Arc<Pace>, record: SqsMessage, left: Duration) -> Done {
+    let body = record.body.as_deref().unwrap_or_default();
+    if let Some(queued) = publish_from_json(body, handed(&record)) {
+        return match queued {
+            Ok(queued) => publish(deps, &queued).await,
+            Err(error) => unreadable(&record, &error),
+        };
+    }
+    let job = match job_from_json(body) {
         Ok(job) => job,
-        Err(error) => {
-            metrics::count("PUSH_UNREADABLE");
-            tracing::error!(%error, message_id = record.message_id.as_deref(), "a record cannot be read");
-            return Done::Again;
-        }
+        Err(error) => return unreadable(&record, &error),
     };
     let usable = i64::try_from(left.saturating_sub(RESERVE).as_millis()).unwrap_or(i64::MAX);
-    match deps.fan_out.work(job, System.now().plus_millis(usable)).await {
+    let limits = Limits { deadline: System.now().plus_millis(usable), pace: &pace };
+    match deps.fan_out.work(job, &limits).await {
         Ok(Outcome::Done) => Done::Yes,
         Ok(Outcome::Again) => {
             tracing::error!("posts are forbidden: check execute-api:ManageConnections and WS_CALLBACK_URL");
@@ -47,6 +68,32 @@ async fn work(deps: &'static Deps, record: SqsMessage, left: Duration) -> Done {
         }
         Err(error) => {
             tracing::warn!(%error, "the record will be delivered again");
+            Done::Again
+        }
+    }
+}
+
+fn handed(record: &SqsMessage) -> Handed<'_> {
+    let attribute = |name: &str| record.attributes.get(name).map_or("", String::as_str);
+    Handed {
+        record: record.message_id.as_deref().unwrap_or_default(),
+        sender: attribute("SenderId"),
+        sent_at: attribute("SentTimestamp").parse().map_or_else(|_| System.now(), Millis::new),
+    }
+}
+
+/// It comes back until its queue gives it up and buries it: there somebody finds it, whole.
+fn unreadable(record: &SqsMessage, error: &Unreadable) -> Done {
+    metrics::count("PUSH_UNREADABLE");
+    tracing::error!(%error, message_id = record.message_id.as_deref(), "a record cannot be read");
+    Done::Again
+}
+
+async fn publish(deps: &'static Deps, queued: &Queued) -> Done {
+    match deps.publisher.publish_queued(queued).await {
+        Ok(_) => Done::Yes,
+        Err(failure) => {
+            tracing::warn!(code = failure.code.text(), detail = %failure.detail, "a queued publish will be delivered again");
             Done::Again
         }
     }

@@ -5,8 +5,9 @@ use holdfast_domain::{Code, Failure};
 use holdfast_kit::{ConfigError, Env, Request, Response};
 use holdfast_push::publish::{Publish, publisher};
 use holdfast_push_providers::{self as providers, LivePublisher};
+use holdfast_queue::wire::PublishBody;
 
-use crate::wire::{MAX_BODY_BYTES, PublishBody, accepted};
+use crate::wire::{MAX_BODY_BYTES, accepted};
 
 pub(crate) struct Deps {
     publisher: LivePublisher,

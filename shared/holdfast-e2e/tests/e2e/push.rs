@@ -185,3 +185,18 @@ async fn a_users_history_is_theirs_alone() {
     let refused = world.api.history(&theirs.access, &channel, before, &epoch).await.unwrap();
     refused.expect_any_problem(&[403]).unwrap();
 }
+
+/// Services that may send to the queue need not come by the door; a record is one message, however often it is delivered.
+#[tokio::test]
+async fn a_publish_may_come_by_the_queue() {
+    let world = World::open().await;
+    let (_, session) = world.signed_in().await;
+    let mut socket = open_socket(&world.api, &session.access, "A").await.unwrap();
+    let queue = aws_sdk_sqs::Client::new(&world.config);
+    let message = json!({"v": 1, "kind": "publish", "publish": note(&[&session], "queued")});
+    let url = &world.deployment.queues.push;
+    queue.send_message().queue_url(url).message_body(message.to_string()).send().await.unwrap();
+    let frame = socket.expect("message").await.unwrap();
+    assert_eq!((&frame["data"], &frame["offset"]), (&json!({"text": "queued"}), &json!(1)));
+    socket.close().await;
+}

@@ -7,12 +7,16 @@ use holdfast_domain::{Millis, UserId};
 use super::dismiss;
 use crate::close::{ByeCode, CloseRequest};
 use crate::ids::ConnectionId;
-use crate::outcome::Probe;
+use crate::outcome::{Posted, Probe};
 use crate::ports::{CloseQueue, Gateway, Sockets};
 use crate::socket::{HANDSHAKE_SECONDS, Socket};
 
 /// Seconds until a closed socket is looked at again.
 const LOOK_AGAIN_SECONDS: u32 = 31;
+/// The same for one that was not there to be closed: perhaps its handshake is about to complete.
+const LOOK_SOON_SECONDS: u32 = 2;
+/// How often it is looked at soon.
+const SOON: u32 = 2;
 /// With a look every half minute this is two and a half hours: longer than API Gateway lets any socket live.
 const MAX_LOOKS: u32 = 300;
 
@@ -56,11 +60,13 @@ where
 
     /// Says `bye`, closes, and asks for a second look.
     async fn shut(&self, user: UserId, id: &ConnectionId, code: ByeCode, attempt: u32) -> Stored<()> {
-        dismiss(&self.gateway, &self.host, id, code).await;
+        let closed = dismiss(&self.gateway, &self.host, id, code).await == Posted::Done;
         let gone_at = match self.gateway.probe(id).await {
             Probe::Gone => Some(self.host.now()),
             Probe::Alive | Probe::Unknown => None,
         };
+        // One that we closed ourselves had completed its handshake: there is nothing to hurry for.
+        let attempt = if closed { attempt.max(SOON) } else { attempt };
         self.look_again(user, id, code, gone_at, attempt).await
     }
 
@@ -76,7 +82,8 @@ where
             return Err(StoreError::Unavailable("a socket could not be closed".into()));
         }
         let request = CloseRequest::Confirm { user, connection: id.clone(), code, gone_at, attempt: attempt + 1 };
-        self.queue.ask(&request, LOOK_AGAIN_SECONDS).await
+        let delay = if attempt < SOON { LOOK_SOON_SECONDS } else { LOOK_AGAIN_SECONDS };
+        self.queue.ask(&request, delay).await
     }
 
     async fn confirm(

@@ -3,14 +3,14 @@
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use holdfast_domain::Millis;
 use holdfast_domain::ports::{Host, Stored};
 
 use super::FanOut;
+use super::resolve::Limits;
 use crate::channel::{Channel, Position};
 use crate::frame::ServerFrame;
 use crate::ids::ConnectionId;
-use crate::job::{Group, Job, MAX_ATTEMPTS, Recipient, retry_delay};
+use crate::job::{Group, Job, Lane, MAX_ATTEMPTS, Recipient, retry_delay};
 use crate::message::Message;
 use crate::outcome::{Next, Posted, Probe};
 use crate::ports::{Audience, Channels, Count, DeadLetters, Gateway, JobQueue, Sockets, Tally};
@@ -50,7 +50,7 @@ where
         message: &Message,
         groups: Vec<Group>,
         attempt: u32,
-        deadline: Millis,
+        limits: &Limits<'_>,
     ) -> Stored<Outcome> {
         let everybody: usize = groups.iter().map(|group| group.recipients.len()).sum();
         if !message.is_current(self.host.now()) {
@@ -61,13 +61,14 @@ where
         let texts: Vec<String> =
             places.iter().map(|(channel, at)| self.gateway.text(&frame(message, channel, *at))).collect();
         let texts = &texts;
+        let lane = places.first().map_or(Lane::Direct, |(channel, _)| Lane::of(channel));
         let posts: Vec<(usize, Recipient)> = groups
             .into_iter()
             .enumerate()
             .flat_map(|(group, g)| g.recipients.into_iter().map(move |recipient| (group, recipient)))
             .collect();
         let fates: Vec<(usize, Fate)> = stream::iter(posts)
-            .map(|(group, to)| async move { (group, self.post(message, &texts[group], to, deadline).await) })
+            .map(|(group, to)| async move { (group, self.post(message, lane, &texts[group], to, limits).await) })
             .buffer_unordered(IN_FLIGHT)
             .collect()
             .await;
@@ -116,19 +117,31 @@ where
         Ok(())
     }
 
-    async fn post(&self, message: &Message, text: &str, mut recipient: Recipient, deadline: Millis) -> Fate {
+    async fn post(
+        &self,
+        message: &Message,
+        lane: Lane,
+        text: &str,
+        mut recipient: Recipient,
+        limits: &Limits<'_>,
+    ) -> Fate {
+        let wait = limits.pace.of(lane).take(self.host.now());
+        if self.host.now().plus_millis(i64::try_from(wait).unwrap_or(i64::MAX)) >= limits.deadline {
+            return Fate::Untried(recipient);
+        }
+        if wait > 0 {
+            self.host.sleep(wait).await;
+        }
         let now = self.host.now();
         if !message.is_current(now) || now >= recipient.until {
             self.tally.add(Count::Expired, 1);
             return Fate::Finished;
         }
-        if now >= deadline {
-            return Fate::Untried(recipient);
-        }
         let answer = self.gateway.post(&recipient.connection, text).await;
         recipient.reason = Some(answer.text().to_owned());
         if answer == Posted::Throttled {
             self.tally.add(Count::Throttled, 1);
+            limits.pace.of(lane).throttled(self.host.now());
         }
         match answer.next() {
             Next::Finished => {

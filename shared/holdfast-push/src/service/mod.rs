@@ -15,7 +15,7 @@ pub use deliver::Outcome;
 pub use frames::{Caller, Frames};
 pub use history::{Budget, Recovery, recover};
 pub use publish::{Published, Publisher};
-pub use resolve::FanOut;
+pub use resolve::{FanOut, Limits};
 
 use holdfast_domain::ports::Host;
 

@@ -2,13 +2,13 @@
 //! the stored request, not its own.
 
 use holdfast_domain::ports::{Host, StoreError};
-use holdfast_domain::{Code, Failure};
+use holdfast_domain::{Code, Failure, Millis};
 
 use super::append::append;
 use crate::ids::MessageId;
 use crate::job::{Job, MAX_USERS};
 use crate::ports::{Begun, Channels, Count, JobQueue, PublishKeys, Tally};
-use crate::publish::{Answer, Pending, Publish, PublishKey, Target};
+use crate::publish::{Answer, Pending, Publish, PublishKey, Queued, Target};
 
 /// When a channel is too busy, come back after this.
 const BUSY_SECONDS: u32 = 1;
@@ -44,19 +44,30 @@ where
 {
     /// Accepts `publish` from `publisher`.
     pub async fn publish(&self, publisher: &str, publish: &Publish) -> Result<Published, Failure> {
-        let key = publish.idempotency_key.as_deref().map(|key| PublishKey::new(publisher, key));
-        self.publish_as(key, publish, MessageId::from_bytes(self.host.random())).await
+        self.accept(publisher, publish, MessageId::from_bytes(self.host.random()), self.host.now()).await
     }
 
-    /// The same, with the name the message gets if it is new.
-    pub async fn publish_as(
+    /// Accepts what came by the queue. A channel that is too busy costs no delivery of the record: it is handed in again.
+    pub async fn publish_queued(&self, queued: &Queued) -> Result<Option<Published>, Failure> {
+        match self.accept(&queued.publisher, &queued.publish, queued.id, queued.sent_at).await {
+            Err(failure) if failure.code == Code::ChannelBusy => {
+                self.queue.hand_in(queued, 2 * BUSY_SECONDS).await?;
+                Ok(None)
+            }
+            accepted => accepted.map(Some),
+        }
+    }
+
+    async fn accept(
         &self,
-        key: Option<PublishKey>,
+        publisher: &str,
         publish: &Publish,
         id: MessageId,
+        sent_at: Millis,
     ) -> Result<Published, Failure> {
+        let key = publish.idempotency_key.as_deref().map(|key| PublishKey::new(publisher, key));
         let now = self.host.now();
-        let fresh = Pending { target: publish.target.clone(), message: publish.message(id, now) };
+        let fresh = Pending { target: publish.target.clone(), message: publish.message(id, sent_at) };
         let (pending, duplicate) = match &key {
             None => (fresh, false),
             Some(key) => match self.table.begin_publish(key, &fresh, now).await? {

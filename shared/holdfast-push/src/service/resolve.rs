@@ -7,6 +7,7 @@ use holdfast_domain::{Millis, UserId};
 
 use super::append::append;
 use super::deliver::{IN_FLIGHT, Outcome};
+use crate::budget::Pace;
 use crate::channel::{Channel, Position, SHARDS};
 use crate::job::{Cursor, Group, Job, MAX_RECIPIENTS, Recipient, chunks};
 use crate::message::Message;
@@ -16,6 +17,15 @@ use crate::ports::{Audience, Channels, Count, DeadLetters, Gateway, JobQueue, Pa
 const USERS_AT_ONCE: usize = 16;
 /// Seconds until users whose channel was too busy are tried again.
 const BUSY_SECONDS: u32 = 2;
+
+/// What bounds one invocation.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits<'a> {
+    /// Nothing is begun from then on; what is left is handed over.
+    pub deadline: Millis,
+    /// How fast it may post, shared by its records.
+    pub pace: &'a Pace,
+}
 
 /// The worker behind the queues `push` and `broadcast`.
 #[derive(Clone, Debug)]
@@ -40,25 +50,23 @@ where
     M: Tally,
     H: Host,
 {
-    /// Does one piece of work until `deadline`. After an error, or [`Outcome::Again`], the same record comes back.
-    pub async fn work(&self, job: Job, deadline: Millis) -> Stored<Outcome> {
+    /// Does one piece of work within `limits`. After an error, or [`Outcome::Again`], the same record comes back.
+    pub async fn work(&self, job: Job, limits: &Limits<'_>) -> Stored<Outcome> {
         match job {
-            Job::Users { message, users } => self.users(&message, users, deadline).await,
+            Job::Users { message, users } => self.users(&message, users, limits).await,
             Job::Channel { message, channel: Channel::User(user), at, .. } => {
                 let group = self.sockets_of(user, at).await?;
-                self.give_out(&message, vec![group], deadline).await
+                self.give_out(&message, vec![group], limits).await
             }
-            Job::Channel { message, channel, at, cursor } => {
-                self.shared(&message, &channel, at, cursor, deadline).await
-            }
-            Job::Deliver { message, groups, attempt } => self.deliver(&message, groups, attempt, deadline).await,
+            Job::Channel { message, channel, at, cursor } => self.shared(&message, &channel, at, cursor, limits).await,
+            Job::Deliver { message, groups, attempt } => self.deliver(&message, groups, attempt, limits).await,
         }
     }
 
     /// Many users: each has a channel of its own, so each gets its own offset.
-    async fn users(&self, message: &Message, users: Vec<UserId>, deadline: Millis) -> Stored<Outcome> {
+    async fn users(&self, message: &Message, users: Vec<UserId>, limits: &Limits<'_>) -> Stored<Outcome> {
         let found: Vec<(UserId, Stored<Option<Group>>)> = stream::iter(users)
-            .map(|user| async move { (user, self.user(message, user, deadline).await) })
+            .map(|user| async move { (user, self.user(message, user, limits).await) })
             .buffer_unordered(USERS_AT_ONCE)
             .collect()
             .await;
@@ -80,12 +88,12 @@ where
                 self.queue.enqueue(&Job::Users { message: message.clone(), users }, delay).await?;
             }
         }
-        self.give_out(message, groups, deadline).await
+        self.give_out(message, groups, limits).await
     }
 
     /// `None` when there is no time left.
-    async fn user(&self, message: &Message, user: UserId, deadline: Millis) -> Stored<Option<Group>> {
-        if self.host.now() >= deadline {
+    async fn user(&self, message: &Message, user: UserId, limits: &Limits<'_>) -> Stored<Option<Group>> {
+        if self.host.now() >= limits.deadline {
             return Ok(None);
         }
         let at = match message.ephemeral {
@@ -109,7 +117,7 @@ where
         channel: &Channel,
         at: Option<Position>,
         cursor: Option<Cursor>,
-        deadline: Millis,
+        limits: &Limits<'_>,
     ) -> Stored<Outcome> {
         let starts = match cursor {
             Some(cursor) => vec![cursor],
@@ -129,7 +137,7 @@ where
         }
         let group = Group { channel: channel.clone(), at, recipients };
         if rest.is_empty() {
-            return self.give_out(message, vec![group], deadline).await;
+            return self.give_out(message, vec![group], limits).await;
         }
         self.enqueue_chunks(message, vec![group]).await?;
         for cursor in rest {
@@ -140,10 +148,10 @@ where
     }
 
     /// What fits into one chunk is posted here and now; more is shared out.
-    async fn give_out(&self, message: &Message, groups: Vec<Group>, deadline: Millis) -> Stored<Outcome> {
+    async fn give_out(&self, message: &Message, groups: Vec<Group>, limits: &Limits<'_>) -> Stored<Outcome> {
         let count: usize = groups.iter().map(|group| group.recipients.len()).sum();
         if count <= MAX_RECIPIENTS {
-            return self.deliver(message, groups, 1, deadline).await;
+            return self.deliver(message, groups, 1, limits).await;
         }
         self.enqueue_chunks(message, groups).await?;
         Ok(Outcome::Done)

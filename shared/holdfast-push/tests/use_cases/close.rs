@@ -62,7 +62,9 @@ async fn a_handshake_that_completes_after_the_first_look_is_closed_too() {
     world.gateway.drop_socket(&id("a"));
     world.closer().handle(&ended(&world, &person, SessionOver::Ended)).await.unwrap();
     world.gateway.open(&id("a"));
+    let before = world.host.now();
     world.close_off(1).await;
+    assert!(world.host.now() <= before.plus_seconds(2), "a socket that was not there is looked for soon");
     assert!(!world.gateway.is_open(&id("a")));
     assert!(says(&world.gateway.received(&id("a")), "Bye", "SessionEnded"));
     world.close_off(5).await;

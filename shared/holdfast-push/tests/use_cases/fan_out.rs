@@ -1,9 +1,10 @@
 use holdfast_domain::ports::Host as _;
+use holdfast_push::budget::Pace;
 use holdfast_push::job::{Job, Lane, MAX_ATTEMPTS};
 use holdfast_push::outcome::{Posted, Probe};
 use holdfast_push::ports::{Count, Sockets, Subscriptions};
 use holdfast_push::publish::Publish;
-use holdfast_push::service::Outcome;
+use holdfast_push::service::{Limits, Outcome};
 
 use crate::world::{World, id, says, to, to_all, to_topic};
 
@@ -96,7 +97,7 @@ async fn only_the_undelivered_are_tried_again() {
         other => panic!("{other:?}"),
     }
     assert!(delay >= 1);
-    world.fan_out().work(job, world.soon()).await.unwrap();
+    world.work(job, world.soon()).await.unwrap();
     world.work_off().await;
     for name in ["a", "b", "c"] {
         assert_eq!(got(&world, name), 1, "{name}");
@@ -241,7 +242,7 @@ async fn a_busy_channel_costs_no_delivery_attempt() {
     });
     let (job, _) = world.queues.next_job().unwrap();
     let far = world.host.now().plus_seconds(1_000_000);
-    assert_eq!(world.fan_out().work(job, far).await, Ok(Outcome::Done));
+    assert_eq!(world.work(job, far).await, Ok(Outcome::Done));
     passing.abort();
     world.table.contend(0);
     assert!(world.counters.of(Count::AppendDelayed) > 0);
@@ -256,7 +257,7 @@ async fn a_record_that_is_delivered_twice_appends_once() {
     publish(&world, &to(&people.iter().collect::<Vec<_>>(), "1")).await;
     let (job, _) = world.queues.next_job().unwrap();
     for _ in 0..3 {
-        assert_eq!(world.fan_out().work(job.clone(), world.soon()).await, Ok(Outcome::Done));
+        assert_eq!(world.work(job.clone(), world.soon()).await, Ok(Outcome::Done));
     }
     for person in &people {
         assert_eq!(world.table.messages(&person.channel()).len(), 1);
@@ -272,7 +273,7 @@ async fn what_there_is_no_time_for_is_handed_over_and_no_attempt_is_spent() {
     for message in [to(&[&ada], "1"), to(&[&ada, &bob], "2")] {
         publish(&world, &message).await;
         let (job, _) = world.queues.next_job().unwrap();
-        assert_eq!(world.fan_out().work(job, world.host.now()).await, Ok(Outcome::Done));
+        assert_eq!(world.work(job, world.host.now()).await, Ok(Outcome::Done));
         let (left, _) = world.queues.next_job().expect("handed over");
         match &left {
             Job::Deliver { attempt, .. } => assert_eq!(*attempt, 1),
@@ -303,5 +304,40 @@ async fn when_the_rest_cannot_be_handed_on_the_record_comes_back() {
     world.gateway.script(&id("a"), [Posted::Unknown]);
     let (job, _) = world.queues.next_job().unwrap();
     world.queues.fail_after(Some(0));
-    assert!(world.fan_out().work(job, world.soon()).await.is_err());
+    assert!(world.work(job, world.soon()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_429_slows_the_worker_down() {
+    let world = World::default();
+    let ada = world.person();
+    world.connect(&ada, "a").await.unwrap();
+    world.gateway.script(&id("a"), [Posted::Throttled]);
+    publish(&world, &to(&[&ada], "1")).await;
+    let (job, _) = world.queues.next_job().unwrap();
+    let pace = Pace::new(1_000, 1_000, world.host.now());
+    let limits = Limits { deadline: world.soon(), pace: &pace };
+    world.fan_out().work(job, &limits).await.unwrap();
+    assert_eq!((pace.of(Lane::Direct).per_second(), pace.of(Lane::Broadcast).per_second()), (500, 1_000));
+}
+
+#[tokio::test]
+async fn what_the_budget_has_no_room_for_is_handed_over() {
+    let world = World::default();
+    let ada = world.person();
+    for n in 0..10 {
+        world.connect(&ada, &format!("s{n}")).await.unwrap();
+    }
+    publish(&world, &to(&[&ada], "1")).await;
+    let (job, _) = world.queues.next_job().unwrap();
+    // Four posts in two seconds, and the clock stands still: the fifth would wait past the deadline.
+    let pace = Pace::new(2, 2, world.host.now());
+    let limits = Limits { deadline: world.host.now().plus_seconds(2), pace: &pace };
+    assert_eq!(world.fan_out().work(job, &limits).await, Ok(Outcome::Done));
+    let posted = world.gateway.posts();
+    assert!((1..=4).contains(&posted), "{posted}");
+    match world.queues.next_job() {
+        Some((Job::Deliver { groups, attempt: 1, .. }, 0)) => assert_eq!(groups[0].recipients.len(), 10 - posted),
+        other => panic!("{other:?}"),
+    }
 }

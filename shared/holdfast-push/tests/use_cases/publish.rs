@@ -1,8 +1,8 @@
-use holdfast_domain::Code;
+use holdfast_domain::{Code, Millis};
 use holdfast_push::channel::Channel;
 use holdfast_push::job::{Job, Lane};
 use holdfast_push::ports::Count;
-use holdfast_push::publish::{Answer, Publish};
+use holdfast_push::publish::{Answer, Publish, Queued};
 
 use crate::world::{World, to, to_all, to_topic};
 
@@ -166,4 +166,42 @@ async fn an_ephemeral_message_is_nowhere() {
     let answer = world.publisher().publish(SHOP, &publish).await.unwrap().answer;
     assert_eq!((answer.channel, answer.offset), (Some(person.channel()), None));
     assert_eq!(world.table.messages(&person.channel()).len(), 0);
+}
+
+fn queued(publish: Publish) -> Queued {
+    Queued { publish, publisher: "sqs:shop".into(), id: Queued::id_of("m1"), sent_at: Millis::new(1_767_225_600_000) }
+}
+
+#[tokio::test]
+async fn a_queued_publish_that_is_delivered_twice_is_one_message() {
+    let world = World::default();
+    let person = world.person();
+    let queued = queued(to(&[&person], "1"));
+    for _ in 0..2 {
+        let published = world.publisher().publish_queued(&queued).await.unwrap().unwrap();
+        assert_eq!((published.answer.message_id, published.answer.offset), (queued.id, Some(1)));
+    }
+    assert_eq!(world.table.messages(&person.channel()).len(), 1);
+}
+
+#[tokio::test]
+async fn a_queued_publish_waits_for_a_busy_channel_outside() {
+    let world = World::default();
+    let person = world.person();
+    world.table.contend(usize::MAX);
+    let clock = world.host.clone();
+    let passing = tokio::spawn(async move {
+        loop {
+            clock.advance_seconds(1);
+            tokio::task::yield_now().await;
+        }
+    });
+    let first = queued(to(&[&person], "1"));
+    assert_eq!(world.publisher().publish_queued(&first).await, Ok(None));
+    passing.abort();
+    world.table.contend(0);
+    let (again, delay) = world.queues.next_handed_in().unwrap();
+    assert!(delay > 0);
+    assert_eq!(again, first);
+    assert_eq!(world.publisher().publish_queued(&again).await.unwrap().unwrap().answer.message_id, first.id);
 }

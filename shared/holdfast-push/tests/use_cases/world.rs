@@ -1,17 +1,19 @@
 //! Everything a test needs, built from parts in memory.
 
 use holdfast_domain::policy::Policy;
-use holdfast_domain::ports::Host as _;
+use holdfast_domain::ports::{Host as _, Stored};
 use holdfast_domain::token::{Address, Ticket};
 use holdfast_domain::{Millis, Secret, SessionId, SlotNo, UserId};
+use holdfast_push::budget::Pace;
 use holdfast_push::channel::{Channel, TopicPolicy};
 use holdfast_push::close::CloseRequest;
 use holdfast_push::frame::ClientFrame;
 use holdfast_push::ids::ConnectionId;
+use holdfast_push::job::Job;
 use holdfast_push::outcome::Posted;
 use holdfast_push::ports::Tickets as _;
 use holdfast_push::publish::{Body, Publish};
-use holdfast_push::service::{Caller, Closer, Connector, FanOut, Frames, Outcome, Publisher, Refusal};
+use holdfast_push::service::{Caller, Closer, Connector, FanOut, Frames, Limits, Outcome, Publisher, Refusal};
 use holdfast_push::socket::Socket;
 use holdfast_push::ticket::TicketRow;
 use holdfast_testkit::ManualHost;
@@ -149,12 +151,18 @@ impl World {
         }
     }
 
+    /// One record, as fast as it goes.
+    pub(crate) async fn work(&self, job: Job, deadline: Millis) -> Stored<Outcome> {
+        let pace = Pace::new(10_000, 10_000, self.host.now());
+        self.fan_out().work(job, &Limits { deadline, pace: &pace }).await
+    }
+
     /// Does all work there is; time passes as the queue's delays say. What comes back is done again, `patience` times.
     pub(crate) async fn work_off(&self) {
         let mut patience = 1_000;
         while let Some((job, delay)) = self.queues.next_job() {
             self.host.advance_seconds(i64::from(delay));
-            while self.fan_out().work(job.clone(), self.soon()).await != Ok(Outcome::Done) {
+            while self.work(job.clone(), self.soon()).await != Ok(Outcome::Done) {
                 patience -= 1;
                 assert!(patience > 0, "a job never ends: {job:?}");
             }
@@ -164,7 +172,7 @@ impl World {
     /// Does one piece of work, its first delivery.
     pub(crate) async fn work_one(&self) -> Outcome {
         let (job, _) = self.queues.next_job().expect("some work");
-        self.fan_out().work(job, self.soon()).await.unwrap()
+        self.work(job, self.soon()).await.unwrap()
     }
 
     /// Handles close requests until none is left, or `rounds` are done.

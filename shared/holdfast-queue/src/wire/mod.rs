@@ -3,11 +3,13 @@
 
 mod close;
 mod job;
+mod publish;
 
 use std::fmt;
 
 pub use close::{close_request_from_json, close_request_to_json};
 pub use job::{job_from_json, job_to_json};
+pub use publish::{Handed, PublishBody, publish_from_json, queued_to_json};
 
 /// The version all messages have so far.
 const VERSION: u32 = 1;

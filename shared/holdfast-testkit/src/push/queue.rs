@@ -8,10 +8,12 @@ use holdfast_push::close::CloseRequest;
 use holdfast_push::ids::MessageId;
 use holdfast_push::job::{Job, Lane};
 use holdfast_push::ports::{CloseQueue, Count, DeadLetters, JobQueue, Tally};
+use holdfast_push::publish::Queued;
 
 #[derive(Debug, Default)]
 struct Queues {
     jobs: VecDeque<(Job, u32)>,
+    handed_in: VecDeque<(Queued, u32)>,
     dead: Vec<(Lane, Job)>,
     close: VecDeque<(CloseRequest, u32)>,
     /// Sends that still succeed; then they fail.
@@ -35,6 +37,11 @@ impl MemoryQueues {
     /// Takes the oldest piece of work, with its delay.
     pub fn next_job(&self) -> Option<(Job, u32)> {
         self.lock().jobs.pop_front()
+    }
+
+    /// Takes the oldest publish that was handed in, with its delay.
+    pub fn next_handed_in(&self) -> Option<(Queued, u32)> {
+        self.lock().handed_in.pop_front()
     }
 
     /// Takes the oldest close request, with its delay.
@@ -61,6 +68,11 @@ impl MemoryQueues {
 impl JobQueue for MemoryQueues {
     async fn enqueue(&self, job: &Job, delay_seconds: u32) -> Stored<()> {
         self.send()?.jobs.push_back((job.clone(), delay_seconds));
+        Ok(())
+    }
+
+    async fn hand_in(&self, queued: &Queued, delay_seconds: u32) -> Stored<()> {
+        self.send()?.handed_in.push_back((queued.clone(), delay_seconds));
         Ok(())
     }
 }
