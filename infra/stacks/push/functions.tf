@@ -38,9 +38,10 @@ module "service" {
     push-ticket = {
       description = "POST /v1/push/tickets"
       environment = {
-        SESSIONS_TABLE    = local.sessions_table
-        CONNECTIONS_TABLE = local.connections_table
-        WS_URL            = local.ws_url
+        SESSIONS_TABLE        = local.sessions_table
+        MAX_SESSIONS_PER_USER = var.max_sessions_per_user
+        CONNECTIONS_TABLE     = local.connections_table
+        WS_URL                = local.ws_url
       }
       permissions = {
         Sessions    = local.read_session
@@ -67,9 +68,10 @@ module "service" {
     push-history = {
       description = "GET /v1/channels/{channel}/messages"
       environment = {
-        SESSIONS_TABLE    = local.sessions_table
-        CONNECTIONS_TABLE = local.connections_table
-        TOPIC_POLICY      = var.topic_policy
+        SESSIONS_TABLE        = local.sessions_table
+        MAX_SESSIONS_PER_USER = var.max_sessions_per_user
+        CONNECTIONS_TABLE     = local.connections_table
+        TOPIC_POLICY          = var.topic_policy
       }
       permissions = merge(local.ask_topic_policy, {
         Sessions    = local.read_session
@@ -80,9 +82,10 @@ module "service" {
     push-authorizer = {
       description = "Who may open a socket; only reads"
       environment = {
-        SESSIONS_TABLE    = local.sessions_table
-        CONNECTIONS_TABLE = local.connections_table
-        ALLOWED_ORIGINS   = join(",", var.allowed_origins)
+        SESSIONS_TABLE        = local.sessions_table
+        MAX_SESSIONS_PER_USER = var.max_sessions_per_user
+        CONNECTIONS_TABLE     = local.connections_table
+        ALLOWED_ORIGINS       = join(",", var.allowed_origins)
       }
       permissions = {
         Sessions    = local.read_session
@@ -94,6 +97,7 @@ module "service" {
       description = "$connect"
       environment = {
         SESSIONS_TABLE           = local.sessions_table
+        MAX_SESSIONS_PER_USER    = var.max_sessions_per_user
         CONNECTIONS_TABLE        = local.connections_table
         CLOSE_QUEUE_URL          = module.queue["close"].url
         CONNECTION_TTL_SECONDS   = var.connection_ttl_seconds
@@ -113,6 +117,7 @@ module "service" {
       description = "Every frame of a client"
       environment = {
         SESSIONS_TABLE         = local.sessions_table
+        MAX_SESSIONS_PER_USER  = var.max_sessions_per_user
         CONNECTIONS_TABLE      = local.connections_table
         WS_CALLBACK_URL        = local.ws_callback_url
         TOPIC_POLICY           = var.topic_policy

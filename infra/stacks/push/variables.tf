@@ -20,6 +20,17 @@ variable "topic_policy" {
   }
 }
 
+variable "max_sessions_per_user" {
+  description = "Sessions a user may have at once: a slot above it opens no socket."
+  type        = number
+  default     = 5
+
+  validation {
+    condition     = var.max_sessions_per_user >= 1 && var.max_sessions_per_user <= 10 && floor(var.max_sessions_per_user) == var.max_sessions_per_user
+    error_message = "max_sessions_per_user must be a whole number from 1 to 10."
+  }
+}
+
 variable "connection_ttl_seconds" {
   description = "How long a socket's rows are kept. API Gateway ends every socket after 7200 s."
   type        = number

@@ -206,7 +206,7 @@ run "each_function_gets_its_variables_and_its_role_exactly_what_it_needs" {
     error_message = "Each function writes its own log; \"*\" is for X-Ray only."
   }
   assert {
-    condition     = toset(keys(module.service.environment["push-ticket"])) == toset(["CONNECTIONS_TABLE", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "SESSIONS_TABLE", "WS_URL"])
+    condition     = toset(keys(module.service.environment["push-ticket"])) == toset(["MAX_SESSIONS_PER_USER", "CONNECTIONS_TABLE", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "SESSIONS_TABLE", "WS_URL"])
     error_message = "push-ticket must get exactly these variables."
   }
   assert {
@@ -214,19 +214,19 @@ run "each_function_gets_its_variables_and_its_role_exactly_what_it_needs" {
     error_message = "push-publish must get exactly these variables."
   }
   assert {
-    condition     = toset(keys(module.service.environment["push-history"])) == toset(["CONNECTIONS_TABLE", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "SESSIONS_TABLE", "TOPIC_POLICY"])
+    condition     = toset(keys(module.service.environment["push-history"])) == toset(["MAX_SESSIONS_PER_USER", "CONNECTIONS_TABLE", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "SESSIONS_TABLE", "TOPIC_POLICY"])
     error_message = "push-history must get exactly these variables."
   }
   assert {
-    condition     = toset(keys(module.service.environment["push-authorizer"])) == toset(["ALLOWED_ORIGINS", "CONNECTIONS_TABLE", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "SESSIONS_TABLE"])
+    condition     = toset(keys(module.service.environment["push-authorizer"])) == toset(["MAX_SESSIONS_PER_USER", "ALLOWED_ORIGINS", "CONNECTIONS_TABLE", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "SESSIONS_TABLE"])
     error_message = "push-authorizer must get exactly these variables."
   }
   assert {
-    condition     = toset(keys(module.service.environment["push-connect"])) == toset(["CLOSE_QUEUE_URL", "CONNECTIONS_TABLE", "CONNECTION_TTL_SECONDS", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "MAX_CONNECTIONS_PER_USER", "SESSIONS_TABLE"])
+    condition     = toset(keys(module.service.environment["push-connect"])) == toset(["MAX_SESSIONS_PER_USER", "CLOSE_QUEUE_URL", "CONNECTIONS_TABLE", "CONNECTION_TTL_SECONDS", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "MAX_CONNECTIONS_PER_USER", "SESSIONS_TABLE"])
     error_message = "push-connect must get exactly these variables."
   }
   assert {
-    condition     = toset(keys(module.service.environment["push-default"])) == toset(["CONNECTIONS_TABLE", "CONNECTION_TTL_SECONDS", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "SESSIONS_TABLE", "TOPIC_POLICY", "WS_CALLBACK_URL"])
+    condition     = toset(keys(module.service.environment["push-default"])) == toset(["MAX_SESSIONS_PER_USER", "CONNECTIONS_TABLE", "CONNECTION_TTL_SECONDS", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "SESSIONS_TABLE", "TOPIC_POLICY", "WS_CALLBACK_URL"])
     error_message = "push-default must get exactly these variables."
   }
   assert {
