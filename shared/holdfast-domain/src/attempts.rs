@@ -33,6 +33,9 @@ pub fn network(ip: &str) -> String {
     }
 }
 
+/// What the three budgets count, in the order of [`scopes`].
+pub const NAMES: [&str; 3] = ["account-network", "account", "network"];
+
 /// The three budgets a password attempt draws on: account from this network, the account, this network.
 pub fn scopes(email: &Email, ip: &str, limits: &SignInLimits) -> [Scope; 3] {
     let (account, network) = (email.key(), network(ip));

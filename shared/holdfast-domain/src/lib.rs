@@ -1,7 +1,6 @@
 //! What a session is and what may happen to it: pure, without I/O, clocks or randomness of its own.
 //!
-//! Time, random bytes and stores come in as arguments ([`Clock`](ports::Clock), [`Entropy`](ports::Entropy), and the
-//! ports). No async runtime, AWS crate, Redis or serde may appear below this crate; `tests/boundaries.rs` in the test
+//! Time, random bytes and stores come in as arguments ([`Host`](ports::Host) and the other ports). No async runtime, AWS crate, Redis or serde may appear below this crate; `tests/boundaries.rs` in the test
 //! kit checks it.
 //!
 //! # Layout
@@ -9,11 +8,14 @@
 //! * [`policy`]: limits and lifetimes, with the ranges that configuration may move them in.
 //! * [`account`], [`session`], [`signin`], [`attempts`]: records, and the judgements over them.
 //! * [`slots`], [`rotation`]: which slot a sign-in takes; what a presented refresh token means.
+//! * [`cache`], [`breaker`]: what may be cached for how long, and when a cache is not worth asking.
 //! * [`event`]: which change of an item is which event.
 //! * [`ports`]: what the domain needs from outside. [`service`]: the use cases over the ports.
 
 pub mod account;
 pub mod attempts;
+pub mod breaker;
+pub mod cache;
 pub mod device;
 pub mod email;
 pub mod error;

@@ -4,8 +4,9 @@
 use std::fmt;
 use std::future::Future;
 
-use crate::account::Account;
+use crate::account::{Account, Status};
 use crate::attempts::Scope;
+use crate::cache::{Cached, Lease};
 use crate::error::{Code, Failure};
 use crate::ids::{DeviceId, LoginId, SessionId, SlotNo, UserId};
 use crate::secret::TokenHash;
@@ -191,6 +192,8 @@ pub struct EndAll {
     pub auth_epoch: u64,
     /// All ten, as seen.
     pub slots: Vec<SlotSeen>,
+    /// The account's status from then on, if it changes.
+    pub status: Option<Status>,
     /// Why.
     pub reason: EndReason,
     /// When.
@@ -266,6 +269,14 @@ pub trait Attempts: Send + Sync {
     fn release(&self, reservation: Reservation) -> impl Future<Output = Stored<()>> + Send;
 }
 
+/// Attempt counters, for operators.
+pub trait AttemptRecords: Send + Sync {
+    /// How many attempts the open window counts, and when it ends; `None` when none is open.
+    fn counted(&self, scope: &Scope, now: Millis) -> impl Future<Output = Stored<Option<(u32, Millis)>>> + Send;
+    /// Forgets a counter.
+    fn clear(&self, scope: &Scope) -> impl Future<Output = Stored<()>> + Send;
+}
+
 /// How sure it is that no later request is accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
@@ -277,16 +288,63 @@ pub enum Effect {
 
 /// Validation reads, through whatever cache `CACHE_PROVIDER` names. The authority stays the store.
 pub trait SessionCache: Send + Sync {
-    /// The slot at `at`, and whether it came from a cache; a slot that does not open for `presented` is always read strongly.
-    fn look_up(
-        &self,
-        at: Address,
-        presented: &TokenHash,
-        now: Millis,
-    ) -> impl Future<Output = Stored<Option<Slot>>> + Send;
+    /// The slot at `at`. A cached copy is answered only if it admits the holder of `presented`; in every other case the
+    /// slot is read strongly, so that nobody is ever refused by a cache.
+    fn look_up(&self, at: Address, presented: &TokenHash) -> impl Future<Output = Stored<Option<Slot>>> + Send;
 
     /// After a committed change: whatever is cached of these slots must not be served again.
     fn forget(&self, user: UserId, slots: &[SlotNo]) -> impl Future<Output = Effect> + Send;
+}
+
+/// Why a cache could not be used. It never decides anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheTrouble(pub String);
+
+impl fmt::Display for CacheTrouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for CacheTrouble {}
+
+/// What a cache server knows of a slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// A copy that this incarnation of the server was given.
+    Hit(Box<Cached>),
+    /// None; with permission to fill, if nobody else has it.
+    Miss(Option<Lease>),
+    /// Something that is not a copy of a slot.
+    Unreadable,
+}
+
+/// Whether a server can tell its incarnations apart, so that what it remembers from an earlier one is not a hit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fence {
+    /// It can.
+    On,
+    /// It hides who it is, or is not a primary: nothing it confirms is final.
+    Off,
+}
+
+/// The cache server, as the protocol sees it. Each call is atomic on the server; a call that failed may still take
+/// effect later, and may take effect twice.
+pub trait LeaseCache: Send + Sync {
+    /// The copy of a slot, or permission to fill.
+    fn read(&self, at: Address) -> impl Future<Output = Result<Found, CacheTrouble>> + Send;
+
+    /// Stores a copy for at most `life_millis` if `lease` still lives; the lease is spent. Answers whether it did.
+    fn fill(
+        &self,
+        at: Address,
+        lease: &Lease,
+        copy: &Cached,
+        life_millis: u64,
+    ) -> impl Future<Output = Result<bool, CacheTrouble>> + Send;
+
+    /// Deletes copies and leases of these slots.
+    fn delete(&self, user: UserId, slots: &[SlotNo]) -> impl Future<Output = Result<Fence, CacheTrouble>> + Send;
 }
 
 /// Password hashing, made slow on purpose.

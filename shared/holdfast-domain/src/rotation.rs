@@ -2,7 +2,7 @@
 
 use crate::ids::SlotNo;
 use crate::policy::Policy;
-use crate::session::{self, Keys, Slot};
+use crate::session::{self, Keys, RefreshKeys, Slot};
 use crate::time::Millis;
 use crate::token::{AccessToken, RefreshToken};
 
@@ -22,15 +22,16 @@ pub enum Verdict {
 /// Judges `presented` against the slot it names. Expiry comes before theft: an old token of a session that is over is no
 /// alarm.
 pub fn judge(slot: Option<&Slot>, number: SlotNo, presented: &RefreshToken, policy: &Policy, now: Millis) -> Verdict {
-    let Some(keys) = session::live(slot, number, policy, now).and_then(|slot| slot.keys.as_ref()) else {
+    let live = session::live(slot, number, policy, now);
+    let Some(keys) = live.and_then(|slot| slot.keys.as_ref()).and_then(|keys| keys.refresh.as_ref()) else {
         return Verdict::Unknown;
     };
     let hash = presented.hash();
-    if hash == keys.refresh {
+    if hash == keys.current {
         return Verdict::Current;
     }
     let within_grace = now <= keys.rotated_at.plus_seconds(policy.refresh_grace_seconds);
-    if within_grace && keys.previous_refresh == Some(hash) {
+    if within_grace && keys.previous == Some(hash) {
         return Verdict::Repeat(presented.next(&keys.seed));
     }
     if presented.family_hash() == keys.family { Verdict::Reused } else { Verdict::Unknown }
@@ -53,12 +54,14 @@ pub fn rotate(
         access: AccessToken::of(&successor).hash(),
         access_expires_at: policy.access_expiry(now, idle_expires_at),
         previous_access: old.map(|k| (k.access, k.access_expires_at.min(grace_ends))),
-        generation: old.map_or(0, |k| k.generation) + 1,
-        family: successor.family_hash(),
-        refresh: successor.hash(),
-        previous_refresh: Some(presented.hash()),
-        seed,
-        rotated_at: now,
+        refresh: Some(RefreshKeys {
+            generation: old.and_then(|k| k.refresh.as_ref()).map_or(0, |k| k.generation) + 1,
+            family: successor.family_hash(),
+            current: successor.hash(),
+            previous: Some(presented.hash()),
+            seed,
+            rotated_at: now,
+        }),
     };
     let next = Slot {
         version: slot.version + 1,

@@ -69,14 +69,21 @@ pub struct Keys {
     pub access_expires_at: Millis,
     /// The one before, and until when it still opens.
     pub previous_access: Option<(TokenHash, Millis)>,
-    /// How often the refresh token was rotated.
+    /// `None` in a copy that came from a cache: what a cache never holds cannot leak from it.
+    pub refresh: Option<RefreshKeys>,
+}
+
+/// What judges a refresh token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefreshKeys {
+    /// How often it was rotated.
     pub generation: u64,
     /// Fixed part of every refresh token of this session.
     pub family: TokenHash,
     /// Current refresh token.
-    pub refresh: TokenHash,
+    pub current: TokenHash,
     /// The one before.
-    pub previous_refresh: Option<TokenHash>,
+    pub previous: Option<TokenHash>,
     /// Random, new at each rotation: from it and the previous token follows the current one.
     pub seed: [u8; 32],
     /// When it was last rotated.
@@ -206,12 +213,14 @@ pub(crate) mod tests {
                 access: AccessToken::of(&refresh).hash(),
                 access_expires_at: Millis::new(900_000),
                 previous_access: None,
-                generation: 0,
-                family: refresh.family_hash(),
-                refresh: refresh.hash(),
-                previous_refresh: None,
-                seed: [2; 32],
-                rotated_at: Millis::new(0),
+                refresh: Some(RefreshKeys {
+                    generation: 0,
+                    family: refresh.family_hash(),
+                    current: refresh.hash(),
+                    previous: None,
+                    seed: [2; 32],
+                    rotated_at: Millis::new(0),
+                }),
             }),
             created_at: Millis::new(0),
             last_used_at: Millis::new(used),

@@ -4,7 +4,7 @@ use crate::device::Device;
 use crate::ids::{LoginId, SessionId, SlotNo, UserId};
 use crate::policy::Policy;
 use crate::secret::{Secret, fingerprint};
-use crate::session::{Keys, Slot};
+use crate::session::{Keys, RefreshKeys, Slot};
 use crate::slots::Placement;
 use crate::time::Millis;
 use crate::token::{AccessToken, Address, RefreshToken};
@@ -171,12 +171,14 @@ pub fn new_session(
             access: AccessToken::of(&refresh).hash(),
             access_expires_at: policy.access_expiry(now, idle_expires_at),
             previous_access: None,
-            generation: 0,
-            family: refresh.family_hash(),
-            refresh: refresh.hash(),
-            previous_refresh: None,
-            seed: draw.seed,
-            rotated_at: now,
+            refresh: Some(RefreshKeys {
+                generation: 0,
+                family: refresh.family_hash(),
+                current: refresh.hash(),
+                previous: None,
+                seed: draw.seed,
+                rotated_at: now,
+            }),
         }),
         created_at: now,
         last_used_at: now,

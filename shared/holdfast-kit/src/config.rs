@@ -140,12 +140,88 @@ impl Env {
     }
 
     /// Which cache answers validations: the environment alone decides.
-    pub fn cache_provider(&self) -> Result<CacheProvider, ConfigError> {
-        match self.text("CACHE_PROVIDER")?.as_str() {
-            "dynamodb" => Ok(CacheProvider::Dynamodb),
-            _ => Err(Self::error("CACHE_PROVIDER", "must be dynamodb (redis is not built into this release)")),
-        }
+    pub fn cache(&self) -> Result<CacheSettings, ConfigError> {
+        let provider = match self.text("CACHE_PROVIDER")?.as_str() {
+            "dynamodb" => CacheProvider::Dynamodb,
+            "redis" => CacheProvider::Redis,
+            _ => return Err(Self::error("CACHE_PROVIDER", "must be dynamodb or redis")),
+        };
+        let server = match provider {
+            CacheProvider::Redis => Some(self.cache_server()?),
+            // The step between two providers: delete what others may have cached.
+            CacheProvider::Dynamodb if self.optional("REDIS_URL").is_some() => Some(self.cache_server()?),
+            CacheProvider::Dynamodb => None,
+        };
+        Ok(CacheSettings { provider, server })
     }
+
+    /// Where the cache server is.
+    pub fn cache_server(&self) -> Result<CacheServer, ConfigError> {
+        let url = self.text("REDIS_URL")?;
+        if !(url.starts_with("redis://") || url.starts_with("rediss://")) {
+            return Err(Self::error("REDIS_URL", "must start with rediss:// or redis://"));
+        }
+        let cluster = self.flag_or("REDIS_CLUSTER", false)?;
+        let iam = match self.optional("REDIS_IAM_USER") {
+            None => None,
+            Some(user) => Some(CacheIam {
+                user: user.to_owned(),
+                cache: self.text("REDIS_IAM_CACHE")?,
+                serverless: self.flag_or("REDIS_IAM_SERVERLESS", false)?,
+                region: self.text("AWS_REGION")?,
+            }),
+        };
+        if iam.is_some() && !url.starts_with("rediss://") {
+            return Err(Self::error("REDIS_URL", "must start with rediss:// when REDIS_IAM_USER is set"));
+        }
+        Ok(CacheServer { url, cluster, iam, authority_file: self.optional("REDIS_CA_FILE").map(str::to_owned) })
+    }
+
+    /// `true` or `false`, or `default` when absent.
+    pub fn flag_or(&self, variable: &str, default: bool) -> Result<bool, ConfigError> {
+        if self.optional(variable).is_some() { self.flag(variable) } else { Ok(default) }
+    }
+}
+
+/// What `CACHE_PROVIDER` and `REDIS_*` say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheSettings {
+    /// Who answers validations.
+    pub provider: CacheProvider,
+    /// The server to read, or, with `dynamodb`, only to delete from.
+    pub server: Option<CacheServer>,
+}
+
+/// Where the cache server is and how to get in.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CacheServer {
+    /// `REDIS_URL`; may hold a password.
+    pub url: String,
+    /// `REDIS_CLUSTER`: whether it speaks the cluster protocol.
+    pub cluster: bool,
+    /// Set when it is entered with IAM tokens.
+    pub iam: Option<CacheIam>,
+    /// `REDIS_CA_FILE`: PEM file of its certificate authority, where that is not a public one.
+    pub authority_file: Option<String>,
+}
+
+impl fmt::Debug for CacheServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CacheServer").field("cluster", &self.cluster).field("iam", &self.iam).finish_non_exhaustive()
+    }
+}
+
+/// What an IAM token is signed for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheIam {
+    /// `REDIS_IAM_USER`.
+    pub user: String,
+    /// `REDIS_IAM_CACHE`.
+    pub cache: String,
+    /// `REDIS_IAM_SERVERLESS`.
+    pub serverless: bool,
+    /// `AWS_REGION`.
+    pub region: String,
 }
 
 /// Values of `CACHE_PROVIDER`.
@@ -153,6 +229,8 @@ impl Env {
 pub enum CacheProvider {
     /// Every validation is one strongly consistent read.
     Dynamodb,
+    /// Validations are answered by a cache server in front of it.
+    Redis,
 }
 
 impl CacheProvider {
@@ -160,6 +238,7 @@ impl CacheProvider {
     pub const fn text(self) -> &'static str {
         match self {
             CacheProvider::Dynamodb => "dynamodb",
+            CacheProvider::Redis => "redis",
         }
     }
 }
@@ -186,8 +265,8 @@ mod tests {
 
     #[test]
     fn there_is_no_default_cache_and_no_default_registration() {
-        assert!(Env::of([]).cache_provider().is_err());
-        assert!(Env::of([("CACHE_PROVIDER", "memcached")]).cache_provider().is_err());
+        assert!(Env::of([]).cache().is_err());
+        assert!(Env::of([("CACHE_PROVIDER", "memcached")]).cache().is_err());
         assert!(Env::of([]).flag("REGISTRATION_ENABLED").is_err());
         assert!(Env::of([("REGISTRATION_ENABLED", "yes")]).flag("REGISTRATION_ENABLED").is_err());
     }
@@ -200,5 +279,31 @@ mod tests {
         for (value, good) in [("299", false), ("300", true), ("600", true), ("601", false)] {
             assert_eq!(Env::of([("LOGIN_SESSION_TTL_SECONDS", value)]).sign_in_limits().is_ok(), good, "{value}");
         }
+    }
+
+    #[test]
+    fn the_environment_alone_chooses_the_cache() {
+        let plain = [("CACHE_PROVIDER", "dynamodb")];
+        assert_eq!(Env::of(plain).cache().map(|c| (c.provider, c.server)), Ok((CacheProvider::Dynamodb, None)));
+        let url = ("REDIS_URL", "redis://127.0.0.1:6379/0");
+        let between = Env::of([("CACHE_PROVIDER", "dynamodb"), url]).cache().unwrap();
+        assert!(between.provider == CacheProvider::Dynamodb && between.server.is_some());
+        let redis = Env::of([("CACHE_PROVIDER", "redis"), url]).cache().unwrap();
+        assert!(redis.provider == CacheProvider::Redis && !redis.server.unwrap().cluster);
+        let without = Env::of([("CACHE_PROVIDER", "redis")]).cache().unwrap_err();
+        assert_eq!(without.to_string(), "REDIS_URL is not set");
+    }
+
+    #[test]
+    fn iam_needs_a_cache_a_region_and_tls() {
+        let iam = [("REDIS_IAM_USER", "app"), ("REDIS_IAM_CACHE", "c"), ("AWS_REGION", "eu-central-1")];
+        let with = |url, skip: usize| {
+            let rest = iam.into_iter().enumerate().filter(|(nth, _)| *nth != skip).map(|(_, pair)| pair);
+            Env::of([("REDIS_URL", url)].into_iter().chain(rest)).cache_server()
+        };
+        assert_eq!(with("rediss://h:6379", 9).unwrap().iam.map(|iam| iam.serverless), Some(false));
+        assert_eq!(with("rediss://h:6379", 1).unwrap_err().variable, "REDIS_IAM_CACHE");
+        assert_eq!(with("rediss://h:6379", 2).unwrap_err().variable, "AWS_REGION");
+        assert_eq!(with("redis://h:6379", 9).unwrap_err().variable, "REDIS_URL");
     }
 }

@@ -1,17 +1,20 @@
 //! Which adapters stand behind the ports: chosen once, at start, from the environment and from nothing else.
 
+mod cache;
+
 use aws_config::SdkConfig;
 use holdfast_domain::ports::{Host as _, StoreError};
-use holdfast_domain::service::{Registration, Sessions, SignIn, StrongReads};
+use holdfast_domain::service::{Registration, Sessions, SignIn};
 use holdfast_dynamodb::SessionsTable;
-use holdfast_kit::config::CacheProvider;
 use holdfast_kit::{ConfigError, Env, System};
 use holdfast_password::Argon2id;
 
+pub use cache::{LiveCache, LiveServer};
+
 /// The session service over the real table.
-pub type LiveSessions = Sessions<SessionsTable, StrongReads<SessionsTable>, System>;
+pub type LiveSessions = Sessions<SessionsTable, LiveCache, System>;
 /// Sign-in over the real table.
-pub type LiveSignIn = SignIn<SessionsTable, StrongReads<SessionsTable>, Argon2id, System>;
+pub type LiveSignIn = SignIn<SessionsTable, LiveCache, Argon2id, System>;
 /// Registration over the real table.
 pub type LiveRegistration = Registration<SessionsTable, Argon2id, System>;
 
@@ -20,9 +23,9 @@ pub async fn sdk(env: &Env) -> SdkConfig {
     holdfast_aws::sdk_config(env.is_local()).await
 }
 
-async fn table(env: &Env) -> Result<SessionsTable, ConfigError> {
+async fn table(env: &Env, sdk: &SdkConfig) -> Result<SessionsTable, ConfigError> {
     let name = env.text("SESSIONS_TABLE")?;
-    let table = SessionsTable::new(&sdk(env).await, name);
+    let table = SessionsTable::new(sdk, name);
     // Opens the connection while the function starts, when it has more CPU than later. Trouble now is trouble then: the
     // first request finds out and says so.
     let _ = table.ping().await;
@@ -31,30 +34,41 @@ async fn table(env: &Env) -> Result<SessionsTable, ConfigError> {
 
 /// What session routes need.
 pub async fn sessions(env: &Env) -> Result<LiveSessions, ConfigError> {
-    let policy = env.policy()?;
-    let CacheProvider::Dynamodb = env.cache_provider()?;
-    let store = table(env).await?;
-    Ok(Sessions { cache: StrongReads(store.clone()), store, host: System, policy })
+    let (policy, settings) = (env.policy()?, env.cache()?);
+    let sdk = sdk(env).await;
+    let store = table(env, &sdk).await?;
+    let cache = cache::cache(&settings, store.clone(), policy.cache_max_age_seconds, &sdk).await?;
+    Ok(Sessions { cache, store, host: System, policy })
 }
 
 /// What the sign-in route needs.
 pub async fn sign_in(env: &Env) -> Result<LiveSignIn, ConfigError> {
-    let (policy, limits) = (env.policy()?, env.sign_in_limits()?);
-    let CacheProvider::Dynamodb = env.cache_provider()?;
+    let (policy, limits, settings) = (env.policy()?, env.sign_in_limits()?, env.cache()?);
     let passwords = passwords()?;
-    let store = table(env).await?;
-    Ok(SignIn { cache: StrongReads(store.clone()), store, passwords, host: System, policy, limits })
+    let sdk = sdk(env).await;
+    let store = table(env, &sdk).await?;
+    let cache = cache::cache(&settings, store.clone(), policy.cache_max_age_seconds, &sdk).await?;
+    Ok(SignIn { cache, store, passwords, host: System, policy, limits })
 }
 
 /// What the registration route needs.
 pub async fn registration(env: &Env) -> Result<LiveRegistration, ConfigError> {
     let open = env.flag("REGISTRATION_ENABLED")?;
-    Ok(Registration { store: table(env).await?, passwords: passwords()?, host: System, open })
+    let store = table(env, &sdk(env).await).await?;
+    Ok(Registration { store, passwords: passwords()?, host: System, open })
 }
 
 /// The table alone, for health.
 pub async fn sessions_table(env: &Env) -> Result<SessionsTable, ConfigError> {
-    table(env).await
+    table(env, &sdk(env).await).await
+}
+
+/// The cache server alone, if there is one: for health, and for repairing it.
+pub async fn cache_server(env: &Env) -> Result<Option<LiveServer>, ConfigError> {
+    match env.cache()?.server {
+        None => Ok(None),
+        Some(server) => cache::connect(&server, &sdk(env).await).await.map(Some),
+    }
 }
 
 fn passwords() -> Result<Argon2id, ConfigError> {

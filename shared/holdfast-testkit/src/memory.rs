@@ -8,10 +8,10 @@ use holdfast_domain::account::{Account, Status};
 use holdfast_domain::attempts::Scope;
 use holdfast_domain::policy::ATTEMPT_WINDOW_SECONDS;
 use holdfast_domain::ports::{
-    Accounts, Attempts, Committed, Conditional, EndAll, EndAllSessions, Reservation, SessionReads, SessionWrites,
-    SignIns, SlotSeen, Stored, Transacted, TrustEdit,
+    Accounts, AttemptRecords, Attempts, Committed, Conditional, EndAll, EndAllSessions, Reservation, SessionReads,
+    SessionWrites, SignIns, SlotSeen, Stored, Transacted, TrustEdit,
 };
-use holdfast_domain::session::{EndReason, Ended, Slot, UserState};
+use holdfast_domain::session::{EndReason, Ended, RefreshKeys, Slot, UserState};
 use holdfast_domain::signin::{Login, LoginFailure, LoginState, Plan};
 use holdfast_domain::token::Address;
 use holdfast_domain::{DeviceId, LoginId, Millis, SessionId, SlotNo, TokenHash, UserId};
@@ -79,6 +79,10 @@ const FIRST: SlotNo = match SlotNo::new(0) {
     None => unreachable!(),
 };
 
+fn refresh_keys(slot: &Slot) -> Option<&RefreshKeys> {
+    slot.keys.as_ref()?.refresh.as_ref()
+}
+
 fn refused(slot: Option<&Slot>, op: &str) -> Conditional<Option<Slot>> {
     match slot {
         Some(slot) if slot.op == op => Conditional::Done,
@@ -94,7 +98,7 @@ impl SessionWrites for MemoryStore {
             slot.sid == next.sid
                 && slot.is_live(now)
                 && slot.version + 1 == next.version
-                && slot.keys.as_ref().is_some_and(|keys| keys.refresh == *presented)
+                && refresh_keys(slot).is_some_and(|keys| keys.current == *presented)
         });
         if !good {
             return Ok(refused(current, &next.op));
@@ -169,6 +173,11 @@ impl SessionWrites for MemoryStore {
 impl EndAllSessions for MemoryStore {
     async fn end_all(&self, plan: &EndAll) -> Stored<Transacted> {
         let mut tables = self.lock();
+        // The same request again, its reply lost: what DynamoDB does with the same client token.
+        let token = format!("end-all {} {:?} {:?} {}", plan.op, plan.slots, plan.now, plan.auth_epoch);
+        if tables.committed.contains_key(&token) {
+            return Ok(Transacted::Done);
+        }
         let address = |slot: SlotNo| Address { user: plan.user, slot };
         let epoch = tables.accounts.get(&plan.user).map(|account| account.auth_epoch);
         let as_seen = plan.slots.iter().all(|seen| match *seen {
@@ -184,9 +193,11 @@ impl EndAllSessions for MemoryStore {
                 tables.entomb(address(slot), plan.reason, plan.now, &plan.op);
             }
         }
+        tables.committed.insert(token, ());
         if let Some(account) = tables.accounts.get_mut(&plan.user) {
             account.auth_epoch += 1;
             account.version += 1;
+            account.status = plan.status.unwrap_or(account.status);
         }
         Ok(Transacted::Done)
     }
@@ -282,6 +293,17 @@ impl Attempts for MemoryStore {
         {
             *count = count.saturating_sub(1);
         }
+        Ok(())
+    }
+}
+
+impl AttemptRecords for MemoryStore {
+    async fn counted(&self, scope: &Scope, now: Millis) -> Stored<Option<(u32, Millis)>> {
+        Ok(self.lock().attempts.get(&scope.key).copied().filter(|(_, ends)| *ends > now))
+    }
+
+    async fn clear(&self, scope: &Scope) -> Stored<()> {
+        self.lock().attempts.remove(&scope.key);
         Ok(())
     }
 }

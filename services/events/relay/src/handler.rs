@@ -6,53 +6,46 @@ use std::time::Duration;
 use futures_util::future::try_join_all;
 use holdfast_eventbus::Bus;
 use holdfast_kit::boot::Broken;
+use holdfast_kit::stream::{self, Batch, Reporting};
 use holdfast_kit::{ConfigError, Env, metrics};
 use holdfast_queue::{Queue, wire};
 use serde_json::{Value, json};
 
-use crate::record::{self, Batch};
+use crate::record;
 
 pub(crate) struct Deps {
     bus: Bus,
     close: Queue,
     /// Where records go that this release cannot read: repeating them would block every later change.
     unreadable: Queue,
-    /// Whether the event source honours `batchItemFailures`. The local cloud takes them for success, so there the whole
-    /// batch fails instead.
-    partial_batch: bool,
+    reporting: Reporting,
 }
 
 impl Deps {
     pub(crate) async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let (bus, close, dlq) = (env.text("EVENT_BUS")?, env.url("CLOSE_QUEUE_URL")?, env.url("RELAY_DLQ_URL")?);
-        let partial_batch = env.flag("STREAM_PARTIAL_BATCH")?;
+        let reporting = Reporting::from_env(env)?;
         let config = holdfast_providers::sdk(env).await;
         Ok(Self {
             bus: Bus::new(&config, bus),
             close: Queue::new(&config, close),
             unreadable: Queue::new(&config, dlq),
-            partial_batch,
+            reporting,
         })
     }
 }
 
 pub(crate) async fn handle(deps: &'static Deps, batch: Batch, budget: Duration) -> Result<Value, Broken> {
-    let Some(first) = batch.records.first().map(record::sequence_number) else {
-        return Ok(json!({"batchItemFailures": []}));
-    };
+    let Some(first) = batch.records.first().map(stream::sequence_number) else { return deps.reporting.done() };
     match tokio::time::timeout(budget, relay(deps, &batch.records)).await {
-        Ok(Ok(())) => Ok(json!({"batchItemFailures": []})),
+        Ok(Ok(())) => deps.reporting.done(),
         trouble => {
             metrics::count("RelayRetried");
             match trouble {
                 Ok(Err(error)) => tracing::error!(%error, "the batch will be delivered again"),
                 _ => tracing::error!("out of time; the batch will be delivered again"),
             }
-            if deps.partial_batch {
-                Ok(json!({"batchItemFailures": [{"itemIdentifier": first}]}))
-            } else {
-                Err(Broken("the batch will be delivered again"))
-            }
+            deps.reporting.again_from(first)
         }
     }
 }
@@ -67,7 +60,7 @@ async fn relay(deps: &Deps, records: &[Value]) -> Result<(), holdfast_domain::po
                 tracing::error!(%error, "a stream record was set aside");
                 let keys = &record["dynamodb"]["Keys"];
                 let note = json!({"v": 1, "eventId": record["eventID"], "keys": keys, "error": error.to_string(),
-                                  "sequenceNumber": record::sequence_number(record)});
+                                  "sequenceNumber": stream::sequence_number(record)});
                 deps.unreadable.send(note.to_string(), 0).await?;
             }
         }

@@ -11,13 +11,6 @@ use holdfast_push::close::{CloseRequest, SessionOver};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// A batch, as Lambda delivers it. Records stay JSON until each is read by itself.
-#[derive(Deserialize)]
-pub(crate) struct Batch {
-    #[serde(rename = "Records", default)]
-    pub(crate) records: Vec<Value>,
-}
-
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Record {
@@ -46,11 +39,6 @@ pub(crate) struct Consequences {
     pub(crate) kinds: Vec<Kind>,
     pub(crate) entries: Vec<Entry>,
     pub(crate) closes: Vec<CloseRequest>,
-}
-
-/// The sequence number of a record, for reporting it.
-pub(crate) fn sequence_number(record: &Value) -> &str {
-    record["dynamodb"]["SequenceNumber"].as_str().unwrap_or_default()
 }
 
 fn unreadable(what: impl std::fmt::Display) -> StoreError {

@@ -1,8 +1,9 @@
 //! Ending sessions: one, or all.
 
 use super::{Current, Revoked, Sessions, retry};
+use crate::account::Status;
 use crate::error::{Code, Failure};
-use crate::ids::{SessionId, SlotNo};
+use crate::ids::{SessionId, SlotNo, UserId};
 use crate::ports::{
     Conditional, Effect, EndAll, EndAllSessions, Host, SessionCache, SessionReads, SessionWrites, SlotSeen, StoreError,
     Transacted,
@@ -75,7 +76,25 @@ where
     /// Ends every session of the caller, or every other one, in one transaction that also moves the account's epoch, so
     /// that a sign-in begun before it cannot finish after it.
     pub async fn revoke_all(&self, current: &Current, keep_current: bool) -> Result<Revoked, Failure> {
-        let user = current.slot.at.user;
+        let sid = current.slot.sid;
+        self.end_all(current.slot.at.user, EndReason::RevokedAll, |state, now| {
+            // The caller's own session is a condition: who was logged out meanwhile ends nobody else's.
+            if !state.slots.iter().any(|s| s.sid == sid && s.is_live(now)) {
+                return Err(Failure::unauthenticated());
+            }
+            Ok(Sweep { keep: keep_current.then_some(sid), status: None })
+        })
+        .await
+    }
+
+    /// The loop around the one transaction: every new reading is judged by `sweep`, which says what to keep or why not
+    /// to go on.
+    pub(super) async fn end_all(
+        &self,
+        user: UserId,
+        reason: EndReason,
+        sweep: impl Fn(&UserState, Millis) -> Result<Sweep, Failure>,
+    ) -> Result<Revoked, Failure> {
         let op = self.host.op();
         let mut planned: Option<EndAll> = None;
         for attempt in 0..retry::MAX_TRIES {
@@ -84,10 +103,8 @@ where
                 None => {
                     let state = self.store.user(user).await?.ok_or_else(Failure::unauthenticated)?;
                     let now = self.host.now();
-                    if !state.slots.iter().any(|s| s.sid == current.slot.sid && s.is_live(now)) {
-                        return Err(Failure::unauthenticated());
-                    }
-                    plan(&state, keep_current.then_some(current.slot.sid), now, &op)
+                    let sweep = sweep(&state, now)?;
+                    plan(&state, sweep, reason, now, &op)
                 }
             };
             match self.store.end_all(&plan).await {
@@ -110,13 +127,20 @@ where
     }
 }
 
-/// All ten slots as seen: what is live is ended (but `keep`), what is not must still not be.
-fn plan(state: &UserState, keep: Option<SessionId>, now: Millis, op: &str) -> EndAll {
+/// What an end-all spares and changes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sweep {
+    pub(super) keep: Option<SessionId>,
+    pub(super) status: Option<Status>,
+}
+
+/// All ten slots as seen: what is live is ended (but what is kept), what is not must still not be.
+fn plan(state: &UserState, sweep: Sweep, reason: EndReason, now: Millis, op: &str) -> EndAll {
     let slots = SlotNo::all()
         .map(|number| match state.slot(number) {
             None => SlotSeen::Missing(number),
             Some(slot) if !slot.is_live(now) => SlotSeen::Over(number, slot.sid),
-            Some(slot) if keep == Some(slot.sid) => SlotSeen::Keep(number, slot.sid),
+            Some(slot) if sweep.keep == Some(slot.sid) => SlotSeen::Keep(number, slot.sid),
             Some(slot) => SlotSeen::End(number, slot.sid),
         })
         .collect();
@@ -124,7 +148,8 @@ fn plan(state: &UserState, keep: Option<SessionId>, now: Millis, op: &str) -> En
         user: state.user(),
         auth_epoch: state.account.auth_epoch,
         slots,
-        reason: EndReason::RevokedAll,
+        status: sweep.status,
+        reason,
         now,
         op: op.to_owned(),
     }

@@ -1,7 +1,9 @@
 //! The use cases, over the ports. They hold no state and no clock; every one of them ends in a bounded number of store
 //! calls.
 
+mod admin;
 mod end;
+mod leased;
 mod refresh;
 mod register;
 mod retry;
@@ -10,9 +12,11 @@ mod strong;
 mod trust;
 mod validate;
 
+pub use admin::AttemptStatus;
+pub use leased::Leased;
 pub use register::Registration;
 pub use sign_in::{SignIn, SignInRequest, SignedIn};
-pub use strong::StrongReads;
+pub use strong::{DeleteOnly, StrongReads};
 pub use trust::TrustRequest;
 
 use crate::policy::Policy;

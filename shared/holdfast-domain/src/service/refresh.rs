@@ -5,7 +5,7 @@ use crate::error::{Code, Failure};
 use crate::ports::{Conditional, Effect, Host, SessionCache, SessionReads, SessionWrites, StoreError};
 use crate::rotation::{self, Verdict};
 use crate::session::{EndReason, Slot};
-use crate::token::RefreshToken;
+use crate::token::{Address, RefreshToken};
 
 impl<S, C, H> Sessions<S, C, H>
 where
@@ -40,9 +40,11 @@ where
                         }
                         // Another tab was first, or the session ended meanwhile: judge what is there now.
                         Ok(Conditional::Refused(there)) => seen = there,
-                        Err(StoreError::Busy(_)) => {
+                        // It may have happened: then this very token is the previous one now, and the next look repeats
+                        // the pair that was stored. Nothing is lost with a reply.
+                        Err(StoreError::Busy(_) | StoreError::Unavailable(_)) => {
                             retry::pause(&self.host, attempt).await;
-                            seen = self.store.slot(token.at).await?;
+                            seen = self.read_again(token.at, attempt).await?;
                         }
                         Err(other) => return Err(other.into()),
                     }
@@ -57,5 +59,25 @@ where
             }
         }
         Err(StoreError::Busy("refresh".into()).into())
+    }
+
+    /// The session a refresh token belongs to, if it is the current one; changes nothing and rotates nothing.
+    pub async fn session_of_refresh_token(&self, presented: &str) -> Result<Option<Slot>, Failure> {
+        let Ok(token) = RefreshToken::parse(presented) else { return Ok(None) };
+        let seen = self.store.slot(token.at).await?;
+        let verdict = rotation::judge(seen.as_ref(), token.at.slot, &token, &self.policy, self.host.now());
+        Ok(seen.filter(|_| matches!(verdict, Verdict::Current)))
+    }
+
+    /// A read whose failure is waited out: the caller has already sent a write whose outcome only a read can tell.
+    async fn read_again(&self, at: Address, before: u32) -> Result<Option<Slot>, Failure> {
+        for attempt in before..retry::MAX_TRIES {
+            match self.store.slot(at).await {
+                Ok(seen) => return Ok(seen),
+                Err(StoreError::Corrupt(what)) => return Err(StoreError::Corrupt(what).into()),
+                Err(_) => retry::pause(&self.host, attempt).await,
+            }
+        }
+        Err(StoreError::Unavailable("refresh".into()).into())
     }
 }

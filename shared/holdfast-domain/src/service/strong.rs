@@ -1,10 +1,11 @@
 //! `CACHE_PROVIDER=dynamodb`: the cache port answered by the truth itself.
 
+use super::leased::forget;
+use crate::cache::CacheEvent;
 use crate::ids::{SlotNo, UserId};
-use crate::ports::{Effect, SessionCache, SessionReads, Stored};
+use crate::ports::{Effect, LeaseCache, SessionCache, SessionReads, Stored};
 use crate::secret::TokenHash;
 use crate::session::Slot;
-use crate::time::Millis;
 use crate::token::Address;
 
 /// Every look-up is one strongly consistent read, so nothing is ever stale and every change is immediate.
@@ -12,11 +13,35 @@ use crate::token::Address;
 pub struct StrongReads<S>(pub S);
 
 impl<S: SessionReads> SessionCache for StrongReads<S> {
-    async fn look_up(&self, at: Address, _presented: &TokenHash, _now: Millis) -> Stored<Option<Slot>> {
+    async fn look_up(&self, at: Address, _presented: &TokenHash) -> Stored<Option<Slot>> {
         self.0.slot(at).await
     }
 
     async fn forget(&self, _user: UserId, _slots: &[SlotNo]) -> Effect {
         Effect::Immediate
+    }
+}
+
+/// `CACHE_PROVIDER=dynamodb` with a `REDIS_URL`: the step between the two providers. Other functions may still read the
+/// cache, so this one deletes what it changes there, but neither reads nor fills.
+#[derive(Clone, Debug)]
+pub struct DeleteOnly<S, L> {
+    /// The truth.
+    pub store: S,
+    /// The cache others read.
+    pub server: L,
+    /// `CACHE_MAX_AGE_SECONDS`.
+    pub max_age_seconds: i64,
+    /// Told what happens.
+    pub notice: fn(CacheEvent),
+}
+
+impl<S: SessionReads, L: LeaseCache> SessionCache for DeleteOnly<S, L> {
+    async fn look_up(&self, at: Address, _presented: &TokenHash) -> Stored<Option<Slot>> {
+        self.store.slot(at).await
+    }
+
+    async fn forget(&self, user: UserId, slots: &[SlotNo]) -> Effect {
+        forget(&self.server, user, slots, self.max_age_seconds, self.notice).await
     }
 }

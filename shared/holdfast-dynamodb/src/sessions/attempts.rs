@@ -4,12 +4,12 @@ use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure a
 use holdfast_domain::Millis;
 use holdfast_domain::attempts::Scope;
 use holdfast_domain::policy::ATTEMPT_WINDOW_SECONDS;
-use holdfast_domain::ports::{Attempts, Conditional, Reservation, StoreError, Stored};
+use holdfast_domain::ports::{AttemptRecords, Attempts, Conditional, Reservation, StoreError, Stored};
 
 use super::SessionsTable;
 use super::keys::{self, PK, SK, TTL};
 use crate::attributes::{Reader, at, n, s};
-use crate::call::conditional;
+use crate::call::{conditional, trouble};
 
 /// Rounds between "count in the open window" and "open a new one" before giving up: each refusal means that another
 /// request has just done the other.
@@ -92,5 +92,31 @@ impl Attempts for SessionsTable {
             .await;
         // Another window has begun: there is nothing to give back to.
         conditional("UpdateItem", None, result).map(|_| ())
+    }
+}
+
+impl AttemptRecords for SessionsTable {
+    async fn counted(&self, scope: &Scope, now: Millis) -> Stored<Option<(u32, Millis)>> {
+        let (pk, sk) = keys::attempts(&scope.key);
+        let result = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key(PK, s(pk))
+            .key(SK, s(sk))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|e| trouble("GetItem", &e))?;
+        let Some(item) = result.item else { return Ok(None) };
+        let reader = Reader::new(&item);
+        let window_ends = reader.time("windowEnds")?;
+        Ok((window_ends > now).then_some((reader.int("count")?, window_ends)))
+    }
+
+    async fn clear(&self, scope: &Scope) -> Stored<()> {
+        let (pk, sk) = keys::attempts(&scope.key);
+        let result = self.client.delete_item().table_name(&self.table).key(PK, s(pk)).key(SK, s(sk)).send().await;
+        result.map(|_| ()).map_err(|e| trouble("DeleteItem", &e))
     }
 }

@@ -7,7 +7,7 @@ use holdfast_domain::account::{Account, Status};
 use holdfast_domain::device::Device;
 use holdfast_domain::event::LoginImage;
 use holdfast_domain::ports::StoreError;
-use holdfast_domain::session::{EndReason, Ended, Keys, Slot};
+use holdfast_domain::session::{EndReason, Ended, Keys, RefreshKeys, Slot};
 use holdfast_domain::signin::{Login, LoginState};
 use holdfast_domain::{SlotNo, TokenHash};
 
@@ -37,12 +37,14 @@ pub fn slot(item: &Item) -> Result<Slot, StoreError> {
                 (Some(hash), Some(until)) => Some((hash, until)),
                 _ => None,
             },
-            generation: r.int("gen")?,
-            family: TokenHash::from_bytes(r.bytes("familyHash")?),
-            refresh: TokenHash::from_bytes(r.bytes("refreshHash")?),
-            previous_refresh: hash("prevRefreshHash")?,
-            seed: r.bytes("seed")?,
-            rotated_at: r.time("rotatedAt")?,
+            refresh: Some(RefreshKeys {
+                generation: r.int("gen")?,
+                family: TokenHash::from_bytes(r.bytes("familyHash")?),
+                current: TokenHash::from_bytes(r.bytes("refreshHash")?),
+                previous: hash("prevRefreshHash")?,
+                seed: r.bytes("seed")?,
+                rotated_at: r.time("rotatedAt")?,
+            }),
         }),
     };
     let ended = match r.time_opt("endedAt")? {
@@ -119,10 +121,12 @@ pub(super) fn slot_item(slot: &Slot) -> Item {
         put("accessExpiresAt", Some(at(keys.access_expires_at)));
         put("prevAccessHash", keys.previous_access.map(|(hash, _)| b(hash.as_bytes())));
         put("prevAccessUntil", keys.previous_access.map(|(_, until)| at(until)));
+    }
+    if let Some(keys) = slot.keys.as_ref().and_then(|keys| keys.refresh.as_ref()) {
         put("gen", Some(n(keys.generation)));
         put("familyHash", Some(b(keys.family.as_bytes())));
-        put("refreshHash", Some(b(keys.refresh.as_bytes())));
-        put("prevRefreshHash", keys.previous_refresh.map(|hash| b(hash.as_bytes())));
+        put("refreshHash", Some(b(keys.current.as_bytes())));
+        put("prevRefreshHash", keys.previous.map(|hash| b(hash.as_bytes())));
         put("seed", Some(b(&keys.seed)));
         put("rotatedAt", Some(at(keys.rotated_at)));
     }
@@ -215,7 +219,7 @@ mod tests {
         full.mfa_verified_at = Some(Millis::new(8));
         let keys = full.keys.as_mut().unwrap();
         keys.previous_access = Some((TokenHash::from_bytes([9; 32]), Millis::new(9)));
-        keys.previous_refresh = Some(TokenHash::from_bytes([10; 32]));
+        keys.refresh.as_mut().unwrap().previous = Some(TokenHash::from_bytes([10; 32]));
         for written in [sample(), full] {
             assert_eq!(slot(&slot_item(&written)), Ok(written));
         }

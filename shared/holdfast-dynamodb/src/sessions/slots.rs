@@ -101,6 +101,7 @@ impl SessionsTable {
 impl SessionWrites for SessionsTable {
     async fn rotate(&self, next: &Slot, presented: &TokenHash, now: Millis) -> Stored<Conditional<Option<Slot>>> {
         let Some(k) = &next.keys else { return Ok(Conditional::Refused(None)) };
+        let Some(r) = &k.refresh else { return Ok(Conditional::Refused(None)) };
         let (pk, sk) = keys::slot(next.at);
         let mut update = self
             .client
@@ -116,9 +117,9 @@ impl SessionWrites for SessionsTable {
             .expression_attribute_values(":now", at(now))
             .expression_attribute_values(":access", b(k.access.as_bytes()))
             .expression_attribute_values(":accessUntil", at(k.access_expires_at))
-            .expression_attribute_values(":refresh", b(k.refresh.as_bytes()))
-            .expression_attribute_values(":seed", b(&k.seed))
-            .expression_attribute_values(":gen", n(k.generation))
+            .expression_attribute_values(":refresh", b(r.current.as_bytes()))
+            .expression_attribute_values(":seed", b(&r.seed))
+            .expression_attribute_values(":gen", n(r.generation))
             .expression_attribute_values(":used", at(next.last_used_at))
             .expression_attribute_values(":idle", at(next.idle_expires_at))
             .expression_attribute_values(":op", s(&next.op))
@@ -289,11 +290,19 @@ impl SessionWrites for SessionsTable {
 impl EndAllSessions for SessionsTable {
     async fn end_all(&self, plan: &EndAll) -> Stored<Transacted> {
         let (pk, sk) = keys::account(plan.user);
-        let meta = Update::builder()
+        let mut set = "SET authEpoch = authEpoch + :one, version = version + :one, op = :op".to_owned();
+        let mut meta = Update::builder();
+        if let Some(status) = plan.status {
+            set.push_str(", #status = :status");
+            meta = meta
+                .expression_attribute_names("#status", "status")
+                .expression_attribute_values(":status", s(image::status_text(status)));
+        }
+        let meta = meta
             .table_name(&self.table)
             .key(PK, s(pk))
             .key(SK, s(sk))
-            .update_expression("SET authEpoch = authEpoch + :one, version = version + :one, op = :op")
+            .update_expression(set)
             .condition_expression("authEpoch = :epoch")
             .expression_attribute_values(":epoch", n(plan.auth_epoch))
             .expression_attribute_values(":one", n(1))
@@ -338,7 +347,13 @@ fn end_all_token(user: UserId, plan: &EndAll) -> String {
         seen.extend_from_slice(&[kind, number.get()]);
         seen.extend_from_slice(&sid);
     }
-    let parts: [&[u8]; 5] =
-        [user.as_bytes(), plan.op.as_bytes(), &seen, &plan.now.get().to_be_bytes(), &plan.auth_epoch.to_be_bytes()];
+    let parts: [&[u8]; 6] = [
+        user.as_bytes(),
+        plan.op.as_bytes(),
+        &seen,
+        &plan.now.get().to_be_bytes(),
+        &plan.auth_epoch.to_be_bytes(),
+        plan.status.map_or("", image::status_text).as_bytes(),
+    ];
     ids::encode(&fingerprint("holdfast/end-all/1", &parts)[..24])
 }

@@ -6,7 +6,7 @@ use holdfast_domain::ports::{
     Accounts, Attempts, Committed, EndAllSessions, Host, Passwords, SessionReads, SessionWrites, SignIns, StoreError,
 };
 use holdfast_domain::service::{Registration, Sessions, SignIn, SignInRequest, SignedIn, StrongReads};
-use holdfast_domain::session::Slot;
+use holdfast_domain::session::{RefreshKeys, Slot};
 use holdfast_domain::signin::{Draw, Login, LoginState, Plan, Wishes, new_session};
 use holdfast_domain::slots::{Placement, Victim};
 use holdfast_domain::token::Address;
@@ -41,6 +41,11 @@ pub(super) const SEED: [u8; 32] = [1; 32];
 
 pub(super) fn origin() -> Secret<32> {
     Secret::new([1; 32])
+}
+
+/// What judges the refresh token of a slot that is known to be live.
+pub(super) fn refresh_keys(slot: &Slot) -> &RefreshKeys {
+    slot.keys.as_ref().and_then(|keys| keys.refresh.as_ref()).expect("a live slot")
 }
 
 pub(super) const PASSWORD: &str = "correct horse battery";

@@ -12,7 +12,7 @@ use holdfast_domain::slots::Victim;
 use holdfast_domain::token::RefreshToken;
 use holdfast_domain::{DeviceId, LoginId, SlotNo, TokenHash};
 
-use super::bench::{Bench, PASSWORD, PlainPasswords, SEED, Store, origin};
+use super::bench::{Bench, PASSWORD, PlainPasswords, SEED, Store, origin, refresh_keys};
 
 /// An e-mail belongs to the first who registers it.
 pub async fn an_email_is_claimed_once<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
@@ -103,7 +103,7 @@ pub async fn only_the_seen_victim_is_replaced<S: Store, H: Host + Clone + 'stati
 pub async fn a_refresh_token_rotates_once<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
     let bench = Bench::new(store.clone(), host).await;
     let slot = bench.put_session(0).await;
-    let presented = slot.keys.as_ref().map(|k| k.refresh).expect("live");
+    let presented = refresh_keys(&slot).current;
     let token = RefreshToken::first(slot.at, &origin(), &SEED);
     let now = bench.host.now();
     let policy = Policy::default();
@@ -114,7 +114,7 @@ pub async fn a_refresh_token_rotates_once<S: Store, H: Host + Clone + 'static>(s
     let (rival, _) = holdfast_domain::rotation::rotate(&slot, &token, [8; 32], &policy, now, "op-2".into());
     assert_eq!(store.rotate(&rival, &presented, now).await, Ok(Conditional::Refused(Some(next.clone()))));
     let late = next.expires_at();
-    let current = next.keys.as_ref().map(|k| k.refresh).expect("live");
+    let current = refresh_keys(&next).current;
     let (expired, _) = holdfast_domain::rotation::rotate(&next, &token, [9; 32], &policy, late, "op-3".into());
     assert!(matches!(store.rotate(&expired, &current, late).await, Ok(Conditional::Refused(Some(_)))));
 }
@@ -166,6 +166,7 @@ pub async fn end_all_is_all_or_nothing<S: Store, H: Host + Clone + 'static>(stor
                 _ => SlotSeen::Missing(number),
             })
             .collect(),
+        status: None,
         reason: EndReason::RevokedAll,
         now: bench.host.now(),
         op: bench.host.op(),

@@ -1,0 +1,193 @@
+//! What may be cached of a session, for how long, and when a cached copy is good enough to let a request in.
+//!
+//! The protocol around it is [`service::Leased`](crate::service::Leased); what the server does for it is
+//! [`ports::LeaseCache`](crate::ports::LeaseCache). A cached copy never carries anything that judges a refresh token.
+
+use crate::secret::TokenHash;
+use crate::session::{self, Keys, Slot};
+use crate::time::Millis;
+use crate::token::Address;
+
+/// How long a lease to fill lives on the server. A read of the truth that takes longer fills nothing.
+pub const LEASE_MILLIS: i64 = 2_000;
+
+/// How long the cache may be silent before the truth is read beside it. Above the 99.9th percentile of a healthy server
+/// in the same zone (about 1 ms) by an order of magnitude, below what a user notices.
+pub const HEDGE_MILLIS: u64 = 15;
+
+/// One in this many hits is checked against the truth, so that a cache that lies is seen by a metric and not by a user.
+pub const AUDIT_ONE_IN: u64 = 1_024;
+
+/// A server's permission to fill, given once and dead after any delete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease(pub Vec<u8>);
+
+/// A session as a cache holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cached {
+    /// The slot, without what judges refresh tokens.
+    pub slot: Slot,
+    /// From then on it must not be served, whatever the server says.
+    pub valid_until: Millis,
+}
+
+impl Cached {
+    /// The copy to cache of a live `slot` whose read was sent at `read_at`.
+    pub fn of(slot: &Slot, read_at: Millis, max_age_seconds: i64) -> Option<Self> {
+        let keys = slot.keys.as_ref()?;
+        let valid_until = read_at.plus_seconds(max_age_seconds).min(keys.access_expires_at).min(slot.expires_at());
+        let keys = Keys { refresh: None, ..keys.clone() };
+        Some(Self { slot: Slot { keys: Some(keys), ..slot.clone() }, valid_until })
+    }
+
+    /// How long the server may keep it, in milliseconds; `None` when it is not worth keeping. A lease's life is taken
+    /// off the maximum age, because the fill may come that much later than the read it stems from.
+    pub fn life_millis(&self, now: Millis, max_age_seconds: i64) -> Option<u64> {
+        let age = max_age_seconds.saturating_mul(1_000).saturating_sub(LEASE_MILLIS);
+        let life = self.valid_until.get().saturating_sub(now.get());
+        u64::try_from(age.min(life)).ok().filter(|millis| *millis >= 1)
+    }
+
+    /// Whether it lets the holder of `presented` into the slot at `at`. Everything else is not a refusal but a reason to
+    /// read the truth.
+    pub fn admits(&self, at: Address, presented: &TokenHash, now: Millis) -> bool {
+        now < self.valid_until
+            && self.slot.at == at
+            && self.slot.is_live(now)
+            && session::opens(&self.slot, presented, now)
+    }
+}
+
+/// Whether what is true about a slot still carries what a cache says about it.
+pub fn agrees(cached: &Slot, truth: Option<&Slot>) -> bool {
+    truth.is_some_and(|truth| truth.sid == cached.sid && truth.version == cached.version && truth.ended.is_none())
+}
+
+/// What happened at the cache; each is a metric of its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CacheEvent {
+    /// Answered from the cache.
+    Hit,
+    /// Nothing there: the truth was read.
+    Miss,
+    /// Something was there that did not admit this request: the truth was read.
+    Mismatch,
+    /// The cache could not be asked, or answered with an error: the truth was read.
+    Fallback,
+    /// The cache was silent too long: the truth was read beside it.
+    Hedged,
+    /// A fill was refused: its lease was dead. This is the protocol at work.
+    LeaseRejected,
+    /// A delete was not confirmed: the change is effective within the maximum age.
+    Unconfirmed,
+    /// A sampled hit did not agree with the truth, and was still there afterwards.
+    Inconsistent,
+}
+
+impl CacheEvent {
+    /// Every event.
+    pub const ALL: [CacheEvent; 8] = [
+        CacheEvent::Hit,
+        CacheEvent::Miss,
+        CacheEvent::Mismatch,
+        CacheEvent::Fallback,
+        CacheEvent::Hedged,
+        CacheEvent::LeaseRejected,
+        CacheEvent::Unconfirmed,
+        CacheEvent::Inconsistent,
+    ];
+
+    /// Name of its metric.
+    pub const fn text(self) -> &'static str {
+        match self {
+            CacheEvent::Hit => "CACHE_HIT",
+            CacheEvent::Miss => "CACHE_MISS",
+            CacheEvent::Mismatch => "CACHE_MISMATCH",
+            CacheEvent::Fallback => "CACHE_FALLBACK",
+            CacheEvent::Hedged => "CACHE_HEDGED",
+            CacheEvent::LeaseRejected => "CACHE_LEASE_REJECTED",
+            CacheEvent::Unconfirmed => "CACHE_DELETE_UNCONFIRMED",
+            CacheEvent::Inconsistent => "CACHE_INCONSISTENT",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{SlotNo, UserId};
+    use crate::session::tests::slot;
+    use crate::session::{EndReason, Ended};
+
+    /// The test slot: access until 900 s, idle until 3 600 s.
+    fn cached(read_at: i64, max_age: i64) -> Cached {
+        Cached::of(&slot(0, 0), Millis::new(read_at), max_age).unwrap()
+    }
+
+    #[test]
+    fn a_copy_is_valid_until_the_earliest_of_age_access_and_session() {
+        assert_eq!(cached(1_000, 60).valid_until, Millis::new(61_000));
+        assert_eq!(cached(1_000, 3_600).valid_until, Millis::new(900_000));
+        let short = Slot { idle_expires_at: Millis::new(5_000), ..slot(0, 0) };
+        assert_eq!(Cached::of(&short, Millis::new(0), 60).unwrap().valid_until, Millis::new(5_000));
+    }
+
+    #[test]
+    fn nothing_that_judges_refresh_tokens_is_copied() {
+        let copy = cached(0, 60);
+        assert_eq!(copy.slot.keys.unwrap().refresh, None);
+        let tombstone = Slot { keys: None, ..slot(0, 0) };
+        assert_eq!(Cached::of(&tombstone, Millis::new(0), 60), None);
+    }
+
+    #[test]
+    fn the_server_keeps_it_for_the_age_less_a_lease_and_never_past_its_validity() {
+        let copy = cached(0, 60);
+        assert_eq!(copy.life_millis(Millis::new(0), 60), Some(58_000));
+        assert_eq!(copy.life_millis(Millis::new(2_500), 60), Some(57_500));
+        assert_eq!(copy.life_millis(Millis::new(59_999), 60), Some(1));
+        assert_eq!(copy.life_millis(Millis::new(60_000), 60), None);
+        assert_eq!(copy.life_millis(Millis::new(60_001), 60), None);
+        // An age no longer than a lease caches nothing.
+        assert_eq!(cached(0, 2).life_millis(Millis::new(0), 2), None);
+        assert_eq!(cached(0, 3).life_millis(Millis::new(0), 3), Some(1_000));
+    }
+
+    #[test]
+    fn a_copy_admits_its_own_token_in_its_own_slot_in_its_own_time() {
+        let copy = cached(0, 60);
+        let at = copy.slot.at;
+        let token = copy.slot.keys.as_ref().unwrap().access;
+        assert!(copy.admits(at, &token, Millis::new(59_999)));
+        assert!(!copy.admits(at, &token, Millis::new(60_000)), "too old");
+        assert!(!copy.admits(at, &TokenHash::from_bytes([0; 32]), Millis::new(1)), "another token");
+        let elsewhere = Address { slot: SlotNo::new(1).unwrap(), ..at };
+        assert!(!copy.admits(elsewhere, &token, Millis::new(1)), "another slot");
+        let stranger = Address { user: UserId::from_bytes([9; 16]), ..at };
+        assert!(!copy.admits(stranger, &token, Millis::new(1)), "another user");
+        let mut ended = copy.clone();
+        ended.slot.ended = Some(Ended { at: Millis::new(0), reason: EndReason::Logout });
+        assert!(!ended.admits(at, &token, Millis::new(1)), "a tombstone");
+        let mut over = copy;
+        over.slot.absolute_expires_at = Millis::new(1);
+        assert!(!over.admits(at, &token, Millis::new(1)), "an expired session");
+    }
+
+    #[test]
+    fn a_copy_agrees_with_the_truth_only_if_nothing_changed() {
+        let copy = slot(0, 0);
+        assert!(agrees(&copy, Some(&slot(0, 77))), "a touch changes nothing that admits");
+        assert!(!agrees(&copy, None));
+        assert!(!agrees(&copy, Some(&slot(1, 0))), "another session");
+        assert!(!agrees(&copy, Some(&Slot { version: 2, ..slot(0, 0) })));
+        let ended = Ended { at: Millis::new(0), reason: EndReason::Logout };
+        assert!(!agrees(&copy, Some(&Slot { ended: Some(ended), ..slot(0, 0) })));
+    }
+
+    #[test]
+    fn every_event_has_a_metric_of_its_own() {
+        let names: std::collections::HashSet<_> = CacheEvent::ALL.iter().map(|event| event.text()).collect();
+        assert_eq!(names.len(), CacheEvent::ALL.len());
+        assert!(names.iter().all(|name| name.starts_with("CACHE_")));
+    }
+}

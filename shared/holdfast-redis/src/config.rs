@@ -1,0 +1,144 @@
+//! Where the server is and how to get in.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::cluster::ClusterClient;
+use redis::cluster_async::ClusterConnection;
+use redis::io::tcp::TcpSettings;
+use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, RedisResult, TlsCertificates};
+
+use crate::iam::{IamTokens, SharedTokens};
+
+/// Longest time to open a connection, TLS and authentication included.
+pub const CONNECT: Duration = Duration::from_millis(250);
+/// Longest time one script may take.
+pub const COMMAND: Duration = Duration::from_millis(60);
+
+/// Where the server is and how to get in.
+#[derive(Clone)]
+pub struct RedisConfig {
+    /// `redis://host:port/db` or `rediss://…` with TLS; may hold a user and a password.
+    pub url: String,
+    /// Whether the server speaks the cluster protocol (ElastiCache Serverless always does).
+    pub cluster: bool,
+    /// Signs in with IAM tokens instead of what the URL says.
+    pub tokens: Option<Arc<IamTokens>>,
+    /// PEM of the certificate authority, where it is not a public one.
+    pub authority: Option<Vec<u8>>,
+}
+
+/// The URL may hold a password: it is never printed.
+impl fmt::Debug for RedisConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisConfig")
+            .field("cluster", &self.cluster)
+            .field("iam", &self.tokens.is_some())
+            .field("authority", &self.authority.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A configuration that no connection can be made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigRefused(pub String);
+
+impl fmt::Display for ConfigRefused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ConfigRefused {}
+
+/// Opens connections.
+pub(crate) enum Opener {
+    Single(Client, AsyncConnectionConfig),
+    Cluster(ClusterClient),
+}
+
+/// An open connection; clones share it.
+#[derive(Clone)]
+pub(crate) enum Connection {
+    Single(MultiplexedConnection),
+    Cluster(ClusterConnection),
+}
+
+impl RedisConfig {
+    /// Checks it without connecting.
+    pub(crate) fn opener(&self) -> Result<Opener, ConfigRefused> {
+        let refused = |_| ConfigRefused("must be redis://… or rediss://… with host, port and database".to_owned());
+        let info = self.url.as_str().into_connection_info().map_err(refused)?;
+        // Off by default in this version of the client; every request here is one small write that waits for its reply.
+        let tcp = TcpSettings::default().set_nodelay(true);
+        let certificates =
+            self.authority.as_ref().map(|pem| TlsCertificates { client_tls: None, root_cert: Some(pem.clone()) });
+        let unusable = |_| ConfigRefused("is not usable with the given certificate authority".to_owned());
+        if self.cluster {
+            let mut builder = ClusterClient::builder([info])
+                .tcp_settings(tcp)
+                .connection_timeout(CONNECT)
+                .response_timeout(COMMAND)
+                // A command is never repeated behind the protocol's back.
+                .retries(0);
+            if let Some(certificates) = certificates {
+                builder = builder.certs(certificates);
+            }
+            if let Some(tokens) = &self.tokens {
+                builder = builder.set_credentials_provider(SharedTokens(tokens.clone()));
+            }
+            return Ok(Opener::Cluster(builder.build().map_err(unusable)?));
+        }
+        let info = info.set_tcp_settings(tcp);
+        let client = match certificates {
+            Some(certificates) => Client::build_with_tls(info, certificates).map_err(unusable)?,
+            None => Client::open(info).map_err(refused)?,
+        };
+        let mut config =
+            AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT)).set_response_timeout(Some(COMMAND));
+        if let Some(tokens) = &self.tokens {
+            config = config.set_credentials_provider(SharedTokens(tokens.clone()));
+        }
+        Ok(Opener::Single(client, config))
+    }
+}
+
+impl Opener {
+    pub(crate) async fn open(&self) -> RedisResult<Connection> {
+        match self {
+            Opener::Single(client, config) => {
+                client.get_multiplexed_async_connection_with_config(config).await.map(Connection::Single)
+            }
+            Opener::Cluster(client) => client.get_async_connection().await.map(Connection::Cluster),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(url: &str, cluster: bool) -> RedisConfig {
+        RedisConfig { url: url.into(), cluster, tokens: None, authority: None }
+    }
+
+    #[test]
+    fn a_wrong_address_is_refused_at_start_without_showing_it() {
+        for cluster in [false, true] {
+            for url in ["", "localhost:6379", "http://x:secret@h", "redis://:secret@"] {
+                let Err(refused) = config(url, cluster).opener() else { panic!("{url} was taken") };
+                assert!(!refused.to_string().contains("secret"), "{refused}");
+            }
+            assert!(config("redis://127.0.0.1:6379/0", cluster).opener().is_ok());
+            assert!(config("rediss://cache.example.com:6379", cluster).opener().is_ok());
+        }
+    }
+
+    #[test]
+    fn a_debug_print_holds_no_password() {
+        let config = config("redis://u:hunter2@127.0.0.1:6379/0", false);
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
+}
