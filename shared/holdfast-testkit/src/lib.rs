@@ -3,16 +3,19 @@
 //!
 //! * [`cloud`]: starts the pinned emulator on a free port, with both tables; gone when dropped.
 //! * [`memory`]: the session ports over a map behind one lock.
+//! * [`cache`]: a cache server in memory that can forget, restart and fail.
 //! * [`push`]: the push ports in memory, with sockets that tests open and close.
 //! * [`host`]: time that only moves when told to.
 //! * [`suites`]: what a store must do, in the words of its port.
 
+pub mod cache;
 pub mod cloud;
 pub mod host;
 pub mod memory;
 pub mod push;
 pub mod suites;
 
+pub use cache::MemoryCache;
 pub use cloud::LocalCloud;
 pub use host::ManualHost;
 pub use memory::MemoryStore;

@@ -1,5 +1,7 @@
 //! The in-memory store tells the same story as the table.
 
+use holdfast_domain::service::{DeleteOnly, StrongReads};
+use holdfast_testkit::cache::{MemoryCache, leased};
 use holdfast_testkit::push::MemoryTable;
 use holdfast_testkit::{ManualHost, MemoryStore, suites};
 
@@ -11,4 +13,31 @@ async fn the_memory_store_keeps_the_contract_of_the_session_ports() {
 #[tokio::test]
 async fn the_connections_in_memory_keep_the_contract_of_the_push_ports() {
     suites::connections::all(MemoryTable::default(), ManualHost::default()).await;
+}
+
+#[tokio::test]
+async fn the_cache_in_memory_keeps_the_contract_of_the_cache_server() {
+    let host = ManualHost::default();
+    suites::cache::server::all(&MemoryCache::new(host.clone()), &host).await;
+}
+
+#[tokio::test]
+async fn sessions_tell_the_same_story_without_a_cache() {
+    let (store, host) = (MemoryStore::default(), ManualHost::default());
+    suites::cache::provider::all(&store, &StrongReads(store.clone()), &host).await;
+}
+
+#[tokio::test]
+async fn sessions_tell_the_same_story_behind_a_cache_in_memory() {
+    let (store, host) = (MemoryStore::default(), ManualHost::default());
+    let server = MemoryCache::new(host.clone());
+    suites::cache::provider::all(&store, &leased(&store, &server, &host), &host).await;
+}
+
+#[tokio::test]
+async fn sessions_tell_the_same_story_while_the_provider_is_switched() {
+    let (store, host) = (MemoryStore::default(), ManualHost::default());
+    let server = MemoryCache::new(host.clone());
+    let cache = DeleteOnly { store: store.clone(), server, max_age_seconds: 60, notice: |_| {} };
+    suites::cache::provider::all(&store, &cache, &host).await;
 }

@@ -1,4 +1,5 @@
-//! One suite per port.
+//! What an implementation of a port must do, in the port's own words.
 
+pub mod cache;
 pub mod connections;
 pub mod sessions;

@@ -3,7 +3,8 @@
 use holdfast_domain::device::Device;
 use holdfast_domain::policy::{Policy, SignInLimits};
 use holdfast_domain::ports::{
-    Accounts, Attempts, Committed, EndAllSessions, Host, Passwords, SessionReads, SessionWrites, SignIns, StoreError,
+    Accounts, AttemptRecords, Attempts, Committed, EndAllSessions, Host, Passwords, SessionCache, SessionReads,
+    SessionWrites, SignIns, StoreError,
 };
 use holdfast_domain::service::{Registration, Sessions, SignIn, SignInRequest, SignedIn, StrongReads};
 use holdfast_domain::session::{RefreshKeys, Slot};
@@ -14,11 +15,31 @@ use holdfast_domain::{LoginId, Secret, SessionId, SlotNo, UserId};
 
 /// Everything the session service asks of a store.
 pub trait Store:
-    SessionReads + SessionWrites + EndAllSessions + Accounts + SignIns + Attempts + Clone + Send + Sync + 'static
+    SessionReads
+    + SessionWrites
+    + EndAllSessions
+    + Accounts
+    + SignIns
+    + Attempts
+    + AttemptRecords
+    + Clone
+    + Send
+    + Sync
+    + 'static
 {
 }
 impl<S> Store for S where
-    S: SessionReads + SessionWrites + EndAllSessions + Accounts + SignIns + Attempts + Clone + Send + Sync + 'static
+    S: SessionReads
+        + SessionWrites
+        + EndAllSessions
+        + Accounts
+        + SignIns
+        + Attempts
+        + AttemptRecords
+        + Clone
+        + Send
+        + Sync
+        + 'static
 {
 }
 
@@ -51,39 +72,60 @@ pub(super) fn refresh_keys(slot: &Slot) -> &RefreshKeys {
 pub(super) const PASSWORD: &str = "correct horse battery";
 
 /// A store, a clock, and one registered user.
-pub struct Bench<S, H> {
-    pub(super) store: S,
-    pub(super) host: H,
-    pub(super) email: String,
-    pub(super) user: UserId,
+pub struct Bench<S, H, C = StrongReads<S>> {
+    /// The truth.
+    pub store: S,
+    /// What validations go through.
+    pub cache: C,
+    /// The clock.
+    pub host: H,
+    /// The user's e-mail.
+    pub email: String,
+    /// The user.
+    pub user: UserId,
 }
 
 impl<S: Store, H: Host + Clone + 'static> Bench<S, H> {
     /// Registers a user nobody else has.
     pub async fn new(store: S, host: H) -> Self {
+        let cache = StrongReads(store.clone());
+        Self::behind(store, cache, host).await
+    }
+}
+
+impl<S, H, C> Bench<S, H, C>
+where
+    S: Store,
+    H: Host + Clone + 'static,
+    C: SessionCache + Clone,
+{
+    /// The same behind this cache.
+    pub async fn behind(store: S, cache: C, host: H) -> Self {
         let email = format!("{}@example.com", SessionId::from_bytes(host.random()));
         let registration =
             Registration { store: store.clone(), passwords: PlainPasswords, host: host.clone(), open: true };
         let account = registration.register(&email, PASSWORD).await.expect("registered");
-        Self { store, host, email, user: account.user }
+        Self { store, cache, host, email, user: account.user }
     }
 
     pub(super) fn at(&self, slot: u8) -> Address {
         Address { user: self.user, slot: SlotNo::new(slot).expect("a slot") }
     }
 
-    pub(super) fn sessions(&self) -> Sessions<S, StrongReads<S>, H> {
+    /// The session service.
+    pub fn sessions(&self) -> Sessions<S, C, H> {
         Sessions {
-            cache: StrongReads(self.store.clone()),
+            cache: self.cache.clone(),
             store: self.store.clone(),
             host: self.host.clone(),
             policy: Policy::default(),
         }
     }
 
-    pub(super) fn sign_in_service(&self, policy: Policy) -> SignIn<S, StrongReads<S>, PlainPasswords, H> {
+    /// Sign-in, with attempts enough for any test.
+    pub fn sign_in_service(&self, policy: Policy) -> SignIn<S, C, PlainPasswords, H> {
         SignIn {
-            cache: StrongReads(self.store.clone()),
+            cache: self.cache.clone(),
             store: self.store.clone(),
             passwords: PlainPasswords,
             host: self.host.clone(),
@@ -92,23 +134,29 @@ impl<S: Store, H: Host + Clone + 'static> Bench<S, H> {
         }
     }
 
-    pub(super) async fn sign_in_under(&self, policy: Policy) -> SignedIn {
-        let request = SignInRequest {
+    /// The right e-mail and password.
+    pub fn request(&self) -> SignInRequest {
+        SignInRequest {
             email: self.email.clone(),
             password: PASSWORD.into(),
             stay_signed_in: false,
             device_name: None,
             user_agent: String::new(),
             ip: "192.0.2.1".into(),
-        };
-        self.sign_in_service(policy).sign_in(&request).await.expect("signed in")
+        }
     }
 
-    pub(super) async fn sign_in(&self) -> SignedIn {
+    pub(super) async fn sign_in_under(&self, policy: Policy) -> SignedIn {
+        self.sign_in_service(policy).sign_in(&self.request()).await.expect("signed in")
+    }
+
+    /// A session by the usual way.
+    pub async fn sign_in(&self) -> SignedIn {
         self.sign_in_under(Policy::default()).await
     }
 
-    pub(super) async fn live(&self) -> Vec<Slot> {
+    /// What is live in the truth.
+    pub async fn live(&self) -> Vec<Slot> {
         let now = self.host.now();
         let state = self.store.user(self.user).await.expect("read").expect("a user");
         state.slots.into_iter().filter(|slot| slot.is_live(now)).collect()
