@@ -49,8 +49,7 @@ enum Aim {
 
 fn explore<P: Protocol>(protocol: &P, aim: Aim, progress: &dyn Fn(usize, Duration)) -> Explored {
     let began = Instant::now();
-    let watched =
-        Watched { protocol: protocol.clone(), aim, passed: AtomicU32::new(0), reported: AtomicU32::new(0) };
+    let watched = Watched { protocol: protocol.clone(), aim, passed: AtomicU32::new(0), reported: AtomicU32::new(0) };
     let mut checker = watched.checker().spawn_bfs();
     let workers = checker.handles();
     let mut next_line = PROGRESS_EVERY;
@@ -169,8 +168,7 @@ fn holds<P: Protocol>(invariant: Invariant) -> Condition<P> {
 /// True once, at the first state looked at after the landmark was passed: stateright notes a path each time it is true.
 fn reached<P: Protocol, const NUMBER: u32>(watched: &Watched<P>, _: &P::State) -> bool {
     let bit = 1 << NUMBER;
-    watched.passed.load(Ordering::Relaxed) & bit != 0
-        && watched.reported.fetch_or(bit, Ordering::Relaxed) & bit == 0
+    watched.passed.load(Ordering::Relaxed) & bit != 0 && watched.reported.fetch_or(bit, Ordering::Relaxed) & bit == 0
 }
 
 fn passes<P: Protocol>() -> [Condition<P>; 16] {

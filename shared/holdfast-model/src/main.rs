@@ -21,10 +21,7 @@ fn main() -> ExitCode {
     let record = arguments.iter().any(|a| a == "--record");
 
     let mut surprises = Vec::new();
-    println!(
-        "{:<19}{:<66}{:>10}{:>10}{:>7}{:>8}  verdict",
-        "model", "scope", "states", "unique", "depth", "seconds"
-    );
+    println!("{:<19}{:<74}{:>10}{:>10}{:>7}{:>8}  verdict", "model", "scope", "states", "unique", "depth", "seconds");
     for claim in catalogue::claims(size) {
         surprises.extend(prove(&claim));
     }
@@ -50,7 +47,7 @@ fn prove(claim: &Claim) -> Option<String> {
         (None, true) => format!("holds: {}", claim.invariants),
     };
     println!(
-        "{:<19}{:<66}{:>10}{:>10}{:>7}{:>8.1}  {verdict}",
+        "{:<19}{:<74}{:>10}{:>10}{:>7}{:>8.1}  {verdict}",
         claim.model,
         claim.scope,
         found.states,

@@ -145,7 +145,11 @@ impl Protocol for Cache {
             (self.world != World::NoFence, "a writer answers immediate", At::Immediate),
             (true, "a writer answers bounded", At::Bounded),
             (true, "a stale answer within the bound", At::StaleWithinBound),
-            (fence && self.scope.failovers > 0, "a value of an earlier incarnation is no hit", At::OldIncarnationMissed),
+            (
+                fence && self.scope.failovers > 0,
+                "a value of an earlier incarnation is no hit",
+                At::OldIncarnationMissed,
+            ),
             (self.scope.ticks > 0, "a value past its age is no hit", At::OutOfAge),
             (true, "a hedged read answers", At::HedgedRead),
             (self.scope.strays > 0, "r1 runs late or twice", At::StrayR1),

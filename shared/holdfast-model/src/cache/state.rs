@@ -29,15 +29,26 @@ pub(super) struct Lease {
     pub(super) inc: u8,
 }
 
+/// What a request may insist on, settled when it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Owed {
+    /// Its token opens an acknowledged session: to be let in, unless that is superseded meanwhile.
+    Entry,
+    /// Its token was revoked, and that was promised to be in force by now.
+    Refusal,
+    /// Either will do.
+    Nothing,
+}
+
 /// What a reader is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Phase {
     /// Between requests.
     Idle,
-    /// r1 is under way. `dead`: the token was revoked, and was answered so, before this request began.
-    Asked { token: u8, dead: bool },
+    /// r1 is under way.
+    Asked { token: u8, owed: Owed },
     /// r1 was a miss; `before` is the time before r2.
-    Missed { token: u8, dead: bool, lease: Option<Lease>, before: u8 },
+    Missed { token: u8, owed: Owed, lease: Option<Lease>, before: u8 },
     /// Only a mutant waits here: it has answered, and keeps what it read for the lease that r1 may bring.
     Keeps { version: u8, until: u8 },
 }

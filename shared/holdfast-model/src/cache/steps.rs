@@ -1,6 +1,6 @@
 //! What can happen: each step is one script, one DynamoDB call, or one misfortune.
 
-use super::state::{Fill, Lease, MAX_REQUESTS, Phase, Reader, State, Value, Writer};
+use super::state::{Fill, Lease, MAX_REQUESTS, Owed, Phase, Reader, State, Value, Writer};
 use super::{At, Cache, Mutant, World};
 use crate::invariant::Invariant;
 use crate::protocol::Passed;
@@ -120,9 +120,9 @@ impl Cache {
     pub(super) fn take(&self, s: &mut State, step: Step, passed: &mut Passed) {
         match step {
             Step::Ask(i, token) => {
-                let dead = self.is_dead(s, token);
+                let owed = self.owed(s, token);
                 s.readers[i].begun += 1;
-                s.readers[i].phase = Phase::Asked { token, dead };
+                s.readers[i].phase = Phase::Asked { token, owed };
                 if self.is(Mutant::IncarnationOncePerConnection) {
                     s.readers[i].connected_to.get_or_insert(s.inc);
                 }
@@ -139,17 +139,17 @@ impl Cache {
                 }
             }
             Step::Hedge(i, version) => {
-                if let Phase::Asked { token, dead } = s.readers[i].phase {
+                if let Phase::Asked { token, owed } = s.readers[i].phase {
                     passed.at(At::HedgedRead as u8);
-                    self.answer(s, token, dead, version, passed);
+                    self.answer(s, token, owed, version, passed);
                     let until = s.now + self.scope.max_age;
                     s.readers[i].phase =
                         if self.is(Mutant::HedgedReadFills) { Phase::Keeps { version, until } } else { Phase::Idle };
                 }
             }
             Step::R2(i, version) => {
-                if let Phase::Missed { token, dead, lease, before } = s.readers[i].phase {
-                    self.answer(s, token, dead, version, passed);
+                if let Phase::Missed { token, owed, lease, before } = s.readers[i].phase {
+                    self.answer(s, token, owed, version, passed);
                     s.readers[i].phase = Phase::Idle;
                     if lease.is_some() || self.is(Mutant::FillWithoutLease) {
                         let until = before + self.scope.max_age;
@@ -198,12 +198,19 @@ impl Cache {
         }
     }
 
-    /// Revoked, and the promise given for it has come into force.
-    fn is_dead(&self, s: &State, token: u8) -> bool {
-        (usize::from(token)..usize::from(s.truth)).any(|k| {
+    fn owed(&self, s: &State, token: u8) -> Owed {
+        let in_force = |k: usize| {
             let promised = matches!(s.writers[k], Writer::Immediate | Writer::Promised);
             (promised && self.world == World::OnePrimary) || s.committed_at[k] + self.scope.max_age <= s.now
-        })
+        };
+        let acknowledged = token == 0 || s.writers[usize::from(token) - 1] != Writer::Committed;
+        if (usize::from(token)..usize::from(s.truth)).any(in_force) {
+            Owed::Refusal
+        } else if token == s.truth && acknowledged {
+            Owed::Entry
+        } else {
+            Owed::Nothing
+        }
     }
 
     /// The incarnation that the scripts of this reader compare with.
@@ -235,11 +242,11 @@ impl Cache {
             s.set_l(lease);
         }
         match s.readers[i].phase {
-            Phase::Asked { token, dead } => {
+            Phase::Asked { token, owed } => {
                 let before = if lease.is_some() || self.is(Mutant::FillWithoutLease) { s.now } else { 0 };
                 s.readers[i].phase = match hit {
-                    Some(value) if self.lets_in(s, value, token, dead, passed) => Phase::Idle,
-                    _ => Phase::Missed { token, dead, lease, before },
+                    Some(value) if self.lets_in(s, value, token, owed, passed) => Phase::Idle,
+                    _ => Phase::Missed { token, owed, lease, before },
                 };
             }
             Phase::Keeps { version, until } => {
@@ -253,7 +260,7 @@ impl Cache {
     }
 
     /// Whether a hit answers the request; if not, it falls through to a read of the table.
-    fn lets_in(&self, s: &mut State, value: Value, token: u8, dead: bool, passed: &mut Passed) -> bool {
+    fn lets_in(&self, s: &mut State, value: Value, token: u8, owed: Owed, passed: &mut Passed) -> bool {
         if value.until <= s.now && !self.is(Mutant::NoMaxAge) {
             passed.at(At::OutOfAge as u8);
             return false;
@@ -271,21 +278,20 @@ impl Cache {
                 passed.at(At::StaleWithinBound as u8);
             }
         }
-        self.answer(s, token, dead, value.version, passed);
+        self.answer(s, token, owed, value.version, passed);
         true
     }
 
     /// The request is answered from `version` of the slot.
-    fn answer(&self, s: &mut State, token: u8, dead: bool, version: u8, passed: &mut Passed) {
+    fn answer(&self, s: &mut State, token: u8, owed: Owed, version: u8, passed: &mut Passed) {
         if version == token {
             passed.at(At::LetIn as u8);
-            if dead {
+            if owed == Owed::Refusal {
                 s.broken = Some(Invariant::Auth);
             }
         } else {
             passed.at(At::Refused as u8);
-            let acknowledged = token == 0 || !matches!(s.writers[usize::from(token) - 1], Writer::Committed);
-            if token == s.truth && acknowledged {
+            if token == s.truth && owed == Owed::Entry {
                 s.broken = Some(Invariant::Dur);
             }
         }

@@ -1,6 +1,6 @@
 //! Steps in words.
 
-use super::state::{Lease, MAX_REQUESTS, Phase, State, Value, Writer};
+use super::state::{Lease, MAX_REQUESTS, Owed, Phase, State, Value, Writer};
 use super::steps::Step;
 use crate::invariant::Invariant;
 
@@ -69,7 +69,7 @@ pub(super) fn tell(before: &State, step: Step, after: &State) -> String {
     let stored = |s: &State| format!("V = {}, L = {}", or_none(s.v.map(value)), or_none(s.l.map(lease)));
     match step {
         Step::Ask(i, token) => {
-            let dead = matches!(after.readers[i].phase, Phase::Asked { dead: true, .. });
+            let dead = matches!(after.readers[i].phase, Phase::Asked { owed: Owed::Refusal, .. });
             let note = if dead { ", which is revoked by now" } else { "" };
             format!("{} begins: token {token}{note}", of(after, i))
         }

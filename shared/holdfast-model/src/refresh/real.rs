@@ -66,7 +66,9 @@ impl Tokens {
             for _ in 0..GENERATIONS {
                 let next = level
                     .iter()
-                    .flat_map(|parent| (0..ACTORS).map(|actor| Known::new(parent.token.next(&seed(actor)), seed(actor))))
+                    .flat_map(|parent| {
+                        (0..ACTORS).map(|actor| Known::new(parent.token.next(&seed(actor)), seed(actor)))
+                    })
                     .collect();
                 known.append(&mut std::mem::replace(&mut level, next));
             }

@@ -65,9 +65,14 @@ impl Session {
 pub(super) enum Phase {
     Idle,
     /// Judged current at that tick; the conditional write is under way.
-    Writes { token: Token, at: u8 },
+    Writes {
+        token: Token,
+        at: u8,
+    },
     /// Judged reused; the end is under way.
-    Ends { token: Token },
+    Ends {
+        token: Token,
+    },
 }
 
 impl Phase {

@@ -154,7 +154,8 @@ impl Refresh {
 
     /// The condition of the write: the presented token is the current one, and the session was live when judged.
     fn write(&self, s: &mut State, actor: usize, token: Token, at: u8, heard: bool, passed: &mut Passed) {
-        let same = s.session.current == token || self.is(Mutant::BlindWrite);
+        let blind = self.is(Mutant::BlindWrite) && root_of(token) == root_of(s.session.current);
+        let same = s.session.current == token || blind;
         if !same || s.session.is_over(at) {
             passed.at(At::Overtaken as u8);
             self.judged(s, actor, token, passed);
@@ -181,6 +182,7 @@ impl Refresh {
     fn end(&self, s: &mut State, actor: usize, token: Token, passed: &mut Passed) {
         if root_of(token) != root_of(s.session.current) {
             if self.is(Mutant::FamilyNotChecked) {
+                s.session.ended = true;
                 s.broken = Some(Invariant::Dur);
             }
             return; // The end names its session: another one that lives there now is not meant.

@@ -60,7 +60,9 @@ pub(super) fn tell(before: &State, step: Step, after: &State) -> String {
             let reply = if heard { "the reply arrives" } else { "the reply is lost" };
             format!("{} rotates {}: the slot holds {}; {reply}", NAMES[actor], token(presented), slot(after))
         }
-        Step::End(actor) => format!("{} is answered TOKEN_REUSED; the session is {}", NAMES[actor], ended(before, after)),
+        Step::End(actor) => {
+            format!("{} is answered TOKEN_REUSED; the session is {}", NAMES[actor], ended(before, after))
+        }
         Step::Steal => format!("the thief copies {}", token(after.thief)),
         Step::Replace => "another session takes the slot".to_owned(),
         Step::Tick => format!("the clock shows {}", after.now),
