@@ -1,0 +1,21 @@
+//! The protocols of the session store as state machines, every interleaving of which is explored.
+//!
+//! Each model exists once as it is built and several times as it must not be built. [`catalogue`] names them all: the
+//! models must hold everywhere in their scope, and each mutant must be caught, by a shortest counter-example that lies in
+//! `counter-examples/`.
+//!
+//! # Layout
+//! * [`invariant`]: what must hold. [`protocol`]: what a model is. [`check`]: exploring one.
+//! * [`cache`]: leases and deletes (design §6). [`slots`]: sign-in, end-all, eviction (§5). [`refresh`]: rotation (§4).
+//!   [`connect`]: a handshake against a revocation.
+//! * [`catalogue`]: which models and mutants there are, and in which scope. [`counter_example`]: the stored texts.
+
+pub mod cache;
+pub mod catalogue;
+pub mod check;
+pub mod connect;
+pub mod counter_example;
+pub mod invariant;
+pub mod protocol;
+pub mod refresh;
+pub mod slots;
