@@ -13,6 +13,7 @@ pub mod cloud;
 pub mod host;
 pub mod memory;
 pub mod push;
+pub mod redis;
 pub mod suites;
 
 pub use cache::MemoryCache;

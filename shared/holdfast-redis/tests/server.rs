@@ -1,0 +1,251 @@
+//! The adapter against real servers that each test starts for itself.
+
+use holdfast_domain::cache::{CacheEvent, Cached};
+use holdfast_domain::ports::{Effect, Fence, Found, Host, LeaseCache, SessionCache};
+use holdfast_domain::service::Leased;
+use holdfast_domain::{SlotNo, UserId};
+use holdfast_redis::server::{key_of_copy, key_of_lease};
+use holdfast_redis::{RedisCache, RedisConfig};
+use holdfast_testkit::redis::RedisServer;
+use holdfast_testkit::suites::cache::{provider, server as suite};
+use holdfast_testkit::suites::sessions::Bench;
+use holdfast_testkit::{ManualHost, MemoryStore};
+use redis::AsyncTypedCommands as _;
+
+/// The real clock: the breaker and the server agree on what a second is.
+#[derive(Clone, Copy, Debug)]
+struct RealHost;
+
+impl Host for RealHost {
+    fn now(&self) -> holdfast_domain::Millis {
+        holdfast_testkit::suites::sessions::real_now()
+    }
+
+    fn fill(&self, bytes: &mut [u8]) {
+        ManualHost::default().fill(bytes);
+    }
+
+    async fn sleep(&self, millis: u64) {
+        tokio::time::sleep(std::time::Duration::from_millis(millis)).await;
+    }
+}
+
+fn cache_at(url: &str) -> RedisCache<RealHost> {
+    let config = RedisConfig { url: url.to_owned(), cluster: false, tokens: None, authority: None };
+    RedisCache::new(&config, RealHost).expect("a good address")
+}
+
+async fn raw(server: &RedisServer) -> redis::aio::MultiplexedConnection {
+    let client = redis::Client::open(server.url()).expect("a good address");
+    client.get_multiplexed_async_connection().await.expect("connected")
+}
+
+type World = Bench<MemoryStore, RealHost, Leased<MemoryStore, RedisCache<RealHost>, RealHost>>;
+
+/// A session service behind this server.
+async fn world(server: &RedisServer) -> World {
+    let store = MemoryStore::default();
+    let cache =
+        Leased { store: store.clone(), server: cache_at(&server.url()), host: RealHost, max_age_seconds: 60, notice };
+    Bench::behind(store, cache, RealHost).await
+}
+
+fn notice(_: CacheEvent) {}
+
+#[tokio::test]
+async fn redis_keeps_the_contract_of_the_cache_server() {
+    let server = RedisServer::start(&[]);
+    let cache = cache_at(&server.url());
+    suite::all(&cache, &RealHost).await;
+    suite::a_copy_lives_as_long_as_it_was_given(&cache, &RealHost).await;
+}
+
+#[tokio::test]
+async fn sessions_tell_the_same_story_behind_redis() {
+    let server = RedisServer::start(&[]);
+    let config = RedisConfig { url: server.url(), cluster: false, tokens: None, authority: None };
+    let (store, host) = (MemoryStore::default(), ManualHost::default());
+    let redis = RedisCache::new(&config, RealHost).expect("a good address");
+    // The service's clock is set by hand; waiting for the server is real.
+    let cache = Leased { store: store.clone(), server: redis, host: Mixed(host.clone()), max_age_seconds: 60, notice };
+    provider::all(&store, &cache, &host).await;
+}
+
+/// Time by hand, patience for real.
+#[derive(Clone, Debug)]
+struct Mixed(ManualHost);
+
+impl Host for Mixed {
+    fn now(&self) -> holdfast_domain::Millis {
+        self.0.now()
+    }
+
+    fn fill(&self, bytes: &mut [u8]) {
+        self.0.fill(bytes);
+    }
+
+    async fn sleep(&self, millis: u64) {
+        tokio::time::sleep(std::time::Duration::from_millis(millis)).await;
+    }
+}
+
+/// What a copy looks like that was filled the right way.
+async fn filled(world: &World) -> (holdfast_domain::service::SignedIn, String) {
+    let session = world.sign_in().await;
+    let token = session.tokens.access.text();
+    world.sessions().identify(Some(&token)).await.expect("live");
+    assert!(matches!(world.cache.server.read(session.slot.at).await, Ok(Found::Hit(_))), "it was filled");
+    (session, token)
+}
+
+#[tokio::test]
+async fn a_revoked_session_is_refused_while_redis_is_down() {
+    let mut server = RedisServer::start(&[]);
+    let world = world(&server).await;
+    let (_, token) = filled(&world).await;
+    let current = world.sessions().identify(Some(&token)).await.expect("live");
+    server.kill();
+    let revoked = world.sessions().log_out(&current).await.expect("logged out");
+    assert_eq!(revoked.effect, Effect::Bounded(60), "nobody confirmed the delete");
+    assert!(world.sessions().identify(Some(&token)).await.is_err());
+}
+
+#[tokio::test]
+async fn a_logout_whose_cache_delete_fails_says_so_and_a_restart_cannot_bring_the_session_back() {
+    // The server remembers across its restart: the copy of the ended session is still in its memory then.
+    let mut server = RedisServer::start(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let world = world(&server).await;
+    let (session, token) = filled(&world).await;
+    let current = world.sessions().identify(Some(&token)).await.expect("live");
+    server.kill();
+    assert_eq!(world.sessions().log_out(&current).await.expect("logged out").effect, Effect::Bounded(60));
+    server.start_again();
+    let remembered = raw(&server).await.exists(key_of_copy(session.slot.at)).await.expect("asked");
+    assert!(remembered, "else this shows nothing");
+    let again = cache_at(&server.url());
+    assert!(matches!(again.read(session.slot.at).await, Ok(Found::Miss(_))), "another incarnation remembers it");
+}
+
+#[tokio::test]
+async fn what_a_promoted_replica_remembers_is_not_a_hit() {
+    let mut primary = RedisServer::start(&[]);
+    let replica = RedisServer::start(&["--replicaof", "127.0.0.1", &primary.port().to_string()]);
+    let world = world(&primary).await;
+    let (session, token) = filled(&world).await;
+    let mut direct = raw(&replica).await;
+    while !direct.exists(key_of_copy(session.slot.at)).await.expect("asked") {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    let behind = cache_at(&replica.url());
+    assert!(behind.read(session.slot.at).await.is_err(), "a replica answers nobody");
+    assert!(behind.delete(session.slot.at.user, &[session.slot.at.slot]).await.is_err());
+    // The link breaks, the session ends, the primary dies, the replica is promoted with what it remembers.
+    replica.freeze();
+    let current = world.sessions().identify(Some(&token)).await.expect("live");
+    assert_eq!(world.sessions().log_out(&current).await.expect("logged out").effect, Effect::Immediate);
+    primary.kill();
+    replica.thaw();
+    let () = redis::cmd("REPLICAOF").arg("NO").arg("ONE").query_async(&mut direct).await.expect("promoted");
+    match behind.read(session.slot.at).await {
+        Ok(Found::Hit(_)) => panic!("a revoked session came back with the replica"),
+        other => assert!(other.is_ok(), "a primary answers: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn deletes_work_when_memory_is_full_and_nothing_is_filled() {
+    let server = RedisServer::start(&["--maxmemory-policy", "noeviction"]);
+    let world = world(&server).await;
+    let (session, token) = filled(&world).await;
+    let () = redis::cmd("CONFIG")
+        .arg("SET")
+        .arg("maxmemory")
+        .arg("1")
+        .query_async(&mut raw(&server).await)
+        .await
+        .expect("set");
+    let other = world.sign_in().await;
+    assert_eq!(other.effect, Effect::Immediate, "its delete was confirmed");
+    assert_eq!(world.cache.server.read(other.slot.at).await, Ok(Found::Miss(None)), "no memory, no lease");
+    assert!(matches!(world.cache.server.read(session.slot.at).await, Ok(Found::Hit(_))), "copies still serve");
+    let current = world.sessions().identify(Some(&token)).await.expect("live");
+    assert_eq!(world.sessions().log_out(&current).await.expect("logged out").effect, Effect::Immediate);
+    assert!(world.sessions().identify(Some(&token)).await.is_err());
+}
+
+#[tokio::test]
+async fn a_frozen_server_costs_nobody_a_session() {
+    let server = RedisServer::start(&[]);
+    let world = world(&server).await;
+    let (_, token) = filled(&world).await;
+    server.freeze();
+    for _ in 0..30 {
+        assert!(world.sessions().identify(Some(&token)).await.is_ok());
+    }
+    let current = world.sessions().identify(Some(&token)).await.expect("live");
+    assert_eq!(world.sessions().log_out(&current).await.expect("logged out").effect, Effect::Bounded(60));
+    assert!(world.sessions().identify(Some(&token)).await.is_err());
+    server.thaw();
+}
+
+#[tokio::test]
+async fn a_server_that_hides_info_is_never_believed() {
+    let server = RedisServer::start(&["--rename-command", "INFO", ""]);
+    let cache = cache_at(&server.url());
+    let user = UserId::from_bytes([1; 16]);
+    let slots: Vec<_> = SlotNo::all().collect();
+    assert_eq!(cache.delete(user, &slots).await, Ok(Fence::Off));
+    assert_eq!(cache.check().await, Ok(Fence::Off));
+    let world = world(&server).await;
+    let session = world.sign_in().await;
+    assert_eq!(session.effect, Effect::Bounded(60));
+    assert_eq!(world.cache.server.read(session.slot.at).await, Ok(Found::Miss(None)));
+    assert!(world.sessions().identify(Some(&session.tokens.access.text())).await.is_ok());
+}
+
+#[tokio::test]
+async fn garbage_in_the_cache_is_a_miss_and_is_removed() {
+    let server = RedisServer::start(&[]);
+    let world = world(&server).await;
+    let (session, token) = filled(&world).await;
+    let mut direct = raw(&server).await;
+    let key = key_of_copy(session.slot.at);
+    let stored: String = direct.get(&key).await.expect("asked").expect("a copy");
+    let incarnation = stored.split('\n').next().expect("a first line").to_owned();
+    direct.set(&key, format!("{incarnation}\n{{\"f\":1}}")).await.expect("set");
+    assert_eq!(world.cache.server.read(session.slot.at).await, Ok(Found::Unreadable));
+    assert!(world.sessions().identify(Some(&token)).await.is_ok());
+    assert!(!direct.exists(&key).await.expect("asked"));
+    // Of another type altogether: the script fails, and a miss is a miss.
+    let _: usize = direct.lpush(&key, "x").await.expect("pushed");
+    assert!(world.sessions().identify(Some(&token)).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_duplicated_read_cannot_revive_a_dead_lease() {
+    let server = RedisServer::start(&[]);
+    let world = world(&server).await;
+    let session = world.sign_in().await;
+    let at = session.slot.at;
+    let cache = &world.cache.server;
+    let Ok(Found::Miss(Some(first))) = cache.read(at).await else { panic!("a lease was due") };
+    cache.delete(at.user, &[at.slot]).await.expect("deleted");
+    let Ok(Found::Miss(Some(second))) = cache.read(at).await else { panic!("a lease was due") };
+    assert_ne!(first, second);
+    let copy = Cached::of(&session.slot, RealHost.now(), 60).expect("live");
+    assert_eq!(cache.fill(at, &first, &copy, 1_000).await, Ok(false));
+    assert!(raw(&server).await.exists(key_of_lease(at)).await.expect("asked"), "the second lease is untouched");
+    assert_eq!(cache.fill(at, &second, &copy, 1_000).await, Ok(true));
+}
+
+#[tokio::test]
+async fn the_scripts_are_loaded_again_after_the_server_forgot_them() {
+    let server = RedisServer::start(&[]);
+    let world = world(&server).await;
+    let (session, token) = filled(&world).await;
+    let () = redis::cmd("SCRIPT").arg("FLUSH").query_async(&mut raw(&server).await).await.expect("flushed");
+    assert!(world.sessions().identify(Some(&token)).await.is_ok());
+    assert!(matches!(world.cache.server.read(session.slot.at).await, Ok(Found::Hit(_))));
+    let all: Vec<_> = SlotNo::all().collect();
+    assert_eq!(world.cache.forget(world.user, &all).await, Effect::Immediate);
+}
