@@ -77,6 +77,7 @@ for file in versions.tf providers.tf .terraform.lock.hcl; do
   step "$file is the same in every stack" same "$file" auth sessions push events bootstrap
 done
 step 'common.tf is the same in every stack' same common.tf auth sessions push events
+step 'cache.tf is the same in every stack that has it' same cache.tf platform auth sessions events
 step 'policy.tf is the same in auth and sessions' cmp "$here/stacks/auth/policy.tf" "$here/stacks/sessions/policy.tf"
 
 mkdir -p "$work/services"

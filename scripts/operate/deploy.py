@@ -54,6 +54,8 @@ def deploy(settings, smoke=None):
         try:
             redis = tools.redis_server(settings) if settings.is_local else None
             if settings.is_local:
+                choose_cache(settings, redis)
+            if settings.is_local:
                 started = cloud.start(settings, redis)
             chosen = make_ready(settings)
             if not settings.is_local:
@@ -79,6 +81,15 @@ def deploy(settings, smoke=None):
     else:
         line(f"Deployed: {', '.join(s for s in STACKS if s in applied)} ({seconds:.0f} s).")
     greet(settings, outputs, health)
+
+
+def choose_cache(settings, redis):
+    """Locally redis wherever a redis-server can be had, unless CACHE says otherwise."""
+    if settings.cache_chosen:
+        if settings.cache == "redis" and not redis:
+            raise Refused("CACHE=redis needs a redis-server: install your system's package redis, or use CACHE=dynamodb.")
+        return
+    settings.cache = "redis" if redis else "dynamodb"
 
 
 def make_ready(settings):

@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import re
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +25,8 @@ class Settings:
     redis_port: int
     arch: str
     cache: str
+    # Whether CACHE said so, rather than what there is.
+    cache_chosen: bool = False
     variables: dict = field(default_factory=dict)
     service: str = ""
     region: str = "us-east-1"
@@ -37,6 +40,11 @@ class Settings:
     def endpoint(self):
         """Address of the local cloud; none on AWS."""
         return f"http://127.0.0.1:{self.port}" if self.is_local else ""
+
+    @property
+    def redis_url(self):
+        """Address of the local redis-server; none where nothing uses it."""
+        return f"redis://127.0.0.1:{self.redis_port}/0" if self.is_local and self.cache == "redis" else ""
 
     @property
     def tfvars_file(self):
@@ -97,12 +105,12 @@ def read(environ=os.environ):
     arch = environ.get("ARCH") or ("arm64" if env != "local" else machine_arch())
     if arch not in TRIPLES:
         raise Refused(f"ARCH={arch}: there is arm64 and x86_64.")
-    # On AWS the environment's tfvars say which; locally it is decided here.
-    cache = environ.get("CACHE") or ("dynamodb" if env == "local" else None)
-    if cache == "redis":
-        raise Refused("CACHE=redis is not in this release: it comes with the sessions work. Use CACHE=dynamodb.")
-    if cache not in ("dynamodb", None):
-        raise Refused(f"CACHE={cache}: there is dynamodb.")
+    # On AWS the environment's tfvars say which; locally redis where there is a server (the deploy installs one if it can).
+    cache = environ.get("CACHE") or ((shutil.which("redis-server") and "redis" or "dynamodb") if env == "local" else None)
+    if cache not in ("dynamodb", "redis", None):
+        raise Refused(f"CACHE={cache}: there is dynamodb and redis.")
+    if cache == "redis" and env != "local":
+        raise Refused("CACHE=redis is deployed to ENV=local only, so far. Use CACHE=dynamodb.")
     service = environ.get("SERVICE") or ""
     work = Path(environ.get("HOLDFAST_WORK_DIR") or ROOT / ".local")
     if env != "local":
@@ -116,6 +124,7 @@ def read(environ=os.environ):
         redis_port=_port(environ, "HOLDFAST_REDIS_PORT", 6379, work, "redisUrl"),
         arch=arch,
         cache=cache,
+        cache_chosen=bool(environ.get("CACHE")),
         variables=parse_variables(environ.get("VARS") or ""),
         service=service,
     )

@@ -38,7 +38,7 @@ def values_for(stack, settings):
     """What this stack is given besides environments/<ENV>.tfvars: the release, the endpoint, and VARS."""
     types = declared(stack)
     values = {"env": settings.env, "release_manifest": str(settings.manifest_file), "local_endpoint": settings.endpoint,
-              "cache_provider": settings.cache, **settings.variables}
+              "cache_provider": settings.cache, "local_redis_url": settings.redis_url, **settings.variables}
     return {name: _typed(value, types[name]) for name, value in values.items() if name in types and value is not None}
 
 
@@ -47,7 +47,8 @@ def _typed(value, kind):
 
 
 # Variables of the stacks that are not the operator's to set, and what is said instead.
-OWN = {"env": "use ENV=", "cache_provider": "use CACHE=", "local_endpoint": "use HOLDFAST_PORT=", "release_manifest": "the build writes it"}
+OWN = {"env": "use ENV=", "cache_provider": "use CACHE=", "local_endpoint": "use HOLDFAST_PORT=",
+       "local_redis_url": "use HOLDFAST_REDIS_PORT=", "release_manifest": "the build writes it"}
 
 
 def check_variables(settings):

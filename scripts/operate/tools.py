@@ -104,7 +104,7 @@ def redis_server(settings):
                     run.logged([*sudo, "systemctl", "disable", "--now", "redis-server"], log)
     found = shutil.which("redis-server")
     if not found:
-        line("  redis-server cannot be had here (install your system's package redis): going on without it.")
+        line("  redis-server cannot be had here (install your system's package redis): there is no cache, as with CACHE=dynamodb.")
     return found
 
 

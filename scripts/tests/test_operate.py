@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -43,12 +44,25 @@ class Settings(unittest.TestCase):
 
     def test_local_is_the_default(self):
         found = read()
-        self.assertEqual((found.env, found.cache, found.port), ("local", "dynamodb", 4566))
+        self.assertEqual((found.env, found.port), ("local", 4566))
+
+    def test_locally_there_is_a_cache_where_there_is_a_server_unless_cache_says_otherwise(self):
+        self.assertEqual(read().cache, "redis" if shutil.which("redis-server") else "dynamodb")
+        chosen, none = read(CACHE="redis", HOLDFAST_REDIS_PORT="6400"), read(CACHE="dynamodb")
+        self.assertEqual((chosen.redis_url, none.redis_url), ("redis://127.0.0.1:6400/0", ""))
+        deploy.choose_cache(none, "/usr/bin/redis-server")
+        self.assertEqual(none.cache, "dynamodb")
+        with self.assertRaises(Refused):
+            deploy.choose_cache(chosen, None)
+        left_open = read()
+        for found, cache in ((None, "dynamodb"), ("/usr/bin/redis-server", "redis")):
+            deploy.choose_cache(left_open, found)
+            self.assertEqual(left_open.cache, cache)
 
     def test_what_is_wrong_is_named_in_one_line(self):
         self.assertIn("ENV=prod", self.refusal(ENV="prod"))
         self.assertIn("ARCH=mips", self.refusal(ARCH="mips"))
-        self.assertIn("CACHE=redis", self.refusal(CACHE="redis"))
+        self.assertIn("CACHE=redis", self.refusal(CACHE="redis", ENV="staging"))
         self.assertIn("CACHE=memcached", self.refusal(CACHE="memcached"))
         self.assertIn("HOLDFAST_PORT=x", self.refusal(HOLDFAST_PORT="x"))
         self.assertIn("HOLDFAST_REDIS_PORT=80", self.refusal(HOLDFAST_REDIS_PORT="80"))
@@ -65,7 +79,7 @@ class Variables(unittest.TestCase):
     def test_a_variable_goes_only_to_the_stacks_that_declare_it(self):
         chosen = read(VARS="max_login_attempts=1000")
         self.assertEqual(terraform.values_for("auth", chosen)["max_login_attempts"], "1000")
-        self.assertNotIn("max_login_attempts", terraform.values_for("sessions", chosen))
+        self.assertNotIn("max_login_attempts", terraform.values_for("push", chosen))
 
     def test_a_list_is_written_with_commas(self):
         chosen = read(VARS="allowed_origins=https://a,https://b")

@@ -24,10 +24,11 @@ variable "catalogue_file" {
 
   validation {
     condition = try(
-      sort(keys(var.functions)) == sort([for key, entry in jsondecode(file(var.catalogue_file)) : key if entry.stack == var.stack]),
+      alltrue([for key in keys(var.functions) : jsondecode(file(var.catalogue_file))[key].stack == var.stack]) &&
+      alltrue([for key, entry in jsondecode(file(var.catalogue_file)) : contains(keys(var.functions), key) if entry.stack == var.stack && !can(entry.only)]),
       false,
     )
-    error_message = "functions and the catalogue must agree: every function of this stack in both, none in one alone."
+    error_message = "functions and the catalogue must agree: every function of this stack in both, none in one alone (those with `only` may be absent)."
   }
 }
 

@@ -7,6 +7,9 @@ locals {
 
   kms_key_arn = local.input["platform/kms-key-arn"] == "none" ? null : local.input["platform/kms-key-arn"]
 
+  # The local cloud takes a partial batch answer for success: there a reader of the stream fails its whole batch instead.
+  partial_batch = !local.is_local
+
   outputs = {
     event-bus-name = module.bus.name
     event-bus-arn  = module.bus.arn
@@ -40,6 +43,18 @@ module "relay_dlq" {
   deny_insecure_transport = !local.is_local
 }
 
+# Deletes that could not be repeated within a record's age: by then no copy is young enough to be served.
+module "repair_dlq" {
+  source = "../../modules/sqs-queue"
+
+  create                    = local.cache_is_redis
+  name                      = "${local.name_prefix}-repair-dlq"
+  message_retention_seconds = 1209600
+  dead_letter_queue         = null
+  kms_key_arn               = local.kms_key_arn
+  deny_insecure_transport   = !local.is_local
+}
+
 module "service" {
   source = "../../modules/service"
 
@@ -55,16 +70,20 @@ module "service" {
   alias_owner        = local.alias_owner
   kms_key_arn        = local.kms_key_arn
 
+  functions = { for key, function in local.functions : key => function if key != "events-cache-repair" || local.cache_is_redis }
+}
+
+locals {
+  # The stream has these two readers at most: AWS throttles a third.
   functions = {
     events-relay = {
       description     = "Stream of the sessions table: events to the bus, ended sessions to the queue that closes sockets"
       timeout_seconds = 60
       environment = {
-        EVENT_BUS       = module.bus.name
-        CLOSE_QUEUE_URL = local.input["push/close-queue-url"]
-        RELAY_DLQ_URL   = module.relay_dlq.url
-        # The local cloud takes a partial batch answer for success: there the relay fails the whole batch instead.
-        STREAM_PARTIAL_BATCH = !local.is_local
+        EVENT_BUS            = module.bus.name
+        CLOSE_QUEUE_URL      = local.input["push/close-queue-url"]
+        RELAY_DLQ_URL        = module.relay_dlq.url
+        STREAM_PARTIAL_BATCH = local.partial_batch
       }
       permissions = {
         Bus    = { actions = ["events:PutEvents"], resources = [module.bus.arn] }
@@ -74,6 +93,23 @@ module "service" {
         sessions = {
           stream_arn           = local.input["platform/sessions-stream-arn"]
           on_failure_queue_arn = module.relay_dlq.arn
+        }
+      }
+    }
+
+    events-cache-repair = {
+      description     = "Stream of the sessions table: repeats the cache deletes that a writer may not have had confirmed"
+      timeout_seconds = 30
+      environment     = merge(local.cache_environment, { STREAM_PARTIAL_BATCH = local.partial_batch })
+      permissions = {
+        Queues = { actions = ["sqs:SendMessage"], resources = [module.repair_dlq.arn] }
+      }
+      stream_sources = {
+        sessions = {
+          stream_arn           = local.input["platform/sessions-stream-arn"]
+          on_failure_queue_arn = module.repair_dlq.arn
+          batch_size           = 100
+          filter_patterns      = [jsonencode({ dynamodb = { Keys = { SK = { S = [{ prefix = "S#" }] } } } })]
         }
       }
     }
@@ -98,5 +134,8 @@ module "alarms" {
   topic_arns  = var.alarm_topic_arns
   functions   = module.service.watch
 
-  queues = { relay = { dlq_name = "${local.name_prefix}-relay-dlq" } }
+  queues = merge(
+    { relay = { dlq_name = "${local.name_prefix}-relay-dlq" } },
+    local.cache_is_redis ? { repair = { dlq_name = "${local.name_prefix}-repair-dlq" } } : {},
+  )
 }

@@ -117,11 +117,10 @@ module "service" {
   functions = {
     ops-health = {
       description = "GET /v1/health"
-      environment = {
+      environment = merge(local.cache_environment, {
         SESSIONS_TABLE   = module.sessions_table.name
-        CACHE_PROVIDER   = var.cache_provider
         HOLDFAST_VERSION = jsondecode(file(var.release_manifest)).version
-      }
+      })
       permissions = {
         Sessions = { actions = ["dynamodb:GetItem"], resources = [module.sessions_table.arn] }
       }
@@ -159,7 +158,7 @@ module "dashboard" {
 
   create             = !local.is_local
   name               = local.name_prefix
-  functions          = { for key in keys(jsondecode(file(local.catalogue_file))) : key => "${local.name_prefix}-${key}" }
+  functions          = { for key, entry in jsondecode(file(local.catalogue_file)) : key => "${local.name_prefix}-${key}" if try(entry.only, var.cache_provider) == var.cache_provider }
   queues             = { for key in local.queue_names : key => "${local.name_prefix}-${key}" }
-  dead_letter_queues = { for key in concat([for name in local.queue_names : "${name}-dlq"], ["relay-dlq"]) : key => "${local.name_prefix}-${key}" }
+  dead_letter_queues = { for key in concat([for name in local.queue_names : "${name}-dlq"], ["relay-dlq"], local.cache_is_redis ? ["repair-dlq"] : []) : key => "${local.name_prefix}-${key}" }
 }

@@ -1,14 +1,3 @@
-variable "cache_provider" {
-  description = "Where validated sessions are cached: dynamodb (no cache)."
-  type        = string
-  default     = "dynamodb"
-
-  validation {
-    condition     = contains(["dynamodb"], var.cache_provider)
-    error_message = "cache_provider must be dynamodb: redis is not deployable yet."
-  }
-}
-
 variable "allowed_origins" {
   description = "Origins (https://app.example.com) whose pages may call the API; empty for none."
   type        = list(string)

@@ -84,6 +84,24 @@ module "service" {
       }
     }
 
+    # No route: operators invoke it, and IAM says who they are.
+    sessions-admin = {
+      description = "Lists and ends any user's sessions, disables and enables users, shows and clears attempts"
+      environment = merge(local.session_environment, { MAX_LOGIN_ATTEMPTS = var.max_login_attempts })
+      permissions = {
+        Sessions = {
+          actions = [
+            "dynamodb:ConditionCheckItem",
+            "dynamodb:DeleteItem",
+            "dynamodb:GetItem",
+            "dynamodb:Query",
+            "dynamodb:UpdateItem",
+          ]
+          resources = [local.sessions_table_arn]
+        }
+      }
+    }
+
     sessions-trust = {
       description = "PUT /v1/sessions/{sessionId}/trust"
       environment = merge(local.session_environment, { DEVICE_TRUST_SECONDS = var.device_trust_seconds })

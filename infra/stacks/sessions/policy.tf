@@ -89,21 +89,9 @@ variable "cache_max_age_seconds" {
   }
 }
 
-variable "cache_provider" {
-  description = "Where validated sessions are cached: dynamodb (no cache)."
-  type        = string
-  default     = "dynamodb"
-
-  validation {
-    condition     = contains(["dynamodb"], var.cache_provider)
-    error_message = "cache_provider must be dynamodb: redis is not deployable yet."
-  }
-}
-
 locals {
-  session_environment = {
+  session_environment = merge(local.cache_environment, {
     SESSIONS_TABLE                  = local.input["platform/sessions-table-name"]
-    CACHE_PROVIDER                  = var.cache_provider
     CACHE_MAX_AGE_SECONDS           = var.cache_max_age_seconds
     MAX_SESSIONS_PER_USER           = var.max_sessions_per_user
     ACCESS_TOKEN_TTL_SECONDS        = var.access_token_ttl_seconds
@@ -112,5 +100,5 @@ locals {
     STAY_SIGNED_IN_IDLE_SECONDS     = var.stay_signed_in_idle_seconds
     STAY_SIGNED_IN_ABSOLUTE_SECONDS = var.stay_signed_in_absolute_seconds
     REFRESH_GRACE_SECONDS           = var.refresh_grace_seconds
-  }
+  })
 }

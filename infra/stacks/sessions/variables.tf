@@ -8,3 +8,14 @@ variable "device_trust_seconds" {
     error_message = "device_trust_seconds must be a whole number from 1 to 31536000 (a year)."
   }
 }
+
+variable "max_login_attempts" {
+  description = "Failed passwords per account from one network in 900 s (ten times that per account, twenty times per network)."
+  type        = number
+  default     = 5
+
+  validation {
+    condition     = var.max_login_attempts >= 1 && var.max_login_attempts <= 1000000 && floor(var.max_login_attempts) == var.max_login_attempts
+    error_message = "max_login_attempts must be a whole number from 1 to 1000000."
+  }
+}

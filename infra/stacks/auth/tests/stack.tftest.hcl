@@ -150,3 +150,33 @@ run "refuses_a_second_factor_that_outlives_the_sign_in" {
   }
   expect_failures = [var.mfa_session_ttl_seconds]
 }
+
+run "a_local_redis_is_for_those_that_read_or_delete_the_cache" {
+  command = apply
+  variables {
+    local_endpoint   = "http://127.0.0.1:4566"
+    artifacts_bucket = ""
+    cache_provider   = "redis"
+    local_redis_url  = "redis://127.0.0.1:6379/0"
+  }
+  assert {
+    condition     = alltrue([for key, environment in module.service.environment : try(environment.REDIS_URL, "") == (key == "auth-register" ? "" : "redis://127.0.0.1:6379/0")])
+    error_message = "All but registration end or replace sessions."
+  }
+}
+
+run "redis_is_refused_on_aws_so_far" {
+  command = plan
+  variables {
+    cache_provider = "redis"
+  }
+  expect_failures = [var.cache_provider]
+}
+
+run "refuses_a_redis_elsewhere" {
+  command = plan
+  variables {
+    local_redis_url = "redis://cache.example.com:6379/0"
+  }
+  expect_failures = [var.local_redis_url]
+}

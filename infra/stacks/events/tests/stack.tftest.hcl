@@ -101,3 +101,47 @@ run "refuses_wrong_values" {
   }
   expect_failures = [var.event_archive_days]
 }
+
+run "the_cache_is_repaired_where_there_is_one" {
+  command = apply
+  variables {
+    local_endpoint   = "http://127.0.0.1:4566"
+    artifacts_bucket = ""
+    cache_provider   = "redis"
+    local_redis_url  = "redis://127.0.0.1:6379/0"
+  }
+  assert {
+    condition     = toset(keys(module.service.environment["events-cache-repair"])) == toset(["CACHE_PROVIDER", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "REDIS_URL", "STREAM_PARTIAL_BATCH"])
+    error_message = "events-cache-repair must get exactly these variables."
+  }
+  assert {
+    condition = toset([for grant in module.service.grants["events-cache-repair"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
+      "dynamodb:DescribeStream arn:aws:dynamodb:us-east-1:123456789012:table/sessions/stream/2026",
+      "dynamodb:GetRecords arn:aws:dynamodb:us-east-1:123456789012:table/sessions/stream/2026",
+      "dynamodb:GetShardIterator arn:aws:dynamodb:us-east-1:123456789012:table/sessions/stream/2026",
+      "dynamodb:ListStreams arn:aws:dynamodb:us-east-1:123456789012:table/sessions/stream/*",
+      "sqs:SendMessage arn:aws:sqs:us-east-1:123456789012:relay-dlq",
+    ])
+    error_message = "events-cache-repair must be allowed exactly this (every mocked queue has one ARN)."
+  }
+  assert {
+    condition     = length(module.service.environment) == 2
+    error_message = "A stream has two readers at most: AWS throttles a third."
+  }
+}
+
+run "without_a_cache_there_is_nothing_to_repair" {
+  command = apply
+  assert {
+    condition     = keys(module.service.environment) == ["events-relay"]
+    error_message = "events-cache-repair exists only with redis."
+  }
+}
+
+run "redis_is_refused_on_aws_so_far" {
+  command = plan
+  variables {
+    cache_provider = "redis"
+  }
+  expect_failures = [var.cache_provider]
+}

@@ -142,3 +142,33 @@ run "refuses_wrong_values" {
   }
   expect_failures = [var.cache_provider, var.allowed_origins, var.kms_mode]
 }
+
+run "a_local_redis_is_for_those_that_read_or_delete_the_cache" {
+  command = apply
+  variables {
+    local_endpoint   = "http://127.0.0.1:4566"
+    artifacts_bucket = ""
+    cache_provider   = "redis"
+    local_redis_url  = "redis://127.0.0.1:6379/0"
+  }
+  assert {
+    condition     = module.service.environment.ops-health.REDIS_URL == "redis://127.0.0.1:6379/0" && !contains(keys(module.service.environment.ops-not-found), "REDIS_URL")
+    error_message = "Health looks at the cache."
+  }
+}
+
+run "redis_is_refused_on_aws_so_far" {
+  command = plan
+  variables {
+    cache_provider = "redis"
+  }
+  expect_failures = [var.cache_provider]
+}
+
+run "refuses_a_redis_elsewhere" {
+  command = plan
+  variables {
+    local_redis_url = "redis://cache.example.com:6379/0"
+  }
+  expect_failures = [var.local_redis_url]
+}

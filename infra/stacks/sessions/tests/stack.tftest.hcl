@@ -120,10 +120,59 @@ run "each_function_gets_its_variables_and_its_role_exactly_what_it_needs" {
   }
 }
 
+run "operators_get_what_their_commands_need_and_no_more" {
+  command = apply
+  assert {
+    condition = toset([for grant in module.service.grants["sessions-admin"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
+      "dynamodb:ConditionCheckItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+      "dynamodb:DeleteItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+      "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+    ])
+    error_message = "sessions-admin must be allowed exactly this."
+  }
+  assert {
+    condition     = setsubtract(keys(module.service.environment["sessions-admin"]), keys(module.service.environment["sessions-list"])) == toset(["MAX_LOGIN_ATTEMPTS"])
+    error_message = "sessions-admin gets the session policy and the attempt budget."
+  }
+}
+
 run "refuses_wrong_values" {
   command = plan
   variables {
     device_trust_seconds = 0
+    max_login_attempts   = 0
   }
-  expect_failures = [var.device_trust_seconds]
+  expect_failures = [var.device_trust_seconds, var.max_login_attempts]
+}
+
+run "a_local_redis_is_for_those_that_read_or_delete_the_cache" {
+  command = apply
+  variables {
+    local_endpoint   = "http://127.0.0.1:4566"
+    artifacts_bucket = ""
+    cache_provider   = "redis"
+    local_redis_url  = "redis://127.0.0.1:6379/0"
+  }
+  assert {
+    condition     = alltrue([for key, environment in module.service.environment : environment.CACHE_PROVIDER == "redis" && environment.REDIS_URL == "redis://127.0.0.1:6379/0"])
+    error_message = "Every function of this stack goes through the cache."
+  }
+}
+
+run "redis_is_refused_on_aws_so_far" {
+  command = plan
+  variables {
+    cache_provider = "redis"
+  }
+  expect_failures = [var.cache_provider]
+}
+
+run "refuses_a_redis_elsewhere" {
+  command = plan
+  variables {
+    local_redis_url = "redis://cache.example.com:6379/0"
+  }
+  expect_failures = [var.local_redis_url]
 }

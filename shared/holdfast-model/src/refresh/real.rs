@@ -6,7 +6,7 @@ use holdfast_domain::device::Device;
 use holdfast_domain::policy::Policy;
 use holdfast_domain::rotation::{self, Verdict};
 use holdfast_domain::secret::{Secret, TokenHash};
-use holdfast_domain::session::{EndReason, Ended, Keys, Slot};
+use holdfast_domain::session::{EndReason, Ended, Keys, RefreshKeys, Slot};
 use holdfast_domain::token::{Address, RefreshToken};
 use holdfast_domain::{Millis, SessionId, SlotNo, UserId};
 
@@ -100,12 +100,14 @@ impl Tokens {
             access: current.hash,
             access_expires_at: at(s.idle_until),
             previous_access: None,
-            generation: 0,
-            family: current.family,
-            refresh: current.hash,
-            previous_refresh: (s.previous != NONE).then(|| self.of(s.previous).hash),
-            seed: current.seed,
-            rotated_at: at(s.rotated_at),
+            refresh: Some(RefreshKeys {
+                generation: 0,
+                family: current.family,
+                current: current.hash,
+                previous: (s.previous != NONE).then(|| self.of(s.previous).hash),
+                seed: current.seed,
+                rotated_at: at(s.rotated_at),
+            }),
         };
         Some(Slot {
             at: at_slot,
@@ -145,7 +147,7 @@ impl Tokens {
         let Some(slot) = self.slot(s) else { return *s };
         let (next, successor) =
             rotation::rotate(&slot, &self.of(presented).token, seed(actor), &self.policy, at(now), String::new());
-        let previous = next.keys.and_then(|keys| keys.previous_refresh);
+        let previous = next.keys.and_then(|keys| keys.refresh).and_then(|keys| keys.previous);
         Session {
             current: self.number(&successor.hash()),
             previous: previous.map_or(NONE, |hash| self.number(&hash)),

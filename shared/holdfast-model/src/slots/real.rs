@@ -18,17 +18,7 @@ fn at(tick: u8) -> Millis {
 
 fn slot(number: SlotNo, item: Item) -> Slot {
     let hash = TokenHash::from_bytes([item.sid; 32]);
-    let keys = Keys {
-        access: hash,
-        access_expires_at: at(item.expires),
-        previous_access: None,
-        generation: 0,
-        family: hash,
-        refresh: hash,
-        previous_refresh: None,
-        seed: [0; 32],
-        rotated_at: at(0),
-    };
+    let keys = Keys { access: hash, access_expires_at: at(item.expires), previous_access: None, refresh: None };
     Slot {
         at: Address { user: USER, slot: number },
         sid: SessionId::from_bytes([item.sid; 16]),
