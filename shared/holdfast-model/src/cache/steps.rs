@@ -265,36 +265,23 @@ impl Cache {
             passed.at(At::OutOfAge as u8);
             return false;
         }
-        if value.version != token && self.is(Mutant::SecretNotCompared) {
-            s.broken = Some(Invariant::Iso);
-            return true;
-        }
-        if value.version != token && !self.is(Mutant::MismatchIsRefusal) {
+        let opens = value.version == token || self.is(Mutant::SecretNotCompared);
+        if !opens && !self.is(Mutant::MismatchIsRefusal) {
             return false;
         }
-        if value.version == token {
+        if opens {
             passed.at(At::Hit as u8);
-            if token != s.truth {
+            if value.version != s.truth {
                 passed.at(At::StaleWithinBound as u8);
             }
         }
-        self.answer(s, token, owed, value.version, passed);
+        answered(s, token, owed, opens.then_some(value.version), passed);
         true
     }
 
-    /// The request is answered from `version` of the slot.
+    /// The request is answered from what the table holds: it lets in whom it belongs to.
     fn answer(&self, s: &mut State, token: u8, owed: Owed, version: u8, passed: &mut Passed) {
-        if version == token {
-            passed.at(At::LetIn as u8);
-            if owed == Owed::Refusal {
-                s.broken = Some(Invariant::Auth);
-            }
-        } else {
-            passed.at(At::Refused as u8);
-            if token == s.truth && owed == Owed::Entry {
-                s.broken = Some(Invariant::Dur);
-            }
-        }
+        answered(s, token, owed, (version == token).then_some(version), passed);
     }
 
     fn r3(&self, s: &mut State, fill: Fill, passed: &mut Passed) {
@@ -330,6 +317,18 @@ impl Cache {
         };
         passed.at(if self.fence() { At::Immediate } else { At::Bounded } as u8);
     }
+}
+
+/// Every answer of every request comes by here: refused, or let in with the data of a version.
+fn answered(s: &mut State, token: u8, owed: Owed, entry: Option<u8>, passed: &mut Passed) {
+    passed.at(if entry.is_some() { At::LetIn } else { At::Refused } as u8);
+    let wrong = match (entry, owed) {
+        (Some(version), _) if version != token => Some(Invariant::Iso),
+        (Some(_), Owed::Refusal) => Some(Invariant::Auth),
+        (None, Owed::Entry) if token == s.truth => Some(Invariant::Dur),
+        _ => None,
+    };
+    s.broken = s.broken.or(wrong);
 }
 
 fn index(n: usize) -> Option<u8> {

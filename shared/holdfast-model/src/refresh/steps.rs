@@ -168,7 +168,7 @@ impl Refresh {
         if s.reported {
             s.broken = Some(Invariant::Auth);
         }
-        if before != token && !on_the_way(before, s.session.current) {
+        if !on_the_way(before, s.session.current) {
             s.broken = Some(Invariant::One);
         }
         if heard {
@@ -180,18 +180,15 @@ impl Refresh {
     }
 
     fn end(&self, s: &mut State, actor: usize, token: Token, passed: &mut Passed) {
-        if root_of(token) != root_of(s.session.current) {
-            if self.is(Mutant::FamilyNotChecked) {
-                s.session.ended = true;
-                s.broken = Some(Invariant::Dur);
-            }
+        let own = root_of(token) == root_of(s.session.current);
+        if !own && !self.is(Mutant::FamilyNotChecked) {
             return; // The end names its session: another one that lives there now is not meant.
         }
         passed.at(At::Reused as u8);
         if actor == THIEF {
             passed.at(At::ThiefCaught as u8);
         }
-        if !s.excused {
+        if !own || !s.excused {
             s.broken = Some(Invariant::Dur);
         }
         s.session.ended |= !self.is(Mutant::ReuseEndsNothing);
