@@ -32,5 +32,7 @@ test: ## everything that can be tested on one machine (ONLY=static|unit|terrafor
 	$(OPERATE) test
 tools: ## install the pinned tools into .tools/
 	$(OPERATE) tools
-rollback bootstrap redrive cost prove bench:
+prove: ## the full-size correctness runs (six minutes)
+	$(OPERATE) prove
+rollback bootstrap redrive cost bench:
 	$(OPERATE) $@

@@ -153,7 +153,10 @@ pub fn of_slot(old: Option<&Slot>, new: Option<&Slot>, at: Millis) -> (Vec<Event
         events.push(event(Kind::SessionCreated, new, new.created_at, None));
     }
     if let (Some(ended), true) = (new.ended, same.is_none_or(|old| old.ended.is_none())) {
+        // An end-all buries what had already run out, too: that was its end.
+        let had_expired = same.is_some_and(|old| !old.is_live(ended.at));
         let kind = match ended.reason {
+            _ if had_expired => Kind::SessionExpired,
             EndReason::TokenReused => Kind::TokenReused,
             EndReason::Evicted => Kind::SessionEvicted,
             _ => Kind::SessionRevoked,
@@ -162,7 +165,8 @@ pub fn of_slot(old: Option<&Slot>, new: Option<&Slot>, at: Millis) -> (Vec<Event
             events.push(event(Kind::TokenReused, new, ended.at, None));
             events.push(event(Kind::SessionRevoked, new, ended.at, Some(ended.reason.text())));
         } else {
-            events.push(event(kind, new, ended.at, Some(ended.reason.text())));
+            let reason = Some(ended.reason.text()).filter(|_| kind != Kind::SessionExpired);
+            events.push(event(kind, new, ended.at, reason));
         }
         over.push((new.clone(), kind));
     }
@@ -221,6 +225,15 @@ mod tests {
     fn removal_by_ttl_is_an_expiry_only_if_nothing_ended_it_before() {
         assert_eq!(kinds(Some(&slot(0, 0)), None), [Kind::SessionExpired]);
         assert_eq!(kinds(Some(&ended(EndReason::Logout)), None), []);
+    }
+
+    #[test]
+    fn burying_what_had_run_out_is_its_expiry() {
+        let expired = Slot { idle_expires_at: Millis::new(1), ..slot(0, 0) };
+        let buried = ended(EndReason::RevokedAll);
+        let (events, over) = of_slot(Some(&expired), Some(&buried), Millis::new(9));
+        assert_eq!((events[0].kind, events[0].reason), (Kind::SessionExpired, None));
+        assert_eq!(over.len(), 1);
     }
 
     #[test]

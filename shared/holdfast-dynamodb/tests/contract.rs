@@ -11,6 +11,9 @@ async fn the_sessions_table_keeps_the_contract_of_the_session_ports() {
         (table, ManualHost::at(suites::sessions::real_now()))
     })
     .await;
+    let table = SessionsTable::new(cloud.sdk_config(), LocalCloud::SESSIONS);
+    let host = ManualHost::at(suites::sessions::real_now());
+    suites::sessions::an_end_all_buries_what_has_expired(table, host).await;
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use holdfast_testkit::{ManualHost, MemoryStore, suites};
 #[tokio::test]
 async fn the_memory_store_keeps_the_contract_of_the_session_ports() {
     suites::sessions::all(|| async { (MemoryStore::default(), ManualHost::default()) }).await;
+    suites::sessions::an_end_all_buries_what_has_expired(MemoryStore::default(), ManualHost::default()).await;
 }
 
 #[tokio::test]

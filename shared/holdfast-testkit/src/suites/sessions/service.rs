@@ -82,3 +82,30 @@ pub async fn one_if_match_lets_one_edit_through<S: Store, H: Host + Clone + 'sta
         assert_eq!(refusal.err().map(|f| f.code), Some(Code::PreconditionFailed));
     }
 }
+
+/// A refresh that was judged before its session ran out cannot bring it back after all were ended.
+pub async fn an_end_all_buries_what_has_expired<S: Store>(store: S, host: crate::ManualHost) {
+    use holdfast_domain::ports::Conditional;
+    use holdfast_domain::rotation;
+    use holdfast_domain::token::RefreshToken;
+
+    let bench = Bench::new(store.clone(), host.clone()).await;
+    let sessions = bench.sessions();
+    let (idle, kept) = (bench.sign_in().await, bench.sign_in().await);
+    // The refresh is judged a moment before the session runs out, and is then on its way for a while.
+    host.advance_seconds(1_800);
+    let (_, kept, _) = sessions.refresh(&kept.tokens.refresh.text()).await.expect("refreshed");
+    host.advance_seconds(1_799);
+    let token = RefreshToken::parse(&idle.tokens.refresh.text()).expect("a token");
+    let judged = host.now();
+    let op = host.op();
+    let (late, _) = rotation::rotate(&idle.slot, &token, host.random(), &Policy::default(), judged, op);
+    host.advance_seconds(2);
+    let (slot, kept, _) = sessions.refresh(&kept.refresh.text()).await.expect("refreshed");
+    let current = sessions.identify(Some(&kept.access.text())).await.expect("live");
+    assert_eq!(current.slot.sid, slot.sid);
+    let revoked = sessions.revoke_all(&current, true).await.expect("revoked");
+    assert_eq!(revoked.count, 0, "nothing else was live");
+    let written = store.rotate(&late, &token.hash(), judged).await.expect("judged");
+    assert!(matches!(written, Conditional::Refused(Some(there)) if there.ended.is_some()), "it came back");
+}
