@@ -6,29 +6,12 @@ use holdfast_domain::service::Leased;
 use holdfast_domain::{SlotNo, UserId};
 use holdfast_redis::server::{key_of_copy, key_of_lease};
 use holdfast_redis::{RedisCache, RedisConfig};
+use holdfast_testkit::host::RealHost;
 use holdfast_testkit::redis::RedisServer;
 use holdfast_testkit::suites::cache::{provider, server as suite};
 use holdfast_testkit::suites::sessions::Bench;
 use holdfast_testkit::{ManualHost, MemoryStore};
 use redis::AsyncTypedCommands as _;
-
-/// The real clock: the breaker and the server agree on what a second is.
-#[derive(Clone, Copy, Debug)]
-struct RealHost;
-
-impl Host for RealHost {
-    fn now(&self) -> holdfast_domain::Millis {
-        holdfast_testkit::suites::sessions::real_now()
-    }
-
-    fn fill(&self, bytes: &mut [u8]) {
-        ManualHost::default().fill(bytes);
-    }
-
-    async fn sleep(&self, millis: u64) {
-        tokio::time::sleep(std::time::Duration::from_millis(millis)).await;
-    }
-}
 
 fn cache_at(url: &str) -> RedisCache<RealHost> {
     let config = RedisConfig { url: url.to_owned(), cluster: false, tokens: None, authority: None };

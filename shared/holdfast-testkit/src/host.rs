@@ -45,3 +45,21 @@ impl Host for ManualHost {
         tokio::task::yield_now().await;
     }
 }
+
+/// The real clock and real patience: for tests in which a server's idea of a second counts.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RealHost;
+
+impl Host for RealHost {
+    fn now(&self) -> Millis {
+        crate::suites::sessions::real_now()
+    }
+
+    fn fill(&self, bytes: &mut [u8]) {
+        ManualHost::default().fill(bytes);
+    }
+
+    async fn sleep(&self, millis: u64) {
+        tokio::time::sleep(std::time::Duration::from_millis(millis)).await;
+    }
+}
