@@ -124,11 +124,21 @@ async fn what_a_promoted_replica_remembers_is_not_a_hit() {
     assert!(behind.delete(session.slot.at.user, &[session.slot.at.slot]).await.is_err());
     // The link breaks, the session ends, the primary dies, the replica is promoted with what it remembers.
     replica.freeze();
+    let cut: usize = redis::cmd("CLIENT")
+        .arg("KILL")
+        .arg("TYPE")
+        .arg("REPLICA")
+        .query_async(&mut raw(&primary).await)
+        .await
+        .expect("cut");
+    assert_eq!(cut, 1);
     let current = world.sessions().identify(Some(&token)).await.expect("live");
     assert_eq!(world.sessions().log_out(&current).await.expect("logged out").effect, Effect::Immediate);
     primary.kill();
     replica.thaw();
     let () = redis::cmd("REPLICAOF").arg("NO").arg("ONE").query_async(&mut direct).await.expect("promoted");
+    let remembered = direct.exists(key_of_copy(session.slot.at)).await.expect("asked");
+    assert!(remembered, "else this shows nothing");
     match behind.read(session.slot.at).await {
         Ok(Found::Hit(_)) => panic!("a revoked session came back with the replica"),
         other => assert!(other.is_ok(), "a primary answers: {other:?}"),
