@@ -32,7 +32,7 @@ test: ## everything that can be tested on one machine (ONLY=static|unit|terrafor
 	$(OPERATE) test
 tools: ## install the pinned tools into .tools/
 	$(OPERATE) tools
-prove: ## the full-size correctness runs (six minutes)
+prove: ## the full-size correctness runs, as a table (a quarter of an hour)
 	$(OPERATE) prove
 rollback bootstrap redrive cost bench:
 	$(OPERATE) $@

@@ -10,6 +10,7 @@
 
 pub mod cache;
 pub mod cloud;
+pub mod faulty;
 pub mod host;
 pub mod memory;
 pub mod push;

@@ -1,0 +1,194 @@
+//! A store that conflicts, and loses replies: what the local cloud never does.
+//!
+//! Only writes fail. A conflict happens before anything was written; a lost reply after everything was.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use holdfast_domain::account::Account;
+use holdfast_domain::attempts::Scope;
+use holdfast_domain::ports::{
+    Accounts, AttemptRecords, Attempts, Committed, Conditional, EndAll, EndAllSessions, Reservation, SessionReads,
+    SessionWrites, SignIns, StoreError, Stored, Transacted, TrustEdit,
+};
+use holdfast_domain::session::{EndReason, Slot, UserState};
+use holdfast_domain::signin::{Login, LoginFailure, LoginState, Plan};
+use holdfast_domain::token::Address;
+use holdfast_domain::{LoginId, Millis, SessionId, TokenHash, UserId};
+
+/// How often, in per cent of the writes.
+#[derive(Clone, Copy, Debug)]
+pub struct Rates {
+    /// Conflicts.
+    pub conflicts: u64,
+    /// Lost replies.
+    pub lost: u64,
+}
+
+#[derive(Debug)]
+struct Shared {
+    rates: Rates,
+    seed: u64,
+    calls: AtomicU64,
+    injected: AtomicU64,
+}
+
+/// A decorator over any store. Clones share its counters.
+#[derive(Clone, Debug)]
+pub struct Faulty<S> {
+    /// The store behind it.
+    pub calm: S,
+    shared: Arc<Shared>,
+}
+
+enum Fault {
+    None,
+    Conflict,
+    Lost,
+}
+
+/// SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014).
+fn mix(mut z: u64) -> u64 {
+    z = z.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+fn lost() -> StoreError {
+    StoreError::Unavailable("injected: the reply was lost".into())
+}
+
+fn conflict() -> StoreError {
+    StoreError::Busy("injected: a conflict".into())
+}
+
+impl<S> Faulty<S> {
+    /// Faults drawn from `seed`, one draw per call.
+    pub fn new(calm: S, rates: Rates, seed: u64) -> Self {
+        let shared = Shared { rates, seed, calls: AtomicU64::new(0), injected: AtomicU64::new(0) };
+        Self { calm, shared: Arc::new(shared) }
+    }
+
+    /// Faults so far.
+    pub fn injected(&self) -> u64 {
+        self.shared.injected.load(Ordering::Relaxed)
+    }
+
+    /// Lets others run first, up to three times, and says what becomes of this call.
+    async fn fault(&self) -> Fault {
+        let call = self.shared.calls.fetch_add(1, Ordering::Relaxed);
+        let draw = mix(self.shared.seed ^ mix(call));
+        for _ in 0..draw >> 62 {
+            tokio::task::yield_now().await;
+        }
+        let Rates { conflicts, lost } = self.shared.rates;
+        let fault = match draw % 100 {
+            roll if roll < conflicts => Fault::Conflict,
+            roll if roll < conflicts + lost => Fault::Lost,
+            _ => return Fault::None,
+        };
+        self.shared.injected.fetch_add(1, Ordering::Relaxed);
+        fault
+    }
+}
+
+/// One write through the faults; a conflict is said in the way of its port.
+macro_rules! through {
+    ($self:ident, $conflict:expr, $call:expr) => {
+        match $self.fault().await {
+            Fault::Conflict => $conflict,
+            Fault::Lost => {
+                $call.await?;
+                Err(lost())
+            }
+            Fault::None => $call.await,
+        }
+    };
+}
+
+impl<S: SessionReads> SessionReads for Faulty<S> {
+    async fn slot(&self, at: Address) -> Stored<Option<Slot>> {
+        self.calm.slot(at).await
+    }
+
+    async fn user(&self, user: UserId) -> Stored<Option<UserState>> {
+        tokio::task::yield_now().await;
+        self.calm.user(user).await
+    }
+}
+
+impl<S: SessionWrites> SessionWrites for Faulty<S> {
+    async fn rotate(&self, next: &Slot, presented: &TokenHash, now: Millis) -> Stored<Conditional<Option<Slot>>> {
+        through!(self, Err(conflict()), self.calm.rotate(next, presented, now))
+    }
+
+    async fn end(
+        &self,
+        at: Address,
+        sid: SessionId,
+        reason: EndReason,
+        now: Millis,
+        op: &str,
+    ) -> Stored<Conditional<Option<Slot>>> {
+        through!(self, Err(conflict()), self.calm.end(at, sid, reason, now, op))
+    }
+
+    async fn touch(&self, at: Address, sid: SessionId, now: Millis, op: &str) -> Stored<Conditional<Option<Slot>>> {
+        through!(self, Err(conflict()), self.calm.touch(at, sid, now, op))
+    }
+
+    async fn set_trust(&self, edit: &TrustEdit) -> Stored<Transacted> {
+        through!(self, Ok(Transacted::Busy), self.calm.set_trust(edit))
+    }
+}
+
+impl<S: EndAllSessions> EndAllSessions for Faulty<S> {
+    async fn end_all(&self, plan: &EndAll) -> Stored<Transacted> {
+        through!(self, Ok(Transacted::Busy), self.calm.end_all(plan))
+    }
+}
+
+impl<S: Accounts> Accounts for Faulty<S> {
+    async fn user_of(&self, email_key: &[u8; 32]) -> Stored<Option<UserId>> {
+        self.calm.user_of(email_key).await
+    }
+
+    async fn register(&self, email_key: &[u8; 32], account: &Account, now: Millis) -> Stored<Transacted> {
+        self.calm.register(email_key, account, now).await
+    }
+}
+
+impl<S: SignIns> SignIns for Faulty<S> {
+    async fn begin(&self, login: &Login) -> Stored<()> {
+        self.calm.begin(login).await
+    }
+
+    async fn fail(&self, id: LoginId, expected: LoginState, reason: LoginFailure, now: Millis) -> Stored<()> {
+        self.calm.fail(id, expected, reason, now).await
+    }
+
+    async fn commit(&self, plan: &Plan) -> Stored<Committed> {
+        through!(self, Ok(Committed::Busy), self.calm.commit(plan))
+    }
+}
+
+impl<S: Attempts> Attempts for Faulty<S> {
+    async fn reserve(&self, scope: &Scope, now: Millis) -> Stored<Result<Reservation, Millis>> {
+        self.calm.reserve(scope, now).await
+    }
+
+    async fn release(&self, reservation: Reservation) -> Stored<()> {
+        self.calm.release(reservation).await
+    }
+}
+
+impl<S: AttemptRecords> AttemptRecords for Faulty<S> {
+    async fn counted(&self, scope: &Scope, now: Millis) -> Stored<Option<(u32, Millis)>> {
+        self.calm.counted(scope, now).await
+    }
+
+    async fn clear(&self, scope: &Scope) -> Stored<()> {
+        self.calm.clear(scope).await
+    }
+}
