@@ -5,6 +5,7 @@
 
 use std::future::Future;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayWebsocketProxyRequest};
@@ -43,10 +44,12 @@ where
     H: Fn(&'static D, Request) -> HF + Clone + Send + Sync + 'static,
     HF: Future<Output = Result<Response, Failure>> + Send + 'static,
 {
+    // Empty where it is not set: then no origin is allowed.
+    let origins: Arc<[String]> = Env::of_process().list("ALLOWED_ORIGINS").into();
     event(init, move |deps: &'static D, event: ApiGatewayV2httpRequest, budget| {
-        let handle = handle.clone();
+        let (handle, origins) = (handle.clone(), origins.clone());
         async move {
-            let request = Request::from_event(event);
+            let request = Request::from_event(event).allowing(origins);
             let id = request.id().to_owned();
             let origin_path = request.path_for_log();
             let outcome = match tokio::time::timeout(budget, handle(deps, request)).await {

@@ -6,6 +6,7 @@
 
 pub mod boot;
 pub mod config;
+pub mod cookies;
 pub mod host;
 pub mod http;
 pub mod log;
