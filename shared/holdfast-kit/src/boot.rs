@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayWebsocketProxyRequest};
-use holdfast_domain::ports::Host as _;
+use holdfast_domain::ports::{Host as _, StoreError};
 use holdfast_domain::{Code, Failure};
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde::Serialize;
@@ -17,6 +17,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::config::{ConfigError, Env};
+use crate::events::{Envelope, Event};
 use crate::host::System;
 use crate::http::{Request, Response};
 use crate::websocket::SocketEvent;
@@ -134,6 +135,36 @@ where
             Err(error) => {
                 tracing::error!(%error, "the Lambda runtime stopped");
                 ExitCode::FAILURE
+            }
+        }
+    })
+}
+
+/// Runs a subscriber of the event bus. An error makes Lambda deliver the event again, and in the end puts it into the
+/// subscription's dead-letter queue; what cannot be read at all goes there at once the same way.
+pub fn subscriber<D, I, IF, H, HF>(init: I, handle: H) -> ExitCode
+where
+    D: Send + Sync + 'static,
+    I: FnOnce(Env) -> IF,
+    IF: Future<Output = Result<D, ConfigError>>,
+    H: Fn(&'static D, Event) -> HF + Clone + Send + Sync + 'static,
+    HF: Future<Output = Result<(), StoreError>> + Send + 'static,
+{
+    event(init, move |deps: &'static D, envelope: Envelope, budget| {
+        let handle = handle.clone();
+        async move {
+            match tokio::time::timeout(budget, handle(deps, envelope.detail)).await {
+                Ok(Ok(())) => Ok(Value::Null),
+                Ok(Err(error)) => {
+                    metrics::count("SubscriberRetried");
+                    tracing::error!(%error, "the event will be delivered again");
+                    Err(Broken("a store is in trouble"))
+                }
+                Err(_) => {
+                    metrics::count("SubscriberRetried");
+                    tracing::error!("out of time; the event will be delivered again");
+                    Err(Broken("out of time"))
+                }
             }
         }
     })

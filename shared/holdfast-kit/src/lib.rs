@@ -7,6 +7,7 @@
 pub mod boot;
 pub mod config;
 pub mod cookies;
+pub mod events;
 pub mod host;
 pub mod http;
 pub mod log;

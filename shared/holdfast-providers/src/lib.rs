@@ -6,7 +6,7 @@ mod verifier;
 use aws_config::SdkConfig;
 use holdfast_domain::ports::{Host as _, StoreError};
 use holdfast_domain::service::{Registration, Sessions, SignIn};
-use holdfast_dynamodb::SessionsTable;
+use holdfast_dynamodb::{ActivityTable, SessionsTable};
 use holdfast_kit::{ConfigError, Env, System};
 use holdfast_password::Argon2id;
 
@@ -83,6 +83,12 @@ pub async fn registration(env: &Env) -> Result<LiveRegistration, ConfigError> {
 /// The table alone, for health.
 pub async fn sessions_table(env: &Env) -> Result<SessionsTable, ConfigError> {
     table(env, &sdk(env).await).await
+}
+
+/// What subscribers write down.
+pub async fn activity_table(env: &Env) -> Result<ActivityTable, ConfigError> {
+    let name = env.text("ACTIVITY_TABLE")?;
+    Ok(ActivityTable::new(&sdk(env).await, name))
 }
 
 /// The cache server alone, if there is one: for health, and for repairing it.
