@@ -133,7 +133,7 @@ impl ActivityTable {
             .send()
             .await
             .map_err(|e| trouble("GetItem", &e))?;
-        let known = answer.item.as_ref().map_or(Ok(vec![]), |item| Reader::new(item).hashes("names"))?;
+        let known = answer.item.as_ref().map_or(Ok(vec![]), |item| Reader::new(item).hashes("deviceNames"))?;
         if known.contains(&hash) || known.len() >= MAX_DEVICES {
             return Ok(Seen::Known);
         }
@@ -143,14 +143,14 @@ impl ActivityTable {
             .table_name(&self.table)
             .key("PK", key.0)
             .key("SK", key.1)
-            .update_expression("ADD names :names")
+            .update_expression("ADD deviceNames :names")
             .expression_attribute_values(":names", bs([&hash]))
             .return_values(ReturnValue::UpdatedOld)
             .send()
             .await
             .map_err(|e| trouble("UpdateItem", &e))?;
         // What was there at the write counts: of two deliveries at once, one finds the other's.
-        let before = result.attributes.as_ref().map_or(Ok(vec![]), |item| Reader::new(item).hashes("names"))?;
+        let before = result.attributes.as_ref().map_or(Ok(vec![]), |item| Reader::new(item).hashes("deviceNames"))?;
         Ok(match before {
             before if before.contains(&hash) => Seen::Known,
             before if before.is_empty() => Seen::First,

@@ -23,5 +23,6 @@ mod refresh;
 mod sessions;
 mod sockets;
 mod store;
+mod storm;
 mod subscribers;
 mod world;

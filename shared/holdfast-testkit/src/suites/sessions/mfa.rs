@@ -163,7 +163,7 @@ pub async fn a_code_is_refused_in_another_sign_in<S: Store, H: Host + Clone + 's
     // Both at once: one of them.
     let (third, fourth) = (armed.challenged().await, armed.challenged().await);
     let next = code(&armed.seed, armed.step() + 1);
-    let (a, b) = futures_util::join!(armed.answer(&third, &next, false), armed.answer(&fourth, &next, false));
+    let (a, b) = tokio::join!(armed.answer(&third, &next, false), armed.answer(&fourth, &next, false));
     assert_eq!(usize::from(a.is_ok()) + usize::from(b.is_ok()), 1, "{a:?} {b:?}");
     assert_eq!(a.err().or(b.err()).map(|f| f.code), Some(Code::InvalidMfaCode));
 }
@@ -271,7 +271,7 @@ pub async fn a_trusted_device_skips_the_second_factor_and_its_secret_rotates<S: 
         assert!(matches!(armed.first_step(Some(garbage.into())).await, Ok(FirstStep::MfaRequired(_))), "{garbage}");
     }
     // Two at once: one skips, the other is asked.
-    let (a, b) = futures_util::join!(armed.first_step(Some(second.clone())), armed.first_step(Some(second.clone())));
+    let (a, b) = tokio::join!(armed.first_step(Some(second.clone())), armed.first_step(Some(second.clone())));
     let skipped = [&a, &b].iter().filter(|o| matches!(o, Ok(FirstStep::Authenticated(_)))).count();
     let asked = [&a, &b].iter().filter(|o| matches!(o, Ok(FirstStep::MfaRequired(_)))).count();
     assert_eq!((skipped, asked), (1, 1));
@@ -330,7 +330,7 @@ pub async fn an_old_password_never_outlives_its_change<S: Store, H: Host + Clone
         let current = sessions.identify(Some(&signed_in.tokens.access.text())).await.expect("live");
         let change = PasswordRequest { current: old.into(), new: new.into(), ip: "192.0.2.1".into() };
         let (racing, limits) = (request(old), limits());
-        let (changed, raced) = futures_util::join!(
+        let (changed, raced) = tokio::join!(
             sessions.change_password(&PlainPasswords, &limits, &current, &change),
             join_all((0..4).map(|_| service.sign_in(&racing)))
         );
