@@ -12,6 +12,7 @@ from pathlib import Path
 import cloud
 import deploy
 import processes
+import remove
 import run
 import settings as settings_module
 import terraform
@@ -174,8 +175,8 @@ def unchanged(private):
 
 
 def nothing_left(private):
-    deploy.destroy(private)
-    left = [name for name in (*deploy.MADE, cloud.EMULATOR, cloud.REDIS) if (private.work / name).exists()]
+    remove.destroy(private)
+    left = [name for name in (*remove.MADE, cloud.EMULATOR, cloud.REDIS) if (private.work / name).exists()]
     if left:
         raise Failed(f"destroy left behind: {', '.join(left)}")
     for port in (private.port, private.redis_port):
