@@ -11,6 +11,7 @@ sys.dont_write_bytecode = True
 import bootstrap  # noqa: E402
 import cloud  # noqa: E402
 import deploy  # noqa: E402
+import rehearse  # noqa: E402
 import remove  # noqa: E402
 import run  # noqa: E402
 import settings as settings_module  # noqa: E402
@@ -23,8 +24,8 @@ from say import Failed, Refused, error, line  # noqa: E402
 LATER = ("cost", "redrive", "bench")
 
 
-def smoke(settings, repeat=None):
-    known = deploy.read_outputs(settings)
+def smoke(settings, known=None, repeat=None):
+    known = known or deploy.read_outputs(settings)
     tools.require_cargo()
     command = suite.smoke_command(settings)
     if repeat:
@@ -35,21 +36,21 @@ def smoke(settings, repeat=None):
         raise Failed("the smoke test failed; `make logs` says what the functions saw.")
 
 
-def smoke_after_deploy(settings):
+def smoke_after_deploy(settings, outputs):
     """On AWS registration is closed: without an account there is nobody to sign in. Locally somebody is watching."""
     if settings.is_local and os.environ.get("SMOKE") != "1":
         return
     if not settings.is_local and not os.environ.get("HOLDFAST_SMOKE_EMAIL") and settings.variables.get("registration_enabled") != "true":
         line("No smoke test: HOLDFAST_SMOKE_EMAIL and HOLDFAST_SMOKE_PASSWORD do not name an account for it.")
         return
-    smoke(settings)
+    smoke(settings, outputs)
 
 
 def soak(settings):
     text = os.environ.get("N") or "50"
     if not text.isdigit() or not 1 <= int(text) <= 10_000:
         raise Refused(f"N={text}: a number from 1 to 10000 is needed.")
-    smoke(settings, int(text))
+    smoke(settings, repeat=int(text))
 
 
 def logs(settings):
@@ -94,7 +95,7 @@ def prove(settings):
 TARGETS = {
     "deploy": lambda settings: deploy.deploy(settings, smoke_after_deploy), "plan": deploy.plan, "destroy": remove.destroy, "outputs": deploy.outputs,
     "rollback": lambda settings: deploy.rollback(settings, smoke_after_deploy, os.environ.get("TO")), "bootstrap": bootstrap.bootstrap,
-    "status": status.status, "logs": logs, "smoke": smoke, "soak": soak, "prove": prove, "check": suite.check, "test": suite.test,
+    "rehearse": rehearse.rehearse, "status": status.status, "logs": logs, "smoke": smoke, "soak": soak, "prove": prove, "check": suite.check, "test": suite.test,
     "tools": tools.python_tools,
 }
 

@@ -57,7 +57,7 @@ def identity(settings, values):
     allowed = chosen.split(",") if chosen else tfvars.strings(values.get("allowed_account_ids"))
     if allowed and found["account"] not in allowed:
         raise Refused(f"ENV={settings.env} lives in account {' or '.join(allowed)}, but these credentials are of {found['account']}.")
-    prefix = settings.variables.get("name_prefix") or tfvars.string(values.get("name_prefix")) or f"holdfast-{settings.env}"
+    prefix = tfvars.string(values.get("name_prefix")) or f"holdfast-{settings.env}"
     settings.state_bucket = settings.state_bucket or f"{prefix}-state-{found['account']}"
     settings.artifacts_bucket = settings.artifacts_bucket or f"{prefix}-artifacts-{found['account']}"
     return found
@@ -76,11 +76,23 @@ def require_buckets(settings):
 
 def read_object(settings, key):
     """The text of an object of the artifacts bucket; None if there is none."""
-    return _client(settings, "read", settings.artifacts_bucket, key)["text"]
+    return object_text(settings, settings.artifacts_bucket, key)
 
 
 def write_object(settings, key, text):
-    _client(settings, "write", settings.artifacts_bucket, key, text)
+    write_text(settings, settings.artifacts_bucket, key, text)
+
+
+def object_text(settings, bucket, key):
+    return _client(settings, "read", bucket, key)["text"]
+
+
+def write_text(settings, bucket, key, text):
+    _client(settings, "write", bucket, key, text)
+
+
+def remove(settings, bucket, key):
+    _client(settings, "remove", bucket, key)
 
 
 def upload(settings):

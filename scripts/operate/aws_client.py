@@ -1,6 +1,7 @@
 """Calls of AWS, run by the Python of `.tools`, which has botocore. Answers in JSON; exit code 2: the operator has to act.
 
-usage: aws_client.py REGION identity | buckets NAME… | read BUCKET KEY | write BUCKET KEY TEXT | upload MANIFEST FOLDER BUCKET
+usage: aws_client.py REGION identity | buckets NAME… | read BUCKET KEY | write BUCKET KEY TEXT
+       | remove BUCKET KEY | upload MANIFEST FOLDER BUCKET
 """
 
 import base64
@@ -43,6 +44,11 @@ def write(session, region, bucket, key, text):
     return {}
 
 
+def remove(session, region, bucket, key):
+    session.create_client("s3", region_name=region).delete_object(Bucket=bucket, Key=key)
+    return {}
+
+
 def upload(session, region, manifest, folder, bucket):
     with open(manifest, encoding="utf-8") as source:
         functions = json.load(source)["functions"]
@@ -71,7 +77,7 @@ def known_region(session, region):
                for partition in session.get_available_partitions())
 
 
-COMMANDS = {"identity": identity, "buckets": buckets, "read": read, "write": write, "upload": upload}
+COMMANDS = {"identity": identity, "buckets": buckets, "read": read, "write": write, "remove": remove, "upload": upload}
 
 
 def main(region, command, *arguments):

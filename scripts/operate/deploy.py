@@ -68,9 +68,10 @@ def deploy(settings, smoke=None):
             applied = terraform.apply_all(settings, chosen)
             outputs = write_outputs(settings, bool(redis))
             try:
-                health = verify(settings, outputs, smoke if applied else None)
-            except Failed as trouble:
-                if not applied:
+                # What was applied by a run that ended before it looked is looked at by the next.
+                health = verify(settings, outputs, smoke if applied or release is not before else None)
+            except (Failed, Refused) as trouble:
+                if release is before:
                     raise
                 go_back(settings, history, before, trouble)
             if release is not before:
@@ -97,7 +98,7 @@ def verify(settings, outputs, smoke=None):
     with Step("waiting for the health check"):
         health = cloud.wait_for_health(f"{outputs['httpUrl']}/v1/health")
     if smoke:
-        smoke(settings)
+        smoke(settings, outputs)
     return health
 
 
