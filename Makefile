@@ -3,7 +3,7 @@
 OPERATE := @PYTHONUTF8=1 python3 -B scripts/operate
 export ENV CACHE VARS SERVICE ARCH ONLY N SINCE FOLLOW ALLOW_DESTROY BUILD SMOKE TO HOLDFAST_REHEARSAL HOLDFAST_PORT HOLDFAST_REDIS_PORT HOLDFAST_WORK_DIR HOLDFAST_TOOLS
 
-.PHONY: help deploy plan destroy outputs status logs smoke soak check test tools rollback bootstrap rehearse redrive cost prove bench
+.PHONY: help deploy plan destroy outputs status logs smoke soak check test tools rollback bootstrap rehearse build drift redrive cost prove bench
 
 help: ## list the targets
 	@printf 'Holdfast: sessions and push without a server\n\n'
@@ -38,6 +38,10 @@ rollback: ## back to the release before this one (TO=<release> for another)
 	$(OPERATE) rollback
 bootstrap: ## once per AWS environment: its buckets and roles
 	$(OPERATE) bootstrap
+build: ## only build: what BUILD=0 make deploy takes
+	$(OPERATE) build
+drift: ## whether what is deployed still is what its release says (ENV=staging|production)
+	$(OPERATE) drift
 rehearse: ## the life of a staging environment, played on the local cloud
 	$(OPERATE) rehearse
 redrive cost bench:

@@ -63,6 +63,18 @@ def identity(settings, values):
     return found
 
 
+def target(settings, role):
+    """Region and role of a pipeline, as lines for $GITHUB_OUTPUT: all of it is in the environment's file."""
+    values = inputs(settings)
+    accounts = tfvars.strings(values.get("allowed_account_ids"))
+    if len(accounts) != 1:
+        raise Refused(f"{settings.tfvars_file.relative_to(ROOT)} must name one account in allowed_account_ids: pipelines deploy to it.")
+    if role not in ("plan", "deploy"):
+        raise Refused(f"ROLE={role}: there is plan and deploy.")
+    prefix = tfvars.string(values.get("name_prefix")) or f"holdfast-{settings.env}"
+    return [f"region={settings.region}", f"role=arn:aws:iam::{accounts[0]}:role/{prefix}-{role}"]
+
+
 def buckets(settings):
     """Which of the environment's two buckets there are."""
     return _client(settings, "buckets", settings.state_bucket, settings.artifacts_bucket)["present"]

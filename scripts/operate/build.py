@@ -11,13 +11,19 @@ import zlib
 import cloud
 import crates
 import run
-from say import Failed, Refused, Step
+import tools
+from say import Failed, Refused, Step, line
 from settings import ROOT, TRIPLES, machine_arch
 from tools import path_with_tools
 
 
 def functions():
     return json.loads((ROOT / "services" / "functions.json").read_text())
+
+
+def wanted_of(settings):
+    """The functions that this run is about: all, or those of SERVICE's stack."""
+    return sorted(name for name, entry in functions().items() if settings.service in ("", entry["stack"]))
 
 
 def zip_one(name, content, level=6):
@@ -96,7 +102,7 @@ def write_manifest(settings, manifest):
 
 def build(settings):
     """Builds every function and writes the release manifest. Returns whether anything in it changed."""
-    wanted = sorted(functions())
+    wanted = wanted_of(settings)
     if settings.built:
         return built(settings, wanted)
     env = {**cloud.environment(settings), "PATH": path_with_tools(settings)}
@@ -125,7 +131,13 @@ def build(settings):
 
 
 def built(settings, wanted):
-    """What an earlier build left: its manifest must name every function."""
+    """What an earlier build left: its manifest must name every function. Without one, on AWS, the release that is deployed."""
+    if not settings.manifest_file.exists() and not settings.is_local:
+        import releases
+        current = releases.History(settings).current()
+        if current:
+            releases.install(settings, current, keep_inputs=True)
+            line(f"  The functions stay those of release {current['name']}.")
     try:
         entries = json.loads(settings.manifest_file.read_text(encoding="utf-8"))["functions"]
     except (OSError, ValueError, KeyError):
@@ -136,9 +148,35 @@ def built(settings, wanted):
     return 0
 
 
+def only(settings):
+    """`make build`: nothing is deployed."""
+    tools.require_cargo()
+    check(settings)
+    tools.python_tools(settings)
+    build(settings)
+    line(f"  {len(wanted_of(settings))} functions in {settings.manifest_file}")
+
+
+def verify_artifacts(folder):
+    """Whether every zip of a folder is what its manifest says."""
+    entries = json.loads((folder / "release.json").read_text(encoding="utf-8"))["functions"]
+    wrong = [name for name, entry in entries.items()
+             if hashlib.sha256((folder / "artifacts" / entry["s3Key"]).read_bytes()).hexdigest() != entry["sha256"]]
+    if wrong:
+        raise Failed(f"{folder}: not what the manifest says: {', '.join(wrong)}")
+    line(f"{len(entries)} artifacts are what {folder / 'release.json'} says.")
+
+
 def package(settings, wanted):
-    """Zips what changed. The manifest changes only if an artifact does: a second build of the same code is no release."""
-    entries, changed = {}, 0
+    """Zips what changed. The manifest changes only if an artifact does: a second build of the same code is no release.
+    What is not `wanted` stays in it as it is."""
+    known = set(functions()) | set(wanted)
+    try:
+        old = json.loads(settings.manifest_file.read_text())
+    except (OSError, ValueError):
+        old = {}
+    kept = old.get("functions", {}) if old.get("arch") == settings.arch else {}
+    entries, changed = {name: entry for name, entry in kept.items() if name in known}, 0
     cache_file = settings.work / "artifacts" / "cache.json"
     try:
         cache = json.loads(cache_file.read_text())
@@ -159,10 +197,7 @@ def package(settings, wanted):
             changed += 1
         entries[name] = {"sha256": digest, "file": str(file), "s3Key": f"{name}/{digest}.zip"}
     cache_file.write_text(json.dumps(cache))
-    try:
-        old = json.loads(settings.manifest_file.read_text())
-    except (OSError, ValueError):
-        old = {}
+    entries = dict(sorted(entries.items()))
     if old.get("functions") != entries or old.get("arch") != settings.arch:
         manifest = {"version": version(), "commit": commit(), "arch": settings.arch, "functions": entries}
         write_manifest(settings, manifest)

@@ -240,6 +240,24 @@ def greet(settings, outputs, health):
     line(f"  make smoke{'' if settings.is_local else ' ENV=' + settings.env}        the whole path: sign in, socket, push, revoke, closed")
 
 
+def drift(settings):
+    """Whether what is deployed is still what its release and this code say."""
+    if settings.is_local:
+        raise Refused("drift is for ENV=staging and ENV=production: it compares with the release that is deployed there.")
+    with exclusive(settings):
+        prerequisites(settings, builds=False)
+        aws.require_buckets(settings)
+        current = releases.History(settings).current()
+        if current is None:
+            raise Refused(f"nothing is deployed to ENV={settings.env}.")
+        releases.install(settings, current)
+        chosen = terraform.stacks(settings)
+        terraform.prepare(settings, chosen)
+        if terraform.plan_all(chosen):
+            raise Failed(f"ENV={settings.env} is not what release {current['name']} and this commit say.")
+        line(f"No drift: ENV={settings.env} is what release {current['name']} says.")
+
+
 def plan(settings):
     require_stack(settings)
     with exclusive(settings):

@@ -63,8 +63,8 @@ def candidate(settings, current, now=None):
     manifest = json.loads(settings.manifest_file.read_text(encoding="utf-8"))
     entries = {name: {"sha256": entry["sha256"], "s3Key": entry["s3Key"]} for name, entry in manifest["functions"].items()}
     if settings.service and current:
-        mine = {name for name, entry in build.functions().items() if entry["stack"] == settings.service}
-        entries = {name: entry if name in mine else current["functions"].get(name, entry) for name, entry in entries.items()}
+        entries = {**entries, **{name: entry for name, entry in current["functions"].items() if name not in build.wanted_of(settings)}}
+        entries = dict(sorted((name, entry) for name, entry in entries.items() if name in build.functions()))
     release = {
         "version": manifest.get("version"), "commit": manifest.get("commit"), "arch": manifest["arch"],
         "variables": settings.variables, "cache": settings.cache, "functions": entries,
@@ -87,14 +87,16 @@ def changed(one, other):
     return sorted(name for name in {*of[0], *of[1]} if of[0].get(name) != of[1].get(name))
 
 
-def install(settings, release):
-    """Makes a release what the next plan is about. Refused if it lacks a function that the Terraform code has by now."""
+def install(settings, release, keep_inputs=False):
+    """Makes a release what the next plan is about, with its variables. Refused if it lacks a function that the Terraform code
+    has by now."""
     lacking = sorted(set(build.functions()) - set(release["functions"]))
     if lacking:
         raise Refused(f"release {release['name']} has no {', '.join(lacking)}: it is of commit {release['commit']}. "
                       "Check that out and deploy it.")
-    settings.variables = dict(release["variables"])
-    settings.cache = release["cache"]
+    if not keep_inputs:
+        settings.variables = dict(release["variables"])
+        settings.cache = release["cache"]
     settings.arch = release["arch"]
     entries = {}
     for name, entry in release["functions"].items():

@@ -17,6 +17,7 @@ import run
 import settings as settings_module
 import terraform
 import tools
+import workflows
 from say import Failed, Refused, line
 from settings import ROOT
 
@@ -91,6 +92,7 @@ class Suite:
             "cargo", "clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"))
         self.step("terraform format", lambda: self.command("terraform", "fmt", "-check", "-recursive", "infra"))
         self.step("shell scripts", self.shellcheck)
+        self.step("workflows", lambda: workflows.lint(self.settings))
         self.step("operator scripts", lambda: self.command(
             sys.executable, "-m", "unittest", "discover", "-q", "-s", "scripts/tests"))
 

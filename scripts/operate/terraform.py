@@ -162,9 +162,10 @@ class Stack:
         return ["-input=false", "-no-color", "-lock-timeout=10s",
                 f"-var-file={self.fixed}", f"-var-file={self.values}"]
 
-    def plan(self):
-        """True if there is something to change."""
-        code = self.terraform("plan", "-detailed-exitcode", "-parallelism=20", f"-out={self.plan_file}", *self.inputs())
+    def plan(self, look=False):
+        """True if there is something to change. `look`: only to say so, which needs no lock and no right to write one."""
+        lock = ["-lock=false"] if look else []
+        code = self.terraform("plan", "-detailed-exitcode", "-parallelism=20", f"-out={self.plan_file}", *self.inputs(), *lock)
         if code not in (0, 2):
             raise self.trouble("plan")
         return code == 2
@@ -293,11 +294,11 @@ def stacks(settings, names=STACKS):
     return [Stack(name, settings) for name in names]
 
 
-def compare(chosen):
+def compare(chosen, look=False):
     """Plans all stacks at once: name to whether it differs, None where that depends on a stack that is not applied yet."""
     def one(stack):
         try:
-            return stack.plan()
+            return stack.plan(look)
         except Failed as trouble:
             return trouble
 
@@ -353,7 +354,7 @@ def apply_all(settings, chosen):
 def plan_all(chosen):
     """Prints what a deploy would change. Returns whether anything would."""
     with Step("comparing with what is deployed"):
-        known = compare(chosen)
+        known = compare(chosen, look=True)
     for stack in chosen:
         differs = known[stack.name]
         if differs is None:
