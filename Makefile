@@ -1,9 +1,9 @@
 # The operator's interface. Each target calls one command; what it does is in scripts/operate.
 .DEFAULT_GOAL := help
 OPERATE := @PYTHONUTF8=1 python3 -B scripts/operate
-export ENV CACHE VARS SERVICE ARCH ONLY N SINCE FOLLOW ALLOW_DESTROY HOLDFAST_PORT HOLDFAST_REDIS_PORT HOLDFAST_WORK_DIR HOLDFAST_TOOLS
+export ENV CACHE VARS SERVICE ARCH ONLY N SINCE FOLLOW ALLOW_DESTROY BUILD SMOKE TO HOLDFAST_REHEARSAL HOLDFAST_PORT HOLDFAST_REDIS_PORT HOLDFAST_WORK_DIR HOLDFAST_TOOLS
 
-.PHONY: help deploy plan destroy outputs status logs smoke soak check test tools rollback bootstrap redrive cost prove bench
+.PHONY: help deploy plan destroy outputs status logs smoke soak check test tools rollback bootstrap rehearse build drift redrive cost prove bench
 
 help: ## list the targets
 	@printf 'Holdfast: sessions and push without a server\n\n'
@@ -34,5 +34,15 @@ tools: ## install the pinned tools into .tools/
 	$(OPERATE) tools
 prove: ## the full-size correctness runs, as a table (a quarter of an hour)
 	$(OPERATE) prove
-rollback bootstrap redrive cost bench:
+rollback: ## back to the release before this one (TO=<release> for another)
+	$(OPERATE) rollback
+bootstrap: ## once per AWS environment: its buckets and roles
+	$(OPERATE) bootstrap
+build: ## only build: what BUILD=0 make deploy takes
+	$(OPERATE) build
+drift: ## whether what is deployed still is what its release says (ENV=staging|production)
+	$(OPERATE) drift
+rehearse: ## the life of a staging environment, played on the local cloud
+	$(OPERATE) rehearse
+redrive cost bench:
 	$(OPERATE) $@

@@ -4,24 +4,33 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
 
+import aws  # noqa: E402
+import bootstrap  # noqa: E402
+import build  # noqa: E402
 import cloud  # noqa: E402
 import deploy  # noqa: E402
+import rehearse  # noqa: E402
+import remove  # noqa: E402
 import run  # noqa: E402
+import sbom  # noqa: E402
 import settings as settings_module  # noqa: E402
+import status  # noqa: E402
 import suite  # noqa: E402
 import tools  # noqa: E402
+import workflows  # noqa: E402
 from say import Failed, Refused, error, line  # noqa: E402
 
 # Part of the interface, but of a later release.
-LATER = ("rollback", "bootstrap", "cost", "redrive", "bench")
+LATER = ("cost", "redrive", "bench")
 
 
-def smoke(settings, repeat=None):
-    known = deploy.read_outputs(settings)
+def smoke(settings, known=None, repeat=None):
+    known = known or deploy.read_outputs(settings)
     tools.require_cargo()
     command = suite.smoke_command(settings)
     if repeat:
@@ -32,19 +41,21 @@ def smoke(settings, repeat=None):
         raise Failed("the smoke test failed; `make logs` says what the functions saw.")
 
 
-def smoke_after_deploy(settings):
-    """On AWS registration is closed: without an account there is nobody to sign in."""
-    if not os.environ.get("HOLDFAST_SMOKE_EMAIL") and settings.variables.get("registration_enabled") != "true":
+def smoke_after_deploy(settings, outputs):
+    """On AWS registration is closed: without an account there is nobody to sign in. Locally somebody is watching."""
+    if settings.is_local and os.environ.get("SMOKE") != "1":
+        return
+    if not settings.is_local and not os.environ.get("HOLDFAST_SMOKE_EMAIL") and settings.variables.get("registration_enabled") != "true":
         line("No smoke test: HOLDFAST_SMOKE_EMAIL and HOLDFAST_SMOKE_PASSWORD do not name an account for it.")
         return
-    smoke(settings)
+    smoke(settings, outputs)
 
 
 def soak(settings):
     text = os.environ.get("N") or "50"
     if not text.isdigit() or not 1 <= int(text) <= 10_000:
         raise Refused(f"N={text}: a number from 1 to 10000 is needed.")
-    smoke(settings, int(text))
+    smoke(settings, repeat=int(text))
 
 
 def logs(settings):
@@ -90,20 +101,27 @@ def prove(settings):
 
 
 TARGETS = {
-    "deploy": lambda settings: deploy.deploy(settings, smoke_after_deploy), "plan": deploy.plan, "destroy": deploy.destroy, "outputs": deploy.outputs,
-    "status": deploy.status, "logs": logs, "smoke": smoke, "soak": soak, "prove": prove, "check": suite.check, "test": suite.test,
-    "tools": tools.python_tools,
+    "deploy": lambda settings: deploy.deploy(settings, smoke_after_deploy), "plan": deploy.plan, "destroy": remove.destroy, "outputs": deploy.outputs,
+    "rollback": lambda settings: deploy.rollback(settings, smoke_after_deploy, os.environ.get("TO")), "bootstrap": bootstrap.bootstrap,
+    "rehearse": rehearse.rehearse, "status": status.status, "logs": logs, "smoke": smoke, "soak": soak, "prove": prove, "check": suite.check, "test": suite.test,
+    "tools": tools.python_tools, "build": build.only, "drift": deploy.drift, "sbom": sbom.write,
+    # For pipelines.
+    "affected": lambda _: workflows.main(), "workflows": lambda _: workflows.write(), "workflows-lint": workflows.lint,
+    "target": lambda settings: print("\n".join(aws.target(settings, os.environ.get("ROLE") or "plan"))),
 }
 
 
 def main(arguments):
     target = arguments[0] if arguments else "help"
+    if target == "verify-artifacts":
+        build.verify_artifacts(Path(arguments[1]))
+        return
     if target in LATER:
         raise Refused(f"make {target} is not available yet: it comes with a later release.")
     if target not in TARGETS:
         raise Refused(f"no target {target}; `make help` lists them.")
     environ = dict(os.environ)
-    if target == "logs":
+    if target in ("logs", "affected"):
         # Here SERVICE is a function or a prefix of some, not a stack.
         environ.pop("SERVICE", None)
     TARGETS[target](settings_module.read(environ))

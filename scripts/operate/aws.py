@@ -28,11 +28,9 @@ def inputs(settings):
     """Checks the files of an AWS environment and fills in what the settings take from them."""
     values = read(settings.tfvars_file, f"the values of ENV={settings.env}")
     backend = read(settings.backend_file, f"where the state of ENV={settings.env} is")
-    for found, key, file in ((values, "artifacts_bucket", settings.tfvars_file), (backend, "bucket", settings.backend_file)):
-        if not (tfvars.string(found.get(key)) or settings.variables.get(key)):
-            raise Refused(f"{file.relative_to(ROOT)} does not say {key}: fill in the bucket that the stack bootstrap has made.")
     settings.region = settings.variables.get("region") or tfvars.string(values.get("region")) or settings.region
-    settings.artifacts_bucket = settings.variables.get("artifacts_bucket") or tfvars.string(values.get("artifacts_bucket"))
+    settings.artifacts_bucket = settings.variables.get("artifacts_bucket") or tfvars.string(values.get("artifacts_bucket")) or ""
+    settings.state_bucket = tfvars.string(backend.get("bucket")) or ""
     return values
 
 
@@ -52,16 +50,65 @@ def _client(settings, *arguments):
 
 
 def identity(settings, values):
-    """Whose credentials these are; refused if they are nobody's, or those of another account."""
+    """Whose credentials these are; refused if they are nobody's, or those of another account. Buckets that the environment's
+    files do not name have the names that `make bootstrap` gives them."""
     found = _client(settings, "identity")
-    allowed = tfvars.strings(values.get("allowed_account_ids"))
+    chosen = settings.variables.get("allowed_account_ids")
+    allowed = chosen.split(",") if chosen else tfvars.strings(values.get("allowed_account_ids"))
     if allowed and found["account"] not in allowed:
         raise Refused(f"ENV={settings.env} lives in account {' or '.join(allowed)}, but these credentials are of {found['account']}.")
+    prefix = tfvars.string(values.get("name_prefix")) or f"holdfast-{settings.env}"
+    settings.state_bucket = settings.state_bucket or f"{prefix}-state-{found['account']}"
+    settings.artifacts_bucket = settings.artifacts_bucket or f"{prefix}-artifacts-{found['account']}"
     return found
+
+
+def target(settings, role):
+    """Region and role of a pipeline, as lines for $GITHUB_OUTPUT: all of it is in the environment's file."""
+    values = inputs(settings)
+    accounts = tfvars.strings(values.get("allowed_account_ids"))
+    if len(accounts) != 1:
+        raise Refused(f"{settings.tfvars_file.relative_to(ROOT)} must name one account in allowed_account_ids: pipelines deploy to it.")
+    if role not in ("plan", "deploy"):
+        raise Refused(f"ROLE={role}: there is plan and deploy.")
+    prefix = tfvars.string(values.get("name_prefix")) or f"holdfast-{settings.env}"
+    return [f"region={settings.region}", f"role=arn:aws:iam::{accounts[0]}:role/{prefix}-{role}"]
+
+
+def buckets(settings):
+    """Which of the environment's two buckets there are."""
+    return _client(settings, "buckets", settings.state_bucket, settings.artifacts_bucket)["present"]
+
+
+def require_buckets(settings):
+    lacking = [name for name in (settings.state_bucket, settings.artifacts_bucket) if name not in buckets(settings)]
+    if lacking:
+        raise Refused(f"there is no bucket {' and no '.join(lacking)}: run `make bootstrap ENV={settings.env}` once.")
+
+
+def read_object(settings, key):
+    """The text of an object of the artifacts bucket; None if there is none."""
+    return object_text(settings, settings.artifacts_bucket, key)
+
+
+def write_object(settings, key, text):
+    write_text(settings, settings.artifacts_bucket, key, text)
+
+
+def object_text(settings, bucket, key):
+    return _client(settings, "read", bucket, key)["text"]
+
+
+def write_text(settings, bucket, key, text):
+    _client(settings, "write", bucket, key, text)
+
+
+def remove(settings, bucket, key):
+    _client(settings, "remove", bucket, key)
 
 
 def upload(settings):
     """Puts the artifacts that the bucket lacks into it: the key holds the hash of the content, nothing is overwritten."""
     with Step(f"uploading artifacts to {settings.artifacts_bucket}") as step:
-        answer = _client(settings, "upload", settings.manifest_file, settings.artifacts_bucket)
+        answer = _client(settings, "upload", settings.manifest_file, settings.work / "artifacts", settings.artifacts_bucket)
         step.note = f"{answer['uploaded']} new, {answer['present']} there already"

@@ -1,6 +1,7 @@
 """Calls of AWS, run by the Python of `.tools`, which has botocore. Answers in JSON; exit code 2: the operator has to act.
 
-usage: aws_client.py REGION identity | upload MANIFEST BUCKET
+usage: aws_client.py REGION identity | buckets NAME… | read BUCKET KEY | write BUCKET KEY TEXT
+       | remove BUCKET KEY | upload MANIFEST FOLDER BUCKET
 """
 
 import base64
@@ -17,7 +18,38 @@ def identity(session, region):
     return {"account": answer["Account"], "arn": answer["Arn"]}
 
 
-def upload(session, region, manifest, bucket):
+def buckets(session, region, *names):
+    client, present = session.create_client("s3", region_name=region), []
+    for name in names:
+        try:
+            client.head_bucket(Bucket=name)
+            present.append(name)
+        except botocore.exceptions.ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
+                raise
+    return {"present": present}
+
+
+def read(session, region, bucket, key):
+    client = session.create_client("s3", region_name=region)
+    try:
+        return {"text": client.get_object(Bucket=bucket, Key=key)["Body"].read().decode()}
+    except client.exceptions.NoSuchKey:
+        return {"text": None}
+
+
+def write(session, region, bucket, key, text):
+    session.create_client("s3", region_name=region).put_object(
+        Bucket=bucket, Key=key, Body=text.encode(), ContentType="application/json")
+    return {}
+
+
+def remove(session, region, bucket, key):
+    session.create_client("s3", region_name=region).delete_object(Bucket=bucket, Key=key)
+    return {}
+
+
+def upload(session, region, manifest, folder, bucket):
     with open(manifest, encoding="utf-8") as source:
         functions = json.load(source)["functions"]
     client = session.create_client("s3", region_name=region)
@@ -29,7 +61,8 @@ def upload(session, region, manifest, bucket):
         except botocore.exceptions.ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
                 raise
-        with open(entry["file"], "rb") as body:
+        # The same path on whatever machine built it: the key is the path below the folder.
+        with open(os.path.join(folder, entry["s3Key"]), "rb") as body:
             client.put_object(
                 Bucket=bucket, Key=entry["s3Key"], Body=body, ContentType="application/zip",
                 ChecksumSHA256=base64.b64encode(bytes.fromhex(entry["sha256"])).decode(),
@@ -38,14 +71,26 @@ def upload(session, region, manifest, bucket):
     return {"uploaded": uploaded, "present": len(functions) - uploaded}
 
 
+def known_region(session, region):
+    """Whether AWS has such a Region, in any of its partitions, as far as the pinned client knows."""
+    return any(region in session.get_available_regions("sts", partition, allow_non_regional=False)
+               for partition in session.get_available_partitions())
+
+
+COMMANDS = {"identity": identity, "buckets": buckets, "read": read, "write": write, "remove": remove, "upload": upload}
+
+
 def main(region, command, *arguments):
     # Where there are none, asking the metadata address of a machine that has none takes seconds.
     os.environ.setdefault("AWS_METADATA_SERVICE_NUM_ATTEMPTS", "1")
     try:
         session = botocore.session.Session()
+        if not known_region(session, region):
+            sys.stderr.write(f"region {region} does not exist.\n")
+            return 2
         if session.get_credentials() is None:
             raise botocore.exceptions.NoCredentialsError
-        print(json.dumps({"identity": identity, "upload": upload}[command](session, region, *arguments)))
+        print(json.dumps(COMMANDS[command](session, region, *arguments)))
         return 0
     except botocore.exceptions.NoCredentialsError:
         sys.stderr.write("no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.\n")

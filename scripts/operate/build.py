@@ -3,19 +3,27 @@
 import hashlib
 import json
 import os
+import re
 import struct
 import subprocess
 import zlib
 
 import cloud
+import crates
 import run
-from say import Failed, Refused, Step
+import tools
+from say import Failed, Refused, Step, line
 from settings import ROOT, TRIPLES, machine_arch
 from tools import path_with_tools
 
 
 def functions():
     return json.loads((ROOT / "services" / "functions.json").read_text())
+
+
+def wanted_of(settings):
+    """The functions that this run is about: all, or those of SERVICE's stack."""
+    return sorted(name for name, entry in functions().items() if settings.service in ("", entry["stack"]))
 
 
 def zip_one(name, content, level=6):
@@ -34,6 +42,13 @@ def zip_one(name, content, level=6):
 
 
 def version():
+    """The workspace's version: what health answers. It does not change with every commit, or health would be deployed anew
+    with each of them."""
+    found = re.search(r'^\[workspace\.package\]\nversion = "([^"]+)"', (ROOT / "Cargo.toml").read_text(encoding="utf-8"), re.M)
+    return found.group(1) if found else "unversioned"
+
+
+def commit():
     result = subprocess.run(
         ["git", "describe", "--always", "--dirty", "--abbrev=12"], cwd=ROOT, capture_output=True, text=True, check=False
     )
@@ -48,19 +63,18 @@ def _installed_targets():
         return None
 
 
-def cargo_lambda(settings):
-    """The command that builds every function, in the one profile of its environment."""
+def cargo_lambda(settings, needless=()):
+    """The command that builds every function, in the one profile of its environment; `needless`: crates that none links."""
     command = ["cargo", "lambda", "build", "--locked", "--arm64" if settings.arch == "arm64" else "--x86-64"]
-    if not settings.is_local:
+    if not settings.on_local_cloud:
         command += ["--release"]
     elif settings.arch == machine_arch():
-        # The same compiler, profile, target and package set as `cargo test --workspace`, so that neither rebuilds the
-        # other's dependencies.
+        # The same compiler, profile and target as `cargo test`, so that neither rebuilds the other's dependencies.
         command += ["--compiler", "cargo"]
     # A directory of its own: builds for other environments may run beside this one.
     command += ["--lambda-dir", str(settings.work / "lambda"), "--workspace"]
-    # The whole workspace locally: naming packages would resolve their features apart from the tests'. Releases hold no tests.
-    return command if settings.is_local else [*command, "--exclude", "holdfast-e2e", "--exclude", "holdfast-testkit"]
+    # Left out one by one rather than named one by one: what they share with functions has the same features either way.
+    return [*command, *(argument for name in needless for argument in ("--exclude", name))]
 
 
 def check(settings):
@@ -69,20 +83,9 @@ def check(settings):
     triple, targets = TRIPLES[settings.arch], _installed_targets()
     if settings.arch != machine_arch() and targets is not None and triple not in targets:
         raise Refused(f"ARCH={settings.arch}: run `rustup target add {triple}`, or use ARCH={machine_arch()}.")
-    result = subprocess.run(["cargo", "metadata", "--no-deps", "--format-version", "1"], cwd=ROOT,
-                            env=cloud.environment(settings), capture_output=True, text=True, check=False)
-    if result.returncode:
-        raise Failed(f"cargo metadata: {(result.stderr.strip().splitlines() or ['no message'])[0]}")
-    packages = json.loads(result.stdout)["packages"]
-    lacking = without_binary(functions(), packages)
+    lacking = sorted(set(functions()) - set(crates.workspace().binaries))
     if lacking:
         raise Refused(f"services/functions.json names functions that no crate builds: {', '.join(lacking)}.")
-
-
-def without_binary(catalogue, packages):
-    """Functions of the catalogue that no package of `cargo metadata` has a binary for."""
-    binaries = {target["name"] for package in packages for target in package["targets"] if "bin" in target["kind"]}
-    return sorted(set(catalogue) - binaries)
 
 
 def placeholder(settings):
@@ -90,22 +93,24 @@ def placeholder(settings):
     if not settings.manifest_file.exists():
         settings.work.mkdir(parents=True, exist_ok=True)
         entries = {name: {"sha256": "0" * 64, "file": os.devnull, "s3Key": name} for name in functions()}
-        _write_manifest(settings, {"version": "none", "arch": settings.arch, "functions": entries})
+        write_manifest(settings, {"version": "none", "arch": settings.arch, "functions": entries})
 
 
-def _write_manifest(settings, manifest):
+def write_manifest(settings, manifest):
     settings.manifest_file.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
 
 
 def build(settings):
     """Builds every function and writes the release manifest. Returns whether anything in it changed."""
-    wanted = sorted(functions())
+    wanted = wanted_of(settings)
+    if settings.built:
+        return built(settings, wanted)
     env = {**cloud.environment(settings), "PATH": path_with_tools(settings)}
     log = settings.work / "logs" / "build.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with Step(f"building {len(wanted)} functions") as step:
         process = run.start(
-            cargo_lambda(settings), cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            cargo_lambda(settings, crates.workspace().needed_by_no(wanted)), cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             errors="replace",
         )
         compiled = 0
@@ -125,9 +130,53 @@ def build(settings):
     return changed
 
 
+def built(settings, wanted):
+    """What an earlier build left: its manifest must name every function. Without one, on AWS, the release that is deployed."""
+    if not settings.manifest_file.exists() and not settings.is_local:
+        import releases
+        current = releases.History(settings).current()
+        if current:
+            releases.install(settings, current, keep_inputs=True)
+            line(f"  The functions stay those of release {current['name']}.")
+    try:
+        entries = json.loads(settings.manifest_file.read_text(encoding="utf-8"))["functions"]
+    except (OSError, ValueError, KeyError):
+        raise Refused(f"BUILD=0, but there is no release manifest {settings.manifest_file}: build first.") from None
+    lacking = sorted(set(wanted) - set(entries))
+    if lacking:
+        raise Refused(f"BUILD=0, but the release manifest {settings.manifest_file} lacks {', '.join(lacking)}: build anew.")
+    return 0
+
+
+def only(settings):
+    """`make build`: nothing is deployed."""
+    tools.require_cargo()
+    check(settings)
+    tools.python_tools(settings)
+    build(settings)
+    line(f"  {len(wanted_of(settings))} functions in {settings.manifest_file}")
+
+
+def verify_artifacts(folder):
+    """Whether every zip of a folder is what its manifest says."""
+    entries = json.loads((folder / "release.json").read_text(encoding="utf-8"))["functions"]
+    wrong = [name for name, entry in entries.items()
+             if hashlib.sha256((folder / "artifacts" / entry["s3Key"]).read_bytes()).hexdigest() != entry["sha256"]]
+    if wrong:
+        raise Failed(f"{folder}: not what the manifest says: {', '.join(wrong)}")
+    line(f"{len(entries)} artifacts are what {folder / 'release.json'} says.")
+
+
 def package(settings, wanted):
-    """Zips what changed. The manifest changes only if an artifact does: a second build of the same code is no release."""
-    entries, changed = {}, 0
+    """Zips what changed. The manifest changes only if an artifact does: a second build of the same code is no release.
+    What is not `wanted` stays in it as it is."""
+    known = set(functions()) | set(wanted)
+    try:
+        old = json.loads(settings.manifest_file.read_text())
+    except (OSError, ValueError):
+        old = {}
+    kept = old.get("functions", {}) if old.get("arch") == settings.arch else {}
+    entries, changed = {name: entry for name, entry in kept.items() if name in known}, 0
     cache_file = settings.work / "artifacts" / "cache.json"
     try:
         cache = json.loads(cache_file.read_text())
@@ -148,11 +197,8 @@ def package(settings, wanted):
             changed += 1
         entries[name] = {"sha256": digest, "file": str(file), "s3Key": f"{name}/{digest}.zip"}
     cache_file.write_text(json.dumps(cache))
-    try:
-        old = json.loads(settings.manifest_file.read_text())
-    except (OSError, ValueError):
-        old = {}
+    entries = dict(sorted(entries.items()))
     if old.get("functions") != entries or old.get("arch") != settings.arch:
-        manifest = {"version": version(), "arch": settings.arch, "functions": entries}
-        _write_manifest(settings, manifest)
+        manifest = {"version": version(), "commit": commit(), "arch": settings.arch, "functions": entries}
+        write_manifest(settings, manifest)
     return changed

@@ -37,6 +37,9 @@ def environment(settings):
     """What commands for this environment run with: the caller's credentials are for AWS only."""
     if settings.is_local:
         return clean_environment()
+    if settings.rehearsal:
+        # Whatever asks for AWS gets the local cloud: the state of Terraform, too.
+        return {**clean_environment(), "AWS_ENDPOINT_URL": settings.endpoint, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
     kept = {k: v for k, v in os.environ.items() if not k.startswith(_TERRAFORM)}
     return {**kept, "AWS_REGION": settings.region, "AWS_DEFAULT_REGION": settings.region}
 

@@ -2,14 +2,13 @@
 
 import fcntl
 import json
-import shutil
 import time
 from contextlib import contextmanager
 
 import aws
 import build
 import cloud
-import processes
+import releases
 import run
 import terraform
 import tools
@@ -34,44 +33,55 @@ def prerequisites(settings, builds=True):
     values = None if settings.is_local else aws.inputs(settings)
     terraform.check_variables(settings)
     tools.require_terraform()
-    if builds:
+    if builds and not settings.built:
         tools.require_cargo()
         build.check(settings)
     tools.python_tools(settings)
+    if settings.rehearsal:
+        cloud.start(settings, None)
     if values is not None:
         who = aws.identity(settings, values)
         line(f"ENV={settings.env}: {settings.region}, account {who['account']}, as {who['arn']}")
 
 
 def deploy(settings, smoke=None):
-    """Builds and applies what changed. `smoke` is played against AWS, where nobody is watching."""
+    """Builds and applies what changed, and looks whether it works: health, then `smoke`. What does not is rolled back."""
     require_stack(settings)
     began = time.monotonic()
-    prerequisites(settings)
-    line(f"Deploying ENV={settings.env} to {'the local cloud on ' + settings.endpoint if settings.is_local else 'AWS'}")
     with exclusive(settings):
+        prerequisites(settings)
+        line(f"Deploying ENV={settings.env} to {settings.where}")
         started = []
         try:
             redis = tools.redis_server(settings) if settings.is_local else None
             if settings.is_local:
                 choose_cache(settings, redis)
-            if settings.is_local:
                 started = cloud.start(settings, redis)
+            else:
+                aws.require_buckets(settings)
             chosen = make_ready(settings)
+            history = releases.History(settings)
+            before = history.current()
+            release = releases.candidate(settings, before)
             if not settings.is_local:
                 aws.upload(settings)
             applied = terraform.apply_all(settings, chosen)
             outputs = write_outputs(settings, bool(redis))
-            with Step("waiting for the health check"):
-                health = cloud.wait_for_health(f"{outputs['httpUrl']}/v1/health")
+            try:
+                # What was applied by a run that ended before it looked is looked at by the next.
+                health = verify(settings, outputs, smoke if applied or release is not before else None)
+            except (Failed, Refused) as trouble:
+                if release is before:
+                    raise
+                go_back(settings, history, before, trouble)
+            if release is not before:
+                history.add(release)
         except BaseException:
             # What this run started and could not finish, it stops; what ran before goes on running.
             run.interrupt_all()
             if started:
                 cloud.stop(settings, started)
             raise
-    if smoke and applied and not settings.is_local:
-        smoke(settings)
     seconds = time.monotonic() - began
     if not applied and not started:
         line(f"Nothing to change: everything is deployed and running ({seconds:.0f} s).")
@@ -81,6 +91,66 @@ def deploy(settings, smoke=None):
     else:
         line(f"Deployed: {', '.join(s for s in STACKS if s in applied)} ({seconds:.0f} s).")
     greet(settings, outputs, health)
+
+
+def verify(settings, outputs, smoke=None):
+    """Whether what is deployed works; what health says."""
+    with Step("waiting for the health check"):
+        health = cloud.wait_for_health(f"{outputs['httpUrl']}/v1/health")
+    if smoke:
+        smoke(settings, outputs)
+    return health
+
+
+def go_back(settings, history, before, trouble):
+    """After a deploy that does not work: the release before it, with its variables. Always raises."""
+    if before is None:
+        raise Failed(f"{trouble}\nThere is no earlier release to go back to.") from None
+    line(f"It does not work: {trouble}")
+    broken = releases.candidate(settings, before)
+    try:
+        apply_release(settings, before)
+    except (Failed, Refused) as more:
+        raise Failed(f"{trouble}\nIt could not be rolled back to release {before['name']}: {more}") from None
+    # The next deploy is compared with what runs, and the one after a rollback goes on from here.
+    history.make_current(before)
+    said = ", ".join(releases.changed(before, broken)) or "its variables"
+    raise Failed(f"{trouble}\nRolled back to release {before['name']} (undone: {said}).") from None
+
+
+def apply_release(settings, release):
+    """Applies an earlier release and waits for its health; the stacks that changed, and the outputs."""
+    releases.install(settings, release)
+    line(f"Applying release {release['name']} (commit {release['commit']})")
+    chosen = terraform.stacks(settings, settings.stacks)
+    terraform.prepare(settings, chosen)
+    applied = terraform.apply_all(settings, chosen)
+    outputs = write_outputs(settings, settings.is_local and cloud.running(settings, cloud.REDIS))
+    verify(settings, outputs)
+    return applied, outputs
+
+
+def rollback(settings, smoke=None, name=None):
+    """Back to the release before the current one, or to the one named."""
+    if settings.service:
+        raise Refused("SERVICE is not for rollback: a release is of all functions.")
+    if settings.is_local and not cloud.running(settings, cloud.EMULATOR):
+        raise Refused("the local cloud is not running: run `make deploy` first.")
+    with exclusive(settings):
+        prerequisites(settings, builds=False)
+        history = releases.History(settings)
+        current = history.current()
+        if current is None:
+            raise Refused(f"no release of ENV={settings.env} is known: there is nothing to go back to.")
+        release = history.get(name or current["previous"])
+        if release is None:
+            raise Refused(f"there is no release {name}." if name else f"there is no release before {current['name']}.")
+        applied, outputs = apply_release(settings, release)
+        history.make_current(release)
+        verify(settings, outputs, smoke)
+    said = ", ".join(releases.changed(current, release)) or "no function"
+    line(f"ENV={settings.env} is release {release['name']} again (it was {current['name']}; other code: {said}; "
+         f"stacks changed: {', '.join(applied) or 'none'}).")
 
 
 def choose_cache(settings, redis):
@@ -95,7 +165,7 @@ def choose_cache(settings, redis):
 def make_ready(settings):
     """Builds, while Terraform fetches what it needs; the stacks this run is about."""
     chosen = terraform.stacks(settings, settings.stacks)
-    terraform.side_by_side(lambda work: work(), [lambda: build.build(settings), lambda: terraform.prepare(settings, chosen)])
+    terraform.until_one_fails([lambda: build.build(settings), lambda: terraform.prepare(settings, chosen)])
     return chosen
 
 
@@ -113,7 +183,7 @@ def outputs_of(settings, found, has_redis):
         "cacheProvider": settings.cache or "dynamodb",
         "httpUrl": found["platform"]["http_url"],
         "wsUrl": found["push"]["ws_url"],
-        "consoleUrl": f"{settings.endpoint}/_ministack/health" if settings.is_local else None,
+        "consoleUrl": f"{settings.endpoint}/_ministack/health" if settings.on_local_cloud else None,
         "awsEndpointUrl": settings.endpoint or None,
         "redisUrl": f"redis://127.0.0.1:{settings.redis_port}/0" if has_redis else None,
         "tables": {**found["platform"]["tables"], "activity": found["events"]["activity_table"]},
@@ -140,8 +210,9 @@ def write_outputs(settings, has_redis):
 def read_outputs(settings):
     """What is deployed: of the local cloud from its file, of AWS from the stacks' state."""
     if not settings.is_local:
-        prerequisites(settings, builds=False)
         with exclusive(settings):
+            prerequisites(settings, builds=False)
+            aws.require_buckets(settings)
             return write_outputs(settings, False)
     try:
         return json.loads(settings.outputs_file.read_text(encoding="utf-8"))
@@ -162,103 +233,42 @@ def greet(settings, outputs, health):
     line(f"  All of it   {settings.outputs_file}")
     line()
     line("Try it:")
-    if settings.is_local:
+    if settings.on_local_cloud:
         person = '{"email":"ada@example.com","password":"correct horse battery"}'
         for route in ("users", "auth/login"):
             line(f"  curl -s {http}/v1/{route} -H 'content-type: application/json' -d '{person}'")
     line(f"  make smoke{'' if settings.is_local else ' ENV=' + settings.env}        the whole path: sign in, socket, push, revoke, closed")
 
 
+def drift(settings):
+    """Whether what is deployed is still what its release and this code say."""
+    if settings.is_local:
+        raise Refused("drift is for ENV=staging and ENV=production: it compares with the release that is deployed there.")
+    with exclusive(settings):
+        prerequisites(settings, builds=False)
+        aws.require_buckets(settings)
+        current = releases.History(settings).current()
+        if current is None:
+            raise Refused(f"nothing is deployed to ENV={settings.env}.")
+        releases.install(settings, current)
+        chosen = terraform.stacks(settings)
+        terraform.prepare(settings, chosen)
+        if terraform.plan_all(chosen):
+            raise Failed(f"ENV={settings.env} is not what release {current['name']} and this commit say.")
+        line(f"No drift: ENV={settings.env} is what release {current['name']} says.")
+
+
 def plan(settings):
     require_stack(settings)
-    prerequisites(settings)
     with exclusive(settings):
+        prerequisites(settings)
+        if not settings.is_local:
+            aws.require_buckets(settings)
         if settings.is_local and not cloud.running(settings, cloud.EMULATOR):
             raise Refused("the local cloud is not running: run `make deploy` first.")
         if not terraform.plan_all(make_ready(settings)):
             line("Nothing to change.")
 
 
-def destroy(settings):
-    if settings.env == "production":
-        raise Refused("ENV=production is never destroyed by make.")
-    if settings.service:
-        raise Refused("SERVICE is not for destroy: it removes the whole environment.")
-    if settings.is_local and not settings.work.exists():
-        line("Nothing to destroy.")
-        return
-    if not settings.is_local:
-        prerequisites(settings, builds=False)
-    with exclusive(settings):
-        here = not settings.is_local or cloud.running(settings, cloud.EMULATOR)
-        trouble, removed = None, []
-        try:
-            removed = destroy_stacks(settings) if here else []
-        except Failed as failed:
-            if not settings.is_local:
-                raise
-            # All of it lives in the local cloud, which goes anyway.
-            trouble = failed
-        stopped = cloud.stop(settings) if settings.is_local else []
-        forgotten = [name for name in MADE if _remove(settings.work / name)]
-    said = []
-    if removed:
-        said.append(f"removed the stacks {', '.join(removed)}")
-    if stopped:
-        names = {cloud.EMULATOR: "the local cloud", cloud.REDIS: "redis-server"}
-        said.append(f"stopped {' and '.join(names[record] for record in stopped)}")
-    if not here and "state" in forgotten:
-        said.append("the local cloud was not running, so its state is just forgotten")
-    if trouble:
-        raise Failed(f"{trouble}\nThe local cloud and its state are removed all the same.")
-    line(f"Destroyed ENV={settings.env}: {'; '.join(said)}." if said else "Nothing to destroy.")
-
-
-# What a deploy leaves in its work directory.
-MADE = ("cloud", "lambda", "redis", "state", "terraform", "artifacts", "outputs.json", "release.json", "logs")
-
-
-def destroy_stacks(settings):
-    """Destroys the stacks in reverse order; the names of those there were."""
-    tools.require_terraform()
-    build.placeholder(settings)
-    chosen = [s for s in terraform.stacks(settings) if not settings.is_local or s.state.exists()]
-    terraform.prepare(settings, chosen)
-
-    def one(stack):
-        with Step(f"destroying stack {stack.name}"):
-            stack.destroy()
-
-    for stage in reversed(terraform.STAGES):
-        terraform.side_by_side(one, [stack for stack in chosen if stack.name in stage])
-    return [stack.name for stack in chosen]
-
-
-def _remove(path):
-    """Removes a file or a folder; whether there was one."""
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-        return True
-    existed = path.exists()
-    path.unlink(missing_ok=True)
-    return existed
-
-
 def outputs(settings):
     line(json.dumps(read_outputs(settings), indent=2))
-
-
-def status(settings):
-    if settings.is_local:
-        for record, name, port in ((cloud.EMULATOR, "local cloud", settings.port), (cloud.REDIS, "redis-server", settings.redis_port)):
-            pid = processes.recorded(settings.work / record)
-            line(f"{name:13} {f'running, pid {pid}, port {port}' if pid else 'not running (make deploy starts it)'}")
-    known = read_outputs(settings)
-    code, body = cloud.answers(f"{known['httpUrl']}/v1/health", 10)
-    line(f"http          {known['httpUrl']}")
-    line(f"websocket     {known['wsUrl']}")
-    line(f"health        {code or 'no answer'} {body.decode(errors='replace')[:300]}")
-    if settings.is_local and not cloud.running(settings, cloud.EMULATOR):
-        raise Failed("the local cloud is not running: `make deploy` starts it, with what was in it.")
-    if code != 200:
-        raise Failed("not healthy: `make logs SERVICE=ops-health` says more.")

@@ -90,6 +90,16 @@ def on_signal(_signal=None, _frame=None):
         raise KeyboardInterrupt
 
 
+def give_up():
+    """Ends what runs, because something else has failed: nothing new starts meanwhile, and all of it has ended on return."""
+    _interrupted.set()
+    with _lock:
+        for child in _children:
+            _tell(child)
+    interrupt_all()
+    _interrupted.clear()
+
+
 def interrupt_all(patience_seconds=60):
     """Waits for children that `on_signal` told to end, then insists; nothing they started stays behind, either."""
     with _lock:

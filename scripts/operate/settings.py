@@ -30,16 +30,29 @@ class Settings:
     variables: dict = field(default_factory=dict)
     service: str = ""
     region: str = "us-east-1"
+    state_bucket: str = ""
     artifacts_bucket: str = ""
+    # An environment of AWS, played on the local cloud: its inputs, names, state in S3 and release process, no account.
+    rehearsal: bool = False
+    # Whether to deploy what the last build, of this machine or another, left in the work directory.
+    built: bool = False
 
     @property
     def is_local(self):
         return self.env == "local"
 
     @property
+    def on_local_cloud(self):
+        return self.is_local or self.rehearsal
+
+    @property
     def endpoint(self):
         """Address of the local cloud; none on AWS."""
-        return f"http://127.0.0.1:{self.port}" if self.is_local else ""
+        return f"http://127.0.0.1:{self.port}" if self.on_local_cloud else ""
+
+    @property
+    def where(self):
+        return f"the local cloud on {self.endpoint}" if self.on_local_cloud else "AWS"
 
     @property
     def redis_url(self):
@@ -102,7 +115,8 @@ def read(environ=os.environ):
     env = environ.get("ENV") or "local"
     if env not in ENVIRONMENTS:
         raise Refused(f"ENV={env}: there is {', '.join(ENVIRONMENTS)}.")
-    arch = environ.get("ARCH") or ("arm64" if env != "local" else machine_arch())
+    rehearsal = environ.get("HOLDFAST_REHEARSAL") == "1" and env != "local"
+    arch = environ.get("ARCH") or (machine_arch() if env == "local" or rehearsal else "arm64")
     if arch not in TRIPLES:
         raise Refused(f"ARCH={arch}: there is arm64 and x86_64.")
     # On AWS the environment's tfvars say which; locally redis where there is a server (the deploy installs one if it can).
@@ -127,6 +141,8 @@ def read(environ=os.environ):
         cache_chosen=bool(environ.get("CACHE")),
         variables=parse_variables(environ.get("VARS") or ""),
         service=service,
+        rehearsal=rehearsal,
+        built=environ.get("BUILD") == "0",
     )
 
 

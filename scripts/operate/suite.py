@@ -12,10 +12,12 @@ from pathlib import Path
 import cloud
 import deploy
 import processes
+import remove
 import run
 import settings as settings_module
 import terraform
 import tools
+import workflows
 from say import Failed, Refused, line
 from settings import ROOT
 
@@ -90,6 +92,7 @@ class Suite:
             "cargo", "clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"))
         self.step("terraform format", lambda: self.command("terraform", "fmt", "-check", "-recursive", "infra"))
         self.step("shell scripts", self.shellcheck)
+        self.step("workflows", lambda: workflows.lint(self.settings))
         self.step("operator scripts", lambda: self.command(
             sys.executable, "-m", "unittest", "discover", "-q", "-s", "scripts/tests"))
 
@@ -176,8 +179,8 @@ def unchanged(private):
 
 
 def nothing_left(private):
-    deploy.destroy(private)
-    left = [name for name in (*deploy.MADE, cloud.EMULATOR, cloud.REDIS) if (private.work / name).exists()]
+    remove.destroy(private)
+    left = [name for name in (*remove.MADE, cloud.EMULATOR, cloud.REDIS) if (private.work / name).exists()]
     if left:
         raise Failed(f"destroy left behind: {', '.join(left)}")
     for port in (private.port, private.redis_port):

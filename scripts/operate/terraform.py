@@ -6,12 +6,13 @@ import os
 import re
 import shutil
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import aws
 import cloud
 import run
 import tfvars
+import troubles
 from say import Failed, Refused, Step, line
 from settings import ROOT, STACKS
 
@@ -20,7 +21,7 @@ LOCK = ".terraform.lock.hcl"
 # What may be applied side by side, in order: values cross stacks as parameters of SSM.
 STAGES = (("platform",), ("auth", "sessions", "push"), ("events",))
 
-# What holds data that nothing else has: a plan that removes or replaces one is not applied on AWS unless ALLOW_DESTROY=1.
+# What holds data that nothing else has: a plan that removes or replaces one is not applied unless ALLOW_DESTROY=1.
 PRECIOUS = ("aws_dynamodb_table", "aws_elasticache_serverless_cache", "aws_elasticache_replication_group", "aws_kms_key")
 
 
@@ -38,7 +39,8 @@ def values_for(stack, settings):
     """What this stack is given besides environments/<ENV>.tfvars: the release, the endpoint, and VARS."""
     types = declared(stack)
     values = {"env": settings.env, "release_manifest": str(settings.manifest_file), "local_endpoint": settings.endpoint,
-              "cache_provider": settings.cache, "local_redis_url": settings.redis_url, **settings.variables}
+              "cache_provider": settings.cache, "local_redis_url": settings.redis_url,
+              "artifacts_bucket": settings.artifacts_bucket or None, **settings.variables}
     return {name: _typed(value, types[name]) for name, value in values.items() if name in types and value is not None}
 
 
@@ -74,6 +76,7 @@ class Stack:
         self.data = self.top / "data" / name
         self.state = settings.work / "state" / f"{name}.tfstate"
         self.plan_file = self.top / f"{name}.tfplan"
+        self.backend = self.top / f"{name}.s3.tfbackend"
         self.log = settings.work / "logs" / f"terraform-{name}.log"
         self.fixed = self.top / f"{name}.tfvars"
         self.values = self.top / f"{name}.tfvars.json"
@@ -98,17 +101,13 @@ class Stack:
                 old.unlink()
         for name in wanted:
             _link(source / name, self.directory / name)
-        backend = self._backend()
-        if self.settings.is_local:
-            (self.directory / "backend_override.tf").write_text(
-                f'terraform {{\n  backend "local" {{\n    path = {json.dumps(str(self.state))}\n  }}\n}}\n', encoding="utf-8"
-            )
+        self.keep_state_here(self.settings.is_local)
         given = aws.read(self.settings.tfvars_file, f"the values of ENV={self.settings.env}")
         self.fixed.write_text(tfvars.only(given, declared(self.name)), encoding="utf-8")
         self.values.write_text(json.dumps(values_for(self.name, self.settings), indent=2) + "\n", encoding="utf-8")
         self.log.write_text("", encoding="utf-8")
 
-        self._digest = hashlib.sha256(repr((str(self.directory), backend)).encode())
+        self._digest = hashlib.sha256(repr((str(self.directory), self._backend_values())).encode())
         for file in [source / LOCK, *sorted(source.glob("*.tf")), *sorted((ROOT / "infra" / "modules").rglob("*.tf"))]:
             self._digest.update(file.read_bytes())
         try:
@@ -116,10 +115,24 @@ class Stack:
         except OSError:
             return True
 
-    def init(self):
+    def keep_state_here(self, here):
+        """Whether the state is a file of the work directory, or where the environment's backend says."""
+        self._kept_here = here
+        override = self.directory / "backend_override.tf"
+        override.unlink(missing_ok=True)
+        if here:
+            override.write_text(
+                f'terraform {{\n  backend "local" {{\n    path = {json.dumps(str(self.state))}\n  }}\n}}\n', encoding="utf-8")
+        else:
+            self.backend.write_text("".join(f"{name} = {value}\n" for name, value in self._backend_values().items()), encoding="utf-8")
+
+    def init(self, migrate=False):
+        """`migrate`: moves the state from where it was to where it is to be."""
         shutil.copyfile(ROOT / "infra" / "stacks" / self.name / LOCK, self.directory / LOCK)
         self._stamp.unlink(missing_ok=True)
-        if self.terraform("init", "-input=false", "-no-color", "-lockfile=readonly", *self._backend()):
+        more = [argument if argument != "-reconfigure" else "-migrate-state" for argument in self._backend()] if migrate else self._backend()
+        force = ["-force-copy"] if migrate else []
+        if self.terraform("init", "-input=false", "-no-color", "-lockfile=readonly", *force, *more):
             raise self.trouble("init")
         self._stamp.write_text(self._digest.hexdigest(), encoding="utf-8")
 
@@ -130,22 +143,36 @@ class Stack:
     def _backend(self):
         if self.settings.is_local:
             return []
-        return ["-reconfigure", f"-backend-config={self.settings.backend_file}", f"-backend-config=key={self.name}/terraform.tfstate"]
+        # Nothing is asked for while a bootstrap still keeps its state here.
+        return ["-reconfigure"] if self._kept_here else ["-reconfigure", f"-backend-config={self.backend}"]
+
+    def _backend_values(self):
+        """environments/<ENV>.s3.tfbackend, with the bucket, the stack's key and, in a rehearsal, the local cloud's address."""
+        if self.settings.is_local:
+            return {}
+        given = aws.read(self.settings.backend_file, f"where the state of ENV={self.settings.env} is")
+        given |= {"bucket": json.dumps(self.settings.state_bucket), "key": json.dumps(f"{self.name}/terraform.tfstate")}
+        if self.settings.rehearsal:
+            endpoint = json.dumps(self.settings.endpoint)
+            given |= {"endpoints": f"{{ s3 = {endpoint}, sts = {endpoint}, iam = {endpoint} }}", "use_path_style": "true",
+                      "skip_metadata_api_check": "true"}
+        return given
 
     def inputs(self):
         return ["-input=false", "-no-color", "-lock-timeout=10s",
                 f"-var-file={self.fixed}", f"-var-file={self.values}"]
 
-    def plan(self):
-        """True if there is something to change."""
-        code = self.terraform("plan", "-detailed-exitcode", "-parallelism=20", f"-out={self.plan_file}", *self.inputs())
+    def plan(self, look=False):
+        """True if there is something to change. `look`: only to say so, which needs no lock and no right to write one."""
+        lock = ["-lock=false"] if look else []
+        code = self.terraform("plan", "-detailed-exitcode", "-parallelism=20", f"-out={self.plan_file}", *self.inputs(), *lock)
         if code not in (0, 2):
             raise self.trouble("plan")
         return code == 2
 
     def gate(self):
-        """On AWS: no plan that removes a table, a cache or a key is applied by accident."""
-        if self.settings.is_local or os.environ.get("ALLOW_DESTROY") == "1":
+        """No plan that removes a table, a cache or a key is applied by accident. Call it after `plan`."""
+        if os.environ.get("ALLOW_DESTROY") == "1" or self.summary().endswith(" 0 to destroy"):
             return
         result = subprocess.run(["terraform", "show", "-json", str(self.plan_file)], cwd=self.directory, env=self.environment(),
                                 capture_output=True, text=True, check=False)
@@ -157,11 +184,22 @@ class Stack:
                           "ALLOW_DESTROY=1 lets it.")
 
     def apply(self):
-        self.gate()
         if self.terraform("apply", "-input=false", "-no-color", "-parallelism=20", "-lock-timeout=10s", str(self.plan_file)):
             raise self.trouble("apply")
 
+    def exists(self):
+        """Whether its state holds anything."""
+        result = subprocess.run(["terraform", "state", "list"], cwd=self.directory, env=self.environment(),
+                                capture_output=True, text=True, check=False)
+        return bool(result.stdout.strip())
+
     def destroy(self):
+        guarded = "deletion_protection_enabled"
+        if guarded in declared(self.name) and not self.settings.is_local:
+            # AWS deletes no table that is protected. That the environment is to go has been said by whoever calls this.
+            tables = [argument for kind in ("sessions_table", "connections_table") for argument in ("-target", f"module.{kind}")]
+            if self.terraform("apply", "-auto-approve", *self.inputs(), f"-var={guarded}=false", *tables):
+                raise self.trouble("apply")
         if self.terraform("destroy", "-auto-approve", "-parallelism=20", *self.inputs()):
             raise self.trouble("destroy")
 
@@ -187,10 +225,7 @@ class Stack:
         return self.log.read_text(errors="replace").rsplit("\n$ terraform ", 1)[-1]
 
     def trouble(self, what):
-        text = self.log.read_text(errors="replace")
-        errors = re.findall(r"^(?:│ )?Error: .*(?:\n(?:│ )?.*){0,6}", text, re.M)
-        excerpt = [part for error in errors[:3] for part in _trim(error)] or text.strip().splitlines()[-3:]
-        return Failed("\n".join([f"terraform {what} of stack {self.name} failed:", *excerpt, f"  all of it: {self.log}"]))
+        return troubles.of(what, self.name, self._last(), self.log)
 
 
 def forbidden(plan):
@@ -206,7 +241,7 @@ def plugin_cache(settings):
     return folder
 
 
-def _share(settings):
+def share(settings):
     """What all working copies refer to, at the paths they refer to it by."""
     top = settings.work / "terraform"
     for folder in ("infra", "services"):
@@ -217,18 +252,13 @@ def _share(settings):
 
 def prepare(settings, chosen):
     """Working copies of the chosen stacks, side by side."""
-    _share(settings)
+    share(settings)
     with Step("preparing Terraform") as step:
         stale = [stack for stack, due in zip(chosen, [stack.prepare() for stack in chosen]) if due]
         # The first one alone: it fills the plugin cache, which Terraform does not lock.
         for group in (stale[:1], stale[1:]):
             side_by_side(Stack.init, group)
         step.note = f"initialised: {', '.join(stack.name for stack in stale)}" if stale else "nothing to initialise"
-
-
-def _trim(error):
-    lines = [part.removeprefix("│").rstrip() for part in error.splitlines()]
-    return [f"  {part.strip()}" for part in lines if part.strip(" ╷╵")]
 
 
 def _link(source, target):
@@ -247,15 +277,28 @@ def side_by_side(work, items):
         return [future.result() for future in futures]
 
 
+def until_one_fails(works):
+    """Runs these at once. The first trouble is raised at once: what the others had started is ended, not waited for."""
+    with ThreadPoolExecutor(max_workers=len(works)) as pool:
+        futures = [pool.submit(work) for work in works]
+        try:
+            for future in as_completed(futures):
+                future.result()
+        except Exception:
+            if not all(future.done() for future in futures):
+                run.give_up()
+            raise
+
+
 def stacks(settings, names=STACKS):
     return [Stack(name, settings) for name in names]
 
 
-def compare(chosen):
+def compare(chosen, look=False):
     """Plans all stacks at once: name to whether it differs, None where that depends on a stack that is not applied yet."""
     def one(stack):
         try:
-            return stack.plan()
+            return stack.plan(look)
         except Failed as trouble:
             return trouble
 
@@ -282,6 +325,10 @@ def apply_all(settings, chosen):
             step.note = "nothing to change" if not changed else f"to change: {', '.join(changed)}"
         if not changed:
             return []
+        # Before anything is changed. What cannot be planned yet is looked at when it can be.
+        for stack in chosen:
+            if known[stack.name]:
+                stack.gate()
     applied = []
 
     def one(stack):
@@ -291,6 +338,7 @@ def apply_all(settings, chosen):
             if differs is None:
                 differs = stack.plan()
             if differs:
+                stack.gate()
                 stack.apply()
                 applied.append(stack.name)
             step.note = stack.summary() if differs else "no change"
@@ -306,7 +354,7 @@ def apply_all(settings, chosen):
 def plan_all(chosen):
     """Prints what a deploy would change. Returns whether anything would."""
     with Step("comparing with what is deployed"):
-        known = compare(chosen)
+        known = compare(chosen, look=True)
     for stack in chosen:
         differs = known[stack.name]
         if differs is None:

@@ -108,5 +108,18 @@ def redis_server(settings):
     return found
 
 
+def node_package(settings, name):
+    """The folder of an npm package, at the version that tools.txt names in a comment: pip cannot install it."""
+    version = re.search(rf"^# npm {re.escape(name)}@(\S+)$", PINNED.read_text(encoding="utf-8"), re.M).group(1)
+    folder = settings.tools / "npm" / f"{name}-{version}"
+    if not (folder / "node_modules" / name).exists():
+        require("npm", f"install Node.js 18 or newer with npm (it installs {name}).")
+        with Step(f"installing {name} {version} into {_short(folder)}/"):
+            log = settings.tools / "install.log"
+            if run.logged(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", folder, f"{name}@{version}"], log):
+                raise Failed(f"npm could not install {name}: {_last(log)} ({log})")
+    return folder / "node_modules" / name
+
+
 def path_with_tools(settings, environ=os.environ):
     return f"{settings.tools / 'bin'}{os.pathsep}{environ.get('PATH', '')}"

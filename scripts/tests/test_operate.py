@@ -19,7 +19,6 @@ OPERATE = Path(__file__).resolve().parents[1] / "operate"
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(OPERATE))
 
-import aws  # noqa: E402
 import build  # noqa: E402
 import cloud  # noqa: E402
 import deploy  # noqa: E402
@@ -135,18 +134,6 @@ class Artifacts(unittest.TestCase):
             self.assertEqual(entry["s3Key"], f"a/{entry['sha256']}.zip")
 
 
-    def test_a_function_without_a_binary_is_named(self):
-        packages = [{"targets": [{"name": "a", "kind": ["bin"]}, {"name": "b", "kind": ["lib"]}]}]
-        self.assertEqual(build.without_binary({"a": {}, "b": {}, "c": {}}, packages), ["b", "c"])
-
-    def test_a_release_is_built_without_what_only_tests_need(self):
-        local, aws = build.cargo_lambda(read()), build.cargo_lambda(read(ENV="staging", ARCH=settings.machine_arch()))
-        self.assertIn("--compiler", local)
-        self.assertNotIn("--release", local)
-        self.assertIn("--release", aws)
-        self.assertIn("holdfast-e2e", aws)
-
-
 class Files(unittest.TestCase):
     TEXT = """
 # a comment = ignored
@@ -186,25 +173,6 @@ last = true"""
 
 
 class Aws(unittest.TestCase):
-    def test_an_environment_that_is_not_filled_in_is_refused_in_one_line(self):
-        chosen = read(ENV="staging", VARS="artifacts_bucket=some")
-        with tempfile.TemporaryDirectory(dir=settings.ROOT) as folder:
-            class Elsewhere(type(chosen)):
-                tfvars_file = Path(folder) / "staging.tfvars"
-                backend_file = Path(folder) / "staging.s3.tfbackend"
-
-            chosen.__class__ = Elsewhere
-            for wanted in ("staging.tfvars is missing", "staging.s3.tfbackend is missing", "does not say bucket"):
-                with self.assertRaises(Refused) as caught:
-                    aws.inputs(chosen)
-                self.assertIn(wanted, str(caught.exception))
-                self.assertNotIn("\n", str(caught.exception))
-                missing = Elsewhere.backend_file if Elsewhere.tfvars_file.exists() else Elsewhere.tfvars_file
-                missing.write_text('region = "eu-central-1"\n', encoding="utf-8")
-            Elsewhere.backend_file.write_text('bucket = "state"\n', encoding="utf-8")
-            aws.inputs(chosen)
-        self.assertEqual((chosen.region, chosen.artifacts_bucket), ("eu-central-1", "some"))
-
     def test_a_plan_that_removes_data_is_caught(self):
         def change(kind, *actions):
             return {"address": f"module.x.{kind}.this", "type": kind, "change": {"actions": list(actions)}}

@@ -60,13 +60,13 @@ variable "release_manifest" {
 }
 
 variable "artifacts_bucket" {
-  description = "Bucket that holds the functions' zips on AWS; empty locally, where the stack platform makes one."
+  description = "Bucket that holds the functions' zips, filled by the release process; empty only locally, where the stack platform makes one."
   type        = string
   default     = ""
 
   validation {
-    condition     = (var.artifacts_bucket == "") == (var.local_endpoint != "")
-    error_message = "artifacts_bucket must be given on AWS (make bootstrap creates it), and only there."
+    condition     = var.artifacts_bucket != "" || var.local_endpoint != ""
+    error_message = "artifacts_bucket must be given on AWS (make bootstrap creates it)."
   }
 }
 
@@ -111,7 +111,9 @@ locals {
   catalogue_file = "${path.module}/../../../services/functions.json"
   ssm_prefix     = "/holdfast/${var.env}"
 
-  artifacts_bucket = local.is_local ? "${local.name_prefix}-artifacts" : var.artifacts_bucket
+  # Without a bucket that the release process fills, Terraform makes one and uploads the zips itself.
+  own_artifacts    = var.artifacts_bucket == ""
+  artifacts_bucket = local.own_artifacts ? "${local.name_prefix}-artifacts" : var.artifacts_bucket
 
   # Fixes an API's id (8 hexadecimal digits) in the local cloud, so that addresses stay the same; nothing on AWS.
   local_api_id = { for kind in ["http", "ws"] : kind => substr(sha256("${local.name_prefix}-${kind}"), 0, 8) }

