@@ -1,7 +1,7 @@
 # The operator's interface. Each target calls one command; what it does is in scripts/operate.
 .DEFAULT_GOAL := help
 OPERATE := @PYTHONUTF8=1 python3 -B scripts/operate
-export ENV CACHE VARS SERVICE ARCH ONLY N SINCE FOLLOW ALLOW_DESTROY BUILD SMOKE TO HOLDFAST_REHEARSAL HOLDFAST_PORT HOLDFAST_REDIS_PORT HOLDFAST_WORK_DIR HOLDFAST_TOOLS
+export ENV CACHE VARS SERVICE ARCH ONLY N SINCE FOLLOW ALLOW_DESTROY BUILD SMOKE TO QUEUE RATE USERS SOCKETS PUSHES HOLDFAST_REHEARSAL HOLDFAST_PORT HOLDFAST_REDIS_PORT HOLDFAST_WORK_DIR HOLDFAST_TOOLS
 
 .PHONY: help deploy plan destroy outputs status logs smoke soak check test tools rollback bootstrap rehearse build drift redrive cost prove bench
 
@@ -44,5 +44,7 @@ drift: ## whether what is deployed still is what its release says (ENV=staging|p
 	$(OPERATE) drift
 rehearse: ## the life of a staging environment, played on the local cloud
 	$(OPERATE) rehearse
-redrive cost bench:
+redrive: ## dead letters back to their queues (QUEUE=push|broadcast|close RATE=10 a second)
+	$(OPERATE) redrive
+cost bench:
 	$(OPERATE) $@
