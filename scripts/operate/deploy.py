@@ -186,7 +186,7 @@ def outputs_of(settings, found, has_redis):
         "consoleUrl": f"{settings.endpoint}/_ministack/health" if settings.on_local_cloud else None,
         "awsEndpointUrl": settings.endpoint or None,
         "redisUrl": f"redis://127.0.0.1:{settings.redis_port}/0" if has_redis else None,
-        "tables": found["platform"]["tables"],
+        "tables": {**found["platform"]["tables"], "activity": found["events"]["activity_table"]},
         "queues": found["push"]["queues"],
         "eventBus": found["events"]["event_bus"],
         "functions": dict(sorted(functions.items())),

@@ -161,6 +161,8 @@ def end_to_end(suite, settings, work):
         suite.step("second plan is empty", lambda: unchanged(private))
         suite.step("end-to-end tests", lambda: suite.command("cargo", "test", "--locked", "--workspace", "--test", "e2e", **known))
         suite.step("smoke test, five times", lambda: suite.command(*smoke_command(private), "--repeat", "5"))
+        suite.step("no secret in any log or event", lambda: suite.command(
+            str(private.tools / "bin" / "python"), "scripts/operate/canary.py", str(private.outputs_file), "1000"))
         suite.step("destroy leaves nothing", lambda: nothing_left(private))
     finally:
         run.interrupt_all()

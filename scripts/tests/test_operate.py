@@ -200,7 +200,7 @@ class Outputs(unittest.TestCase):
     FOUND = {
         "platform": {"http_url": "http://h", "tables": {"sessions": "s", "connections": "c"}, "functions": {"ops-health": "p-ops-health"}},
         "auth": {"functions": {"auth-login": "p-auth-login"}}, "sessions": {"functions": {"sessions-list": "p-sessions-list"}},
-        "push": {"ws_url": "ws://w", "queues": {"push": "q"}, "functions": {}}, "events": {"event_bus": "bus", "functions": {}},
+        "push": {"ws_url": "ws://w", "queues": {"push": "q"}, "functions": {}}, "events": {"event_bus": "bus", "activity_table": "activity", "functions": {}},
     }
 
     def test_outputs_have_the_contracts_names(self):

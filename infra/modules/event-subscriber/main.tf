@@ -69,3 +69,19 @@ resource "aws_lambda_permission" "this" {
   principal     = "events.amazonaws.com"
   source_arn    = aws_cloudwatch_event_rule.this["this"].arn
 }
+
+# EventBridge only sees that the function was called; what the function fails on is kept here, after its retries.
+resource "aws_lambda_function_event_invoke_config" "this" {
+  for_each = var.create && var.target.function_name != null ? { this = true } : {}
+
+  function_name                = var.target.function_name
+  qualifier                    = var.target.function_qualifier
+  maximum_retry_attempts       = var.function_retry_attempts
+  maximum_event_age_in_seconds = min(var.maximum_event_age_seconds, 21600)
+
+  destination_config {
+    on_failure {
+      destination = module.dead_letter_queue.arn
+    }
+  }
+}

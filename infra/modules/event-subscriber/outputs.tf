@@ -12,3 +12,8 @@ output "dlq_url" {
   description = "URL of the dead-letter queue."
   value       = module.dead_letter_queue.url
 }
+
+output "dlq_arn" {
+  description = "ARN of the dead-letter queue; the role of a function that is the target must be allowed to send there."
+  value       = module.dead_letter_queue.arn
+}

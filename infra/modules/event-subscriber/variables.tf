@@ -101,3 +101,14 @@ variable "tags" {
   type        = map(string)
   default     = {}
 }
+
+variable "function_retry_attempts" {
+  description = "How often a function that failed is called again with the same event (0 to 2)."
+  type        = number
+  default     = 2
+
+  validation {
+    condition     = contains([0, 1, 2], var.function_retry_attempts)
+    error_message = "function_retry_attempts must be 0, 1 or 2."
+  }
+}

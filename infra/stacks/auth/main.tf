@@ -21,6 +21,20 @@ data "aws_ssm_parameter" "input" {
   name     = "${local.ssm_prefix}/${each.value}"
 }
 
+locals {
+  sign_in_environment = merge(local.session_environment, {
+    MAX_LOGIN_ATTEMPTS        = var.max_login_attempts
+    MAX_MFA_ATTEMPTS          = var.max_mfa_attempts
+    LOGIN_SESSION_TTL_SECONDS = var.login_session_ttl_seconds
+    MFA_SESSION_TTL_SECONDS   = var.mfa_session_ttl_seconds
+    DEVICE_TRUST_SECONDS      = var.device_trust_seconds
+  })
+  factor_environment = merge(local.sign_in_environment, { MFA_ISSUER = var.mfa_issuer })
+
+  # Of a change of the account on behalf of a session: both are read, the session is a condition.
+  edit_account = ["dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"]
+}
+
 module "service" {
   source = "../../modules/service"
 
@@ -58,17 +72,51 @@ module "service" {
     auth-login = {
       description    = "POST /v1/auth/login"
       memory_size_mb = 512
-      environment = merge(local.session_environment, {
-        MAX_LOGIN_ATTEMPTS        = var.max_login_attempts
-        LOGIN_SESSION_TTL_SECONDS = var.login_session_ttl_seconds
-        MFA_SESSION_TTL_SECONDS   = var.mfa_session_ttl_seconds
-      })
+      environment    = local.sign_in_environment
       permissions = {
         Sessions = {
           actions   = ["dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
           resources = [local.sessions_table_arn]
         }
       }
+    }
+
+    auth-mfa-verify = {
+      description = "POST /v1/auth/mfa/verify"
+      environment = local.sign_in_environment
+      permissions = {
+        Sessions = {
+          actions   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
+          resources = [local.sessions_table_arn]
+        }
+      }
+    }
+
+    auth-mfa-enroll = {
+      description = "POST /v1/auth/mfa/enroll"
+      environment = local.factor_environment
+      permissions = { Sessions = { actions = local.edit_account, resources = [local.sessions_table_arn] } }
+    }
+
+    auth-mfa-activate = {
+      description = "POST /v1/auth/mfa/activate"
+      environment = local.factor_environment
+      permissions = {
+        Sessions = { actions = ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"], resources = [local.sessions_table_arn] }
+      }
+    }
+
+    auth-mfa-disable = {
+      description = "DELETE /v1/auth/mfa"
+      environment = local.factor_environment
+      permissions = { Sessions = { actions = local.edit_account, resources = [local.sessions_table_arn] } }
+    }
+
+    auth-password = {
+      description    = "POST /v1/auth/password"
+      memory_size_mb = 512
+      environment    = local.sign_in_environment
+      permissions    = { Sessions = { actions = local.edit_account, resources = [local.sessions_table_arn] } }
     }
 
     auth-refresh = {

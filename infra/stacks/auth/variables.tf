@@ -47,3 +47,36 @@ variable "sign_in_failures_per_minute" {
     error_message = "sign_in_failures_per_minute must be more than 0."
   }
 }
+
+variable "max_mfa_attempts" {
+  description = "Distinct codes per MFA session; twice that per account in 900 s."
+  type        = number
+  default     = 5
+
+  validation {
+    condition     = var.max_mfa_attempts >= 1 && var.max_mfa_attempts <= 10 && floor(var.max_mfa_attempts) == var.max_mfa_attempts
+    error_message = "max_mfa_attempts must be a whole number from 1 to 10."
+  }
+}
+
+variable "device_trust_seconds" {
+  description = "How long a trusted device skips the second factor."
+  type        = number
+  default     = 2592000
+
+  validation {
+    condition     = var.device_trust_seconds >= 1 && var.device_trust_seconds <= 31536000 && floor(var.device_trust_seconds) == var.device_trust_seconds
+    error_message = "device_trust_seconds must be a whole number from 1 to 31536000 (a year)."
+  }
+}
+
+variable "mfa_issuer" {
+  description = "The name that stands above the e-mail in an authenticator."
+  type        = string
+  default     = "Holdfast"
+
+  validation {
+    condition     = can(regex("^[^:[:cntrl:]]{1,64}$", var.mfa_issuer))
+    error_message = "mfa_issuer must have 1 to 64 characters, none of them a colon."
+  }
+}

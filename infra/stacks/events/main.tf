@@ -2,7 +2,7 @@ locals {
   stack = "events"
 
   # What other stacks publish, by "<stack>/<name>".
-  inputs = toset(["platform/kms-key-arn", "platform/sessions-stream-arn", "push/close-queue-url", "push/close-queue-arn"])
+  inputs = toset(["platform/kms-key-arn", "platform/sessions-stream-arn", "push/close-queue-url", "push/close-queue-arn", "push/push-queue-url", "push/push-queue-arn"])
   input  = { for name, parameter in data.aws_ssm_parameter.input : name => parameter.insecure_value }
 
   kms_key_arn = local.input["platform/kms-key-arn"] == "none" ? null : local.input["platform/kms-key-arn"]
@@ -55,6 +55,38 @@ module "repair_dlq" {
   deny_insecure_transport   = !local.is_local
 }
 
+# What subscribers write down of a user. Nothing that decides anything reads it.
+module "activity" {
+  source = "../../modules/dynamodb-table"
+
+  name                           = "${local.name_prefix}-activity"
+  hash_key                       = { name = "PK", type = "S" }
+  range_key                      = { name = "SK", type = "S" }
+  ttl_attribute                  = "ttl"
+  deletion_protection_enabled    = var.deletion_protection_enabled
+  point_in_time_recovery_enabled = var.point_in_time_recovery_enabled
+  kms_key_arn                    = local.kms_key_arn
+}
+
+# A behaviour is a function with `subscribes` in the catalogue, and its permissions below.
+module "subscriber" {
+  source   = "../../modules/event-subscriber"
+  for_each = local.subscribers
+
+  name                    = "${local.name_prefix}-${each.key}"
+  description             = local.functions[each.key].description
+  event_bus_name          = module.bus.name
+  detail_types            = each.value
+  deny_insecure_transport = !local.is_local
+  kms_key_arn             = local.kms_key_arn
+
+  target = {
+    arn                = module.service.functions[each.key].arn
+    function_name      = module.service.functions[each.key].name
+    function_qualifier = module.service.functions[each.key].qualifier
+  }
+}
+
 module "service" {
   source = "../../modules/service"
 
@@ -74,6 +106,18 @@ module "service" {
 }
 
 locals {
+  subscribers = { for key, entry in jsondecode(file(local.catalogue_file)) : key => entry.subscribes if entry.stack == local.stack && can(entry.subscribes) }
+
+  # What a function fails on for good goes to its subscription's dead-letter queue. Its ARN is written out: the
+  # subscription needs the function, so the function's role cannot wait for the subscription.
+  queue_arns = regex("^arn:[^:]+:sqs:[^:]+:[^:]+:", local.input["push/push-queue-arn"])
+  to_own_dlq = {
+    for key in keys(local.subscribers) : key => {
+      actions   = ["sqs:SendMessage"]
+      resources = ["${local.queue_arns}${local.name_prefix}-${key}-dlq"]
+    }
+  }
+
   # The stream has these two readers at most: AWS throttles a third.
   functions = {
     events-relay = {
@@ -94,6 +138,37 @@ locals {
           stream_arn           = local.input["platform/sessions-stream-arn"]
           on_failure_queue_arn = module.relay_dlq.arn
         }
+      }
+    }
+
+    events-last-login = {
+      description = "Subscriber: when and on what device somebody last signed in"
+      environment = { ACTIVITY_TABLE = module.activity.name }
+      permissions = {
+        Activity = { actions = ["dynamodb:UpdateItem"], resources = [module.activity.arn] }
+        Failures = local.to_own_dlq["events-last-login"]
+      }
+    }
+
+    events-audit-trail = {
+      description = "Subscriber: every event of every user, append-only"
+      environment = { ACTIVITY_TABLE = module.activity.name, AUDIT_RETENTION_DAYS = var.audit_retention_days }
+      permissions = {
+        Activity = { actions = ["dynamodb:PutItem"], resources = [module.activity.arn] }
+        Failures = local.to_own_dlq["events-audit-trail"]
+      }
+    }
+
+    events-security-alerts = {
+      description = "Subscriber: tells a user's devices what the user should know of, through push"
+      environment = {
+        ACTIVITY_TABLE = module.activity.name
+        PUSH_QUEUE_URL = local.input["push/push-queue-url"]
+      }
+      permissions = {
+        Activity = { actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"], resources = [module.activity.arn] }
+        Push     = { actions = ["sqs:SendMessage"], resources = [local.input["push/push-queue-arn"]] }
+        Failures = local.to_own_dlq["events-security-alerts"]
       }
     }
 
@@ -136,6 +211,7 @@ module "alarms" {
 
   queues = merge(
     { relay = { dlq_name = "${local.name_prefix}-relay-dlq" } },
+    { for key in keys(local.subscribers) : key => { dlq_name = "${local.name_prefix}-${key}-dlq" } },
     local.cache_is_redis ? { repair = { dlq_name = "${local.name_prefix}-repair-dlq" } } : {},
   )
 }

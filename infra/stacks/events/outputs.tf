@@ -12,3 +12,8 @@ output "functions" {
   description = "Name of every function of this stack, by key."
   value       = module.service.function_names
 }
+
+output "activity_table" {
+  description = "Name of the table with the audit trail and the last sign-ins."
+  value       = module.activity.name
+}

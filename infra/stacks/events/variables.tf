@@ -8,3 +8,26 @@ variable "event_archive_days" {
     error_message = "event_archive_days must be a whole number, 0 or more."
   }
 }
+
+variable "audit_retention_days" {
+  description = "How many days an entry of the audit trail is kept."
+  type        = number
+  default     = 400
+
+  validation {
+    condition     = var.audit_retention_days >= 1 && var.audit_retention_days <= 3650 && floor(var.audit_retention_days) == var.audit_retention_days
+    error_message = "audit_retention_days must be a whole number from 1 to 3650."
+  }
+}
+
+variable "deletion_protection_enabled" {
+  description = "Whether DynamoDB refuses to delete the table."
+  type        = bool
+  default     = true
+}
+
+variable "point_in_time_recovery_enabled" {
+  description = "Whether the table can be restored to any second of the last 35 days."
+  type        = bool
+  default     = true
+}

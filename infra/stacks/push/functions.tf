@@ -38,6 +38,7 @@ module "service" {
     push-ticket = {
       description = "POST /v1/push/tickets"
       environment = {
+        ALLOWED_ORIGINS       = join(",", var.allowed_origins)
         SESSIONS_TABLE        = local.sessions_table
         MAX_SESSIONS_PER_USER = var.max_sessions_per_user
         CONNECTIONS_TABLE     = local.connections_table
@@ -68,6 +69,7 @@ module "service" {
     push-history = {
       description = "GET /v1/channels/{channel}/messages"
       environment = {
+        ALLOWED_ORIGINS       = join(",", var.allowed_origins)
         SESSIONS_TABLE        = local.sessions_table
         MAX_SESSIONS_PER_USER = var.max_sessions_per_user
         CONNECTIONS_TABLE     = local.connections_table

@@ -2,6 +2,7 @@
 
 use crate::error::{Code, Failure};
 use crate::ids::UserId;
+use crate::mfa::Mfa;
 
 /// Whether an account may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub struct Account {
     pub status: Status,
     /// Counts edits.
     pub version: u64,
+    /// The second factor.
+    pub mfa: Mfa,
 }
 
 impl std::fmt::Debug for Account {
@@ -39,12 +42,23 @@ impl std::fmt::Debug for Account {
 pub const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 12..=256;
 
 /// Refuses a new password outside its bounds.
-pub fn check_new_password(password: &str) -> Result<(), Failure> {
+pub fn check_new_password(field: &str, password: &str) -> Result<(), Failure> {
     if PASSWORD_CHARS.contains(&password.chars().count()) {
         Ok(())
     } else {
-        Err(Failure::new(Code::InvalidRequest, "`password` must have 12 to 256 characters."))
+        Err(Failure::new(Code::InvalidRequest, format!("`{field}` must have 12 to 256 characters.")))
     }
+}
+
+/// The longest password that is looked at, in bytes: 256 characters of at most four.
+const MAX_PASSWORD_BYTES: usize = 1024;
+
+/// Refuses what cannot be anybody's password, before any work is spent on it.
+pub fn check_password(field: &str, password: &str) -> Result<(), Failure> {
+    if password.is_empty() || password.len() > MAX_PASSWORD_BYTES {
+        return Err(Failure::new(Code::InvalidRequest, format!("`{field}` must have 1 to 256 characters.")));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -53,9 +67,9 @@ mod tests {
 
     #[test]
     fn passwords_are_counted_in_characters() {
-        assert!(check_new_password(&"x".repeat(11)).is_err());
-        assert!(check_new_password(&"é".repeat(12)).is_ok());
-        assert!(check_new_password(&"é".repeat(256)).is_ok());
-        assert!(check_new_password(&"x".repeat(257)).is_err());
+        assert!(check_new_password("password", &"x".repeat(11)).is_err());
+        assert!(check_new_password("password", &"é".repeat(12)).is_ok());
+        assert!(check_new_password("password", &"é".repeat(256)).is_ok());
+        assert!(check_new_password("password", &"x".repeat(257)).is_err());
     }
 }

@@ -29,6 +29,12 @@ pub enum Kind {
     TokenReused,
     /// A device is trusted now.
     DeviceTrusted,
+    /// The second factor was switched on.
+    MfaEnabled,
+    /// And off.
+    MfaDisabled,
+    /// The password changed.
+    PasswordChanged,
 }
 
 impl Kind {
@@ -45,13 +51,22 @@ impl Kind {
             Kind::SessionExpired => "SESSION_EXPIRED",
             Kind::TokenReused => "TOKEN_REUSED",
             Kind::DeviceTrusted => "DEVICE_TRUSTED",
+            Kind::MfaEnabled => "MFA_ENABLED",
+            Kind::MfaDisabled => "MFA_DISABLED",
+            Kind::PasswordChanged => "PASSWORD_CHANGED",
         }
     }
 
     /// `holdfast.<service>`, the event's source.
     pub const fn source(self) -> &'static str {
         match self {
-            Kind::LoginStarted | Kind::MfaRequired | Kind::MfaCompleted | Kind::AuthFailed => "holdfast.auth",
+            Kind::LoginStarted
+            | Kind::MfaRequired
+            | Kind::MfaCompleted
+            | Kind::AuthFailed
+            | Kind::MfaEnabled
+            | Kind::MfaDisabled
+            | Kind::PasswordChanged => "holdfast.auth",
             _ => "holdfast.sessions",
         }
     }
@@ -91,6 +106,78 @@ pub struct LoginImage {
     pub at: Millis,
     /// Whether a second factor was part of it.
     pub with_mfa: bool,
+    /// The session it became.
+    pub session: Option<SessionId>,
+}
+
+/// A child row before or after a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChallengeImage {
+    /// Of which sign-in.
+    pub id: LoginId,
+    /// Whose.
+    pub user: UserId,
+    /// How many different answers were wrong.
+    pub wrong: usize,
+    /// When it was last written.
+    pub at: Millis,
+}
+
+/// Why a second factor failed, as the event says it.
+pub const WRONG_CODE: &str = "WRONG_CODE";
+
+/// The events of a change of a child row: a wrong answer. The sign-in stays open; another answer may follow.
+pub fn of_challenge(old: Option<&ChallengeImage>, new: Option<&ChallengeImage>) -> Vec<Event> {
+    let (Some(old), Some(new)) = (old, new) else { return vec![] };
+    if new.wrong <= old.wrong {
+        return vec![];
+    }
+    vec![Event {
+        kind: Kind::AuthFailed,
+        at: new.at,
+        user: Some(new.user),
+        session: None,
+        login: Some(new.id),
+        reason: Some(WRONG_CODE),
+        device: None,
+    }]
+}
+
+/// What an event needs of an account row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountImage {
+    /// Whose.
+    pub user: UserId,
+    /// When the password last changed.
+    pub password_changed_at: Option<Millis>,
+    /// Since when there is a second factor.
+    pub mfa_enabled_at: Option<Millis>,
+    /// When it was last written by its user.
+    pub at: Millis,
+}
+
+/// The events of a change of an account row.
+pub fn of_account(old: Option<&AccountImage>, new: Option<&AccountImage>) -> Vec<Event> {
+    let (Some(old), Some(new)) = (old, new) else { return vec![] };
+    let event = |kind: Kind, at: Millis| Event {
+        kind,
+        at,
+        user: Some(new.user),
+        session: None,
+        login: None,
+        reason: None,
+        device: None,
+    };
+    let mut events = Vec::new();
+    if let Some(at) = new.password_changed_at.filter(|at| old.password_changed_at != Some(*at)) {
+        events.push(event(Kind::PasswordChanged, at));
+    }
+    match (old.mfa_enabled_at, new.mfa_enabled_at) {
+        (None, Some(at)) => events.push(event(Kind::MfaEnabled, at)),
+        (Some(_), None) => events.push(event(Kind::MfaDisabled, new.at)),
+        _ => {}
+    }
+    events
 }
 
 /// The events of a change of a sign-in row. Its removal by TTL is none: an unfinished sign-in simply lapses.
@@ -108,7 +195,7 @@ pub fn of_login(old: Option<&LoginImage>, new: Option<&LoginImage>) -> Vec<Event
         kind,
         at: new.at,
         user: new.user,
-        session: None,
+        session: new.session.filter(|_| kind == Kind::MfaCompleted),
         login: Some(new.id),
         reason: new.reason,
         device: None,
@@ -170,7 +257,9 @@ pub fn of_slot(old: Option<&Slot>, new: Option<&Slot>, at: Millis) -> (Vec<Event
         }
         over.push((new.clone(), kind));
     }
-    if new.trusted && same.is_some_and(|old| !old.trusted) {
+    // A device that was trusted before brings its trust along; one that is trusted with the second factor is new.
+    let newly = same.map_or(new.ended.is_none() && new.mfa_verified_at.is_some(), |old| !old.trusted);
+    if new.trusted && newly {
         events.push(event(Kind::DeviceTrusted, new, new.trusted_at.unwrap_or(new.last_updated_at), None));
     }
     (events, over)
@@ -244,6 +333,52 @@ mod tests {
     }
 
     #[test]
+    fn a_device_becomes_trusted_once() {
+        let trusted = |mfa: Option<i64>| Slot {
+            trusted: true,
+            trusted_at: Some(Millis::new(1)),
+            mfa_verified_at: mfa.map(Millis::new),
+            ..slot(0, 0)
+        };
+        assert_eq!(kinds(None, Some(&trusted(Some(1)))), [Kind::SessionCreated, Kind::DeviceTrusted]);
+        assert_eq!(kinds(None, Some(&trusted(None))), [Kind::SessionCreated], "the device was trusted before");
+        assert_eq!(kinds(Some(&slot(0, 0)), Some(&trusted(None))), [Kind::DeviceTrusted]);
+        assert_eq!(kinds(Some(&trusted(None)), Some(&trusted(None))), []);
+    }
+
+    #[test]
+    fn a_wrong_answer_is_told_once_and_a_counted_one_not_at_all() {
+        let image = |wrong| ChallengeImage {
+            id: LoginId::from_bytes([1; 16]),
+            user: UserId::from_bytes([2; 16]),
+            wrong,
+            at: Millis::new(1),
+        };
+        let told = of_challenge(Some(&image(0)), Some(&image(1)));
+        assert_eq!((told[0].kind, told[0].reason), (Kind::AuthFailed, Some(WRONG_CODE)));
+        assert_eq!(of_challenge(Some(&image(1)), Some(&image(1))), []);
+        assert_eq!(of_challenge(None, Some(&image(0))), []);
+        assert_eq!(of_challenge(Some(&image(1)), None), []);
+    }
+
+    #[test]
+    fn an_account_tells_what_its_user_changed() {
+        let image = |password: Option<i64>, mfa: Option<i64>| AccountImage {
+            user: UserId::from_bytes([2; 16]),
+            password_changed_at: password.map(Millis::new),
+            mfa_enabled_at: mfa.map(Millis::new),
+            at: Millis::new(9),
+        };
+        let kinds = |old, new| -> Vec<_> { of_account(Some(&old), Some(&new)).iter().map(|e| e.kind).collect() };
+        assert_eq!(kinds(image(None, None), image(Some(1), None)), [Kind::PasswordChanged]);
+        assert_eq!(kinds(image(Some(1), None), image(Some(2), None)), [Kind::PasswordChanged]);
+        assert_eq!(kinds(image(Some(1), None), image(Some(1), Some(2))), [Kind::MfaEnabled]);
+        assert_eq!(kinds(image(None, Some(2)), image(None, None)), [Kind::MfaDisabled]);
+        assert_eq!(kinds(image(None, Some(2)), image(None, Some(2))), []);
+        assert_eq!(of_account(None, Some(&image(None, None))), [], "a registration is none of these");
+    }
+
+    #[test]
     fn a_login_row_tells_its_transitions_once() {
         let image = |state| LoginImage {
             id: LoginId::from_bytes([1; 16]),
@@ -252,6 +387,7 @@ mod tests {
             reason: None,
             at: Millis::new(1),
             with_mfa: false,
+            session: None,
         };
         let kinds = |old: Option<LoginState>, new: LoginState| -> Vec<Kind> {
             of_login(old.map(image).as_ref(), Some(&image(new))).iter().map(|e| e.kind).collect()

@@ -7,6 +7,7 @@
 //! * [`time`], [`ids`], [`secret`], [`token`]: the vocabulary.
 //! * [`policy`]: limits and lifetimes, with the ranges that configuration may move them in.
 //! * [`account`], [`session`], [`signin`], [`attempts`]: records, and the judgements over them.
+//! * [`mfa`]: the second factor. [`coordinator`]: the steps of a sign-in, and what each one does.
 //! * [`slots`], [`rotation`]: which slot a sign-in takes; what a presented refresh token means.
 //! * [`cache`], [`breaker`]: what may be cached for how long, and when a cache is not worth asking.
 //! * [`event`]: which change of an item is which event.
@@ -16,11 +17,13 @@ pub mod account;
 pub mod attempts;
 pub mod breaker;
 pub mod cache;
+pub mod coordinator;
 pub mod device;
 pub mod email;
 pub mod error;
 pub mod event;
 pub mod ids;
+pub mod mfa;
 pub mod policy;
 pub mod ports;
 pub mod rotation;

@@ -17,6 +17,10 @@ pub const ACCOUNT_ATTEMPTS_FACTOR: u32 = 10;
 /// Whole-network budget, in multiples of the account-and-network budget.
 pub const NETWORK_ATTEMPTS_FACTOR: u32 = 20;
 
+/// Distinct answers to the second factor per account and window, in multiples of the budget of one MFA session: without
+/// it, ever new sign-ins would each bring a new budget ("AuthQuake", Oasis Security 2024).
+pub const MFA_ACCOUNT_ATTEMPTS_FACTOR: u32 = 2;
+
 /// How sessions live and die.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
@@ -79,10 +83,20 @@ pub struct SignInLimits {
     pub mfa_seconds: i64,
     /// Password failures per account from one network and window.
     pub max_login_attempts: u32,
+    /// Distinct answers to the second factor per MFA session (`MAX_MFA_ATTEMPTS`).
+    pub max_mfa_attempts: u8,
+    /// How long a device is trusted (`DEVICE_TRUST_SECONDS`).
+    pub device_trust_seconds: i64,
 }
 
 impl Default for SignInLimits {
     fn default() -> Self {
-        Self { login_seconds: 600, mfa_seconds: 300, max_login_attempts: 5 }
+        Self {
+            login_seconds: 600,
+            mfa_seconds: 300,
+            max_login_attempts: 5,
+            max_mfa_attempts: 5,
+            device_trust_seconds: 2_592_000,
+        }
     }
 }

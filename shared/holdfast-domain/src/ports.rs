@@ -7,11 +7,13 @@ use std::future::Future;
 use crate::account::{Account, Status};
 use crate::attempts::Scope;
 use crate::cache::{Cached, Lease};
+use crate::email::Email;
 use crate::error::{Code, Failure};
 use crate::ids::{DeviceId, LoginId, SessionId, SlotNo, UserId};
+use crate::mfa::{Proof, Seed};
 use crate::secret::TokenHash;
 use crate::session::{EndReason, Slot, UserState};
-use crate::signin::{Login, LoginFailure, LoginState, Plan};
+use crate::signin::{Challenge, Login, LoginFailure, LoginState, Plan};
 use crate::time::Millis;
 use crate::token::Address;
 
@@ -194,6 +196,8 @@ pub struct EndAll {
     pub slots: Vec<SlotSeen>,
     /// The account's status from then on, if it changes.
     pub status: Option<Status>,
+    /// What the account keeps of its password from then on, if it changes.
+    pub password: Option<String>,
     /// Why.
     pub reason: EndReason,
     /// When.
@@ -221,7 +225,69 @@ pub trait Accounts: Send + Sync {
     ) -> impl Future<Output = Stored<Transacted>> + Send;
 }
 
-/// Why a sign-in's commit was refused, judged in the order login, account, slot.
+/// A change of an account's second factor, on behalf of a live session.
+#[derive(Clone, Debug)]
+pub struct FactorChange {
+    /// Whose.
+    pub user: UserId,
+    /// The account's epoch as read.
+    pub auth_epoch: u64,
+    /// The session that asks, as read: it must still be live, and where it is changed, unchanged.
+    pub caller: (SlotNo, SessionId, u64),
+    /// What changes.
+    pub step: FactorStep,
+    /// When.
+    pub now: Millis,
+    /// The request.
+    pub op: String,
+}
+
+/// What changes about a second factor.
+#[derive(Clone, Debug)]
+pub enum FactorStep {
+    /// A seed is handed out; an earlier one that was never shown to work is forgotten.
+    Enroll(Seed),
+    /// The pending seed works: from now on it is asked for. The epoch moves, and the caller's session has shown it.
+    Activate {
+        /// As read.
+        pending: Seed,
+        /// The step that is spent by showing it.
+        step: u64,
+        /// Hashes of the recovery codes.
+        recovery: Vec<TokenHash>,
+    },
+    /// Off again. The epoch moves.
+    Disable(Proof),
+}
+
+/// Changes of accounts.
+pub trait AccountWrites: Send + Sync {
+    /// Commits the change or nothing.
+    fn change_factor(&self, change: &FactorChange) -> impl Future<Output = Stored<Transacted>> + Send;
+    /// Replaces what is kept of a password by a stronger form of the same password, unless it has changed meanwhile.
+    fn strengthen(&self, user: UserId, old: &str, new: &str) -> impl Future<Output = Stored<()>> + Send;
+}
+
+/// A trusted device's record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrustedDevice {
+    /// Hash of its current secret.
+    pub secret: TokenHash,
+    /// The account's epoch it was made under; any other voids it.
+    pub auth_epoch: u64,
+    /// Since when.
+    pub created_at: Millis,
+    /// When it is void.
+    pub expires_at: Millis,
+}
+
+/// Trusted devices.
+pub trait Devices: Send + Sync {
+    /// One of them, read strongly.
+    fn device(&self, user: UserId, id: DeviceId) -> impl Future<Output = Stored<Option<TrustedDevice>>> + Send;
+}
+
+/// Why a sign-in's commit was refused, judged in the order login, account, factor, device, challenge, slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Committed {
     /// It is a session.
@@ -230,17 +296,51 @@ pub enum Committed {
     LoginRefused(Option<Login>),
     /// Epoch or status of the account moved.
     AccountRefused,
+    /// The second factor was used meanwhile.
+    FactorRefused,
+    /// The trusted device is no longer as seen.
+    DeviceRefused,
+    /// The MFA session is over.
+    ChallengeRefused,
     /// The slot is no longer as planned: read again and plan anew.
     SlotRefused,
     /// Only conflicts or throttling: the same plan again, later.
     Busy,
 }
 
+/// What became of counting an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tried {
+    /// It may be compared; this many more distinct ones may follow.
+    Admitted {
+        /// Left.
+        left: u8,
+    },
+    /// The budget is spent, and this is not one of those counted.
+    Spent,
+    /// The MFA session is over.
+    Gone,
+}
+
 /// The rows of sign-ins.
 pub trait SignIns: Send + Sync {
     /// Writes the parent row, once.
     fn begin(&self, login: &Login) -> impl Future<Output = Stored<()>> + Send;
-    /// Marks it failed if it is still in `expected`.
+    /// Moves the parent to waiting for the second factor and writes the child, if the parent is as begun.
+    fn challenge(&self, challenge: &Challenge, now: Millis) -> impl Future<Output = Stored<Transacted>> + Send;
+    /// Parent and child, read strongly together.
+    fn sign_in(&self, id: LoginId) -> impl Future<Output = Stored<Option<(Login, Option<Challenge>)>>> + Send;
+    /// Counts an answer before it is compared: at most `max` distinct ones per child.
+    fn try_answer(
+        &self,
+        id: LoginId,
+        attempt: &TokenHash,
+        max: u8,
+        now: Millis,
+    ) -> impl Future<Output = Stored<Tried>> + Send;
+    /// Notes that a counted answer was wrong; once per answer.
+    fn wrong_answer(&self, id: LoginId, attempt: &TokenHash, now: Millis) -> impl Future<Output = Stored<()>> + Send;
+    /// Marks it failed and deletes the child, if it is still in `expected`.
     fn fail(
         &self,
         id: LoginId,
@@ -267,6 +367,15 @@ pub trait Attempts: Send + Sync {
     fn reserve(&self, scope: &Scope, now: Millis) -> impl Future<Output = Stored<Result<Reservation, Millis>>> + Send;
     /// Gives one attempt back, if its window is still the current one.
     fn release(&self, reservation: Reservation) -> impl Future<Output = Stored<()>> + Send;
+    /// Counts a distinct answer, or says when the window ends. The same answer counts once.
+    fn admit(
+        &self,
+        scope: &Scope,
+        attempt: &TokenHash,
+        now: Millis,
+    ) -> impl Future<Output = Stored<Result<(), Millis>>> + Send;
+    /// Gives an answer back: it was right.
+    fn give_back(&self, scope: &Scope, attempt: &TokenHash) -> impl Future<Output = Stored<()>> + Send;
 }
 
 /// Attempt counters, for operators.
@@ -347,10 +456,59 @@ pub trait LeaseCache: Send + Sync {
     fn delete(&self, user: UserId, slots: &[SlotNo]) -> impl Future<Output = Result<Fence, CacheTrouble>> + Send;
 }
 
-/// Password hashing, made slow on purpose.
-pub trait Passwords: Send + Sync {
-    /// A PHC string.
-    fn hash(&self, password: &str, salt: &[u8; 16]) -> Result<String, StoreError>;
-    /// Whether `password` is the one behind `stored`. `None` does the same work and answers `false`.
-    fn verify(&self, password: &str, stored: Option<&str>) -> bool;
+/// What a credential verifier says.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The password is the account's.
+    Right,
+    /// It is, and from now on this should be kept of it.
+    Outdated(String),
+    /// It is not, or there is no such account.
+    Wrong,
+}
+
+impl fmt::Debug for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Verdict::Right => "Right",
+            Verdict::Outdated(_) => "Outdated(…)",
+            Verdict::Wrong => "Wrong",
+        })
+    }
+}
+
+/// Who knows whether a password is right: the place where a team plugs its own identity provider in.
+///
+/// An implementation does the same work for accounts that do not exist as for those that do, answers trouble with an
+/// error and never with a verdict, and keeps no password.
+pub trait CredentialVerifier: Send + Sync {
+    /// Judges `password`. `stored` is what the account keeps of it (see [`change`](Self::change)); `None` means that there
+    /// is no account with this e-mail. [`Verdict::Right`] without an account makes one: the provider knows the user, and
+    /// Holdfast meets them for the first time. `salt` is fresh and random.
+    fn verify(
+        &self,
+        email: &Email,
+        password: &str,
+        stored: Option<&str>,
+        salt: &[u8; 16],
+    ) -> impl Future<Output = Stored<Verdict>> + Send;
+
+    /// Takes a new password over in place of `current`, which [`verify`](Self::verify) has just found right. Answers what
+    /// the account keeps of it: a hash, or a word that says whose it is.
+    fn change(
+        &self,
+        email: &Email,
+        current: &str,
+        new: &str,
+        salt: &[u8; 16],
+    ) -> impl Future<Output = Stored<String>> + Send;
+
+    /// What an account keeps whose password this provider found right before there was an account.
+    fn adopted(&self) -> String;
+}
+
+/// Passwords of new accounts, where accounts are made here.
+pub trait NewPasswords: Send + Sync {
+    /// What the account keeps.
+    fn keep(&self, password: &str, salt: &[u8; 16]) -> Stored<String>;
 }

@@ -60,6 +60,8 @@ pub enum Domain {
     Ticket,
     /// Trusted device.
     Device,
+    /// Recovery code.
+    Recovery,
 }
 
 impl Domain {
@@ -71,6 +73,7 @@ impl Domain {
             Domain::Mfa => b"holdfast/mfa/1\0",
             Domain::Ticket => b"holdfast/ticket/1\0",
             Domain::Device => b"holdfast/device/1\0",
+            Domain::Recovery => b"holdfast/recovery/1\0",
         }
     }
 }
@@ -86,6 +89,16 @@ pub enum Label {
     FirstFamily,
     /// The rotating part of the first refresh token, from the sign-in's secret.
     FirstRefresh,
+    /// The public name of the session a sign-in makes, from its secret.
+    SessionName,
+    /// The first rotation seed, from the sign-in's secret.
+    FirstSeed,
+    /// The name of the device a sign-in makes trusted, from its secret.
+    DeviceName,
+    /// That device's secret, from the sign-in's secret.
+    DeviceSecret,
+    /// What stands for an answer that was tried, under the secret of the sign-in.
+    Attempt,
 }
 
 impl Label {
@@ -95,6 +108,11 @@ impl Label {
             Label::AccessOfRefresh => b"holdfast/access-of-refresh/1\0",
             Label::FirstFamily => b"holdfast/first-family/1\0",
             Label::FirstRefresh => b"holdfast/first-refresh/1\0",
+            Label::SessionName => b"holdfast/session-name/1\0",
+            Label::FirstSeed => b"holdfast/first-seed/1\0",
+            Label::DeviceName => b"holdfast/device-name/1\0",
+            Label::DeviceSecret => b"holdfast/device-secret/1\0",
+            Label::Attempt => b"holdfast/attempt/1\0",
         }
     }
 }
@@ -164,7 +182,8 @@ mod tests {
 
     #[test]
     fn one_secret_hashes_differently_in_every_domain() {
-        let domains = [Domain::Access, Domain::Refresh, Domain::Family, Domain::Mfa, Domain::Ticket, Domain::Device];
+        use Domain::{Access, Device, Family, Mfa, Recovery, Refresh, Ticket};
+        let domains = [Access, Refresh, Family, Mfa, Ticket, Device, Recovery];
         let secret = Secret::new([7; 32]);
         for (i, a) in domains.iter().enumerate() {
             for (j, b) in domains.iter().enumerate() {

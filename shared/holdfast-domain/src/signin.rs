@@ -1,13 +1,14 @@
 //! A sign-in in progress, and the one transaction that turns it into a session.
 
 use crate::device::Device;
-use crate::ids::{LoginId, SessionId, SlotNo, UserId};
+use crate::ids::{DeviceId, LoginId, SessionId, SlotNo, UserId};
+use crate::mfa::Proof;
 use crate::policy::Policy;
-use crate::secret::{Secret, fingerprint};
+use crate::secret::{Domain, Label, Secret, TokenHash, fingerprint};
 use crate::session::{Keys, RefreshKeys, Slot};
 use crate::slots::Placement;
 use crate::time::Millis;
-use crate::token::{AccessToken, Address, RefreshToken};
+use crate::token::{AccessToken, Address, DeviceToken, RefreshToken};
 
 /// Where a sign-in stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +56,10 @@ pub enum LoginFailure {
 }
 
 impl LoginFailure {
+    /// All of them.
+    pub const ALL: [LoginFailure; 4] =
+        [LoginFailure::UnknownEmail, LoginFailure::WrongPassword, LoginFailure::Inactive, LoginFailure::Superseded];
+
     /// As stored and as events say it.
     pub const fn text(self) -> &'static str {
         match self {
@@ -83,9 +88,38 @@ pub struct Login {
     pub expires_at: Millis,
     /// The session it became.
     pub session: Option<(SlotNo, SessionId)>,
+    /// By which answer, if a second factor was part of it: whoever gives the same one again gets the same session.
+    pub answered: Option<Answered>,
+    /// Tokens as cookies instead of in the answer.
+    pub cookies: bool,
 }
 
-/// Everything random about a session, drawn once per sign-in: every plan for it makes the same session.
+/// The answer that consumed a sign-in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// Hash of the MFA session's secret.
+    pub secret: TokenHash,
+    /// The accepted answer, keyed by that secret.
+    pub attempt: TokenHash,
+}
+
+/// The child row of a sign-in: what the second step needs of the first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Challenge {
+    /// The parent.
+    pub login: LoginId,
+    /// Whose.
+    pub user: UserId,
+    /// Hash of the secret that answers must come with.
+    pub secret: TokenHash,
+    /// When it is void; not later than the parent.
+    pub expires_at: Millis,
+    /// What the sign-in asked for.
+    pub wishes: Wishes,
+}
+
+/// Everything random about a session, from one secret drawn once per sign-in: every plan for it makes the same session
+/// with the same tokens.
 #[derive(Clone, Debug)]
 pub struct Draw {
     /// The session's public name.
@@ -96,8 +130,76 @@ pub struct Draw {
     pub seed: [u8; 32],
 }
 
+fn first_half(secret: &Secret<32>) -> [u8; 16] {
+    let mut half = [0; 16];
+    half.copy_from_slice(&secret.expose()[..16]);
+    half
+}
+
+impl Draw {
+    /// All of it follows from the sign-in's secret.
+    pub fn of(origin: Secret<32>) -> Self {
+        let sid = SessionId::from_bytes(first_half(&origin.derive(Label::SessionName, b"")));
+        let seed = *origin.derive(Label::FirstSeed, b"").expose();
+        Self { sid, origin, seed }
+    }
+
+    /// The name of the device that this sign-in makes trusted, if it does.
+    pub fn device_id(&self) -> DeviceId {
+        DeviceId::from_bytes(first_half(&self.origin.derive(Label::DeviceName, b"")))
+    }
+
+    fn device_secret(&self) -> Secret<32> {
+        self.origin.derive(Label::DeviceSecret, b"")
+    }
+
+    /// What the device's record keeps.
+    pub fn device_hash(&self) -> TokenHash {
+        self.device_secret().hash(Domain::Device)
+    }
+
+    /// What the device itself keeps.
+    pub fn device_token(&self, user: UserId, id: DeviceId) -> String {
+        DeviceToken { user, device: id, secret: self.device_secret() }.text()
+    }
+}
+
+/// What becomes of a trusted device when a sign-in commits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceStep {
+    /// It replaced the second factor: its secret rotates.
+    Rotate {
+        /// Which.
+        id: DeviceId,
+        /// The secret it showed.
+        presented: TokenHash,
+        /// The next one.
+        next: TokenHash,
+        /// Since when it is trusted.
+        since: Millis,
+    },
+    /// The user trusts it from now on.
+    Create {
+        /// Which.
+        id: DeviceId,
+        /// Its first secret.
+        secret: TokenHash,
+        /// Until when.
+        until: Millis,
+    },
+}
+
+impl DeviceStep {
+    /// Which device.
+    pub const fn id(&self) -> DeviceId {
+        match self {
+            DeviceStep::Rotate { id, .. } | DeviceStep::Create { id, .. } => *id,
+        }
+    }
+}
+
 /// What the sign-in asked for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wishes {
     /// The longer lifetimes.
     pub stay_signed_in: bool,
@@ -120,6 +222,10 @@ pub struct Plan {
     pub slot: Slot,
     /// The moment every condition is judged at: part of the plan, so that a repetition is identical.
     pub now: Millis,
+    /// The second factor: consumed with the sign-in.
+    pub answered: Option<(Answered, Proof)>,
+    /// What becomes of a trusted device.
+    pub device: Option<DeviceStep>,
 }
 
 impl Plan {
@@ -204,7 +310,7 @@ mod tests {
     fn session(stay: bool) -> (Slot, RefreshToken) {
         let at = Address { user: UserId::from_bytes([1; 16]), slot: SlotNo::new(0).unwrap() };
         let draw = Draw { sid: SessionId::from_bytes([2; 16]), origin: Secret::new([3; 32]), seed: [4; 32] };
-        let wishes = Wishes { stay_signed_in: stay, device: Device::default() };
+        let wishes = Wishes { stay_signed_in: stay, ..Wishes::default() };
         new_session(at, "a@b", &draw, &wishes, &Policy::default(), Millis::new(0), "op".into())
     }
 
@@ -232,11 +338,24 @@ mod tests {
             placement: Placement { slot: slot.at.slot, victim: None, surplus: vec![] },
             slot,
             now: Millis::new(0),
+            answered: None,
+            device: None,
         };
         assert_eq!(plan.token(), plan.clone().token());
         assert!(plan.token().len() <= 36);
         let other = Plan { now: Millis::new(1), ..plan.clone() };
         assert_ne!(plan.token(), other.token());
+    }
+
+    #[test]
+    fn everything_about_a_session_follows_from_the_secret_of_its_sign_in() {
+        let draw = |byte| Draw::of(Secret::new([byte; 32]));
+        let (one, same, other) = (draw(1), draw(1), draw(2));
+        assert_eq!((one.sid, one.seed, one.device_id()), (same.sid, same.seed, same.device_id()));
+        assert!(one.sid != other.sid && one.seed != other.seed && one.device_id() != other.device_id());
+        let user = UserId::from_bytes([9; 16]);
+        assert_eq!(one.device_token(user, one.device_id()), same.device_token(user, same.device_id()));
+        assert_ne!(one.seed, *one.origin.expose(), "what is stored is not what it came from");
     }
 
     #[test]

@@ -80,6 +80,7 @@ mod tests {
                 auth_epoch: 0,
                 status: Status::Active,
                 version: 0,
+                mfa: crate::mfa::Mfa::default(),
             },
             slots,
         }

@@ -153,12 +153,35 @@ impl MfaToken {
     }
 }
 
-/// The text of a trusted device's secret: `hf1.<userId>.0.<deviceId ‖ secret>.<crc32>`.
-pub fn device_token(user: UserId, device: DeviceId, secret: &Secret<32>) -> String {
-    let mut bytes = [0; 48];
-    bytes[..16].copy_from_slice(device.as_bytes());
-    bytes[16..].copy_from_slice(secret.expose());
-    write(user.as_bytes(), 0, Secret::new(bytes).expose())
+/// What a trusted device shows instead of the second factor: `hf1.<userId>.0.<deviceId ‖ secret>.<crc32>`.
+#[derive(Clone, Debug)]
+pub struct DeviceToken {
+    /// Whose device.
+    pub user: UserId,
+    /// Which.
+    pub device: DeviceId,
+    /// Its secret.
+    pub secret: Secret<32>,
+}
+
+impl DeviceToken {
+    /// Reads a presented token.
+    pub fn parse(text: &str) -> Result<Self, Malformed> {
+        let (owner, 0, bytes) = read::<48>(text)? else { return Err(Malformed) };
+        let (mut device, mut secret) = ([0; 16], [0; 32]);
+        device.copy_from_slice(&bytes.expose()[..16]);
+        secret.copy_from_slice(&bytes.expose()[16..]);
+        let (user, device) = (UserId::from_bytes(owner), DeviceId::from_bytes(device));
+        Ok(Self { user, device, secret: Secret::new(secret) })
+    }
+
+    /// The text for the client.
+    pub fn text(&self) -> String {
+        let mut bytes = [0; 48];
+        bytes[..16].copy_from_slice(self.device.as_bytes());
+        bytes[16..].copy_from_slice(self.secret.expose());
+        write(self.user.as_bytes(), 0, Secret::new(bytes).expose())
+    }
 }
 
 /// Opens one WebSocket, once, within 30 s. The only secret that may stand in a URL, because it is spent there.
@@ -205,6 +228,18 @@ mod tests {
         let access = AccessToken::of(&token);
         let read = AccessToken::parse(&access.text()).unwrap();
         assert_eq!((read.at, read.hash()), (access.at, access.hash()));
+    }
+
+    #[test]
+    fn a_device_token_reads_back_as_itself() {
+        let (user, device) = (UserId::from_bytes([1; 16]), DeviceId::from_bytes([2; 16]));
+        let token = DeviceToken { user, device, secret: Secret::new([3; 32]) };
+        let read = DeviceToken::parse(&token.text()).unwrap();
+        assert_eq!(
+            (read.user, read.device, read.secret.hash(Domain::Device)),
+            (user, device, token.secret.hash(Domain::Device))
+        );
+        assert!(DeviceToken::parse(&refresh().text()).is_err(), "a refresh token of slot 3 is none");
     }
 
     #[test]

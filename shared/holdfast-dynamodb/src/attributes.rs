@@ -31,6 +31,11 @@ pub(crate) fn b(bytes: &[u8]) -> AttributeValue {
     AttributeValue::B(Blob::new(bytes.to_vec()))
 }
 
+/// A set of byte strings; DynamoDB has no empty ones.
+pub(crate) fn bs<'a>(all: impl IntoIterator<Item = &'a [u8; 32]>) -> AttributeValue {
+    AttributeValue::Bs(all.into_iter().map(|bytes| Blob::new(bytes.to_vec())).collect())
+}
+
 /// Reads an item, naming the attribute that is missing or of the wrong type.
 #[derive(Clone, Copy, Debug)]
 pub struct Reader<'a>(&'a Item);
@@ -108,6 +113,13 @@ impl<'a> Reader<'a> {
     /// Exactly `N` bytes.
     pub fn bytes<const N: usize>(&self, name: &str) -> Result<[u8; N], StoreError> {
         self.bytes_opt(name)?.ok_or_else(|| self.corrupt(name))
+    }
+
+    /// A set of byte strings of 32 bytes; an absent one is empty.
+    pub fn hashes(&self, name: &str) -> Result<Vec<[u8; 32]>, StoreError> {
+        let Some(value) = self.0.get(name) else { return Ok(vec![]) };
+        let all = value.as_bs().map_err(|_| self.corrupt(name))?;
+        all.iter().map(|blob| blob.as_ref().try_into().map_err(|_| self.corrupt(name))).collect()
     }
 
     /// A map attribute, if present.

@@ -4,12 +4,14 @@
 //! Every read is strongly consistent unless its name says otherwise. Every conditional write carries `op`, a random id of
 //! the request: a refusal whose old image carries our own `op` is our own write whose reply was lost, and counts as done.
 
+pub mod activity;
 mod attributes;
 mod call;
 pub mod connections;
 pub mod sessions;
 mod stream;
 
+pub use activity::ActivityTable;
 pub use attributes::{Item, Reader};
 pub use connections::ConnectionsTable;
 pub use sessions::SessionsTable;

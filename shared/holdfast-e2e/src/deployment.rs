@@ -51,6 +51,9 @@ pub struct Tables {
     pub sessions: String,
     /// Sockets, tickets, channels.
     pub connections: String,
+    /// Audit trail, last sign-ins. Not part of the contract: a deployment of something else may not have it.
+    #[serde(default)]
+    pub activity: String,
 }
 
 /// URLs of the SQS queues.

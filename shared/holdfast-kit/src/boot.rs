@@ -5,10 +5,11 @@
 
 use std::future::Future;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayWebsocketProxyRequest};
-use holdfast_domain::ports::Host as _;
+use holdfast_domain::ports::{Host as _, StoreError};
 use holdfast_domain::{Code, Failure};
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde::Serialize;
@@ -16,6 +17,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::config::{ConfigError, Env};
+use crate::events::{Envelope, Event};
 use crate::host::System;
 use crate::http::{Request, Response};
 use crate::websocket::SocketEvent;
@@ -43,10 +45,12 @@ where
     H: Fn(&'static D, Request) -> HF + Clone + Send + Sync + 'static,
     HF: Future<Output = Result<Response, Failure>> + Send + 'static,
 {
+    // Empty where it is not set: then no origin is allowed.
+    let origins: Arc<[String]> = Env::of_process().list("ALLOWED_ORIGINS").into();
     event(init, move |deps: &'static D, event: ApiGatewayV2httpRequest, budget| {
-        let handle = handle.clone();
+        let (handle, origins) = (handle.clone(), origins.clone());
         async move {
-            let request = Request::from_event(event);
+            let request = Request::from_event(event).allowing(origins);
             let id = request.id().to_owned();
             let origin_path = request.path_for_log();
             let outcome = match tokio::time::timeout(budget, handle(deps, request)).await {
@@ -131,6 +135,36 @@ where
             Err(error) => {
                 tracing::error!(%error, "the Lambda runtime stopped");
                 ExitCode::FAILURE
+            }
+        }
+    })
+}
+
+/// Runs a subscriber of the event bus. An error makes Lambda deliver the event again, and in the end puts it into the
+/// subscription's dead-letter queue; what cannot be read at all goes there at once the same way.
+pub fn subscriber<D, I, IF, H, HF>(init: I, handle: H) -> ExitCode
+where
+    D: Send + Sync + 'static,
+    I: FnOnce(Env) -> IF,
+    IF: Future<Output = Result<D, ConfigError>>,
+    H: Fn(&'static D, Event) -> HF + Clone + Send + Sync + 'static,
+    HF: Future<Output = Result<(), StoreError>> + Send + 'static,
+{
+    event(init, move |deps: &'static D, envelope: Envelope, budget| {
+        let handle = handle.clone();
+        async move {
+            match tokio::time::timeout(budget, handle(deps, envelope.detail)).await {
+                Ok(Ok(())) => Ok(Value::Null),
+                Ok(Err(error)) => {
+                    metrics::count("SubscriberRetried");
+                    tracing::error!(%error, "the event will be delivered again");
+                    Err(Broken("a store is in trouble"))
+                }
+                Err(_) => {
+                    metrics::count("SubscriberRetried");
+                    tracing::error!("out of time; the event will be delivered again");
+                    Err(Broken("out of time"))
+                }
             }
         }
     })

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::ops::RangeInclusive;
 
+use holdfast_domain::mfa;
 use holdfast_domain::policy::{Policy, SignInLimits};
+use holdfast_domain::service::FactorSettings;
 
 /// A variable that is missing or malformed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,14 +131,27 @@ impl Env {
         let d = SignInLimits::default();
         Ok(SignInLimits {
             login_seconds: self.int("LOGIN_SESSION_TTL_SECONDS", 300..=600, d.login_seconds)?,
-            mfa_seconds: self.int("MFA_SESSION_TTL_SECONDS", 60..=600, d.mfa_seconds)?,
+            mfa_seconds: self.int("MFA_SESSION_TTL_SECONDS", 1..=600, d.mfa_seconds)?,
             max_login_attempts: u32::try_from(self.int(
                 "MAX_LOGIN_ATTEMPTS",
                 1..=1_000_000,
                 i64::from(d.max_login_attempts),
             )?)
             .map_err(|_| Self::error("MAX_LOGIN_ATTEMPTS", "is out of range"))?,
+            max_mfa_attempts: u8::try_from(self.int("MAX_MFA_ATTEMPTS", 1..=10, i64::from(d.max_mfa_attempts))?)
+                .map_err(|_| Self::error("MAX_MFA_ATTEMPTS", "is out of range"))?,
+            device_trust_seconds: self.int("DEVICE_TRUST_SECONDS", 1..=31_536_000, d.device_trust_seconds)?,
         })
+    }
+
+    /// What the routes of the second factor need. `MFA_ISSUER` is the name that stands above the e-mail in an
+    /// authenticator.
+    pub fn factor_settings(&self) -> Result<FactorSettings, ConfigError> {
+        let issuer = self.optional("MFA_ISSUER").unwrap_or("Holdfast");
+        if !mfa::check_issuer(issuer) {
+            return Err(Self::error("MFA_ISSUER", "must have 1 to 64 bytes, no colon and no control characters"));
+        }
+        Ok(FactorSettings { issuer: issuer.to_owned(), limits: self.sign_in_limits()? })
     }
 
     /// Which cache answers validations: the environment alone decides.

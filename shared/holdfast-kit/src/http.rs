@@ -1,5 +1,7 @@
 //! The HTTP edge: API Gateway's event in, `application/json` or `application/problem+json` out.
 
+use std::sync::Arc;
+
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -26,6 +28,8 @@ pub struct Request {
     body_is_readable: bool,
     /// ARN of the caller whom API Gateway authenticated by IAM.
     iam_caller: Option<String>,
+    /// `ALLOWED_ORIGINS`.
+    origins: Arc<[String]>,
 }
 
 impl Request {
@@ -40,13 +44,17 @@ impl Request {
                 Err(_) => (Vec::new(), false),
             },
         };
-        let headers = event
+        let mut headers: Vec<_> = event
             .headers
             .iter()
             .map(|(name, value)| {
                 (name.as_str().to_ascii_lowercase(), String::from_utf8_lossy(value.as_bytes()).into_owned())
             })
             .collect();
+        // API Gateway takes cookies out of the headers; the local cloud leaves them there.
+        if let Some(cookies) = event.cookies.filter(|cookies| !cookies.is_empty()) {
+            headers.push(("cookie".to_owned(), cookies.join("; ")));
+        }
         let iam_caller = context.authorizer.and_then(|a| a.iam).and_then(|iam| iam.user_arn);
         Self {
             id: context.request_id.unwrap_or_default(),
@@ -60,7 +68,20 @@ impl Request {
             body,
             body_is_readable,
             iam_caller,
+            origins: Arc::default(),
         }
+    }
+
+    /// The origins that browsers may call from.
+    #[must_use]
+    pub fn allowing(mut self, origins: Arc<[String]>) -> Self {
+        self.origins = origins;
+        self
+    }
+
+    /// The origins that browsers may call from.
+    pub(crate) fn origins(&self) -> &[String] {
+        &self.origins
     }
 
     /// The request's id, also in `X-Request-Id`.
@@ -155,10 +176,15 @@ impl Request {
         if !self.body_is_readable {
             return Err(Failure::new(Code::InvalidRequest, "The body is not readable."));
         }
-        if self.body.iter().all(u8::is_ascii_whitespace) {
+        if !self.has_body() {
             return Err(Failure::new(Code::InvalidRequest, "A JSON body is required."));
         }
         serde_json::from_slice(&self.body).map_err(|error| Failure::new(Code::InvalidRequest, explain(&error)))
+    }
+
+    /// Whether anything was sent.
+    pub fn has_body(&self) -> bool {
+        !self.body.iter().all(u8::is_ascii_whitespace)
     }
 
     /// For routes that take no body: none, or an empty object.
@@ -166,7 +192,7 @@ impl Request {
         #[derive(serde::Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Nothing {}
-        if self.body.iter().all(u8::is_ascii_whitespace) {
+        if !self.has_body() {
             return Ok(());
         }
         self.json::<Nothing>().map(|_| ())
@@ -206,6 +232,7 @@ pub struct Response {
     status: u16,
     content_type: &'static str,
     headers: Vec<(&'static str, String)>,
+    cookies: Vec<String>,
     body: Value,
     /// Sent instead of `body` where there is one.
     text: Option<String>,
@@ -216,12 +243,26 @@ impl Response {
     pub fn json(status: u16, body: &impl Serialize) -> Result<Self, Failure> {
         let body =
             serde_json::to_value(body).map_err(|_| Failure::new(Code::Internal, "The answer could not be written."))?;
-        Ok(Self { status, content_type: "application/json", headers: Vec::new(), body, text: None })
+        Ok(Self {
+            status,
+            content_type: "application/json",
+            headers: Vec::new(),
+            cookies: Vec::new(),
+            body,
+            text: None,
+        })
     }
 
     /// JSON that is text already: a client's own numbers and field order, which a tree would not keep.
     pub fn json_text(status: u16, text: String) -> Self {
-        Self { status, content_type: "application/json", headers: Vec::new(), body: Value::Null, text: Some(text) }
+        Self {
+            status,
+            content_type: "application/json",
+            headers: Vec::new(),
+            cookies: Vec::new(),
+            body: Value::Null,
+            text: Some(text),
+        }
     }
 
     /// Adds a header.
@@ -229,6 +270,18 @@ impl Response {
     pub fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
+    }
+
+    /// Adds a cookie: the value of one `Set-Cookie`.
+    #[must_use]
+    pub fn with_cookie(mut self, cookie: String) -> Self {
+        self.cookies.push(cookie);
+        self
+    }
+
+    /// The cookies, for tests.
+    pub fn cookies(&self) -> &[String] {
+        &self.cookies
     }
 
     /// RFC 9457.
@@ -252,7 +305,14 @@ impl Response {
             headers.push(("www-authenticate", "Bearer".to_owned()));
         }
         let body = Value::Object(body);
-        Self { status: failure.code.status(), content_type: "application/problem+json", headers, body, text: None }
+        Self {
+            status: failure.code.status(),
+            content_type: "application/problem+json",
+            headers,
+            cookies: Vec::new(),
+            body,
+            text: None,
+        }
     }
 
     /// The status.
@@ -280,12 +340,16 @@ impl Response {
         for (name, value) in self.headers {
             headers.insert(name.into(), value.into());
         }
-        json!({
+        let mut event = json!({
             "statusCode": self.status,
             "headers": headers,
             "body": self.text.unwrap_or_else(|| self.body.to_string()),
             "isBase64Encoded": false,
-        })
+        });
+        if !self.cookies.is_empty() {
+            event["cookies"] = self.cookies.into();
+        }
+        event
     }
 }
 

@@ -6,6 +6,8 @@
 
 pub mod boot;
 pub mod config;
+pub mod cookies;
+pub mod events;
 pub mod host;
 pub mod http;
 pub mod log;

@@ -1,10 +1,13 @@
 //! The JSON of sessions and tokens (contract §2). The domain has no `Serialize`: what leaves is named here, field by field.
 
-use holdfast_domain::SessionId;
-use holdfast_domain::ports::Effect;
-use holdfast_domain::service::{Revoked, Tokens};
+use holdfast_domain::ports::{Effect, Host as _};
+use holdfast_domain::service::{Revoked, SignedIn, Tokens};
 use holdfast_domain::session::Slot;
+use holdfast_domain::{Failure, SessionId};
 use serde_json::{Map, Value, json};
+
+use crate::host::System;
+use crate::http::Response;
 
 /// A session as its owner sees it; `current` is the session that asks.
 pub fn session(slot: &Slot, current: SessionId) -> Value {
@@ -41,6 +44,57 @@ pub fn tokens(slot: &Slot, tokens: &Tokens) -> Value {
         "refreshExpiresAt": slot.idle_expires_at.to_string(),
         "tokenType": "Bearer",
     })
+}
+
+/// A session and its tokens, in the answer or as cookies.
+#[derive(Clone, Copy, Debug)]
+pub struct Granted<'a> {
+    /// The session.
+    pub slot: &'a Slot,
+    /// Its tokens.
+    pub tokens: &'a Tokens,
+    /// How surely what they replace is refused.
+    pub effect: Effect,
+    /// What a trusted device shows next time.
+    pub device_token: Option<&'a str>,
+    /// Tokens as cookies.
+    pub cookies: bool,
+}
+
+/// The answer that grants a session; `status` is said where a sign-in ends with it.
+pub fn granted(status: Option<&str>, granted: &Granted<'_>) -> Result<Response, Failure> {
+    let mut body = Map::new();
+    if let Some(status) = status {
+        body.insert("status".into(), status.into());
+    }
+    body.insert("session".into(), session(granted.slot, granted.slot.sid));
+    let mut sent = tokens(granted.slot, granted.tokens);
+    if granted.cookies {
+        // A page cannot read its tokens, but must know when to refresh them.
+        body.insert("accessExpiresAt".into(), sent["accessExpiresAt"].take());
+    } else {
+        body.insert("tokens".into(), sent);
+    }
+    if let Some(token) = granted.device_token {
+        body.insert("deviceToken".into(), token.into());
+    }
+    put_effect(&mut body, granted.effect);
+    let response = Response::json(200, &Value::Object(body))?;
+    Ok(if granted.cookies { response.with_tokens(granted.slot, granted.tokens, System.now()) } else { response })
+}
+
+/// The same of a sign-in.
+pub fn signed_in(signed_in: &SignedIn) -> Result<Response, Failure> {
+    granted(
+        Some("AUTHENTICATED"),
+        &Granted {
+            slot: &signed_in.slot,
+            tokens: &signed_in.tokens,
+            effect: signed_in.effect,
+            device_token: signed_in.device_token.as_deref(),
+            cookies: signed_in.cookies,
+        },
+    )
 }
 
 /// Adds `effective` and, where bounded, `withinSeconds`.

@@ -1,4 +1,4 @@
-//! argon2id for the [`Passwords`] port.
+//! argon2id behind the [`CredentialVerifier`] port.
 //!
 //! Parameters: m = 19 456 KiB, t = 2, p = 1, the first choice of the OWASP Password Storage Cheat Sheet. The hash string
 //! says which parameters made it, so raising them later leaves old hashes verifiable.
@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use argon2::password_hash::phc::{Ident, Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
-use holdfast_domain::ports::{Passwords, StoreError};
+use holdfast_domain::email::Email;
+use holdfast_domain::ports::{CredentialVerifier, NewPasswords, StoreError, Stored, Verdict};
 
 const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;
@@ -83,14 +84,36 @@ impl Argon2id {
     }
 }
 
-impl Passwords for Argon2id {
-    fn hash(&self, password: &str, salt: &[u8; 16]) -> Result<String, StoreError> {
+/// Whether a hash was made with less than what is asked for now.
+fn is_outdated(stored: &str) -> bool {
+    let params = PasswordHash::new(stored).ok().and_then(|hash| Params::try_from(&hash).ok());
+    params.is_none_or(|p| (p.m_cost(), p.t_cost(), p.p_cost()) != (MEMORY_KIB, PASSES, LANES))
+}
+
+impl NewPasswords for Argon2id {
+    fn keep(&self, password: &str, salt: &[u8; 16]) -> Stored<String> {
         phc(&self.arena, password, salt)
     }
+}
 
-    fn verify(&self, password: &str, stored: Option<&str>) -> bool {
+impl CredentialVerifier for Argon2id {
+    /// One hash, whether there is an account or not; a second one only when a right password is kept in an older form.
+    async fn verify(&self, _email: &Email, password: &str, stored: Option<&str>, salt: &[u8; 16]) -> Stored<Verdict> {
         let right = self.matches(password, stored.unwrap_or(&self.nobody)).unwrap_or(false);
-        right && stored.is_some()
+        match stored.filter(|_| right) {
+            None => Ok(Verdict::Wrong),
+            Some(stored) if is_outdated(stored) => Ok(Verdict::Outdated(self.keep(password, salt)?)),
+            Some(_) => Ok(Verdict::Right),
+        }
+    }
+
+    async fn change(&self, _email: &Email, _current: &str, new: &str, salt: &[u8; 16]) -> Stored<String> {
+        self.keep(new, salt)
+    }
+
+    /// Never asked for: an unknown e-mail has no password here. What is kept then opens nothing.
+    fn adopted(&self) -> String {
+        self.nobody.clone()
     }
 }
 
@@ -98,18 +121,51 @@ impl Passwords for Argon2id {
 mod tests {
     use super::*;
 
+    /// Nothing here ever waits.
+    fn now<T>(future: impl Future<Output = T>) -> T {
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        match std::pin::pin!(future).poll(&mut context) {
+            std::task::Poll::Ready(answer) => answer,
+            std::task::Poll::Pending => panic!("it waits"),
+        }
+    }
+
+    fn verdict(hasher: &Argon2id, password: &str, stored: Option<&str>) -> Verdict {
+        let email = Email::parse("ada@example.com").unwrap();
+        now(hasher.verify(&email, password, stored, &[3; 16])).unwrap()
+    }
+
+    #[test]
+    fn a_password_kept_in_an_older_form_is_kept_anew() {
+        let hasher = Argon2id::new([1; 16]).unwrap();
+        let params = Params::new(8_192, 1, 1, None).unwrap();
+        let old = PasswordHash {
+            algorithm: Ident::new("argon2id").unwrap(),
+            version: Some(Version::V0x13.into()),
+            params: ParamsString::try_from(&params).unwrap(),
+            salt: Some(Salt::new(&[2; 16]).unwrap()),
+            hash: Some(hasher.arena.hash("correct horse battery", &[2; 16], &params).unwrap()),
+        };
+        let old = old.to_string();
+        let Verdict::Outdated(new) = verdict(&hasher, "correct horse battery", Some(&old)) else {
+            panic!("not outdated")
+        };
+        assert_eq!(verdict(&hasher, "correct horse battery", Some(&new)), Verdict::Right);
+        assert_eq!(verdict(&hasher, "something else", Some(&old)), Verdict::Wrong);
+    }
+
     #[test]
     fn a_password_opens_its_own_hash_only() {
         let hasher = Argon2id::new([1; 16]).unwrap();
-        let stored = hasher.hash("correct horse battery", &[2; 16]).unwrap();
+        let stored = hasher.keep("correct horse battery", &[2; 16]).unwrap();
         assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
-        assert!(hasher.verify("correct horse battery", Some(&stored)));
-        assert!(!hasher.verify("correct horse batterz", Some(&stored)));
+        assert_eq!(verdict(&hasher, "correct horse battery", Some(&stored)), Verdict::Right);
+        assert_eq!(verdict(&hasher, "correct horse batterz", Some(&stored)), Verdict::Wrong);
     }
 
     #[test]
     fn nobody_has_no_password_not_even_the_empty_one() {
-        assert!(!Argon2id::new([1; 16]).unwrap().verify("", None));
+        assert_eq!(verdict(&Argon2id::new([1; 16]).unwrap(), "", None), Verdict::Wrong);
     }
 
     #[test]
@@ -124,7 +180,7 @@ mod tests {
     #[test]
     fn what_is_no_hash_of_ours_opens_nothing() {
         let hasher = Argon2id::new([1; 16]).unwrap();
-        let stored = hasher.hash("correct horse battery", &[2; 16]).unwrap();
+        let stored = hasher.keep("correct horse battery", &[2; 16]).unwrap();
         for other in [
             String::new(),
             "plain".into(),
@@ -132,7 +188,7 @@ mod tests {
             stored.replace("m=19456", "m=4000000"),
             stored.replace("v=19", "v=16"),
         ] {
-            assert!(!hasher.verify("correct horse battery", Some(&other)), "{other}");
+            assert_eq!(verdict(&hasher, "correct horse battery", Some(&other)), Verdict::Wrong, "{other}");
         }
     }
 
@@ -140,8 +196,8 @@ mod tests {
     fn the_memory_is_taken_once() {
         let hasher = Argon2id::new([1; 16]).unwrap();
         let before = hasher.arena.0.lock().unwrap().as_ptr();
-        let stored = hasher.hash("correct horse battery", &[2; 16]).unwrap();
-        assert!(hasher.verify("correct horse battery", Some(&stored)));
+        let stored = hasher.keep("correct horse battery", &[2; 16]).unwrap();
+        assert_eq!(verdict(&hasher, "correct horse battery", Some(&stored)), Verdict::Right);
         assert_eq!(hasher.arena.0.lock().unwrap().as_ptr(), before);
     }
 }

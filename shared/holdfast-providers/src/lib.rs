@@ -1,20 +1,24 @@
 //! Which adapters stand behind the ports: chosen once, at start, from the environment and from nothing else.
 
 mod cache;
+mod verifier;
 
 use aws_config::SdkConfig;
 use holdfast_domain::ports::{Host as _, StoreError};
 use holdfast_domain::service::{Registration, Sessions, SignIn};
-use holdfast_dynamodb::SessionsTable;
+use holdfast_dynamodb::{ActivityTable, SessionsTable};
 use holdfast_kit::{ConfigError, Env, System};
 use holdfast_password::Argon2id;
 
 pub use cache::{LiveCache, LiveServer};
+pub use verifier::LiveVerifier;
 
 /// The session service over the real table.
 pub type LiveSessions = Sessions<SessionsTable, LiveCache, System>;
 /// Sign-in over the real table.
-pub type LiveSignIn = SignIn<SessionsTable, LiveCache, Argon2id, System>;
+pub type LiveSignIn = SignIn<SessionsTable, LiveCache, LiveVerifier, System>;
+/// Its second step, which no password is part of.
+pub type LiveSecondFactor = SignIn<SessionsTable, LiveCache, (), System>;
 /// Registration over the real table.
 pub type LiveRegistration = Registration<SessionsTable, Argon2id, System>;
 
@@ -43,12 +47,30 @@ pub async fn sessions(env: &Env) -> Result<LiveSessions, ConfigError> {
 
 /// What the sign-in route needs.
 pub async fn sign_in(env: &Env) -> Result<LiveSignIn, ConfigError> {
-    let (policy, limits, settings) = (env.policy()?, env.sign_in_limits()?, env.cache()?);
-    let passwords = passwords()?;
     let sdk = sdk(env).await;
-    let store = table(env, &sdk).await?;
-    let cache = cache::cache(&settings, store.clone(), policy.cache_max_age_seconds, &sdk).await?;
-    Ok(SignIn { cache, store, passwords, host: System, policy, limits })
+    let verifier = LiveVerifier::from_env(env, &sdk)?;
+    with_verifier(env, &sdk, verifier).await
+}
+
+/// What the route of the second step needs.
+pub async fn second_factor(env: &Env) -> Result<LiveSecondFactor, ConfigError> {
+    with_verifier(env, &sdk(env).await, ()).await
+}
+
+async fn with_verifier<P>(
+    env: &Env,
+    sdk: &SdkConfig,
+    verifier: P,
+) -> Result<SignIn<SessionsTable, LiveCache, P, System>, ConfigError> {
+    let (policy, limits, settings) = (env.policy()?, env.sign_in_limits()?, env.cache()?);
+    let store = table(env, sdk).await?;
+    let cache = cache::cache(&settings, store.clone(), policy.cache_max_age_seconds, sdk).await?;
+    Ok(SignIn { cache, store, verifier, host: System, policy, limits })
+}
+
+/// Who knows whether a password is right, for the route that changes one.
+pub async fn verifier(env: &Env) -> Result<LiveVerifier, ConfigError> {
+    LiveVerifier::from_env(env, &sdk(env).await)
 }
 
 /// What the registration route needs.
@@ -63,6 +85,12 @@ pub async fn sessions_table(env: &Env) -> Result<SessionsTable, ConfigError> {
     table(env, &sdk(env).await).await
 }
 
+/// What subscribers write down.
+pub async fn activity_table(env: &Env) -> Result<ActivityTable, ConfigError> {
+    let name = env.text("ACTIVITY_TABLE")?;
+    Ok(ActivityTable::new(&sdk(env).await, name))
+}
+
 /// The cache server alone, if there is one: for health, and for repairing it.
 pub async fn cache_server(env: &Env) -> Result<Option<LiveServer>, ConfigError> {
     match env.cache()?.server {
@@ -71,7 +99,7 @@ pub async fn cache_server(env: &Env) -> Result<Option<LiveServer>, ConfigError> 
     }
 }
 
-fn passwords() -> Result<Argon2id, ConfigError> {
+pub(crate) fn passwords() -> Result<Argon2id, ConfigError> {
     Argon2id::new(System.random())
         .map_err(|error: StoreError| ConfigError { variable: "argon2id".into(), problem: error.to_string() })
 }

@@ -8,13 +8,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use holdfast_domain::account::Account;
 use holdfast_domain::attempts::Scope;
 use holdfast_domain::ports::{
-    Accounts, AttemptRecords, Attempts, Committed, Conditional, EndAll, EndAllSessions, Reservation, SessionReads,
-    SessionWrites, SignIns, StoreError, Stored, Transacted, TrustEdit,
+    AccountWrites, Accounts, AttemptRecords, Attempts, Committed, Conditional, Devices, EndAll, EndAllSessions,
+    FactorChange, Reservation, SessionReads, SessionWrites, SignIns, StoreError, Stored, Transacted, Tried, TrustEdit,
+    TrustedDevice,
 };
 use holdfast_domain::session::{EndReason, Slot, UserState};
-use holdfast_domain::signin::{Login, LoginFailure, LoginState, Plan};
+use holdfast_domain::signin::{Challenge, Login, LoginFailure, LoginState, Plan};
 use holdfast_domain::token::Address;
-use holdfast_domain::{LoginId, Millis, SessionId, TokenHash, UserId};
+use holdfast_domain::{DeviceId, LoginId, Millis, SessionId, TokenHash, UserId};
 
 /// How often, in per cent of the writes.
 #[derive(Clone, Copy, Debug)]
@@ -164,12 +165,45 @@ impl<S: SignIns> SignIns for Faulty<S> {
         self.calm.begin(login).await
     }
 
+    async fn challenge(&self, challenge: &Challenge, now: Millis) -> Stored<Transacted> {
+        through!(self, Ok(Transacted::Busy), self.calm.challenge(challenge, now))
+    }
+
+    async fn sign_in(&self, id: LoginId) -> Stored<Option<(Login, Option<Challenge>)>> {
+        tokio::task::yield_now().await;
+        self.calm.sign_in(id).await
+    }
+
+    async fn try_answer(&self, id: LoginId, attempt: &TokenHash, max: u8, now: Millis) -> Stored<Tried> {
+        self.calm.try_answer(id, attempt, max, now).await
+    }
+
+    async fn wrong_answer(&self, id: LoginId, attempt: &TokenHash, now: Millis) -> Stored<()> {
+        self.calm.wrong_answer(id, attempt, now).await
+    }
+
     async fn fail(&self, id: LoginId, expected: LoginState, reason: LoginFailure, now: Millis) -> Stored<()> {
         self.calm.fail(id, expected, reason, now).await
     }
 
     async fn commit(&self, plan: &Plan) -> Stored<Committed> {
         through!(self, Ok(Committed::Busy), self.calm.commit(plan))
+    }
+}
+
+impl<S: AccountWrites> AccountWrites for Faulty<S> {
+    async fn change_factor(&self, change: &FactorChange) -> Stored<Transacted> {
+        through!(self, Ok(Transacted::Busy), self.calm.change_factor(change))
+    }
+
+    async fn strengthen(&self, user: UserId, old: &str, new: &str) -> Stored<()> {
+        self.calm.strengthen(user, old, new).await
+    }
+}
+
+impl<S: Devices> Devices for Faulty<S> {
+    async fn device(&self, user: UserId, id: DeviceId) -> Stored<Option<TrustedDevice>> {
+        self.calm.device(user, id).await
     }
 }
 
@@ -180,6 +214,14 @@ impl<S: Attempts> Attempts for Faulty<S> {
 
     async fn release(&self, reservation: Reservation) -> Stored<()> {
         self.calm.release(reservation).await
+    }
+
+    async fn admit(&self, scope: &Scope, attempt: &TokenHash, now: Millis) -> Stored<Result<(), Millis>> {
+        self.calm.admit(scope, attempt, now).await
+    }
+
+    async fn give_back(&self, scope: &Scope, attempt: &TokenHash) -> Stored<()> {
+        self.calm.give_back(scope, attempt).await
     }
 }
 

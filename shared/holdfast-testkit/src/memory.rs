@@ -1,18 +1,20 @@
 //! The session ports over a map behind one lock: every call is atomic, nothing is ever lost, late or in conflict. Tests
 //! of the domain run on it; the contract suites make sure that it tells the same story as the table.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use holdfast_domain::account::{Account, Status};
 use holdfast_domain::attempts::Scope;
+use holdfast_domain::mfa::{Factor, Mfa, Proof};
 use holdfast_domain::policy::ATTEMPT_WINDOW_SECONDS;
 use holdfast_domain::ports::{
-    Accounts, AttemptRecords, Attempts, Committed, Conditional, EndAll, EndAllSessions, Reservation, SessionReads,
-    SessionWrites, SignIns, SlotSeen, Stored, Transacted, TrustEdit,
+    AccountWrites, Accounts, AttemptRecords, Attempts, Committed, Conditional, Devices, EndAll, EndAllSessions,
+    FactorChange, FactorStep, Reservation, SessionReads, SessionWrites, SignIns, SlotSeen, Stored, Transacted, Tried,
+    TrustEdit, TrustedDevice,
 };
 use holdfast_domain::session::{EndReason, Ended, RefreshKeys, Slot, UserState};
-use holdfast_domain::signin::{Login, LoginFailure, LoginState, Plan};
+use holdfast_domain::signin::{Challenge, DeviceStep, Login, LoginFailure, LoginState, Plan};
 use holdfast_domain::token::Address;
 use holdfast_domain::{DeviceId, LoginId, Millis, SessionId, SlotNo, TokenHash, UserId};
 
@@ -22,8 +24,10 @@ struct Tables {
     accounts: HashMap<UserId, Account>,
     slots: BTreeMap<(UserId, SlotNo), Slot>,
     logins: HashMap<LoginId, Login>,
-    devices: HashMap<(UserId, DeviceId), TokenHash>,
+    challenges: HashMap<LoginId, (Challenge, HashSet<[u8; 32]>)>,
+    devices: HashMap<(UserId, DeviceId), TrustedDevice>,
     attempts: HashMap<[u8; 32], (u32, Millis)>,
+    answers: HashMap<[u8; 32], (HashSet<[u8; 32]>, Millis)>,
     committed: HashMap<String, ()>,
 }
 
@@ -160,8 +164,9 @@ impl SessionWrites for MemoryStore {
             }
             _ => return Ok(Transacted::Refused),
         }
-        if let Some((id, hash, _)) = edit.new_device {
-            tables.devices.insert((edit.at.user, id), hash);
+        if let Some((id, secret, expires_at)) = edit.new_device {
+            let device = TrustedDevice { secret, auth_epoch: edit.auth_epoch, created_at: edit.now, expires_at };
+            tables.devices.insert((edit.at.user, id), device);
         }
         if let Some(id) = edit.old_device {
             tables.devices.remove(&(edit.at.user, id));
@@ -198,6 +203,7 @@ impl EndAllSessions for MemoryStore {
             account.auth_epoch += 1;
             account.version += 1;
             account.status = plan.status.unwrap_or(account.status);
+            account.password = plan.password.clone().unwrap_or_else(|| account.password.clone());
         }
         Ok(Transacted::Done)
     }
@@ -228,9 +234,49 @@ impl SignIns for MemoryStore {
         Ok(())
     }
 
+    async fn challenge(&self, challenge: &Challenge, now: Millis) -> Stored<Transacted> {
+        let mut tables = self.lock();
+        // The same request again, its reply lost: the secret is random, so nobody else wrote this row.
+        if tables.challenges.get(&challenge.login).is_some_and(|(there, _)| there.secret == challenge.secret) {
+            return Ok(Transacted::Done);
+        }
+        match tables.logins.get_mut(&challenge.login) {
+            Some(login) if login.state == LoginState::Started && login.expires_at > now => {
+                login.state = LoginState::MfaRequired;
+            }
+            _ => return Ok(Transacted::Refused),
+        }
+        tables.challenges.insert(challenge.login, (challenge.clone(), HashSet::new()));
+        Ok(Transacted::Done)
+    }
+
+    async fn sign_in(&self, id: LoginId) -> Stored<Option<(Login, Option<Challenge>)>> {
+        let tables = self.lock();
+        let challenge = tables.challenges.get(&id).map(|(challenge, _)| challenge.clone());
+        Ok(tables.logins.get(&id).map(|login| (login.clone(), challenge)))
+    }
+
+    async fn try_answer(&self, id: LoginId, attempt: &TokenHash, max: u8, now: Millis) -> Stored<Tried> {
+        let mut tables = self.lock();
+        let Some((_, tried)) = tables.challenges.get_mut(&id).filter(|(there, _)| there.expires_at > now) else {
+            return Ok(Tried::Gone);
+        };
+        if tried.len() >= usize::from(max) && !tried.contains(attempt.as_bytes()) {
+            return Ok(Tried::Spent);
+        }
+        tried.insert(*attempt.as_bytes());
+        Ok(Tried::Admitted { left: max.saturating_sub(u8::try_from(tried.len()).unwrap_or(u8::MAX)) })
+    }
+
+    async fn wrong_answer(&self, _id: LoginId, _attempt: &TokenHash, _now: Millis) -> Stored<()> {
+        Ok(())
+    }
+
     async fn fail(&self, id: LoginId, expected: LoginState, _reason: LoginFailure, _now: Millis) -> Stored<()> {
-        if let Some(login) = self.lock().logins.get_mut(&id).filter(|login| login.state == expected) {
+        let mut tables = self.lock();
+        if let Some(login) = tables.logins.get_mut(&id).filter(|login| login.state == expected) {
             login.state = LoginState::Failed;
+            tables.challenges.remove(&id);
         }
         Ok(())
     }
@@ -246,8 +292,24 @@ impl SignIns for MemoryStore {
             return Ok(Committed::LoginRefused(login.cloned()));
         }
         let account = tables.accounts.get(&user);
-        if !account.is_some_and(|a| a.auth_epoch == plan.auth_epoch && a.status == Status::Active) {
+        let Some(account) = account.filter(|a| a.auth_epoch == plan.auth_epoch && a.status == Status::Active) else {
             return Ok(Committed::AccountRefused);
+        };
+        if let Some((_, proof)) = plan.answered
+            && !account.mfa.enabled.as_ref().is_some_and(|factor| is_unused(factor, proof))
+        {
+            return Ok(Committed::FactorRefused);
+        }
+        if let Some(DeviceStep::Rotate { id, presented, .. }) = plan.device
+            && !tables.devices.get(&(user, id)).is_some_and(|device| {
+                device.secret == presented && device.expires_at > plan.now && device.auth_epoch == plan.auth_epoch
+            })
+        {
+            return Ok(Committed::DeviceRefused);
+        }
+        let child = tables.challenges.get(&plan.login).filter(|(child, _)| child.expires_at > plan.now);
+        if plan.answered.is_some() && child.is_none() {
+            return Ok(Committed::ChallengeRefused);
         }
         let is_victim = plan.placement.victim.is_some_and(|victim| {
             tables.slot(at).is_some_and(|slot| {
@@ -267,9 +329,98 @@ impl SignIns for MemoryStore {
         if let Some(login) = tables.logins.get_mut(&plan.login) {
             login.state = LoginState::Consumed;
             login.session = Some((at.slot, plan.slot.sid));
+            login.user = Some(user);
+            login.answered = plan.answered.map(|(answered, _)| answered);
+        }
+        tables.challenges.remove(&plan.login);
+        if let (Some((_, proof)), Some(account)) = (plan.answered, tables.accounts.get_mut(&user))
+            && let Some(factor) = &mut account.mfa.enabled
+        {
+            match proof {
+                Proof::Step(step) => factor.last_step = Some(step),
+                Proof::Recovery(code) => factor.recovery.retain(|kept| *kept != code),
+            }
+        }
+        match plan.device {
+            Some(DeviceStep::Rotate { id, next, .. }) => {
+                if let Some(device) = tables.devices.get_mut(&(user, id)) {
+                    device.secret = next;
+                }
+            }
+            Some(DeviceStep::Create { id, secret, until }) => {
+                let (auth_epoch, created_at) = (plan.auth_epoch, plan.now);
+                let device = TrustedDevice { secret, auth_epoch, created_at, expires_at: until };
+                tables.devices.insert((user, id), device);
+            }
+            None => {}
         }
         tables.committed.insert(plan.token(), ());
         Ok(Committed::Done)
+    }
+}
+
+fn is_unused(factor: &Factor, proof: Proof) -> bool {
+    match proof {
+        Proof::Step(step) => factor.last_step.is_none_or(|last| last < step),
+        Proof::Recovery(code) => factor.recovery.contains(&code),
+    }
+}
+
+impl AccountWrites for MemoryStore {
+    async fn change_factor(&self, change: &FactorChange) -> Stored<Transacted> {
+        let mut tables = self.lock();
+        let token = format!("factor {} {} {:?}", change.op, change.auth_epoch, change.now);
+        if tables.committed.contains_key(&token) {
+            return Ok(Transacted::Done);
+        }
+        let (slot, sid, version) = change.caller;
+        let at = Address { user: change.user, slot };
+        let Some(caller) = tables.slot(at).filter(|s| s.sid == sid && s.is_live(change.now)).map(|s| s.version) else {
+            return Ok(Transacted::Refused);
+        };
+        let Some(account) = tables.accounts.get_mut(&change.user).filter(|a| a.auth_epoch == change.auth_epoch) else {
+            return Ok(Transacted::Refused);
+        };
+        match &change.step {
+            FactorStep::Enroll(seed) if account.mfa.enabled.is_none() => account.mfa.pending = Some(seed.clone()),
+            FactorStep::Activate { pending, step, recovery }
+                if account.mfa.enabled.is_none()
+                    && account.mfa.pending.as_ref() == Some(pending)
+                    && caller == version =>
+            {
+                let (seed, recovery) = (pending.clone(), recovery.clone());
+                account.mfa = Mfa { pending: None, enabled: Some(Factor { seed, last_step: Some(*step), recovery }) };
+                account.auth_epoch += 1;
+                if let Some(slot) = tables.slots.get_mut(&(at.user, at.slot)) {
+                    slot.mfa_verified_at = Some(change.now);
+                    slot.version += 1;
+                    slot.last_updated_at = change.now;
+                    slot.op = change.op.clone();
+                }
+            }
+            FactorStep::Disable(proof)
+                if account.mfa.enabled.as_ref().is_some_and(|factor| is_unused(factor, *proof)) =>
+            {
+                account.mfa = Mfa::default();
+                account.auth_epoch += 1;
+            }
+            _ => return Ok(Transacted::Refused),
+        }
+        tables.committed.insert(token, ());
+        Ok(Transacted::Done)
+    }
+
+    async fn strengthen(&self, user: UserId, old: &str, new: &str) -> Stored<()> {
+        if let Some(account) = self.lock().accounts.get_mut(&user).filter(|account| account.password == old) {
+            account.password = new.to_owned();
+        }
+        Ok(())
+    }
+}
+
+impl Devices for MemoryStore {
+    async fn device(&self, user: UserId, id: DeviceId) -> Stored<Option<TrustedDevice>> {
+        Ok(self.lock().devices.get(&(user, id)).copied())
     }
 }
 
@@ -295,15 +446,43 @@ impl Attempts for MemoryStore {
         }
         Ok(())
     }
+
+    async fn admit(&self, scope: &Scope, attempt: &TokenHash, now: Millis) -> Stored<Result<(), Millis>> {
+        let mut tables = self.lock();
+        let (answers, ends) = tables.answers.entry(scope.key).or_insert_with(|| (HashSet::new(), now));
+        if *ends <= now {
+            answers.clear();
+            *ends = now.plus_seconds(ATTEMPT_WINDOW_SECONDS);
+        }
+        let full = answers.len() >= usize::try_from(scope.limit).unwrap_or(usize::MAX);
+        if full && !answers.contains(attempt.as_bytes()) {
+            return Ok(Err(*ends));
+        }
+        answers.insert(*attempt.as_bytes());
+        Ok(Ok(()))
+    }
+
+    async fn give_back(&self, scope: &Scope, attempt: &TokenHash) -> Stored<()> {
+        if let Some((answers, _)) = self.lock().answers.get_mut(&scope.key) {
+            answers.remove(attempt.as_bytes());
+        }
+        Ok(())
+    }
 }
 
 impl AttemptRecords for MemoryStore {
     async fn counted(&self, scope: &Scope, now: Millis) -> Stored<Option<(u32, Millis)>> {
-        Ok(self.lock().attempts.get(&scope.key).copied().filter(|(_, ends)| *ends > now))
+        let tables = self.lock();
+        if let Some((answers, ends)) = tables.answers.get(&scope.key).filter(|(_, ends)| *ends > now) {
+            return Ok(Some((u32::try_from(answers.len()).unwrap_or(u32::MAX), *ends)));
+        }
+        Ok(tables.attempts.get(&scope.key).copied().filter(|(_, ends)| *ends > now))
     }
 
     async fn clear(&self, scope: &Scope) -> Stored<()> {
-        self.lock().attempts.remove(&scope.key);
+        let mut tables = self.lock();
+        tables.attempts.remove(&scope.key);
+        tables.answers.remove(&scope.key);
         Ok(())
     }
 }

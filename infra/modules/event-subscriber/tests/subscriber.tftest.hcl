@@ -28,6 +28,10 @@ run "a_function_is_called_for_what_it_asked_for" {
     condition     = aws_cloudwatch_event_target.this["this"].dead_letter_config[0].arn == "arn:aws:sqs:us-east-1:123456789012:example-dlq" && aws_cloudwatch_event_target.this["this"].retry_policy[0].maximum_retry_attempts == 185
     error_message = "What cannot be delivered must be kept."
   }
+  assert {
+    condition     = aws_lambda_function_event_invoke_config.this["this"].destination_config[0].on_failure[0].destination == "arn:aws:sqs:us-east-1:123456789012:example-dlq" && aws_lambda_function_event_invoke_config.this["this"].qualifier == "live"
+    error_message = "What the function fails on must be kept, too."
+  }
 }
 
 run "a_queue_needs_no_lambda_permission" {
@@ -37,7 +41,7 @@ run "a_queue_needs_no_lambda_permission" {
     target  = { arn = "arn:aws:sqs:us-east-1:123456789012:work" }
   }
   assert {
-    condition     = length(aws_lambda_permission.this) == 0 && jsondecode(aws_cloudwatch_event_rule.this["this"].event_pattern).source == ["holdfast.auth"]
+    condition     = length(aws_lambda_permission.this) + length(aws_lambda_function_event_invoke_config.this) == 0 && jsondecode(aws_cloudwatch_event_rule.this["this"].event_pattern).source == ["holdfast.auth"]
     error_message = "A queue's policy is its owner's."
   }
 }
@@ -60,6 +64,7 @@ run "refuses_wrong_values" {
     target                    = { arn = "arn:aws:lambda:us-east-1:123456789012:function:example" }
     maximum_event_age_seconds = 59
     maximum_retry_attempts    = 186
+    function_retry_attempts   = 3
   }
-  expect_failures = [var.name, var.sources, var.target, var.maximum_event_age_seconds, var.maximum_retry_attempts]
+  expect_failures = [var.function_retry_attempts, var.name, var.sources, var.target, var.maximum_event_age_seconds, var.maximum_retry_attempts]
 }

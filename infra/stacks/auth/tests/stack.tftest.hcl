@@ -63,6 +63,71 @@ run "each_function_gets_its_variables_and_its_role_exactly_what_it_needs" {
     error_message = "auth-login must be allowed exactly this."
   }
   assert {
+    condition = toset([for grant in module.service.grants["auth-mfa-verify"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
+      "dynamodb:DeleteItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+      "dynamodb:PutItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+      "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+    ])
+    error_message = "auth-mfa-verify must be allowed exactly this."
+  }
+  assert {
+    condition     = toset(keys(module.service.environment["auth-mfa-verify"])) == toset(["ACCESS_TOKEN_TTL_SECONDS", "ALLOWED_ORIGINS", "CACHE_MAX_AGE_SECONDS", "CACHE_PROVIDER", "DEVICE_TRUST_SECONDS", "FUNCTION_KEY", "HOLDFAST_ENV", "LOGIN_SESSION_TTL_SECONDS", "LOG_LEVEL", "MAX_LOGIN_ATTEMPTS", "MAX_MFA_ATTEMPTS", "MAX_SESSIONS_PER_USER", "MFA_SESSION_TTL_SECONDS", "REFRESH_GRACE_SECONDS", "SESSIONS_TABLE", "SESSION_ABSOLUTE_SECONDS", "SESSION_IDLE_SECONDS", "STAY_SIGNED_IN_ABSOLUTE_SECONDS", "STAY_SIGNED_IN_IDLE_SECONDS"])
+    error_message = "auth-mfa-verify must get exactly these variables."
+  }
+  assert {
+    condition = toset([for grant in module.service.grants["auth-mfa-enroll"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
+      "dynamodb:ConditionCheckItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+      "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+    ])
+    error_message = "auth-mfa-enroll must be allowed exactly this."
+  }
+  assert {
+    condition     = toset(keys(module.service.environment["auth-mfa-enroll"])) == toset(["ACCESS_TOKEN_TTL_SECONDS", "ALLOWED_ORIGINS", "CACHE_MAX_AGE_SECONDS", "CACHE_PROVIDER", "DEVICE_TRUST_SECONDS", "FUNCTION_KEY", "HOLDFAST_ENV", "LOGIN_SESSION_TTL_SECONDS", "LOG_LEVEL", "MAX_LOGIN_ATTEMPTS", "MAX_MFA_ATTEMPTS", "MAX_SESSIONS_PER_USER", "MFA_SESSION_TTL_SECONDS", "REFRESH_GRACE_SECONDS", "SESSIONS_TABLE", "SESSION_ABSOLUTE_SECONDS", "SESSION_IDLE_SECONDS", "STAY_SIGNED_IN_ABSOLUTE_SECONDS", "STAY_SIGNED_IN_IDLE_SECONDS", "MFA_ISSUER"])
+    error_message = "auth-mfa-enroll must get exactly these variables."
+  }
+  assert {
+    condition = toset([for grant in module.service.grants["auth-mfa-activate"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
+      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+      "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+    ])
+    error_message = "auth-mfa-activate must be allowed exactly this."
+  }
+  assert {
+    condition     = toset(keys(module.service.environment["auth-mfa-activate"])) == toset(["ACCESS_TOKEN_TTL_SECONDS", "ALLOWED_ORIGINS", "CACHE_MAX_AGE_SECONDS", "CACHE_PROVIDER", "DEVICE_TRUST_SECONDS", "FUNCTION_KEY", "HOLDFAST_ENV", "LOGIN_SESSION_TTL_SECONDS", "LOG_LEVEL", "MAX_LOGIN_ATTEMPTS", "MAX_MFA_ATTEMPTS", "MAX_SESSIONS_PER_USER", "MFA_SESSION_TTL_SECONDS", "REFRESH_GRACE_SECONDS", "SESSIONS_TABLE", "SESSION_ABSOLUTE_SECONDS", "SESSION_IDLE_SECONDS", "STAY_SIGNED_IN_ABSOLUTE_SECONDS", "STAY_SIGNED_IN_IDLE_SECONDS", "MFA_ISSUER"])
+    error_message = "auth-mfa-activate must get exactly these variables."
+  }
+  assert {
+    condition = toset([for grant in module.service.grants["auth-mfa-disable"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
+      "dynamodb:ConditionCheckItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+      "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+    ])
+    error_message = "auth-mfa-disable must be allowed exactly this."
+  }
+  assert {
+    condition     = toset(keys(module.service.environment["auth-mfa-disable"])) == toset(["ACCESS_TOKEN_TTL_SECONDS", "ALLOWED_ORIGINS", "CACHE_MAX_AGE_SECONDS", "CACHE_PROVIDER", "DEVICE_TRUST_SECONDS", "FUNCTION_KEY", "HOLDFAST_ENV", "LOGIN_SESSION_TTL_SECONDS", "LOG_LEVEL", "MAX_LOGIN_ATTEMPTS", "MAX_MFA_ATTEMPTS", "MAX_SESSIONS_PER_USER", "MFA_SESSION_TTL_SECONDS", "REFRESH_GRACE_SECONDS", "SESSIONS_TABLE", "SESSION_ABSOLUTE_SECONDS", "SESSION_IDLE_SECONDS", "STAY_SIGNED_IN_ABSOLUTE_SECONDS", "STAY_SIGNED_IN_IDLE_SECONDS", "MFA_ISSUER"])
+    error_message = "auth-mfa-disable must get exactly these variables."
+  }
+  assert {
+    condition = toset([for grant in module.service.grants["auth-password"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
+      "dynamodb:ConditionCheckItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+      "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+    ])
+    error_message = "auth-password must be allowed exactly this."
+  }
+  assert {
+    condition     = toset(keys(module.service.environment["auth-password"])) == toset(["ACCESS_TOKEN_TTL_SECONDS", "ALLOWED_ORIGINS", "CACHE_MAX_AGE_SECONDS", "CACHE_PROVIDER", "DEVICE_TRUST_SECONDS", "FUNCTION_KEY", "HOLDFAST_ENV", "LOGIN_SESSION_TTL_SECONDS", "LOG_LEVEL", "MAX_LOGIN_ATTEMPTS", "MAX_MFA_ATTEMPTS", "MAX_SESSIONS_PER_USER", "MFA_SESSION_TTL_SECONDS", "REFRESH_GRACE_SECONDS", "SESSIONS_TABLE", "SESSION_ABSOLUTE_SECONDS", "SESSION_IDLE_SECONDS", "STAY_SIGNED_IN_ABSOLUTE_SECONDS", "STAY_SIGNED_IN_IDLE_SECONDS"])
+    error_message = "auth-password must get exactly these variables."
+  }
+  assert {
     condition = toset([for grant in module.service.grants["auth-refresh"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
       "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
       "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
@@ -90,15 +155,15 @@ run "each_function_gets_its_variables_and_its_role_exactly_what_it_needs" {
     error_message = "auth-register must get exactly these variables."
   }
   assert {
-    condition     = toset(keys(module.service.environment["auth-login"])) == toset(["ACCESS_TOKEN_TTL_SECONDS", "CACHE_MAX_AGE_SECONDS", "CACHE_PROVIDER", "FUNCTION_KEY", "HOLDFAST_ENV", "LOGIN_SESSION_TTL_SECONDS", "LOG_LEVEL", "MAX_LOGIN_ATTEMPTS", "MAX_SESSIONS_PER_USER", "MFA_SESSION_TTL_SECONDS", "REFRESH_GRACE_SECONDS", "SESSIONS_TABLE", "SESSION_ABSOLUTE_SECONDS", "SESSION_IDLE_SECONDS", "STAY_SIGNED_IN_ABSOLUTE_SECONDS", "STAY_SIGNED_IN_IDLE_SECONDS"])
+    condition     = toset(keys(module.service.environment["auth-login"])) == toset(["ACCESS_TOKEN_TTL_SECONDS", "ALLOWED_ORIGINS", "CACHE_MAX_AGE_SECONDS", "CACHE_PROVIDER", "DEVICE_TRUST_SECONDS", "FUNCTION_KEY", "HOLDFAST_ENV", "LOGIN_SESSION_TTL_SECONDS", "LOG_LEVEL", "MAX_LOGIN_ATTEMPTS", "MAX_MFA_ATTEMPTS", "MAX_SESSIONS_PER_USER", "MFA_SESSION_TTL_SECONDS", "REFRESH_GRACE_SECONDS", "SESSIONS_TABLE", "SESSION_ABSOLUTE_SECONDS", "SESSION_IDLE_SECONDS", "STAY_SIGNED_IN_ABSOLUTE_SECONDS", "STAY_SIGNED_IN_IDLE_SECONDS"])
     error_message = "auth-login must get exactly these variables."
   }
   assert {
-    condition     = toset(keys(module.service.environment["auth-refresh"])) == toset(["ACCESS_TOKEN_TTL_SECONDS", "CACHE_MAX_AGE_SECONDS", "CACHE_PROVIDER", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "MAX_SESSIONS_PER_USER", "REFRESH_GRACE_SECONDS", "SESSIONS_TABLE", "SESSION_ABSOLUTE_SECONDS", "SESSION_IDLE_SECONDS", "STAY_SIGNED_IN_ABSOLUTE_SECONDS", "STAY_SIGNED_IN_IDLE_SECONDS"])
+    condition     = toset(keys(module.service.environment["auth-refresh"])) == toset(["ACCESS_TOKEN_TTL_SECONDS", "ALLOWED_ORIGINS", "CACHE_MAX_AGE_SECONDS", "CACHE_PROVIDER", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "MAX_SESSIONS_PER_USER", "REFRESH_GRACE_SECONDS", "SESSIONS_TABLE", "SESSION_ABSOLUTE_SECONDS", "SESSION_IDLE_SECONDS", "STAY_SIGNED_IN_ABSOLUTE_SECONDS", "STAY_SIGNED_IN_IDLE_SECONDS"])
     error_message = "auth-refresh must get exactly these variables."
   }
   assert {
-    condition     = toset(keys(module.service.environment["auth-logout"])) == toset(["ACCESS_TOKEN_TTL_SECONDS", "CACHE_MAX_AGE_SECONDS", "CACHE_PROVIDER", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "MAX_SESSIONS_PER_USER", "REFRESH_GRACE_SECONDS", "SESSIONS_TABLE", "SESSION_ABSOLUTE_SECONDS", "SESSION_IDLE_SECONDS", "STAY_SIGNED_IN_ABSOLUTE_SECONDS", "STAY_SIGNED_IN_IDLE_SECONDS"])
+    condition     = toset(keys(module.service.environment["auth-logout"])) == toset(["ACCESS_TOKEN_TTL_SECONDS", "ALLOWED_ORIGINS", "CACHE_MAX_AGE_SECONDS", "CACHE_PROVIDER", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "MAX_SESSIONS_PER_USER", "REFRESH_GRACE_SECONDS", "SESSIONS_TABLE", "SESSION_ABSOLUTE_SECONDS", "SESSION_IDLE_SECONDS", "STAY_SIGNED_IN_ABSOLUTE_SECONDS", "STAY_SIGNED_IN_IDLE_SECONDS"])
     error_message = "auth-logout must get exactly these variables."
   }
 }
@@ -112,8 +177,9 @@ run "refuses_sessions_without_end" {
     refresh_grace_seconds           = 61
     cache_max_age_seconds           = 0
     cache_provider                  = "memory"
+    allowed_origins                 = ["https://*.example.com"]
   }
-  expect_failures = [var.session_absolute_seconds, var.stay_signed_in_absolute_seconds, var.max_sessions_per_user, var.refresh_grace_seconds, var.cache_max_age_seconds, var.cache_provider]
+  expect_failures = [var.allowed_origins, var.session_absolute_seconds, var.stay_signed_in_absolute_seconds, var.max_sessions_per_user, var.refresh_grace_seconds, var.cache_max_age_seconds, var.cache_provider]
 }
 
 run "refuses_idle_longer_than_absolute" {
@@ -139,8 +205,11 @@ run "refuses_wrong_values" {
     max_login_attempts          = 0
     login_session_ttl_seconds   = 299
     sign_in_failures_per_minute = 0
+    max_mfa_attempts            = 11
+    device_trust_seconds        = 0
+    mfa_issuer                  = "a:b"
   }
-  expect_failures = [var.max_login_attempts, var.login_session_ttl_seconds, var.sign_in_failures_per_minute]
+  expect_failures = [var.max_mfa_attempts, var.device_trust_seconds, var.mfa_issuer, var.max_login_attempts, var.login_session_ttl_seconds, var.sign_in_failures_per_minute]
 }
 
 run "refuses_a_second_factor_that_outlives_the_sign_in" {

@@ -14,6 +14,12 @@ mock_provider "aws" {
   mock_resource "aws_cloudwatch_event_bus" {
     defaults = { arn = "arn:aws:events:us-east-1:123456789012:event-bus/bus" }
   }
+  mock_resource "aws_cloudwatch_event_rule" {
+    defaults = { arn = "arn:aws:events:us-east-1:123456789012:rule/bus/rule" }
+  }
+  mock_resource "aws_dynamodb_table" {
+    defaults = { arn = "arn:aws:dynamodb:us-east-1:123456789012:table/activity" }
+  }
   mock_resource "aws_sqs_queue" {
     defaults = { arn = "arn:aws:sqs:us-east-1:123456789012:relay-dlq", url = "https://sqs/relay-dlq" }
   }
@@ -37,6 +43,16 @@ override_data {
 override_data {
   target = data.aws_ssm_parameter.input["push/close-queue-arn"]
   values = { insecure_value = "arn:aws:sqs:us-east-1:123456789012:close" }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.input["push/push-queue-url"]
+  values = { insecure_value = "https://sqs/push" }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.input["push/push-queue-arn"]
+  values = { insecure_value = "arn:aws:sqs:us-east-1:123456789012:push" }
 }
 
 variables {
@@ -74,6 +90,28 @@ run "each_function_gets_its_variables_and_its_role_exactly_what_it_needs" {
   }
 }
 
+run "subscribers_hear_what_the_catalogue_says_and_may_do_no_more" {
+  command = apply
+  assert {
+    condition = alltrue([
+      for key, actions in {
+        events-last-login      = ["dynamodb:UpdateItem"]
+        events-audit-trail     = ["dynamodb:PutItem"]
+        events-security-alerts = ["dynamodb:GetItem", "dynamodb:UpdateItem"]
+      } : toset([for grant in module.service.grants[key] : split(" ", grant)[0] if startswith(grant, "dynamodb:")]) == toset(actions)
+    ])
+    error_message = "The audit trail is append-only by its role, too."
+  }
+  assert {
+    condition     = toset(keys(module.subscriber)) == toset(["events-audit-trail", "events-last-login", "events-security-alerts"])
+    error_message = "Each function with `subscribes` has a subscription."
+  }
+  assert {
+    condition     = contains(module.service.grants["events-last-login"], "sqs:SendMessage arn:aws:sqs:us-east-1:123456789012:${module.subscriber["events-last-login"].dlq_name}")
+    error_message = "A subscriber may put what it failed on into its own dead-letter queue."
+  }
+}
+
 run "a_partial_batch_is_answered_on_aws_only" {
   command = apply
   assert {
@@ -97,9 +135,10 @@ run "the_local_cloud_fails_the_whole_batch" {
 run "refuses_wrong_values" {
   command = plan
   variables {
-    event_archive_days = -1
+    event_archive_days   = -1
+    audit_retention_days = 0
   }
-  expect_failures = [var.event_archive_days]
+  expect_failures = [var.audit_retention_days, var.event_archive_days]
 }
 
 run "the_cache_is_repaired_where_there_is_one" {
@@ -125,7 +164,7 @@ run "the_cache_is_repaired_where_there_is_one" {
     error_message = "events-cache-repair must be allowed exactly this (every mocked queue has one ARN)."
   }
   assert {
-    condition     = length(module.service.environment) == 2
+    condition     = toset([for key in keys(module.service.environment) : key if can(module.service.environment[key].STREAM_PARTIAL_BATCH)]) == toset(["events-cache-repair", "events-relay"])
     error_message = "A stream has two readers at most: AWS throttles a third."
   }
 }
@@ -133,7 +172,7 @@ run "the_cache_is_repaired_where_there_is_one" {
 run "without_a_cache_there_is_nothing_to_repair" {
   command = apply
   assert {
-    condition     = keys(module.service.environment) == ["events-relay"]
+    condition     = !contains(keys(module.service.environment), "events-cache-repair")
     error_message = "events-cache-repair exists only with redis."
   }
 }

@@ -206,7 +206,7 @@ run "each_function_gets_its_variables_and_its_role_exactly_what_it_needs" {
     error_message = "Each function writes its own log; \"*\" is for X-Ray only."
   }
   assert {
-    condition     = toset(keys(module.service.environment["push-ticket"])) == toset(["MAX_SESSIONS_PER_USER", "CONNECTIONS_TABLE", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "SESSIONS_TABLE", "WS_URL"])
+    condition     = toset(keys(module.service.environment["push-ticket"])) == toset(["ALLOWED_ORIGINS", "MAX_SESSIONS_PER_USER", "CONNECTIONS_TABLE", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "SESSIONS_TABLE", "WS_URL"])
     error_message = "push-ticket must get exactly these variables."
   }
   assert {
@@ -214,7 +214,7 @@ run "each_function_gets_its_variables_and_its_role_exactly_what_it_needs" {
     error_message = "push-publish must get exactly these variables."
   }
   assert {
-    condition     = toset(keys(module.service.environment["push-history"])) == toset(["MAX_SESSIONS_PER_USER", "CONNECTIONS_TABLE", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "SESSIONS_TABLE", "TOPIC_POLICY"])
+    condition     = toset(keys(module.service.environment["push-history"])) == toset(["ALLOWED_ORIGINS", "MAX_SESSIONS_PER_USER", "CONNECTIONS_TABLE", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "SESSIONS_TABLE", "TOPIC_POLICY"])
     error_message = "push-history must get exactly these variables."
   }
   assert {

@@ -1,11 +1,11 @@
-//! Signs in with a password.
+//! Signs in with a password, or asks for the second factor.
 
-use holdfast_domain::service::SignInRequest;
-use holdfast_domain::{Code, Failure};
+use holdfast_domain::Failure;
+use holdfast_domain::service::{FirstStep, SignInRequest};
 use holdfast_kit::{Request, Response, metrics, wire};
 use holdfast_providers::LiveSignIn;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::json;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -16,9 +16,8 @@ struct Body {
     stay_signed_in: bool,
     #[serde(default)]
     device_name: Option<String>,
-    /// Accepted so that a client may always send it; there is no second factor yet that it could replace.
-    #[serde(default, rename = "deviceToken")]
-    _device_token: Option<String>,
+    #[serde(default)]
+    device_token: Option<String>,
     #[serde(default)]
     transport: Transport,
 }
@@ -33,24 +32,43 @@ enum Transport {
 
 pub(crate) async fn handle(sign_in: &'static LiveSignIn, request: Request) -> Result<Response, Failure> {
     let body: Body = request.json()?;
-    if body.transport == Transport::Cookie {
-        return Err(Failure::new(Code::InvalidRequest, "`transport` `cookie` is not available in this release."));
+    let cookies = body.transport == Transport::Cookie;
+    if cookies {
+        // Another site must not sign its visitors in as somebody else.
+        request.no_foreign_origin()?;
     }
-    let signed_in = sign_in
+    let first = sign_in
         .sign_in(&SignInRequest {
             email: body.email,
             password: body.password,
             stay_signed_in: body.stay_signed_in,
             device_name: body.device_name,
+            device_token: body.device_token,
+            cookies,
             user_agent: request.header("user-agent").unwrap_or_default().to_owned(),
             ip: request.source_ip().to_owned(),
         })
         .await?;
-    metrics::count("AUTHENTICATED");
-    let mut answer = Map::new();
-    answer.insert("status".into(), "AUTHENTICATED".into());
-    answer.insert("session".into(), wire::session(&signed_in.slot, signed_in.slot.sid));
-    answer.insert("tokens".into(), wire::tokens(&signed_in.slot, &signed_in.tokens));
-    wire::put_effect(&mut answer, signed_in.effect);
-    Response::json(200, &Value::Object(answer))
+    match first {
+        FirstStep::Authenticated(signed_in) => {
+            metrics::count("AUTHENTICATED");
+            wire::signed_in(&signed_in)
+        }
+        FirstStep::MfaRequired(second) => {
+            let mut methods = vec!["totp"];
+            if second.has_recovery {
+                methods.push("recoveryCode");
+            }
+            Response::json(
+                200,
+                &json!({
+                    "status": "MFA_REQUIRED",
+                    "loginSessionId": second.login.to_string(),
+                    "mfaSessionId": second.token.text(),
+                    "methods": methods,
+                    "expiresAt": second.expires_at.to_string(),
+                }),
+            )
+        }
+    }
 }

@@ -1,10 +1,11 @@
 //! Exchanges a refresh token for the next pair.
 
 use holdfast_domain::Failure;
+use holdfast_kit::cookies::REFRESH;
+use holdfast_kit::wire::Granted;
 use holdfast_kit::{Request, Response, metrics, wire};
 use holdfast_providers::LiveSessions;
 use serde::Deserialize;
-use serde_json::{Map, Value};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -13,12 +14,16 @@ struct Body {
 }
 
 pub(crate) async fn handle(sessions: &'static LiveSessions, request: Request) -> Result<Response, Failure> {
-    let body: Body = request.json()?;
-    let (slot, tokens, effect) = sessions.refresh(&body.refresh_token).await?;
+    let cookie = request.cookie(REFRESH).filter(|_| !request.has_body());
+    let presented = match cookie {
+        Some(token) => {
+            request.own_origin()?;
+            token.to_owned()
+        }
+        None => request.json::<Body>()?.refresh_token,
+    };
+    let (slot, tokens, effect) = sessions.refresh(&presented).await?;
     metrics::count("SESSION_REFRESHED");
-    let mut answer = Map::new();
-    answer.insert("session".into(), wire::session(&slot, slot.sid));
-    answer.insert("tokens".into(), wire::tokens(&slot, &tokens));
-    wire::put_effect(&mut answer, effect);
-    Response::json(200, &Value::Object(answer))
+    let cookies = cookie.is_some();
+    wire::granted(None, &Granted { slot: &slot, tokens: &tokens, effect, device_token: None, cookies })
 }

@@ -67,6 +67,16 @@ pub(crate) fn consequences(record: &Value) -> Result<Consequences, StoreError> {
             let read = |item: Option<Item>| item.as_ref().map(image::login_event).transpose();
             (event::of_login(read(old)?.as_ref(), read(new)?.as_ref()), vec![])
         }
+        keys::Row::Challenge(_) => {
+            let (old, new) = images()?;
+            let read = |item: Option<Item>| item.as_ref().map(image::challenge_event).transpose();
+            (event::of_challenge(read(old)?.as_ref(), read(new)?.as_ref()), vec![])
+        }
+        keys::Row::Account(_) => {
+            let (old, new) = images()?;
+            let read = |item: Option<Item>| item.as_ref().map(image::account_event).transpose();
+            (event::of_account(read(old)?.as_ref(), read(new)?.as_ref()), vec![])
+        }
         keys::Row::Other => return Ok(Consequences::default()),
     };
     Ok(Consequences {
@@ -191,8 +201,50 @@ mod tests {
 
     #[test]
     fn rows_that_are_no_sessions_mean_nothing() {
-        let found = consequences(&record(&format!("U#{USER}"), "META", None, Some(json!({})))).unwrap();
+        let found = consequences(&record("A#x", "ATTEMPTS", None, Some(json!({})))).unwrap();
         assert_eq!(found, Consequences::default());
+    }
+
+    #[test]
+    fn an_account_tells_what_changed_and_nothing_of_its_secrets() {
+        let account = |mfa: bool| {
+            let mut item = json!({
+                "PK": {"S": format!("U#{USER}")}, "SK": {"S": "META"}, "userId": {"S": USER}, "createdAt": {"N": "1"},
+                "email": {"S": "ada@example.com"}, "password": {"S": "$argon2id$x"}, "lastUpdatedAt": {"N": "7000"}
+            });
+            if mfa {
+                item["mfaEnabledAt"] = json!({"N": "7000"});
+                item["mfaSecret"] = json!({"B": "AQEBAQEBAQEBAQEBAQEBAQEBAQE="});
+            }
+            item
+        };
+        let pk = format!("U#{USER}");
+        let on = consequences(&record(&pk, "META", Some(account(false)), Some(account(true)))).unwrap();
+        assert_eq!(on.kinds, [Kind::MfaEnabled]);
+        let detail = &on.entries[0].detail;
+        assert!(
+            !detail.contains("ada@") && !detail.contains("argon2") && !detail.contains("AQEBAQEBAQEBAQEBAQEBAQEBAQE")
+        );
+        let off = consequences(&record(&pk, "META", Some(account(true)), Some(account(false)))).unwrap();
+        assert_eq!(off.kinds, [Kind::MfaDisabled]);
+    }
+
+    #[test]
+    fn a_wrong_answer_to_the_second_factor_is_a_failed_authentication() {
+        let child = |wrong: &[&str]| {
+            let mut item = json!({
+                "PK": {"S": format!("L#{SID}")}, "SK": {"S": "MFA"}, "userId": {"S": USER}, "at": {"N": "7000"}
+            });
+            if !wrong.is_empty() {
+                item["wrong"] = json!({"BS": wrong});
+            }
+            item
+        };
+        let hash = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+        let record = record(&format!("L#{SID}"), "MFA", Some(child(&[])), Some(child(&[hash])));
+        let found = consequences(&record).unwrap();
+        assert_eq!(found.kinds, [Kind::AuthFailed]);
+        assert!(found.entries[0].detail.contains("WRONG_CODE") && found.entries[0].detail.contains(SID));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use holdfast_kit::{Request, Response, wire};
 use holdfast_providers::LiveSessions;
 
 pub(crate) async fn handle(sessions: &'static LiveSessions, request: Request) -> Result<Response, Failure> {
-    let current = sessions.authenticate(request.bearer()).await?;
+    let current = sessions.authenticate(request.access_token()?).await?;
     request.no_body()?;
     // What is no id of ours names no session of the caller's: the same answer as for somebody else's.
     let sid: SessionId = request

@@ -19,13 +19,13 @@ pub(crate) struct Deps {
 
 impl Deps {
     pub(crate) async fn from_env(env: &Env) -> Result<Self, ConfigError> {
-        let trust_seconds = env.int("DEVICE_TRUST_SECONDS", 60..=31_536_000, 2_592_000)?;
+        let trust_seconds = env.sign_in_limits()?.device_trust_seconds;
         Ok(Self { sessions: holdfast_providers::sessions(env).await?, trust_seconds })
     }
 }
 
 pub(crate) async fn handle(deps: &'static Deps, request: Request) -> Result<Response, Failure> {
-    let current = deps.sessions.authenticate(request.bearer()).await?;
+    let current = deps.sessions.authenticate(request.access_token()?).await?;
     let body: Body = request.json()?;
     let sid: SessionId = request
         .path_parameter("sessionId")

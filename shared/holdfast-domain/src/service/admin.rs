@@ -1,6 +1,7 @@
 //! What operators may do to any user. No token opens this: who may call it is decided by IAM.
 
 use super::end::Sweep;
+use super::second_factor::account_scope;
 use super::{Revoked, Sessions};
 use crate::account::{Account, Status};
 use crate::attempts;
@@ -15,7 +16,7 @@ use crate::time::Millis;
 /// How much of a budget is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AttemptStatus {
-    /// What is counted: `account-network`, `account` or `network`.
+    /// What is counted: `account-network`, `account`, `network` or, for accounts that exist, `second-factor`.
     pub scope: &'static str,
     /// Attempts counted in the open window; 0 when none is open.
     pub count: u32,
@@ -76,8 +77,8 @@ where
     /// Disables a user, ending all sessions, or enables them again. Repeating it changes nothing that matters.
     pub async fn set_status(&self, user: UserId, status: Status) -> Result<Revoked, Failure> {
         self.known(user).await?;
-        let sweep = Sweep { keep: None, status: Some(status) };
-        self.end_all(user, EndReason::AccountDisabled, |_, _| Ok(sweep)).await
+        let sweep = Sweep { status: Some(status), ..Sweep::default() };
+        self.end_all(user, EndReason::AccountDisabled, |_, _| Ok(sweep.clone())).await
     }
 
     async fn known(&self, user: UserId) -> Result<(), Failure> {
@@ -87,7 +88,7 @@ where
 
 impl<S, C, H> Sessions<S, C, H>
 where
-    S: AttemptRecords,
+    S: Accounts + AttemptRecords,
     H: Host,
 {
     /// How far an e-mail's and a network's budgets are used. Known and unknown e-mails have budgets alike.
@@ -99,11 +100,17 @@ where
     ) -> Result<Vec<AttemptStatus>, Failure> {
         let email = Email::parse(email)?;
         let now = self.host.now();
-        let mut found = Vec::with_capacity(3);
+        let mut found = Vec::with_capacity(4);
         for (name, scope) in attempts::NAMES.into_iter().zip(attempts::scopes(&email, ip, limits)) {
             let (count, window_ends) =
                 self.store.counted(&scope, now).await?.map_or((0, None), |(n, ends)| (n, Some(ends)));
             found.push(AttemptStatus { scope: name, count, limit: scope.limit, window_ends });
+        }
+        if let Some(user) = self.store.user_of(&email.key()).await? {
+            let scope = account_scope(user, limits);
+            let (count, window_ends) =
+                self.store.counted(&scope, now).await?.map_or((0, None), |(n, ends)| (n, Some(ends)));
+            found.push(AttemptStatus { scope: "second-factor", count, limit: scope.limit, window_ends });
         }
         Ok(found)
     }
@@ -113,6 +120,9 @@ where
         let email = Email::parse(email)?;
         for scope in attempts::scopes(&email, ip, limits) {
             self.store.clear(&scope).await?;
+        }
+        if let Some(user) = self.store.user_of(&email.key()).await? {
+            self.store.clear(&account_scope(user, limits)).await?;
         }
         Ok(())
     }

@@ -82,7 +82,7 @@ where
             if !state.slots.iter().any(|s| s.sid == sid && s.is_live(now)) {
                 return Err(Failure::unauthenticated());
             }
-            Ok(Sweep { keep: keep_current.then_some(sid), status: None })
+            Ok(Sweep { keep: keep_current.then_some(sid), ..Sweep::default() })
         })
         .await
     }
@@ -104,8 +104,9 @@ where
                     let state = self.store.user(user).await?.ok_or_else(Failure::unauthenticated)?;
                     let now = self.host.now();
                     let sweep = sweep(&state, now)?;
+                    let keep = sweep.keep;
                     // What the caller is told: sessions live at this reading, of those that are ended.
-                    let is_counted = |s: &&Slot| s.is_live(now) && sweep.keep != Some(s.sid);
+                    let is_counted = |s: &&Slot| s.is_live(now) && keep != Some(s.sid);
                     let live = state.slots.iter().filter(is_counted).count();
                     (plan(&state, sweep, reason, now, &op), live)
                 }
@@ -130,10 +131,12 @@ where
 }
 
 /// What an end-all spares and changes.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Sweep {
     pub(super) keep: Option<SessionId>,
     pub(super) status: Option<Status>,
+    /// What the account keeps of its new password.
+    pub(super) password: Option<String>,
 }
 
 /// All ten slots as seen: what is live is ended (but what is kept), what is not must still not be.
@@ -153,6 +156,7 @@ fn plan(state: &UserState, sweep: Sweep, reason: EndReason, now: Millis, op: &st
         auth_epoch: state.account.auth_epoch,
         slots,
         status: sweep.status,
+        password: sweep.password,
         reason,
         now,
         op: op.to_owned(),

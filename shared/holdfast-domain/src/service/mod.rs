@@ -2,20 +2,28 @@
 //! calls.
 
 mod admin;
+mod budget;
+mod commit;
 mod end;
+mod factor;
 mod leased;
+mod password;
 mod refresh;
 mod register;
 mod retry;
+mod second_factor;
 mod sign_in;
 mod strong;
 mod trust;
 mod validate;
 
 pub use admin::AttemptStatus;
+pub use factor::{Activated, FactorSettings};
 pub use leased::Leased;
+pub use password::PasswordRequest;
 pub use register::Registration;
-pub use sign_in::{SignIn, SignInRequest, SignedIn};
+pub use second_factor::VerifyRequest;
+pub use sign_in::{FirstStep, MfaRequired, SignIn, SignInRequest, SignedIn};
 pub use strong::{DeleteOnly, StrongReads};
 pub use trust::TrustRequest;
 

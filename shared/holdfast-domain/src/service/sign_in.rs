@@ -1,24 +1,23 @@
-//! Signing in with a password.
+//! Signing in with a password: the first step, and where nothing more is asked, the only one.
 
-use futures_util::future::join_all;
-
-use super::{Tokens, retry};
-use crate::account::{Account, Status};
-use crate::attempts;
+use super::commit::{Commission, Refusal};
+use super::{Tokens, budget, retry};
+use crate::account::{Account, Status, check_password};
+use crate::coordinator::{Effect as Step, Input, step};
 use crate::device::{Device, MAX_TEXT};
 use crate::email::Email;
 use crate::error::{Code, Failure};
-use crate::ids::{LoginId, SessionId, SlotNo, UserId};
+use crate::ids::{LoginId, UserId};
 use crate::policy::{Policy, SignInLimits};
 use crate::ports::{
-    Accounts, Attempts, Committed, Effect, Host, Passwords, Reservation, SessionCache, SessionReads, SignIns,
-    StoreError,
+    AccountWrites, Accounts, Attempts, CredentialVerifier, Devices, Effect, Host, SessionCache, SessionReads, SignIns,
+    StoreError, Transacted, Verdict,
 };
-use crate::secret::Secret;
+use crate::secret::{Domain, Secret};
 use crate::session::{Slot, UserState};
-use crate::signin::{Draw, Login, LoginFailure, LoginState, Plan, Wishes, new_session};
-use crate::slots;
-use crate::token::{Address, RefreshToken};
+use crate::signin::{Challenge, DeviceStep, Draw, Login, LoginFailure, LoginState, Wishes};
+use crate::time::Millis;
+use crate::token::{DeviceToken, MfaToken};
 
 /// Turns credentials into sessions.
 #[derive(Clone, Debug)]
@@ -27,8 +26,8 @@ pub struct SignIn<S, C, P, H> {
     pub store: S,
     /// What to do after a session was replaced.
     pub cache: C,
-    /// How passwords are checked.
-    pub passwords: P,
+    /// Who knows whether a password is right.
+    pub verifier: P,
     /// Clock, randomness, patience.
     pub host: H,
     /// Session limits and lifetimes.
@@ -38,7 +37,7 @@ pub struct SignIn<S, C, P, H> {
 }
 
 /// What a client sends to sign in.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct SignInRequest {
     /// E-mail as typed.
     pub email: String,
@@ -48,6 +47,10 @@ pub struct SignInRequest {
     pub stay_signed_in: bool,
     /// What the user calls the device.
     pub device_name: Option<String>,
+    /// What a trusted device shows instead of the second factor.
+    pub device_token: Option<String>,
+    /// Tokens as cookies.
+    pub cookies: bool,
     /// `User-Agent`.
     pub user_agent: String,
     /// Source address as API Gateway saw it.
@@ -63,24 +66,55 @@ pub struct SignedIn {
     pub tokens: Tokens,
     /// How surely the session it replaced, if any, is refused.
     pub effect: Effect,
+    /// What a trusted device shows at its next sign-in.
+    pub device_token: Option<String>,
+    /// Whether the tokens were asked for as cookies.
+    pub cookies: bool,
 }
 
-/// The longest password that is looked at, in bytes: 256 characters of at most four.
-const MAX_PASSWORD_BYTES: usize = 1024;
+/// The second step that is asked for.
+#[derive(Clone, Debug)]
+pub struct MfaRequired {
+    /// The public name of the sign-in.
+    pub login: LoginId,
+    /// What answers must come with.
+    pub token: MfaToken,
+    /// Until when.
+    pub expires_at: Millis,
+    /// Whether a recovery code is left.
+    pub has_recovery: bool,
+}
+
+/// What the first step came to.
+#[derive(Clone, Debug)]
+pub enum FirstStep {
+    /// A session.
+    Authenticated(Box<SignedIn>),
+    /// A second factor is asked for.
+    MfaRequired(MfaRequired),
+}
+
+impl FirstStep {
+    /// The session, if there is one already.
+    pub fn session(self) -> Option<SignedIn> {
+        match self {
+            FirstStep::Authenticated(signed_in) => Some(*signed_in),
+            FirstStep::MfaRequired(_) => None,
+        }
+    }
+}
 
 impl<S, C, P, H> SignIn<S, C, P, H>
 where
-    S: Accounts + SessionReads + SignIns + Attempts,
+    S: Accounts + AccountWrites + SessionReads + SignIns + Attempts + Devices,
     C: SessionCache,
-    P: Passwords,
+    P: CredentialVerifier,
     H: Host,
 {
-    /// A session for these credentials. Everything that is wrong with them answers alike.
-    pub async fn sign_in(&self, request: &SignInRequest) -> Result<SignedIn, Failure> {
+    /// A session for these credentials, or the second step. Everything that is wrong with them answers alike.
+    pub async fn sign_in(&self, request: &SignInRequest) -> Result<FirstStep, Failure> {
         let email = Email::parse(&request.email)?;
-        if request.password.is_empty() || request.password.len() > MAX_PASSWORD_BYTES {
-            return Err(Failure::new(Code::InvalidRequest, "`password` must have 1 to 256 characters."));
-        }
+        check_password("password", &request.password)?;
         if let Some(name) = &request.device_name
             && (name.is_empty() || name.len() > MAX_TEXT || name.chars().any(char::is_control))
         {
@@ -89,39 +123,18 @@ where
                 "`deviceName` must have 1 to 64 bytes and no control characters.",
             ));
         }
-        let reserved = self.reserve(&email, &request.ip).await?;
-        let signed_in = self.with_password(&email, request).await?;
-        // A reservation returns when the sign-in completes; failing to return one costs the user an attempt, not the
-        // session.
-        join_all(reserved.into_iter().map(|reservation| self.store.release(reservation))).await;
-        Ok(signed_in)
+        let reserved = budget::reserve(&self.store, &self.host, &self.limits, &email, &request.ip).await?;
+        let outcome = self.with_password(&email, request).await?;
+        // The password was right: what counts against it are failures.
+        budget::release(&self.store, reserved).await;
+        Ok(outcome)
     }
 
-    /// Draws on all three budgets before anything is verified; gives back what it drew if one of them is spent.
-    async fn reserve(&self, email: &Email, ip: &str) -> Result<Vec<Reservation>, Failure> {
-        let now = self.host.now();
-        let scopes = attempts::scopes(email, ip, &self.limits);
-        let answers = join_all(scopes.iter().map(|scope| self.store.reserve(scope, now))).await;
-        let (mut reserved, mut refusal) = (Vec::with_capacity(scopes.len()), None);
-        for answer in answers {
-            match answer {
-                Ok(Ok(reservation)) => reserved.push(reservation),
-                Ok(Err(window_ends)) => refusal = refusal.max(Some(window_ends)),
-                // What was drawn elsewhere stays drawn until the window ends: too few attempts, never too many.
-                Err(trouble) => return Err(trouble.into()),
-            }
-        }
-        let Some(window_ends) = refusal else { return Ok(reserved) };
-        join_all(reserved.into_iter().map(|reservation| self.store.release(reservation))).await;
-        Err(Failure::new(Code::TooManyAttempts, "Too many failed sign-ins; wait and try again.")
-            .retry_after(window_ends.retry_after(now)))
-    }
-
-    async fn with_password(&self, email: &Email, request: &SignInRequest) -> Result<SignedIn, Failure> {
+    async fn with_password(&self, email: &Email, request: &SignInRequest) -> Result<FirstStep, Failure> {
         let user = self.store.user_of(&email.key()).await?;
         // An unknown e-mail costs the same reads, the same row and the same hash as a known one.
         let asked = user.unwrap_or_else(|| UserId::from_bytes(self.host.random()));
-        let state = self.store.user(asked).await?;
+        let mut state = self.store.user(asked).await?;
         let account = state.as_ref().map(|s| &s.account);
 
         let now = self.host.now();
@@ -129,89 +142,174 @@ where
             id: LoginId::from_bytes(self.host.random()),
             state: LoginState::Started,
             user: account.map(|a| a.user),
-            auth_epoch: account.map_or(0, |a| a.auth_epoch),
+            auth_epoch: account.map_or(FIRST_EPOCH, |a| a.auth_epoch),
             started_at: now,
             expires_at: now.plus_seconds(self.limits.login_seconds),
             session: None,
+            answered: None,
+            cookies: request.cookies,
         };
         self.store.begin(&login).await?;
 
-        let right = self.passwords.verify(&request.password, account.map(|a| a.password.as_str()));
-        let refusal = match account {
-            None => Some(LoginFailure::UnknownEmail),
-            Some(_) if !right => Some(LoginFailure::WrongPassword),
-            Some(Account { status: Status::Disabled, .. }) => Some(LoginFailure::Inactive),
-            Some(_) => None,
+        let kept = account.map(|a| a.password.as_str());
+        let verdict = self.verifier.verify(email, &request.password, kept, &self.host.random()).await?;
+        let refusal = match (&verdict, account) {
+            (Verdict::Wrong, None) => Some(LoginFailure::UnknownEmail),
+            (Verdict::Wrong, Some(_)) => Some(LoginFailure::WrongPassword),
+            (_, Some(Account { status: Status::Disabled, .. })) => Some(LoginFailure::Inactive),
+            _ => None,
         };
-        match (refusal, state) {
-            (None, Some(state)) => self.commit(&login, state, request).await,
-            (refusal, _) => self.refuse(&login, refusal.unwrap_or(LoginFailure::UnknownEmail)).await,
+        if let Some(refusal) = refusal {
+            return self.refuse(&login, refusal).await;
+        }
+        if let (Verdict::Outdated(stronger), Some(account)) = (&verdict, account) {
+            // The same password in a stronger form. If this fails, the next sign-in tries again.
+            let _ = self.store.strengthen(account.user, &account.password, stronger).await;
+        }
+        if state.is_none() {
+            state = self.adopt(email).await?;
+        }
+        match state {
+            Some(state) => self.with_right_password(&login, state, request).await,
+            None => self.refuse(&login, LoginFailure::UnknownEmail).await,
         }
     }
 
-    async fn refuse<T>(&self, login: &Login, reason: LoginFailure) -> Result<T, Failure> {
-        self.store.fail(login.id, login.state, reason, self.host.now()).await?;
-        Err(Failure::new(Code::InvalidCredentials, "Check both and try again."))
+    /// The provider knows somebody whom Holdfast meets for the first time.
+    async fn adopt(&self, email: &Email) -> Result<Option<UserState>, Failure> {
+        let account = Account {
+            user: UserId::from_bytes(self.host.random()),
+            email: email.written().to_owned(),
+            password: self.verifier.adopted(),
+            auth_epoch: FIRST_EPOCH,
+            status: Status::Active,
+            version: 1,
+            mfa: crate::mfa::Mfa::default(),
+        };
+        super::register::claim(&self.store, &self.host, email, &account).await?;
+        // Perhaps a parallel sign-in was first: whoever has the e-mail is meant.
+        match self.store.user_of(&email.key()).await? {
+            Some(user) => Ok(self.store.user(user).await?),
+            None => Ok(None),
+        }
     }
 
-    /// The loop around the one transaction. A plan is repeated under its own token until its outcome is known; only a
-    /// known refusal makes a new plan.
-    async fn commit(&self, login: &Login, state: UserState, request: &SignInRequest) -> Result<SignedIn, Failure> {
-        let user = state.user();
-        let draw = Draw {
-            sid: SessionId::from_bytes(self.host.random()),
-            origin: Secret::new(self.host.random()),
-            seed: self.host.random(),
-        };
+    async fn with_right_password(
+        &self,
+        login: &Login,
+        state: UserState,
+        request: &SignInRequest,
+    ) -> Result<FirstStep, Failure> {
         let wishes = Wishes {
             stay_signed_in: request.stay_signed_in,
             device: Device::seen(request.device_name.as_deref(), &request.user_agent, &request.ip),
         };
-        let op = self.host.op();
-        let mut planned = Some(self.plan(login, &state, &draw, &wishes, &op));
+        let draw = Draw::of(Secret::new(self.host.random()));
+        let has_recovery = match &state.account.mfa.enabled {
+            None => {
+                let Some((_, Step::CreateSession { with_mfa: false })) =
+                    step(Some(login.state), Input::PasswordSuffices)
+                else {
+                    return Err(took_too_long());
+                };
+                return match self.commit(&Commission::of(login, &draw, &wishes, None), state).await? {
+                    Ok(signed_in) => Ok(FirstStep::Authenticated(Box::new(signed_in))),
+                    Err(refusal) => self.refused(login, refusal).await,
+                };
+            }
+            Some(factor) => !factor.recovery.is_empty(),
+        };
+        let user = state.user();
+        if let Some(device) = self.trusted_device(&state, &draw, request).await? {
+            match self.commit(&Commission::of(login, &draw, &wishes, Some(device)), state).await? {
+                Ok(signed_in) => return Ok(FirstStep::Authenticated(Box::new(signed_in))),
+                // Used or revoked meanwhile: it skips nothing any more.
+                Err(Refusal::Device) => {}
+                Err(refusal) => return self.refused(login, refusal).await,
+            }
+        }
+        let Some((_, Step::OpenChild)) = step(Some(login.state), Input::SecondFactorNeeded) else {
+            return Err(took_too_long());
+        };
+        let token = MfaToken { login: login.id, secret: draw.origin };
+        let now = self.host.now();
+        let challenge = Challenge {
+            login: login.id,
+            user,
+            secret: token.secret.hash(Domain::Mfa),
+            expires_at: now.plus_seconds(self.limits.mfa_seconds).min(login.expires_at),
+            wishes,
+        };
+        self.open_child(&challenge, now).await?;
+        Ok(FirstStep::MfaRequired(MfaRequired {
+            login: login.id,
+            token,
+            expires_at: challenge.expires_at,
+            has_recovery,
+        }))
+    }
+
+    /// The device that this token shows, if it may stand in for the second factor now.
+    async fn trusted_device(
+        &self,
+        state: &UserState,
+        draw: &Draw,
+        request: &SignInRequest,
+    ) -> Result<Option<DeviceStep>, Failure> {
+        let shown = request.device_token.as_deref().and_then(|text| DeviceToken::parse(text).ok());
+        let Some(shown) = shown.filter(|token| token.user == state.user()) else { return Ok(None) };
+        let presented = shown.secret.hash(Domain::Device);
+        let now = self.host.now();
+        let device = self.store.device(shown.user, shown.device).await?.filter(|device| {
+            device.secret == presented && device.auth_epoch == state.account.auth_epoch && now < device.expires_at
+        });
+        let next = draw.device_hash();
+        Ok(device.map(|device| DeviceStep::Rotate { id: shown.device, presented, next, since: device.created_at }))
+    }
+
+    async fn open_child(&self, challenge: &Challenge, now: Millis) -> Result<(), Failure> {
         for attempt in 0..retry::MAX_TRIES {
-            let (plan, refresh) = match planned.take() {
-                Some(planned) => planned,
-                None => match self.store.user(user).await? {
-                    Some(seen) => self.plan(login, &seen, &draw, &wishes, &op),
-                    None => return self.refuse(login, LoginFailure::Superseded).await,
-                },
-            };
-            match self.store.commit(&plan).await {
-                Ok(Committed::Done) => return Ok(self.signed_in(&plan, refresh).await),
-                // Consumed by this very sign-in, in an earlier try.
-                Ok(Committed::LoginRefused(Some(row))) if row.session == Some((plan.slot.at.slot, draw.sid)) => {
-                    return Ok(self.signed_in(&plan, refresh).await);
-                }
-                Ok(Committed::LoginRefused(_)) => {
-                    return Err(Failure::new(Code::InvalidCredentials, "The sign-in took too long; start again."));
-                }
-                Ok(Committed::AccountRefused) => return self.refuse(login, LoginFailure::Superseded).await,
-                Ok(Committed::SlotRefused) => retry::pause(&self.host, attempt).await,
-                // Known not to have happened, or not known at all: the same plan under the same token settles it.
-                Ok(Committed::Busy) | Err(StoreError::Busy(_) | StoreError::Unavailable(_)) => {
-                    planned = Some((plan, refresh));
+            match self.store.challenge(challenge, now).await {
+                Ok(Transacted::Done) => return Ok(()),
+                Ok(Transacted::Refused) => return Err(took_too_long()),
+                Ok(Transacted::Busy) | Err(StoreError::Busy(_) | StoreError::Unavailable(_)) => {
                     retry::pause(&self.host, attempt).await;
                 }
                 Err(other) => return Err(other.into()),
             }
         }
-        Err(StoreError::Busy("sign-in".into()).into())
+        Err(StoreError::Busy("second factor".into()).into())
     }
 
-    fn plan(&self, login: &Login, seen: &UserState, draw: &Draw, wishes: &Wishes, op: &str) -> (Plan, RefreshToken) {
-        let now = self.host.now();
-        let placement = slots::place(seen, &self.policy, now, u64::from_be_bytes(self.host.random()));
-        let at = Address { user: seen.user(), slot: placement.slot };
-        let (slot, refresh) = new_session(at, &seen.account.email, draw, wishes, &self.policy, now, op.to_owned());
-        let plan = Plan { login: login.id, expected: login.state, auth_epoch: login.auth_epoch, placement, slot, now };
-        (plan, refresh)
+    async fn refused<T>(&self, login: &Login, refusal: Refusal) -> Result<T, Failure> {
+        match refusal {
+            Refusal::Login | Refusal::Challenge => Err(took_too_long()),
+            Refusal::Account | Refusal::Factor | Refusal::Device => self.refuse(login, LoginFailure::Superseded).await,
+        }
     }
 
-    async fn signed_in(&self, plan: &Plan, refresh: RefreshToken) -> SignedIn {
-        let mut touched: Vec<SlotNo> = plan.placement.surplus.iter().map(|(slot, _)| *slot).collect();
-        touched.push(plan.slot.at.slot);
-        let effect = self.cache.forget(plan.slot.at.user, &touched).await;
-        SignedIn { slot: plan.slot.clone(), tokens: Tokens::of(refresh), effect }
+    async fn refuse<T>(&self, login: &Login, reason: LoginFailure) -> Result<T, Failure> {
+        let input = match reason {
+            LoginFailure::Superseded => Input::Superseded,
+            other => Input::Refused(other),
+        };
+        if let Some((_, Step::Fail(reason))) = step(Some(login.state), input) {
+            self.store.fail(login.id, login.state, reason, self.host.now()).await?;
+        }
+        Err(Failure::new(Code::InvalidCredentials, "Check both and try again."))
+    }
+}
+
+/// Of accounts that are made now.
+pub(super) const FIRST_EPOCH: u64 = 1;
+
+fn took_too_long() -> Failure {
+    Failure::new(Code::InvalidCredentials, "The sign-in took too long; start again.")
+}
+
+impl<'a> Commission<'a> {
+    /// Without a second factor.
+    fn of(login: &'a Login, draw: &'a Draw, wishes: &'a Wishes, device: Option<DeviceStep>) -> Self {
+        Self { login, draw, wishes, answered: None, device }
     }
 }

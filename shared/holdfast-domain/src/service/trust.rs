@@ -6,7 +6,7 @@ use crate::ids::{DeviceId, SessionId};
 use crate::ports::{Effect, Host, SessionCache, SessionReads, SessionWrites, StoreError, Transacted, TrustEdit};
 use crate::secret::{Domain, Secret};
 use crate::session::{self, Slot};
-use crate::token::device_token;
+use crate::token::DeviceToken;
 
 /// What the caller wants.
 #[derive(Clone, Debug)]
@@ -52,7 +52,16 @@ where
                 ));
             }
             let own = slot.sid == current.slot.sid;
-            let fresh = (own && wish.trusted).then(|| {
+            // A session that its device alone brought past the second factor may keep that device trusted, not start anew:
+            // else one code would last for ever.
+            let shown = state.account.mfa.enabled.is_none() || slot.mfa_verified_at.is_some();
+            if own && wish.trusted && !slot.trusted && !shown {
+                return Err(Failure::new(
+                    Code::ReauthenticationRequired,
+                    "Only a session that has shown the second factor can trust its device.",
+                ));
+            }
+            let fresh = (own && wish.trusted && shown).then(|| {
                 let secret = Secret::<32>::new(self.host.random());
                 (DeviceId::from_bytes(self.host.random()), secret, now.plus_seconds(wish.trust_seconds))
             });
@@ -85,7 +94,7 @@ where
                         last_updated_at: now,
                         ..slot.clone()
                     };
-                    let token = fresh.map(|(id, secret, _)| device_token(user, id, &secret));
+                    let token = fresh.map(|(id, secret, _)| DeviceToken { user, device: id, secret }.text());
                     return Ok((changed, token, effect));
                 }
                 Ok(Transacted::Refused) => {}

@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use holdfast_domain::account::{Account, Status};
 use holdfast_domain::device::Device;
-use holdfast_domain::event::LoginImage;
-use holdfast_domain::ports::StoreError;
+use holdfast_domain::event::{AccountImage, ChallengeImage, LoginImage};
+use holdfast_domain::mfa::{Factor, Mfa, Seed};
+use holdfast_domain::ports::{StoreError, TrustedDevice};
 use holdfast_domain::session::{EndReason, Ended, Keys, RefreshKeys, Slot};
-use holdfast_domain::signin::{Login, LoginState};
+use holdfast_domain::signin::{Answered, Challenge, Login, LoginFailure, LoginState, Wishes};
 use holdfast_domain::{SlotNo, TokenHash};
 
 use super::keys::{self, Row, TTL};
@@ -55,10 +56,6 @@ pub fn slot(item: &Item) -> Result<Slot, StoreError> {
             Some(Ended { at, reason })
         }
     };
-    let device = r.map_opt("device")?;
-    let part = |name: &str| -> Result<String, StoreError> {
-        device.map_or(Ok(None), |d| d.text_opt(name)).map(|text| text.unwrap_or("").to_owned())
-    };
     Ok(Slot {
         at: address,
         sid: r.parse("sid")?,
@@ -73,7 +70,7 @@ pub fn slot(item: &Item) -> Result<Slot, StoreError> {
         stay_signed_in: r.flag("staySignedIn")?,
         mfa_verified_at: r.time_opt("mfaVerifiedAt")?,
         device_id: r.parse_opt("deviceId")?,
-        device: Device { name: part("name")?, browser: part("browser")?, os: part("os")?, ip: part("ip")? },
+        device: device(&r)?,
         trusted: r.flag("trusted")?,
         trusted_at: r.time_opt("trustedAt")?,
         op: r.text("op")?.to_owned(),
@@ -81,15 +78,27 @@ pub fn slot(item: &Item) -> Result<Slot, StoreError> {
     })
 }
 
+fn device(r: &Reader<'_>) -> Result<Device, StoreError> {
+    let device = r.map_opt("device")?;
+    let part = |name: &str| -> Result<String, StoreError> {
+        device.map_or(Ok(None), |d| d.text_opt(name)).map(|text| text.unwrap_or("").to_owned())
+    };
+    Ok(Device { name: part("name")?, browser: part("browser")?, os: part("os")?, ip: part("ip")? })
+}
+
+/// Writes what a session says of its device.
+pub(super) fn device_value(device: &Device) -> AttributeValue {
+    AttributeValue::M(HashMap::from([
+        ("name".to_owned(), s(&device.name)),
+        ("browser".to_owned(), s(&device.browser)),
+        ("os".to_owned(), s(&device.os)),
+        ("ip".to_owned(), s(&device.ip)),
+    ]))
+}
+
 /// Writes a live slot.
 pub(super) fn slot_item(slot: &Slot) -> Item {
     let (pk, sk) = keys::slot(slot.at);
-    let device = HashMap::from([
-        ("name".to_owned(), s(&slot.device.name)),
-        ("browser".to_owned(), s(&slot.device.browser)),
-        ("os".to_owned(), s(&slot.device.os)),
-        ("ip".to_owned(), s(&slot.device.ip)),
-    ]);
     let mut item = Item::from([
         (keys::PK.to_owned(), s(pk)),
         (keys::SK.to_owned(), s(sk)),
@@ -104,7 +113,7 @@ pub(super) fn slot_item(slot: &Slot) -> Item {
         ("absoluteExpiresAt".to_owned(), at(slot.absolute_expires_at)),
         ("staySignedIn".to_owned(), AttributeValue::Bool(slot.stay_signed_in)),
         ("trusted".to_owned(), AttributeValue::Bool(slot.trusted)),
-        ("device".to_owned(), AttributeValue::M(device)),
+        ("device".to_owned(), device_value(&slot.device)),
         ("op".to_owned(), s(&slot.op)),
         (TTL.to_owned(), n(keys::ttl(slot.absolute_expires_at))),
     ]);
@@ -148,7 +157,62 @@ pub(super) fn account(item: &Item) -> Result<Account, StoreError> {
         auth_epoch: r.int("authEpoch")?,
         status,
         version: r.int("version")?,
+        mfa: Mfa {
+            pending: r.bytes_opt("mfaPending")?.map(Seed::from_bytes),
+            enabled: match r.bytes_opt("mfaSecret")? {
+                None => None,
+                Some(seed) => Some(Factor {
+                    seed: Seed::from_bytes(seed),
+                    last_step: r.int_opt("lastStep")?,
+                    recovery: r.hashes("recovery")?.into_iter().map(TokenHash::from_bytes).collect(),
+                }),
+            },
+        },
     })
+}
+
+/// Reads what an event needs of an account row.
+pub fn account_event(item: &Item) -> Result<AccountImage, StoreError> {
+    let Row::Account(user) = row_of(item)? else { return Err(corrupt("an account's key")) };
+    let r = Reader::new(item);
+    let created = r.time("createdAt")?;
+    Ok(AccountImage {
+        user,
+        password_changed_at: r.time_opt("passwordChangedAt")?,
+        mfa_enabled_at: r.time_opt("mfaEnabledAt")?,
+        at: r.time_opt("lastUpdatedAt")?.unwrap_or(created),
+    })
+}
+
+/// Reads a trusted device's record.
+pub(super) fn trusted_device(item: &Item) -> Result<TrustedDevice, StoreError> {
+    let r = Reader::new(item);
+    Ok(TrustedDevice {
+        secret: TokenHash::from_bytes(r.bytes("secretHash")?),
+        auth_epoch: r.int("authEpoch")?,
+        created_at: r.time("createdAt")?,
+        expires_at: r.time("expiresAt")?,
+    })
+}
+
+/// Reads a sign-in's child row.
+pub(super) fn challenge(item: &Item) -> Result<Challenge, StoreError> {
+    let Row::Challenge(login) = row_of(item)? else { return Err(corrupt("a challenge's key")) };
+    let r = Reader::new(item);
+    Ok(Challenge {
+        login,
+        user: r.parse("userId")?,
+        secret: TokenHash::from_bytes(r.bytes("secretHash")?),
+        expires_at: r.time("expiresAt")?,
+        wishes: Wishes { stay_signed_in: r.flag("staySignedIn")?, device: device(&r)? },
+    })
+}
+
+/// Reads what an event needs of a child row.
+pub fn challenge_event(item: &Item) -> Result<ChallengeImage, StoreError> {
+    let Row::Challenge(id) = row_of(item)? else { return Err(corrupt("a challenge's key")) };
+    let r = Reader::new(item);
+    Ok(ChallengeImage { id, user: r.parse("userId")?, wrong: r.hashes("wrong")?.len(), at: r.time("at")? })
 }
 
 /// The stored text of a status.
@@ -175,6 +239,13 @@ pub(super) fn login(item: &Item) -> Result<Login, StoreError> {
         started_at: r.time("startedAt")?,
         expires_at: r.time("expiresAt")?,
         session,
+        answered: match (r.bytes_opt("mfaHash")?, r.bytes_opt("answerHash")?) {
+            (Some(secret), Some(attempt)) => {
+                Some(Answered { secret: TokenHash::from_bytes(secret), attempt: TokenHash::from_bytes(attempt) })
+            }
+            _ => None,
+        },
+        cookies: r.flag("cookies")?,
     })
 }
 
@@ -186,7 +257,7 @@ fn login_state(r: &Reader<'_>) -> Result<LoginState, StoreError> {
 pub fn login_event(item: &Item) -> Result<LoginImage, StoreError> {
     let Row::Login(id) = row_of(item)? else { return Err(corrupt("a sign-in's key")) };
     let r = Reader::new(item);
-    let known = ["UNKNOWN_EMAIL", "WRONG_PASSWORD", "INACTIVE", "SUPERSEDED"];
+    let known = LoginFailure::ALL.map(LoginFailure::text);
     Ok(LoginImage {
         id,
         user: r.parse_opt("userId")?,
@@ -194,6 +265,7 @@ pub fn login_event(item: &Item) -> Result<LoginImage, StoreError> {
         reason: r.text_opt("reason")?.and_then(|text| known.into_iter().find(|k| *k == text)),
         at: r.time("at")?,
         with_mfa: r.flag("mfa")?,
+        session: r.parse_opt("sid")?,
     })
 }
 

@@ -15,6 +15,9 @@ pub const META: &str = "META";
 /// Sort key of a sign-in's parent row.
 pub const LOGIN: &str = "LOGIN";
 
+/// Sort key of a sign-in's child row.
+pub const MFA: &str = "MFA";
+
 /// `E#<sha256(normalised e-mail)>`: who has it.
 pub fn email(key: &[u8; 32]) -> (String, String) {
     (format!("E#{}", ids::encode(key)), "EMAIL".to_owned())
@@ -45,6 +48,11 @@ pub fn login(id: LoginId) -> (String, String) {
     (format!("L#{id}"), LOGIN.to_owned())
 }
 
+/// The child row of a sign-in.
+pub fn challenge(id: LoginId) -> (String, String) {
+    (format!("L#{id}"), MFA.to_owned())
+}
+
 /// An attempt counter.
 pub fn attempts(scope: &[u8; 32]) -> (String, String) {
     (format!("A#{}", ids::encode(scope)), "ATTEMPTS".to_owned())
@@ -62,23 +70,28 @@ pub enum Row {
     Slot(Address),
     /// A sign-in.
     Login(LoginId),
+    /// The child of one.
+    Challenge(LoginId),
+    /// An account.
+    Account(UserId),
     /// Anything else.
     Other,
 }
 
 /// Reads a key back.
 pub fn row(pk: &str, sk: &str) -> Row {
-    if let Some(user) = pk.strip_prefix("U#").and_then(|id| id.parse().ok())
-        && let Some(slot) = sk.strip_prefix("S#").and_then(|n| n.parse().ok()).and_then(SlotNo::new)
-    {
-        return Row::Slot(Address { user, slot });
+    if let Some(user) = pk.strip_prefix("U#").and_then(|id| id.parse().ok()) {
+        if sk == META {
+            return Row::Account(user);
+        }
+        let slot = sk.strip_prefix("S#").and_then(|n| n.parse().ok()).and_then(SlotNo::new);
+        return slot.map_or(Row::Other, |slot| Row::Slot(Address { user, slot }));
     }
-    if let Some(id) = pk.strip_prefix("L#").and_then(|id| id.parse().ok())
-        && sk == LOGIN
-    {
-        return Row::Login(id);
+    match (pk.strip_prefix("L#").and_then(|id| id.parse().ok()), sk) {
+        (Some(id), LOGIN) => Row::Login(id),
+        (Some(id), MFA) => Row::Challenge(id),
+        _ => Row::Other,
     }
-    Row::Other
 }
 
 /// The TTL of a row that is void at `expiry`: a day's grace, so that what was just true can still be read.
@@ -106,7 +119,9 @@ mod tests {
         let id = LoginId::from_bytes([8; 16]);
         let (pk, sk) = login(id);
         assert_eq!(row(&pk, &sk), Row::Login(id));
-        assert_eq!(row(&user(at.user), META), Row::Other);
+        let (pk, sk) = challenge(id);
+        assert_eq!(row(&pk, &sk), Row::Challenge(id));
+        assert_eq!(row(&user(at.user), META), Row::Account(at.user));
         assert_eq!(row(&user(at.user), "S#10"), Row::Other);
     }
 }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod attempts;
+mod factors;
 pub mod image;
 pub mod keys;
 mod sign_ins;

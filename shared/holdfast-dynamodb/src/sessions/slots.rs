@@ -1,7 +1,7 @@
 //! Writes that change sessions. Each condition says what [`Slot::is_live`] says, in DynamoDB's words.
 
 use aws_sdk_dynamodb::types::{
-    ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure as OnRefusal, TransactWriteItem, Update,
+    ConditionCheck, Delete, ReturnValuesOnConditionCheckFailure as OnRefusal, TransactWriteItem, Update,
 };
 use holdfast_domain::policy::TOMBSTONE_SECONDS;
 use holdfast_domain::ports::{
@@ -18,7 +18,8 @@ use crate::attributes::{Item, at, b, n, s};
 use crate::call::{Outcome, conditional, transaction};
 
 /// Not ended, not expired: the session named by `:sid` can still be used at `:now`.
-const LIVE: &str = "sid = :sid AND attribute_not_exists(endedAt) AND idleExpiresAt > :now AND absoluteExpiresAt > :now";
+pub(super) const LIVE: &str =
+    "sid = :sid AND attribute_not_exists(endedAt) AND idleExpiresAt > :now AND absoluteExpiresAt > :now";
 /// The session named by `:sid` has no tombstone yet; an expired one may still be ended.
 pub(super) const UNENDED: &str = "sid = :sid AND attribute_not_exists(endedAt)";
 /// Nothing usable is here.
@@ -78,7 +79,7 @@ impl SessionsTable {
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
-    fn check(
+    pub(super) fn check(
         &self,
         (pk, sk): (String, String),
         condition: &str,
@@ -237,21 +238,7 @@ impl SessionWrites for SessionsTable {
             actions.push(self.check(keys::slot(caller), LIVE, Some(caller_sid), edit.now)?);
         }
         if let Some((id, hash, until)) = &edit.new_device {
-            let (pk, sk) = keys::device(user, *id);
-            let put = Put::builder()
-                .table_name(&self.table)
-                .item(PK, s(pk))
-                .item(SK, s(sk))
-                .item("userId", s(user.to_string()))
-                .item("secretHash", b(hash.as_bytes()))
-                .item("authEpoch", n(edit.auth_epoch))
-                .item("createdAt", at(edit.now))
-                .item("expiresAt", at(*until))
-                .item("op", s(&edit.op))
-                .item(TTL, n(keys::ttl(*until)))
-                .condition_expression("attribute_not_exists(PK)")
-                .build()
-                .map_err(super::build_error)?;
+            let put = self.new_device(user, *id, (hash, *until), edit.auth_epoch, edit.now, &edit.op)?;
             actions.push(TransactWriteItem::builder().put(put).build());
             let (pk, sk) = keys::account(user);
             let epoch = ConditionCheck::builder()
@@ -292,6 +279,12 @@ impl EndAllSessions for SessionsTable {
         let (pk, sk) = keys::account(plan.user);
         let mut set = "SET authEpoch = authEpoch + :one, version = version + :one, op = :op".to_owned();
         let mut meta = Update::builder();
+        if let Some(password) = &plan.password {
+            set.push_str(", password = :password, passwordChangedAt = :now, lastUpdatedAt = :now");
+            meta = meta
+                .expression_attribute_values(":password", s(password))
+                .expression_attribute_values(":now", at(plan.now));
+        }
         if let Some(status) = plan.status {
             set.push_str(", #status = :status");
             meta = meta

@@ -8,15 +8,21 @@
 
 #![allow(clippy::unwrap_used, reason = "all of this is tests, also what has no #[test] on it")]
 
+mod admin;
 mod attempts;
 mod channels;
 mod contract;
+mod cookies;
 mod events;
 mod iam;
+mod mfa;
+mod password;
 mod path;
 mod push;
 mod refresh;
 mod sessions;
 mod sockets;
 mod store;
+mod storm;
+mod subscribers;
 mod world;

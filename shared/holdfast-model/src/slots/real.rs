@@ -51,6 +51,7 @@ pub(super) fn plan(state: &State, random: u64, limit: usize) -> Plan {
             auth_epoch: u64::from(state.epoch),
             status: Status::Active,
             version: 0,
+            mfa: holdfast_domain::mfa::Mfa::default(),
         },
         slots: SlotNo::all().zip(&state.slots).filter_map(|(no, item)| item.map(|item| slot(no, item))).collect(),
     };

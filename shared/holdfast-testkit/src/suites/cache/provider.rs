@@ -112,7 +112,7 @@ async fn a_rotated_access_token_opens_until_the_grace_ends<S: Store, C: SessionC
     warm(world, &session).await;
     let (slot, tokens, effect) = world.sessions().refresh(&session.tokens.refresh.text()).await.expect("refreshed");
     assert_eq!(effect, Effect::Immediate);
-    let next = SignedIn { slot, tokens, effect };
+    let next = SignedIn { slot, tokens, effect, device_token: None, cookies: false };
     warm(world, &next).await;
     assert!(is_let_in(world, &session).await, "within the grace");
     world.host.advance_seconds(11);
@@ -158,7 +158,7 @@ async fn a_reused_refresh_token_ends_the_session_at_once<S: Store, C: SessionCac
     let session = world.sign_in().await;
     let old = session.tokens.refresh.text();
     let (slot, tokens, effect) = world.sessions().refresh(&old).await.expect("refreshed");
-    let next = SignedIn { slot, tokens, effect };
+    let next = SignedIn { slot, tokens, effect, device_token: None, cookies: false };
     warm(world, &next).await;
     world.host.advance_seconds(11);
     let refusal = world.sessions().refresh(&old).await.expect_err("an older generation");

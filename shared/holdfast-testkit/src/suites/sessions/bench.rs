@@ -1,12 +1,12 @@
 //! A store, a clock, one user, and the shortest ways to a session.
 
-use holdfast_domain::device::Device;
+use holdfast_domain::email::Email;
 use holdfast_domain::policy::{Policy, SignInLimits};
 use holdfast_domain::ports::{
-    Accounts, AttemptRecords, Attempts, Committed, EndAllSessions, Host, Passwords, SessionCache, SessionReads,
-    SessionWrites, SignIns, StoreError,
+    AccountWrites, Accounts, AttemptRecords, Attempts, Committed, CredentialVerifier, Devices, EndAllSessions, Host,
+    NewPasswords, SessionCache, SessionReads, SessionWrites, SignIns, Stored, Verdict,
 };
-use holdfast_domain::service::{Registration, Sessions, SignIn, SignInRequest, SignedIn, StrongReads};
+use holdfast_domain::service::{FirstStep, Registration, Sessions, SignIn, SignInRequest, SignedIn, StrongReads};
 use holdfast_domain::session::{RefreshKeys, Slot};
 use holdfast_domain::signin::{Draw, Login, LoginState, Plan, Wishes, new_session};
 use holdfast_domain::slots::{Placement, Victim};
@@ -19,6 +19,8 @@ pub trait Store:
     + SessionWrites
     + EndAllSessions
     + Accounts
+    + AccountWrites
+    + Devices
     + SignIns
     + Attempts
     + AttemptRecords
@@ -33,6 +35,8 @@ impl<S> Store for S where
         + SessionWrites
         + EndAllSessions
         + Accounts
+        + AccountWrites
+        + Devices
         + SignIns
         + Attempts
         + AttemptRecords
@@ -47,13 +51,24 @@ impl<S> Store for S where
 #[derive(Clone, Copy, Debug)]
 pub struct PlainPasswords;
 
-impl Passwords for PlainPasswords {
-    fn hash(&self, password: &str, _salt: &[u8; 16]) -> Result<String, StoreError> {
+impl NewPasswords for PlainPasswords {
+    fn keep(&self, password: &str, _salt: &[u8; 16]) -> Stored<String> {
         Ok(format!("plain:{password}"))
     }
+}
 
-    fn verify(&self, password: &str, stored: Option<&str>) -> bool {
-        stored.is_some_and(|stored| stored == format!("plain:{password}"))
+impl CredentialVerifier for PlainPasswords {
+    async fn verify(&self, _email: &Email, password: &str, stored: Option<&str>, _salt: &[u8; 16]) -> Stored<Verdict> {
+        let right = stored.is_some_and(|stored| stored == format!("plain:{password}"));
+        Ok(if right { Verdict::Right } else { Verdict::Wrong })
+    }
+
+    async fn change(&self, _email: &Email, _current: &str, new: &str, salt: &[u8; 16]) -> Stored<String> {
+        self.keep(new, salt)
+    }
+
+    fn adopted(&self) -> String {
+        "nobody's".into()
     }
 }
 
@@ -127,7 +142,7 @@ where
         SignIn {
             cache: self.cache.clone(),
             store: self.store.clone(),
-            passwords: PlainPasswords,
+            verifier: PlainPasswords,
             host: self.host.clone(),
             policy,
             limits: SignInLimits { max_login_attempts: 1_000, ..SignInLimits::default() },
@@ -139,15 +154,16 @@ where
         SignInRequest {
             email: self.email.clone(),
             password: PASSWORD.into(),
-            stay_signed_in: false,
-            device_name: None,
-            user_agent: String::new(),
             ip: "192.0.2.1".into(),
+            ..SignInRequest::default()
         }
     }
 
     pub(super) async fn sign_in_under(&self, policy: Policy) -> SignedIn {
-        self.sign_in_service(policy).sign_in(&self.request()).await.expect("signed in")
+        match self.sign_in_service(policy).sign_in(&self.request()).await.expect("signed in") {
+            FirstStep::Authenticated(signed_in) => *signed_in,
+            FirstStep::MfaRequired(_) => panic!("no second factor was set up"),
+        }
     }
 
     /// A session by the usual way.
@@ -172,6 +188,8 @@ where
             started_at: now,
             expires_at: now.plus_seconds(600),
             session: None,
+            answered: None,
+            cookies: false,
         };
         self.store.begin(&login).await.expect("begun");
         login
@@ -180,7 +198,7 @@ where
     pub(super) fn plan(&self, login: &Login, slot: u8, victim: Option<Victim>) -> Plan {
         let now = self.host.now();
         let draw = Draw { sid: SessionId::from_bytes(self.host.random()), origin: origin(), seed: SEED };
-        let wishes = Wishes { stay_signed_in: false, device: Device::default() };
+        let wishes = Wishes::default();
         let (made, _) =
             new_session(self.at(slot), &self.email, &draw, &wishes, &Policy::default(), now, self.host.op());
         Plan {
@@ -190,6 +208,8 @@ where
             placement: Placement { slot: made.at.slot, victim, surplus: vec![] },
             slot: made,
             now,
+            answered: None,
+            device: None,
         }
     }
 

@@ -167,6 +167,7 @@ pub async fn end_all_is_all_or_nothing<S: Store, H: Host + Clone + 'static>(stor
             })
             .collect(),
         status: None,
+        password: None,
         reason: EndReason::RevokedAll,
         now: bench.host.now(),
         op: bench.host.op(),

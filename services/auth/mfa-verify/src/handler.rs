@@ -1,0 +1,31 @@
+//! The second step of a sign-in.
+
+use holdfast_domain::Failure;
+use holdfast_domain::mfa::Answer;
+use holdfast_domain::service::VerifyRequest;
+use holdfast_kit::{Request, Response, metrics, wire};
+use holdfast_providers::LiveSecondFactor;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Body {
+    mfa_session_id: String,
+    #[serde(default)]
+    code: Option<String>,
+    #[serde(default)]
+    recovery_code: Option<String>,
+    #[serde(default)]
+    trust_device: bool,
+}
+
+pub(crate) async fn handle(sign_in: &'static LiveSecondFactor, request: Request) -> Result<Response, Failure> {
+    let body: Body = request.json()?;
+    // Its answer may set cookies.
+    request.no_foreign_origin()?;
+    let answer = Answer::read(body.code.as_deref(), body.recovery_code.as_deref())?;
+    let request = VerifyRequest { token: body.mfa_session_id, answer, trust_device: body.trust_device };
+    let signed_in = sign_in.verify(&request).await?;
+    metrics::count("AUTHENTICATED");
+    wire::signed_in(&signed_in)
+}

@@ -1,0 +1,11 @@
+//! Subscriber: every event of every user, written down once.
+
+mod handler;
+
+use std::process::ExitCode;
+
+use holdfast_kit::boot;
+
+fn main() -> ExitCode {
+    boot::subscriber(|env| async move { handler::Deps::from_env(&env).await }, handler::handle)
+}

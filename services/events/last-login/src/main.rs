@@ -1,0 +1,11 @@
+//! Subscriber: when and on what device somebody last signed in.
+
+mod handler;
+
+use std::process::ExitCode;
+
+use holdfast_kit::boot;
+
+fn main() -> ExitCode {
+    boot::subscriber(|env| async move { handler::Deps::from_env(&env).await }, handler::handle)
+}

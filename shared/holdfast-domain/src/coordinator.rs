@@ -1,0 +1,190 @@
+//! The coordinator of a sign-in: pure `step(state, input) → (state, effect)`.
+//!
+//! A sign-in has a parent (the login session, 5–10 minutes) and, where a second factor is asked for, a child (the MFA
+//! session, 5 minutes). It becomes exactly one user session or leaves nothing. Every step is **one** transaction of the
+//! store, so there is no moment between two halves of a step; a crash between two steps leaves a parent, perhaps with a
+//! child, that nobody can use once it has expired, and no job has to clean that up.
+
+use crate::event::Kind;
+use crate::signin::{LoginFailure, LoginState};
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// Somebody asks to sign in.
+    Begin,
+    /// The password step came to nothing.
+    Refused(LoginFailure),
+    /// The password is right, and nothing more is asked.
+    PasswordSuffices,
+    /// The password is right, and a second factor is asked for.
+    SecondFactorNeeded,
+    /// A wrong answer to the second factor. The sign-in stays open: attempts are bounded elsewhere.
+    WrongAnswer,
+    /// The right one.
+    RightAnswer,
+    /// The account changed meanwhile: password, second factor or status.
+    Superseded,
+}
+
+/// What is to be done about it, as one transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Write the parent.
+    OpenParent,
+    /// Move the parent on and write the child.
+    OpenChild,
+    /// Consume the parent, and the child if there is one, and write the session.
+    CreateSession {
+        /// Whether a second factor was shown.
+        with_mfa: bool,
+    },
+    /// Note the wrong answer at the child.
+    NoteWrongAnswer,
+    /// Close the parent and delete the child.
+    Fail(LoginFailure),
+}
+
+impl Effect {
+    /// The event of the sign-in that exists iff the transaction commits. (A session that is created is an event of its
+    /// own, of its slot.)
+    pub const fn event(self) -> Option<Kind> {
+        match self {
+            Effect::OpenParent => Some(Kind::LoginStarted),
+            Effect::OpenChild => Some(Kind::MfaRequired),
+            Effect::CreateSession { with_mfa: true } => Some(Kind::MfaCompleted),
+            Effect::CreateSession { with_mfa: false } => None,
+            Effect::NoteWrongAnswer | Effect::Fail(_) => Some(Kind::AuthFailed),
+        }
+    }
+}
+
+/// The next state and what brings it about; `None` where the input means nothing in this state, which is then refused.
+/// `None` as a state is a sign-in that has not begun.
+pub const fn step(state: Option<LoginState>, input: Input) -> Option<(LoginState, Effect)> {
+    match (state, input) {
+        (None, Input::Begin) => Some((LoginState::Started, Effect::OpenParent)),
+        (Some(LoginState::Started), Input::Refused(why)) => Some((LoginState::Failed, Effect::Fail(why))),
+        (Some(LoginState::Started), Input::PasswordSuffices) => {
+            Some((LoginState::Consumed, Effect::CreateSession { with_mfa: false }))
+        }
+        (Some(LoginState::Started), Input::SecondFactorNeeded) => Some((LoginState::MfaRequired, Effect::OpenChild)),
+        (Some(LoginState::MfaRequired), Input::WrongAnswer) => Some((LoginState::MfaRequired, Effect::NoteWrongAnswer)),
+        (Some(LoginState::MfaRequired), Input::RightAnswer) => {
+            Some((LoginState::Consumed, Effect::CreateSession { with_mfa: true }))
+        }
+        (Some(LoginState::Started | LoginState::MfaRequired), Input::Superseded) => {
+            Some((LoginState::Failed, Effect::Fail(LoginFailure::Superseded)))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use proptest::prelude::*;
+
+    const INPUTS: [Input; 7] = [
+        Input::Begin,
+        Input::Refused(LoginFailure::WrongPassword),
+        Input::PasswordSuffices,
+        Input::SecondFactorNeeded,
+        Input::WrongAnswer,
+        Input::RightAnswer,
+        Input::Superseded,
+    ];
+
+    /// The rows of one sign-in as the store holds them.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    struct Rows {
+        parent: Option<LoginState>,
+        child: bool,
+        sessions: u8,
+    }
+
+    /// What the store does with an effect: all of it, or, where its conditions no longer hold, nothing.
+    fn apply(rows: Rows, from: Option<LoginState>, (to, effect): (LoginState, Effect)) -> Rows {
+        if rows.parent != from {
+            return rows;
+        }
+        let mut next = Rows { parent: Some(to), ..rows };
+        match effect {
+            Effect::OpenParent | Effect::NoteWrongAnswer => {}
+            Effect::OpenChild => next.child = true,
+            Effect::CreateSession { with_mfa } => {
+                if with_mfa && !rows.child {
+                    return rows;
+                }
+                next.child = false;
+                next.sessions += 1;
+            }
+            Effect::Fail(_) => next.child = false,
+        }
+        next
+    }
+
+    fn check(rows: Rows) {
+        assert_eq!(
+            rows.sessions,
+            u8::from(rows.parent == Some(LoginState::Consumed)),
+            "one sign-in, one session: {rows:?}"
+        );
+        assert_eq!(rows.child, rows.parent == Some(LoginState::MfaRequired), "a usable orphan: {rows:?}");
+    }
+
+    /// Every state that can be reached at all, by following every input from every state found, with a crash possible
+    /// after each.
+    #[test]
+    fn no_path_leaves_a_usable_orphan() {
+        let key = |rows: Rows| (rows.parent.map(LoginState::text), rows.child, rows.sessions);
+        let (mut seen, mut open) = (BTreeSet::new(), vec![Rows::default()]);
+        while let Some(rows) = open.pop() {
+            if !seen.insert(key(rows)) {
+                continue;
+            }
+            check(rows);
+            open.extend(INPUTS.iter().filter_map(|input| Some(apply(rows, rows.parent, step(rows.parent, *input)?))));
+        }
+        assert_eq!(seen.len(), 5, "not begun, started, waiting, consumed, failed: {seen:?}");
+    }
+
+    #[test]
+    fn what_is_over_stays_over() {
+        for state in [LoginState::Consumed, LoginState::Failed] {
+            assert!(INPUTS.iter().all(|input| step(Some(state), *input).is_none()));
+        }
+    }
+
+    #[test]
+    fn a_second_factor_that_is_asked_for_cannot_be_gone_round() {
+        assert_eq!(step(Some(LoginState::MfaRequired), Input::PasswordSuffices), None);
+        assert_eq!(step(Some(LoginState::Started), Input::RightAnswer), None);
+    }
+
+    proptest! {
+        /// Several workers on one sign-in, each with a view of its own that may be old, any of them dying between deciding
+        /// and doing: whatever the order, the rows stay whole.
+        #[test]
+        fn workers_that_crash_and_race_leave_the_rows_whole(
+            moves in prop::collection::vec((0usize..3, 0usize..INPUTS.len(), 0u8..3), 0..40)
+        ) {
+            let mut rows = Rows::default();
+            type Decided = Option<(Option<LoginState>, (LoginState, Effect))>;
+            let mut views: [Decided; 3] = [None; 3];
+            for (worker, input, what) in moves {
+                match what {
+                    // Reads, and decides.
+                    0 => views[worker] = step(rows.parent, INPUTS[input]).map(|next| (rows.parent, next)),
+                    // Does what it decided, however long ago; perhaps twice, for a lost reply.
+                    1 => if let Some((from, next)) = views[worker] { rows = apply(rows, from, next); },
+                    // Dies.
+                    _ => views[worker] = None,
+                }
+                check(rows);
+            }
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The loop around the one transaction that turns a sign-in into a session.
+
+use super::{SignIn, SignedIn, Tokens, retry};
+use crate::error::Failure;
+use crate::ids::SlotNo;
+use crate::mfa::Proof;
+use crate::ports::{Committed, Host, SessionCache, SessionReads, SignIns, StoreError};
+use crate::session::UserState;
+use crate::signin::{Answered, DeviceStep, Draw, Login, Plan, Wishes, new_session};
+use crate::slots;
+use crate::token::{Address, RefreshToken};
+
+/// What is to be committed, the same in every plan for it.
+pub(super) struct Commission<'a> {
+    pub(super) login: &'a Login,
+    pub(super) draw: &'a Draw,
+    pub(super) wishes: &'a Wishes,
+    pub(super) answered: Option<(Answered, Proof)>,
+    pub(super) device: Option<DeviceStep>,
+}
+
+/// Why it cannot be committed. Whatever it is, nothing was written.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// The sign-in is no longer open.
+    Login,
+    /// The account changed.
+    Account,
+    /// The second factor was used meanwhile.
+    Factor,
+    /// The trusted device is not one any more.
+    Device,
+    /// The MFA session is over.
+    Challenge,
+}
+
+impl<S, C, P, H> SignIn<S, C, P, H>
+where
+    S: SessionReads + SignIns,
+    C: SessionCache,
+    P: Sync,
+    H: Host,
+{
+    /// A plan is repeated under its own token until its outcome is known; only a known refusal makes a new plan.
+    pub(super) async fn commit(
+        &self,
+        what: &Commission<'_>,
+        seen: UserState,
+    ) -> Result<Result<SignedIn, Refusal>, Failure> {
+        let user = seen.user();
+        let op = self.host.op();
+        let mut planned = Some(self.plan(what, &seen, &op));
+        for attempt in 0..retry::MAX_TRIES {
+            let (plan, refresh) = match planned.take() {
+                Some(planned) => planned,
+                None => match self.store.user(user).await? {
+                    Some(seen) => self.plan(what, &seen, &op),
+                    None => return Ok(Err(Refusal::Account)),
+                },
+            };
+            match self.store.commit(&plan).await {
+                Ok(Committed::Done) => return Ok(Ok(self.signed_in(what, &plan, refresh).await)),
+                // Consumed by this very request, in an earlier try. A second factor's answer is asked about elsewhere:
+                // there, requests with the same answer make the same session.
+                Ok(Committed::LoginRefused(Some(row)))
+                    if what.answered.is_none() && row.session == Some((plan.slot.at.slot, what.draw.sid)) =>
+                {
+                    return Ok(Ok(self.signed_in(what, &plan, refresh).await));
+                }
+                Ok(Committed::LoginRefused(_)) => return Ok(Err(Refusal::Login)),
+                Ok(Committed::AccountRefused) => return Ok(Err(Refusal::Account)),
+                Ok(Committed::FactorRefused) => return Ok(Err(Refusal::Factor)),
+                Ok(Committed::DeviceRefused) => return Ok(Err(Refusal::Device)),
+                Ok(Committed::ChallengeRefused) => return Ok(Err(Refusal::Challenge)),
+                Ok(Committed::SlotRefused) => retry::pause(&self.host, attempt).await,
+                // Known not to have happened, or not known at all: the same plan under the same token settles it.
+                Ok(Committed::Busy) | Err(StoreError::Busy(_) | StoreError::Unavailable(_)) => {
+                    planned = Some((plan, refresh));
+                    retry::pause(&self.host, attempt).await;
+                }
+                Err(other) => return Err(other.into()),
+            }
+        }
+        Err(StoreError::Busy("sign-in".into()).into())
+    }
+
+    fn plan(&self, what: &Commission<'_>, seen: &UserState, op: &str) -> (Plan, RefreshToken) {
+        let now = self.host.now();
+        let placement = slots::place(seen, &self.policy, now, u64::from_be_bytes(self.host.random()));
+        let at = Address { user: seen.user(), slot: placement.slot };
+        let (mut slot, refresh) =
+            new_session(at, &seen.account.email, what.draw, what.wishes, &self.policy, now, op.to_owned());
+        slot.mfa_verified_at = what.answered.map(|_| now);
+        if let Some(device) = what.device {
+            slot.device_id = Some(device.id());
+            slot.trusted = true;
+            slot.trusted_at = Some(match device {
+                DeviceStep::Rotate { since, .. } => since,
+                DeviceStep::Create { .. } => now,
+            });
+        }
+        let plan = Plan {
+            login: what.login.id,
+            expected: what.login.state,
+            auth_epoch: what.login.auth_epoch,
+            placement,
+            slot,
+            now,
+            answered: what.answered,
+            device: what.device,
+        };
+        (plan, refresh)
+    }
+
+    async fn signed_in(&self, what: &Commission<'_>, plan: &Plan, refresh: RefreshToken) -> SignedIn {
+        let mut touched: Vec<SlotNo> = plan.placement.surplus.iter().map(|(slot, _)| *slot).collect();
+        touched.push(plan.slot.at.slot);
+        let effect = self.cache.forget(plan.slot.at.user, &touched).await;
+        let device_token = what.device.map(|device| what.draw.device_token(plan.slot.at.user, device.id()));
+        SignedIn {
+            slot: plan.slot.clone(),
+            tokens: Tokens::of(refresh),
+            effect,
+            device_token,
+            cookies: what.login.cookies,
+        }
+    }
+}

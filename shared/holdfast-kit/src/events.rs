@@ -1,0 +1,58 @@
+//! What subscribers of the event bus get (contract §4).
+
+use serde::Deserialize;
+
+/// An event, at least once: `id` tells repetitions apart, `seq` orders the events of one session or one sign-in.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Event {
+    /// The same for every delivery of this event.
+    pub id: String,
+    /// Compares as text.
+    pub seq: String,
+    /// `SESSION_CREATED`, …
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// When, RFC 3339.
+    pub at: String,
+    /// To whom, if known.
+    #[serde(default)]
+    pub user_id: Option<String>,
+    /// To which session.
+    #[serde(default)]
+    pub session_id: Option<String>,
+    /// In which sign-in.
+    #[serde(default)]
+    pub login_session_id: Option<String>,
+    /// Why.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// The name its user knows the device by.
+    #[serde(default)]
+    pub device: Option<String>,
+}
+
+/// What EventBridge puts around it.
+#[derive(Deserialize)]
+pub(crate) struct Envelope {
+    pub(crate) detail: Event,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_event_is_read_out_of_its_envelope() {
+        let envelope = json!({
+            "version": "0", "id": "x", "source": "holdfast.auth", "detail-type": "AUTH_FAILED", "region": "r",
+            "detail": {"id": "e-0", "seq": "12-0", "type": "AUTH_FAILED", "at": "2026-01-01T00:00:00.000Z",
+                       "loginSessionId": "l", "reason": "WRONG_CODE"}
+        });
+        let event = serde_json::from_value::<Envelope>(envelope).unwrap().detail;
+        assert_eq!((event.kind.as_str(), event.reason.as_deref()), ("AUTH_FAILED", Some("WRONG_CODE")));
+        assert_eq!((event.user_id, event.login_session_id.as_deref()), (None, Some("l")));
+        assert!(serde_json::from_value::<Envelope>(json!({"detail": {"id": "e"}})).is_err());
+    }
+}

@@ -1,0 +1,377 @@
+//! What signing in with a second factor promises, with many callers at once.
+
+use futures_util::future::join_all;
+use holdfast_domain::error::Code;
+use holdfast_domain::mfa::{Answer, Seed, step_at};
+use holdfast_domain::policy::{Policy, SignInLimits};
+use holdfast_domain::ports::Host;
+use holdfast_domain::service::{
+    Current, FactorSettings, FirstStep, MfaRequired, PasswordRequest, SignIn, SignInRequest, SignedIn, StrongReads,
+    VerifyRequest,
+};
+use holdfast_domain::{Failure, Millis};
+
+use super::bench::{Bench, PASSWORD, PlainPasswords, Store};
+
+const NEW_PASSWORD: &str = "another horse battery";
+
+/// A user with a second factor, and the authenticator that goes with it.
+struct Armed<S: Store, H> {
+    bench: Bench<S, H>,
+    seed: Seed,
+    recovery: Vec<String>,
+    /// The session that switched it on.
+    current: Current,
+}
+
+fn settings() -> FactorSettings {
+    FactorSettings { issuer: "Holdfast".into(), limits: limits() }
+}
+
+fn limits() -> SignInLimits {
+    SignInLimits { max_login_attempts: 1_000, ..SignInLimits::default() }
+}
+
+fn code(seed: &Seed, step: u64) -> Answer {
+    let digits = seed.code(step);
+    Answer::read(Some(&String::from_utf8_lossy(&digits)), None).expect("six digits")
+}
+
+/// Codes that are not right anywhere near now.
+fn wrong_codes(seed: &Seed, now: Millis, count: u32) -> Vec<Answer> {
+    let near: Vec<_> = (step_at(now) - 2..step_at(now) + 3).map(|step| seed.code(step)).collect();
+    let all = (0..).map(|n: u32| format!("{n:06}")).filter(|text| !near.iter().any(|c| c == text.as_bytes()));
+    all.take(usize::try_from(count).unwrap_or(0)).map(|text| Answer::read(Some(&text), None).expect("six")).collect()
+}
+
+impl<S: Store, H: Host + Clone + 'static> Armed<S, H> {
+    /// Switched on with the code of the step before this one, so that this step and the next can still be used.
+    async fn new(store: S, host: H) -> Self {
+        let bench = Bench::new(store, host).await;
+        let signed_in = bench.sign_in().await;
+        let sessions = bench.sessions();
+        let current = sessions.identify(Some(&signed_in.tokens.access.text())).await.expect("live");
+        let (seed, uri) = sessions.enroll(&current, &settings()).await.expect("enrolled");
+        assert!(uri.contains(&seed.text()) && uri.starts_with("otpauth://totp/Holdfast:"));
+        let answer = code(&seed, step_at(bench.host.now()) - 1);
+        let on = sessions.activate(&current, &answer, &settings()).await.expect("activated");
+        assert!(on.slot.mfa_verified_at.is_some() && on.slot.version == current.slot.version + 1);
+        Self { bench, seed, recovery: on.codes.expose().to_vec(), current }
+    }
+
+    fn step(&self) -> u64 {
+        step_at(self.bench.host.now())
+    }
+
+    fn service(&self) -> SignIn<S, StrongReads<S>, PlainPasswords, H> {
+        self.bench.sign_in_service(Policy::default())
+    }
+
+    async fn first_step(&self, device: Option<String>) -> Result<FirstStep, Failure> {
+        let request = SignInRequest { device_token: device, ..self.bench.request() };
+        self.service().sign_in(&request).await
+    }
+
+    async fn challenged(&self) -> MfaRequired {
+        match self.first_step(None).await {
+            Ok(FirstStep::MfaRequired(second)) => second,
+            other => panic!("no second factor was asked for: {other:?}"),
+        }
+    }
+
+    async fn answer(&self, to: &MfaRequired, answer: &Answer, trust_device: bool) -> Result<SignedIn, Failure> {
+        let request = VerifyRequest { token: to.token.text(), answer: answer.clone(), trust_device };
+        self.service().verify(&request).await
+    }
+
+    async fn through(&self, step: u64, trust_device: bool) -> SignedIn {
+        let second = self.challenged().await;
+        self.answer(&second, &code(&self.seed, step), trust_device).await.expect("the right code")
+    }
+
+    async fn works(&self, signed_in: &SignedIn) -> bool {
+        self.bench.sessions().identify(Some(&signed_in.tokens.access.text())).await.is_ok()
+    }
+}
+
+fn refused<T>(outcome: Result<T, Failure>) -> Code {
+    outcome.err().expect("refused").code
+}
+
+/// On, asked for, shown, off, no longer asked for.
+pub async fn a_second_factor_is_switched_on_shown_and_switched_off<S: Store, H: Host + Clone + 'static>(
+    store: S,
+    host: H,
+) {
+    let armed = Armed::new(store, host).await;
+    let sessions = armed.bench.sessions();
+    assert_eq!(refused(sessions.enroll(&armed.current, &settings()).await), Code::MfaAlreadyEnabled);
+    let again = code(&armed.seed, armed.step());
+    assert_eq!(refused(sessions.activate(&armed.current, &again, &settings()).await), Code::MfaAlreadyEnabled);
+
+    let second = armed.challenged().await;
+    assert!(second.has_recovery && armed.bench.live().await.len() == 1, "no session before the second step");
+    let used = code(&armed.seed, armed.step() - 1);
+    let failure = armed.answer(&second, &used, false).await.expect_err("the step that switched it on is used");
+    assert_eq!((failure.code, failure.attempts_remaining), (Code::InvalidMfaCode, Some(4)));
+    let signed_in = armed.answer(&second, &code(&armed.seed, armed.step()), false).await.expect("signed in");
+    assert!(signed_in.slot.mfa_verified_at.is_some() && signed_in.device_token.is_none());
+    assert!(armed.works(&signed_in).await);
+
+    let current = sessions.identify(Some(&signed_in.tokens.access.text())).await.expect("live");
+    let used = code(&armed.seed, armed.step());
+    assert_eq!(refused(sessions.disable(&current, &used, &settings()).await), Code::InvalidMfaCode);
+    sessions.disable(&current, &code(&armed.seed, armed.step() + 1), &settings()).await.expect("off");
+    assert!(matches!(armed.first_step(None).await, Ok(FirstStep::Authenticated(_))));
+    assert_eq!(refused(sessions.disable(&current, &used, &settings()).await), Code::InvalidMfaCode);
+}
+
+/// However often one code is sent, there is one session, and everybody is given it.
+pub async fn thirty_two_submits_of_one_code_make_one_session<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+    let armed = Armed::new(store, host).await;
+    let second = armed.challenged().await;
+    let right = code(&armed.seed, armed.step());
+    let before = armed.bench.live().await.len();
+    let answers = join_all((0..32).map(|_| armed.answer(&second, &right, true))).await;
+    let answers: Vec<_> = answers.into_iter().map(|answer| answer.expect("every submit is answered")).collect();
+    let first = &answers[0];
+    for answer in &answers {
+        assert_eq!(answer.slot.sid, first.slot.sid);
+        assert_eq!(answer.tokens.access.text(), first.tokens.access.text());
+        assert_eq!(answer.tokens.refresh.text(), first.tokens.refresh.text());
+        assert_eq!(answer.device_token, first.device_token);
+    }
+    assert!(armed.works(first).await && first.device_token.is_some());
+    assert_eq!(armed.bench.live().await.len(), before + 1);
+
+    // The right answer again is the same session; another one is not, though it would be right.
+    assert!(armed.answer(&second, &right, true).await.is_ok());
+    let next = code(&armed.seed, armed.step() + 1);
+    assert_eq!(refused(armed.answer(&second, &next, true).await), Code::MfaExpired);
+    // Once the session has been refreshed, its first tokens are history.
+    armed.bench.sessions().refresh(&first.tokens.refresh.text()).await.expect("refreshed");
+    assert_eq!(refused(armed.answer(&second, &right, true).await), Code::MfaExpired);
+}
+
+/// A code stands for one sign-in.
+pub async fn a_code_is_refused_in_another_sign_in<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+    let armed = Armed::new(store, host).await;
+    let (one, other) = (armed.challenged().await, armed.challenged().await);
+    let right = code(&armed.seed, armed.step());
+    armed.answer(&one, &right, false).await.expect("signed in");
+    assert_eq!(refused(armed.answer(&other, &right, false).await), Code::InvalidMfaCode);
+    // Both at once: one of them.
+    let (third, fourth) = (armed.challenged().await, armed.challenged().await);
+    let next = code(&armed.seed, armed.step() + 1);
+    let (a, b) = tokio::join!(armed.answer(&third, &next, false), armed.answer(&fourth, &next, false));
+    assert_eq!(usize::from(a.is_ok()) + usize::from(b.is_ok()), 1, "{a:?} {b:?}");
+    assert_eq!(a.err().or(b.err()).map(|f| f.code), Some(Code::InvalidMfaCode));
+}
+
+/// Four times the budget at once: no more than the budget is compared, the sign-in stays as it is, and who was right in
+/// time is let in.
+pub async fn a_burst_of_codes_never_verifies_more_than_the_budget<S: Store, H: Host + Clone + 'static>(
+    store: S,
+    host: H,
+) {
+    let armed = Armed::new(store, host).await;
+    let second = armed.challenged().await;
+    let wrong = wrong_codes(&armed.seed, armed.bench.host.now(), 20);
+    let answers = join_all(wrong.iter().map(|code| armed.answer(&second, code, false))).await;
+    let codes: Vec<_> = answers.into_iter().map(refused).collect();
+    assert_eq!(codes.iter().filter(|code| **code == Code::InvalidMfaCode).count(), 5);
+    assert_eq!(codes.iter().filter(|code| **code == Code::TooManyAttempts).count(), 15);
+    let right = code(&armed.seed, armed.step());
+    assert_eq!(refused(armed.answer(&second, &right, false).await), Code::TooManyAttempts, "right, but too late");
+    // One that was counted may come again: it is not a new attempt.
+    let again = join_all(wrong.iter().map(|code| armed.answer(&second, code, false))).await;
+    assert_eq!(again.into_iter().map(refused).filter(|code| *code == Code::InvalidMfaCode).count(), 5);
+    // A new sign-in is not shut out by it.
+    let another = armed.challenged().await;
+    assert!(armed.answer(&another, &right, false).await.is_ok());
+}
+
+/// The budget of an account holds across its sign-ins.
+pub async fn new_sign_ins_bring_no_new_budget<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+    let armed = Armed::new(store, host).await;
+    let wrong = wrong_codes(&armed.seed, armed.bench.host.now(), 5);
+    let mut compared = 0;
+    for _ in 0..4 {
+        let second = armed.challenged().await;
+        for code in &wrong {
+            let outcome = refused(armed.answer(&second, code, false).await);
+            compared += usize::from(outcome == Code::InvalidMfaCode);
+            assert!(matches!(outcome, Code::InvalidMfaCode | Code::TooManyAttempts));
+        }
+    }
+    assert_eq!(compared, 10);
+    let second = armed.challenged().await;
+    let right = code(&armed.seed, armed.step());
+    let failure = armed.answer(&second, &right, false).await.expect_err("the account's budget is spent");
+    assert_eq!(failure.code, Code::TooManyAttempts);
+    assert!(failure.retry_after_seconds.is_some_and(|seconds| seconds > 1), "{failure:?}");
+    // Operators see it, and can give it back.
+    let sessions = armed.bench.sessions();
+    let status = sessions.attempt_status(&armed.bench.email, "192.0.2.1", &limits()).await.expect("status");
+    let factor = status.iter().find(|budget| budget.scope == "second-factor").expect("an account has one");
+    assert_eq!((factor.count, factor.limit), (10, 10));
+    sessions.clear_attempts(&armed.bench.email, "192.0.2.1", &limits()).await.expect("cleared");
+    assert!(armed.answer(&second, &right, false).await.is_ok());
+}
+
+/// Ten codes for those who lose their authenticator, each for one sign-in.
+pub async fn a_recovery_code_works_once<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+    let armed = Armed::new(store, host).await;
+    assert_eq!(armed.recovery.len(), 10);
+    let typed = Answer::read(None, Some(&armed.recovery[3].to_lowercase())).expect("a code");
+    let second = armed.challenged().await;
+    let signed_in = armed.answer(&second, &typed, false).await.expect("signed in");
+    assert!(armed.works(&signed_in).await);
+    let another = armed.challenged().await;
+    assert_eq!(refused(armed.answer(&another, &typed, false).await), Code::InvalidMfaCode);
+    let other = Answer::read(None, Some(&armed.recovery[4])).expect("a code");
+    let signed_in = armed.answer(&another, &other, false).await.expect("signed in");
+    // Who has only these left can switch it off.
+    let sessions = armed.bench.sessions();
+    let current = sessions.identify(Some(&signed_in.tokens.access.text())).await.expect("live");
+    let last = Answer::read(None, Some(&armed.recovery[5])).expect("a code");
+    sessions.disable(&current, &last, &settings()).await.expect("off");
+    assert!(matches!(armed.first_step(None).await, Ok(FirstStep::Authenticated(_))));
+}
+
+/// What a device shows works once, and only instead of the code.
+pub async fn a_trusted_device_skips_the_second_factor_and_its_secret_rotates<S: Store, H: Host + Clone + 'static>(
+    store: S,
+    host: H,
+) {
+    let armed = Armed::new(store.clone(), host.clone()).await;
+    let trusting = armed.through(armed.step(), true).await;
+    let first = trusting.device_token.clone().expect("a device token");
+    assert!(trusting.slot.trusted && trusting.slot.trusted_at.is_some());
+
+    let Ok(FirstStep::Authenticated(skipped)) = armed.first_step(Some(first.clone())).await else {
+        panic!("the device did not skip the second factor");
+    };
+    let second = skipped.device_token.clone().expect("the next one");
+    assert_ne!(first, second);
+    assert!(skipped.slot.mfa_verified_at.is_none(), "a device is not a second factor");
+    assert!(skipped.slot.trusted && skipped.slot.device_id == trusting.slot.device_id);
+    // Its secret is spent; the password alone is still asked for with the new one.
+    assert!(matches!(armed.first_step(Some(first)).await, Ok(FirstStep::MfaRequired(_))));
+    let wrong = SignInRequest {
+        device_token: Some(second.clone()),
+        password: "not the password".into(),
+        ..armed.bench.request()
+    };
+    assert_eq!(refused(armed.service().sign_in(&wrong).await), Code::InvalidCredentials);
+    // Somebody else's device is none of this account's.
+    let stranger = Armed::new(store, host).await;
+    assert!(matches!(stranger.first_step(Some(second.clone())).await, Ok(FirstStep::MfaRequired(_))));
+    for garbage in ["", "hf1", "hf1.a.0.b.c", &second[1..]] {
+        assert!(matches!(armed.first_step(Some(garbage.into())).await, Ok(FirstStep::MfaRequired(_))), "{garbage}");
+    }
+    // Two at once: one skips, the other is asked.
+    let (a, b) = tokio::join!(armed.first_step(Some(second.clone())), armed.first_step(Some(second.clone())));
+    let skipped = [&a, &b].iter().filter(|o| matches!(o, Ok(FirstStep::Authenticated(_)))).count();
+    let asked = [&a, &b].iter().filter(|o| matches!(o, Ok(FirstStep::MfaRequired(_)))).count();
+    assert_eq!((skipped, asked), (1, 1));
+}
+
+/// A new password, or a factor that is switched off and on, starts trust anew.
+pub async fn a_trusted_device_is_forgotten_with_the_password_or_the_factor<S: Store, H: Host + Clone + 'static>(
+    store: S,
+    host: H,
+) {
+    let armed = Armed::new(store, host).await;
+    let trusting = armed.through(armed.step(), true).await;
+    let device = trusting.device_token.clone().expect("a device token");
+    let sessions = armed.bench.sessions();
+    let current = sessions.identify(Some(&trusting.tokens.access.text())).await.expect("live");
+    let change = PasswordRequest { current: PASSWORD.into(), new: NEW_PASSWORD.into(), ip: "192.0.2.1".into() };
+    let revoked = sessions.change_password(&PlainPasswords, &limits(), &current, &change).await.expect("changed");
+    assert_eq!(revoked.count, 1, "the session that switched the factor on");
+    assert!(armed.works(&trusting).await, "the session that changed it stays");
+    let request = SignInRequest { device_token: Some(device), password: NEW_PASSWORD.into(), ..armed.bench.request() };
+    assert!(matches!(armed.service().sign_in(&request).await, Ok(FirstStep::MfaRequired(_))));
+    assert_eq!(refused(armed.first_step(None).await), Code::InvalidCredentials, "the old password");
+}
+
+/// A sign-in that waits for its second factor belongs to the account as it was.
+pub async fn a_sign_in_that_waits_dies_with_the_account_it_began_with<S: Store, H: Host + Clone + 'static>(
+    store: S,
+    host: H,
+) {
+    let armed = Armed::new(store, host).await;
+    let second = armed.challenged().await;
+    let sessions = armed.bench.sessions();
+    let change = PasswordRequest { current: PASSWORD.into(), new: NEW_PASSWORD.into(), ip: "192.0.2.1".into() };
+    sessions.change_password(&PlainPasswords, &limits(), &armed.current, &change).await.expect("changed");
+    let right = code(&armed.seed, armed.step());
+    assert_eq!(refused(armed.answer(&second, &right, false).await), Code::MfaExpired);
+    assert_eq!(refused(armed.answer(&second, &right, false).await), Code::MfaExpired);
+    assert_eq!(armed.bench.live().await.len(), 1);
+}
+
+/// Sign-ins with the old password race its change: none of them is left when the change is answered.
+pub async fn an_old_password_never_outlives_its_change<S: Store, H: Host + Clone + 'static>(
+    store: S,
+    host: H,
+    rounds: usize,
+) {
+    let bench = Bench::new(store, host).await;
+    let (mut old, mut new) = (PASSWORD, NEW_PASSWORD);
+    for round in 0..rounds {
+        let service = bench.sign_in_service(Policy::default());
+        let request = |password: &str| SignInRequest { password: password.into(), ..bench.request() };
+        let Ok(FirstStep::Authenticated(signed_in)) = service.sign_in(&request(old)).await else {
+            panic!("round {round}")
+        };
+        let sessions = bench.sessions();
+        let current = sessions.identify(Some(&signed_in.tokens.access.text())).await.expect("live");
+        let change = PasswordRequest { current: old.into(), new: new.into(), ip: "192.0.2.1".into() };
+        let (racing, limits) = (request(old), limits());
+        let (changed, raced) = tokio::join!(
+            sessions.change_password(&PlainPasswords, &limits, &current, &change),
+            join_all((0..4).map(|_| service.sign_in(&racing)))
+        );
+        match changed {
+            Ok(_) => {}
+            // One of the four evicted the very session that asks.
+            Err(failure) => assert_eq!(failure.code, Code::Unauthenticated, "round {round}"),
+        }
+        let state = bench.store.user(bench.user).await.expect("read").expect("a user");
+        if state.account.password == format!("plain:{new}") {
+            let live = bench.live().await;
+            assert_eq!(live.len(), 1, "round {round}: a session of the old password lives");
+            assert_eq!(live[0].sid, current.slot.sid);
+            for answer in raced.into_iter().flatten() {
+                let FirstStep::Authenticated(other) = answer else { panic!("no second factor") };
+                assert!(sessions.identify(Some(&other.tokens.access.text())).await.is_err(), "round {round}");
+            }
+            std::mem::swap(&mut old, &mut new);
+        }
+    }
+}
+
+/// Wrong passwords from one network leave the others alone; known and unknown e-mails are answered alike.
+pub async fn a_stranger_elsewhere_locks_nobody_out<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+    let bench = Bench::new(store, host).await;
+    let mut service = bench.sign_in_service(Policy::default());
+    service.limits = SignInLimits::default();
+    let from = |ip: &str, password: &str| SignInRequest { ip: ip.into(), password: password.into(), ..bench.request() };
+    let mut codes = Vec::new();
+    for _ in 0..7 {
+        codes.push(refused(service.sign_in(&from("198.51.100.9", "not the password")).await));
+    }
+    assert_eq!(codes[..5], [Code::InvalidCredentials; 5]);
+    assert_eq!(codes[5..], [Code::TooManyAttempts; 2]);
+    assert_eq!(refused(service.sign_in(&from("198.51.100.9", PASSWORD)).await), Code::TooManyAttempts);
+    assert!(service.sign_in(&from("192.0.2.1", PASSWORD)).await.is_ok(), "the owner is elsewhere");
+    let scope = holdfast_domain::attempts::scopes(
+        &holdfast_domain::email::Email::parse(&bench.email).expect("an e-mail"),
+        "192.0.2.1",
+        &service.limits,
+    );
+    let counted = bench.store.counted(&scope[0], bench.host.now()).await.expect("read");
+    assert_eq!(counted.map(|(count, _)| count), Some(0), "a sign-in that completes gives its attempt back");
+}
