@@ -46,5 +46,7 @@ rehearse: ## the life of a staging environment, played on the local cloud
 	$(OPERATE) rehearse
 redrive: ## dead letters back to their queues (QUEUE=push|broadcast|close RATE=10 a second)
 	$(OPERATE) redrive
-cost bench:
+cost: ## what a month costs on AWS (USERS= SOCKETS= PUSHES= CACHE=)
+	$(OPERATE) cost
+bench:
 	$(OPERATE) $@

@@ -13,6 +13,7 @@ import aws  # noqa: E402
 import bootstrap  # noqa: E402
 import build  # noqa: E402
 import cloud  # noqa: E402
+import cost  # noqa: E402
 import deploy  # noqa: E402
 import rehearse  # noqa: E402
 import remove  # noqa: E402
@@ -26,7 +27,7 @@ import workflows  # noqa: E402
 from say import Failed, Refused, error, line  # noqa: E402
 
 # Part of the interface, but of a later release.
-LATER = ("cost", "bench")
+LATER = ("bench",)
 
 
 def smoke(settings, known=None, repeat=None):
@@ -120,7 +121,7 @@ def prove(settings):
 TARGETS = {
     "deploy": lambda settings: deploy.deploy(settings, smoke_after_deploy), "plan": deploy.plan, "destroy": remove.destroy, "outputs": deploy.outputs,
     "rollback": lambda settings: deploy.rollback(settings, smoke_after_deploy, os.environ.get("TO")), "bootstrap": bootstrap.bootstrap,
-    "rehearse": rehearse.rehearse, "redrive": redrive, "status": status.status, "logs": logs, "smoke": smoke, "soak": soak, "prove": prove, "check": suite.check, "test": suite.test,
+    "rehearse": rehearse.rehearse, "redrive": redrive, "cost": cost.cost, "status": status.status, "logs": logs, "smoke": smoke, "soak": soak, "prove": prove, "check": suite.check, "test": suite.test,
     "tools": tools.python_tools, "build": build.only, "drift": deploy.drift, "sbom": sbom.write,
     # For pipelines.
     "affected": lambda _: workflows.main(), "workflows": lambda _: workflows.write(), "workflows-lint": workflows.lint,
