@@ -17,6 +17,7 @@ import cost  # noqa: E402
 import deploy  # noqa: E402
 import rehearse  # noqa: E402
 import remove  # noqa: E402
+import reproduce  # noqa: E402
 import run  # noqa: E402
 import sbom  # noqa: E402
 import settings as settings_module  # noqa: E402
@@ -121,7 +122,7 @@ def prove(settings):
 TARGETS = {
     "deploy": lambda settings: deploy.deploy(settings, smoke_after_deploy), "plan": deploy.plan, "destroy": remove.destroy, "outputs": deploy.outputs,
     "rollback": lambda settings: deploy.rollback(settings, smoke_after_deploy, os.environ.get("TO")), "bootstrap": bootstrap.bootstrap,
-    "rehearse": rehearse.rehearse, "redrive": redrive, "cost": cost.cost, "status": status.status, "logs": logs, "smoke": smoke, "soak": soak, "prove": prove, "check": suite.check, "test": suite.test,
+    "rehearse": rehearse.rehearse, "redrive": redrive, "reproduce": reproduce.reproduce, "cost": cost.cost, "status": status.status, "logs": logs, "smoke": smoke, "soak": soak, "prove": prove, "check": suite.check, "test": suite.test,
     "tools": tools.python_tools, "build": build.only, "drift": deploy.drift, "sbom": sbom.write,
     # For pipelines.
     "affected": lambda _: workflows.main(), "workflows": lambda _: workflows.write(), "workflows-lint": workflows.lint,

@@ -63,10 +63,17 @@ def _installed_targets():
         return None
 
 
-def cargo_lambda(settings, needless=()):
+def release_flags(root=ROOT):
+    """What makes a release the same wherever it is built: no path of the machine in it."""
+    home = os.environ.get("CARGO_HOME") or os.path.expanduser("~/.cargo")
+    flags = [f"--remap-path-prefix={root}=/holdfast", f"--remap-path-prefix={home}=/cargo"]
+    return {"CARGO_ENCODED_RUSTFLAGS": "\x1f".join(flags)}
+
+
+def cargo_lambda(settings, needless=(), release=None):
     """The command that builds every function, in the one profile of its environment; `needless`: crates that none links."""
     command = ["cargo", "lambda", "build", "--locked", "--arm64" if settings.arch == "arm64" else "--x86-64"]
-    if not settings.on_local_cloud:
+    if not settings.on_local_cloud if release is None else release:
         command += ["--release"]
     elif settings.arch == machine_arch():
         # The same compiler, profile and target as `cargo test`, so that neither rebuilds the other's dependencies.
@@ -106,6 +113,8 @@ def build(settings):
     if settings.built:
         return built(settings, wanted)
     env = {**cloud.environment(settings), "PATH": path_with_tools(settings)}
+    if not settings.on_local_cloud:
+        env |= release_flags()
     log = settings.work / "logs" / "build.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with Step(f"building {len(wanted)} functions") as step:
