@@ -66,8 +66,9 @@ def _installed_targets():
 def release_flags(root=ROOT):
     """What makes a release the same wherever it is built: no path of the machine in it."""
     home = os.environ.get("CARGO_HOME") or os.path.expanduser("~/.cargo")
-    flags = [f"--remap-path-prefix={root}=/holdfast", f"--remap-path-prefix={home}=/cargo"]
-    return {"CARGO_ENCODED_RUSTFLAGS": "\x1f".join(flags)}
+    # Not the encoded form: cargo-lambda adds the processor of the function's machine to this one.
+    flags = [f"--remap-path-prefix={path}={name}" for path, name in ((root, "/holdfast"), (home, "/cargo")) if " " not in str(path)]
+    return {"RUSTFLAGS": " ".join(filter(None, [os.environ.get("RUSTFLAGS"), *flags]))}
 
 
 def cargo_lambda(settings, needless=(), release=None):
