@@ -112,6 +112,10 @@ def prove(settings):
         began = time.monotonic()
         code = run.shown(command, cwd=settings_module.ROOT, env={**os.environ, **more})
         rows.append((what, "failed" if code else "passed", time.monotonic() - began))
+    what = "200 rounds of 32 sign-ins of one user at once, through HTTP on the local cloud"
+    line(f"=== {what}")
+    began = time.monotonic()
+    rows.append((what, "passed" if suite.storm_over_http(settings, 200) else "failed", time.monotonic() - began))
     line("")
     for what, verdict, seconds in rows:
         line(f"  {verdict}  {seconds:6.0f} s  {what}")

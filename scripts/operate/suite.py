@@ -169,6 +169,26 @@ def end_to_end(suite, settings, work):
         cloud.stop(private)
 
 
+def storm_over_http(settings, rounds):
+    """200 rounds of 32 sign-ins of one user through the API of a cloud of its own; whether all held."""
+    with tempfile.TemporaryDirectory(prefix="holdfast-prove-") as folder:
+        work = Path(folder).resolve() / "cloud"
+        private = settings_module.read({
+            "ENV": "local", "HOLDFAST_WORK_DIR": str(work), "HOLDFAST_TOOLS": str(settings.tools),
+            "HOLDFAST_PORT": str(processes.free_port()), "HOLDFAST_REDIS_PORT": str(processes.free_port()),
+            "VARS": "max_login_attempts=1000000",
+        })
+        try:
+            deploy.deploy(private)
+            return run.shown(
+                ["cargo", "test", "--locked", "--workspace", "--test", "e2e", "--", "--ignored", "--nocapture", "storm"],
+                cwd=ROOT, env=test_environment(settings, HOLDFAST_OUTPUTS=str(private.outputs_file),
+                                               HOLDFAST_HTTP_STORMS=str(rounds))) == 0
+        finally:
+            run.interrupt_all()
+            cloud.stop(private)
+
+
 def unchanged(private):
     with deploy.exclusive(private):
         stacks = terraform.stacks(private)

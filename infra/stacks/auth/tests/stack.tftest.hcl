@@ -124,7 +124,7 @@ run "each_function_gets_its_variables_and_its_role_exactly_what_it_needs" {
     error_message = "auth-password must be allowed exactly this."
   }
   assert {
-    condition     = toset(keys(module.service.environment["auth-password"])) == toset(["ACCESS_TOKEN_TTL_SECONDS", "ALLOWED_ORIGINS", "CACHE_MAX_AGE_SECONDS", "CACHE_PROVIDER", "DEVICE_TRUST_SECONDS", "FUNCTION_KEY", "HOLDFAST_ENV", "LOGIN_SESSION_TTL_SECONDS", "LOG_LEVEL", "MAX_LOGIN_ATTEMPTS", "MAX_MFA_ATTEMPTS", "MAX_SESSIONS_PER_USER", "MFA_SESSION_TTL_SECONDS", "REFRESH_GRACE_SECONDS", "SESSIONS_TABLE", "SESSION_ABSOLUTE_SECONDS", "SESSION_IDLE_SECONDS", "STAY_SIGNED_IN_ABSOLUTE_SECONDS", "STAY_SIGNED_IN_IDLE_SECONDS"])
+    condition     = toset(keys(module.service.environment["auth-password"])) == toset(["ACCESS_TOKEN_TTL_SECONDS", "ALLOWED_ORIGINS", "CACHE_MAX_AGE_SECONDS", "CACHE_PROVIDER", "CREDENTIAL_VERIFIER", "DEVICE_TRUST_SECONDS", "FUNCTION_KEY", "HOLDFAST_ENV", "LOGIN_SESSION_TTL_SECONDS", "LOG_LEVEL", "MAX_LOGIN_ATTEMPTS", "MAX_MFA_ATTEMPTS", "MAX_SESSIONS_PER_USER", "MFA_SESSION_TTL_SECONDS", "REFRESH_GRACE_SECONDS", "SESSIONS_TABLE", "SESSION_ABSOLUTE_SECONDS", "SESSION_IDLE_SECONDS", "STAY_SIGNED_IN_ABSOLUTE_SECONDS", "STAY_SIGNED_IN_IDLE_SECONDS"])
     error_message = "auth-password must get exactly these variables."
   }
   assert {
@@ -155,7 +155,7 @@ run "each_function_gets_its_variables_and_its_role_exactly_what_it_needs" {
     error_message = "auth-register must get exactly these variables."
   }
   assert {
-    condition     = toset(keys(module.service.environment["auth-login"])) == toset(["ACCESS_TOKEN_TTL_SECONDS", "ALLOWED_ORIGINS", "CACHE_MAX_AGE_SECONDS", "CACHE_PROVIDER", "DEVICE_TRUST_SECONDS", "FUNCTION_KEY", "HOLDFAST_ENV", "LOGIN_SESSION_TTL_SECONDS", "LOG_LEVEL", "MAX_LOGIN_ATTEMPTS", "MAX_MFA_ATTEMPTS", "MAX_SESSIONS_PER_USER", "MFA_SESSION_TTL_SECONDS", "REFRESH_GRACE_SECONDS", "SESSIONS_TABLE", "SESSION_ABSOLUTE_SECONDS", "SESSION_IDLE_SECONDS", "STAY_SIGNED_IN_ABSOLUTE_SECONDS", "STAY_SIGNED_IN_IDLE_SECONDS"])
+    condition     = toset(keys(module.service.environment["auth-login"])) == toset(["ACCESS_TOKEN_TTL_SECONDS", "ALLOWED_ORIGINS", "CACHE_MAX_AGE_SECONDS", "CACHE_PROVIDER", "CREDENTIAL_VERIFIER", "DEVICE_TRUST_SECONDS", "FUNCTION_KEY", "HOLDFAST_ENV", "LOGIN_SESSION_TTL_SECONDS", "LOG_LEVEL", "MAX_LOGIN_ATTEMPTS", "MAX_MFA_ATTEMPTS", "MAX_SESSIONS_PER_USER", "MFA_SESSION_TTL_SECONDS", "REFRESH_GRACE_SECONDS", "SESSIONS_TABLE", "SESSION_ABSOLUTE_SECONDS", "SESSION_IDLE_SECONDS", "STAY_SIGNED_IN_ABSOLUTE_SECONDS", "STAY_SIGNED_IN_IDLE_SECONDS"])
     error_message = "auth-login must get exactly these variables."
   }
   assert {
@@ -208,8 +208,9 @@ run "refuses_wrong_values" {
     max_mfa_attempts            = 11
     device_trust_seconds        = 0
     mfa_issuer                  = "a:b"
+    credential_verifier         = "ldap"
   }
-  expect_failures = [var.max_mfa_attempts, var.device_trust_seconds, var.mfa_issuer, var.max_login_attempts, var.login_session_ttl_seconds, var.sign_in_failures_per_minute]
+  expect_failures = [var.credential_verifier, var.max_mfa_attempts, var.device_trust_seconds, var.mfa_issuer, var.max_login_attempts, var.login_session_ttl_seconds, var.sign_in_failures_per_minute]
 }
 
 run "refuses_a_second_factor_that_outlives_the_sign_in" {
@@ -248,4 +249,50 @@ run "refuses_a_redis_elsewhere" {
     local_redis_url = "redis://cache.example.com:6379/0"
   }
   expect_failures = [var.local_redis_url]
+}
+
+run "a_user_pool_checks_passwords" {
+  command = apply
+  variables {
+    credential_verifier = "cognito"
+    cognito_client_id   = "client"
+  }
+  assert {
+    condition = alltrue([
+      for key, environment in module.service.environment :
+      (try(environment.COGNITO_CLIENT_ID, "") == "client") == contains(["auth-login", "auth-password"], key)
+    ])
+    error_message = "Only those that look at a password know the pool."
+  }
+}
+
+run "refuses_a_user_pool_with_registration" {
+  command = plan
+  variables {
+    credential_verifier  = "cognito"
+    cognito_client_id    = "client"
+    registration_enabled = true
+  }
+  expect_failures = [var.credential_verifier]
+}
+
+run "refuses_a_user_pool_together_with_redis" {
+  command = plan
+  variables {
+    local_endpoint      = "http://127.0.0.1:4566"
+    artifacts_bucket    = ""
+    cache_provider      = "redis"
+    local_redis_url     = "redis://127.0.0.1:6379/0"
+    credential_verifier = "cognito"
+    cognito_client_id   = "client"
+  }
+  expect_failures = [var.credential_verifier]
+}
+
+run "refuses_a_user_pool_without_a_client" {
+  command = plan
+  variables {
+    credential_verifier = "cognito"
+  }
+  expect_failures = [var.cognito_client_id]
 }
