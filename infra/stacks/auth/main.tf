@@ -49,6 +49,7 @@ module "service" {
   log_retention_days = var.log_retention_days
   alias_owner        = local.alias_owner
   kms_key_arn        = local.kms_key_arn
+  private_cache      = local.private_cache
 
   http_api = {
     id            = local.input["platform/http-api-id"]
@@ -72,7 +73,7 @@ module "service" {
     auth-login = {
       description    = "POST /v1/auth/login"
       memory_size_mb = 512
-      environment    = local.sign_in_environment
+      environment    = merge(local.sign_in_environment, local.verifier_environment)
       permissions = {
         Sessions = {
           actions   = ["dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
@@ -115,7 +116,7 @@ module "service" {
     auth-password = {
       description    = "POST /v1/auth/password"
       memory_size_mb = 512
-      environment    = local.sign_in_environment
+      environment    = merge(local.sign_in_environment, local.verifier_environment)
       permissions    = { Sessions = { actions = local.edit_account, resources = [local.sessions_table_arn] } }
     }
 
