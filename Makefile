@@ -1,9 +1,9 @@
 # The operator's interface. Each target calls one command; what it does is in scripts/operate.
 .DEFAULT_GOAL := help
 OPERATE := @PYTHONUTF8=1 python3 -B scripts/operate
-export ENV CACHE VARS SERVICE ARCH ONLY N SINCE FOLLOW ALLOW_DESTROY BUILD SMOKE TO HOLDFAST_REHEARSAL HOLDFAST_PORT HOLDFAST_REDIS_PORT HOLDFAST_WORK_DIR HOLDFAST_TOOLS
+export ENV CACHE VARS SERVICE ARCH ONLY N SINCE FOLLOW ALLOW_DESTROY BUILD SMOKE TO QUEUE RATE USERS SOCKETS PUSHES HOLDFAST_REHEARSAL HOLDFAST_PORT HOLDFAST_REDIS_PORT HOLDFAST_WORK_DIR HOLDFAST_TOOLS
 
-.PHONY: help deploy plan destroy outputs status logs smoke soak check test tools rollback bootstrap rehearse build drift redrive cost prove bench
+.PHONY: help deploy plan destroy outputs status logs smoke soak check test tools rollback bootstrap rehearse build drift reproduce redrive cost prove bench
 
 help: ## list the targets
 	@printf 'Holdfast: sessions and push without a server\n\n'
@@ -44,5 +44,11 @@ drift: ## whether what is deployed still is what its release says (ENV=staging|p
 	$(OPERATE) drift
 rehearse: ## the life of a staging environment, played on the local cloud
 	$(OPERATE) rehearse
-redrive cost bench:
+redrive: ## dead letters back to their queues (QUEUE=push|broadcast|close RATE=10 a second)
+	$(OPERATE) redrive
+reproduce: ## build the release twice and compare every artifact (SERVICE=<stack> for its functions only)
+	$(OPERATE) reproduce
+cost: ## what a month costs on AWS (USERS= SOCKETS= PUSHES= CACHE=)
+	$(OPERATE) cost
+bench:
 	$(OPERATE) $@

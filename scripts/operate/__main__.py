@@ -13,9 +13,11 @@ import aws  # noqa: E402
 import bootstrap  # noqa: E402
 import build  # noqa: E402
 import cloud  # noqa: E402
+import cost  # noqa: E402
 import deploy  # noqa: E402
 import rehearse  # noqa: E402
 import remove  # noqa: E402
+import reproduce  # noqa: E402
 import run  # noqa: E402
 import sbom  # noqa: E402
 import settings as settings_module  # noqa: E402
@@ -26,7 +28,7 @@ import workflows  # noqa: E402
 from say import Failed, Refused, error, line  # noqa: E402
 
 # Part of the interface, but of a later release.
-LATER = ("cost", "redrive", "bench")
+LATER = ("bench",)
 
 
 def smoke(settings, known=None, repeat=None):
@@ -69,6 +71,23 @@ def logs(settings):
         sys.exit(code)
 
 
+def redrive(settings):
+    text = os.environ.get("RATE") or "10"
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0
+    if not 0.1 <= rate <= 1000:
+        raise Refused(f"RATE={text}: messages a second, from 0.1 to 1000, are needed.")
+    deploy.read_outputs(settings)
+    tools.python_tools(settings)
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "redrive.py")
+    code = run.shown([str(settings.tools / "bin" / "python"), "-B", script, str(settings.outputs_file), os.environ.get("QUEUE") or "", str(rate)],
+                     env=cloud.environment(settings))
+    if code:
+        sys.exit(code)
+
+
 def prove(settings):
     tools.require_cargo()
     if not tools.redis_server(settings):
@@ -107,7 +126,7 @@ def prove(settings):
 TARGETS = {
     "deploy": lambda settings: deploy.deploy(settings, smoke_after_deploy), "plan": deploy.plan, "destroy": remove.destroy, "outputs": deploy.outputs,
     "rollback": lambda settings: deploy.rollback(settings, smoke_after_deploy, os.environ.get("TO")), "bootstrap": bootstrap.bootstrap,
-    "rehearse": rehearse.rehearse, "status": status.status, "logs": logs, "smoke": smoke, "soak": soak, "prove": prove, "check": suite.check, "test": suite.test,
+    "rehearse": rehearse.rehearse, "redrive": redrive, "reproduce": reproduce.reproduce, "cost": cost.cost, "status": status.status, "logs": logs, "smoke": smoke, "soak": soak, "prove": prove, "check": suite.check, "test": suite.test,
     "tools": tools.python_tools, "build": build.only, "drift": deploy.drift, "sbom": sbom.write,
     # For pipelines.
     "affected": lambda _: workflows.main(), "workflows": lambda _: workflows.write(), "workflows-lint": workflows.lint,

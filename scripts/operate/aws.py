@@ -13,6 +13,10 @@ from settings import ROOT
 _CLIENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "aws_client.py")
 
 
+# A proxy of the caller's has no business between this machine and itself.
+_DIRECT = {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+
+
 def read(file, what):
     """The assignments of an input file of the environment, or one line that names it."""
     name = file.relative_to(ROOT)
@@ -38,7 +42,8 @@ def _client(settings, *arguments):
     """Runs aws_client.py with the Python of .tools, which has botocore; its answer, or its one line of trouble."""
     process = run.start(
         [str(settings.tools / "bin" / "python"), "-B", _CLIENT, settings.region, *map(str, arguments)],
-        env=cloud.environment(settings), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        # The local cloud, where that is what the environment is on.
+        env={**cloud.environment(settings), **({"AWS_ENDPOINT_URL": settings.endpoint, **_DIRECT} if settings.endpoint else {})}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )
     output, trouble = process.communicate()
     code = run.finish(process)
@@ -101,6 +106,16 @@ def object_text(settings, bucket, key):
 
 def write_text(settings, bucket, key, text):
     _client(settings, "write", bucket, key, text)
+
+
+def queue_depths(settings, urls):
+    """Messages that wait in each queue, by its name in outputs.json."""
+    return _client(settings, "depths", json.dumps(urls))
+
+
+def invoke(settings, function, payload):
+    """What a function answers."""
+    return _client(settings, "invoke", function, json.dumps(payload))
 
 
 def remove(settings, bucket, key):

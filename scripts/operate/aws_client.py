@@ -1,7 +1,7 @@
 """Calls of AWS, run by the Python of `.tools`, which has botocore. Answers in JSON; exit code 2: the operator has to act.
 
 usage: aws_client.py REGION identity | buckets NAME… | read BUCKET KEY | write BUCKET KEY TEXT
-       | remove BUCKET KEY | upload MANIFEST FOLDER BUCKET
+       | remove BUCKET KEY | depths QUEUES | invoke FUNCTION PAYLOAD | upload MANIFEST FOLDER BUCKET
 """
 
 import base64
@@ -71,13 +71,30 @@ def upload(session, region, manifest, folder, bucket):
     return {"uploaded": uploaded, "present": len(functions) - uploaded}
 
 
+def depths(session, region, urls):
+    client, found = session.create_client("sqs", region_name=region), {}
+    for name, url in json.loads(urls).items():
+        answer = client.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
+        found[name] = int(answer["Attributes"]["ApproximateNumberOfMessages"])
+    return found
+
+
+def invoke(session, region, function, payload):
+    answer = session.create_client("lambda", region_name=region).invoke(FunctionName=function, Payload=payload.encode())
+    body = json.loads(answer["Payload"].read() or b"null")
+    if answer.get("FunctionError"):
+        sys.stderr.write(f"{function} failed: {body}\n")
+        sys.exit(1)
+    return body
+
+
 def known_region(session, region):
     """Whether AWS has such a Region, in any of its partitions, as far as the pinned client knows."""
     return any(region in session.get_available_regions("sts", partition, allow_non_regional=False)
                for partition in session.get_available_partitions())
 
 
-COMMANDS = {"identity": identity, "buckets": buckets, "read": read, "write": write, "remove": remove, "upload": upload}
+COMMANDS = {"identity": identity, "buckets": buckets, "read": read, "write": write, "remove": remove, "depths": depths, "invoke": invoke, "upload": upload}
 
 
 def main(region, command, *arguments):

@@ -63,10 +63,18 @@ def _installed_targets():
         return None
 
 
-def cargo_lambda(settings, needless=()):
+def release_flags(root=ROOT):
+    """What makes a release the same wherever it is built: no path of the machine in it."""
+    home = os.environ.get("CARGO_HOME") or os.path.expanduser("~/.cargo")
+    # Not the encoded form: cargo-lambda adds the processor of the function's machine to this one.
+    flags = [f"--remap-path-prefix={path}={name}" for path, name in ((root, "/holdfast"), (home, "/cargo")) if " " not in str(path)]
+    return {"RUSTFLAGS": " ".join(filter(None, [os.environ.get("RUSTFLAGS"), *flags]))}
+
+
+def cargo_lambda(settings, needless=(), release=None):
     """The command that builds every function, in the one profile of its environment; `needless`: crates that none links."""
     command = ["cargo", "lambda", "build", "--locked", "--arm64" if settings.arch == "arm64" else "--x86-64"]
-    if not settings.on_local_cloud:
+    if not settings.on_local_cloud if release is None else release:
         command += ["--release"]
     elif settings.arch == machine_arch():
         # The same compiler, profile and target as `cargo test`, so that neither rebuilds the other's dependencies.
@@ -106,6 +114,8 @@ def build(settings):
     if settings.built:
         return built(settings, wanted)
     env = {**cloud.environment(settings), "PATH": path_with_tools(settings)}
+    if not settings.on_local_cloud:
+        env |= release_flags()
     log = settings.work / "logs" / "build.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with Step(f"building {len(wanted)} functions") as step:

@@ -1,17 +1,16 @@
-"""Building, releasing, going back, and every mistake that must end in one line and change nothing."""
+"""Building, releasing, going back."""
 
 import contextlib
+import hashlib
 import io
 import json
-import os
-import subprocess
 import tempfile
 import time
 import unittest
 from pathlib import Path
 from unittest import mock
 
-from fakes import OPERATE, Command, FakeAws, read
+from fakes import Command, read
 
 import aws  # noqa: I001
 import build
@@ -20,7 +19,6 @@ import deploy
 import releases
 import settings
 import terraform
-import troubles
 from say import Failed, Refused
 
 
@@ -98,190 +96,6 @@ class FirstTrouble(unittest.TestCase):
         with self.assertRaises(Failed):
             terraform.until_one_fails([lambda: run.shown(["sleep", "30"]), lambda: (_ for _ in ()).throw(Failed("x"))])
         self.assertEqual(run.shown(["true"]), 0)
-
-
-class Troubles(unittest.TestCase):
-    """What Terraform 1.11 prints, and what is made of it."""
-
-    def refused(self, text, what="plan"):
-        found = troubles.of(what, "auth", text, "/log")
-        self.assertIsInstance(found, Refused)
-        self.assertNotIn("\n", str(found))
-        return str(found)
-
-    def test_a_locked_state_names_who_holds_it_and_the_way_out(self):
-        said = self.refused("""
-╷
-│ Error: Error acquiring the state lock
-│ 
-│ Error message: operation error S3: PutObject, https response error StatusCode: 412, PreconditionFailed
-│ Lock Info:
-│   ID:        0a1b2c3d-1111-2222-3333-444455556666
-│   Path:      bucket/auth/terraform.tfstate
-│   Operation: OperationTypeApply
-│   Who:       ada@laptop
-│   Version:   1.11.4
-│   Created:   2026-01-02 03:04:05.6 +0000 UTC
-│   Info:      
-│ 
-╵
-""")
-        for part in ("ada@laptop", "2026-01-02", "force-unlock 0a1b2c3d-1111-2222-3333-444455556666", "stack auth"):
-            self.assertIn(part, said)
-
-    def test_expired_credentials(self):
-        for text in ("│ Error: reading SSM Parameter: ExpiredTokenException: The security token included in the request is expired",
-                     "Error: refreshing state: api error ExpiredToken: The provided token has expired."):
-            self.assertIn("expired: sign in again", self.refused(text))
-
-    def test_credentials_of_another_account(self):
-        self.assertIn("123456789012", self.refused("│ Error: AWS account ID not allowed: 123456789012\n│ \n│   with provider"))
-
-    def test_a_region_that_does_not_exist(self):
-        self.assertIn("us-east-9", self.refused("│ Error: Invalid AWS Region: us-east-9\n│ \n"))
-
-    def test_no_credentials(self):
-        self.assertIn("no AWS credentials", self.refused("│ Error: No valid credential sources found\n│ \n│ Please see"))
-
-    def test_anything_else_is_shown_as_terraform_said_it_with_the_log(self):
-        found = troubles.of("apply", "push", "│ Error: creating SQS Queue: TooMany\n│ \n│   with module.queue\n╵\n", "/log")
-        self.assertIsInstance(found, Failed)
-        for part in ("terraform apply of stack push failed", "creating SQS Queue: TooMany", "/log"):
-            self.assertIn(part, str(found))
-
-
-class Mistakes(unittest.TestCase):
-    def client(self, body, status=403, region="us-east-1", **environ):
-        """What aws_client.py says when STS answers so."""
-        tools = settings.ROOT / ".tools" / "bin" / "python"
-        if not tools.exists():
-            self.skipTest("make tools has not run")
-        with FakeAws(status, body) as fake:
-            kept = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
-            result = subprocess.run(
-                [tools, "-B", OPERATE / "aws_client.py", region, "identity"], capture_output=True, text=True, check=False,
-                env={**kept, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_ENDPOINT_URL": fake.url,
-                     "AWS_EC2_METADATA_DISABLED": "true", "NO_PROXY": "127.0.0.1", **environ})
-        return result
-
-    ERROR = b"<ErrorResponse><Error><Code>%s</Code><Message>no</Message></Error></ErrorResponse>"
-
-    def test_expired_credentials_are_refused_in_one_line(self):
-        result = self.client(self.ERROR % b"ExpiredToken")
-        self.assertEqual((result.returncode, result.stdout), (2, ""))
-        self.assertEqual(result.stderr, "the AWS credentials have expired: sign in again.\n")
-
-    def test_refused_credentials_are_named_with_the_reason(self):
-        result = self.client(self.ERROR % b"InvalidClientTokenId")
-        self.assertEqual(result.returncode, 2)
-        self.assertIn("InvalidClientTokenId", result.stderr)
-        self.assertEqual(result.stderr.count("\n"), 1)
-
-    def test_a_region_that_does_not_exist_is_refused_before_anything_is_asked(self):
-        result = self.client(b"", 500, region="us-east-9")
-        self.assertEqual((result.returncode, result.stderr), (2, "region us-east-9 does not exist.\n"))
-
-    def test_no_credentials_are_refused_in_one_line(self):
-        result = self.client(b"", 500, AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="", AWS_CONFIG_FILE=os.devnull,
-                             AWS_SHARED_CREDENTIALS_FILE=os.devnull)
-        self.assertEqual(result.returncode, 2)
-        self.assertTrue(result.stderr.startswith("no AWS credentials"), result.stderr)
-
-    def test_another_account_is_refused(self):
-        chosen = read(ENV="staging")
-        with mock.patch.object(aws, "_client", lambda *_: {"account": "222222222222", "arn": "arn"}):
-            with self.assertRaises(Refused) as caught:
-                aws.identity(chosen, {"allowed_account_ids": '["111111111111"]'})
-            self.assertIn("111111111111, but these credentials are of 222222222222", str(caught.exception))
-            aws.identity(chosen, {"allowed_account_ids": '["222222222222"]'})
-        # What the files do not name is what make bootstrap makes.
-        self.assertEqual((chosen.state_bucket, chosen.artifacts_bucket),
-                         ("holdfast-staging-state-222222222222", "holdfast-staging-artifacts-222222222222"))
-
-    def test_an_environment_without_its_files_is_refused(self):
-        chosen = read(ENV="staging")
-        with tempfile.TemporaryDirectory(dir=settings.ROOT) as folder:
-            class Elsewhere(type(chosen)):
-                tfvars_file = Path(folder) / "staging.tfvars"
-                backend_file = Path(folder) / "staging.s3.tfbackend"
-
-            chosen.__class__ = Elsewhere
-            for wanted, file in (("staging.tfvars is missing", Elsewhere.tfvars_file), ("staging.s3.tfbackend is missing", Elsewhere.backend_file)):
-                with self.assertRaises(Refused) as caught:
-                    aws.inputs(chosen)
-                self.assertIn(wanted, str(caught.exception))
-                self.assertNotIn("\n", str(caught.exception))
-                file.write_text('region = "eu-central-1"\n', encoding="utf-8")
-            aws.inputs(chosen)
-        self.assertEqual(chosen.region, "eu-central-1")
-
-    def test_an_environment_that_was_never_bootstrapped_says_so(self):
-        chosen = read(ENV="staging")
-        chosen.state_bucket, chosen.artifacts_bucket = "state", "artifacts"
-        with mock.patch.object(aws, "_client", lambda *_: {"present": ["state"]}), self.assertRaises(Refused) as caught:
-            aws.require_buckets(chosen)
-        self.assertEqual(str(caught.exception), "there is no bucket artifacts: run `make bootstrap ENV=staging` once.")
-
-
-class Plans(unittest.TestCase):
-    """Terraform is a script here: what it is asked, in which order, and what is never asked."""
-
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
-        self.settings = read(HOLDFAST_WORK_DIR=folder.name)
-        self.calls = self.folder / "calls"
-
-    def stacks(self, plans, shown):
-        """Stacks whose plan ends with `plans[name]` and whose plan, as JSON, is `shown[name]`."""
-        found = terraform.stacks(self.settings)
-        for stack in found:
-            for folder in (stack.directory, stack.log.parent, stack.state.parent):
-                folder.mkdir(parents=True, exist_ok=True)
-            stack.state.write_text("{}")
-            stack.log.write_text("")
-            (stack.directory / "plan.json").write_text(json.dumps(shown.get(stack.name, {})))
-            (stack.directory / "code").write_text(str(plans.get(stack.name, 0)))
-        return found
-
-    def apply(self, plans, shown=None, **environ):
-        script = (f'echo "$(basename "$PWD") $1" >>{self.calls}\ncase "$1" in\n'
-                  'plan) echo "Plan: 0 to add, 1 to change, 1 to destroy."; exit "$(cat code)";;\n'
-                  "show) cat plan.json;;\nesac")
-        with Command(self.folder / "bin", terraform=script), contextlib.redirect_stdout(io.StringIO()), \
-                mock.patch.dict(os.environ, environ):
-            return terraform.apply_all(self.settings, self.stacks(plans, shown or {}))
-
-    def called(self, what):
-        return [name for name, verb in (text.split() for text in self.calls.read_text().splitlines()) if verb == what]
-
-    TABLE = {"resource_changes": [{"address": "module.t.aws_dynamodb_table.this", "type": "aws_dynamodb_table",
-                                   "change": {"actions": ["delete", "create"]}}]}
-
-    def test_nothing_is_applied_when_nothing_differs(self):
-        self.assertEqual(self.apply({}), [])
-        self.assertEqual(self.called("apply"), [])
-
-    def test_only_what_differs_is_applied(self):
-        self.assertEqual(self.apply({"auth": 2}), ["auth"])
-        self.assertEqual(self.called("apply"), ["auth"])
-
-    def test_a_replaced_table_in_a_late_stack_stops_all_stacks_before_the_first_is_changed(self):
-        with self.assertRaises(Refused) as caught:
-            self.apply({"platform": 2, "events": 2}, {"events": self.TABLE})
-        self.assertIn("module.t.aws_dynamodb_table.this", str(caught.exception))
-        self.assertIn("ALLOW_DESTROY=1", str(caught.exception))
-        self.assertNotIn("\n", str(caught.exception))
-        self.assertEqual(self.called("apply"), [])
-
-    def test_allow_destroy_lets_it(self):
-        self.assertEqual(sorted(self.apply({"events": 2}, {"events": self.TABLE}, ALLOW_DESTROY="1")), ["events"])
-
-    def test_a_plan_that_fails_changes_nothing(self):
-        with self.assertRaises(Failed):
-            self.apply({"platform": 1, "auth": 2})
-        self.assertEqual(self.called("apply"), [])
 
 
 class Releases(unittest.TestCase):
@@ -399,6 +213,59 @@ class Releases(unittest.TestCase):
                 mock.patch.object(deploy.cloud, "running", lambda *_: True), self.assertRaises(Refused) as caught:
             deploy.rollback(self.settings)
         self.assertIn("nothing to go back to", str(caught.exception))
+
+    def test_a_build_of_one_service_leaves_the_others_in_the_manifest(self):
+        self.built()
+        for name in ("push-ticket", "auth-login"):
+            file = self.settings.work / "lambda" / name / "bootstrap"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(b"new")
+        self.settings.service, self.settings.arch = "push", "x86_64"
+        self.assertNotIn("auth-login", build.wanted_of(self.settings))
+        build.package(self.settings, ["push-ticket"])
+        found = self.manifest()
+        self.assertEqual(sorted(found), sorted(build.functions()))
+        self.assertNotEqual(found["push-ticket"]["sha256"], "a" * 64)
+        self.assertEqual(found["auth-login"]["sha256"], "a" * 64)
+
+    def test_without_a_build_an_environment_of_aws_keeps_the_release_it_has(self):
+        current = self.deploy(1)
+        chosen = read(ENV="staging", BUILD="0", HOLDFAST_WORK_DIR=str(self.settings.work), VARS="log_level=debug")
+        chosen.work.mkdir(parents=True)
+        with mock.patch.object(releases.History, "current", lambda _: current), contextlib.redirect_stdout(io.StringIO()):
+            build.build(chosen)
+        self.assertEqual(json.loads(chosen.manifest_file.read_text())["functions"]["auth-login"]["sha256"], "a" * 64)
+        self.assertEqual(chosen.variables, {"log_level": "debug"})
+
+    def drifts(self, differs):
+        current = self.deploy(1)
+        chosen = read(ENV="staging", HOLDFAST_WORK_DIR=str(self.settings.work))
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said), mock.patch.object(releases.History, "current", lambda _: current), \
+                mock.patch.object(deploy, "prerequisites", lambda *_, **__: None), mock.patch.object(aws, "require_buckets", lambda _: None), \
+                mock.patch.multiple(terraform, prepare=lambda *_: None, plan_all=lambda _: differs):
+            deploy.drift(chosen)
+        return said.getvalue()
+
+    def test_drift_is_a_failure_and_none_is_said(self):
+        self.assertIn("No drift", self.drifts(False))
+        with self.assertRaises(Failed):
+            self.drifts(True)
+
+    def test_an_artifact_that_is_not_what_its_manifest_says_is_named(self):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            data = build.zip_one("bootstrap", b"x")
+            digest = hashlib.sha256(data).hexdigest()
+            (folder / "artifacts").mkdir()
+            (folder / "artifacts" / "a.zip").write_bytes(data)
+            (folder / "release.json").write_text(json.dumps({"functions": {"a": {"sha256": digest, "s3Key": "a.zip"}}}))
+            with contextlib.redirect_stdout(io.StringIO()):
+                build.verify_artifacts(folder)
+            (folder / "artifacts" / "a.zip").write_bytes(data + b"x")
+            with self.assertRaises(Failed) as caught:
+                build.verify_artifacts(folder)
+            self.assertTrue(str(caught.exception).endswith(": a"))
 
     def test_a_deploy_without_a_build_needs_one_that_was(self):
         self.settings.built = True

@@ -29,6 +29,12 @@ locals {
     MFA_SESSION_TTL_SECONDS   = var.mfa_session_ttl_seconds
     DEVICE_TRUST_SECONDS      = var.device_trust_seconds
   })
+  # Of those that look at a password.
+  password_environment = merge(
+    local.sign_in_environment,
+    { CREDENTIAL_VERIFIER = var.credential_verifier },
+    var.credential_verifier == "cognito" ? { COGNITO_CLIENT_ID = var.cognito_client_id } : {},
+  )
   factor_environment = merge(local.sign_in_environment, { MFA_ISSUER = var.mfa_issuer })
 
   # Of a change of the account on behalf of a session: both are read, the session is a condition.
@@ -73,7 +79,7 @@ module "service" {
     auth-login = {
       description    = "POST /v1/auth/login"
       memory_size_mb = 512
-      environment    = merge(local.sign_in_environment, local.verifier_environment)
+      environment    = local.password_environment
       permissions = {
         Sessions = {
           actions   = ["dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
@@ -116,7 +122,7 @@ module "service" {
     auth-password = {
       description    = "POST /v1/auth/password"
       memory_size_mb = 512
-      environment    = merge(local.sign_in_environment, local.verifier_environment)
+      environment    = local.password_environment
       permissions    = { Sessions = { actions = local.edit_account, resources = [local.sessions_table_arn] } }
     }
 

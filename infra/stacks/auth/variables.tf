@@ -80,3 +80,35 @@ variable "mfa_issuer" {
     error_message = "mfa_issuer must have 1 to 64 characters, none of them a colon."
   }
 }
+
+variable "credential_verifier" {
+  description = "Who checks passwords: password (argon2id, in the sessions table) or cognito (a user pool)."
+  type        = string
+  default     = "password"
+
+  validation {
+    condition     = contains(["password", "cognito"], var.credential_verifier)
+    error_message = "credential_verifier must be password or cognito."
+  }
+
+  validation {
+    condition     = var.credential_verifier != "cognito" || var.cache_provider != "redis"
+    error_message = "credential_verifier cognito cannot be combined with cache_provider redis: in its VPC nothing reaches Cognito. Use dynamodb for one or password for the other."
+  }
+
+  validation {
+    condition     = var.credential_verifier != "cognito" || !var.registration_enabled
+    error_message = "credential_verifier cognito cannot be combined with registration_enabled: users are made in the pool."
+  }
+}
+
+variable "cognito_client_id" {
+  description = "App client of the user pool (ALLOW_USER_PASSWORD_AUTH, no secret); empty unless credential_verifier is cognito."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = (var.cognito_client_id != "") == (var.credential_verifier == "cognito")
+    error_message = "cognito_client_id must be given with credential_verifier cognito, and only then."
+  }
+}

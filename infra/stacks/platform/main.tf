@@ -115,7 +115,7 @@ module "service" {
     execution_arn = module.http_api.execution_arn
   }
 
-  functions = {
+  functions = merge({ for key, function in local.cache_status : key => function if local.cache_is_redis }, {
     ops-health = {
       description = "GET /v1/health"
       environment = merge(local.cache_environment, {
@@ -131,7 +131,7 @@ module "service" {
       description = "Routes and methods that do not exist: 404 and 405"
       environment = {}
     }
-  }
+  })
 }
 
 # Values cross stacks only this way, never by reading another stack's state.

@@ -32,6 +32,8 @@ impl Patience {
     pub const STORE: Self = Self { attempt: Duration::from_millis(400), operation: Duration::from_millis(1_300) };
     /// Locally one emulator does everything in one process; under load it is slow without being broken.
     pub const LOCAL: Self = Self { attempt: Duration::from_secs(3), operation: Duration::from_secs(7) };
+    /// Services that describe or change resources answer in hundreds of milliseconds, and nobody's request waits for them.
+    pub const CONTROL: Self = Self::LOCAL;
 
     /// The right one for where this process runs: an endpoint override means the local cloud.
     pub fn for_endpoint(local: bool) -> Self {
@@ -44,9 +46,17 @@ pub async fn sdk_config(local: bool) -> SdkConfig {
     sdk_config_with(aws_config::defaults(BehaviorVersion::v2026_01_12()), local).load().await
 }
 
+/// The same for a service that describes resources (ElastiCache).
+pub async fn sdk_config_for_control() -> SdkConfig {
+    patient(aws_config::defaults(BehaviorVersion::v2026_01_12()), Patience::CONTROL).load().await
+}
+
 /// The same patience and HTTP client for a loader that already knows where its credentials come from.
 pub fn sdk_config_with(loader: ConfigLoader, local: bool) -> ConfigLoader {
-    let patience = Patience::for_endpoint(local);
+    patient(loader, Patience::for_endpoint(local))
+}
+
+fn patient(loader: ConfigLoader, patience: Patience) -> ConfigLoader {
     let http =
         Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).pool_idle_timeout(POOL_IDLE).build_https();
     loader

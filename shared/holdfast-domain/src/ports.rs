@@ -198,6 +198,8 @@ pub struct EndAll {
     pub status: Option<Status>,
     /// What the account keeps of its password from then on, if it changes.
     pub password: Option<String>,
+    /// Whether the second factor goes with them.
+    pub reset_factor: bool,
     /// Why.
     pub reason: EndReason,
     /// When.

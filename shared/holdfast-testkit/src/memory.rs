@@ -203,6 +203,9 @@ impl EndAllSessions for MemoryStore {
             account.auth_epoch += 1;
             account.version += 1;
             account.status = plan.status.unwrap_or(account.status);
+            if plan.reset_factor {
+                account.mfa = Mfa::default();
+            }
             account.password = plan.password.clone().unwrap_or_else(|| account.password.clone());
         }
         Ok(Transacted::Done)

@@ -62,6 +62,7 @@ fn each_sdk_is_linked_by_one_adapter_only() {
     let owners = [
         ("aws-sdk-dynamodb", "holdfast-dynamodb"),
         ("aws-sdk-sqs", "holdfast-queue"),
+        ("aws-sdk-elasticache", "holdfast-elasticache"),
         ("aws-sdk-eventbridge", "holdfast-eventbus"),
         ("aws-sdk-apigatewaymanagement", "holdfast-gateway"),
     ];

@@ -208,8 +208,9 @@ run "refuses_wrong_values" {
     max_mfa_attempts            = 11
     device_trust_seconds        = 0
     mfa_issuer                  = "a:b"
+    credential_verifier         = "ldap"
   }
-  expect_failures = [var.max_mfa_attempts, var.device_trust_seconds, var.mfa_issuer, var.max_login_attempts, var.login_session_ttl_seconds, var.sign_in_failures_per_minute]
+  expect_failures = [var.credential_verifier, var.max_mfa_attempts, var.device_trust_seconds, var.mfa_issuer, var.max_login_attempts, var.login_session_ttl_seconds, var.sign_in_failures_per_minute]
 }
 
 run "refuses_a_second_factor_that_outlives_the_sign_in" {
@@ -240,4 +241,50 @@ run "refuses_a_redis_elsewhere" {
     local_redis_url = "redis://cache.example.com:6379/0"
   }
   expect_failures = [var.local_redis_url]
+}
+
+run "a_user_pool_checks_passwords" {
+  command = apply
+  variables {
+    credential_verifier = "cognito"
+    cognito_client_id   = "client"
+  }
+  assert {
+    condition = alltrue([
+      for key, environment in module.service.environment :
+      (try(environment.COGNITO_CLIENT_ID, "") == "client") == contains(["auth-login", "auth-password"], key)
+    ])
+    error_message = "Only those that look at a password know the pool."
+  }
+}
+
+run "refuses_a_user_pool_with_registration" {
+  command = plan
+  variables {
+    credential_verifier  = "cognito"
+    cognito_client_id    = "client"
+    registration_enabled = true
+  }
+  expect_failures = [var.credential_verifier]
+}
+
+run "refuses_a_user_pool_together_with_redis" {
+  command = plan
+  variables {
+    local_endpoint      = "http://127.0.0.1:4566"
+    artifacts_bucket    = ""
+    cache_provider      = "redis"
+    local_redis_url     = "redis://127.0.0.1:6379/0"
+    credential_verifier = "cognito"
+    cognito_client_id   = "client"
+  }
+  expect_failures = [var.credential_verifier]
+}
+
+run "refuses_a_user_pool_without_a_client" {
+  command = plan
+  variables {
+    credential_verifier = "cognito"
+  }
+  expect_failures = [var.cognito_client_id]
 }

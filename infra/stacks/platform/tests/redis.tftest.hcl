@@ -39,6 +39,11 @@ mock_provider "aws" {
 }
 
 override_resource {
+  target = aws_cloudwatch_event_rule.cache_status
+  values = { arn = "arn:aws:events:us-east-1:123456789012:rule/cache-status" }
+}
+
+override_resource {
   target = module.sessions_table.aws_dynamodb_table.this
   values = { arn = "arn:aws:dynamodb:us-east-1:123456789012:table/sessions", stream_arn = "arn:aws:dynamodb:us-east-1:123456789012:table/sessions/stream/2026" }
 }

@@ -17,6 +17,11 @@ mock_provider "aws" {
 }
 
 override_resource {
+  target = aws_cloudwatch_event_rule.cache_status
+  values = { arn = "arn:aws:events:us-east-1:123456789012:rule/cache-status" }
+}
+
+override_resource {
   target = module.sessions_table.aws_dynamodb_table.this
   values = { arn = "arn:aws:dynamodb:us-east-1:123456789012:table/sessions", stream_arn = "arn:aws:dynamodb:us-east-1:123456789012:table/sessions/stream/2026" }
 }
@@ -154,6 +159,27 @@ run "a_local_redis_is_for_those_that_read_or_delete_the_cache" {
   assert {
     condition     = module.service.environment.ops-health.REDIS_URL == "redis://127.0.0.1:6379/0" && !contains(keys(module.service.environment.ops-not-found), "REDIS_URL")
     error_message = "Health looks at the cache."
+  }
+  assert {
+    condition = toset([for grant in module.service.grants["ops-cache-status"] : grant if startswith(grant, "elasticache:")]) == toset(flatten([
+      for action in ["elasticache:DescribeCacheClusters", "elasticache:DescribeReplicationGroups", "elasticache:DescribeServerlessCaches"] : [
+        for resource in ["cluster:holdfast-test*", "replicationgroup:holdfast-test", "serverlesscache:holdfast-test"] :
+        "${action} arn:aws:elasticache:us-east-1:123456789012:${resource}"
+      ]
+    ]))
+    error_message = "ops-cache-status reads what ElastiCache says of this cache, and no more."
+  }
+  assert {
+    condition     = aws_cloudwatch_event_rule.cache_status["this"].schedule_expression == "rate(5 minutes)" && aws_lambda_permission.cache_status["this"].source_arn == aws_cloudwatch_event_rule.cache_status["this"].arn
+    error_message = "The schedule, and nothing else of EventBridge, calls ops-cache-status."
+  }
+}
+
+run "without_a_cache_nothing_looks_at_one" {
+  command = apply
+  assert {
+    condition     = !contains(keys(module.service.grants), "ops-cache-status") && length(aws_cloudwatch_event_rule.cache_status) == 0
+    error_message = "ops-cache-status is for the cache server."
   }
 }
 

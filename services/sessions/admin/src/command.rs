@@ -24,6 +24,8 @@ pub(crate) enum Command {
     Disable(Whom),
     /// Sign-in again.
     Enable(Whom),
+    /// No second factor any more, for who has lost it; all sessions ended.
+    ResetMfa(Whom),
     /// How far the attempt budgets of an e-mail, from an address, are used.
     Attempts { email: String, ip: String },
     /// Gives them back.
@@ -44,7 +46,7 @@ struct Wire {
     ip: Option<String>,
 }
 
-const ACTIONS: &str = "list, end, end-all, disable, enable, attempts or clear-attempts";
+const ACTIONS: &str = "list, end, end-all, disable, enable, reset-mfa, attempts or clear-attempts";
 
 fn invalid(detail: impl Into<std::borrow::Cow<'static, str>>) -> Failure {
     Failure::new(Code::InvalidRequest, detail)
@@ -89,6 +91,7 @@ pub(crate) fn parse(payload: Value) -> Result<Command, Failure> {
         "end-all" => Ok(Command::EndAll(whom()?)),
         "disable" => Ok(Command::Disable(whom()?)),
         "enable" => Ok(Command::Enable(whom()?)),
+        "reset-mfa" => Ok(Command::ResetMfa(whom()?)),
         "attempts" => budget().map(|(email, ip)| Command::Attempts { email, ip }),
         "clear-attempts" => budget().map(|(email, ip)| Command::ClearAttempts { email, ip }),
         _ => Err(invalid(format!("`action` must be {ACTIONS}."))),
@@ -114,6 +117,7 @@ mod tests {
             ("end-all", Command::EndAll(Whom::Id(user))),
             ("disable", Command::Disable(Whom::Id(user))),
             ("enable", Command::Enable(Whom::Id(user))),
+            ("reset-mfa", Command::ResetMfa(Whom::Id(user))),
         ] {
             assert_eq!(parse(json!({"action": action, "userId": id})), Ok(command));
         }

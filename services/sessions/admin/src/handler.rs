@@ -64,6 +64,7 @@ async fn run(deps: &Deps, command: &Command) -> Result<Value, Failure> {
         Command::End(whom, sid) => sessions.end_any(deps.user(whom).await?, *sid).await?,
         Command::EndAll(whom) => sessions.end_all_of(deps.user(whom).await?).await?,
         Command::Disable(whom) => sessions.set_status(deps.user(whom).await?, Status::Disabled).await?,
+        Command::ResetMfa(whom) => sessions.reset_factor(deps.user(whom).await?).await?,
         Command::Enable(whom) => sessions.set_status(deps.user(whom).await?, Status::Active).await?,
     };
     tracing::info!(revoked = revoked.count, "command done");
@@ -82,7 +83,8 @@ async fn list(deps: &Deps, user: UserId) -> Result<Value, Failure> {
     };
     Ok(json!({
         "ok": true,
-        "user": {"userId": user.to_string(), "email": account.email, "status": status},
+        "user": {"userId": user.to_string(), "email": account.email, "status": status,
+                 "mfaEnabled": account.mfa.enabled.is_some()},
         "sessions": live.iter().map(|slot| wire::session(slot, nobody)).collect::<Vec<_>>(),
     }))
 }

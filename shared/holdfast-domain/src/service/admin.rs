@@ -81,6 +81,14 @@ where
         self.end_all(user, EndReason::AccountDisabled, |_, _| Ok(sweep.clone())).await
     }
 
+    /// Switches a user's second factor off, for somebody who has lost authenticator and recovery codes, and ends all
+    /// sessions: whoever has the password signs in anew. Repeating it changes nothing that matters.
+    pub async fn reset_factor(&self, user: UserId) -> Result<Revoked, Failure> {
+        self.known(user).await?;
+        let sweep = Sweep { reset_factor: true, ..Sweep::default() };
+        self.end_all(user, EndReason::Admin, |_, _| Ok(sweep.clone())).await
+    }
+
     async fn known(&self, user: UserId) -> Result<(), Failure> {
         self.store.user(user).await?.map(|_| ()).ok_or_else(unknown)
     }

@@ -137,6 +137,8 @@ pub(super) struct Sweep {
     pub(super) status: Option<Status>,
     /// What the account keeps of its new password.
     pub(super) password: Option<String>,
+    /// Whether the second factor goes with them.
+    pub(super) reset_factor: bool,
 }
 
 /// All ten slots as seen: what is live is ended (but what is kept), what is not must still not be.
@@ -157,6 +159,7 @@ fn plan(state: &UserState, sweep: Sweep, reason: EndReason, now: Millis, op: &st
         slots,
         status: sweep.status,
         password: sweep.password,
+        reset_factor: sweep.reset_factor,
         reason,
         now,
         op: op.to_owned(),

@@ -291,6 +291,9 @@ impl EndAllSessions for SessionsTable {
                 .expression_attribute_names("#status", "status")
                 .expression_attribute_values(":status", s(image::status_text(status)));
         }
+        if plan.reset_factor {
+            set.push_str(" REMOVE mfaSecret, mfaPending, lastStep, recovery, mfaEnabledAt");
+        }
         let meta = meta
             .table_name(&self.table)
             .key(PK, s(pk))

@@ -5,9 +5,8 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use holdfast_e2e::{Call, Http, SignIn, Signer};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::world::{World, eventually};
+use crate::world::{World, eventually, redis};
 
 async fn admin(world: &World, command: &Value) -> Value {
     let base = world.deployment.aws_endpoint_url.as_deref().unwrap();
@@ -56,14 +55,11 @@ async fn an_operator_sees_ends_disables_and_enables() {
 /// Whether the cache server has this key.
 async fn is_cached(world: &World, key: &str) -> bool {
     let url = world.deployment.redis_url.as_deref().expect("a cache server");
-    let address = url.trim_start_matches("redis://").split('/').next().unwrap_or_default();
-    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-    let command = format!("*2\r\n$6\r\nEXISTS\r\n${}\r\n{key}\r\n", key.len());
-    stream.write_all(command.as_bytes()).await.unwrap();
-    let mut answer = [0; 4];
-    stream.read_exact(&mut answer).await.unwrap();
-    assert!(answer[0] == b':', "an integer: {answer:?}");
-    answer[1] == b'1'
+    match redis(url, &format!("EXISTS {key}")).await.as_str() {
+        ":1" => true,
+        ":0" => false,
+        other => panic!("EXISTS: {other}"),
+    }
 }
 
 /// A writer that dies between its commit and its delete: the stream repairs what it left.

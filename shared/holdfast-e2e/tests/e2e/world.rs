@@ -106,6 +106,17 @@ pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Opti
     }
 }
 
+/// One command (no spaces within its words) to the cache server, and the first line of the answer.
+pub(crate) async fn redis(url: &str, command: &str) -> String {
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+    let address = url.trim_start_matches("redis://").split('/').next().unwrap_or_default();
+    let mut stream = BufReader::new(tokio::net::TcpStream::connect(address).await.unwrap());
+    stream.write_all(format!("{command}\r\n").as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_line(&mut answer).await.unwrap();
+    answer.trim_end().to_owned()
+}
+
 pub(crate) fn text<'a>(item: &'a Item, name: &str) -> &'a str {
     item.get(name).and_then(|value| value.as_s().ok()).map_or("", String::as_str)
 }

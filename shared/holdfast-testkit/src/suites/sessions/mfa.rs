@@ -239,6 +239,17 @@ pub async fn a_recovery_code_works_once<S: Store, H: Host + Clone + 'static>(sto
     assert!(matches!(armed.first_step(None).await, Ok(FirstStep::Authenticated(_))));
 }
 
+/// For who has lost everything: an operator.
+pub async fn an_operator_switches_a_lost_second_factor_off<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+    let armed = Armed::new(store, host).await;
+    let second = armed.challenged().await;
+    let revoked = armed.bench.sessions().reset_factor(armed.bench.user).await.expect("reset");
+    assert_eq!(revoked.count, 1);
+    let right = code(&armed.seed, armed.step());
+    assert_eq!(refused(armed.answer(&second, &right, false).await), Code::MfaExpired, "begun before");
+    assert!(matches!(armed.first_step(None).await, Ok(FirstStep::Authenticated(_))));
+}
+
 /// What a device shows works once, and only instead of the code.
 pub async fn a_trusted_device_skips_the_second_factor_and_its_secret_rotates<S: Store, H: Host + Clone + 'static>(
     store: S,

@@ -55,6 +55,7 @@ where
         a_burst_of_codes_never_verifies_more_than_the_budget,
         new_sign_ins_bring_no_new_budget,
         a_recovery_code_works_once,
+        an_operator_switches_a_lost_second_factor_off,
         a_trusted_device_skips_the_second_factor_and_its_secret_rotates,
         a_trusted_device_is_forgotten_with_the_password_or_the_factor,
         a_sign_in_that_waits_dies_with_the_account_it_began_with,

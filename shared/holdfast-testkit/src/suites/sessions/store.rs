@@ -168,6 +168,7 @@ pub async fn end_all_is_all_or_nothing<S: Store, H: Host + Clone + 'static>(stor
             .collect(),
         status: None,
         password: None,
+        reset_factor: false,
         reason: EndReason::RevokedAll,
         now: bench.host.now(),
         op: bench.host.op(),

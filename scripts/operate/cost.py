@@ -1,0 +1,118 @@
+"""`make cost ENV=… USERS=… SOCKETS=… PUSHES=…`: what a month costs, component by component, from scripts/prices.json, and at how
+many validations a cache pays."""
+
+import json
+import os
+
+from say import Refused, line
+from settings import ROOT
+
+FILE = ROOT / "scripts" / "prices.json"
+DAYS, HOURS = 30, 730
+
+
+class Bill:
+    """Components and what they cost, in the order they were added."""
+
+    def __init__(self, prices):
+        self.prices, self.rows = {name: entry["usd"] for name, entry in prices.items()}, []
+
+    def add(self, component, what, **counts):
+        usd = sum(self.prices[name] * count for name, count in counts.items())
+        self.rows.append((component, what, usd))
+        return usd
+
+    def total(self):
+        return sum(usd for _, _, usd in self.rows)
+
+
+def load():
+    found = json.loads(FILE.read_text(encoding="utf-8"))
+    return found, {name: entry["value"] for name, entry in found["assumptions"].items()}
+
+
+def lambdas(assume, count, milliseconds):
+    """Prices of invocations: the request, the time, the log lines."""
+    return {"lambda_request": count, "lambda_gb_second": count * milliseconds / 1000 * assume["lambda_mb"] / 1024,
+            "logs_gb": count * assume["log_bytes"] / 1e9}
+
+
+def month(prices, assume, users, sockets, pushes, cache):
+    """The bill of a month: `users` active every day, `sockets` open at once, `pushes` messages a month."""
+    bill = Bill(prices)
+    validations = users * assume["requests_per_user"] * DAYS
+    sign_ins = users * assume["sign_ins_per_user"] * DAYS
+    refreshes = users * assume["refreshes_per_user"] * DAYS
+    socket_hours = sockets * assume["socket_hours"] * DAYS
+    # A socket is ended after two hours: one ticket, one connect, one disconnect each time.
+    handshakes = socket_hours / 2
+    pings = socket_hours * assume["pings_per_socket_hour"]
+    posts = pushes * assume["sockets_per_push"]
+    http = validations + sign_ins + refreshes + handshakes
+
+    bill.add("HTTP API", f"{http:,.0f} requests", http_api_request=http)
+    bill.add("Lambda: requests", f"{validations + refreshes:,.0f} invocations", **lambdas(assume, validations + refreshes, assume["lambda_ms"]))
+    bill.add("Lambda: sign-in", f"{sign_ins:,.0f} invocations", **lambdas(assume, sign_ins, assume["lambda_sign_in_ms"]))
+    misses = validations if cache == "dynamodb" else validations * (100 - assume["cache_hit_percent"]) / 100
+    bill.add("DynamoDB: validations", f"{misses:,.0f} strong reads", dynamodb_read=misses)
+    # Reads: account, slots, sign-in, budgets. Writes: budgets, and a transaction of three items at twice the price.
+    bill.add("DynamoDB: sign-in, refresh", f"{sign_ins + refreshes:,.0f}", dynamodb_read=sign_ins * 6 + refreshes,
+             dynamodb_write=sign_ins * (4 + 3 * 2) + refreshes)
+    bill.add("DynamoDB: storage", f"{users:,} accounts", dynamodb_storage_gb=users / 1e6 * assume["gb_per_million_users"])
+    bill.add("WebSocket: minutes", f"{socket_hours * 60:,.0f} minutes", websocket_minute=socket_hours * 60)
+    bill.add("WebSocket: messages", f"{2 * pings + posts:,.0f} messages", websocket_message=2 * pings + posts)
+    work = pings + 4 * handshakes
+    bill.add("Lambda: sockets", f"{work:,.0f} invocations", **lambdas(assume, work, assume["lambda_ms"]))
+    # Ticket, connection and its end; a ping reads the session's slot and the channel's head.
+    bill.add("DynamoDB: sockets", f"{handshakes:,.0f} connections, {pings:,.0f} pings", dynamodb_read=2 * handshakes + 2 * pings,
+             dynamodb_write=4 * handshakes)
+    # Published, sent, received, deleted; the message and its offset in one transaction; two functions.
+    bill.add("Push", f"{pushes:,.0f} messages", sqs_request=3 * pushes, dynamodb_write=2 * 2 * pushes, dynamodb_read=posts,
+             **lambdas(assume, 2 * pushes, assume["lambda_ms"]))
+    events = 3 * sign_ins
+    bill.add("Events", f"{events:,.0f}", eventbridge_event=events, **lambdas(assume, events, assume["lambda_ms"]))
+    bill.add("Alarms", f"{assume['alarms']}", alarm=assume["alarms"])
+    if cache == "redis":
+        bill.add("Cache: Valkey Serverless", cache_size(assume, users), valkey_serverless_gb_hour=max(0.1, users * assume["cache_bytes_per_user"] / 1e9) * HOURS,
+                 valkey_ecpu=validations * assume["cache_commands"])
+    return bill, validations
+
+
+def cache_size(assume, users):
+    return f"{max(0.1, users * assume['cache_bytes_per_user'] / 1e9):.1f} GB"
+
+
+def break_even(prices, assume, gigabytes=0.1):
+    """Validations a month above which the cache costs less than the reads it saves; None if it never does."""
+    usd = {name: entry["usd"] for name, entry in prices.items()}
+    saved = usd["dynamodb_read"] * assume["cache_hit_percent"] / 100 - usd["valkey_ecpu"] * assume["cache_commands"]
+    return usd["valkey_serverless_gb_hour"] * gigabytes * HOURS / saved if saved > 0 else None
+
+
+def number(environ, name, default):
+    text = (environ.get(name) or str(default)).replace("_", "").replace(",", "")
+    if not text.isdigit():
+        raise Refused(f"{name}={text}: a whole number is needed.")
+    return int(text)
+
+
+def cost(settings, environ=os.environ):
+    users, sockets, pushes = (number(environ, name, default) for name, default in (("USERS", 10_000), ("SOCKETS", 1_000), ("PUSHES", 1_000_000)))
+    found, assume = load()
+    cache = settings.cache if environ.get("CACHE") else "dynamodb"
+    bill, validations = month(found["prices"], assume, users, sockets, pushes, cache)
+    if settings.is_local:
+        line("ENV=local costs nothing. On AWS the same would cost:\n")
+    line(f"A month in {found['region']} ({found['date']} prices, no free tier): {users:,} active users, {sockets:,} sockets, {pushes:,} pushes, cache {cache}\n")
+    for component, what, usd in bill.rows:
+        line(f"  {component:27} {usd:12,.2f} $   {what}")
+    line(f"  {'all':27} {bill.total():12,.2f} $")
+    other = "redis" if cache == "dynamodb" else "dynamodb"
+    against = month(found["prices"], assume, users, sockets, pushes, other)[0].total()
+    line(f"\nWith CACHE={other}: {against:,.2f} $ ({against - bill.total():+,.2f} $).")
+    floor = found["prices"]["valkey_serverless_gb_hour"]["usd"] * 0.1 * HOURS
+    pays = break_even(found["prices"], assume)
+    line(f"Valkey Serverless costs at least {floor:.2f} $ a month and pays above {pays / 1e6:,.0f} million validations a month "
+         f"(this is {validations / 1e6:,.1f} million). It needs no NAT gateway, which is {found['prices']['nat_hour']['usd'] * HOURS:.2f} $ in each "
+         "zone: what is in the VPC talks to the cache and to DynamoDB only.")
+    line(f"Prices, sources and assumptions: {FILE.relative_to(ROOT)}")

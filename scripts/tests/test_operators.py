@@ -1,0 +1,161 @@
+"""What operators ask: what a month costs, and that dead letters go back as they came, at the rate that was asked for."""
+
+import contextlib
+import importlib.util
+import io
+import os
+import subprocess
+import sys
+import types
+import unittest
+from unittest import mock
+
+from fakes import OPERATE, read
+
+import cost  # noqa: I001
+from say import Refused
+
+
+def redrive():
+    """The module without botocore, which only `.tools` has."""
+    fakes = {"botocore": types.ModuleType("botocore"), "botocore.session": types.ModuleType("botocore.session"),
+             "botocore.config": types.SimpleNamespace(Config=None)}
+    spec = importlib.util.spec_from_file_location("redrive", OPERATE / "redrive.py")
+    module = importlib.util.module_from_spec(spec)
+    with mock.patch.dict(sys.modules, fakes):
+        spec.loader.exec_module(module)
+    return module
+
+
+class Queues:
+    """SQS with two queues: what is received is hidden until it is deleted or shown again."""
+
+    def __init__(self, letters, fails_at=None):
+        self.dead, self.hidden, self.back, self.fails_at = list(letters), {}, [], fails_at
+
+    def receive_message(self, MaxNumberOfMessages, **_):
+        taken, self.dead = self.dead[:MaxNumberOfMessages], self.dead[MaxNumberOfMessages:]
+        self.hidden.update({letter["ReceiptHandle"]: letter for letter in taken})
+        return {"Messages": taken} if taken else {}
+
+    def send_message(self, MessageBody, MessageAttributes, **_):
+        if self.fails_at is not None and len(self.back) == self.fails_at:
+            raise KeyboardInterrupt
+        self.back.append((MessageBody, MessageAttributes))
+
+    def delete_message(self, ReceiptHandle, **_):
+        del self.hidden[ReceiptHandle]
+
+    def change_message_visibility(self, ReceiptHandle, VisibilityTimeout, **_):
+        assert VisibilityTimeout == 0
+        self.dead.append(self.hidden.pop(ReceiptHandle))
+
+
+def letters(count):
+    return [{"Body": f"body {n}", "ReceiptHandle": str(n),
+             "MessageAttributes": {"a": {"DataType": "String", "StringValue": "x", "StringListValues": []}}} for n in range(count)]
+
+
+class Redrive(unittest.TestCase):
+    def setUp(self):
+        self.module = redrive()
+        self.clock = [0.0]
+        self.pauses = []
+
+    def pace(self, rate):
+        def sleep(seconds):
+            self.pauses.append(seconds)
+            self.clock[0] += seconds
+        return self.module.Pace(rate, now=lambda: self.clock[0], sleep=sleep)
+
+    def move(self, client, total, rate=1000):
+        return self.module.move(client, "dlq", "queue", total, self.pace(rate), lambda _: None)
+
+    def test_every_letter_goes_back_as_it_came_and_leaves_the_dead(self):
+        client = Queues(letters(25))
+        self.assertEqual(self.move(client, 25), 25)
+        self.assertEqual([body for body, _ in client.back], [f"body {n}" for n in range(25)])
+        self.assertEqual(client.back[0][1], {"a": {"DataType": "String", "StringValue": "x"}})
+        self.assertEqual((client.dead, client.hidden), ([], {}))
+
+    def test_no_more_a_second_than_asked_for_and_no_burst(self):
+        self.move(Queues(letters(21)), 21, rate=10)
+        self.assertAlmostEqual(self.clock[0], 2.0)
+        self.assertTrue(all(pause <= 0.1 + 1e-9 for pause in self.pauses))
+
+    def test_an_interrupted_run_loses_nothing_and_hides_nothing(self):
+        client = Queues(letters(25), fails_at=13)
+        with self.assertRaises(KeyboardInterrupt):
+            self.move(client, 25)
+        self.assertEqual((len(client.back), len(client.dead), client.hidden), (13, 12, {}))
+
+    def test_letters_that_come_meanwhile_stay(self):
+        client = Queues(letters(25))
+        self.assertEqual(self.move(client, 10), 10)
+        self.assertEqual(len(client.dead), 15)
+
+    def test_a_queue_that_says_more_than_it_has_ends(self):
+        self.assertEqual(self.move(Queues(letters(3)), 5), 3)
+
+    def test_a_rate_that_is_none_is_refused_in_one_line(self):
+        for rate in ("x", "0", "100000"):
+            result = subprocess.run([sys.executable, "-B", OPERATE, "redrive"], env={**os.environ, "RATE": rate}, capture_output=True,
+                                    text=True, check=False)
+            self.assertEqual(result.returncode, 2)
+            self.assertEqual(result.stderr.count("\n"), 1)
+            self.assertIn(f"RATE={rate}", result.stderr)
+
+
+class Cost(unittest.TestCase):
+    def setUp(self):
+        self.found, self.assume = cost.load()
+
+    def total(self, users=1000, sockets=100, pushes=1000, cache="dynamodb"):
+        return cost.month(self.found["prices"], self.assume, users, sockets, pushes, cache)[0].total()
+
+    def test_every_price_has_a_source_and_is_used_or_said(self):
+        source = (OPERATE / "cost.py").read_text(encoding="utf-8")
+        for name, entry in self.found["prices"].items():
+            self.assertTrue(entry["source"] and entry["per"], name)
+            self.assertIn(name, source)
+        for name in self.assume:
+            self.assertIn(f'"{name}"', source)
+
+    def test_ten_thousand_sockets_around_the_clock_cost_what_the_price_says(self):
+        assume = {**self.assume, "socket_hours": 24}
+        rows = dict((name, usd) for name, _, usd in cost.month(self.found["prices"], assume, 0, 10_000, 0, "dynamodb")[0].rows)
+        # 10 000 sockets, 30 days of 24 hours, 0.25 $ for a million minutes.
+        self.assertAlmostEqual(rows["WebSocket: minutes"], 108.0)
+
+    def test_more_of_anything_costs_more(self):
+        base = self.total()
+        self.assertGreater(self.total(users=2000), base)
+        self.assertGreater(self.total(sockets=200), base)
+        self.assertGreater(self.total(pushes=2000), base)
+
+    def test_nobody_costs_alarms_only_and_with_a_cache_its_floor(self):
+        self.assertAlmostEqual(self.total(0, 0, 0), 6.0)
+        self.assertAlmostEqual(self.total(0, 0, 0, "redis") - 6.0, 6.132)
+
+    def test_the_cache_pays_above_the_break_even_and_not_below(self):
+        at = cost.break_even(self.found["prices"], self.assume)
+        self.assertTrue(45e6 < at < 60e6, at)
+        users = at / self.assume["requests_per_user"] / cost.DAYS
+        # So few users that they fit into the least that a cache holds.
+        self.assertGreater(self.total(int(users * 0.9), cache="redis"), self.total(int(users * 0.9)))
+        self.assertLess(self.total(int(users * 1.1), cache="redis"), self.total(int(users * 1.1)))
+
+    def test_a_cache_that_saves_nothing_never_pays(self):
+        self.assertIsNone(cost.break_even(self.found["prices"], {**self.assume, "cache_hit_percent": 0}))
+
+    def test_it_is_printed_for_what_was_asked(self):
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            cost.cost(read(ENV="staging"), {"USERS": "20_000", "SOCKETS": "5", "PUSHES": "7"})
+        for part in ("20,000 active users, 5 sockets, 7 pushes", "Valkey Serverless", "scripts/prices.json"):
+            self.assertIn(part, said.getvalue())
+        with self.assertRaises(Refused):
+            cost.cost(read(), {"USERS": "many"})
+
+
+if __name__ == "__main__":
+    unittest.main()
