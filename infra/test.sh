@@ -63,12 +63,17 @@ step() { # description, command…
   echo "$description"
 }
 
-same() { # file, stack…
-  local file=$1 stack
-  shift
+alike() { # file, stack, stack…
+  local file=$1 first=$2 stack
+  shift 2
   for stack in "$@"; do
-    cmp "$here/stacks/platform/$file" "$here/stacks/$stack/$file"
+    cmp "$here/stacks/$first/$file" "$here/stacks/$stack/$file"
   done
+}
+same() { # file, stack…
+  local file=$1
+  shift
+  alike "$file" platform "$@"
 }
 
 step 'terraform fmt' terraform -chdir="$here" fmt -check -recursive -diff
@@ -78,6 +83,7 @@ for file in versions.tf providers.tf .terraform.lock.hcl; do
 done
 step 'common.tf is the same in every stack' same common.tf auth sessions push events
 step 'cache.tf is the same in every stack that has it' same cache.tf platform auth sessions events
+step 'cache_input.tf is the same in every stack that reads where the cache is' alike cache_input.tf auth sessions events
 step 'policy.tf is the same in auth and sessions' cmp "$here/stacks/auth/policy.tf" "$here/stacks/sessions/policy.tf"
 
 mkdir -p "$work/services"

@@ -15,3 +15,11 @@ region = "us-east-1"
 
 # SNS topics that alarms are sent to.
 # alarm_topic_arns = ["arn:aws:sns:us-east-1:<account id>:<topic>"]
+
+# Validations through ElastiCache instead of DynamoDB alone, in two deploys: docs/cache-switching.md.
+# cache_provider    = "redis"
+# redis_delete_only = true
+
+# A user pool's passwords instead of hashes in the sessions table; not together with redis.
+# credential_verifier = "cognito"
+# cognito_client_id   = "<app client id>"

@@ -16,8 +16,8 @@ locals {
   # Serverless caches speak the cluster protocol, always.
   cluster_mode = var.mode == "serverless" || (var.mode == "node" && var.node.shards > 1)
 
-  # Only the keys of this system, and nothing that looks at or changes the server.
-  access_string = "on ~${var.key_prefix}* resetchannels -@all +@read +@write +@scripting +@connection +@transaction -@dangerous +info +cluster|slots +cluster|shards +cluster|nodes"
+  # Only these keys, only these commands, no channels. Connecting and authenticating need no permission.
+  access_string = "on ~${var.key_pattern} resetchannels -@all ${join(" ", [for command in var.commands : "+${command}"])}"
 }
 
 resource "aws_security_group" "this" {

@@ -28,6 +28,11 @@ output "security_group_id" {
   value       = try(aws_security_group.this["this"].id, null)
 }
 
+output "access_string" {
+  description = "What the user may do, as the server's ACL has it."
+  value       = local.access_string
+}
+
 output "connect_arns" {
   description = "Resources for elasticache:Connect: the cache and its user."
   value       = var.mode == "none" ? [] : [local.cache.arn, aws_elasticache_user.app["this"].arn]

@@ -64,14 +64,29 @@ variable "caller_security_group_ids" {
   }
 }
 
-variable "key_prefix" {
-  description = "What all keys of the system start with; the user can touch no others."
+variable "key_pattern" {
+  description = "Keys the user may touch, as an ACL pattern (`~` before it is added): `app:*`, or `s:{*` for keys with a hash tag."
   type        = string
-  default     = "hf"
 
   validation {
-    condition     = can(regex("^[a-z0-9{][a-z0-9:_{}-]*$", var.key_prefix))
-    error_message = "key_prefix must be letters, digits and ':_-{}', and must not be empty."
+    condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9:_{}-]*\\*$", var.key_pattern))
+    error_message = "key_pattern must be a prefix of letters, digits and ':_-{}', not empty, with '*' at its end."
+  }
+}
+
+variable "commands" {
+  description = "Commands the user may send, scripts' included, such as `get` or `cluster|slots`; nothing else is allowed. A command the engine does not know is refused when the user is made."
+  type        = list(string)
+  default     = ["get", "set", "del", "ping", "cluster|slots"]
+
+  validation {
+    condition     = length(var.commands) > 0 && alltrue([for command in var.commands : can(regex("^[a-z]+(\\|[a-z-]+)?$", command))])
+    error_message = "commands must be names of commands in lower case, without '+', '@' or '*'; at least one."
+  }
+
+  validation {
+    condition     = length(setintersection(var.commands, ["acl", "client", "cluster", "config", "debug", "failover", "flushall", "flushdb", "keys", "migrate", "module", "monitor", "replicaof", "restore", "shutdown", "slaveof", "swapdb", "sync", "psync"])) == 0
+    error_message = "commands must not hold one that changes the server or reads all keys; of client and cluster, name a subcommand."
   }
 }
 

@@ -71,3 +71,11 @@ output "environment" {
   description = "Environment variables of the function."
   value       = try(aws_lambda_function.this["this"].environment[0].variables, null)
 }
+
+output "vpc" {
+  description = "Subnets and security groups of the function; null outside any VPC."
+  value = try({
+    subnet_ids         = aws_lambda_function.this["this"].vpc_config[0].subnet_ids
+    security_group_ids = aws_lambda_function.this["this"].vpc_config[0].security_group_ids
+  }, null)
+}

@@ -12,3 +12,8 @@ output "functions_security_group_id" {
   description = "Security group for the functions in the network."
   value       = try(aws_security_group.functions["this"].id, null)
 }
+
+output "endpoint_policy" {
+  description = "What the gateway endpoint to DynamoDB lets through (JSON); null without a network."
+  value       = try(aws_vpc_endpoint.dynamodb["this"].policy, null)
+}

@@ -5,6 +5,18 @@ locals {
   # The catalogue decides which functions the stack has and what calls them; the stack says what each may do.
   entries = { for key, entry in local.catalogue : key => entry if entry.stack == var.stack }
 
+  # Functions that read or delete a cache say so in their environment.
+  in_cache_network = toset([for key, function in var.functions : key if var.private_cache != null && contains(keys(function.environment), "CACHE_PROVIDER")])
+
+  cache_permission = var.private_cache == null ? {} : {
+    Cache = { actions = toset(["elasticache:Connect"]), resources = toset(var.private_cache.connect_arns) }
+  }
+
+  cache_network = var.private_cache == null ? null : {
+    subnet_ids         = var.private_cache.subnet_ids
+    security_group_ids = var.private_cache.security_group_ids
+  }
+
   http = {
     for key, entry in local.entries : key => {
       route_keys    = toset(entry.routes)
@@ -57,10 +69,10 @@ module "function" {
     each.value.environment,
   )
 
-  permissions    = each.value.permissions
+  permissions    = merge(each.value.permissions, contains(local.in_cache_network, each.key) ? local.cache_permission : {})
   queue_sources  = each.value.queue_sources
   stream_sources = each.value.stream_sources
-  vpc            = each.value.vpc
+  vpc            = contains(local.in_cache_network, each.key) ? local.cache_network : each.value.vpc
 
   alias_owner        = var.alias_owner
   tracing_enabled    = var.tracing_enabled

@@ -41,3 +41,8 @@ output "environment" {
   description = "Environment variables of every function, by key."
   value       = { for key, function in module.function : key => function.environment }
 }
+
+output "in_cache_network" {
+  description = "Keys of the functions that run in the cache's network."
+  value       = local.in_cache_network
+}

@@ -94,6 +94,25 @@ variable "functions" {
   }))
 }
 
+variable "private_cache" {
+  description = "A cache in a private network: the functions whose environment has CACHE_PROVIDER run in there and may connect to it. They reach nothing else but DynamoDB. Null for none."
+  type = object({
+    subnet_ids         = list(string)
+    security_group_ids = list(string)
+    connect_arns       = list(string)
+  })
+  default = null
+
+  validation {
+    condition = var.private_cache == null || alltrue(flatten([
+      for function in values(var.functions) : [
+        for permission in values(function.permissions) : [for action in permission.actions : startswith(action, "dynamodb:")]
+      ] if contains(keys(function.environment), "CACHE_PROVIDER")
+    ]))
+    error_message = "private_cache: a function in the cache's network reaches DynamoDB and the cache only, so it must not need anything else: what posts to sockets, queues or a bus has to run outside."
+  }
+}
+
 variable "http_api" {
   description = "HTTP API that the routes are attached to; null for a stack without routes."
   type = object({

@@ -62,6 +62,18 @@ locals {
       ]
       resources = ["${local.arn}:iam::${local.account}:role/${local.name_prefix}-*"]
     }
+    Caches = {
+      actions   = ["elasticache:*"]
+      resources = [for kind in ["serverlesscache", "replicationgroup", "cluster", "subnetgroup", "user", "usergroup"] : "${local.arn}:elasticache:${local.own}:${kind}:${local.name_prefix}*"]
+    }
+    # Networks have ids, not names: what can be scoped is the kind. Removing one is for those tagged as this environment's.
+    Networks = {
+      actions = [
+        "ec2:AssociateRouteTable", "ec2:AuthorizeSecurityGroup*", "ec2:CreateFlowLogs", "ec2:CreateRouteTable", "ec2:CreateSecurityGroup", "ec2:CreateSubnet", "ec2:CreateTags",
+        "ec2:CreateVpc", "ec2:CreateVpcEndpoint", "ec2:DisassociateRouteTable", "ec2:ModifySecurityGroupRules", "ec2:ModifySubnetAttribute", "ec2:ModifyVpcAttribute", "ec2:ModifyVpcEndpoint", "ec2:RevokeSecurityGroup*",
+      ]
+      resources = [for kind in ["vpc", "subnet", "route-table", "security-group", "security-group-rule", "vpc-endpoint", "vpc-flow-log"] : "${local.arn}:ec2:${local.own}:${kind}/*"]
+    }
     Keys = {
       actions   = ["kms:DescribeKey", "kms:CreateGrant", "kms:Decrypt", "kms:GenerateDataKey", "kms:GetKeyPolicy", "kms:PutKeyPolicy", "kms:GetKeyRotationStatus", "kms:EnableKeyRotation", "kms:ListResourceTags", "kms:TagResource", "kms:UntagResource", "kms:UpdateKeyDescription", "kms:ScheduleKeyDeletion", "kms:CreateAlias", "kms:UpdateAlias", "kms:DeleteAlias"]
       resources = ["${local.arn}:kms:${local.own}:key/*", "${local.arn}:kms:${local.own}:alias/${local.name_prefix}*"]
@@ -73,7 +85,8 @@ locals {
     "apigateway:GET",
     "cloudwatch:DescribeAlarms",
     "dynamodb:ListTables",
-    "ec2:DescribePrefixLists",
+    "ec2:Describe*",
+    "elasticache:Describe*",
     "iam:GetOpenIDConnectProvider",
     "kms:CreateKey",
     "kms:ListAliases",
@@ -103,12 +116,27 @@ locals {
       }],
       [
         {
-          # Roles made here can be given to functions, and to nothing else.
+          # Roles made here can be given to functions and to the flow logs, and to nothing else.
           Sid       = "PassRoles"
           Effect    = "Allow"
           Action    = ["iam:PassRole"]
           Resource  = ["${local.arn}:iam::${local.account}:role/${local.name_prefix}-*"]
-          Condition = { StringEquals = { "iam:PassedToService" = ["lambda.amazonaws.com"] } }
+          Condition = { StringEquals = { "iam:PassedToService" = ["lambda.amazonaws.com", "vpc-flow-logs.amazonaws.com"] } }
+        },
+        {
+          Sid       = "OwnNetworksGo"
+          Effect    = "Allow"
+          Action    = ["ec2:DeleteFlowLogs", "ec2:DeleteRouteTable", "ec2:DeleteSecurityGroup", "ec2:DeleteSubnet", "ec2:DeleteTags", "ec2:DeleteVpc", "ec2:DeleteVpcEndpoints"]
+          Resource  = ["${local.arn}:ec2:${local.own}:*/*"]
+          Condition = { StringEquals = { "aws:ResourceTag/project" = ["holdfast"], "aws:ResourceTag/environment" = [var.env] } }
+        },
+        {
+          # The first cache of an account makes ElastiCache's own role.
+          Sid       = "CacheServiceRole"
+          Effect    = "Allow"
+          Action    = ["iam:CreateServiceLinkedRole"]
+          Resource  = ["${local.arn}:iam::${local.account}:role/aws-service-role/elasticache.amazonaws.com/*"]
+          Condition = { StringEquals = { "iam:AWSServiceName" = ["elasticache.amazonaws.com"] } }
         },
         {
           # A pipeline must not widen its own or the planner's role.

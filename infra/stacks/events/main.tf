@@ -101,6 +101,7 @@ module "service" {
   log_retention_days = var.log_retention_days
   alias_owner        = local.alias_owner
   kms_key_arn        = local.kms_key_arn
+  private_cache      = local.private_cache
 
   functions = { for key, function in local.functions : key => function if key != "events-cache-repair" || local.cache_is_redis }
 }
@@ -176,9 +177,6 @@ locals {
       description     = "Stream of the sessions table: repeats the cache deletes that a writer may not have had confirmed"
       timeout_seconds = 30
       environment     = merge(local.cache_environment, { STREAM_PARTIAL_BATCH = local.partial_batch })
-      permissions = {
-        Queues = { actions = ["sqs:SendMessage"], resources = [module.repair_dlq.arn] }
-      }
       stream_sources = {
         sessions = {
           stream_arn           = local.input["platform/sessions-stream-arn"]

@@ -1,7 +1,8 @@
 # Which cache stands before the truth: the same file in the stacks whose functions read or delete it (checked by test.sh).
+# `local.cache` says where it is on AWS: platform makes it (network.tf), the others read it (cache_input.tf).
 
 variable "cache_provider" {
-  description = "Where validated sessions are cached: dynamodb (no cache) or redis (locally; not deployable on AWS yet)."
+  description = "Where validated sessions are cached: dynamodb (no cache, no network) or redis (on AWS: ElastiCache in a private network; docs/cache-switching.md)."
   type        = string
   default     = "dynamodb"
 
@@ -11,8 +12,19 @@ variable "cache_provider" {
   }
 
   validation {
-    condition     = var.cache_provider != "redis" || var.local_redis_url != ""
-    error_message = "cache_provider must be dynamodb on AWS: redis is deployed to the local environment only, so far."
+    condition     = var.cache_provider != "redis" || var.local_endpoint == "" || var.local_redis_url != ""
+    error_message = "cache_provider must be dynamodb in the local environment unless local_redis_url says where redis is."
+  }
+}
+
+variable "redis_delete_only" {
+  description = "With cache_provider redis: functions delete from the cache but neither read nor fill it. The step between the two providers, in both directions."
+  type        = bool
+  default     = false
+
+  validation {
+    condition     = !var.redis_delete_only || var.cache_provider == "redis"
+    error_message = "redis_delete_only must be false unless cache_provider is redis: there is nothing to delete from."
   }
 }
 
@@ -25,14 +37,37 @@ variable "local_redis_url" {
     condition     = var.local_redis_url == "" || can(regex("^redis://127\\.0\\.0\\.1:[0-9]+/0$", var.local_redis_url))
     error_message = "local_redis_url must be empty, or redis://127.0.0.1:<port>/0."
   }
+
+  validation {
+    condition     = var.local_redis_url == "" || var.local_endpoint != ""
+    error_message = "local_redis_url must be empty on AWS: the stack platform makes the cache."
+  }
 }
 
 locals {
   cache_is_redis = var.cache_provider == "redis"
 
-  # What every function gets that reads the cache or deletes from it.
+  # On AWS it is in a network of its own; the local one is a process beside the local cloud.
+  cache_is_private = local.cache_is_redis && var.local_endpoint == ""
+
+  # What every function gets that reads the cache or deletes from it. A server's address without the provider `redis`
+  # means delete only.
   cache_environment = merge(
-    { CACHE_PROVIDER = var.cache_provider },
-    local.cache_is_redis ? { REDIS_URL = var.local_redis_url } : {},
+    { CACHE_PROVIDER = var.redis_delete_only ? "dynamodb" : var.cache_provider },
+    local.cache_is_redis && !local.cache_is_private ? { REDIS_URL = var.local_redis_url } : {},
+    local.cache_is_private ? {
+      REDIS_URL            = local.cache["cache-url"]
+      REDIS_CLUSTER        = local.cache["cache-cluster"]
+      REDIS_IAM_USER       = local.cache["cache-user"]
+      REDIS_IAM_CACHE      = local.cache["cache-name"]
+      REDIS_IAM_SERVERLESS = local.cache["cache-serverless"]
+    } : {},
   )
+
+  # Those functions run in the cache's network, and may connect as the one user it has. No other function does either.
+  private_cache = local.cache_is_private ? {
+    subnet_ids         = split(",", local.cache["network-subnet-ids"])
+    security_group_ids = [local.cache["network-functions-security-group-id"]]
+    connect_arns       = split(",", local.cache["cache-connect-arns"])
+  } : null
 }

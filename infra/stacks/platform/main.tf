@@ -1,7 +1,7 @@
 locals {
   stack = "platform"
 
-  outputs = {
+  outputs = merge(local.cache, {
     http-api-id            = module.http_api.id
     http-api-execution-arn = module.http_api.execution_arn
     http-url               = local.http_url
@@ -12,7 +12,7 @@ locals {
     connections-table-arn  = module.connections_table.arn
     # A parameter cannot be empty.
     kms-key-arn = local.kms_key_arn == null ? "none" : local.kms_key_arn
-  }
+  })
 
   kms_key_arn = var.kms_mode == "cmk" ? module.kms.arn : null
 
@@ -108,6 +108,7 @@ module "service" {
   log_retention_days = var.log_retention_days
   alias_owner        = local.alias_owner
   kms_key_arn        = local.kms_key_arn
+  private_cache      = local.private_cache
 
   http_api = {
     id            = module.http_api.id

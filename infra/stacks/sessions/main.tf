@@ -35,6 +35,7 @@ module "service" {
   log_retention_days = var.log_retention_days
   alias_owner        = local.alias_owner
   kms_key_arn        = local.kms_key_arn
+  private_cache      = local.private_cache
 
   http_api = {
     id            = local.input["platform/http-api-id"]

@@ -22,6 +22,8 @@ variables {
   vpc_id                    = "vpc-1"
   subnet_ids                = ["subnet-1", "subnet-2"]
   caller_security_group_ids = { functions = "sg-functions" }
+  key_pattern               = "app:{*"
+  commands                  = ["get", "cluster|slots"]
 }
 
 run "none_makes_nothing" {
@@ -49,8 +51,8 @@ run "serverless_is_valkey_with_iam_and_a_brake" {
     error_message = "IAM authentication needs user_id = user_name, and no user without authentication."
   }
   assert {
-    condition     = startswith(aws_elasticache_user.app["this"].access_string, "on ~hf* ") && strcontains(aws_elasticache_user.app["this"].access_string, "-@dangerous")
-    error_message = "Only keys of this system, nothing dangerous."
+    condition     = aws_elasticache_user.app["this"].access_string == "on ~app:{* resetchannels -@all +get +cluster|slots" && output.access_string == aws_elasticache_user.app["this"].access_string
+    error_message = "Only these keys, only these commands, no channels."
   }
   assert {
     condition     = aws_elasticache_serverless_cache.this["this"].cache_usage_limits[0].data_storage[0].maximum == 1 && aws_elasticache_serverless_cache.this["this"].snapshot_retention_limit == 0
@@ -107,14 +109,15 @@ run "shards_make_a_cluster" {
 run "refuses_wrong_values" {
   command = plan
   variables {
-    mode       = "big"
-    name       = "Has-Upper"
-    engine     = "memcached"
-    key_prefix = ""
-    serverless = { max_data_gb = 0 }
-    node       = { type = "t4g.micro" }
+    mode        = "big"
+    name        = "Has-Upper"
+    engine      = "memcached"
+    key_pattern = "*"
+    commands    = ["+@all"]
+    serverless  = { max_data_gb = 0 }
+    node        = { type = "t4g.micro" }
   }
-  expect_failures = [var.mode, var.name, var.engine, var.key_prefix, var.serverless, var.node]
+  expect_failures = [var.mode, var.name, var.engine, var.key_pattern, var.commands, var.serverless, var.node]
 }
 
 run "refuses_a_cache_without_network_or_callers" {
@@ -128,4 +131,20 @@ run "refuses_a_cache_without_network_or_callers" {
     node                      = { shards = 91 }
   }
   expect_failures = [var.vpc_id, var.subnet_ids, var.caller_security_group_ids, var.serverless, var.node]
+}
+
+run "refuses_a_user_that_could_change_the_server" {
+  command = plan
+  variables {
+    commands = ["get", "flushall", "client"]
+  }
+  expect_failures = [var.commands]
+}
+
+run "refuses_a_user_that_may_do_nothing" {
+  command = plan
+  variables {
+    commands = []
+  }
+  expect_failures = [var.commands]
 }

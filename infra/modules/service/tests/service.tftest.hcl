@@ -76,3 +76,48 @@ run "refuses_routes_without_an_api" {
   variables { http_api = null }
   expect_failures = [var.http_api]
 }
+
+run "who_uses_the_cache_runs_in_its_network" {
+  command = apply
+  variables {
+    private_cache = {
+      subnet_ids         = ["subnet-1", "subnet-2"]
+      security_group_ids = ["sg-1"]
+      connect_arns       = ["arn:aws:elasticache:us-east-1:123456789012:user:u"]
+    }
+    functions = {
+      shop-buy = {
+        environment = { CACHE_PROVIDER = "redis" }
+        permissions = { Table = { actions = ["dynamodb:GetItem"], resources = ["arn:aws:dynamodb:us-east-1:123456789012:table/t"] } }
+      }
+      shop-ship = { permissions = { Bus = { actions = ["events:PutEvents"], resources = ["arn:aws:events:us-east-1:123456789012:event-bus/b"] } } }
+    }
+  }
+  assert {
+    condition     = output.in_cache_network == toset(["shop-buy"]) && module.function["shop-buy"].vpc == { subnet_ids = toset(["subnet-1", "subnet-2"]), security_group_ids = toset(["sg-1"]) } && module.function["shop-ship"].vpc == null
+    error_message = "Only the function with CACHE_PROVIDER."
+  }
+  assert {
+    condition     = contains(output.grants.shop-buy, "elasticache:Connect arn:aws:elasticache:us-east-1:123456789012:user:u") && contains(output.grants.shop-buy, "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/t") && !anytrue([for grant in output.grants.shop-ship : startswith(grant, "elasticache:")])
+    error_message = "It may connect, besides what it needs anyway."
+  }
+}
+
+run "refuses_what_cannot_be_reached_from_the_caches_network" {
+  command = plan
+  variables {
+    private_cache = {
+      subnet_ids         = ["subnet-1"]
+      security_group_ids = ["sg-1"]
+      connect_arns       = ["arn:aws:elasticache:us-east-1:123456789012:user:u"]
+    }
+    functions = {
+      shop-buy = {
+        environment = { CACHE_PROVIDER = "redis" }
+        permissions = { Bus = { actions = ["events:PutEvents"], resources = ["arn:aws:events:us-east-1:123456789012:event-bus/b"] } }
+      }
+      shop-ship = {}
+    }
+  }
+  expect_failures = [var.private_cache]
+}

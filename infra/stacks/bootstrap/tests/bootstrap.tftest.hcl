@@ -47,8 +47,26 @@ run "a_pipeline_can_deploy_this_environment_and_not_widen_itself" {
     error_message = "No whole service, and no passing of roles, on \"*\"."
   }
   assert {
-    condition     = alltrue([for statement in jsondecode(local.deploy_policy).Statement : statement.Condition.StringEquals["iam:PassedToService"] == ["lambda.amazonaws.com"] if contains(statement.Action, "iam:PassRole")])
-    error_message = "Roles can be given to functions only."
+    condition     = alltrue([for statement in jsondecode(local.deploy_policy).Statement : statement.Condition.StringEquals["iam:PassedToService"] == ["lambda.amazonaws.com", "vpc-flow-logs.amazonaws.com"] if contains(statement.Action, "iam:PassRole")])
+    error_message = "Roles can be given to functions and flow logs only."
+  }
+  assert {
+    condition     = alltrue([for statement in jsondecode(local.deploy_policy).Statement : can(statement.Condition.StringEquals["aws:ResourceTag/environment"]) if anytrue([for action in statement.Action : startswith(action, "ec2:Delete")])])
+    error_message = "Networks of others must not be removed."
+  }
+}
+
+run "the_policy_fits_with_the_longest_names" {
+  command = apply
+  variables {
+    env               = "twenty-characters-xx"
+    name_prefix       = "a-prefix-of-forty-characters-is-allowed-"
+    region            = "ap-southeast-1"
+    github_repository = "owner/name"
+  }
+  assert {
+    condition     = length(local.deploy_policy) <= 10240
+    error_message = "IAM takes at most 10240 characters of inline policy; there are ${length(local.deploy_policy)}."
   }
 }
 

@@ -176,11 +176,3 @@ run "without_a_cache_there_is_nothing_to_repair" {
     error_message = "events-cache-repair exists only with redis."
   }
 }
-
-run "redis_is_refused_on_aws_so_far" {
-  command = plan
-  variables {
-    cache_provider = "redis"
-  }
-  expect_failures = [var.cache_provider]
-}

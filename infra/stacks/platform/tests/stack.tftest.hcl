@@ -183,14 +183,6 @@ run "without_a_cache_nothing_looks_at_one" {
   }
 }
 
-run "redis_is_refused_on_aws_so_far" {
-  command = plan
-  variables {
-    cache_provider = "redis"
-  }
-  expect_failures = [var.cache_provider]
-}
-
 run "refuses_a_redis_elsewhere" {
   command = plan
   variables {

@@ -161,14 +161,6 @@ run "a_local_redis_is_for_those_that_read_or_delete_the_cache" {
   }
 }
 
-run "redis_is_refused_on_aws_so_far" {
-  command = plan
-  variables {
-    cache_provider = "redis"
-  }
-  expect_failures = [var.cache_provider]
-}
-
 run "refuses_a_redis_elsewhere" {
   command = plan
   variables {

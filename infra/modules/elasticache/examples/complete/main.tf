@@ -37,7 +37,8 @@ module "cache" {
   vpc_id                    = module.network.vpc_id
   subnet_ids                = module.network.subnet_ids
   caller_security_group_ids = { functions = module.network.functions_security_group_id }
-  key_prefix                = "app"
+  key_pattern               = "app:*"
+  commands                  = ["get", "set", "del", "ping"]
 
   node = {
     type               = "cache.t4g.small"

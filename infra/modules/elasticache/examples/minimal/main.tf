@@ -35,6 +35,7 @@ module "cache" {
   vpc_id                    = var.vpc_id
   subnet_ids                = var.subnet_ids
   caller_security_group_ids = { functions = var.functions_security_group_id }
+  key_pattern               = "app:*"
 }
 
 output "url" {

@@ -1,0 +1,121 @@
+# The cache and the private network it needs: with cache_provider redis on AWS only. Everything in here costs nothing to
+# keep but the cache itself: no NAT, no interface endpoint.
+
+variable "redis_keep" {
+  description = "Whether the cache and its network stay although cache_provider is dynamodb: while functions of other stacks still leave it."
+  type        = bool
+  default     = false
+}
+
+variable "redis_mode" {
+  description = "serverless (scales by itself, from 100 MB) or node (fixed size and cost)."
+  type        = string
+  default     = "serverless"
+
+  validation {
+    condition     = contains(["serverless", "node"], var.redis_mode)
+    error_message = "redis_mode must be serverless or node."
+  }
+}
+
+variable "redis_engine" {
+  description = "valkey (cheaper, from 100 MB) or redis (Redis OSS, from 1 GB)."
+  type        = string
+  default     = "valkey"
+
+  validation {
+    condition     = contains(["valkey", "redis"], var.redis_engine)
+    error_message = "redis_engine must be valkey or redis."
+  }
+}
+
+variable "redis_serverless" {
+  description = "Most data (GB) and work (ECPU a second) of a serverless cache: a brake on cost."
+  type = object({
+    max_data_gb         = optional(number, 1)
+    max_ecpu_per_second = optional(number, 5000)
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "redis_node" {
+  description = "Size of a node-based cache: node type, shards, and replicas of each shard (0: no failover)."
+  type = object({
+    type               = optional(string, "cache.t4g.micro")
+    shards             = optional(number, 1)
+    replicas_per_shard = optional(number, 1)
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "availability_zones" {
+  description = "Zones of the private network, at least two; empty for the Region's a and b (which not every account has everywhere)."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = length(var.availability_zones) == 0 || length(distinct(var.availability_zones)) >= 2
+    error_message = "availability_zones must be empty, or at least two different zones."
+  }
+
+  validation {
+    condition     = alltrue([for zone in var.availability_zones : startswith(zone, var.region)])
+    error_message = "availability_zones must be zones of the region."
+  }
+}
+
+variable "network_cidr_block" {
+  description = "Addresses of the private network (/16 to /24); it is peered with nothing."
+  type        = string
+  default     = "10.40.0.0/16"
+}
+
+locals {
+  has_cache = !local.is_local && (local.cache_is_redis || var.redis_keep)
+
+  # What other stacks need to know of it (and this one, in cache.tf).
+  cache = local.has_cache ? {
+    cache-cluster                       = tostring(module.cache.cluster_mode)
+    cache-connect-arns                  = join(",", module.cache.connect_arns)
+    cache-name                          = module.cache.name
+    cache-serverless                    = tostring(module.cache.serverless)
+    cache-url                           = module.cache.url
+    cache-user                          = module.cache.user_name
+    network-functions-security-group-id = module.network.functions_security_group_id
+    network-subnet-ids                  = join(",", module.network.subnet_ids)
+  } : {}
+}
+
+module "network" {
+  source = "../../modules/network"
+
+  create             = local.has_cache
+  name               = local.name_prefix
+  cidr_block         = var.network_cidr_block
+  availability_zones = length(var.availability_zones) > 0 ? var.availability_zones : ["${var.region}a", "${var.region}b"]
+  # The only table that the functions in there use.
+  dynamodb_table_arns = [module.sessions_table.arn]
+  log_retention_days  = var.log_retention_days
+  kms_key_arn         = local.kms_key_arn
+}
+
+module "cache" {
+  source = "../../modules/elasticache"
+
+  mode                      = local.has_cache ? var.redis_mode : "none"
+  name                      = local.name_prefix
+  engine                    = var.redis_engine
+  vpc_id                    = module.network.vpc_id
+  subnet_ids                = module.network.subnet_ids
+  caller_security_group_ids = local.has_cache ? { functions = module.network.functions_security_group_id } : {}
+  serverless                = var.redis_serverless
+  node                      = var.redis_node
+  kms_key_arn               = local.kms_key_arn
+
+  # What the scripts of holdfast-redis touch and call, and what its client sends by itself; `asking` while shards of a
+  # cluster are moved. On a real server: scripts/tests/test_cache_user.py.
+  key_pattern = "s:{*"
+  commands    = concat(["eval", "evalsha", "get", "set", "del", "info", "time", "ping", "cluster|slots"], var.redis_mode == "node" && var.redis_node.shards > 1 ? ["asking"] : [])
+}

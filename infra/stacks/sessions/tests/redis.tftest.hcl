@@ -1,0 +1,145 @@
+mock_provider "aws" {
+  mock_resource "aws_iam_role" {
+    defaults = { id = "role", arn = "arn:aws:iam::123456789012:role/role" }
+  }
+  mock_resource "aws_cloudwatch_log_group" {
+    defaults = { arn = "arn:aws:logs:us-east-1:123456789012:log-group:own" }
+  }
+  mock_resource "aws_lambda_function" {
+    defaults = { arn = "arn:aws:lambda:us-east-1:123456789012:function:f", invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/f", version = "1" }
+  }
+  mock_resource "aws_lambda_alias" {
+    defaults = { arn = "arn:aws:lambda:us-east-1:123456789012:function:f:live", invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/f:live" }
+  }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.input["platform/http-api-id"]
+  values = { insecure_value = "http" }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.input["platform/http-api-execution-arn"]
+  values = { insecure_value = "arn:aws:execute-api:us-east-1:123456789012:http" }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.input["platform/kms-key-arn"]
+  values = { insecure_value = "none" }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.input["platform/sessions-table-name"]
+  values = { insecure_value = "sessions" }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.input["platform/sessions-table-arn"]
+  values = { insecure_value = "arn:aws:dynamodb:us-east-1:123456789012:table/sessions" }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.cache["cache-cluster"]
+  values = { insecure_value = "true" }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.cache["cache-connect-arns"]
+  values = { insecure_value = "arn:aws:elasticache:us-east-1:123456789012:serverlesscache:c,arn:aws:elasticache:us-east-1:123456789012:user:c-app" }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.cache["cache-name"]
+  values = { insecure_value = "holdfast-test" }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.cache["cache-serverless"]
+  values = { insecure_value = "true" }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.cache["cache-url"]
+  values = { insecure_value = "rediss://cache:6379" }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.cache["cache-user"]
+  values = { insecure_value = "holdfast-test-app" }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.cache["network-functions-security-group-id"]
+  values = { insecure_value = "sg-functions" }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.cache["network-subnet-ids"]
+  values = { insecure_value = "subnet-1,subnet-2" }
+}
+
+variables {
+  env              = "test"
+  release_manifest = "tests/release.json"
+  artifacts_bucket = "artifacts"
+}
+
+run "on_aws_those_that_use_the_cache_run_in_its_network_and_nobody_else_does" {
+  command = apply
+  variables { cache_provider = "redis" }
+  assert {
+    condition     = module.service.in_cache_network == toset(keys(module.service.functions))
+    error_message = "Every function of this stack goes through the cache."
+  }
+  assert {
+    condition = alltrue([for key, function in module.service.functions : (
+      length([for grant in module.service.grants[key] : grant if startswith(grant, "elasticache:")]) == (contains(module.service.in_cache_network, key) ? 2 : 0)
+    )])
+    error_message = "They, and only they, may connect."
+  }
+  assert {
+    condition     = alltrue([for key in module.service.in_cache_network : contains(module.service.grants[key], "elasticache:Connect arn:aws:elasticache:us-east-1:123456789012:serverlesscache:c") && contains(module.service.grants[key], "elasticache:Connect arn:aws:elasticache:us-east-1:123456789012:user:c-app")])
+    error_message = "To this cache, as its user."
+  }
+  assert {
+    condition = alltrue([for key, environment in module.service.environment : jsonencode({ for name, value in environment : name => value if startswith(name, "REDIS_") || name == "CACHE_PROVIDER" }) == (contains(module.service.in_cache_network, key) ? jsonencode({
+      CACHE_PROVIDER       = "redis"
+      REDIS_URL            = "rediss://cache:6379"
+      REDIS_CLUSTER        = "true"
+      REDIS_IAM_USER       = "holdfast-test-app"
+      REDIS_IAM_CACHE      = "holdfast-test"
+      REDIS_IAM_SERVERLESS = "true"
+    }) : "{}")])
+    error_message = "The address over TLS, the protocol, and what a token is signed for."
+  }
+  assert {
+    condition     = jsonencode([local.private_cache.subnet_ids, local.private_cache.security_group_ids]) == jsonencode([["subnet-1", "subnet-2"], ["sg-functions"]])
+    error_message = "The network that the stack platform made."
+  }
+}
+
+run "between_the_providers_the_cache_is_only_deleted_from" {
+  command = apply
+  variables {
+    cache_provider    = "redis"
+    redis_delete_only = true
+  }
+  assert {
+    condition     = alltrue([for key in module.service.in_cache_network : module.service.environment[key].CACHE_PROVIDER == "dynamodb" && module.service.environment[key].REDIS_URL == "rediss://cache:6379"]) && length(module.service.in_cache_network) == length(module.service.functions)
+    error_message = "An address without the provider redis means delete only; the network is needed all the same."
+  }
+}
+
+run "without_redis_there_is_no_network" {
+  command = apply
+  assert {
+    condition     = length(module.service.in_cache_network) == 0 && length(data.aws_ssm_parameter.cache) == 0
+    error_message = "Functions run outside any network."
+  }
+}
+
+run "refuses_delete_only_without_a_cache" {
+  command = plan
+  variables { redis_delete_only = true }
+  expect_failures = [var.redis_delete_only]
+}
