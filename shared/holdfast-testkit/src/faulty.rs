@@ -1,6 +1,7 @@
 //! A store that conflicts, and loses replies: what the local cloud never does.
 //!
-//! Only writes fail. A conflict happens before anything was written; a lost reply after everything was.
+//! A conflict happens before anything was written; a lost reply after everything was. Only the writes that change sessions
+//! fail, or, with [`Faulty::everywhere`], every call.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,6 +30,7 @@ pub struct Rates {
 #[derive(Debug)]
 struct Shared {
     rates: Rates,
+    everywhere: bool,
     seed: u64,
     calls: AtomicU64,
     injected: AtomicU64,
@@ -49,7 +51,7 @@ enum Fault {
 }
 
 /// SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014).
-fn mix(mut z: u64) -> u64 {
+pub(crate) fn mix(mut z: u64) -> u64 {
     z = z.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -67,7 +69,13 @@ fn conflict() -> StoreError {
 impl<S> Faulty<S> {
     /// Faults drawn from `seed`, one draw per call.
     pub fn new(calm: S, rates: Rates, seed: u64) -> Self {
-        let shared = Shared { rates, seed, calls: AtomicU64::new(0), injected: AtomicU64::new(0) };
+        let shared = Shared { rates, everywhere: false, seed, calls: AtomicU64::new(0), injected: AtomicU64::new(0) };
+        Self { calm, shared: Arc::new(shared) }
+    }
+
+    /// The same, and every other call fails as often: reads, counters, rows of sign-ins.
+    pub fn everywhere(calm: S, rates: Rates, seed: u64) -> Self {
+        let shared = Shared { rates, everywhere: true, seed, calls: AtomicU64::new(0), injected: AtomicU64::new(0) };
         Self { calm, shared: Arc::new(shared) }
     }
 
@@ -100,7 +108,7 @@ macro_rules! through {
         match $self.fault().await {
             Fault::Conflict => $conflict,
             Fault::Lost => {
-                $call.await?;
+                let _ = $call.await?;
                 Err(lost())
             }
             Fault::None => $call.await,
@@ -108,14 +116,21 @@ macro_rules! through {
     };
 }
 
+/// A call that only fails where everything does.
+macro_rules! quietly {
+    ($self:ident, $call:expr) => {
+        if $self.shared.everywhere { through!($self, Err(conflict()), $call) } else { $call.await }
+    };
+}
+
 impl<S: SessionReads> SessionReads for Faulty<S> {
     async fn slot(&self, at: Address) -> Stored<Option<Slot>> {
-        self.calm.slot(at).await
+        quietly!(self, self.calm.slot(at))
     }
 
     async fn user(&self, user: UserId) -> Stored<Option<UserState>> {
         tokio::task::yield_now().await;
-        self.calm.user(user).await
+        quietly!(self, self.calm.user(user))
     }
 }
 
@@ -152,17 +167,17 @@ impl<S: EndAllSessions> EndAllSessions for Faulty<S> {
 
 impl<S: Accounts> Accounts for Faulty<S> {
     async fn user_of(&self, email_key: &[u8; 32]) -> Stored<Option<UserId>> {
-        self.calm.user_of(email_key).await
+        quietly!(self, self.calm.user_of(email_key))
     }
 
     async fn register(&self, email_key: &[u8; 32], account: &Account, now: Millis) -> Stored<Transacted> {
-        self.calm.register(email_key, account, now).await
+        quietly!(self, self.calm.register(email_key, account, now))
     }
 }
 
 impl<S: SignIns> SignIns for Faulty<S> {
     async fn begin(&self, login: &Login) -> Stored<()> {
-        self.calm.begin(login).await
+        quietly!(self, self.calm.begin(login))
     }
 
     async fn challenge(&self, challenge: &Challenge, now: Millis) -> Stored<Transacted> {
@@ -171,19 +186,19 @@ impl<S: SignIns> SignIns for Faulty<S> {
 
     async fn sign_in(&self, id: LoginId) -> Stored<Option<(Login, Option<Challenge>)>> {
         tokio::task::yield_now().await;
-        self.calm.sign_in(id).await
+        quietly!(self, self.calm.sign_in(id))
     }
 
     async fn try_answer(&self, id: LoginId, attempt: &TokenHash, max: u8, now: Millis) -> Stored<Tried> {
-        self.calm.try_answer(id, attempt, max, now).await
+        quietly!(self, self.calm.try_answer(id, attempt, max, now))
     }
 
     async fn wrong_answer(&self, id: LoginId, attempt: &TokenHash, now: Millis) -> Stored<()> {
-        self.calm.wrong_answer(id, attempt, now).await
+        quietly!(self, self.calm.wrong_answer(id, attempt, now))
     }
 
     async fn fail(&self, id: LoginId, expected: LoginState, reason: LoginFailure, now: Millis) -> Stored<()> {
-        self.calm.fail(id, expected, reason, now).await
+        quietly!(self, self.calm.fail(id, expected, reason, now))
     }
 
     async fn commit(&self, plan: &Plan) -> Stored<Committed> {
@@ -197,40 +212,40 @@ impl<S: AccountWrites> AccountWrites for Faulty<S> {
     }
 
     async fn strengthen(&self, user: UserId, old: &str, new: &str) -> Stored<()> {
-        self.calm.strengthen(user, old, new).await
+        quietly!(self, self.calm.strengthen(user, old, new))
     }
 }
 
 impl<S: Devices> Devices for Faulty<S> {
     async fn device(&self, user: UserId, id: DeviceId) -> Stored<Option<TrustedDevice>> {
-        self.calm.device(user, id).await
+        quietly!(self, self.calm.device(user, id))
     }
 }
 
 impl<S: Attempts> Attempts for Faulty<S> {
     async fn reserve(&self, scope: &Scope, now: Millis) -> Stored<Result<Reservation, Millis>> {
-        self.calm.reserve(scope, now).await
+        quietly!(self, self.calm.reserve(scope, now))
     }
 
     async fn release(&self, reservation: Reservation) -> Stored<()> {
-        self.calm.release(reservation).await
+        quietly!(self, self.calm.release(reservation))
     }
 
     async fn admit(&self, scope: &Scope, attempt: &TokenHash, now: Millis) -> Stored<Result<(), Millis>> {
-        self.calm.admit(scope, attempt, now).await
+        quietly!(self, self.calm.admit(scope, attempt, now))
     }
 
     async fn give_back(&self, scope: &Scope, attempt: &TokenHash) -> Stored<()> {
-        self.calm.give_back(scope, attempt).await
+        quietly!(self, self.calm.give_back(scope, attempt))
     }
 }
 
 impl<S: AttemptRecords> AttemptRecords for Faulty<S> {
     async fn counted(&self, scope: &Scope, now: Millis) -> Stored<Option<(u32, Millis)>> {
-        self.calm.counted(scope, now).await
+        quietly!(self, self.calm.counted(scope, now))
     }
 
     async fn clear(&self, scope: &Scope) -> Stored<()> {
-        self.calm.clear(scope).await
+        quietly!(self, self.calm.clear(scope))
     }
 }

@@ -6,6 +6,7 @@
 //! * [`cache`]: a cache server in memory that can forget, restart and fail.
 //! * [`push`]: the push ports in memory, with sockets that tests open and close.
 //! * [`host`]: time that only moves when told to.
+//! * [`seeded`]: a host whose every draw follows from a seed.
 //! * [`suites`]: what a store must do, in the words of its port.
 
 pub mod cache;
@@ -15,6 +16,7 @@ pub mod host;
 pub mod memory;
 pub mod push;
 pub mod redis;
+pub mod seeded;
 pub mod suites;
 
 pub use cache::MemoryCache;

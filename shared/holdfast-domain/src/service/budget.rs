@@ -2,6 +2,7 @@
 
 use futures_util::future::join_all;
 
+use super::retry;
 use crate::attempts;
 use crate::email::Email;
 use crate::error::{Code, Failure};
@@ -18,7 +19,7 @@ pub(super) async fn reserve<S: Attempts, H: Host>(
 ) -> Result<Vec<Reservation>, Failure> {
     let now = host.now();
     let scopes = attempts::scopes(email, ip, limits);
-    let answers = join_all(scopes.iter().map(|scope| store.reserve(scope, now))).await;
+    let answers = join_all(scopes.iter().map(|scope| retry::while_busy(host, move || store.reserve(scope, now)))).await;
     let (mut reserved, mut refusal) = (Vec::with_capacity(scopes.len()), None);
     for answer in answers {
         match answer {

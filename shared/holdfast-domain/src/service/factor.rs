@@ -138,7 +138,7 @@ where
         let attempt = answer.attempt(&Secret::new(key));
         let scope = account_scope(current.slot.at.user, &settings.limits);
         let now = self.host.now();
-        if let Err(until) = self.store.admit(&scope, &attempt, now).await? {
+        if let Err(until) = retry::while_busy(&self.host, || self.store.admit(&scope, &attempt, now)).await? {
             return Err(too_many(now, until));
         }
         let outcome = judged().await;

@@ -1,6 +1,8 @@
 //! Trying again, with full jitter, a bounded number of times.
 
-use crate::ports::Host;
+use std::future::Future;
+
+use crate::ports::{Host, StoreError, Stored};
 
 /// Tries of one conflicting transaction. 32 sign-ins of one user with 30 % injected conflicts need at most 21 in 10 000
 /// rounds (see the concurrency test); the invocation's deadline ends a loop earlier if it must.
@@ -13,4 +15,21 @@ pub(super) async fn pause<H: Host>(host: &H, attempt: u32) {
     let ceiling = CAP_MILLIS.min(BASE_MILLIS << attempt.min(10));
     let random = u64::from_be_bytes(host.random());
     host.sleep(random % (ceiling + 1)).await;
+}
+
+/// Repeats a single write while it meets conflicts or throttling: nothing was written then. A plain update conflicts
+/// while somebody's transaction holds the item, as the second of two submits of one code does.
+pub(super) async fn while_busy<T, H, F, Fut>(host: &H, mut call: F) -> Stored<T>
+where
+    H: Host,
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Stored<T>>,
+{
+    for attempt in 0..MAX_TRIES {
+        match call().await {
+            Err(StoreError::Busy(_)) => pause(host, attempt).await,
+            known => return known,
+        }
+    }
+    Err(StoreError::Busy("a single write".into()))
 }

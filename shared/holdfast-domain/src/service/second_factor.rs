@@ -1,7 +1,7 @@
 //! The second step of a sign-in: the answer to the second factor.
 
 use super::commit::{Commission, Refusal};
-use super::{SignIn, SignedIn, Tokens};
+use super::{SignIn, SignedIn, Tokens, retry};
 use crate::account::Status;
 use crate::attempts::Scope;
 use crate::coordinator::{Effect as Step, Input, step};
@@ -65,13 +65,15 @@ where
             _ => return self.repeat(&login, &token, &attempt).await,
         };
 
-        let left = match self.store.try_answer(login.id, &attempt, self.limits.max_mfa_attempts, now).await? {
+        let max = self.limits.max_mfa_attempts;
+        let tried = retry::while_busy(&self.host, || self.store.try_answer(login.id, &attempt, max, now)).await?;
+        let left = match tried {
             Tried::Admitted { left } => left,
             Tried::Spent => return Err(too_many(now, challenge.expires_at)),
             Tried::Gone => return self.look_again(&token, &attempt).await,
         };
         let scope = account_scope(challenge.user, &self.limits);
-        if let Err(until) = self.store.admit(&scope, &attempt, now).await? {
+        if let Err(until) = retry::while_busy(&self.host, || self.store.admit(&scope, &attempt, now)).await? {
             return Err(too_many(now, until));
         }
 
@@ -173,7 +175,8 @@ where
             return self.repeat(&login, token, attempt).await;
         }
         if let Some((_, Step::NoteWrongAnswer)) = step(Some(LoginState::MfaRequired), Input::WrongAnswer) {
-            self.store.wrong_answer(token.login, attempt, self.host.now()).await?;
+            let now = self.host.now();
+            retry::while_busy(&self.host, || self.store.wrong_answer(token.login, attempt, now)).await?;
         }
         let mut failure = Failure::new(Code::InvalidMfaCode, "Check the code, and that it was not used before.");
         failure.attempts_remaining = Some(left);
@@ -183,7 +186,8 @@ where
     async fn superseded(&self, login: &Login) -> Result<SignedIn, Failure> {
         if let Some((_, Step::Fail(reason))) = step(Some(login.state), Input::Superseded) {
             debug_assert_eq!(reason, LoginFailure::Superseded);
-            self.store.fail(login.id, login.state, reason, self.host.now()).await?;
+            let now = self.host.now();
+            retry::while_busy(&self.host, || self.store.fail(login.id, login.state, reason, now)).await?;
         }
         Err(expired())
     }

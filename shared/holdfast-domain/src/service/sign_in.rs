@@ -149,7 +149,7 @@ where
             answered: None,
             cookies: request.cookies,
         };
-        self.store.begin(&login).await?;
+        retry::while_busy(&self.host, || self.store.begin(&login)).await?;
 
         let kept = account.map(|a| a.password.as_str());
         let verdict = self.verifier.verify(email, &request.password, kept, &self.host.random()).await?;
@@ -294,7 +294,8 @@ where
             other => Input::Refused(other),
         };
         if let Some((_, Step::Fail(reason))) = step(Some(login.state), input) {
-            self.store.fail(login.id, login.state, reason, self.host.now()).await?;
+            let now = self.host.now();
+            retry::while_busy(&self.host, || self.store.fail(login.id, login.state, reason, now)).await?;
         }
         Err(Failure::new(Code::InvalidCredentials, "Check both and try again."))
     }

@@ -1,0 +1,16 @@
+//! Proxies that make trouble on the wire: what a local cloud and a local server never do.
+//!
+//! A [`DynamoDbProxy`] stands before a DynamoDB endpoint, a [`RedisProxy`] before a redis-server. Each call that passes is
+//! named by its operation (`TransactWriteItems`, `EVALSHA`), and a [`Plan`] decides what becomes of it: nothing, or one of
+//! the [`Fault`]s. The decision for the *n*-th call of an operation follows from the seed, the operation and *n* alone, so
+//! a seed that found something finds it again, however the calls of different operations interleave.
+//!
+//! Neither proxy knows anything of Holdfast: both can be used before anybody's client.
+
+mod dynamodb;
+mod plan;
+mod redis;
+
+pub use dynamodb::DynamoDbProxy;
+pub use plan::{Fault, Injected, Plan};
+pub use redis::RedisProxy;

@@ -1,0 +1,234 @@
+//! What users notice while the cache is in trouble: a little latency, and nothing else.
+//!
+//! Validations under load, against a real server that is killed, frozen, filled up, made read-only, flushed, and started
+//! again. The truth is a store in memory that takes 3 ms to answer, about what DynamoDB takes. Nobody may be refused, and
+//! nobody let in whose end was confirmed. Latencies are printed; `HOLDFAST_PROVE=1` also judges them by ratio to the same
+//! load without a cache, in the same run.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use holdfast_domain::UserId;
+use holdfast_domain::cache::CacheEvent;
+use holdfast_domain::policy::Policy;
+use holdfast_domain::ports::{Effect, SessionCache, SessionReads, Stored};
+use holdfast_domain::service::{Leased, Sessions, SignedIn, StrongReads};
+use holdfast_domain::session::{Slot, UserState};
+use holdfast_domain::token::Address;
+use holdfast_redis::{RedisCache, RedisConfig};
+use holdfast_testkit::MemoryStore;
+use holdfast_testkit::host::RealHost;
+use holdfast_testkit::redis::RedisServer;
+use holdfast_testkit::suites::sessions::Bench;
+
+const WORKERS: usize = 8;
+const USERS: usize = 10;
+/// About what a strongly consistent read of one item takes within a Region.
+const TRUTH_TAKES: Duration = Duration::from_millis(3);
+
+/// The truth at a distance.
+#[derive(Clone)]
+struct Distant(MemoryStore);
+
+impl SessionReads for Distant {
+    async fn slot(&self, at: Address) -> Stored<Option<Slot>> {
+        tokio::time::sleep(TRUTH_TAKES).await;
+        self.0.slot(at).await
+    }
+
+    async fn user(&self, user: UserId) -> Stored<Option<UserState>> {
+        tokio::time::sleep(TRUTH_TAKES).await;
+        self.0.user(user).await
+    }
+}
+
+fn notice(_: CacheEvent) {}
+
+type Behind = Leased<Distant, RedisCache<RealHost>, RealHost>;
+
+struct World {
+    store: MemoryStore,
+    server: RedisServer,
+    /// As a function that has run for a while.
+    warm: Behind,
+    kept: Vec<SignedIn>,
+}
+
+fn behind(store: &MemoryStore, server: &RedisServer) -> Behind {
+    let config = RedisConfig { url: server.url(), cluster: false, tokens: None, authority: None };
+    let cache = RedisCache::new(&config, RealHost).expect("a good address");
+    Leased { store: Distant(store.clone()), server: cache, host: RealHost, max_age_seconds: 60, notice }
+}
+
+fn sessions<C>(store: &MemoryStore, cache: C) -> Sessions<MemoryStore, C, RealHost> {
+    Sessions { store: store.clone(), cache, host: RealHost, policy: Policy::default() }
+}
+
+impl World {
+    async fn new() -> Self {
+        let store = MemoryStore::default();
+        let server = RedisServer::start(&[]);
+        let warm = behind(&store, &server);
+        let mut kept = Vec::new();
+        for _ in 0..USERS {
+            let bench = Bench::behind(store.clone(), warm.clone(), RealHost).await;
+            kept.push(bench.sign_in().await);
+        }
+        let world = Self { store, server, warm, kept };
+        let calm = world.load(world.warm.clone(), Duration::from_millis(300), async || {}).await;
+        assert_eq!(calm.refused, 0);
+        world
+    }
+
+    /// Validations from all workers for `time`, while `meanwhile` happens after a fifth of it.
+    async fn load<C>(&self, cache: C, time: Duration, meanwhile: impl AsyncFnOnce()) -> Seen
+    where
+        C: SessionCache + Clone + Send + Sync + 'static,
+    {
+        let stop = Arc::new(AtomicBool::new(false));
+        let refused = Arc::new(AtomicU64::new(0));
+        let started = Instant::now();
+        let workers: Vec<_> = (0..WORKERS)
+            .map(|nth| {
+                let (stop, refused) = (stop.clone(), refused.clone());
+                let service = sessions(&self.store, cache.clone());
+                let tokens: Vec<_> = self.kept.iter().map(|session| session.tokens.access.text()).collect();
+                tokio::spawn(async move {
+                    let mut seen = Vec::new();
+                    let mut turn = nth;
+                    while !stop.load(Ordering::Relaxed) {
+                        let began = Instant::now();
+                        let answer = service.identify(Some(&tokens[turn % USERS])).await;
+                        seen.push((began.duration_since(started), began.elapsed()));
+                        refused.fetch_add(u64::from(answer.is_err()), Ordering::Relaxed);
+                        turn += 1;
+                        tokio::task::yield_now().await;
+                    }
+                    seen
+                })
+            })
+            .collect();
+        tokio::time::sleep(time / 5).await;
+        meanwhile().await;
+        let struck = started.elapsed();
+        tokio::time::sleep(time * 4 / 5).await;
+        stop.store(true, Ordering::Relaxed);
+        let mut calls = Vec::new();
+        for worker in workers {
+            calls.extend(worker.await.expect("a worker"));
+        }
+        Seen { calls, struck, refused: refused.load(Ordering::Relaxed) }
+    }
+
+    /// Ends sessions of a fresh user while trouble lasts, and checks that no confirmed end is ever undone.
+    async fn nothing_ended_is_let_in(&self, when: &str) {
+        let bench = Bench::behind(self.store.clone(), self.warm.clone(), RealHost).await;
+        let service = bench.sessions();
+        for _ in 0..3 {
+            let session = bench.sign_in().await;
+            let token = session.tokens.access.text();
+            let current = service.identify(Some(&token)).await.expect("let in");
+            let revoked = service.log_out(&current).await.expect("ended");
+            if revoked.effect == Effect::Immediate {
+                for _ in 0..3 {
+                    assert!(service.identify(Some(&token)).await.is_err(), "{when}: let in after a confirmed end");
+                }
+            }
+        }
+    }
+}
+
+struct Seen {
+    calls: Vec<(Duration, Duration)>,
+    struck: Duration,
+    refused: u64,
+}
+
+impl Seen {
+    fn percentile(&self, share: f64, within: impl Fn(Duration) -> bool) -> Duration {
+        let mut took: Vec<_> = self.calls.iter().filter(|(at, _)| within(*at)).map(|(_, took)| *took).collect();
+        took.sort_unstable();
+        assert!(took.len() > 50, "too few calls to say anything: {}", took.len());
+        // A rank within the list.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
+        let rank = ((took.len() - 1) as f64 * share) as usize;
+        took[rank]
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_the_cache_is_in_trouble_users_notice_nothing_but_latency() {
+    let judged = std::env::var("HOLDFAST_PROVE").is_ok();
+    let time = Duration::from_millis(if judged { 5_000 } else { 1_000 });
+    let mut world = World::new().await;
+    let base = world.load(StrongReads(Distant(world.store.clone())), time, async || {}).await;
+    let base_p99 = base.percentile(0.99, |_| true);
+    println!("{:34} p50 {:7.2?}  p99 {:7.2?}", "no cache", base.percentile(0.5, |_| true), base_p99);
+    let calm = world.load(world.warm.clone(), time, async || {}).await;
+    println!(
+        "{:34} p50 {:7.2?}  p99 {:7.2?}",
+        "the cache as it should be",
+        calm.percentile(0.5, |_| true),
+        calm.percentile(0.99, |_| true)
+    );
+    assert_eq!(base.refused + calm.refused, 0);
+
+    for what in ["killed", "frozen", "out of memory", "read-only", "flushed", "restarted with old data"] {
+        let admin = |port: u16, words: &'static [&'static str]| async move {
+            let client = redis::Client::open(format!("redis://127.0.0.1:{port}/0")).expect("a good address");
+            let mut connection = client.get_multiplexed_async_connection().await.expect("connected");
+            let mut command = redis::cmd(words[0]);
+            for word in &words[1..] {
+                command.arg(word);
+            }
+            command.exec_async(&mut connection).await.expect("done");
+        };
+        let port = world.server.port();
+        let warm = world.warm.clone();
+        let server = std::sync::Mutex::new(std::mem::replace(&mut world.server, RedisServer::start(&[])));
+        let seen = world
+            .load(warm, time, async || match what {
+                "killed" => server.lock().expect("ours").kill(),
+                "frozen" => server.lock().expect("ours").freeze(),
+                "out of memory" => admin(port, &["CONFIG", "SET", "maxmemory", "1"]).await,
+                "read-only" => admin(port, &["REPLICAOF", "127.0.0.1", "1"]).await,
+                "flushed" => admin(port, &["FLUSHALL"]).await,
+                _ => {
+                    admin(port, &["SAVE"]).await;
+                    let mut server = server.lock().expect("ours");
+                    server.kill();
+                    server.start_again();
+                }
+            })
+            .await;
+        assert_eq!(seen.refused, 0, "{what}: users were refused");
+        world.nothing_ended_is_let_in(what).await;
+        // The breaker opens within a quarter of a second of trouble.
+        let opened = seen.struck + Duration::from_millis(500);
+        let (first, then) =
+            (seen.percentile(0.99, |at| at >= seen.struck && at < opened), seen.percentile(0.99, |at| at >= opened));
+        println!(
+            "{what:34} p99 at first {first:7.2?} (+{:.2?}), then {then:7.2?} ({:.2} x)",
+            first.saturating_sub(base_p99),
+            then.as_secs_f64() / base_p99.as_secs_f64()
+        );
+        if judged {
+            assert!(first <= base_p99 + Duration::from_millis(15), "{what}: at first {first:?}");
+            assert!(then.as_secs_f64() <= 1.3 * base_p99.as_secs_f64(), "{what}: then {then:?}");
+        }
+        let mut server = server.into_inner().expect("ours");
+        match what {
+            "killed" => server.start_again(),
+            "frozen" => server.thaw(),
+            "out of memory" => admin(port, &["CONFIG", "SET", "maxmemory", "0"]).await,
+            "read-only" => admin(port, &["REPLICAOF", "NO", "ONE"]).await,
+            _ => {}
+        }
+        world.server = server;
+        // Until the breaker has closed again.
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        world.load(world.warm.clone(), Duration::from_millis(500), async || {}).await;
+        world.nothing_ended_is_let_in(&format!("after {what}")).await;
+    }
+}
