@@ -103,6 +103,8 @@ def prove(settings):
         ("1 000 000 faults in every operation, each seed replayable: nothing acknowledged lost, nothing ended alive",
          ["cargo", "test", "--locked", "--quiet", "-p", "holdfast-testkit", "--test", "simulation", "--", "--nocapture"],
          {"HOLDFAST_FAULTS": "1000000"}),
+        ("5 000 stories of random commands: a model and three providers answer alike",
+         [*cargo, "--test", "differential", "--", "--nocapture"], {"HOLDFAST_STORIES": "5000"}),
         ("the session store and the cache through wires that conflict, fail and lose replies",
          ["cargo", "test", "--locked", "--quiet", "-p", "holdfast-faults", "--", "--nocapture"], {"HOLDFAST_WIRE_ROUNDS": "10"}),
         ("the cache killed, frozen, full, read-only, flushed, restarted, under load: latency against no cache",
