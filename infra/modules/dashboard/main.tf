@@ -1,6 +1,8 @@
 data "aws_region" "current" {}
 
 locals {
+  name = join("-", compact([var.name_prefix, var.name]))
+
   lambda_widgets = [for widget in [
     { title = "Invocations", name = "Invocations", stat = "Sum" },
     { title = "Errors", name = "Errors", stat = "Sum" },
@@ -27,7 +29,7 @@ locals {
 resource "aws_cloudwatch_dashboard" "this" {
   for_each = var.create ? { this = true } : {}
 
-  dashboard_name = var.name
+  dashboard_name = local.name
 
   # Two widgets a row, each 12 of 24 columns wide.
   dashboard_body = jsonencode({

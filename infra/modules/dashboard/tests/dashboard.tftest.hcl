@@ -45,3 +45,12 @@ run "refuses_wrong_values" {
   }
   expect_failures = [var.name, var.functions, var.period_seconds]
 }
+
+run "the_prefix_goes_before_the_name" {
+  command = plan
+  variables { name_prefix = "team" }
+  assert {
+    condition     = aws_cloudwatch_dashboard.this["this"].dashboard_name == "team-example"
+    error_message = "The name must start with the prefix."
+  }
+}
