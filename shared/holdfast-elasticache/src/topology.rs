@@ -1,6 +1,8 @@
 //! From the service's answers to one shape for every kind of cache.
 
-use aws_sdk_elasticache::types::{AutomaticFailoverStatus, CacheCluster, MultiAzStatus, ReplicationGroup, ServerlessCache};
+use aws_sdk_elasticache::types::{
+    AutomaticFailoverStatus, CacheCluster, MultiAzStatus, ReplicationGroup, ServerlessCache,
+};
 
 /// What a cache is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -204,7 +206,12 @@ pub(crate) fn of_node(cluster: &CacheCluster) -> Topology {
         multi_az: false,
         tls: cluster.transit_encryption_enabled() == Some(true),
         endpoint: address(cluster.cache_nodes().first().and_then(|node| node.endpoint())),
-        shards: vec![Shard { id: text(cluster.cache_cluster_id()), status: status.clone(), slots: String::new(), nodes }],
+        shards: vec![Shard {
+            id: text(cluster.cache_cluster_id()),
+            status: status.clone(),
+            slots: String::new(),
+            nodes,
+        }],
         status,
     }
 }
@@ -224,7 +231,12 @@ mod tests {
     }
 
     fn cluster(id: &str, status: &str) -> CacheCluster {
-        CacheCluster::builder().cache_cluster_id(id).cache_cluster_status(status).engine("valkey").engine_version("8.0.1").build()
+        CacheCluster::builder()
+            .cache_cluster_id(id)
+            .cache_cluster_status(status)
+            .engine("valkey")
+            .engine_version("8.0.1")
+            .build()
     }
 
     fn group(status: &str, failover: AutomaticFailoverStatus) -> ReplicationGroup {
@@ -294,7 +306,10 @@ mod tests {
             .endpoint(endpoint("serverless.example"))
             .build();
         let found = of_serverless(&cache);
-        assert_eq!((found.kind, found.nodes().count(), found.endpoint.as_str()), (Kind::Serverless, 0, "serverless.example:6379"));
+        assert_eq!(
+            (found.kind, found.nodes().count(), found.endpoint.as_str()),
+            (Kind::Serverless, 0, "serverless.example:6379")
+        );
         assert!(found.is_available() && found.fails_over());
     }
 

@@ -85,7 +85,10 @@ async fn a_group_is_read_with_its_members() {
     ])
     .await;
     let found = clusters.describe("c").await.expect("an answer").expect("a cache");
-    assert_eq!((found.kind, found.engine.as_str(), found.version.as_str()), (Kind::ReplicationGroup, "valkey", "8.0.1"));
+    assert_eq!(
+        (found.kind, found.engine.as_str(), found.version.as_str()),
+        (Kind::ReplicationGroup, "valkey", "8.0.1")
+    );
     assert_eq!(found.nodes().map(|node| node.role).collect::<Vec<_>>(), [Role::Primary]);
     assert!(found.is_available() && found.fails_over());
     assert_eq!(*asked.lock().expect("not poisoned"), ["DescribeReplicationGroups", "DescribeCacheClusters"]);

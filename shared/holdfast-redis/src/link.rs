@@ -92,11 +92,11 @@ impl<H: Host + Clone + 'static> Link<H> {
         }
     }
 
-    fn failed(&self) {
+    fn failed(&self, why: &CacheTrouble) {
         let random = u64::from_be_bytes(self.host.random());
         let now = self.host.now();
         if self.lock().breaker.failed(now, random) {
-            tracing::warn!("the cache does not answer: reading the truth until it does");
+            tracing::warn!(%why, "the cache does not answer: reading the truth until it does");
         }
     }
 
@@ -140,7 +140,7 @@ impl<H: Host + Clone + 'static> Link<H> {
         given_up.armed = false;
         match &result {
             Ok(_) => self.lock().breaker.succeeded(),
-            Err(_) => self.failed(),
+            Err(why) => self.failed(why),
         }
         result
     }
@@ -205,7 +205,7 @@ struct GivenUp<'a, H: Host + Clone + 'static> {
 impl<H: Host + Clone + 'static> Drop for GivenUp<'_, H> {
     fn drop(&mut self) {
         if self.armed {
-            self.link.failed();
+            self.link.failed(&trouble("given up while waiting"));
         }
     }
 }
@@ -234,7 +234,8 @@ fn is_reply(error: &RedisError) -> bool {
     error.code().is_some() && !error.is_io_error() && !error.is_timeout() && !error.is_connection_dropped()
 }
 
-/// The kind of trouble; never an argument, which may be a copy of a session.
+/// The kind of trouble, and what the network or TLS says of it; never an argument, which may be a copy of a session.
 fn describe(error: &RedisError) -> String {
-    error.code().map_or_else(|| error.category().to_owned(), str::to_owned)
+    let kind = error.code().map_or_else(|| error.category().to_owned(), str::to_owned);
+    if error.is_io_error() { format!("{kind}: {error}") } else { kind }
 }

@@ -20,11 +20,17 @@ pub struct RedisCache<H> {
     link: Arc<Link<H>>,
     host: H,
     said_hidden: Arc<AtomicBool>,
+    said_refused: Arc<AtomicBool>,
 }
 
 impl<H: Clone> Clone for RedisCache<H> {
     fn clone(&self) -> Self {
-        Self { link: self.link.clone(), host: self.host.clone(), said_hidden: self.said_hidden.clone() }
+        Self {
+            link: self.link.clone(),
+            host: self.host.clone(),
+            said_hidden: self.said_hidden.clone(),
+            said_refused: self.said_refused.clone(),
+        }
     }
 }
 
@@ -38,7 +44,7 @@ impl<H: Host + Clone + 'static> RedisCache<H> {
     /// Does not connect; the first call does, or [`RedisCache::warm_up`].
     pub fn new(config: &RedisConfig, host: H) -> Result<Self, ConfigRefused> {
         let link = Link::new(config.opener()?, host.clone());
-        Ok(Self { link, host, said_hidden: Arc::default() })
+        Ok(Self { link, host, said_hidden: Arc::default(), said_refused: Arc::default() })
     }
 
     /// Opens the connection, while the function starts. Trouble is not an error: every call copes with it.
@@ -91,7 +97,15 @@ impl<H: Host + Clone + 'static> LeaseCache for RedisCache<H> {
         let reply: Reply<Vec<Vec<u8>>> =
             self.link.call(Urgency::Optional, &READ_SCRIPT, &keys, &[nonce.as_bytes(), life.as_bytes()]).await?;
         // A script that failed left nothing behind: a miss without a lease.
-        let Reply::Answered(parts) = reply else { return Ok(Found::Miss(None)) };
+        let parts = match reply {
+            Reply::Answered(parts) => parts,
+            Reply::Refused(code) => {
+                if !self.said_refused.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(code, "the cache refuses what it is asked: reading the truth");
+                }
+                return Ok(Found::Miss(None));
+            }
+        };
         match parts.as_slice() {
             [kind, copy] if kind == b"hit" => {
                 Ok(value::read(copy).map_or(Found::Unreadable, |copy| Found::Hit(Box::new(copy))))
