@@ -12,7 +12,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 one() {
   local work=$1 folder=$2 log="$1/${2//\//_}.log" began=$SECONDS step
   cd "$work/infra/$folder"
-  for step in "init -backend=false" "apply -auto-approve" "destroy -auto-approve"; do
+  # Destroyed as it was applied: the local cloud forgets the prefix list of a rule, and the provider fails to plan that.
+  for step in "init -backend=false" "apply -auto-approve" "destroy -auto-approve -refresh=false"; do
     # shellcheck disable=SC2086 # two words on purpose
     if ! terraform $step -input=false -no-color >>"$log" 2>&1; then
       printf '%4d s  FAILED  %s (terraform %s)\n' $((SECONDS - began)) "$folder" "${step%% *}"

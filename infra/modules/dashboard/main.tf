@@ -23,7 +23,18 @@ locals {
     metrics = [for key, name in widget.queues : ["AWS/SQS", widget.name, "QueueName", name, { label = key }]]
   } if length(widget.queues) > 0]
 
-  widgets = concat(local.lambda_widgets, local.queue_widgets)
+  # CloudWatch wants a line as [namespace, name, dimension, value, …, {options}].
+  metric_widgets = [for widget in var.metrics : {
+    title = widget.title
+    stat  = widget.stat
+    metrics = [for line in widget.lines : concat(
+      [line.namespace, line.name],
+      flatten([for key in sort(keys(line.dimensions)) : [key, line.dimensions[key]]]),
+      [{ label = line.label }],
+    )]
+  }]
+
+  widgets = concat(local.metric_widgets, local.lambda_widgets, local.queue_widgets)
 }
 
 resource "aws_cloudwatch_dashboard" "this" {

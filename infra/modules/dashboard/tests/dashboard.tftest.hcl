@@ -54,3 +54,20 @@ run "the_prefix_goes_before_the_name" {
     error_message = "The name must start with the prefix."
   }
 }
+
+run "further_metrics_come_first" {
+  command = plan
+  variables {
+    metrics = [{ title = "Orders", stat = "p99", lines = [{ namespace = "Shop", name = "Latency", dimensions = { env = "test", function = "buy" }, label = "buy" }] }]
+  }
+  assert {
+    condition     = jsonencode(jsondecode(aws_cloudwatch_dashboard.this["this"].dashboard_body).widgets[0].properties.metrics) == jsonencode([["Shop", "Latency", "env", "test", "function", "buy", { label = "buy" }]])
+    error_message = "A line is namespace, name, dimensions, options."
+  }
+}
+
+run "refuses_a_widget_without_lines" {
+  command = plan
+  variables { metrics = [{ title = "Empty", lines = [] }] }
+  expect_failures = [var.metrics]
+}
