@@ -12,6 +12,8 @@ terraform {
 # Region and credentials come from the environment.
 provider "aws" {}
 
+data "aws_caller_identity" "current" {}
+
 module "artifacts" {
   source = "../../../s3-bucket"
 
@@ -24,7 +26,12 @@ module "pipelines" {
 
   name_prefix = "team-example"
   repository  = "owner/name"
-  tags        = { project = "shop" }
+
+  # In an account that has GitHub's provider already: there can be one only.
+  create_provider = false
+  provider_arn    = "arn:aws:iam::${data.aws_caller_identity.current.account_id}:oidc-provider/token.actions.githubusercontent.com"
+
+  tags = { project = "shop" }
 
   roles = {
     plan = {
