@@ -124,7 +124,7 @@ def main():
     if sys.argv[1:] and not check:
         sys.exit("usage: docs.py [--check | --required <folder>]")
     problems = []
-    for folder in sorted([*HERE.glob("modules/*/"), *HERE.glob("stacks/*/")]):
+    for folder in sorted([*HERE.glob("modules/*/"), *HERE.glob("stacks/*/"), *HERE.glob("examples/*/")]):
         readme = folder / "README.md"
         if not readme.exists():
             problems.append(f"{folder.relative_to(HERE)}: README.md is missing")

@@ -91,7 +91,7 @@ cp -R "$here" "$work/infra"
 cp "$here/../services/functions.json" "$work/services/"
 find "$work/infra" -name .terraform -prune -exec rm -rf {} +
 # Modules have no lock file of their own: the stacks' keeps them to the same provider.
-for folder in "$work"/infra/modules/*/; do cp "$here/stacks/platform/.terraform.lock.hcl" "$folder"; done
+for folder in "$work"/infra/modules/*/ "$work"/infra/examples/*/; do cp "$here/stacks/platform/.terraform.lock.hcl" "$folder"; done
 
 # Providers are fetched once where there is no local mirror. A cache the caller has is kept.
 export TF_PLUGIN_CACHE_DIR=${TF_PLUGIN_CACHE_DIR:-$work/plugins}
@@ -107,7 +107,7 @@ everything() {
   local root=$work/infra/everything folder variable
   mkdir "$root"
   cp "$here/stacks/platform/.terraform.lock.hcl" "$root"
-  for folder in stacks/* modules/*/examples/*; do
+  for folder in stacks/* modules/*/examples/* examples/*; do
     # Only a root has a backend, and the examples' provider is the root's.
     sed -i.bak -e '/^  backend "s3" {}$/d' -e '/^provider "aws" {}$/d' "$folder"/*.tf
     printf 'module "%s" {\n  source = "../%s"\n' "${folder//\//_}" "$folder"
@@ -131,7 +131,7 @@ if $tests; then
   if (($# > 0)); then
     folders=("$@")
   else
-    for folder in "$here"/modules/* "$here"/stacks/*; do folders+=("${folder#"$here"/}"); done
+    for folder in "$here"/modules/* "$here"/stacks/* "$here"/examples/*; do folders+=("${folder#"$here"/}"); done
   fi
   for folder in "${folders[@]}"; do
     [[ -d "$here/$folder/tests" ]] || { echo "test.sh: $folder has no tests" >&2; exit 2; }

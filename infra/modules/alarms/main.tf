@@ -4,6 +4,7 @@ locals {
   # One list of everything that is watched: each entry becomes one alarm.
   function_alarms = merge([for key, function in local.functions : {
     "${key}-errors" = {
+      runbook     = "errors"
       description = "${key} fails: more than ${var.error_rate_percent} % of its invocations."
       metrics = {
         errors      = { namespace = "AWS/Lambda", name = "Errors", stat = "Sum", dimensions = { FunctionName = function.name } }
@@ -14,6 +15,7 @@ locals {
       rollback   = true
     }
     "${key}-throttles" = {
+      runbook     = "throttles"
       description = "${key} is throttled: the account's or the function's concurrency is used up."
       metrics = {
         value = { namespace = "AWS/Lambda", name = "Throttles", stat = "Sum", dimensions = { FunctionName = function.name } }
@@ -23,6 +25,7 @@ locals {
       rollback   = false
     }
     "${key}-duration" = {
+      runbook     = "duration"
       description = "${key} is slow: p99 above ${coalesce(function.p99_milliseconds, function.timeout_seconds * 800)} ms."
       metrics = {
         value = { namespace = "AWS/Lambda", name = "Duration", stat = "p99", dimensions = { FunctionName = function.name } }
@@ -34,6 +37,7 @@ locals {
   }]...)
 
   stream_alarms = { for key, function in local.functions : "${key}-iterator-age" => {
+    runbook     = "iterator-age"
     description = "${key} falls behind its stream: the oldest record is older than ${function.max_iterator_age_seconds} s."
     metrics = {
       value = { namespace = "AWS/Lambda", name = "IteratorAge", stat = "Maximum", dimensions = { FunctionName = function.name } }
@@ -46,6 +50,7 @@ locals {
   queue_alarms = merge([for key, queue in var.create ? var.queues : {} : {
     for name, alarm in {
       "${key}-age" = {
+        runbook     = "queue-age"
         description = "Queue ${key} is not read fast enough: the oldest message is older than ${coalesce(queue.max_age_seconds, 300)} s."
         metrics = {
           value = { namespace = "AWS/SQS", name = "ApproximateAgeOfOldestMessage", stat = "Maximum", dimensions = { QueueName = queue.name } }
@@ -55,6 +60,7 @@ locals {
         rollback   = false
       }
       "${key}-dlq" = {
+        runbook     = "dead-letters"
         description = "Dead-letter queue ${coalesce(queue.dlq_name, "-")} is not empty: look at what is in it, then redrive."
         metrics = {
           value = { namespace = "AWS/SQS", name = "ApproximateNumberOfMessagesVisible", stat = "Maximum", dimensions = { QueueName = coalesce(queue.dlq_name, "-") } }
@@ -67,6 +73,7 @@ locals {
   }]...)
 
   custom_alarms = { for key, custom in var.create ? var.custom : {} : key => {
+    runbook     = coalesce(custom.runbook, key)
     description = custom.description
     metrics     = { for id, metric in custom.metrics : id => merge(metric, { dimensions = metric.dimensions }) }
     expression  = custom.expression
@@ -76,7 +83,11 @@ locals {
 
   alarms = merge(local.function_alarms, local.stream_alarms, local.queue_alarms, local.custom_alarms)
 
+  # What to do stands in the description, so also in what the alarm sends.
+  see = { for runbook in distinct(concat(["rollback"], [for alarm in values(local.alarms) : alarm.runbook])) : runbook => var.runbooks == null ? "" : " What to do: ${var.runbooks}/${runbook}.md" }
+
   comparisons = { for key, custom in var.custom : key => custom.comparison }
+  missing     = { for key, custom in var.custom : key => custom.missing_data }
   rollback    = sort([for key, alarm in local.alarms : key if alarm.rollback])
 }
 
@@ -84,12 +95,12 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   for_each = local.alarms
 
   alarm_name          = "${var.name_prefix}-${each.key}"
-  alarm_description   = each.value.description
+  alarm_description   = "${each.value.description}${local.see[each.value.runbook]}"
   comparison_operator = lookup(local.comparisons, each.key, "GreaterThanThreshold")
   threshold           = each.value.threshold
   evaluation_periods  = var.evaluation_periods
   datapoints_to_alarm = var.datapoints_to_alarm
-  treat_missing_data  = "notBreaching"
+  treat_missing_data  = lookup(local.missing, each.key, "notBreaching")
   alarm_actions       = var.topic_arns
   ok_actions          = var.topic_arns
 
@@ -127,7 +138,7 @@ resource "aws_cloudwatch_composite_alarm" "rollback" {
   for_each = length(local.rollback) > 0 ? { this = true } : {}
 
   alarm_name        = "${var.name_prefix}-rollback"
-  alarm_description = "A function of ${var.name_prefix} fails or is slow: roll the release back."
+  alarm_description = "A function of ${var.name_prefix} fails or is slow: roll the release back.${local.see["rollback"]}"
   alarm_rule        = join(" OR ", [for key in local.rollback : "ALARM(\"${aws_cloudwatch_metric_alarm.this[key].alarm_name}\")"])
   tags              = var.tags
 }

@@ -7,3 +7,8 @@ output "rollback_alarm_name" {
   description = "Alarm that says a release is bad; null without functions."
   value       = try(aws_cloudwatch_composite_alarm.rollback["this"].alarm_name, null)
 }
+
+output "descriptions" {
+  description = "Description of each alarm, by name without prefix."
+  value       = { for key, alarm in aws_cloudwatch_metric_alarm.this : key => alarm.alarm_description }
+}

@@ -76,6 +76,10 @@ variable "custom" {
     threshold  = number
     comparison = optional(string, "GreaterThanThreshold")
     rollback   = optional(bool, false)
+    # Name of its runbook; the alarm's name without one.
+    runbook = optional(string)
+    # What silence means: notBreaching, or breaching for a metric that is always sent.
+    missing_data = optional(string, "notBreaching")
   }))
   default  = {}
   nullable = false
@@ -86,6 +90,11 @@ variable "custom" {
   }
 
   validation {
+    condition     = alltrue([for custom in values(var.custom) : contains(["notBreaching", "breaching", "ignore", "missing"], custom.missing_data)])
+    error_message = "custom.missing_data must be notBreaching, breaching, ignore or missing."
+  }
+
+  validation {
     condition     = alltrue([for custom in values(var.custom) : length(custom.metrics) >= 1 && (length(custom.metrics) == 1 || custom.expression != null)])
     error_message = "custom.metrics must have one metric, or several and an expression."
   }
@@ -93,6 +102,17 @@ variable "custom" {
   validation {
     condition     = alltrue(flatten([for custom in values(var.custom) : [for id in keys(custom.metrics) : can(regex("^[a-z][A-Za-z0-9_]*$", id)) && id != "result"]]))
     error_message = "custom.metrics must have ids that start with a lower-case letter, other than 'result'."
+  }
+}
+
+variable "runbooks" {
+  description = "Folder or address of the runbooks; each alarm's description ends with <runbooks>/<runbook>.md. Null for none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.runbooks == null ? true : can(regex("^[^ ]+[^ /]$", var.runbooks))
+    error_message = "runbooks must have no space, and no slash at its end."
   }
 }
 

@@ -1,8 +1,12 @@
+locals {
+  name = join("-", compact([var.name_prefix, var.name]))
+}
+
 resource "aws_budgets_budget" "this" {
   for_each = var.create ? { this = true } : {}
 
   account_id   = var.account_id
-  name         = var.name
+  name         = local.name
   budget_type  = "COST"
   limit_amount = tostring(var.monthly_limit_usd)
   limit_unit   = "USD"

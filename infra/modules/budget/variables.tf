@@ -9,9 +9,15 @@ variable "name" {
   type        = string
 
   validation {
-    condition     = can(regex("^[^:\\\\]{1,100}$", var.name))
-    error_message = "name must have 1 to 100 characters, without ':' and '\\'."
+    condition     = can(regex("^[^:\\\\]{1,100}$", join("-", compact([var.name_prefix, var.name]))))
+    error_message = "name (after name_prefix) must have 1 to 100 characters, without ':' and '\\'."
   }
+}
+
+variable "name_prefix" {
+  description = "What is put before the name, with a '-' between; null for nothing."
+  type        = string
+  default     = null
 }
 
 variable "account_id" {

@@ -1,6 +1,8 @@
 data "aws_region" "current" {}
 
 locals {
+  name = join("-", compact([var.name_prefix, var.name]))
+
   lambda_widgets = [for widget in [
     { title = "Invocations", name = "Invocations", stat = "Sum" },
     { title = "Errors", name = "Errors", stat = "Sum" },
@@ -21,13 +23,24 @@ locals {
     metrics = [for key, name in widget.queues : ["AWS/SQS", widget.name, "QueueName", name, { label = key }]]
   } if length(widget.queues) > 0]
 
-  widgets = concat(local.lambda_widgets, local.queue_widgets)
+  # CloudWatch wants a line as [namespace, name, dimension, value, …, {options}].
+  metric_widgets = [for widget in var.metrics : {
+    title = widget.title
+    stat  = widget.stat
+    metrics = [for line in widget.lines : concat(
+      [line.namespace, line.name],
+      flatten([for key in sort(keys(line.dimensions)) : [key, line.dimensions[key]]]),
+      [{ label = line.label }],
+    )]
+  }]
+
+  widgets = concat(local.metric_widgets, local.lambda_widgets, local.queue_widgets)
 }
 
 resource "aws_cloudwatch_dashboard" "this" {
   for_each = var.create ? { this = true } : {}
 
-  dashboard_name = var.name
+  dashboard_name = local.name
 
   # Two widgets a row, each 12 of 24 columns wide.
   dashboard_body = jsonencode({

@@ -9,9 +9,15 @@ variable "name" {
   type        = string
 
   validation {
-    condition     = can(regex("^[a-zA-Z0-9_-]{1,255}$", var.name))
-    error_message = "name must have 1 to 255 characters out of a-z, A-Z, 0-9, '_' and '-'."
+    condition     = can(regex("^[a-zA-Z0-9_-]{1,255}$", join("-", compact([var.name_prefix, var.name]))))
+    error_message = "name (after name_prefix) must have 1 to 255 characters out of a-z, A-Z, 0-9, '_' and '-'."
   }
+}
+
+variable "name_prefix" {
+  description = "What is put before the name, with a '-' between; null for nothing."
+  type        = string
+  default     = null
 }
 
 variable "functions" {
@@ -21,8 +27,8 @@ variable "functions" {
   nullable    = false
 
   validation {
-    condition     = length(var.functions) + length(var.queues) + length(var.dead_letter_queues) > 0
-    error_message = "functions, queues or dead_letter_queues must not be empty: there is nothing to show."
+    condition     = length(var.functions) + length(var.queues) + length(var.dead_letter_queues) + length(var.metrics) > 0
+    error_message = "functions, queues, dead_letter_queues or metrics must not be empty: there is nothing to show."
   }
 }
 
@@ -38,6 +44,27 @@ variable "dead_letter_queues" {
   type        = map(string)
   default     = {}
   nullable    = false
+}
+
+variable "metrics" {
+  description = "Further widgets, in this order: title, statistic, and lines of namespace, name, dimensions and label."
+  type = list(object({
+    title = string
+    stat  = optional(string, "Sum")
+    lines = list(object({
+      namespace  = string
+      name       = string
+      dimensions = optional(map(string), {})
+      label      = string
+    }))
+  }))
+  default  = []
+  nullable = false
+
+  validation {
+    condition     = alltrue([for widget in var.metrics : length(widget.lines) > 0])
+    error_message = "metrics.lines must not be empty: there is nothing to show."
+  }
 }
 
 variable "period_seconds" {

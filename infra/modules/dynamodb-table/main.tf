@@ -1,4 +1,6 @@
 locals {
+  name = join("-", compact([var.name_prefix, var.name]))
+
   # Every attribute that is a key of the table or of an index, once.
   key_attributes = merge(
     { (var.hash_key.name) = var.hash_key.type },
@@ -13,7 +15,7 @@ locals {
 resource "aws_dynamodb_table" "this" {
   for_each = var.create ? { this = true } : {}
 
-  name      = var.name
+  name      = local.name
   hash_key  = var.hash_key.name
   range_key = try(var.range_key.name, null)
 

@@ -1,11 +1,14 @@
 locals {
-  enabled    = var.mode == "none" ? {} : { this = true }
-  serverless = var.mode == "serverless" ? { this = true } : {}
-  node       = var.mode == "node" ? { this = true } : {}
+  mode = var.create ? var.mode : "none"
+  name = join("-", compact([var.name_prefix, var.name]))
+
+  enabled    = local.mode == "none" ? {} : { this = true }
+  serverless = local.mode == "serverless" ? { this = true } : {}
+  node       = local.mode == "node" ? { this = true } : {}
 
   # Serverless caches serve reads from replicas on the next port.
-  last_port = var.mode == "serverless" ? 6380 : 6379
-  callers   = var.mode == "none" ? {} : var.caller_security_group_ids
+  last_port = local.mode == "serverless" ? 6380 : 6379
+  callers   = local.mode == "none" ? {} : var.caller_security_group_ids
 
   cache = try(aws_elasticache_serverless_cache.this["this"], aws_elasticache_replication_group.this["this"], null)
   endpoint = try(
@@ -14,7 +17,7 @@ locals {
     null,
   )
   # Serverless caches speak the cluster protocol, always.
-  cluster_mode = var.mode == "serverless" || (var.mode == "node" && var.node.shards > 1)
+  cluster_mode = local.mode == "serverless" || (local.mode == "node" && var.node.shards > 1)
 
   # Only these keys, only these commands, no channels. Connecting and authenticating need no permission.
   access_string = "on ~${var.key_pattern} resetchannels -@all ${join(" ", [for command in var.commands : "+${command}"])}"
@@ -23,10 +26,10 @@ locals {
 resource "aws_security_group" "this" {
   for_each = local.enabled
 
-  name        = var.name
-  description = "Cache ${var.name}: in from its callers' groups only."
+  name        = local.name
+  description = "Cache ${local.name}: in from its callers' groups only."
   vpc_id      = var.vpc_id
-  tags        = merge(var.tags, { Name = var.name })
+  tags        = merge(var.tags, { Name = local.name })
 }
 
 resource "aws_vpc_security_group_ingress_rule" "caller" {
@@ -45,7 +48,7 @@ resource "aws_vpc_security_group_egress_rule" "caller" {
   for_each = local.callers
 
   security_group_id            = each.value
-  description                  = "TLS to the cache ${var.name}."
+  description                  = "TLS to the cache ${local.name}."
   referenced_security_group_id = aws_security_group.this["this"].id
   ip_protocol                  = "tcp"
   from_port                    = 6379
@@ -57,8 +60,8 @@ resource "aws_vpc_security_group_egress_rule" "caller" {
 resource "aws_elasticache_user" "app" {
   for_each = local.enabled
 
-  user_id       = "${var.name}-app"
-  user_name     = "${var.name}-app"
+  user_id       = "${local.name}-app"
+  user_name     = "${local.name}-app"
   engine        = var.engine
   access_string = local.access_string
   tags          = var.tags
@@ -73,7 +76,7 @@ resource "aws_elasticache_user" "app" {
 resource "aws_elasticache_user" "default" {
   for_each = var.engine == "redis" ? local.enabled : {}
 
-  user_id       = "${var.name}-default"
+  user_id       = "${local.name}-default"
   user_name     = "default"
   engine        = "redis"
   access_string = "off -@all"
@@ -87,7 +90,7 @@ resource "aws_elasticache_user" "default" {
 resource "aws_elasticache_user_group" "this" {
   for_each = local.enabled
 
-  user_group_id = var.name
+  user_group_id = local.name
   engine        = var.engine
   user_ids      = concat([aws_elasticache_user.app["this"].user_id], [for user in aws_elasticache_user.default : user.user_id])
   tags          = var.tags
@@ -96,8 +99,8 @@ resource "aws_elasticache_user_group" "this" {
 resource "aws_elasticache_serverless_cache" "this" {
   for_each = local.serverless
 
-  name                 = var.name
-  description          = "Session cache ${var.name}."
+  name                 = local.name
+  description          = "Session cache ${local.name}."
   engine               = var.engine
   major_engine_version = var.engine == "valkey" ? "8" : "7"
   subnet_ids           = var.subnet_ids
@@ -123,8 +126,8 @@ resource "aws_elasticache_serverless_cache" "this" {
 resource "aws_elasticache_subnet_group" "this" {
   for_each = local.node
 
-  name        = var.name
-  description = "Subnets of the cache ${var.name}."
+  name        = local.name
+  description = "Subnets of the cache ${local.name}."
   subnet_ids  = var.subnet_ids
   tags        = var.tags
 }
@@ -132,8 +135,8 @@ resource "aws_elasticache_subnet_group" "this" {
 resource "aws_elasticache_replication_group" "this" {
   for_each = local.node
 
-  replication_group_id = var.name
-  description          = "Session cache ${var.name}."
+  replication_group_id = local.name
+  description          = "Session cache ${local.name}."
   engine               = var.engine
   engine_version       = var.engine == "valkey" ? "8.0" : "7.1"
   node_type            = var.node.type

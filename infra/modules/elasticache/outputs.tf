@@ -1,6 +1,6 @@
 output "name" {
   description = "Name of the cache, which an IAM token is signed for; null with mode none."
-  value       = var.mode == "none" ? null : var.name
+  value       = local.mode == "none" ? null : local.name
 }
 
 output "user_name" {
@@ -10,7 +10,7 @@ output "user_name" {
 
 output "url" {
   description = "Address of the cache (rediss://…, TLS always); null with mode none."
-  value       = var.mode == "none" ? null : "rediss://${local.endpoint}:6379"
+  value       = local.mode == "none" ? null : "rediss://${local.endpoint}:6379"
 }
 
 output "cluster_mode" {
@@ -20,7 +20,7 @@ output "cluster_mode" {
 
 output "serverless" {
   description = "Whether the cache is serverless; an IAM token is signed differently then."
-  value       = var.mode == "serverless"
+  value       = local.mode == "serverless"
 }
 
 output "security_group_id" {
@@ -35,12 +35,12 @@ output "access_string" {
 
 output "connect_arns" {
   description = "Resources for elasticache:Connect: the cache and its user."
-  value       = var.mode == "none" ? [] : [local.cache.arn, aws_elasticache_user.app["this"].arn]
+  value       = local.mode == "none" ? [] : [local.cache.arn, aws_elasticache_user.app["this"].arn]
 }
 
 output "policy_documents" {
   description = "Ready IAM policy documents (JSON): `connect` to the cache; null with mode none."
-  value = var.mode == "none" ? null : {
+  value = local.mode == "none" ? null : {
     connect = jsonencode({
       Version = "2012-10-17"
       Statement = [{

@@ -1,3 +1,9 @@
+variable "create" {
+  description = "Whether to create the cache; false is the same as mode none."
+  type        = bool
+  default     = true
+}
+
 variable "mode" {
   description = "none, serverless (from 100 MB, scales by itself), or node (fixed size and cost)."
   type        = string
@@ -14,9 +20,15 @@ variable "name" {
   type        = string
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{0,31}$", var.name)) && !strcontains(var.name, "--") && !endswith(var.name, "-")
-    error_message = "name must have 1 to 32 characters: a-z, 0-9 and single '-', starting with a letter and not ending with '-'."
+    condition     = can(regex("^[a-z][a-z0-9-]{0,31}$", join("-", compact([var.name_prefix, var.name])))) && !strcontains(join("-", compact([var.name_prefix, var.name])), "--") && !endswith(join("-", compact([var.name_prefix, var.name])), "-")
+    error_message = "name (after name_prefix) must have 1 to 32 characters: a-z, 0-9 and single '-', starting with a letter and not ending with '-'."
   }
+}
+
+variable "name_prefix" {
+  description = "What is put before the name, with a '-' between; null for nothing."
+  type        = string
+  default     = null
 }
 
 variable "engine" {

@@ -1,7 +1,11 @@
+locals {
+  name = join("-", compact([var.name_prefix, var.name]))
+}
+
 resource "aws_cloudwatch_event_bus" "this" {
   for_each = var.create ? { this = true } : {}
 
-  name               = var.name
+  name               = local.name
   kms_key_identifier = var.kms_key_arn
   tags               = var.tags
 }
@@ -9,8 +13,8 @@ resource "aws_cloudwatch_event_bus" "this" {
 resource "aws_cloudwatch_event_archive" "this" {
   for_each = var.create && var.archive_retention_days > 0 ? { this = true } : {}
 
-  name             = var.name
-  description      = "Events of ${var.name}, for replay."
+  name             = local.name
+  description      = "Events of ${local.name}, for replay."
   event_source_arn = aws_cloudwatch_event_bus.this["this"].arn
   retention_days   = var.archive_retention_days
 }

@@ -9,9 +9,15 @@ variable "name" {
   type        = string
 
   validation {
-    condition     = can(regex("^[a-zA-Z0-9_.-]{1,48}$", var.name)) && var.name != "default"
-    error_message = "name must have 1 to 48 characters out of a-z, A-Z, 0-9, '_', '.' and '-', and must not be 'default'."
+    condition     = can(regex("^[a-zA-Z0-9_.-]{1,48}$", join("-", compact([var.name_prefix, var.name])))) && join("-", compact([var.name_prefix, var.name])) != "default"
+    error_message = "name (after name_prefix) must have 1 to 48 characters out of a-z, A-Z, 0-9, '_', '.' and '-', and must not be 'default'."
   }
+}
+
+variable "name_prefix" {
+  description = "What is put before the name, with a '-' between; null for nothing."
+  type        = string
+  default     = null
 }
 
 variable "archive_retention_days" {

@@ -1,4 +1,6 @@
 locals {
+  name = join("-", compact([var.name_prefix, var.name]))
+
   create = var.create ? { this = true } : {}
 
   pattern = {
@@ -12,7 +14,7 @@ locals {
 resource "aws_cloudwatch_event_rule" "this" {
   for_each = local.create
 
-  name           = var.name
+  name           = local.name
   description    = var.description
   event_bus_name = var.event_bus_name
   event_pattern  = jsonencode(local.pattern)
@@ -25,7 +27,7 @@ module "dead_letter_queue" {
   source = "../sqs-queue"
 
   create                    = var.create
-  name                      = "${var.name}-dlq"
+  name                      = "${local.name}-dlq"
   message_retention_seconds = 1209600
   dead_letter_queue         = null
   deny_insecure_transport   = var.deny_insecure_transport
@@ -62,7 +64,7 @@ resource "aws_cloudwatch_event_target" "this" {
 resource "aws_lambda_permission" "this" {
   for_each = var.create && var.target.function_name != null ? { this = true } : {}
 
-  statement_id  = "events-${var.name}"
+  statement_id  = "events-${local.name}"
   action        = "lambda:InvokeFunction"
   function_name = var.target.function_name
   qualifier     = var.target.function_qualifier

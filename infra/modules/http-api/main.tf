@@ -1,4 +1,6 @@
 locals {
+  name = join("-", compact([var.name_prefix, var.name]))
+
   create = var.create ? { this = true } : {}
   api    = try(aws_apigatewayv2_api.this["this"], null)
 }
@@ -6,7 +8,7 @@ locals {
 resource "aws_apigatewayv2_api" "this" {
   for_each = local.create
 
-  name                         = var.name
+  name                         = local.name
   description                  = var.description
   protocol_type                = "HTTP"
   disable_execute_api_endpoint = var.disable_execute_api_endpoint
@@ -29,7 +31,7 @@ resource "aws_apigatewayv2_api" "this" {
 resource "aws_cloudwatch_log_group" "access" {
   for_each = var.create && var.access_logs_enabled ? { this = true } : {}
 
-  name              = "/aws/apigateway/${var.name}"
+  name              = "/aws/apigateway/${local.name}"
   retention_in_days = var.log_retention_days
   kms_key_id        = var.kms_key_arn
   tags              = var.tags

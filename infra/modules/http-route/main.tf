@@ -2,6 +2,8 @@ locals {
   routes = var.create ? { for key in var.route_keys : key => {
     # $default has no method and no path; a path parameter is whatever the caller sends.
     source = key == "$default" ? "*/$default" : "*/${replace(replace(key, " ", ""), "/\\{[^}]+\\}/", "*")}"
+    # In IAM, ANY is written as '*'.
+    invoked = key == "$default" ? "*" : "*/${replace(replace(replace(key, "/^ANY /", "* "), " ", ""), "/\\{[^}]+\\}/", "*")}"
   } } : {}
 }
 

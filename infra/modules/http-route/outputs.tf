@@ -7,3 +7,13 @@ output "integration_id" {
   description = "Id of the integration."
   value       = try(aws_apigatewayv2_integration.this["this"].id, null)
 }
+
+output "policy_documents" {
+  description = "Ready IAM policy documents (JSON): `invoke` exactly these routes, where they ask for AWS_IAM; null without routes."
+  value = var.create ? {
+    invoke = jsonencode({
+      Version   = "2012-10-17"
+      Statement = [{ Effect = "Allow", Action = ["execute-api:Invoke"], Resource = sort([for key, route in local.routes : "${var.api_execution_arn}/${route.invoked}"]) }]
+    })
+  } : null
+}

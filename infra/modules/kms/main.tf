@@ -5,6 +5,8 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 locals {
+  name = join("-", compact([var.name_prefix, var.name]))
+
   create  = var.create ? { this = true } : {}
   account = data.aws_caller_identity.current.account_id
   root    = "arn:${data.aws_partition.current.partition}:iam::${local.account}:root"
@@ -20,7 +22,7 @@ locals {
 resource "aws_kms_key" "this" {
   for_each = local.create
 
-  description             = "Data at rest of ${var.name}."
+  description             = "Data at rest of ${local.name}."
   enable_key_rotation     = true
   rotation_period_in_days = var.rotation_period_days
   deletion_window_in_days = var.deletion_window_days
@@ -63,6 +65,6 @@ resource "aws_kms_key" "this" {
 resource "aws_kms_alias" "this" {
   for_each = local.create
 
-  name          = "alias/${var.name}"
+  name          = "alias/${local.name}"
   target_key_id = aws_kms_key.this["this"].key_id
 }

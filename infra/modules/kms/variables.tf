@@ -9,9 +9,15 @@ variable "name" {
   type        = string
 
   validation {
-    condition     = can(regex("^[a-zA-Z0-9_-]{1,100}$", var.name)) && !startswith(var.name, "aws")
-    error_message = "name must have 1 to 100 characters out of a-z, A-Z, 0-9, '_' and '-', and must not start with aws."
+    condition     = can(regex("^[a-zA-Z0-9_-]{1,100}$", join("-", compact([var.name_prefix, var.name])))) && !startswith(join("-", compact([var.name_prefix, var.name])), "aws")
+    error_message = "name (after name_prefix) must have 1 to 100 characters out of a-z, A-Z, 0-9, '_' and '-', and must not start with aws."
   }
+}
+
+variable "name_prefix" {
+  description = "What is put before the name, with a '-' between; null for nothing."
+  type        = string
+  default     = null
 }
 
 variable "rotation_period_days" {

@@ -66,7 +66,7 @@ locals {
       Effect    = "Deny"
       Action    = local.vpc_actions
       Resource  = ["*"]
-      Condition = { ArnLike = { "lambda:SourceFunctionArn" = ["arn:*:lambda:*:*:function:${var.name}"] } }
+      Condition = { ArnLike = { "lambda:SourceFunctionArn" = ["arn:*:lambda:*:*:function:${local.name}"] } }
     },
   ] : statement if var.vpc != null]
 
@@ -81,8 +81,8 @@ locals {
 resource "aws_iam_role" "this" {
   for_each = local.create
 
-  name        = var.name
-  description = "Execution role of the function ${var.name} and of nothing else."
+  name        = local.name
+  description = "Execution role of the function ${local.name} and of nothing else."
 
   assume_role_policy = jsonencode({
     Version = "2012-10-17"

@@ -1,4 +1,6 @@
 locals {
+  name = join("-", compact([var.name_prefix, var.name]))
+
   # source_code_hash is the base64 form of the SHA-256 that the release manifest gives in hexadecimal. Terraform has no
   # function for that: 3 hexadecimal digits are 12 bits are 2 base64 characters; 2 digits of padding make the last one '='.
   base64_alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -21,7 +23,7 @@ locals {
 resource "aws_cloudwatch_log_group" "this" {
   for_each = local.create
 
-  name              = "/aws/lambda/${var.name}"
+  name              = "/aws/lambda/${local.name}"
   retention_in_days = var.log_retention_days
   kms_key_id        = var.kms_key_arn
   tags              = var.tags
@@ -30,7 +32,7 @@ resource "aws_cloudwatch_log_group" "this" {
 resource "aws_lambda_function" "this" {
   for_each = local.create
 
-  function_name = var.name
+  function_name = local.name
   description   = var.description
   role          = aws_iam_role.this["this"].arn
 

@@ -9,9 +9,15 @@ variable "name" {
   type        = string
 
   validation {
-    condition     = can(regex("^[a-zA-Z0-9_-]{1,64}$", var.name))
-    error_message = "name must have 1 to 64 characters out of a-z, A-Z, 0-9, '_' and '-'."
+    condition     = can(regex("^[a-zA-Z0-9_-]{1,64}$", join("-", compact([var.name_prefix, var.name]))))
+    error_message = "name (after name_prefix) must have 1 to 64 characters out of a-z, A-Z, 0-9, '_' and '-'."
   }
+}
+
+variable "name_prefix" {
+  description = "What is put before the name, with a '-' between; null for nothing."
+  type        = string
+  default     = null
 }
 
 variable "description" {

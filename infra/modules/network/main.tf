@@ -8,6 +8,8 @@ data "aws_prefix_list" "dynamodb" {
 }
 
 locals {
+  name = join("-", compact([var.name_prefix, var.name]))
+
   create  = var.create ? { this = true } : {}
   subnets = var.create ? { for index, zone in var.availability_zones : zone => cidrsubnet(var.cidr_block, var.subnet_newbits, index) } : {}
   vpc_id  = try(aws_vpc.this["this"].id, null)
@@ -21,7 +23,7 @@ resource "aws_vpc" "this" {
   cidr_block           = var.cidr_block
   enable_dns_support   = true
   enable_dns_hostnames = true
-  tags                 = merge(var.tags, { Name = var.name })
+  tags                 = merge(var.tags, { Name = local.name })
 }
 
 # Without rules: nothing can use the default group by mistake.
@@ -29,7 +31,7 @@ resource "aws_default_security_group" "this" {
   for_each = local.create
 
   vpc_id = local.vpc_id
-  tags   = merge(var.tags, { Name = "${var.name}-unused" })
+  tags   = merge(var.tags, { Name = "${local.name}-unused" })
 }
 
 resource "aws_subnet" "private" {
@@ -39,14 +41,14 @@ resource "aws_subnet" "private" {
   availability_zone       = each.key
   cidr_block              = each.value
   map_public_ip_on_launch = false
-  tags                    = merge(var.tags, { Name = "${var.name}-private-${each.key}" })
+  tags                    = merge(var.tags, { Name = "${local.name}-private-${each.key}" })
 }
 
 resource "aws_route_table" "private" {
   for_each = local.create
 
   vpc_id = local.vpc_id
-  tags   = merge(var.tags, { Name = "${var.name}-private" })
+  tags   = merge(var.tags, { Name = "${local.name}-private" })
 }
 
 resource "aws_route_table_association" "private" {
@@ -75,16 +77,16 @@ resource "aws_vpc_endpoint" "dynamodb" {
     }]
   })
 
-  tags = merge(var.tags, { Name = "${var.name}-dynamodb" })
+  tags = merge(var.tags, { Name = "${local.name}-dynamodb" })
 }
 
 resource "aws_security_group" "functions" {
   for_each = local.create
 
-  name        = "${var.name}-functions"
-  description = "Functions in ${var.name}: out to DynamoDB, and to what else adds a rule of its own."
+  name        = "${local.name}-functions"
+  description = "Functions in ${local.name}: out to DynamoDB, and to what else adds a rule of its own."
   vpc_id      = local.vpc_id
-  tags        = merge(var.tags, { Name = "${var.name}-functions" })
+  tags        = merge(var.tags, { Name = "${local.name}-functions" })
 }
 
 resource "aws_vpc_security_group_egress_rule" "dynamodb" {
@@ -102,7 +104,7 @@ resource "aws_vpc_security_group_egress_rule" "dynamodb" {
 resource "aws_cloudwatch_log_group" "flow" {
   for_each = var.create && var.flow_logs_enabled ? { this = true } : {}
 
-  name              = "/aws/vpc/${var.name}"
+  name              = "/aws/vpc/${local.name}"
   retention_in_days = var.log_retention_days
   kms_key_id        = var.kms_key_arn
   tags              = var.tags
@@ -111,8 +113,8 @@ resource "aws_cloudwatch_log_group" "flow" {
 resource "aws_iam_role" "flow" {
   for_each = aws_cloudwatch_log_group.flow
 
-  name        = "${var.name}-flow-logs"
-  description = "Writes the flow logs of ${var.name}."
+  name        = "${local.name}-flow-logs"
+  description = "Writes the flow logs of ${local.name}."
   tags        = var.tags
 
   assume_role_policy = jsonencode({
@@ -148,7 +150,7 @@ resource "aws_flow_log" "this" {
   traffic_type    = "REJECT"
   log_destination = each.value.arn
   iam_role_arn    = aws_iam_role.flow["this"].arn
-  tags            = merge(var.tags, { Name = var.name })
+  tags            = merge(var.tags, { Name = local.name })
 
   depends_on = [aws_iam_role_policy.flow]
 }

@@ -1,4 +1,6 @@
 locals {
+  name = join("-", compact([var.name_prefix, var.name]))
+
   create = var.create ? { this = true } : {}
   bucket = try(aws_s3_bucket.this["this"].id, null)
 }
@@ -6,7 +8,7 @@ locals {
 resource "aws_s3_bucket" "this" {
   for_each = local.create
 
-  bucket        = var.name
+  bucket        = local.name
   force_destroy = var.force_destroy
   tags          = var.tags
 }

@@ -9,9 +9,15 @@ variable "name" {
   type        = string
 
   validation {
-    condition     = can(regex("^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", var.name))
-    error_message = "name must have 3 to 63 characters: a-z, 0-9 and '-', not at the ends."
+    condition     = can(regex("^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", join("-", compact([var.name_prefix, var.name]))))
+    error_message = "name (after name_prefix) must have 3 to 63 characters: a-z, 0-9 and '-', not at the ends."
   }
+}
+
+variable "name_prefix" {
+  description = "What is put before the name, with a '-' between; null for nothing."
+  type        = string
+  default     = null
 }
 
 variable "noncurrent_version_expiration_days" {

@@ -2,11 +2,13 @@ locals {
   catalogue = jsondecode(file(var.catalogue_file))
   manifest  = jsondecode(file(var.release_manifest))
 
+  functions = { for key, function in var.functions : key => function if var.create }
+
   # The catalogue decides which functions the stack has and what calls them; the stack says what each may do.
   entries = { for key, entry in local.catalogue : key => entry if entry.stack == var.stack }
 
   # Functions that read or delete a cache say so in their environment.
-  in_cache_network = toset([for key, function in var.functions : key if var.private_cache != null && contains(keys(function.environment), "CACHE_PROVIDER")])
+  in_cache_network = toset([for key, function in local.functions : key if var.private_cache != null && contains(keys(function.environment), "CACHE_PROVIDER")])
 
   cache_permission = var.private_cache == null ? {} : {
     Cache = { actions = toset(["elasticache:Connect"]), resources = toset(var.private_cache.connect_arns) }
@@ -28,7 +30,7 @@ locals {
 # Where no release process has uploaded the zips. From S3 functions are made side by side; from local files the provider
 # makes one after another. The key holds the hash of the content, so nothing is ever overwritten.
 resource "aws_s3_object" "artifact" {
-  for_each = { for key in keys(var.functions) : key => local.manifest.functions[key] if var.upload_artifacts }
+  for_each = { for key in keys(local.functions) : key => local.manifest.functions[key] if var.upload_artifacts }
 
   bucket = var.artifacts_bucket
   key    = each.value.s3Key
@@ -44,7 +46,7 @@ resource "aws_s3_object" "artifact" {
 
 module "function" {
   source   = "../lambda-function"
-  for_each = { for key, function in var.functions : key => function if contains(keys(local.entries), key) }
+  for_each = { for key, function in local.functions : key => function if contains(keys(local.entries), key) }
 
   name         = "${var.name_prefix}-${each.key}"
   description  = each.value.description
@@ -83,7 +85,7 @@ module "function" {
 
 module "route" {
   source   = "../http-route"
-  for_each = { for key, http in local.http : key => http if contains(keys(var.functions), key) }
+  for_each = { for key, http in local.http : key => http if contains(keys(local.functions), key) }
 
   api_id             = var.http_api.id
   api_execution_arn  = var.http_api.execution_arn

@@ -46,3 +46,8 @@ output "in_cache_network" {
   description = "Keys of the functions that run in the cache's network."
   value       = local.in_cache_network
 }
+
+output "policy_documents" {
+  description = "Ready IAM policy documents (JSON): `invoke` each function, by key."
+  value       = { for key, function in module.function : key => { invoke = function.policy_documents.invoke } }
+}

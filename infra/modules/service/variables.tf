@@ -1,3 +1,9 @@
+variable "create" {
+  description = "Whether to create the functions and their routes."
+  type        = bool
+  default     = true
+}
+
 variable "stack" {
   description = "Name of the stack, as the catalogue has it in its entries' `stack`."
   type        = string

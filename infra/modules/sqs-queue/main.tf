@@ -1,9 +1,11 @@
 locals {
+  name = join("-", compact([var.name_prefix, var.name]))
+
   has_dead_letter_queue = var.create && var.dead_letter_queue != null
 
   queues = merge(
-    var.create ? { main = var.name } : {},
-    local.has_dead_letter_queue ? { dlq = "${var.name}-dlq" } : {},
+    var.create ? { main = local.name } : {},
+    local.has_dead_letter_queue ? { dlq = "${local.name}-dlq" } : {},
   )
 }
 

@@ -1,4 +1,6 @@
 locals {
+  name = join("-", compact([var.name_prefix, var.name]))
+
   create = var.create ? { this = true } : {}
   api    = try(aws_apigatewayv2_api.this["this"], null)
 
@@ -9,7 +11,7 @@ locals {
 resource "aws_apigatewayv2_api" "this" {
   for_each = local.create
 
-  name                       = var.name
+  name                       = local.name
   description                = var.description
   protocol_type              = "WEBSOCKET"
   route_selection_expression = var.route_selection_expression
@@ -22,7 +24,7 @@ resource "aws_apigatewayv2_authorizer" "connect" {
   for_each = local.create
 
   api_id           = local.api.id
-  name             = "${var.name}-connect"
+  name             = "${local.name}-connect"
   authorizer_type  = "REQUEST"
   authorizer_uri   = var.authorizer.invoke_arn
   identity_sources = var.authorizer.identity_sources
@@ -82,7 +84,7 @@ resource "aws_apigatewayv2_deployment" "this" {
   for_each = local.create
 
   api_id      = local.api.id
-  description = "Routes of ${var.name}."
+  description = "Routes of ${local.name}."
 
   triggers = {
     routes = sha1(jsonencode([
@@ -103,7 +105,7 @@ resource "aws_apigatewayv2_deployment" "this" {
 resource "aws_cloudwatch_log_group" "access" {
   for_each = var.create && var.access_logs_enabled ? { this = true } : {}
 
-  name              = "/aws/apigateway/${var.name}"
+  name              = "/aws/apigateway/${local.name}"
   retention_in_days = var.log_retention_days
   kms_key_id        = var.kms_key_arn
   tags              = var.tags

@@ -152,6 +152,7 @@ module "alarms" {
   name_prefix = "${local.name_prefix}-${local.stack}"
   topic_arns  = var.alarm_topic_arns
   functions   = module.service.watch
+  runbooks    = local.runbooks
 
   custom = {
     sign-in-failures = {

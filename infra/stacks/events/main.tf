@@ -206,6 +206,20 @@ module "alarms" {
   name_prefix = "${local.name_prefix}-${local.stack}"
   topic_arns  = var.alarm_topic_arns
   functions   = module.service.watch
+  runbooks    = local.runbooks
+
+  custom = {
+    records-unreadable = {
+      description = "A reader of the stream found records it does not understand, and passed them over."
+      metrics = {
+        relay  = { namespace = "Holdfast", name = "RelayUnreadable", stat = "Sum", dimensions = { env = var.env, function = "events-relay" } }
+        repair = { namespace = "Holdfast", name = "RepairUnreadable", stat = "Sum", dimensions = { env = var.env, function = "events-cache-repair" } }
+      }
+      expression = "FILL(relay, 0) + FILL(repair, 0)"
+      threshold  = 0
+      rollback   = true
+    }
+  }
 
   queues = merge(
     { relay = { dlq_name = "${local.name_prefix}-relay-dlq" } },

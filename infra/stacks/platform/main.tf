@@ -151,15 +151,36 @@ module "alarms" {
   name_prefix = "${local.name_prefix}-${local.stack}"
   topic_arns  = var.alarm_topic_arns
   functions   = module.service.watch
-}
+  runbooks    = local.runbooks
 
-# One dashboard for the whole system: names follow from the catalogue, so it needs nothing of other stacks.
-module "dashboard" {
-  source = "../../modules/dashboard"
-
-  create             = !local.is_local
-  name               = local.name_prefix
-  functions          = { for key, entry in jsondecode(file(local.catalogue_file)) : key => "${local.name_prefix}-${key}" if try(entry.only, var.cache_provider) == var.cache_provider }
-  queues             = { for key in local.queue_names : key => "${local.name_prefix}-${key}" }
-  dead_letter_queues = { for key in concat([for name in local.queue_names : "${name}-dlq"], ["relay-dlq"], local.cache_is_redis ? ["repair-dlq"] : []) : key => "${local.name_prefix}-${key}" }
+  custom = merge(
+    {
+      http-errors = {
+        description = "The HTTP API answers 5xx: more than 1 % of the requests."
+        metrics = {
+          errors   = { namespace = "AWS/ApiGateway", name = "5xx", stat = "Sum", dimensions = { ApiId = module.http_api.id } }
+          requests = { namespace = "AWS/ApiGateway", name = "Count", stat = "Sum", dimensions = { ApiId = module.http_api.id } }
+        }
+        expression = "IF(requests > 0, 100 * errors / requests, 0)"
+        threshold  = 1
+        rollback   = true
+      }
+    },
+    { for key, alarm in {
+      cache-unavailable = {
+        description = "ElastiCache says that the cache is not available, or could not be asked."
+        metrics = {
+          value = { namespace = "Holdfast", name = "CacheUnavailable", stat = "Maximum", dimensions = { env = var.env, function = "ops-cache-status" } }
+        }
+        threshold = 0
+      }
+      cache-without-failover = {
+        description = "The cache has nobody who could take over."
+        metrics = {
+          value = { namespace = "Holdfast", name = "CacheWithoutFailover", stat = "Maximum", dimensions = { env = var.env, function = "ops-cache-status" } }
+        }
+        threshold = 0
+      }
+    } : key => alarm if local.cache_is_redis },
+  )
 }

@@ -98,6 +98,17 @@ variable "alias_owner" {
   }
 }
 
+variable "runbooks_url" {
+  description = "Where docs/runbooks can be read, without a slash at the end; alarms point there. Null for the path in the repository."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.runbooks_url == null ? true : can(regex("^https://[^ ]+[^ /]$", var.runbooks_url))
+    error_message = "runbooks_url must be an https address without a slash at the end."
+  }
+}
+
 variable "alarm_topic_arns" {
   description = "SNS topics that alarms are sent to."
   type        = list(string)
@@ -110,6 +121,7 @@ locals {
   alias_owner    = local.is_local ? "none" : var.alias_owner
   catalogue_file = "${path.module}/../../../services/functions.json"
   ssm_prefix     = "/holdfast/${var.env}"
+  runbooks       = coalesce(var.runbooks_url, "docs/runbooks")
 
   # Without a bucket that the release process fills, Terraform makes one and uploads the zips itself.
   own_artifacts    = var.artifacts_bucket == ""

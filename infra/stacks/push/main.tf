@@ -101,6 +101,53 @@ module "alarms" {
   name_prefix = "${local.name_prefix}-${local.stack}"
   topic_arns  = var.alarm_topic_arns
   functions   = module.service.watch
+  runbooks    = local.runbooks
+
+  custom = {
+    push-latency = {
+      description = "Messages reach sockets late: p99 above ${var.push_p99_milliseconds} ms."
+      metrics = {
+        value = { namespace = "Holdfast", name = "PUSH_LATENCY", stat = "p99", dimensions = { env = var.env, function = "push-fanout" } }
+      }
+      threshold = var.push_p99_milliseconds
+    }
+    push-forbidden = {
+      description = "API Gateway refuses posts to sockets: the configuration is wrong, and nothing is delivered."
+      metrics = {
+        value = { namespace = "Holdfast", name = "PUSH_FORBIDDEN", stat = "Sum", dimensions = { env = var.env, function = "push-fanout" } }
+      }
+      threshold = 0
+      rollback  = true
+    }
+    push-throttled = {
+      description = "API Gateway throttles posts to sockets: the account's request rate is used up."
+      metrics = {
+        throttled = { namespace = "Holdfast", name = "PUSH_THROTTLED", stat = "Sum", dimensions = { env = var.env, function = "push-fanout" } }
+        delivered = { namespace = "Holdfast", name = "PUSH_DELIVERED", stat = "Sum", dimensions = { env = var.env, function = "push-fanout" } }
+      }
+      expression = "IF(throttled + FILL(delivered, 0) > 0, 100 * throttled / (throttled + FILL(delivered, 0)), 0)"
+      threshold  = 10
+    }
+    push-gone = {
+      description = "Most posts meet sockets that are gone: clients break off, or their ends are not heard of."
+      metrics = {
+        gone      = { namespace = "Holdfast", name = "PUSH_GONE", stat = "Sum", dimensions = { env = var.env, function = "push-fanout" } }
+        delivered = { namespace = "Holdfast", name = "PUSH_DELIVERED", stat = "Sum", dimensions = { env = var.env, function = "push-fanout" } }
+      }
+      expression = "IF(gone + FILL(delivered, 0) > 100, 100 * gone / (gone + FILL(delivered, 0)), 0)"
+      threshold  = 50
+    }
+    socket-errors = {
+      description = "The WebSocket API cannot call its functions."
+      metrics = {
+        integration = { namespace = "AWS/ApiGateway", name = "IntegrationError", stat = "Sum", dimensions = { ApiId = module.websocket_api.id } }
+        execution   = { namespace = "AWS/ApiGateway", name = "ExecutionError", stat = "Sum", dimensions = { ApiId = module.websocket_api.id } }
+      }
+      expression = "FILL(integration, 0) + FILL(execution, 0)"
+      threshold  = 5
+      rollback   = true
+    }
+  }
 
   queues = {
     for key in keys(local.queue_timeouts) : key => {

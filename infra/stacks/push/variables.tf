@@ -97,3 +97,14 @@ variable "close_maximum_concurrency" {
     error_message = "close_maximum_concurrency must be a whole number from 2 to 1000."
   }
 }
+
+variable "push_p99_milliseconds" {
+  description = "How long a message may be under way to sockets (p99) before an alarm is raised."
+  type        = number
+  default     = 1000
+
+  validation {
+    condition     = var.push_p99_milliseconds > 0
+    error_message = "push_p99_milliseconds must be more than 0."
+  }
+}

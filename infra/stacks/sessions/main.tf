@@ -131,4 +131,46 @@ module "alarms" {
   name_prefix = "${local.name_prefix}-${local.stack}"
   topic_arns  = var.alarm_topic_arns
   functions   = module.service.watch
+  runbooks    = local.runbooks
+
+  custom = { for key, alarm in {
+    cache-hit-rate = {
+      description = "The cache answers less than half of the validations."
+      metrics = {
+        hits   = { namespace = "Holdfast", name = "CACHE_HIT", stat = "Sum", dimensions = { env = var.env, function = "sessions-current" } }
+        misses = { namespace = "Holdfast", name = "CACHE_MISS", stat = "Sum", dimensions = { env = var.env, function = "sessions-current" } }
+      }
+      # A few validations say nothing: each session's first is a miss.
+      expression = "IF(FILL(hits, 0) + FILL(misses, 0) > 100, 100 * FILL(hits, 0) / (FILL(hits, 0) + FILL(misses, 0)), 100)"
+      threshold  = 50
+      comparison = "LessThanThreshold"
+    }
+    cache-fallback = {
+      description = "Validations go past the cache: it is down, slow or refuses."
+      metrics = {
+        fallbacks = { namespace = "Holdfast", name = "CACHE_FALLBACK", stat = "Sum", dimensions = { env = var.env, function = "sessions-current" } }
+        hits      = { namespace = "Holdfast", name = "CACHE_HIT", stat = "Sum", dimensions = { env = var.env, function = "sessions-current" } }
+      }
+      expression = "IF(fallbacks + FILL(hits, 0) > 100, 100 * fallbacks / (fallbacks + FILL(hits, 0)), 0)"
+      threshold  = 5
+    }
+    cache-unconfirmed = {
+      description = "Ended sessions could not be deleted from the cache at once: ends are answered `bounded`."
+      metrics = {
+        one   = { namespace = "Holdfast", name = "CACHE_DELETE_UNCONFIRMED", stat = "Sum", dimensions = { env = var.env, function = "sessions-revoke" } }
+        all   = { namespace = "Holdfast", name = "CACHE_DELETE_UNCONFIRMED", stat = "Sum", dimensions = { env = var.env, function = "sessions-revoke-all" } }
+        admin = { namespace = "Holdfast", name = "CACHE_DELETE_UNCONFIRMED", stat = "Sum", dimensions = { env = var.env, function = "sessions-admin" } }
+      }
+      expression = "FILL(one, 0) + FILL(all, 0) + FILL(admin, 0)"
+      threshold  = 0
+    }
+    cache-inconsistent = {
+      description = "The cache held what contradicts the truth: a defect, or somebody else writes to it."
+      metrics = {
+        value = { namespace = "Holdfast", name = "CACHE_INCONSISTENT", stat = "Sum", dimensions = { env = var.env, function = "sessions-current" } }
+      }
+      threshold = 0
+      rollback  = true
+    }
+  } : key => alarm if local.cache_is_redis }
 }

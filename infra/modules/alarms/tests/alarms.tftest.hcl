@@ -112,3 +112,37 @@ run "refuses_more_datapoints_than_are_looked_at" {
   variables { datapoints_to_alarm = 4 }
   expect_failures = [var.datapoints_to_alarm]
 }
+
+run "each_alarm_says_where_its_runbook_is" {
+  command = plan
+  variables {
+    runbooks = "docs/runbooks"
+    custom = {
+      heartbeat = {
+        description  = "Nothing is heard."
+        metrics      = { value = { namespace = "Example", name = "Beat", stat = "Sum" } }
+        threshold    = 1
+        comparison   = "LessThanThreshold"
+        runbook      = "silence"
+        missing_data = "breaching"
+      }
+    }
+  }
+  assert {
+    condition     = endswith(aws_cloudwatch_metric_alarm.this["login-errors"].alarm_description, " What to do: docs/runbooks/errors.md") && endswith(aws_cloudwatch_metric_alarm.this["heartbeat"].alarm_description, "docs/runbooks/silence.md") && endswith(aws_cloudwatch_composite_alarm.rollback["this"].alarm_description, "docs/runbooks/rollback.md")
+    error_message = "By kind, by its own name, and for the release."
+  }
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["heartbeat"].treat_missing_data == "breaching" && aws_cloudwatch_metric_alarm.this["login-errors"].treat_missing_data == "notBreaching"
+    error_message = "For a metric that is always sent, silence is an alarm."
+  }
+}
+
+run "refuses_wrong_runbooks_and_silence" {
+  command = plan
+  variables {
+    runbooks = "docs/runbooks/"
+    custom   = { c = { description = "c", metrics = { value = { namespace = "E", name = "N", stat = "Sum" } }, threshold = 1, missing_data = "loud" } }
+  }
+  expect_failures = [var.runbooks, var.custom]
+}

@@ -55,3 +55,12 @@ run "refuses_what_is_no_address" {
   variables { email_addresses = ["nobody"] }
   expect_failures = [var.email_addresses]
 }
+
+run "the_prefix_goes_before_the_name" {
+  command = plan
+  variables { name_prefix = "team" }
+  assert {
+    condition     = aws_budgets_budget.this["this"].name == "team-example"
+    error_message = "The name must start with the prefix."
+  }
+}

@@ -45,3 +45,29 @@ run "refuses_wrong_values" {
   }
   expect_failures = [var.name, var.functions, var.period_seconds]
 }
+
+run "the_prefix_goes_before_the_name" {
+  command = plan
+  variables { name_prefix = "team" }
+  assert {
+    condition     = aws_cloudwatch_dashboard.this["this"].dashboard_name == "team-example"
+    error_message = "The name must start with the prefix."
+  }
+}
+
+run "further_metrics_come_first" {
+  command = plan
+  variables {
+    metrics = [{ title = "Orders", stat = "p99", lines = [{ namespace = "Shop", name = "Latency", dimensions = { env = "test", function = "buy" }, label = "buy" }] }]
+  }
+  assert {
+    condition     = jsonencode(jsondecode(aws_cloudwatch_dashboard.this["this"].dashboard_body).widgets[0].properties.metrics) == jsonencode([["Shop", "Latency", "env", "test", "function", "buy", { label = "buy" }]])
+    error_message = "A line is namespace, name, dimensions, options."
+  }
+}
+
+run "refuses_a_widget_without_lines" {
+  command = plan
+  variables { metrics = [{ title = "Empty", lines = [] }] }
+  expect_failures = [var.metrics]
+}

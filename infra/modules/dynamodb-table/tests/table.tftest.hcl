@@ -94,3 +94,12 @@ run "refuses_more_indexes_than_dynamodb_allows" {
   }
   expect_failures = [var.range_key, var.global_secondary_indexes]
 }
+
+run "the_prefix_goes_before_the_name" {
+  command = plan
+  variables { name_prefix = "team" }
+  assert {
+    condition     = aws_dynamodb_table.this["this"].name == "team-example"
+    error_message = "The name must start with the prefix."
+  }
+}

@@ -148,3 +148,27 @@ run "refuses_a_user_that_may_do_nothing" {
   }
   expect_failures = [var.commands]
 }
+
+run "the_prefix_goes_before_every_name" {
+  command = apply
+  variables {
+    mode        = "serverless"
+    name_prefix = "team"
+  }
+  assert {
+    condition     = aws_elasticache_serverless_cache.this["this"].name == "team-example" && output.user_name == "team-example-app" && aws_security_group.this["this"].name == "team-example"
+    error_message = "The name must start with the prefix."
+  }
+}
+
+run "create_false_makes_nothing" {
+  command = plan
+  variables {
+    mode   = "serverless"
+    create = false
+  }
+  assert {
+    condition     = length(aws_security_group.this) + length(aws_elasticache_serverless_cache.this) + length(aws_elasticache_user.app) == 0 && output.url == null
+    error_message = "Nothing may be created."
+  }
+}

@@ -44,3 +44,12 @@ run "refuses_wrong_values" {
   }
   expect_failures = [var.name, var.archive_retention_days]
 }
+
+run "the_prefix_goes_before_the_name" {
+  command = plan
+  variables { name_prefix = "team" }
+  assert {
+    condition     = aws_cloudwatch_event_bus.this["this"].name == "team-example"
+    error_message = "The name must start with the prefix."
+  }
+}

@@ -68,3 +68,20 @@ run "refuses_wrong_values" {
   }
   expect_failures = [var.function_retry_attempts, var.name, var.sources, var.target, var.maximum_event_age_seconds, var.maximum_retry_attempts]
 }
+
+run "the_prefix_goes_before_the_name" {
+  command = plan
+  variables { name_prefix = "team" }
+  assert {
+    condition     = aws_cloudwatch_event_rule.this["this"].name == "team-example"
+    error_message = "The name must start with the prefix."
+  }
+}
+
+run "a_target_may_be_allowed_to_send_to_the_dead_letter_queue" {
+  command = apply
+  assert {
+    condition     = jsondecode(output.policy_documents.dead_letter).Statement[0] == { Effect = "Allow", Action = ["sqs:SendMessage"], Resource = ["arn:aws:sqs:us-east-1:123456789012:example-dlq"] }
+    error_message = "Send, and there only."
+  }
+}

@@ -86,3 +86,20 @@ run "refuses_a_preflight_age_over_a_day" {
   variables { cors = { max_age_seconds = 86401 } }
   expect_failures = [var.cors]
 }
+
+run "the_prefix_goes_before_the_name" {
+  command = plan
+  variables { name_prefix = "team" }
+  assert {
+    condition     = aws_apigatewayv2_api.this["this"].name == "team-example"
+    error_message = "The name must start with the prefix."
+  }
+}
+
+run "callers_may_invoke_the_whole_api" {
+  command = apply
+  assert {
+    condition     = jsondecode(output.policy_documents.invoke).Statement[0].Resource == ["${output.execution_arn}/$default/*"]
+    error_message = "Every route of the one stage."
+  }
+}

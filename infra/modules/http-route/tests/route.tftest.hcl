@@ -65,3 +65,15 @@ run "refuses_no_routes" {
   variables { route_keys = [] }
   expect_failures = [var.route_keys]
 }
+
+run "callers_may_invoke_exactly_these_routes" {
+  command = plan
+  variables { route_keys = ["GET /v1/reports/{reportId}", "ANY /v1/admin/{proxy+}"] }
+  assert {
+    condition = jsondecode(output.policy_documents.invoke).Statement[0].Resource == [
+      "arn:aws:execute-api:us-east-1:123456789012:api/*/*/v1/admin/*",
+      "arn:aws:execute-api:us-east-1:123456789012:api/*/GET/v1/reports/*",
+    ]
+    error_message = "Method and path of each route; ANY is every method."
+  }
+}

@@ -49,3 +49,12 @@ run "refuses_wrong_values" {
   }
   expect_failures = [var.name, var.rotation_period_days, var.deletion_window_days]
 }
+
+run "the_prefix_goes_before_the_name" {
+  command = plan
+  variables { name_prefix = "team" }
+  assert {
+    condition     = aws_kms_alias.this["this"].name == "alias/team-example"
+    error_message = "The name must start with the prefix."
+  }
+}

@@ -222,3 +222,12 @@ run "refuses_a_statement_without_actions" {
   }
   expect_failures = [var.permissions, var.stream_sources]
 }
+
+run "the_prefix_goes_before_the_name" {
+  command = plan
+  variables { name_prefix = "team" }
+  assert {
+    condition     = aws_lambda_function.this["this"].function_name == "team-example"
+    error_message = "The name must start with the prefix."
+  }
+}

@@ -83,3 +83,12 @@ run "refuses_no_subnets" {
   variables { subnet_newbits = 0 }
   expect_failures = [var.subnet_newbits]
 }
+
+run "the_prefix_goes_before_the_name" {
+  command = plan
+  variables { name_prefix = "team" }
+  assert {
+    condition     = aws_vpc.this["this"].tags.Name == "team-example"
+    error_message = "The name must start with the prefix."
+  }
+}

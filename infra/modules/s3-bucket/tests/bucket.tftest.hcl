@@ -52,3 +52,27 @@ run "refuses_wrong_values" {
   }
   expect_failures = [var.name, var.noncurrent_version_expiration_days]
 }
+
+run "the_prefix_goes_before_the_name" {
+  command = plan
+  variables { name_prefix = "team" }
+  assert {
+    condition     = aws_s3_bucket.this["this"].bucket == "team-example-bucket"
+    error_message = "The name must start with the prefix."
+  }
+}
+
+run "policy_documents_read_or_write" {
+  command = apply
+  assert {
+    condition = [for statement in jsondecode(output.policy_documents.read).Statement : "${statement.Action[0]} ${statement.Resource[0]}"] == [
+      "s3:ListBucket arn:aws:s3:::example-bucket",
+      "s3:GetObject arn:aws:s3:::example-bucket/*",
+    ]
+    error_message = "Readers list and get."
+  }
+  assert {
+    condition     = jsondecode(output.policy_documents.write).Statement[0].Action == ["s3:PutObject"]
+    error_message = "Writers put, and do not delete."
+  }
+}

@@ -121,3 +121,23 @@ run "refuses_what_cannot_be_reached_from_the_caches_network" {
   }
   expect_failures = [var.private_cache]
 }
+
+run "create_false_makes_nothing" {
+  command = plan
+  variables {
+    create           = false
+    upload_artifacts = true
+  }
+  assert {
+    condition     = length(module.function) + length(module.route) + length(aws_s3_object.artifact) == 0 && length(output.policy_documents) == 0
+    error_message = "Nothing may be created."
+  }
+}
+
+run "each_function_can_be_invoked_by_whoever_is_given_its_document" {
+  command = apply
+  assert {
+    condition     = jsondecode(output.policy_documents.shop-buy.invoke).Statement[0] == { Effect = "Allow", Action = ["lambda:InvokeFunction"], Resource = ["arn:aws:lambda:us-east-1:123456789012:function:f:live"] }
+    error_message = "Through its alias."
+  }
+}

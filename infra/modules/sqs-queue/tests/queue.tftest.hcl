@@ -103,3 +103,12 @@ run "refuses_a_visibility_over_12_hours_and_no_receives" {
   }
   expect_failures = [var.visibility_timeout_seconds, var.dead_letter_queue]
 }
+
+run "the_prefix_goes_before_the_name" {
+  command = plan
+  variables { name_prefix = "team" }
+  assert {
+    condition     = aws_sqs_queue.this["main"].name == "team-example"
+    error_message = "The name must start with the prefix."
+  }
+}

@@ -110,3 +110,12 @@ run "refuses_no_burst_and_a_timeout_over_29_seconds" {
   }
   expect_failures = [var.throttling, var.routes]
 }
+
+run "the_prefix_goes_before_the_name" {
+  command = plan
+  variables { name_prefix = "team" }
+  assert {
+    condition     = aws_apigatewayv2_api.this["this"].name == "team-example"
+    error_message = "The name must start with the prefix."
+  }
+}

@@ -107,6 +107,19 @@ run "redis_is_a_serverless_valkey_in_a_closed_network" {
   }
 }
 
+run "and_it_is_watched" {
+  command = apply
+  variables { cache_provider = "redis" }
+  assert {
+    condition     = length(setintersection(keys(module.alarms.alarm_arns), ["cache-unavailable", "cache-without-failover"])) == 2 && strcontains(module.alarms.descriptions.cache-unavailable, "docs/runbooks/cache-unavailable.md")
+    error_message = "What ElastiCache says, with its runbook."
+  }
+  assert {
+    condition     = contains([for widget in jsondecode(module.dashboard.body).widgets : widget.properties.title], "Validations")
+    error_message = "Hits and misses are on the dashboard."
+  }
+}
+
 run "or_nodes" {
   command = apply
   variables {

@@ -100,8 +100,8 @@ run "on_aws_nothing_local_remains" {
     error_message = "Other stacks read these parameters."
   }
   assert {
-    condition     = length(module.alarms.alarm_arns) == 6 && module.dashboard.name == "holdfast-test"
-    error_message = "Three alarms for each function, one dashboard."
+    condition     = length(module.alarms.alarm_arns) == 7 && module.dashboard.name == "holdfast-test"
+    error_message = "Three alarms for each function, one for the API, one dashboard."
   }
 }
 
@@ -128,8 +128,9 @@ run "refuses_wrong_common_values" {
     local_endpoint      = "http://10.0.0.1:4566"
     log_level           = "loud"
     alias_owner         = "both"
+    runbooks_url        = "http://wiki/"
   }
-  expect_failures = [var.env, var.region, var.allowed_account_ids, var.name_prefix, var.local_endpoint, var.log_level, var.alias_owner]
+  expect_failures = [var.runbooks_url, var.env, var.region, var.allowed_account_ids, var.name_prefix, var.local_endpoint, var.log_level, var.alias_owner]
 }
 
 run "refuses_no_artifacts_bucket_on_aws" {

@@ -287,6 +287,7 @@ run "a_topic_policy_function_may_be_asked_and_nothing_else" {
 run "refuses_wrong_values" {
   command = plan
   variables {
+    push_p99_milliseconds         = 0
     allowed_origins               = ["*"]
     topic_policy                  = "arn:aws:s3:::bucket"
     connection_ttl_seconds        = 86401
@@ -295,5 +296,5 @@ run "refuses_wrong_values" {
     broadcast_maximum_concurrency = 1001
     close_maximum_concurrency     = 2.5
   }
-  expect_failures = [var.allowed_origins, var.topic_policy, var.connection_ttl_seconds, var.max_connections_per_user, var.push_maximum_concurrency, var.broadcast_maximum_concurrency, var.close_maximum_concurrency]
+  expect_failures = [var.push_p99_milliseconds, var.allowed_origins, var.topic_policy, var.connection_ttl_seconds, var.max_connections_per_user, var.push_maximum_concurrency, var.broadcast_maximum_concurrency, var.close_maximum_concurrency]
 }

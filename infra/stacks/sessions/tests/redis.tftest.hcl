@@ -143,3 +143,20 @@ run "refuses_delete_only_without_a_cache" {
   variables { redis_delete_only = true }
   expect_failures = [var.redis_delete_only]
 }
+
+run "the_cache_is_watched_where_there_is_one" {
+  command = apply
+  variables { cache_provider = "redis" }
+  assert {
+    condition     = length(setintersection(keys(module.alarms.alarm_arns), ["cache-hit-rate", "cache-fallback", "cache-unconfirmed", "cache-inconsistent"])) == 4
+    error_message = "Of little use, passed by, not deleted from, wrong."
+  }
+}
+
+run "and_only_there" {
+  command = apply
+  assert {
+    condition     = !anytrue([for key in keys(module.alarms.alarm_arns) : startswith(key, "cache-")])
+    error_message = "Without a cache nothing of it is watched."
+  }
+}

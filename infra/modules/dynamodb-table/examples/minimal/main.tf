@@ -17,6 +17,9 @@ module "table" {
 
   name     = "example"
   hash_key = { name = "id" }
+
+  # So that an example can be taken away again; leave it on for what matters.
+  deletion_protection_enabled = false
 }
 
 output "arn" {

@@ -12,19 +12,20 @@ terraform {
 # Region and credentials come from the environment.
 provider "aws" {}
 
-variable "vpc_id" {
-  description = "VPC of the cache."
-  type        = string
+module "table" {
+  source = "../../../dynamodb-table"
+
+  name                        = "example-cache-truth"
+  hash_key                    = { name = "id" }
+  deletion_protection_enabled = false
 }
 
-variable "subnet_ids" {
-  description = "At least two subnets."
-  type        = list(string)
-}
+module "network" {
+  source = "../../../network"
 
-variable "functions_security_group_id" {
-  description = "Security group of the functions."
-  type        = string
+  name                = "example-cache"
+  availability_zones  = ["us-east-1a", "us-east-1b"]
+  dynamodb_table_arns = [module.table.arn]
 }
 
 module "cache" {
@@ -32,9 +33,9 @@ module "cache" {
 
   mode                      = "serverless"
   name                      = "example"
-  vpc_id                    = var.vpc_id
-  subnet_ids                = var.subnet_ids
-  caller_security_group_ids = { functions = var.functions_security_group_id }
+  vpc_id                    = module.network.vpc_id
+  subnet_ids                = module.network.subnet_ids
+  caller_security_group_ids = { functions = module.network.functions_security_group_id }
   key_pattern               = "app:*"
 }
 

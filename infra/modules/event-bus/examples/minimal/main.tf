@@ -15,8 +15,7 @@ provider "aws" {}
 module "bus" {
   source = "../.."
 
-  name                   = "example"
-  archive_retention_days = 14
+  name = "example"
 }
 
 output "arn" {

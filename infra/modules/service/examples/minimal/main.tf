@@ -12,15 +12,22 @@ terraform {
 # Region and credentials come from the environment.
 provider "aws" {}
 
+variable "release_manifest" {
+  description = "Manifest of the release: version, arch, and of each function sha256, file and s3Key."
+  type        = string
+}
+
+module "artifacts" {
+  source = "../../../s3-bucket"
+
+  name          = "example-service-artifacts"
+  force_destroy = true
+}
+
 module "api" {
   source = "../../../http-api"
 
   name = "example-service"
-}
-
-variable "release_manifest" {
-  description = "Manifest of the release: version, arch, and of each function sha256, file and s3Key."
-  type        = string
 }
 
 module "service" {
@@ -31,7 +38,8 @@ module "service" {
   name_prefix      = "example-test"
   catalogue_file   = "${path.module}/functions.json"
   release_manifest = var.release_manifest
-  artifacts_bucket = "example-artifacts"
+  artifacts_bucket = module.artifacts.name
+  upload_artifacts = true
 
   http_api = {
     id            = module.api.id

@@ -1,0 +1,9 @@
+output "url" {
+  description = "Address that senders post to."
+  value       = "${module.api.endpoint}/v1/webhooks/{source}"
+}
+
+output "rollback_alarm_name" {
+  description = "Alarm that says a release is bad."
+  value       = module.alarms.rollback_alarm_name
+}
