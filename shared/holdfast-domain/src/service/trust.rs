@@ -78,7 +78,17 @@ where
                 now,
                 op: op.clone(),
             };
-            match self.store.set_trust(&edit).await {
+            let mut outcome = self.store.set_trust(&edit).await;
+            // Known not to have happened, or not known at all: the same edit again settles it, and a caller's `If-Match` is
+            // not refused because of its own write.
+            for again in attempt..retry::MAX_TRIES {
+                if !matches!(outcome, Ok(Transacted::Busy) | Err(StoreError::Busy(_) | StoreError::Unavailable(_))) {
+                    break;
+                }
+                retry::pause(&self.host, again).await;
+                outcome = self.store.set_trust(&edit).await;
+            }
+            match outcome {
                 Ok(Transacted::Done) => {
                     let effect = self.cache.forget(user, &[slot.at.slot]).await;
                     let device_id = match (&edit.new_device, wish.trusted) {
