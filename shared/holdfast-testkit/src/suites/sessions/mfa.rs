@@ -293,6 +293,16 @@ pub async fn a_trusted_device_is_forgotten_with_the_password_or_the_factor<S: St
     store: S,
     host: H,
 ) {
+    let armed = Armed::new(store.clone(), host.clone()).await;
+    let trusting = armed.through(armed.step(), true).await;
+    let device = trusting.device_token.clone().expect("a device token");
+    let sessions = armed.bench.sessions();
+    let current = sessions.identify(Some(&trusting.tokens.access.text())).await.expect("live");
+    sessions.disable(&current, &code(&armed.seed, armed.step() + 1), &settings()).await.expect("off");
+    let (seed, _) = sessions.enroll(&current, &settings()).await.expect("enrolled");
+    sessions.activate(&current, &code(&seed, armed.step()), &settings()).await.expect("on again");
+    assert!(matches!(armed.first_step(Some(device)).await, Ok(FirstStep::MfaRequired(_))), "another factor");
+
     let armed = Armed::new(store, host).await;
     let trusting = armed.through(armed.step(), true).await;
     let device = trusting.device_token.clone().expect("a device token");
