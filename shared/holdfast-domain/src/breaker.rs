@@ -119,6 +119,7 @@ mod tests {
     #[test]
     fn five_failures_in_a_row_open_it() {
         let mut breaker = opened();
+        assert!(Breaker::default().is_closed());
         assert!(!breaker.is_closed());
         assert_eq!(breaker.gate(T0.plus_millis(249)), Gate::Skip);
     }

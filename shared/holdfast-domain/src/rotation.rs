@@ -87,6 +87,19 @@ mod tests {
         (slot, token)
     }
 
+    #[test]
+    fn a_rotation_is_an_edit_that_is_used_noted_and_named() {
+        let (slot, token) = first();
+        let (next, _) = rotate(&slot, &token, [5; 32], &Policy::default(), Millis::new(7_000), "op-7".into());
+        assert_eq!((next.version, next.op.as_str()), (slot.version + 1, "op-7"));
+        assert_eq!((next.last_used_at, next.last_updated_at), (Millis::new(7_000), Millis::new(7_000)));
+        let generation = |slot: &Slot| slot.keys.as_ref().unwrap().refresh.as_ref().unwrap().generation;
+        assert_eq!(generation(&next), 1);
+        let used_later = Slot { last_used_at: Millis::new(9_000), ..slot };
+        let (next, _) = rotate(&used_later, &token, [5; 32], &Policy::default(), Millis::new(7_000), String::new());
+        assert_eq!(next.last_used_at, Millis::new(9_000), "use only moves forward");
+    }
+
     fn verdict(slot: &Slot, token: &RefreshToken, now: i64) -> &'static str {
         match judge(Some(slot), slot.at.slot, token, &Policy::default(), Millis::new(now)) {
             Verdict::Unknown => "unknown",

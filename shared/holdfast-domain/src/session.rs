@@ -270,6 +270,28 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn tokens_die_at_their_expiry_and_not_after_it() {
+        let slot = slot(0, 0);
+        let token = slot.keys.as_ref().unwrap().access;
+        assert!(opens(&slot, &token, Millis::new(899_999)));
+        assert!(!opens(&slot, &token, Millis::new(900_000)));
+    }
+
+    #[test]
+    fn recent_is_less_than_fifteen_minutes_after_the_sign_in() {
+        let slot = slot(0, 0);
+        assert!(slot.is_recent(Millis::new(899_999)));
+        assert!(!slot.is_recent(Millis::new(900_000)));
+    }
+
+    #[test]
+    fn use_is_noted_every_five_minutes() {
+        let slot = slot(0, 1_000);
+        assert!(!slot.wants_touch(Millis::new(300_999)));
+        assert!(slot.wants_touch(Millis::new(301_000)));
+    }
+
+    #[test]
     fn a_slot_beyond_the_limit_is_ended() {
         let slot = slot(4, 0);
         let policy = |max_sessions| Policy { max_sessions, ..Policy::default() };

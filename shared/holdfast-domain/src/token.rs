@@ -231,6 +231,15 @@ mod tests {
     }
 
     #[test]
+    fn what_opens_a_second_step_or_a_socket_reads_back_as_itself() {
+        let token = MfaToken { login: LoginId::from_bytes([4; 16]), secret: Secret::new([5; 32]) };
+        let read = MfaToken::parse(&token.text()).unwrap();
+        assert_eq!((read.login, read.secret.hash(Domain::Mfa)), (token.login, token.secret.hash(Domain::Mfa)));
+        let ticket = Ticket::new(Secret::new([6; 32]));
+        assert_eq!(Ticket::parse(&ticket.text()).unwrap().hash(), ticket.hash());
+    }
+
+    #[test]
     fn a_device_token_reads_back_as_itself() {
         let (user, device) = (UserId::from_bytes([1; 16]), DeviceId::from_bytes([2; 16]));
         let token = DeviceToken { user, device, secret: Secret::new([3; 32]) };
