@@ -145,7 +145,7 @@ where
             verifier: PlainPasswords,
             host: self.host.clone(),
             policy,
-            limits: SignInLimits { max_login_attempts: 1_000, ..SignInLimits::default() },
+            limits: SignInLimits { max_login_attempts: 1_000_000, ..SignInLimits::default() },
         }
     }
 

@@ -29,7 +29,7 @@ fn settings() -> FactorSettings {
 }
 
 fn limits() -> SignInLimits {
-    SignInLimits { max_login_attempts: 1_000, ..SignInLimits::default() }
+    SignInLimits { max_login_attempts: 1_000_000, ..SignInLimits::default() }
 }
 
 fn code(seed: &Seed, step: u64) -> Answer {
