@@ -148,9 +148,13 @@ impl World {
             8 => {
                 let Some(held) = self.pick() else { return };
                 let Ok(current) = service.identify(Some(&held.access)).await else { return };
-                if draw % 3 == 0 {
-                    let wish =
-                        TrustRequest { sid: held.sid, trusted: draw % 2 == 0, if_match: None, trust_seconds: 60 };
+                if draw.is_multiple_of(3) {
+                    let wish = TrustRequest {
+                        sid: held.sid,
+                        trusted: draw.is_multiple_of(2),
+                        if_match: None,
+                        trust_seconds: 60,
+                    };
                     let outcome = service.set_trust(&current, &wish).await;
                     self.note(u64::from(outcome.is_ok()) + 7);
                     return;
@@ -168,7 +172,7 @@ impl World {
             _ => {
                 let Some(held) = self.pick() else { return };
                 let Ok(current) = service.identify(Some(&held.access)).await else { return };
-                if draw % 4 != 0 {
+                if !draw.is_multiple_of(4) {
                     return;
                 }
                 let others: Vec<_> = {
@@ -231,7 +235,7 @@ async fn whatever_fails_nothing_acknowledged_is_lost_and_nothing_ended_lives() {
     let (mut injected, mut seed) = (0, 0);
     while injected < wanted {
         let (faults, digest) = run(seed).await;
-        if seed % 100 == 0 {
+        if seed.is_multiple_of(100) {
             assert_eq!(run(seed).await, (faults, digest), "seed {seed} does not replay");
         }
         injected += faults;
