@@ -9,7 +9,9 @@ from pathlib import Path
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
 
+import arm64  # noqa: E402
 import aws  # noqa: E402
+import bench  # noqa: E402
 import bootstrap  # noqa: E402
 import build  # noqa: E402
 import cloud  # noqa: E402
@@ -26,10 +28,6 @@ import suite  # noqa: E402
 import tools  # noqa: E402
 import workflows  # noqa: E402
 from say import Failed, Refused, error, line  # noqa: E402
-
-# Part of the interface, but of a later release.
-LATER = ("bench",)
-
 
 def smoke(settings, known=None, repeat=None):
     known = known or deploy.read_outputs(settings)
@@ -135,7 +133,8 @@ def prove(settings):
 TARGETS = {
     "deploy": lambda settings: deploy.deploy(settings, smoke_after_deploy), "plan": deploy.plan, "destroy": remove.destroy, "outputs": deploy.outputs,
     "rollback": lambda settings: deploy.rollback(settings, smoke_after_deploy, os.environ.get("TO")), "bootstrap": bootstrap.bootstrap,
-    "rehearse": rehearse.rehearse, "redrive": redrive, "reproduce": reproduce.reproduce, "cost": cost.cost, "status": status.status, "logs": logs, "smoke": smoke, "soak": soak, "prove": prove, "check": suite.check, "test": suite.test,
+    "rehearse": rehearse.rehearse, "redrive": redrive, "reproduce": reproduce.reproduce, "arm64": arm64.arm64, "cost": cost.cost,
+    "status": status.status, "logs": logs, "smoke": smoke, "soak": soak, "prove": prove, "bench": bench.bench, "check": suite.check, "test": suite.test,
     "tools": tools.python_tools, "build": build.only, "drift": deploy.drift, "sbom": sbom.write,
     # For pipelines.
     "affected": lambda _: workflows.main(), "workflows": lambda _: workflows.write(), "workflows-lint": workflows.lint,
@@ -148,8 +147,6 @@ def main(arguments):
     if target == "verify-artifacts":
         build.verify_artifacts(Path(arguments[1]))
         return
-    if target in LATER:
-        raise Refused(f"make {target} is not available yet: it comes with a later release.")
     if target not in TARGETS:
         raise Refused(f"no target {target}; `make help` lists them.")
     environ = dict(os.environ)

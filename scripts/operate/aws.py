@@ -35,6 +35,9 @@ def inputs(settings):
     settings.region = settings.variables.get("region") or tfvars.string(values.get("region")) or settings.region
     settings.artifacts_bucket = settings.variables.get("artifacts_bucket") or tfvars.string(values.get("artifacts_bucket")) or ""
     settings.state_bucket = tfvars.string(backend.get("bucket")) or ""
+    settings.cache = settings.cache or tfvars.string(values.get("cache_provider")) or "dynamodb"
+    if settings.delete_only is None:
+        settings.delete_only = values.get("redis_delete_only") == "true"
     return values
 
 

@@ -16,14 +16,20 @@ class Bill:
 
     def __init__(self, prices):
         self.prices, self.rows = {name: entry["usd"] for name, entry in prices.items()}, []
+        self.unsure = {name for name, entry in prices.items() if unsourced(entry)}
 
     def add(self, component, what, **counts):
         usd = sum(self.prices[name] * count for name, count in counts.items())
-        self.rows.append((component, what, usd))
+        self.rows.append((component, what, usd, bool(self.unsure & set(counts))))
         return usd
 
     def total(self):
-        return sum(usd for _, _, usd in self.rows)
+        return sum(row[2] for row in self.rows)
+
+
+def unsourced(entry):
+    """Whether a price was written down without a source that says it."""
+    return "from memory" in entry["source"]
 
 
 def load():
@@ -74,7 +80,8 @@ def month(prices, assume, users, sockets, pushes, cache):
     bill.add("Alarms", f"{assume['alarms']}", alarm=assume["alarms"])
     if cache == "redis":
         bill.add("Cache: Valkey Serverless", cache_size(assume, users), valkey_serverless_gb_hour=max(0.1, users * assume["cache_bytes_per_user"] / 1e9) * HOURS,
-                 valkey_ecpu=validations * assume["cache_commands"])
+                 # Every validation asks; a miss fills; a change deletes.
+                 valkey_ecpu=(validations + misses + sign_ins + refreshes) * assume["cache_commands"])
     return bill, validations
 
 
@@ -104,15 +111,21 @@ def cost(settings, environ=os.environ):
     if settings.is_local:
         line("ENV=local costs nothing. On AWS the same would cost:\n")
     line(f"A month in {found['region']} ({found['date']} prices, no free tier): {users:,} active users, {sockets:,} sockets, {pushes:,} pushes, cache {cache}\n")
-    for component, what, usd in bill.rows:
-        line(f"  {component:27} {usd:12,.2f} $   {what}")
+    for component, what, usd, unsure in bill.rows:
+        line(f"  {component:27} {usd:12,.2f} ${'*' if unsure else ' '}  {what}")
     line(f"  {'all':27} {bill.total():12,.2f} $")
+    if any(row[3] for row in bill.rows):
+        line("  * with a price that nobody has looked up")
     other = "redis" if cache == "dynamodb" else "dynamodb"
     against = month(found["prices"], assume, users, sockets, pushes, other)[0].total()
     line(f"\nWith CACHE={other}: {against:,.2f} $ ({against - bill.total():+,.2f} $).")
     floor = found["prices"]["valkey_serverless_gb_hour"]["usd"] * 0.1 * HOURS
     pays = break_even(found["prices"], assume)
-    line(f"Valkey Serverless costs at least {floor:.2f} $ a month and pays above {pays / 1e6:,.0f} million validations a month "
-         f"(this is {validations / 1e6:,.1f} million). It needs no NAT gateway, which is {found['prices']['nat_hour']['usd'] * HOURS:.2f} $ in each "
-         "zone: what is in the VPC talks to the cache and to DynamoDB only.")
-    line(f"Prices, sources and assumptions: {FILE.relative_to(ROOT)}")
+    each = assume["requests_per_user"] * DAYS
+    line(f"Valkey Serverless costs at least {floor:.2f} $ a month and pays above {pays / 1e6:,.0f} million validations a month: {pays / each:,.0f} users "
+         f"of {each:,} requests (this is {validations / 1e6:,.1f} million). It needs no NAT gateway, which is {found['prices']['nat_hour']['usd'] * HOURS:.2f} $ "
+         "in each zone: what is in the VPC talks to the cache and to DynamoDB only.")
+    line(f"\nPrices (and what is assumed of users, memory, log lines) are in {FILE.relative_to(ROOT)}:")
+    for name, entry in found["prices"].items():
+        usd, times = (entry["usd"] * 1e6, "million × ") if entry["usd"] < 0.001 else (entry["usd"], "")
+        line(f"  {usd:9.4g} $  {times}{entry['per']} ({entry['source']})")

@@ -38,7 +38,7 @@ def prerequisites(settings, builds=True):
         build.check(settings)
     tools.python_tools(settings)
     if settings.rehearsal:
-        cloud.start(settings, None)
+        cloud.start(settings, _needed(tools.redis_server(settings)) if settings.cache == "redis" else None)
     if values is not None:
         who = aws.identity(settings, values)
         line(f"ENV={settings.env}: {settings.region}, account {who['account']}, as {who['arn']}")
@@ -62,11 +62,12 @@ def deploy(settings, smoke=None):
             chosen = make_ready(settings)
             history = releases.History(settings)
             before = history.current()
+            releases.check_switch(settings, before, settings.cache_mode)
             release = releases.candidate(settings, before)
             if not settings.is_local:
                 aws.upload(settings)
             applied = terraform.apply_all(settings, chosen)
-            outputs = write_outputs(settings, bool(redis))
+            outputs = write_outputs(settings)
             try:
                 # What was applied by a run that ended before it looked is looked at by the next.
                 health = verify(settings, outputs, smoke if applied or release is not before else None)
@@ -125,7 +126,7 @@ def apply_release(settings, release):
     chosen = terraform.stacks(settings, settings.stacks)
     terraform.prepare(settings, chosen)
     applied = terraform.apply_all(settings, chosen)
-    outputs = write_outputs(settings, settings.is_local and cloud.running(settings, cloud.REDIS))
+    outputs = write_outputs(settings)
     verify(settings, outputs)
     return applied, outputs
 
@@ -145,6 +146,7 @@ def rollback(settings, smoke=None, name=None):
         release = history.get(name or current["previous"])
         if release is None:
             raise Refused(f"there is no release {name}." if name else f"there is no release before {current['name']}.")
+        releases.check_switch(settings, current, release.get("cache_mode"))
         applied, outputs = apply_release(settings, release)
         history.make_current(release)
         verify(settings, outputs, smoke)
@@ -156,10 +158,16 @@ def rollback(settings, smoke=None, name=None):
 def choose_cache(settings, redis):
     """Locally redis wherever a redis-server can be had, unless CACHE says otherwise."""
     if settings.cache_chosen:
-        if settings.cache == "redis" and not redis:
-            raise Refused("CACHE=redis needs a redis-server: install your system's package redis, or use CACHE=dynamodb.")
+        if settings.cache == "redis":
+            _needed(redis)
         return
     settings.cache = "redis" if redis else "dynamodb"
+
+
+def _needed(redis):
+    if not redis:
+        raise Refused("CACHE=redis needs a redis-server: install your system's package redis, or use CACHE=dynamodb.")
+    return redis
 
 
 def make_ready(settings):
@@ -193,8 +201,9 @@ def outputs_of(settings, found, has_redis):
     }
 
 
-def write_outputs(settings, has_redis):
+def write_outputs(settings):
     """Everything an operator or a test has to know, in one file."""
+    has_redis = settings.on_local_cloud and cloud.running(settings, cloud.REDIS)
     stacks = terraform.stacks(settings)
     if not settings.is_local:
         terraform.prepare(settings, stacks)
@@ -213,7 +222,10 @@ def read_outputs(settings):
         with exclusive(settings):
             prerequisites(settings, builds=False)
             aws.require_buckets(settings)
-            return write_outputs(settings, False)
+            current = releases.History(settings).current()
+            if current:
+                settings.cache = current["cache"] or settings.cache
+            return write_outputs(settings)
     try:
         return json.loads(settings.outputs_file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -266,6 +278,8 @@ def plan(settings):
             aws.require_buckets(settings)
         if settings.is_local and not cloud.running(settings, cloud.EMULATOR):
             raise Refused("the local cloud is not running: run `make deploy` first.")
+        if not settings.is_local:
+            releases.check_switch(settings, releases.History(settings).current(), settings.cache_mode)
         if not terraform.plan_all(make_ready(settings)):
             line("Nothing to change.")
 

@@ -7,9 +7,10 @@ import time
 import aws
 import build
 from say import Refused
+from settings import DELETE_ONLY
 
 # Fields of a release that make it what it is; who deployed it when does not.
-_CONTENT = ("version", "commit", "arch", "functions", "variables", "cache")
+_CONTENT = ("version", "commit", "arch", "functions", "variables", "cache", "cache_mode")
 
 
 class History:
@@ -67,7 +68,7 @@ def candidate(settings, current, now=None):
         entries = dict(sorted((name, entry) for name, entry in entries.items() if name in build.functions()))
     release = {
         "version": manifest.get("version"), "commit": manifest.get("commit"), "arch": manifest["arch"],
-        "variables": settings.variables, "cache": settings.cache, "functions": entries,
+        "variables": settings.variables, "cache": settings.cache, "cache_mode": settings.cache_mode, "functions": entries,
     }
     if current and same(release, current):
         return current
@@ -79,6 +80,23 @@ def candidate(settings, current, now=None):
 def same(one, other):
     """Whether two releases deploy the same. A commit that changed no artifact is no other release."""
     return all(one.get(field) == other.get(field) for field in _CONTENT if field != "commit")
+
+
+# How far the cache is switched on, in the order in which it is: one step a deploy (docs/cache-switching.md).
+_MODES = ("dynamodb", DELETE_ONLY, "redis")
+
+
+def check_switch(settings, current, after):
+    """Refuses two steps of switching the cache at once, or one stack's alone: functions that do not know of the cache would end
+    sessions that others still serve from it. Locally nothing is served while a deploy is under way."""
+    before = (current or {}).get("cache_mode")
+    if settings.is_local or before not in _MODES or after not in _MODES or before == after:
+        return
+    if settings.service:
+        raise Refused(f"the cache is {before}, and this would make it {after} for stack {settings.service} alone: deploy without SERVICE.")
+    if abs(_MODES.index(before) - _MODES.index(after)) > 1:
+        raise Refused(f"the cache is {before}, and this would make it {after}: first deploy with cache_provider=redis and "
+                      "redis_delete_only=true, then this (docs/cache-switching.md).")
 
 
 def changed(one, other):
@@ -97,6 +115,7 @@ def install(settings, release, keep_inputs=False):
     if not keep_inputs:
         settings.variables = dict(release["variables"])
         settings.cache = release["cache"]
+        settings.delete_only = release.get("cache_mode") == DELETE_ONLY
     settings.arch = release["arch"]
     entries = {}
     for name, entry in release["functions"].items():

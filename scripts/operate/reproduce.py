@@ -1,18 +1,23 @@
 """`make reproduce`: builds the release twice, from nothing, in two folders of different names, and compares what comes out,
-function by function. SERVICE= does it for one stack's functions."""
+function by function. SERVICE= does it for one stack's functions, ONLY= for one. `make arm64` does it for AWS's processor and runs one."""
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 
 import build
 import cloud
 import crates
+import deploy
 import run
 import tools
 from say import Failed, Refused, Step, line
 from settings import ROOT, TRIPLES
+
+
+FOLDERS = ("one", "another-folder")
 
 
 def copy(folder):
@@ -27,8 +32,8 @@ def copy(folder):
             shutil.copy2(ROOT / name, folder / name)
 
 
-def digests(settings, folder, wanted):
-    """Builds in `folder`; the hash of every zip and of every executable."""
+def built(settings, folder, wanted):
+    """Builds in `folder`; the executable of every function."""
     needless = sorted(set(crates.workspace().needed_by_no(wanted)))
     command = build.cargo_lambda(settings, needless, release=True)
     command[command.index("--lambda-dir") + 1] = str(folder / "out")
@@ -39,31 +44,45 @@ def digests(settings, folder, wanted):
     log.write_text("")
     if run.logged(command, log, cwd=folder, env=env):
         raise Failed(f"the build failed: {log}")
-    found = {}
-    for name in wanted:
-        content = (folder / "out" / name / "bootstrap").read_bytes()
-        found[name] = (hashlib.sha256(build.zip_one("bootstrap", content)).hexdigest(), len(content))
-    return found
+    return {name: (folder / "out" / name / "bootstrap").read_bytes() for name in wanted}
 
 
-def reproduce(settings):
+def wanted_of(settings):
+    """The functions this is about: the one of ONLY, those of SERVICE's stack, or all."""
+    only = os.environ.get("ONLY")
+    if only and only not in build.functions():
+        raise Refused(f"ONLY={only}: there is no such function; use one of {', '.join(sorted(build.functions()))}.")
+    return [only] if only else build.wanted_of(settings)
+
+
+def reproduce(settings, more=()):
+    """Builds the wanted functions and those of `more` twice; the executables, if they are the same twice."""
+    deploy.require_stack(settings)
     tools.require_cargo()
+    build.check(settings)
     tools.python_tools(settings)
-    wanted, top, results = build.wanted_of(settings), settings.work / "reproduce", []
+    wanted, top, results = sorted({*wanted_of(settings), *more}), settings.work / "reproduce", []
     shutil.rmtree(top, ignore_errors=True)
     try:
-        for name in ("one", "another-folder"):
+        # Both copies first: who goes on working on the tree meanwhile compares like with like.
+        for name in FOLDERS:
+            copy(top / name)
+        for name in FOLDERS:
             with Step(f"building {len(wanted)} functions for {TRIPLES[settings.arch]} in {name}/"):
-                copy(top / name)
-                results.append(digests(settings, top / name, wanted))
+                results.append(built(settings, top / name, wanted))
+                # Of the second build only the executables are needed; two of them take gigabytes.
+                shutil.rmtree(top / name)
     finally:
         run.interrupt_all()
         shutil.rmtree(top, ignore_errors=True)
     one, other = results
+    digests = [{name: hashlib.sha256(build.zip_one("bootstrap", content)).hexdigest() for name, content in found.items()}
+               for found in results]
     for name in wanted:
-        verdict = "same" if one[name] == other[name] else "DIFFERS"
-        line(f"  {verdict:7} {one[name][0][:16]} {other[name][0][:16]} {one[name][1] / 1e6:6.2f} MB  {name}")
-    differ = [name for name in wanted if one[name] != other[name]]
+        verdict = "same" if digests[0][name] == digests[1][name] else "DIFFERS"
+        line(f"  {verdict:7} {digests[0][name][:16]} {digests[1][name][:16]} {len(one[name]) / 1e6:6.2f} MB  {name}")
+    differ = [name for name in wanted if digests[0][name] != digests[1][name] or one[name] != other[name]]
     if differ:
         raise Failed(f"{len(differ)} of {len(wanted)} artifacts differ: {json.dumps(differ)}")
     line(f"{len(wanted)} artifacts, each the same twice.")
+    return one

@@ -7,12 +7,14 @@ import re
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Optional
 
 from say import Refused
 
 ROOT = Path(__file__).resolve().parents[2]
 STACKS = ("platform", "auth", "sessions", "push", "events")
 ENVIRONMENTS = ("local", "staging", "production")
+DELETE_ONLY = "redis, delete only"
 TRIPLES = {"x86_64": "x86_64-unknown-linux-gnu", "arm64": "aarch64-unknown-linux-gnu"}
 
 
@@ -25,8 +27,10 @@ class Settings:
     redis_port: int
     arch: str
     cache: str
-    # Whether CACHE said so, rather than what there is.
+    # Whether CACHE or VARS said so, rather than what there is.
     cache_chosen: bool = False
+    # Whether functions only delete from the cache: the step between two providers. None: what Terraform's files say.
+    delete_only: Optional[bool] = None
     variables: dict = field(default_factory=dict)
     service: str = ""
     region: str = "us-east-1"
@@ -57,7 +61,15 @@ class Settings:
     @property
     def redis_url(self):
         """Address of the local redis-server; none where nothing uses it."""
-        return f"redis://127.0.0.1:{self.redis_port}/0" if self.is_local and self.cache == "redis" else ""
+        return f"redis://127.0.0.1:{self.redis_port}/0" if self.on_local_cloud and self.cache == "redis" else ""
+
+    @property
+    def cache_mode(self):
+        """How far the cache is switched on: `dynamodb` (off), `redis, delete only` or `redis`."""
+        if self.cache != "redis":
+            return "dynamodb"
+        given = self.variables.get("redis_delete_only")
+        return DELETE_ONLY if (given == "true" if given is not None else self.delete_only) else "redis"
 
     @property
     def tfvars_file(self):
@@ -111,20 +123,28 @@ def parse_variables(text):
     return found
 
 
+def _cache(named, variable):
+    """The cache provider that CACHE, or the Terraform variable in VARS, asks for; None if neither does."""
+    for name, value in (("CACHE", named), ("VARS: cache_provider", variable)):
+        if value not in ("dynamodb", "redis", None):
+            raise Refused(f"{name}={value}: use dynamodb or redis.")
+    if named and variable and named != variable:
+        raise Refused(f"CACHE={named}, but VARS says cache_provider={variable}: leave one of them out.")
+    return named or variable
+
+
 def read(environ=os.environ):
     env = environ.get("ENV") or "local"
     if env not in ENVIRONMENTS:
-        raise Refused(f"ENV={env}: there is {', '.join(ENVIRONMENTS)}.")
+        raise Refused(f"ENV={env}: use {', '.join(ENVIRONMENTS[:-1])} or {ENVIRONMENTS[-1]}.")
     rehearsal = environ.get("HOLDFAST_REHEARSAL") == "1" and env != "local"
     arch = environ.get("ARCH") or (machine_arch() if env == "local" or rehearsal else "arm64")
     if arch not in TRIPLES:
-        raise Refused(f"ARCH={arch}: there is arm64 and x86_64.")
+        raise Refused(f"ARCH={arch}: use arm64 or x86_64.")
+    variables = parse_variables(environ.get("VARS") or "")
+    chosen = _cache(environ.get("CACHE") or None, variables.pop("cache_provider", None))
     # On AWS the environment's tfvars say which; locally redis where there is a server (the deploy installs one if it can).
-    cache = environ.get("CACHE") or ((shutil.which("redis-server") and "redis" or "dynamodb") if env == "local" else None)
-    if cache not in ("dynamodb", "redis", None):
-        raise Refused(f"CACHE={cache}: there is dynamodb and redis.")
-    if cache == "redis" and env != "local":
-        raise Refused("CACHE=redis is deployed to ENV=local only, so far. Use CACHE=dynamodb.")
+    cache = chosen or ((shutil.which("redis-server") and "redis" or "dynamodb") if env == "local" else None)
     service = environ.get("SERVICE") or ""
     work = Path(environ.get("HOLDFAST_WORK_DIR") or ROOT / ".local")
     if env != "local":
@@ -138,8 +158,8 @@ def read(environ=os.environ):
         redis_port=_port(environ, "HOLDFAST_REDIS_PORT", 6379, work, "redisUrl"),
         arch=arch,
         cache=cache,
-        cache_chosen=bool(environ.get("CACHE")),
-        variables=parse_variables(environ.get("VARS") or ""),
+        cache_chosen=bool(chosen),
+        variables=variables,
         service=service,
         rehearsal=rehearsal,
         built=environ.get("BUILD") == "0",
@@ -148,4 +168,4 @@ def read(environ=os.environ):
 
 def require_stack(settings):
     if settings.service and settings.service not in STACKS:
-        raise Refused(f"SERVICE={settings.service}: there is {', '.join(STACKS)}.")
+        raise Refused(f"SERVICE={settings.service}: use {', '.join(STACKS[:-1])} or {STACKS[-1]}.")

@@ -118,13 +118,13 @@ def check(settings):
     suite.finish()
 
 
-PARTS = ("static", "unit", "terraform", "e2e")
+PARTS = ("static", "unit", "terraform", "mistakes", "e2e")
 
 
 def test(settings):
     only = os.environ.get("ONLY") or ""
     if only and only not in PARTS:
-        raise Refused(f"ONLY={only}: there is {', '.join(PARTS)}.")
+        raise Refused(f"ONLY={only}: use {', '.join(PARTS[:-1])} or {PARTS[-1]}.")
     _prerequisites(settings)
     tools.redis_server(settings)
     # One folder for all that tests write: nothing of it outlives them, even after a Ctrl-C.
@@ -139,6 +139,9 @@ def test(settings):
                 "cargo", "test", "--locked", "--workspace", "--lib", "--bins", *names))
         if only in ("", "terraform"):
             suite.step("terraform tests", lambda: suite.command("bash", "infra/test.sh"))
+        if only in ("", "mistakes"):
+            suite.step("each mistake of a deploy, played", lambda: suite.command(
+                sys.executable, "-m", "unittest", "discover", "-s", "scripts/cloud_tests"))
         if only in ("", "e2e"):
             end_to_end(suite, settings, temporary / "cloud")
         suite.step("nothing is left running", lambda: nothing_runs(temporary))

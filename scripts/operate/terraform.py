@@ -40,7 +40,8 @@ def values_for(stack, settings):
     types = declared(stack)
     values = {"env": settings.env, "release_manifest": str(settings.manifest_file), "local_endpoint": settings.endpoint,
               "cache_provider": settings.cache, "local_redis_url": settings.redis_url,
-              "artifacts_bucket": settings.artifacts_bucket or None, **settings.variables}
+              "artifacts_bucket": settings.artifacts_bucket or None,
+              "redis_delete_only": {True: "true", False: "false"}.get(settings.delete_only), **settings.variables}
     return {name: _typed(value, types[name]) for name, value in values.items() if name in types and value is not None}
 
 
@@ -49,7 +50,7 @@ def _typed(value, kind):
 
 
 # Variables of the stacks that are not the operator's to set, and what is said instead.
-OWN = {"env": "use ENV=", "cache_provider": "use CACHE=", "local_endpoint": "use HOLDFAST_PORT=",
+OWN = {"env": "use ENV=", "local_endpoint": "use HOLDFAST_PORT=",
        "local_redis_url": "use HOLDFAST_REDIS_PORT=", "release_manifest": "the build writes it"}
 
 
@@ -225,7 +226,7 @@ class Stack:
         return self.log.read_text(errors="replace").rsplit("\n$ terraform ", 1)[-1]
 
     def trouble(self, what):
-        return troubles.of(what, self.name, self._last(), self.log)
+        return troubles.of(what, self.name, self._last(), self.log, f"TF_DATA_DIR={self.data} terraform -chdir={self.directory}")
 
 
 def forbidden(plan):

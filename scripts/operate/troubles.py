@@ -5,7 +5,7 @@ import re
 from say import Failed, Refused
 
 # What a run prints about a lock that somebody else holds.
-_LOCK = re.compile(r"Error acquiring the state lock.*?ID:\s+(\S+).*?Who:\s+([^\n]+?)\s*\n.*?Created:\s+([^\n]+?)\s*\n", re.S)
+_LOCK = re.compile(r"Error acquiring the state lock.*?Lock Info:\s+ID:\s+(\S+).*?Who:\s+([^\n]+?)\s*\n.*?Created:\s+([^\n]+?)\s*\n", re.S)
 _EXPIRED = re.compile(r"ExpiredToken|token (?:included in the request )?(?:is|has) expired|RequestExpired", re.I)
 _NOBODY = re.compile(r"No valid credential sources found")
 _ACCOUNT = re.compile(r"AWS account ID not allowed: (\d{12})")
@@ -13,13 +13,13 @@ _REGION = re.compile(r"[Ii]nvalid AWS Region: ([\w-]+)")
 _PROVIDER = re.compile(r"Failed to (?:query available provider packages|install provider)|could not connect to registry")
 
 
-def known(what, stack, text):
-    """The operator's own trouble as `Refused`; None if it is none of those."""
+def known(what, stack, text, terraform="terraform"):
+    """The operator's own trouble as `Refused`; None if it is none of those. `terraform`: the command with which to look into it."""
     text = "\n".join(part.removeprefix("│").strip() for part in text.splitlines()) + "\n"
     lock = _LOCK.search(text)
     if lock:
         return Refused(f"the state of stack {stack} is locked by {lock.group(2)} since {lock.group(3)}: wait until that run has ended. "
-                       f"If it died, `terraform force-unlock {lock.group(1)}` in the stack's working copy removes its lock.")
+                       f"If it died, this removes its lock: {terraform} force-unlock {lock.group(1)}")
     if _EXPIRED.search(text):
         return Refused("the AWS credentials have expired: sign in again.")
     if _NOBODY.search(text):
@@ -36,9 +36,9 @@ def known(what, stack, text):
     return None
 
 
-def of(what, stack, text, log):
+def of(what, stack, text, log, terraform="terraform"):
     """The trouble of a Terraform command that printed `text`."""
-    found = known(what, stack, text)
+    found = known(what, stack, text, terraform)
     if found:
         return found
     errors = re.findall(r"^(?:│ )?Error: .*(?:\n(?:│ )?.*){0,6}", text, re.M)

@@ -4,6 +4,9 @@ import contextlib
 import io
 import json
 import os
+import re
+import shutil
+import socket
 import subprocess
 import tempfile
 import unittest
@@ -33,7 +36,8 @@ class Troubles(unittest.TestCase):
 ╷
 │ Error: Error acquiring the state lock
 │ 
-│ Error message: operation error S3: PutObject, https response error StatusCode: 412, PreconditionFailed
+│ Error message: operation error S3: PutObject, https response error StatusCode: 412, RequestID: 0f1299ef-7860-424c-8ad2-5a27b4cefce9,
+│ HostID: nB/m2fumi, api error PreconditionFailed: At least one of the pre-conditions did not hold
 │ Lock Info:
 │   ID:        0a1b2c3d-1111-2222-3333-444455556666
 │   Path:      bucket/auth/terraform.tfstate
@@ -150,6 +154,83 @@ class Mistakes(unittest.TestCase):
         with mock.patch.object(aws, "_client", lambda *_: {"present": ["state"]}), self.assertRaises(Refused) as caught:
             aws.require_buckets(chosen)
         self.assertEqual(str(caught.exception), "there is no bucket artifacts: run `make bootstrap ENV=staging` once.")
+
+
+class Make(unittest.TestCase):
+    """The real make: what an operator types, and reads."""
+
+    def make(self, *arguments, path=None, **environ):
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("HOLDFAST_", "AWS_"))}
+        with tempfile.TemporaryDirectory() as work:
+            result = subprocess.run(["make", "--no-print-directory", *arguments], cwd=settings.ROOT, capture_output=True, text=True, check=False,
+                                    env={**kept, "HOLDFAST_WORK_DIR": work, "HOLDFAST_TOOLS": str(settings.ROOT / ".tools"),
+                                         **({"PATH": path} if path else {}), **environ})
+        # make adds a line of its own to a failure.
+        return result.returncode, result.stdout, [text for text in result.stderr.splitlines() if not text.startswith("make: ***")]
+
+    def with_commands(self, *names):
+        """A PATH that has only these."""
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        for name in names:
+            (Path(folder.name) / name).symlink_to(shutil.which(name))
+        return folder.name
+
+    def test_without_a_target_it_lists_all_targets(self):
+        code, listed, _ = self.make()
+        makefile = (settings.ROOT / "Makefile").read_text(encoding="utf-8")
+        targets = re.findall(r"^([a-z0-9]+):", makefile, re.M)
+        self.assertEqual(code, 0)
+        for name in targets:
+            self.assertRegex(listed, rf"(?m)^  make {name} +\S")
+        # Of the contract.
+        for name in ("deploy", "plan", "destroy", "rollback", "bootstrap", "smoke", "status", "outputs", "logs", "redrive", "cost", "test", "check", "prove", "bench", "help"):
+            self.assertIn(name, targets)
+
+    def test_a_missing_prerequisite_is_named_with_the_way_to_install_it(self):
+        here = ("sh", "make", "env", "python3", "git")
+        for lacking, have, how in (("python3", ("sh", "make"), "install Python 3"), ("terraform", here, "install Terraform 1.10"),
+                                   ("cargo", (*here, "terraform"), "install Rust 1.95 with rustup")):
+            code, said, errors = self.make("deploy", path=self.with_commands(*have))
+            self.assertEqual((code, said, len(errors)), (2, "", 1), errors)
+            self.assertTrue(errors[0].startswith(f"{lacking} is missing: "), errors)
+            self.assertIn(how, errors[0])
+
+    def test_a_target_of_rust_that_is_not_installed_is_named_with_its_command_and_the_alternative(self):
+        other = next(arch for arch in settings.TRIPLES if arch != settings.machine_arch())
+        with tempfile.TemporaryDirectory() as folder, Command(folder, rustup="true"):
+            code, said, errors = self.make("deploy", f"ARCH={other}")
+        self.assertEqual((code, said), (2, ""), errors)
+        self.assertEqual(errors, [f"ARCH={other}: run `rustup target add {settings.TRIPLES[other]}`, or use ARCH={settings.machine_arch()}."])
+
+    def test_a_busy_port_is_named_with_the_variable_that_changes_it(self):
+        if not (settings.ROOT / ".tools" / "bin" / "ministack").exists():
+            self.skipTest("make tools has not run")
+        with socket.socket() as holder, socket.socket() as free:
+            for one in (holder, free):
+                one.bind(("127.0.0.1", 0))
+            holder.listen()
+            taken, other = (one.getsockname()[1] for one in (holder, free))
+            free.close()
+            for ports in ((taken, other), (other, taken)):
+                name = "HOLDFAST_PORT" if ports[0] == taken else "HOLDFAST_REDIS_PORT"
+                if name == "HOLDFAST_REDIS_PORT" and not shutil.which("redis-server"):
+                    continue
+                code, _, errors = self.make("deploy", HOLDFAST_PORT=str(ports[0]), HOLDFAST_REDIS_PORT=str(ports[1]))
+                self.assertEqual((code, len(errors)), (2, 1), errors)
+                self.assertIn(f"Port {taken} is taken: choose another with {name}=", errors[0])
+
+    def test_production_is_never_destroyed_and_an_unknown_value_is_refused(self):
+        for arguments, says in ((("destroy", "ENV=production"), "ENV=production is never destroyed by make."),
+                                (("deploy", "ENV=prod"), "ENV=prod: use local, staging or production."),
+                                (("deploy", "ARCH=mips"), "ARCH=mips: use arm64 or x86_64."),
+                                (("deploy", "CACHE=memcached"), "CACHE=memcached: use dynamodb or redis."),
+                                (("deploy", "SERVICE=pusch"), "SERVICE=pusch: use platform, auth, sessions, push or events."),
+                                (("deploy", "VARS=max_logins=3"), "VARS: no stack has a variable max_logins"),
+                                (("bootstrap",), "ENV=local needs no bootstrap")):
+            code, said, errors = self.make(*arguments)
+            self.assertEqual((code, said, len(errors)), (2, "", 1), errors)
+            self.assertTrue(errors[0].startswith(says), errors)
 
 
 class Plans(unittest.TestCase):

@@ -14,11 +14,13 @@ import time
 import unittest
 import zipfile
 from pathlib import Path
+from unittest import mock
 
 OPERATE = Path(__file__).resolve().parents[1] / "operate"
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(OPERATE))
 
+import aws  # noqa: E402
 import build  # noqa: E402
 import cloud  # noqa: E402
 import deploy  # noqa: E402
@@ -61,10 +63,33 @@ class Settings(unittest.TestCase):
     def test_what_is_wrong_is_named_in_one_line(self):
         self.assertIn("ENV=prod", self.refusal(ENV="prod"))
         self.assertIn("ARCH=mips", self.refusal(ARCH="mips"))
-        self.assertIn("CACHE=redis", self.refusal(CACHE="redis", ENV="staging"))
         self.assertIn("CACHE=memcached", self.refusal(CACHE="memcached"))
         self.assertIn("HOLDFAST_PORT=x", self.refusal(HOLDFAST_PORT="x"))
         self.assertIn("HOLDFAST_REDIS_PORT=80", self.refusal(HOLDFAST_REDIS_PORT="80"))
+
+    def test_the_cache_is_chosen_by_cache_by_vars_or_by_the_environments_file(self):
+        for environ in ({"CACHE": "redis"}, {"VARS": "cache_provider=redis"}, {"CACHE": "redis", "VARS": "cache_provider=redis"}):
+            for env in ("local", "staging"):
+                found = read(ENV=env, **environ)
+                self.assertEqual((found.cache, found.cache_chosen, found.variables), ("redis", True, {}))
+                self.assertEqual(terraform.values_for("auth", found)["cache_provider"], "redis")
+        self.assertIn("leave one of them out", self.refusal(CACHE="redis", VARS="cache_provider=dynamodb"))
+        self.assertIn("cache_provider=memcached", self.refusal(VARS="cache_provider=memcached"))
+        # On AWS there is no local server to name.
+        self.assertEqual(terraform.values_for("auth", read(ENV="staging", CACHE="redis")).get("local_redis_url"), "")
+
+        def of_file(text, **environ):
+            found = read(ENV="staging", **environ)
+            with mock.patch.object(aws, "read", lambda *_: tfvars.assignments(text)):
+                aws.inputs(found)
+            return found
+        self.assertEqual(of_file("").cache_mode, "dynamodb")
+        self.assertEqual(of_file('cache_provider = "redis"').cache_mode, "redis")
+        self.assertEqual(of_file('cache_provider = "redis"', CACHE="dynamodb").cache_mode, "dynamodb")
+        step = of_file('cache_provider = "redis"\nredis_delete_only = true')
+        self.assertEqual(step.cache_mode, "redis, delete only")
+        self.assertEqual(terraform.values_for("auth", step)["redis_delete_only"], "true")
+        self.assertEqual(of_file("", VARS="cache_provider=redis redis_delete_only=true").cache_mode, "redis, delete only")
 
     def test_vars_are_name_value_pairs(self):
         self.assertEqual(settings.parse_variables("a=1  b_c=http://x,http://y"), {"a": "1", "b_c": "http://x,http://y"})
@@ -90,7 +115,7 @@ class Variables(unittest.TestCase):
         self.assertIn("max_sesions_per_user", str(caught.exception))
 
     def test_what_the_tool_sets_itself_is_refused_with_the_way_to_set_it(self):
-        for name, way in (("env", "ENV="), ("cache_provider", "CACHE="), ("local_endpoint", "HOLDFAST_PORT=")):
+        for name, way in (("env", "ENV="), ("local_endpoint", "HOLDFAST_PORT=")):
             with self.assertRaises(Refused) as caught:
                 terraform.check_variables(read(VARS=f"{name}=x"))
             self.assertIn(way, str(caught.exception))

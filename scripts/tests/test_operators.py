@@ -121,9 +121,19 @@ class Cost(unittest.TestCase):
         for name in self.assume:
             self.assertIn(f'"{name}"', source)
 
+    def test_a_price_that_nobody_has_looked_up_is_said_at_its_figure(self):
+        self.assertFalse([name for name, entry in self.found["prices"].items() if cost.unsourced(entry)])
+        self.found["prices"]["alarm"]["source"] = "AWS's list, from memory"
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said), mock.patch.object(cost, "load", lambda: (self.found, self.assume)):
+            cost.cost(read(), {})
+        self.assertRegex(said.getvalue(), r"(?m)^  Alarms +6\.00 \$\*")
+        self.assertRegex(said.getvalue(), r"(?m)^  HTTP API +[\d.,]+ \$ ")
+        self.assertIn("* with a price that nobody has looked up", said.getvalue())
+
     def test_ten_thousand_sockets_around_the_clock_cost_what_the_price_says(self):
         assume = {**self.assume, "socket_hours": 24}
-        rows = dict((name, usd) for name, _, usd in cost.month(self.found["prices"], assume, 0, 10_000, 0, "dynamodb")[0].rows)
+        rows = dict((name, usd) for name, _, usd, _ in cost.month(self.found["prices"], assume, 0, 10_000, 0, "dynamodb")[0].rows)
         # 10 000 sockets, 30 days of 24 hours, 0.25 $ for a million minutes.
         self.assertAlmostEqual(rows["WebSocket: minutes"], 108.0)
 

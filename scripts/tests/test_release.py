@@ -208,6 +208,28 @@ class Releases(unittest.TestCase):
         self.assertIn("no earlier release", trouble)
         self.assertIsNone(self.history.current())
 
+    def test_a_cache_is_switched_one_step_at_a_time_and_in_all_stacks(self):
+        steps = ("dynamodb", "redis, delete only", "redis")
+        chosen = read(ENV="staging")
+        for before in (*steps, None):
+            for after in steps:
+                allowed = before is None or abs(steps.index(before) - steps.index(after)) < 2
+                for service in ("", "auth"):
+                    chosen.service = service
+                    context = contextlib.nullcontext() if allowed and (not service or before in (None, after)) else self.assertRaises(Refused)
+                    with context:
+                        releases.check_switch(chosen, {"cache_mode": before} if before else None, after)
+        # Nothing is served meanwhile on this machine.
+        releases.check_switch(self.settings, {"cache_mode": "dynamodb"}, "redis")
+
+    def test_a_rollback_takes_the_cache_back_too(self):
+        self.settings.cache, self.settings.delete_only = "redis", True
+        release = self.deploy(1)
+        self.settings.cache, self.settings.delete_only = "redis", False
+        self.assertNotEqual(self.deploy(2)["name"], release["name"])
+        releases.install(self.settings, release)
+        self.assertEqual(self.settings.cache_mode, "redis, delete only")
+
     def test_without_a_release_there_is_nothing_to_roll_back(self):
         with mock.patch.object(deploy, "prerequisites", lambda *_, **__: None), \
                 mock.patch.object(deploy.cloud, "running", lambda *_: True), self.assertRaises(Refused) as caught:

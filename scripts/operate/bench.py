@@ -1,0 +1,209 @@
+"""`make bench`: runs the benchmarks and writes target/bench/report.md. A benchmark is a command that prints lines of JSON: cells of a
+table and curves (shared/holdfast-bench/src/figures.rs says what they look like); to add one is to add it to BENCHMARKS.
+
+No figure is judged: they say how things compare on one machine in one run. ONLY=<name> runs one of them."""
+
+import json
+import os
+import platform
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import build
+import cloud
+import deploy
+import plot
+import processes
+import remove
+import run
+import settings as settings_module
+import suite
+import tools
+from say import Failed, Refused, Step, line
+from settings import ROOT
+
+FOLDER = ROOT / "target" / "bench"
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    name: str
+    title: str
+    # What is measured and how, for the report.
+    what: str
+    # From (the benchmarks' executable, deployments: name to outputs.json) to the command.
+    command: Callable
+    # Local clouds it wants, each of its own: name to what `make` would be given.
+    places: tuple = ()
+
+
+CLOUDS = {"redis": {"CACHE": "redis"}, "dynamodb": {"CACHE": "dynamodb"}}
+
+BENCHMARKS = (
+    Benchmark(
+        "tokens", "Tokens and passwords",
+        "In one process, no store: reading a token and hashing its secret against the hash alone (median of 41 batches of 20 000, in "
+        "turns), and argon2id with the parameters of the release.",
+        lambda executable, _: [executable, "tokens"]),
+    Benchmark(
+        "scripts", "The cache's scripts",
+        "A redis-server of this machine, one connection, 2 000 of each in turns: r1 (a validation's one question), w2 (a change's "
+        "one delete), against a bare GET of the same copy. `server time` is the server's own account (INFO commandstats), taken apart.",
+        lambda executable, _: [executable, "scripts"]),
+    Benchmark(
+        "http", "Sessions over HTTP",
+        "Two local clouds side by side that differ in CACHE alone, called in turns by one caller: 1 000 validations "
+        "(GET /v1/sessions/current), 60 sign-ins, 150 refreshes each; then 8 callers at once for 10 s on each.",
+        lambda executable, places: [executable, "http", *(f"{name}={outputs}" for name, outputs in places.items())],
+        ("redis", "dynamodb")),
+)
+
+
+def bench(settings):
+    only = os.environ.get("ONLY") or ""
+    names = [benchmark.name for benchmark in BENCHMARKS]
+    if only and only not in names:
+        raise Refused(f"ONLY={only}: use {', '.join(names[:-1])} or {names[-1]}.")
+    if not settings.is_local:
+        raise Refused("make bench measures on this machine only: leave ENV out.")
+    tools.require_cargo()
+    chosen = [benchmark for benchmark in BENCHMARKS if only in ("", benchmark.name)]
+    if any(benchmark.places for benchmark in chosen):
+        deploy.prerequisites(settings)
+    if not tools.redis_server(settings):
+        raise Refused("make bench needs a redis-server: install your system's package redis.")
+    tools.python_tools(settings)
+    head, began = machine(settings), time.monotonic()
+    executable = built(settings)
+    results = []
+    with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as folder, ExitStack() as clouds:
+        places = {}
+        for benchmark in chosen:
+            for name in benchmark.places:
+                if name not in places:
+                    places[name] = clouds.enter_context(deployed(settings, Path(folder).resolve() / name, CLOUDS[name]))
+            results.append((benchmark, *measured(settings, benchmark, executable, {name: places[name] for name in benchmark.places})))
+    write(head, results, time.monotonic() - began)
+    line(f"Written: {(FOLDER / 'report.md').relative_to(ROOT)}")
+
+
+def built(settings):
+    """The executable of the benchmarks, in the profile that AWS gets."""
+    with Step("building the benchmarks"):
+        log = settings.work / "logs" / "bench-build.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text("", encoding="utf-8")
+        if run.logged(["cargo", "build", "--locked", "--release", "-p", "holdfast-bench"], log, cwd=ROOT, env=suite.test_environment(settings)):
+            raise Failed(f"the benchmarks could not be built: {log}")
+    target = ROOT / (os.environ.get("CARGO_TARGET_DIR") or "target")
+    return str(target / settings_module.TRIPLES[settings_module.machine_arch()] / "release" / "holdfast-bench")
+
+
+@contextmanager
+def deployed(settings, work, environ):
+    """A local cloud of its own, gone at the end whatever happened; its outputs.json."""
+    private = settings_module.read({
+        "ENV": "local", "HOLDFAST_WORK_DIR": str(work), "HOLDFAST_TOOLS": str(settings.tools), "HOLDFAST_PORT": str(processes.free_port()),
+        "HOLDFAST_REDIS_PORT": str(processes.free_port()), **environ,
+    })
+    try:
+        deploy.deploy(private)
+        yield private.outputs_file
+        remove.destroy(private)
+    finally:
+        run.interrupt_all()
+        cloud.stop(private)
+
+
+def measured(settings, benchmark, executable, places):
+    """The figures and curves of a benchmark, and the command as the report shows it."""
+    command = benchmark.command(executable, places)
+    line(f"\n=== {benchmark.title}")
+    child = run.start(command, cwd=ROOT, env=suite.test_environment(settings), stdout=subprocess.PIPE, text=True)
+    found = []
+    for text in child.stdout:
+        found.append(json.loads(text))
+        if "figure" in found[-1]:
+            line(f"  {found[-1]['of']:45} {found[-1]['figure']:26} {number(found[-1]['value']):>9} {found[-1]['unit']}")
+    if run.finish(child):
+        raise Failed(f"benchmark {benchmark.name} failed.")
+    shown = " ".join(Path(part).name if part == executable else part for part in command)
+    return found, shown if not places else f"holdfast-bench {benchmark.name} {' '.join(f'{name}=…/outputs.json' for name in places)}"
+
+
+def number(value):
+    """Three digits that say something, without an exponent."""
+    if value == int(value) and abs(value) < 1e6:
+        return f"{int(value):,}"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}" if abs(value) >= 1 else f"{value:.3f}"
+
+
+def table(found):
+    """A Markdown table: one row for each thing, one column for each figure."""
+    rows, columns = {}, []
+    for entry in found:
+        if "figure" in entry:
+            head = f"{entry['figure']}, {entry['unit']}" if entry["unit"] else entry["figure"]
+            if head not in columns:
+                columns.append(head)
+            rows.setdefault(entry["of"], {})[head] = number(entry["value"])
+    lines = ["| | " + " | ".join(columns) + " |", "|---|" + "---:|" * len(columns)]
+    return [*lines, *(f"| {of} | " + " | ".join(cells.get(head, "") for head in columns) + " |" for of, cells in rows.items())]
+
+
+def curves(found):
+    """Plot to its series: name to points."""
+    plots = {}
+    for entry in found:
+        if "plot" in entry:
+            plots.setdefault(entry["plot"], []).append(entry)
+    return plots
+
+
+def write(head, results, seconds):
+    """report.md with its plots, and every figure as it came in figures.jsonl."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for old in FOLDER.glob("*.svg"):
+        old.unlink()
+    lines = ["# Benchmarks", "", *head, "",
+             "The local cloud is one process, answers over loopback, and runs the functions unoptimised: **its speed says nothing about "
+             "AWS**, in neither direction. What can be read from this report are ratios within one run."]
+    for benchmark, found, command in results:
+        lines += ["", f"## {benchmark.title}", "", benchmark.what, "", f"`{command}`", "", *table(found)]
+        for title, series in curves(found).items():
+            file = f"{benchmark.name}-{''.join(c if c.isalnum() else '-' for c in title.lower())}.svg"
+            (FOLDER / file).write_text(plot.svg(title, series[0]["x"], series[0]["y"], [(s["series"], s["points"]) for s in series]), encoding="utf-8")
+            lines += ["", f"![{title}]({file})"]
+    lines += ["", f"Measured in {seconds:.0f} s; every figure as it came is in `figures.jsonl`.", ""]
+    (FOLDER / "figures.jsonl").write_text(
+        "".join(json.dumps({"benchmark": benchmark.name, **entry}) + "\n" for benchmark, found, _ in results for entry in found), encoding="utf-8")
+    (FOLDER / "report.md").write_text("\n".join(lines), encoding="utf-8")
+
+
+def machine(settings):
+    """Where, when and with what: no figure means anything without."""
+    def said(*command):
+        result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        return (result.stdout.strip().splitlines() or ["?"])[0]
+
+    def first(file, field):
+        try:
+            found = [text for text in Path(file).read_text(encoding="utf-8").splitlines() if text.startswith(field)]
+        except OSError:
+            found = []
+        return found[0].partition(":")[2].strip() if found else "?"
+
+    memory = first("/proc/meminfo", "MemTotal").split()[0]
+    packages = dict(text.split("==") for text in tools.PINNED.read_text(encoding="utf-8").splitlines() if "==" in text)
+    return [
+        f"* `make bench`{' ONLY=' + os.environ['ONLY'] if os.environ.get('ONLY') else ''}, commit {build.commit()}, {time.strftime('%Y-%m-%d %H:%M', time.gmtime())} UTC",
+        f"* {first('/proc/cpuinfo', 'model name')}, {os.cpu_count()} cores, {int(memory) / 2**20:.0f} GiB, " if memory.isdigit() else f"* {platform.processor() or platform.machine()}, {os.cpu_count()} cores, ",
+        f"  {platform.system()} {platform.release()}; load when it began: {os.getloadavg()[0]:.1f}",
+        f"* {said('rustc', '--version')}; {said('redis-server', '--version').split(' sha=')[0]}; ministack {packages['ministack']}; "
+        f"{said('terraform', 'version')}; Python {platform.python_version()}",
+    ]

@@ -1,0 +1,33 @@
+//! Benchmarks of sessions, one a run. Each prints lines of JSON (see [`figures`]); `make bench` makes a report of them.
+
+mod figures;
+mod http;
+mod scripts;
+mod tokens;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: holdfast-bench tokens | scripts | http NAME=OUTPUTS.json NAME=OUTPUTS.json";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error.to_string()),
+    };
+    let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["tokens"] => runtime.block_on(tokens::run()),
+        ["scripts"] => runtime.block_on(scripts::run()),
+        ["http", places @ ..] if places.len() >= 2 => runtime.block_on(http::run(places)),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    outcome.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
+}
+
+fn failed(why: &str) -> ExitCode {
+    eprintln!("holdfast-bench: {why}");
+    ExitCode::FAILURE
+}
