@@ -1,12 +1,11 @@
 """`make status`: what runs, which release, how much waits in the queues, and whether it is well."""
 
-import json
-
 import aws
 import cloud
 import deploy
 import processes
 import releases
+import tools
 from say import Failed, line
 
 
@@ -16,6 +15,7 @@ def status(settings):
             pid = processes.recorded(settings.work / record)
             line(f"{name:13} {f'running, pid {pid}, port {port}' if pid else 'not running (make deploy starts it)'}")
     known = deploy.read_outputs(settings)
+    tools.python_tools(settings)
     current = releases.History(settings).current()
     if current:
         line(f"release       {current['name']}, commit {current['commit']}")
@@ -26,9 +26,11 @@ def status(settings):
     if settings.on_local_cloud and not cloud.running(settings, cloud.EMULATOR):
         raise Failed("the local cloud is not running: `make deploy` starts it, with what was in it.")
     dead = queues(settings, known)
-    cache(settings, known)
+    well = cache(settings, known)
     if code != 200:
         raise Failed("not healthy: `make logs SERVICE=ops-health` says more.")
+    if not well:
+        raise Failed("the cache is not well: docs/runbooks/cache-unavailable.md says what to do.")
     if dead:
         line(f"There are dead letters: make redrive{'' if settings.is_local else f' ENV={settings.env}'} sends them back.")
 
@@ -43,9 +45,29 @@ def queues(settings, known):
 
 
 def cache(settings, known):
-    """What ops/cache-status says of the cache cluster, where that function is deployed."""
+    """Says what the cache is made of, as ops/cache-status has it from ElastiCache; whether it is well."""
     name = known["functions"].get("ops-cache-status")
-    if not name:
-        return
-    answer = aws.invoke(settings, name, {})
-    line(f"cache         {json.dumps(answer)}")
+    lines, well = cache_lines(aws.invoke(settings, name, {}) if name else None, known["cacheProvider"], settings.on_local_cloud)
+    for number, text in enumerate(lines):
+        line(f"{'' if number else 'cache':13} {text}")
+    return well
+
+
+def cache_lines(answer, provider, local):
+    """What an answer of ops/cache-status means, in words; whether the cache is well."""
+    if provider != "redis":
+        return ["none: every validation reads the table (CACHE=dynamodb)"], True
+    if answer is None:
+        return ["nothing says what it is made of: ops-cache-status is not deployed"], False
+    found = answer["cache"]
+    if found is None:
+        if local:
+            return ["the redis-server of this machine; health says whether it answers"], True
+        return [f"ElastiCache has none of the name {answer['name']}"], False
+    nodes = [(shard, node) for shard in found["shards"] for node in shard["nodes"]]
+    lines = [f"{found['engine']} {found['engineVersion']}, {found['kind']}, {found['status']}, TLS {'on' if found['tls'] else 'OFF'}, {found['endpoint']}",
+             f"failover {found['failover']}{', in more than one zone' if found['multiAz'] else ''}"
+             + (f"; {len(found['shards'])} shards, {len(nodes)} nodes" if len(found["shards"]) > 1 else "")]
+    lines += [f"shard {shard['id']}{' ' + shard['slots'] if shard['slots'] else ''}: {node['id']} {node['role']} in {node['zone']}, {node['status']}"
+              for shard, node in nodes]
+    return lines, answer["ok"]

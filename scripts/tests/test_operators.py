@@ -13,6 +13,7 @@ from unittest import mock
 from fakes import OPERATE, read
 
 import cost  # noqa: I001
+import status
 from say import Refused
 
 
@@ -104,6 +105,28 @@ class Redrive(unittest.TestCase):
             self.assertEqual(result.returncode, 2)
             self.assertEqual(result.stderr.count("\n"), 1)
             self.assertIn(f"RATE={rate}", result.stderr)
+
+
+class Status(unittest.TestCase):
+    NODE = {"zone": "us-east-1a", "status": "available"}
+    ANSWER = {"ok": True, "name": "holdfast-staging", "cache": {
+        "kind": "replication-group", "status": "available", "engine": "valkey", "engineVersion": "8.0.1", "failover": "enabled", "multiAz": True,
+        "tls": True, "endpoint": "c.example:6379", "shards": [{"id": "0001", "status": "available", "slots": "", "nodes": [
+            {"id": "c-001", "role": "primary", **NODE}, {"id": "c-002", "role": "replica", **NODE}]}]}}
+
+    def test_topology_engine_and_failover_are_said(self):
+        lines, well = status.cache_lines(self.ANSWER, "redis", False)
+        self.assertTrue(well)
+        said = "\n".join(lines)
+        for part in ("valkey 8.0.1, replication-group, available, TLS on", "failover enabled, in more than one zone",
+                     "c-001 primary in us-east-1a, available", "c-002 replica"):
+            self.assertIn(part, said)
+
+    def test_a_cache_that_is_ill_or_gone_is_not_well_but_one_that_is_not_wanted_is(self):
+        for answer, provider, local, well in (({**self.ANSWER, "ok": False}, "redis", False, False), ({"ok": False, "name": "x", "cache": None}, "redis", False, False),
+                                              ({"ok": False, "name": "x", "cache": None}, "redis", True, True), (None, "redis", False, False),
+                                              (None, "dynamodb", False, True)):
+            self.assertEqual(status.cache_lines(answer, provider, local)[1], well)
 
 
 class Cost(unittest.TestCase):
