@@ -126,10 +126,16 @@ def measured(settings, benchmark, executable, places):
     line(f"\n=== {benchmark.title}")
     child = run.start(command, cwd=ROOT, env=suite.test_environment(settings), stdout=subprocess.PIPE, text=True)
     found = []
-    for text in child.stdout:
-        found.append(json.loads(text))
-        if "figure" in found[-1]:
-            line(f"  {found[-1]['of']:45} {found[-1]['figure']:26} {number(found[-1]['value']):>9} {found[-1]['unit']}")
+    with child.stdout:
+        for text in child.stdout:
+            try:
+                found.append(json.loads(text))
+            except ValueError:
+                child.kill()
+                run.finish(child)
+                raise Failed(f"benchmark {benchmark.name} printed something else than figures: {text.strip()[:100]}") from None
+            if "figure" in found[-1]:
+                line(f"  {found[-1]['of']:45} {found[-1]['figure']:26} {number(found[-1]['value']):>9} {found[-1]['unit']}")
     if run.finish(child):
         raise Failed(f"benchmark {benchmark.name} failed.")
     shown = " ".join(Path(part).name if part == executable else part for part in command)

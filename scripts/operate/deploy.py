@@ -2,8 +2,9 @@
 
 import fcntl
 import json
+import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 
 import aws
 import build
@@ -285,4 +286,7 @@ def plan(settings):
 
 
 def outputs(settings):
-    line(json.dumps(read_outputs(settings), indent=2))
+    # Its standard output is JSON and nothing else: what is on the way says so elsewhere.
+    with redirect_stdout(sys.stderr):
+        known = read_outputs(settings)
+    line(json.dumps(known, indent=2))

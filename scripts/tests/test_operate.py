@@ -1,5 +1,6 @@
 """The operator scripts, without a cloud: `python3 -m unittest discover -s scripts/tests`."""
 
+import contextlib
 import io
 import json
 import os
@@ -25,6 +26,7 @@ import build  # noqa: E402
 import cloud  # noqa: E402
 import deploy  # noqa: E402
 import processes  # noqa: E402
+import say  # noqa: E402
 import settings  # noqa: E402
 import terraform  # noqa: E402
 import tfvars  # noqa: E402
@@ -239,6 +241,15 @@ class Outputs(unittest.TestCase):
     def test_what_the_machine_or_aws_lacks_is_null(self):
         self.assertIsNone(deploy.outputs_of(read(), self.FOUND, False)["redisUrl"])
         self.assertIsNone(deploy.outputs_of(read(ENV="staging"), self.FOUND, False)["awsEndpointUrl"])
+
+    def test_what_is_printed_is_json_and_nothing_else(self):
+        def slow(_):
+            say.line("preparing")
+            return {"env": "staging"}
+        with contextlib.redirect_stdout(io.StringIO()) as said, contextlib.redirect_stderr(io.StringIO()) as aside, \
+                mock.patch.object(deploy, "read_outputs", slow):
+            deploy.outputs(read(ENV="staging"))
+        self.assertEqual((json.loads(said.getvalue()), aside.getvalue()), ({"env": "staging"}, "preparing\n"))
 
     def test_a_stack_that_is_not_deployed_is_named(self):
         with self.assertRaises(Failed) as caught:
