@@ -142,6 +142,13 @@ class Mistakes(unittest.TestCase):
             time.sleep(1.5)
         return self.given
 
+    def test_a_second_bootstrap_changes_nothing(self):
+        before = aws.object_text(self.settings, self.settings.state_bucket, "bootstrap/terraform.tfstate")
+        code, output = self.tool("bootstrap")
+        self.assertEqual(code, 0, output)
+        self.assertIn("no change", output)
+        self.assertEqual(aws.object_text(self.settings, self.settings.state_bucket, "bootstrap/terraform.tfstate"), before)
+
     def test_a_region_that_does_not_exist(self):
         self.refused(["region us-east-9 does not exist"], VARS="region=us-east-9")
         with self.credentials():

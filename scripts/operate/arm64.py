@@ -76,7 +76,8 @@ def arm64(settings):
     command = emulator()
     executables = reproduce.reproduce(settings, more=(TRIED,))
     newest = max(check_executable(name, content) for name, content in executables.items())
-    line(f"{len(executables)} executables for arm64; the newest glibc that one needs is {newest[0]}.{newest[1]} (provided.al2023 has 2.34).")
+    line(f"All {len(executables)} are for arm64; the newest glibc that one needs is {newest[0]}.{newest[1]} (provided.al2023 has 2.34)."
+         if len(executables) > 1 else f"It is for arm64 and needs glibc {newest[0]}.{newest[1]} (provided.al2023 has 2.34).")
     event = runtime_api.http_event("GET", "/v1/nowhere")
     with Step(f"{TRIED} answers an event{' under ' + Path(command[0]).name if command else ''}") as step:
         found = answer(command, executables[TRIED], event)

@@ -71,8 +71,9 @@ def release_flags(root=ROOT):
     return {"RUSTFLAGS": " ".join(filter(None, [os.environ.get("RUSTFLAGS"), *flags]))}
 
 
-def cargo_lambda(settings, needless=(), release=None):
-    """The command that builds every function, in the one profile of its environment; `needless`: crates that none links."""
+def cargo_lambda(settings, wanted, workspace, release=None):
+    """The command that builds the `wanted` functions, in the one profile of their environment. Whatever is wanted, the features of what
+    they share are those of a build of all functions: a function's executable does not depend on which others are built."""
     command = ["cargo", "lambda", "build", "--locked", "--arm64" if settings.arch == "arm64" else "--x86-64"]
     if not settings.on_local_cloud if release is None else release:
         command += ["--release"]
@@ -81,8 +82,9 @@ def cargo_lambda(settings, needless=(), release=None):
         command += ["--compiler", "cargo"]
     # A directory of its own: builds for other environments may run beside this one.
     command += ["--lambda-dir", str(settings.work / "lambda"), "--workspace"]
-    # Left out one by one rather than named one by one: what they share with functions has the same features either way.
-    return [*command, *(argument for name in needless for argument in ("--exclude", name))]
+    # Tests, models, clients: no function links them.
+    command += [argument for name in workspace.needed_by_no(functions()) for argument in ("--exclude", name)]
+    return command if set(wanted) == set(functions()) else [*command, *(argument for name in wanted for argument in ("--bin", name))]
 
 
 def check(settings):
@@ -120,7 +122,7 @@ def build(settings):
     log.parent.mkdir(parents=True, exist_ok=True)
     with Step(f"building {len(wanted)} functions") as step:
         process = run.start(
-            cargo_lambda(settings, crates.workspace().needed_by_no(wanted)), cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            cargo_lambda(settings, wanted, crates.workspace()), cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             errors="replace",
         )
         compiled = 0

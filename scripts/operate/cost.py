@@ -4,6 +4,8 @@ many validations a cache pays."""
 import json
 import os
 
+import aws
+import tfvars
 from say import Refused, line
 from settings import ROOT
 
@@ -106,7 +108,9 @@ def number(environ, name, default):
 def cost(settings, environ=os.environ):
     users, sockets, pushes = (number(environ, name, default) for name, default in (("USERS", 10_000), ("SOCKETS", 1_000), ("PUSHES", 1_000_000)))
     found, assume = load()
-    cache = settings.cache if environ.get("CACHE") else "dynamodb"
+    cache = settings.cache if settings.cache_chosen else "dynamodb"
+    if not settings.is_local and not settings.cache_chosen:
+        cache = tfvars.string(aws.read(settings.tfvars_file, f"the values of ENV={settings.env}").get("cache_provider")) or cache
     bill, validations = month(found["prices"], assume, users, sockets, pushes, cache)
     if settings.is_local:
         line("ENV=local costs nothing. On AWS the same would cost:\n")

@@ -31,6 +31,7 @@ class Rehearsal:
             "ENV": "staging", "HOLDFAST_REHEARSAL": "1", "HOLDFAST_WORK_DIR": str(work), "HOLDFAST_TOOLS": str(settings.tools),
             "HOLDFAST_PORT": os.environ.get("HOLDFAST_PORT") or str(processes.free_port()),
             "HOLDFAST_REDIS_PORT": os.environ.get("HOLDFAST_REDIS_PORT") or str(processes.free_port()),
+            **({"CACHE": settings.cache} if settings.cache_chosen else {}),
         }
         self.settings = settings_module.read(self.environ)
         self.steps = []
@@ -89,9 +90,10 @@ class Rehearsal:
 
     def bootstrap(self):
         self.make("bootstrap")
+        self.make("bootstrap", says="no change")
         aws.inputs(self.settings)
         aws.identity(self.settings, {})
-        return f"state in {self.settings.state_bucket}, with lock files"
+        return f"state in {self.settings.state_bucket}, with lock files; a second one changes nothing"
 
     def deploy(self):
         text = self.make("deploy", says=("Deployed: platform, auth, sessions, push, events", "passed in"), VARS=REGISTRATION)
@@ -99,7 +101,17 @@ class Rehearsal:
 
     def again(self):
         self.make("deploy", says="Nothing to change", never="stack ", VARS=REGISTRATION)
-        return "no change"
+        self.make("deploy", says="Nothing to change", never="stack ", VARS=REGISTRATION, SERVICE="push")
+        return "no change, nor of one stack alone"
+
+    def looked_at(self):
+        """What operators ask of an environment that runs."""
+        self.make("outputs", says=[f'"{name}"' for name in ("env", "cacheProvider", "httpUrl", "wsUrl", "tables", "queues", "eventBus", "functions")])
+        self.make("status", says=("release ", "health        200", "queue         push: 0 waiting, 0 dead letters", "cache  "))
+        self.make("logs", says="auth-login", SERVICE="auth-login", SINCE="1h")
+        self.make("drift", says="No drift")
+        self.make("redrive", says="push: no dead letters")
+        return "outputs, status, logs, drift, redrive answer"
 
     def one_function(self):
         self.original, before = self.binary(CHANGED), self.manifest()
@@ -149,6 +161,9 @@ class Rehearsal:
         ):
             self.make("deploy", code=2, says=says, BUILD="0", VARS=f"{REGISTRATION} {variables}")
             found.append(what)
+        other = "dynamodb" if self.settings.cache == "redis" else "redis"
+        self.make("deploy", code=2, says="redis_delete_only=true, then this", BUILD="0", VARS=REGISTRATION, CACHE=other)
+        found.append("cache switched in one step")
         if self.states() != before:
             raise Failed("one of them changed a state")
         return f"{', '.join(found)}: one line each, exit 2, every state as before"
@@ -158,10 +173,19 @@ class Rehearsal:
         stacks, notes = terraform.stacks(self.settings), []
         terraform.prepare(self.settings, stacks)
         for stack in stacks:
-            if stack.terraform("plan", *stack.inputs(), "-lock=false", "-var=local_endpoint="):
+            # Where the cache is, the other stacks read from what `platform` has written: without one, all can be planned at once.
+            values = {"local_endpoint": "", "local_redis_url": "", "cache_provider": "dynamodb", "redis_delete_only": "false"}
+            given = [f"-var={name}={value}" for name, value in values.items() if name in terraform.declared(stack.name)]
+            if stack.terraform("plan", *stack.inputs(), "-lock=false", *given):
                 raise stack.trouble("plan")
             notes.append(f"{stack.name} {stack.summary()}")
             line(f"    {notes[-1]}")
+        platform = stacks[0]
+        redis = ("cache_provider=redis", "redis_delete_only=true", "local_endpoint=", "local_redis_url=")
+        if platform.terraform("plan", *platform.inputs(), "-lock=false", *(f"-var={value}" for value in redis)):
+            raise platform.trouble("plan")
+        notes.append(f"platform with CACHE=redis {platform.summary()}")
+        line(f"    {notes[-1]}")
         return "; ".join(notes)
 
     def destroy(self):
@@ -174,7 +198,7 @@ class Rehearsal:
 
     def play(self):
         steps = (
-            ("bootstrap", self.bootstrap), ("first deploy", self.deploy), ("second deploy", self.again),
+            ("bootstrap", self.bootstrap), ("first deploy", self.deploy), ("second deploy", self.again), ("looked at", self.looked_at),
             ("one function changed", self.one_function), ("deployed broken", self.broken), ("rollback", self.rollback),
             ("mistakes", self.mistakes), ("the same, as planned for AWS", self.as_on_aws),
         )

@@ -34,8 +34,7 @@ def copy(folder):
 
 def built(settings, folder, wanted):
     """Builds in `folder`; the executable of every function."""
-    needless = sorted(set(crates.workspace().needed_by_no(wanted)))
-    command = build.cargo_lambda(settings, needless, release=True)
+    command = build.cargo_lambda(settings, wanted, crates.workspace(), release=True)
     command[command.index("--lambda-dir") + 1] = str(folder / "out")
     env = {**cloud.clean_environment(), **build.release_flags(folder), "PATH": tools.path_with_tools(settings),
            "CARGO_TARGET_DIR": str(folder / "target")}
@@ -84,5 +83,5 @@ def reproduce(settings, more=()):
     differ = [name for name in wanted if digests[0][name] != digests[1][name] or one[name] != other[name]]
     if differ:
         raise Failed(f"{len(differ)} of {len(wanted)} artifacts differ: {json.dumps(differ)}")
-    line(f"{len(wanted)} artifacts, each the same twice.")
+    line(f"{len(wanted)} artifact{'s' if len(wanted) > 1 else ''}, each the same twice.")
     return one

