@@ -29,13 +29,14 @@ end
 ";
 
 /// r1. `KEYS` copy, lease; `ARGV` nonce, life of a lease in ms. Replies `{'hit', copy}`, `{'lease', lease}`, `{'miss'}`,
-/// or why there is no incarnation. The lease id holds the server's time in microseconds: every *execution* makes its own,
+/// or why there is no incarnation. A key of another type is a copy that nobody can read. The lease id holds the server's time in microseconds: every *execution* makes its own,
 /// so a duplicated or late one cannot revive a lease that was deleted. With no memory left the lease is refused, not the
 /// script.
 const READ: &str = r"
 local inc, why = incarnation()
 if not inc then return {why} end
-local copy = redis.call('GET', KEYS[1])
+local copy = redis.pcall('GET', KEYS[1])
+if type(copy) == 'table' then return {'hit', ''} end
 if copy and string.sub(copy, 1, #inc + 1) == inc .. '\n' then
   return {'hit', string.sub(copy, #inc + 2)}
 end
@@ -120,6 +121,18 @@ pub fn lease_key(at: Address) -> String {
     format!("s:{{{}}}:{}:l", at.user, at.slot)
 }
 
+/// Hash slots of a cluster (Redis cluster specification, "Key distribution model").
+pub const CLUSTER_SLOTS: u16 = 16_384;
+
+/// The cluster's hash slot of one of our keys: CRC-16/XMODEM of what stands in braces.
+pub fn cluster_slot(key: &str) -> u16 {
+    let tag = key.split_once('{').and_then(|(_, rest)| rest.split_once('}')).map_or(key, |(tag, _)| tag);
+    let crc = tag.bytes().fold(0u16, |crc, byte| {
+        (0..8).fold(crc ^ (u16::from(byte) << 8), |crc, _| (crc << 1) ^ if crc & 0x8000 == 0 { 0 } else { 0x1021 })
+    });
+    crc % CLUSTER_SLOTS
+}
+
 /// Both keys of each of these slots.
 pub fn keys(user: UserId, slots: &[SlotNo]) -> Vec<String> {
     slots.iter().map(|slot| Address { user, slot: *slot }).flat_map(|at| [copy_key(at), lease_key(at)]).collect()
@@ -128,6 +141,13 @@ pub fn keys(user: UserId, slots: &[SlotNo]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn slots_of_a_cluster_are_counted_as_the_servers_do() {
+        // The specification's own example: CRC-16 of "123456789" is 31C3.
+        assert_eq!(cluster_slot("123456789"), 0x31C3 % CLUSTER_SLOTS);
+        assert_eq!(cluster_slot("s:{123456789}:4:v"), 0x31C3 % CLUSTER_SLOTS);
+    }
 
     #[test]
     fn all_keys_of_a_user_share_one_hash_tag_and_start_with_the_prefix_its_acl_allows() {

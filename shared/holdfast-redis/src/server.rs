@@ -72,11 +72,6 @@ impl<H: Host + Clone + 'static> RedisCache<H> {
                 }
                 Ok(Fence::Off)
             }
-            // The address leads to another primary by now, or will soon.
-            Some("replica") => {
-                self.link.reconnect();
-                Err(CacheTrouble("the server is a replica".into()))
-            }
             _ => Err(CacheTrouble("the server's reply makes no sense".into())),
         }
     }
@@ -107,10 +102,22 @@ impl<H: Host + Clone + 'static> LeaseCache for RedisCache<H> {
             }
         };
         match parts.as_slice() {
-            [kind, copy] if kind == b"hit" => {
-                Ok(value::read(copy).map_or(Found::Unreadable, |copy| Found::Hit(Box::new(copy))))
+            [kind, copy] if kind == b"hit" => match value::read(copy) {
+                // Somebody else's copy: the reply was to another question, and the next may be, too.
+                Some(copy) if copy.slot.at != at => {
+                    self.link.reconnect();
+                    Ok(Found::Unreadable)
+                }
+                Some(copy) => Ok(Found::Hit(Box::new(copy))),
+                None => Ok(Found::Unreadable),
+            },
+            [kind, lease] if kind == b"lease" => {
+                if lease.starts_with(nonce.as_bytes()) {
+                    return Ok(Found::Miss(Some(Lease(lease.clone()))));
+                }
+                self.link.reconnect();
+                Err(CacheTrouble("a reply to another question".into()))
             }
-            [kind, lease] if kind == b"lease" => Ok(Found::Miss(Some(Lease(lease.clone())))),
             [kind] if kind == b"miss" => Ok(Found::Miss(None)),
             other => {
                 let why = other.first().and_then(|kind| std::str::from_utf8(kind).ok());

@@ -108,7 +108,8 @@ where
                     return Ok((changed, token, effect));
                 }
                 Ok(Transacted::Refused) => {}
-                Ok(Transacted::Busy) | Err(StoreError::Busy(_)) => retry::pause(&self.host, attempt).await,
+                // Unknown to the last: a new reading might take this edit for somebody else's.
+                Ok(Transacted::Busy) => break,
                 Err(other) => return Err(other.into()),
             }
         }
