@@ -151,8 +151,7 @@ fn at() -> Address {
 /// A session that began just now, and what opens it.
 fn session() -> (Slot, TokenHash) {
     let draw = Draw { sid: SessionId::from_bytes([2; 16]), origin: Secret::new([3; 32]), seed: [4; 32] };
-    let (slot, refresh) =
-        new_session(at(), "a@b", &draw, &Wishes::default(), &Policy::default(), NOW, "op".to_owned());
+    let (slot, refresh) = new_session(at(), "a@b", &draw, &Wishes::default(), &Policy::default(), NOW, "op".to_owned());
     (slot, AccessToken::of(&refresh).hash())
 }
 
@@ -229,8 +228,7 @@ fn a_hit_is_answered_without_the_truth() {
 
 #[test]
 fn a_miss_reads_the_truth_after_the_lease_was_given_and_fills() {
-    let scene =
-        Scene::new().read(0, Ok(Found::Miss(Some(given())))).truth(0, Ok(Some(session().0))).fill(0, Ok(true));
+    let scene = Scene::new().read(0, Ok(Found::Miss(Some(given())))).truth(0, Ok(Some(session().0))).fill(0, Ok(true));
     assert_eq!(scene.look_up(), Ok(Some(session().0)));
     assert_eq!(logged(), "read CACHE_MISS truth fill");
     let filled = scene.leased.server.filled.lock().unwrap().pop().unwrap();
@@ -263,8 +261,7 @@ fn a_stranger_cannot_fill_the_cache() {
 
 #[test]
 fn a_fill_whose_lease_died_is_counted() {
-    let scene =
-        Scene::new().read(0, Ok(Found::Miss(Some(given())))).truth(0, Ok(Some(session().0))).fill(0, Ok(false));
+    let scene = Scene::new().read(0, Ok(Found::Miss(Some(given())))).truth(0, Ok(Some(session().0))).fill(0, Ok(false));
     assert!(scene.look_up().is_ok());
     assert_eq!(logged(), "read CACHE_MISS truth fill CACHE_LEASE_REJECTED");
 }

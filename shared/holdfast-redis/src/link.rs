@@ -11,8 +11,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::{BoxFuture, FutureExt, Shared};
-use holdfast_domain::breaker::{Breaker, Gate};
 use holdfast_domain::Millis;
+use holdfast_domain::breaker::{Breaker, Gate};
 use holdfast_domain::ports::{CacheTrouble, Host};
 use redis::{Cmd, FromRedisValue, RedisError, Value};
 use tokio::time::timeout;

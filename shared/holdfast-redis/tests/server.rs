@@ -209,9 +209,11 @@ async fn garbage_in_the_cache_is_a_miss_and_is_removed() {
     assert_eq!(world.cache.server.read(session.slot.at).await, Ok(Found::Unreadable));
     assert!(world.sessions().identify(Some(&token)).await.is_ok());
     assert!(!direct.exists(&key).await.expect("asked"));
-    // Of another type altogether: the script fails, and a miss is a miss.
+    // Of another type altogether.
+    direct.del(&key).await.expect("deleted");
     let _: usize = direct.lpush(&key, "x").await.expect("pushed");
     assert!(world.sessions().identify(Some(&token)).await.is_ok());
+    assert!(!direct.exists(&key).await.expect("asked"), "not for ever");
 }
 
 #[tokio::test]
@@ -241,4 +243,107 @@ async fn the_scripts_are_loaded_again_after_the_server_forgot_them() {
     assert!(matches!(world.cache.server.read(session.slot.at).await, Ok(Found::Hit(_))));
     let all: Vec<_> = SlotNo::all().collect();
     assert_eq!(world.cache.forget(world.user, &all).await, Effect::Immediate);
+}
+
+/// How many connections this server has been asked for so far.
+async fn connections(direct: &mut redis::aio::MultiplexedConnection) -> u64 {
+    let stats: String = redis::cmd("INFO").arg("stats").query_async(direct).await.expect("asked");
+    let count = stats.lines().find_map(|line| line.strip_prefix("total_connections_received:")).expect("counted");
+    count.trim().parse().expect("a number")
+}
+
+#[tokio::test]
+async fn a_demoted_server_is_left_alone() {
+    let server = RedisServer::start(&[]);
+    let world = world(&server).await;
+    let (session, token) = filled(&world).await;
+    let mut direct = raw(&server).await;
+    let () = redis::cmd("REPLICAOF").arg("127.0.0.1").arg("1").query_async(&mut direct).await.expect("demoted");
+    let before = connections(&mut direct).await;
+    for _ in 0..200 {
+        assert!(world.sessions().identify(Some(&token)).await.is_ok(), "the truth is read");
+    }
+    let asked = connections(&mut direct).await - before;
+    assert!(asked <= 6, "{asked} connections for five failures and a probe");
+    let current = world.sessions().identify(Some(&token)).await.expect("live");
+    assert_eq!(world.sessions().log_out(&current).await.expect("logged out").effect, Effect::Bounded(60));
+    assert!(world.sessions().identify(Some(&token)).await.is_err());
+    let () = redis::cmd("REPLICAOF").arg("NO").arg("ONE").query_async(&mut direct).await.expect("promoted");
+    let cache = &world.cache.server;
+    let patience = std::time::Instant::now();
+    while !matches!(cache.read(session.slot.at).await, Ok(Found::Miss(Some(_)))) {
+        assert!(patience.elapsed() < std::time::Duration::from_secs(10), "it is not used again");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+/// What a reader sees of a connection that has lost step: a reply to another question.
+#[tokio::test]
+async fn another_users_copy_admits_nobody_and_ends_the_connection() {
+    let server = RedisServer::start(&[]);
+    let mine = world(&server).await;
+    let other = world(&server).await;
+    let ((my_session, my_token), (other_session, _)) = (filled(&mine).await, filled(&other).await);
+    let mut direct = raw(&server).await;
+    let swapped: String = direct.get(key_of_copy(other_session.slot.at)).await.expect("asked").expect("a copy");
+    direct.set(key_of_copy(my_session.slot.at), swapped).await.expect("set");
+    let before = connections(&mut direct).await;
+    let current = mine.sessions().identify(Some(&my_token)).await.expect("live");
+    assert_eq!(current.slot.sid, my_session.slot.sid, "mine, from the truth");
+    assert_eq!(connections(&mut direct).await, before + 1, "the read left its connection, the delete opened another");
+    assert!(!direct.exists(key_of_copy(my_session.slot.at)).await.expect("asked"));
+}
+
+/// A function that was frozen for long comes back to a connection that nobody holds at the other end.
+#[tokio::test]
+async fn a_connection_that_died_meanwhile_costs_no_delete_its_confirmation() {
+    let server = RedisServer::start(&[]);
+    let world = world(&server).await;
+    let (_, token) = filled(&world).await;
+    let current = world.sessions().identify(Some(&token)).await.expect("live");
+    let mut direct = raw(&server).await;
+    let cut: usize = redis::cmd("CLIENT")
+        .arg("KILL")
+        .arg("TYPE")
+        .arg("NORMAL")
+        .arg("SKIPME")
+        .arg("YES")
+        .query_async(&mut direct)
+        .await
+        .expect("cut");
+    assert_eq!(cut, 1);
+    assert_eq!(world.sessions().log_out(&current).await.expect("logged out").effect, Effect::Immediate);
+    assert!(world.sessions().identify(Some(&token)).await.is_err());
+}
+
+/// Nobody answers, not even that nobody is there: a queue of connections that is full, as a dropped packet is.
+#[tokio::test]
+async fn a_black_hole_ends_at_the_deadlines_and_opens_the_breaker() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    // Linux takes what the backlog (128) holds and lets every later connection wait for ever.
+    let mut held = Vec::new();
+    loop {
+        match std::net::TcpStream::connect_timeout(&address, std::time::Duration::from_millis(200)) {
+            Ok(stream) => held.push(stream),
+            Err(_) => break,
+        }
+    }
+    let cache = cache_at(&format!("redis://{address}/0"));
+    let store = MemoryStore::default();
+    let behind = Leased { store: store.clone(), server: cache, host: RealHost, max_age_seconds: 60, notice };
+    let world = Bench::behind(store, behind, RealHost).await;
+    let session = world.sign_in().await;
+    assert_eq!(session.effect, Effect::Bounded(60));
+    let at = session.slot.at;
+    // Connecting takes a quarter of a second at most, tries are two: far from what a client would wait by itself.
+    let gone = std::time::Duration::from_secs(5);
+    let deleted = tokio::time::timeout(gone, world.cache.server.delete(at.user, &[at.slot])).await;
+    assert!(matches!(deleted, Ok(Err(_))), "{deleted:?}");
+    for _ in 0..30 {
+        let token = session.tokens.access.text();
+        assert!(world.sessions().identify(Some(&token)).await.is_ok());
+    }
+    let read = world.cache.server.read(at).await;
+    assert_eq!(read, Err(holdfast_domain::ports::CacheTrouble("the breaker is open".into())));
 }

@@ -2,8 +2,9 @@
 //!
 //! Validations under load, against a real server that is killed, frozen, filled up, made read-only, flushed, and started
 //! again. The truth is a store in memory that takes 3 ms to answer, about what DynamoDB takes. Nobody may be refused, and
-//! nobody let in whose end was confirmed. Latencies are printed; `HOLDFAST_PROVE=1` also judges them by ratio to the same
-//! load without a cache, in the same run.
+//! nobody let in whose end was confirmed. Every worker asks by turns through the cache and without it, so that both meet
+//! the same moments of the same machine. Latencies are printed; `HOLDFAST_PROVE=1` also judges them, each period's by that
+//! of the same period without a cache.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 use holdfast_domain::UserId;
 use holdfast_domain::cache::CacheEvent;
 use holdfast_domain::policy::Policy;
-use holdfast_domain::ports::{Effect, SessionCache, SessionReads, Stored};
+use holdfast_domain::ports::{Effect, SessionReads, Stored};
 use holdfast_domain::service::{Leased, Sessions, SignedIn, StrongReads};
 use holdfast_domain::session::{Slot, UserState};
 use holdfast_domain::token::Address;
@@ -76,36 +77,39 @@ impl World {
             kept.push(bench.sign_in().await);
         }
         let world = Self { store, server, warm, kept };
-        let calm = world.load(world.warm.clone(), Duration::from_millis(300), async || {}).await;
+        let calm = world.load(Duration::from_millis(300), async || {}).await;
         assert_eq!(calm.refused, 0);
         world
     }
 
-    /// Validations from all workers for `time`, while `meanwhile` happens after a fifth of it.
-    async fn load<C>(&self, cache: C, time: Duration, meanwhile: impl AsyncFnOnce()) -> Seen
-    where
-        C: SessionCache + Clone + Send + Sync + 'static,
-    {
+    /// Validations from all workers for `time`, through the cache and without it by turns, while `meanwhile` happens after
+    /// a fifth of it.
+    async fn load(&self, time: Duration, meanwhile: impl AsyncFnOnce()) -> Seen {
         let stop = Arc::new(AtomicBool::new(false));
         let refused = Arc::new(AtomicU64::new(0));
         let started = Instant::now();
         let workers: Vec<_> = (0..WORKERS)
             .map(|nth| {
                 let (stop, refused) = (stop.clone(), refused.clone());
-                let service = sessions(&self.store, cache.clone());
+                let cached = sessions(&self.store, self.warm.clone());
+                let plain = sessions(&self.store, StrongReads(Distant(self.store.clone())));
                 let tokens: Vec<_> = self.kept.iter().map(|session| session.tokens.access.text()).collect();
                 tokio::spawn(async move {
-                    let mut seen = Vec::new();
-                    let mut turn = nth;
-                    while !stop.load(Ordering::Relaxed) {
+                    let mut calls = Calls::default();
+                    for turn in nth.. {
+                        if stop.load(Ordering::Relaxed) {
+                            break;
+                        }
+                        let token = Some(tokens[turn % USERS].as_str());
                         let began = Instant::now();
-                        let answer = service.identify(Some(&tokens[turn % USERS])).await;
-                        seen.push((began.duration_since(started), began.elapsed()));
-                        refused.fetch_add(u64::from(answer.is_err()), Ordering::Relaxed);
-                        turn += 1;
-                        tokio::task::yield_now().await;
+                        let through = cached.identify(token).await;
+                        calls.cached.push((began.duration_since(started), began.elapsed()));
+                        let began = Instant::now();
+                        let without = plain.identify(token).await;
+                        calls.plain.push((began.duration_since(started), began.elapsed()));
+                        refused.fetch_add(u64::from(through.is_err()) + u64::from(without.is_err()), Ordering::Relaxed);
                     }
-                    seen
+                    calls
                 })
             })
             .collect();
@@ -114,9 +118,11 @@ impl World {
         let struck = started.elapsed();
         tokio::time::sleep(time * 4 / 5).await;
         stop.store(true, Ordering::Relaxed);
-        let mut calls = Vec::new();
+        let mut calls = Calls::default();
         for worker in workers {
-            calls.extend(worker.await.expect("a worker"));
+            let seen = worker.await.expect("a worker");
+            calls.cached.extend(seen.cached);
+            calls.plain.extend(seen.plain);
         }
         Seen { calls, struck, refused: refused.load(Ordering::Relaxed) }
     }
@@ -139,21 +145,70 @@ impl World {
     }
 }
 
+/// When each call began, and how long it took.
+#[derive(Default)]
+struct Calls {
+    cached: Vec<(Duration, Duration)>,
+    plain: Vec<(Duration, Duration)>,
+}
+
 struct Seen {
-    calls: Vec<(Duration, Duration)>,
+    calls: Calls,
     struck: Duration,
     refused: u64,
 }
 
 impl Seen {
-    fn percentile(&self, share: f64, within: impl Fn(Duration) -> bool) -> Duration {
-        let mut took: Vec<_> = self.calls.iter().filter(|(at, _)| within(*at)).map(|(_, took)| *took).collect();
-        took.sort_unstable();
-        assert!(took.len() > 50, "too few calls to say anything: {}", took.len());
-        // A rank within the list.
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
-        let rank = ((took.len() - 1) as f64 * share) as usize;
-        took[rank]
+    /// The 99th percentile through the cache and without it, of the calls that began within this time.
+    fn p99(&self, within: impl Fn(Duration) -> bool) -> (Duration, Duration) {
+        (percentile(&self.calls.cached, &within), percentile(&self.calls.plain, &within))
+    }
+}
+
+fn percentile(calls: &[(Duration, Duration)], within: impl Fn(Duration) -> bool) -> Duration {
+    let mut took: Vec<_> = calls.iter().filter(|(at, _)| within(*at)).map(|(_, took)| *took).collect();
+    took.sort_unstable();
+    assert!(took.len() > 50, "too few calls to say anything: {}", took.len());
+    took[(took.len() - 1) * 99 / 100]
+}
+
+fn ratio(cached: Duration, plain: Duration) -> f64 {
+    cached.as_secs_f64() / plain.as_secs_f64()
+}
+
+async fn admin(port: u16, words: &[&str]) {
+    let client = redis::Client::open(format!("redis://127.0.0.1:{port}/0")).expect("a good address");
+    let mut connection = client.get_multiplexed_async_connection().await.expect("connected");
+    let mut command = redis::cmd(words[0]);
+    for word in &words[1..] {
+        command.arg(word);
+    }
+    command.exec_async(&mut connection).await.expect("done");
+}
+
+async fn strike(what: &str, server: &std::sync::Mutex<RedisServer>, port: u16) {
+    match what {
+        "killed" => server.lock().expect("ours").kill(),
+        "frozen" => server.lock().expect("ours").freeze(),
+        "out of memory" => admin(port, &["CONFIG", "SET", "maxmemory", "1"]).await,
+        "read-only" => admin(port, &["REPLICAOF", "127.0.0.1", "1"]).await,
+        "flushed" => admin(port, &["FLUSHALL"]).await,
+        _ => {
+            admin(port, &["SAVE"]).await;
+            let mut server = server.lock().expect("ours");
+            server.kill();
+            server.start_again();
+        }
+    }
+}
+
+async fn mend(what: &str, server: &mut RedisServer) {
+    match what {
+        "killed" => server.start_again(),
+        "frozen" => server.thaw(),
+        "out of memory" => admin(server.port(), &["CONFIG", "SET", "maxmemory", "0"]).await,
+        "read-only" => admin(server.port(), &["REPLICAOF", "NO", "ONE"]).await,
+        _ => {}
     }
 }
 
@@ -162,73 +217,42 @@ async fn while_the_cache_is_in_trouble_users_notice_nothing_but_latency() {
     let judged = std::env::var("HOLDFAST_PROVE").is_ok();
     let time = Duration::from_millis(if judged { 5_000 } else { 1_000 });
     let mut world = World::new().await;
-    let base = world.load(StrongReads(Distant(world.store.clone())), time, async || {}).await;
-    let base_p99 = base.percentile(0.99, |_| true);
-    println!("{:34} p50 {:7.2?}  p99 {:7.2?}", "no cache", base.percentile(0.5, |_| true), base_p99);
-    let calm = world.load(world.warm.clone(), time, async || {}).await;
-    println!(
-        "{:34} p50 {:7.2?}  p99 {:7.2?}",
-        "the cache as it should be",
-        calm.percentile(0.5, |_| true),
-        calm.percentile(0.99, |_| true)
-    );
-    assert_eq!(base.refused + calm.refused, 0);
+    let calm = world.load(time, async || {}).await;
+    let (cached, plain) = calm.p99(|_| true);
+    println!("p99 of {} calls each way; at first (until the breaker opens), then", calm.calls.cached.len());
+    println!("{:24} {cached:7.2?}, without {plain:7.2?}", "the cache as it should be");
+    assert_eq!(calm.refused, 0);
 
+    let (mut worst_first, mut worst_then) = (Duration::ZERO, 0.0_f64);
     for what in ["killed", "frozen", "out of memory", "read-only", "flushed", "restarted with old data"] {
-        let admin = |port: u16, words: &'static [&'static str]| async move {
-            let client = redis::Client::open(format!("redis://127.0.0.1:{port}/0")).expect("a good address");
-            let mut connection = client.get_multiplexed_async_connection().await.expect("connected");
-            let mut command = redis::cmd(words[0]);
-            for word in &words[1..] {
-                command.arg(word);
-            }
-            command.exec_async(&mut connection).await.expect("done");
-        };
         let port = world.server.port();
-        let warm = world.warm.clone();
         let server = std::sync::Mutex::new(std::mem::replace(&mut world.server, RedisServer::start(&[])));
-        let seen = world
-            .load(warm, time, async || match what {
-                "killed" => server.lock().expect("ours").kill(),
-                "frozen" => server.lock().expect("ours").freeze(),
-                "out of memory" => admin(port, &["CONFIG", "SET", "maxmemory", "1"]).await,
-                "read-only" => admin(port, &["REPLICAOF", "127.0.0.1", "1"]).await,
-                "flushed" => admin(port, &["FLUSHALL"]).await,
-                _ => {
-                    admin(port, &["SAVE"]).await;
-                    let mut server = server.lock().expect("ours");
-                    server.kill();
-                    server.start_again();
-                }
-            })
-            .await;
+        let seen = world.load(time, async || strike(what, &server, port).await).await;
         assert_eq!(seen.refused, 0, "{what}: users were refused");
         world.nothing_ended_is_let_in(what).await;
         // The breaker opens within a quarter of a second of trouble.
         let opened = seen.struck + Duration::from_millis(500);
-        let (first, then) =
-            (seen.percentile(0.99, |at| at >= seen.struck && at < opened), seen.percentile(0.99, |at| at >= opened));
+        let first = seen.p99(|at| at >= seen.struck && at < opened);
+        let then = seen.p99(|at| at >= opened);
+        let (more, times) = (first.0.saturating_sub(first.1), ratio(then.0, then.1));
         println!(
-            "{what:34} p99 at first {first:7.2?} (+{:.2?}), then {then:7.2?} ({:.2} x)",
-            first.saturating_sub(base_p99),
-            then.as_secs_f64() / base_p99.as_secs_f64()
+            "{what:24} {:7.2?}, without {:7.2?} (+{more:.2?}); then {:7.2?}, without {:7.2?} ({times:.2} x)",
+            first.0, first.1, then.0, then.1
         );
         if judged {
-            assert!(first <= base_p99 + Duration::from_millis(15), "{what}: at first {first:?}");
-            assert!(then.as_secs_f64() <= 1.3 * base_p99.as_secs_f64(), "{what}: then {then:?}");
+            assert!(more <= Duration::from_millis(15), "{what}: at first {first:?}");
+            assert!(times <= 1.3, "{what}: then {then:?}");
         }
+        (worst_first, worst_then) = (worst_first.max(more), worst_then.max(times));
         let mut server = server.into_inner().expect("ours");
-        match what {
-            "killed" => server.start_again(),
-            "frozen" => server.thaw(),
-            "out of memory" => admin(port, &["CONFIG", "SET", "maxmemory", "0"]).await,
-            "read-only" => admin(port, &["REPLICAOF", "NO", "ONE"]).await,
-            _ => {}
-        }
+        mend(what, &mut server).await;
         world.server = server;
         // Until the breaker has closed again.
         tokio::time::sleep(Duration::from_millis(600)).await;
-        world.load(world.warm.clone(), Duration::from_millis(500), async || {}).await;
+        world.load(Duration::from_millis(500), async || {}).await;
         world.nothing_ended_is_let_in(&format!("after {what}")).await;
     }
+    println!(
+        "0 refused, 0 stale; at first at most {worst_first:.1?} more, then at most {worst_then:.2} times, of no cache"
+    );
 }
