@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 OPERATE := @command -v python3 >/dev/null || { echo 'python3 is missing: install Python 3.10 or newer.' >&2; exit 2; }; \
 	PYTHONUTF8=1 exec python3 -B scripts/operate
-export ENV ARCH CACHE VARS SERVICE ONLY N SINCE FOLLOW ALLOW_DESTROY BUILD SMOKE TO QUEUE RATE USERS SOCKETS PUSHES \
+export ENV ARCH CACHE SIZE VARS SERVICE ONLY N SINCE FOLLOW ALLOW_DESTROY BUILD SMOKE TO QUEUE RATE USERS SOCKETS PUSHES \
 	HOLDFAST_REHEARSAL HOLDFAST_PORT HOLDFAST_REDIS_PORT HOLDFAST_WORK_DIR HOLDFAST_TOOLS
 
 .PHONY: help deploy plan smoke destroy outputs status logs soak rollback bootstrap build drift redrive cost \
@@ -47,7 +47,7 @@ check: ## the fast gate: format, lint, unit tests
 	$(OPERATE) check
 test: ## everything that can be tested on one machine (ONLY=static|unit|terraform|mistakes|e2e)
 	$(OPERATE) test
-prove: ## the full-size correctness runs, as a table (a quarter of an hour)
+prove: ## the full-size correctness runs, as a table (ONLY=model,storms,… SIZE=small)
 	$(OPERATE) prove
 bench: ## benchmarks: figures and plots in target/bench/report.md (ONLY=<benchmark>)
 	$(OPERATE) bench

@@ -17,6 +17,7 @@ import build  # noqa: E402
 import cloud  # noqa: E402
 import cost  # noqa: E402
 import deploy  # noqa: E402
+import prove  # noqa: E402
 import rehearse  # noqa: E402
 import remove  # noqa: E402
 import reproduce  # noqa: E402
@@ -86,55 +87,11 @@ def redrive(settings):
         sys.exit(code)
 
 
-def prove(settings):
-    tools.require_cargo()
-    if not tools.redis_server(settings):
-        raise Refused("make prove needs a redis-server: install your system's package redis.")
-    cargo = ["cargo", "test", "--locked", "--quiet", "-p", "holdfast-redis"]
-    proofs = (
-        ("10 000 rounds of 32 sign-ins of one user at once, with conflicts and lost replies",
-         ["cargo", "test", "--locked", "--quiet", "-p", "holdfast-testkit", "--test", "storms", "--", "--nocapture"],
-         {"HOLDFAST_STORMS": "10000"}),
-        ("1 000 password changes, each against four sign-ins with the old one",
-         ["cargo", "test", "--locked", "--quiet", "-p", "holdfast-testkit", "--test", "races", "--", "--nocapture"],
-         {"HOLDFAST_RACES": "1000"}),
-        ("1 000 000 faults in every operation, each seed replayable: nothing acknowledged lost, nothing ended alive",
-         ["cargo", "test", "--locked", "--quiet", "-p", "holdfast-testkit", "--test", "simulation", "--", "--nocapture"],
-         {"HOLDFAST_FAULTS": "1000000"}),
-        ("5 000 stories of random commands: a model and three providers answer alike",
-         [*cargo, "--test", "differential", "--", "--nocapture"], {"HOLDFAST_STORIES": "5000"}),
-        ("the session store and the cache through wires that conflict, fail and lose replies",
-         ["cargo", "test", "--locked", "--quiet", "-p", "holdfast-faults", "--", "--nocapture"], {"HOLDFAST_WIRE_ROUNDS": "10"}),
-        ("the cache killed, frozen, full, read-only, flushed, restarted, under load: latency against no cache",
-         [*cargo, "--test", "trouble", "--", "--nocapture"], {"HOLDFAST_PROVE": "1"}),
-        ("all 25 200 schedules with the real scripts on a real server, and three mutants", [*cargo, "--test", "schedules"], {}),
-        ("1 000 times: kill the primary, promote a replica that missed a delete", [*cargo, "--test", "promotions", "--", "--nocapture"],
-         {"HOLDFAST_PROMOTIONS": "1000"}),
-        ("every interleaving of the protocols, and every mutant (5 GB of memory)",
-         ["cargo", "run", "--locked", "--quiet", "-p", "holdfast-model"], {}),
-    )
-    rows = []
-    for what, command, more in proofs:
-        line(f"=== {what}")
-        began = time.monotonic()
-        code = run.shown(command, cwd=settings_module.ROOT, env={**os.environ, **more})
-        rows.append((what, "failed" if code else "passed", time.monotonic() - began))
-    what = "200 rounds of 32 sign-ins of one user at once, through HTTP on the local cloud"
-    line(f"=== {what}")
-    began = time.monotonic()
-    rows.append((what, "passed" if suite.storm_over_http(settings, 200) else "failed", time.monotonic() - began))
-    line("")
-    for what, verdict, seconds in rows:
-        line(f"  {verdict}  {seconds:6.0f} s  {what}")
-    if any(verdict == "failed" for _, verdict, _ in rows):
-        raise Failed("a proof failed; what it printed says which step.")
-
-
 TARGETS = {
     "deploy": lambda settings: deploy.deploy(settings, smoke_after_deploy), "plan": deploy.plan, "destroy": remove.destroy, "outputs": deploy.outputs,
     "rollback": lambda settings: deploy.rollback(settings, smoke_after_deploy, os.environ.get("TO")), "bootstrap": bootstrap.bootstrap,
     "rehearse": rehearse.rehearse, "redrive": redrive, "reproduce": reproduce.reproduce, "arm64": arm64.arm64, "cost": cost.cost,
-    "status": status.status, "logs": logs, "smoke": smoke, "soak": soak, "prove": prove, "bench": bench.bench, "check": suite.check, "test": suite.test,
+    "status": status.status, "logs": logs, "smoke": smoke, "soak": soak, "prove": prove.prove, "bench": bench.bench, "check": suite.check, "test": suite.test,
     "tools": tools.python_tools, "build": build.only, "drift": deploy.drift, "sbom": sbom.write,
     # For pipelines.
     "affected": lambda _: workflows.main(), "workflows": lambda _: workflows.write(), "workflows-lint": workflows.lint,

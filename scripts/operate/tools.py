@@ -121,5 +121,20 @@ def node_package(settings, name):
     return folder / "node_modules" / name
 
 
+def cargo_tool(settings, name):
+    """The binary of a crate, built at the version that tools.txt names in a comment."""
+    version = re.search(rf"^# cargo {re.escape(name)}@(\S+)$", PINNED.read_text(encoding="utf-8"), re.M).group(1)
+    folder = settings.tools / "cargo" / f"{name}-{version}"
+    binary = folder / "bin" / name
+    if not binary.exists():
+        require_cargo()
+        with Step(f"building {name} {version} into {_short(folder)}/"):
+            log = settings.tools / "install.log"
+            folder.mkdir(parents=True, exist_ok=True)
+            if run.logged(["cargo", "install", "--locked", "--root", folder, "--version", version, name], log, cwd=folder):
+                raise Failed(f"cargo could not build {name}: {_last(log)} ({log})")
+    return binary
+
+
 def path_with_tools(settings, environ=os.environ):
     return f"{settings.tools / 'bin'}{os.pathsep}{environ.get('PATH', '')}"

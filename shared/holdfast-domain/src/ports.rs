@@ -22,8 +22,10 @@ use crate::token::Address;
 pub enum StoreError {
     /// Not reached, or refused for reasons of its own; a write may or may not have happened.
     Unavailable(String),
-    /// A conflict or throttling: nothing was written, trying again may help.
+    /// A conflict: nothing was written, trying again may help.
     Busy(String),
+    /// More than the store takes, again and again: nothing was written, and trying more would make it worse.
+    Throttled(String),
     /// What was read is not what this version of Holdfast writes.
     Corrupt(String),
 }
@@ -33,6 +35,7 @@ impl fmt::Display for StoreError {
         match self {
             StoreError::Unavailable(what) => write!(f, "store unavailable: {what}"),
             StoreError::Busy(what) => write!(f, "store busy: {what}"),
+            StoreError::Throttled(what) => write!(f, "store throttled: {what}"),
             StoreError::Corrupt(what) => write!(f, "unreadable record: {what}"),
         }
     }
@@ -44,7 +47,7 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Corrupt(_) => Failure::new(Code::Internal, "A stored record could not be read."),
-            StoreError::Unavailable(_) | StoreError::Busy(_) => {
+            StoreError::Unavailable(_) | StoreError::Busy(_) | StoreError::Throttled(_) => {
                 Failure::new(Code::Unavailable, "The session store cannot be reached; nothing was decided. Try again.")
             }
         }

@@ -10,15 +10,25 @@ use holdfast_domain::ports::{Conditional, StoreError, Stored};
 
 use crate::attributes::Item;
 
-/// Throttled before anything was done: trying again later is safe and may help.
-const BUSY: [&str; 6] = [
-    "ProvisionedThroughputExceededException",
-    "ThrottlingException",
-    "RequestLimitExceeded",
-    "TransactionConflictException",
-    "TransactionInProgressException",
-    "ThrottlingError",
-];
+/// Conflicts: nothing was done, and the next try may come between.
+const CONFLICTS: [&str; 2] = ["TransactionConflictException", "TransactionInProgressException"];
+/// Throttled before anything was done. The SDK has tried again, as often as its own budget of retries allows: to go on
+/// would be a storm of them.
+const THROTTLED: [&str; 4] =
+    ["ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded", "ThrottlingError"];
+
+/// What an error code of the service means.
+fn coded(operation: &'static str, code: Option<&str>) -> StoreError {
+    let code = code.unwrap_or("unknown");
+    let text = format!("{operation}: {code}");
+    if CONFLICTS.contains(&code) {
+        StoreError::Busy(text)
+    } else if THROTTLED.contains(&code) {
+        StoreError::Throttled(text)
+    } else {
+        StoreError::Unavailable(text)
+    }
+}
 
 /// Everything but a refused condition.
 pub(crate) fn trouble<E, R>(operation: &'static str, error: &SdkError<E, R>) -> StoreError
@@ -26,14 +36,7 @@ where
     E: ProvideErrorMetadata,
 {
     match error {
-        SdkError::ServiceError(service) => {
-            let code = service.err().code().unwrap_or("unknown");
-            if BUSY.contains(&code) {
-                StoreError::Busy(format!("{operation}: {code}"))
-            } else {
-                StoreError::Unavailable(format!("{operation}: {code}"))
-            }
-        }
+        SdkError::ServiceError(service) => coded(operation, service.err().code()),
         SdkError::TimeoutError(_) => StoreError::Unavailable(format!("{operation}: timed out")),
         SdkError::DispatchFailure(_) => StoreError::Unavailable(format!("{operation}: not reached")),
         _ => StoreError::Unavailable(format!("{operation}: no readable answer")),
@@ -89,14 +92,7 @@ where
                     });
                     Ok(if ours { Conditional::Done } else { Conditional::Refused(item) })
                 }
-                Err(other) => {
-                    let code = other.code().unwrap_or("unknown").to_owned();
-                    Err(if BUSY.contains(&code.as_str()) {
-                        StoreError::Busy(format!("{operation}: {code}"))
-                    } else {
-                        StoreError::Unavailable(format!("{operation}: {code}"))
-                    })
-                }
+                Err(other) => Err(coded(operation, other.code())),
             }
         }
         other => Err(trouble(operation, &other)),
@@ -152,5 +148,85 @@ pub(crate) fn transaction<T, R>(
     match reasons.iter().find(|r| !expected.contains(&r.code().unwrap_or("None"))) {
         Some(odd) => Err(StoreError::Unavailable(format!("{operation}: {}", odd.code().unwrap_or("unknown")))),
         None => Ok(Outcome::Cancelled(reasons)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_dynamodb::error::ErrorMetadata;
+    use aws_sdk_dynamodb::types::error::{
+        ConditionalCheckFailedException, TransactionCanceledException, TransactionConflictException,
+    };
+
+    use crate::attributes::s;
+
+    fn update(error: UpdateItemError) -> Stored<Conditional<Option<Item>>> {
+        conditional::<(), _, _>("UpdateItem", Some("mine"), Err(SdkError::service_error(error, ())))
+    }
+
+    fn refused(op: Option<&str>) -> UpdateItemError {
+        let item = op.map(|op| Item::from([("op".to_owned(), s(op))]));
+        UpdateItemError::ConditionalCheckFailedException(
+            ConditionalCheckFailedException::builder().set_item(item).build(),
+        )
+    }
+
+    fn generic(code: &str) -> UpdateItemError {
+        UpdateItemError::generic(ErrorMetadata::builder().code(code).build())
+    }
+
+    #[test]
+    fn a_refusal_with_our_own_op_is_our_write_whose_reply_was_lost() {
+        assert_eq!(update(refused(Some("mine"))), Ok(Conditional::Done));
+        assert!(matches!(update(refused(Some("another's"))), Ok(Conditional::Refused(Some(_)))));
+        assert_eq!(update(refused(None)), Ok(Conditional::Refused(None)));
+    }
+
+    #[test]
+    fn a_conflict_is_tried_again_and_throttling_is_not() {
+        let conflict = UpdateItemError::TransactionConflictException(
+            TransactionConflictException::builder()
+                .meta(ErrorMetadata::builder().code("TransactionConflictException").build())
+                .build(),
+        );
+        assert!(matches!(update(conflict), Err(StoreError::Busy(_))));
+        for code in THROTTLED {
+            assert!(matches!(update(generic(code)), Err(StoreError::Throttled(_))), "{code}");
+        }
+        for code in ["InternalServerError", "IdempotentParameterMismatchException", "AccessDeniedException"] {
+            assert!(matches!(update(generic(code)), Err(StoreError::Unavailable(_))), "{code}");
+        }
+    }
+
+    fn cancelled(codes: &[&str]) -> Stored<Outcome> {
+        let reasons = codes.iter().map(|code| CancellationReason::builder().code(*code).build()).collect();
+        let error = TransactionCanceledException::builder().set_cancellation_reasons(Some(reasons)).build();
+        let error = TransactWriteItemsError::TransactionCanceledException(error);
+        transaction::<(), _>("TransactWriteItems", Err(SdkError::service_error(error, ())))
+    }
+
+    #[test]
+    fn only_conditions_and_contention_are_answers_of_a_cancelled_transaction() {
+        let known = [
+            "None",
+            "ConditionalCheckFailed",
+            "TransactionConflict",
+            "ThrottlingError",
+            "ProvisionedThroughputExceeded",
+        ];
+        for first in known {
+            for second in known {
+                let outcome = cancelled(&[first, second]).unwrap();
+                let refused = [first, second].contains(&"ConditionalCheckFailed");
+                assert_eq!(outcome.any_refused(), refused, "{first} {second}");
+                assert_eq!(outcome.refused(0).is_some(), first == "ConditionalCheckFailed");
+                assert_eq!(outcome.refused(1).is_some(), second == "ConditionalCheckFailed");
+            }
+        }
+        for odd in ["ValidationError", "ItemCollectionSizeLimitExceeded", "DuplicateItem"] {
+            assert!(matches!(cancelled(&["ConditionalCheckFailed", odd]), Err(StoreError::Unavailable(_))), "{odd}");
+        }
+        assert!(matches!(cancelled(&[]), Err(StoreError::Busy(_))), "without reasons");
     }
 }

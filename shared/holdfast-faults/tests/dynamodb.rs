@@ -85,6 +85,35 @@ async fn a_stale_read_is_stale_only_where_staleness_is_allowed() {
     assert_eq!(read(false).await, "new");
 }
 
+/// A table that takes no more: whoever asks is told so after the client's own few tries, and nobody makes it worse.
+#[tokio::test]
+async fn what_is_throttled_is_told_so_without_a_storm_of_retries() {
+    let cloud = LocalCloud::start().await;
+    let calm = SessionsTable::new(cloud.sdk_config(), LocalCloud::SESSIONS);
+    let bench = Bench::new(calm, RealHost).await;
+    let signed_in = bench.sign_in().await;
+    let throttled = |plan: Plan, operation: &'static str| plan.with(operation, Fault::Throttle, 1000);
+    let plan = ["GetItem", "Query", "UpdateItem", "TransactWriteItems"].into_iter().fold(Plan::new(1), throttled);
+    let (_proxy, config) = proxy(&cloud, &plan).await;
+    let sessions = holdfast_domain::service::Sessions {
+        store: SessionsTable::new(&config, LocalCloud::SESSIONS),
+        cache: holdfast_domain::service::StrongReads(SessionsTable::new(&config, LocalCloud::SESSIONS)),
+        host: RealHost,
+        policy: holdfast_domain::policy::Policy::default(),
+    };
+    let refusal = sessions.identify(Some(&signed_in.tokens.access.text())).await.expect_err("throttled");
+    assert_eq!(refusal.code, holdfast_domain::error::Code::Unavailable, "never 401");
+    assert_eq!(plan.total(), 3, "the client's own tries");
+    let refusal = sessions.refresh(&signed_in.tokens.refresh.text()).await.expect_err("throttled");
+    assert_eq!(refusal.code, holdfast_domain::error::Code::Unavailable);
+    assert_eq!(plan.total(), 6);
+    let current =
+        bench.sessions().identify(Some(&signed_in.tokens.access.text())).await.expect("nothing happened to it");
+    let refusal = sessions.revoke_all(&current, false).await.expect_err("throttled");
+    assert_eq!(refusal.code, holdfast_domain::error::Code::Unavailable);
+    assert_eq!(plan.total(), 9);
+}
+
 /// Sign-ins and refreshes of one user at once, over a wire on which a third of the transactions conflict and one in ten
 /// answers is lost.
 #[tokio::test]

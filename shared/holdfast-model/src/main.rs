@@ -20,26 +20,36 @@ fn main() -> ExitCode {
     let size = if arguments.iter().any(|a| a == "--bounded") { Size::Bounded } else { Size::Full };
     let record = arguments.iter().any(|a| a == "--record");
 
-    let mut surprises = Vec::new();
+    let (mut surprises, mut states, mut models, mut mutants) = (Vec::new(), 0, 0, 0);
     println!("{:<19}{:<74}{:>10}{:>10}{:>7}{:>8}  verdict", "model", "scope", "states", "unique", "depth", "seconds");
     for claim in catalogue::claims(size) {
-        surprises.extend(prove(&claim));
+        let (unique, surprise) = prove(&claim);
+        surprises.extend(surprise);
+        states += unique;
+        models += 1;
     }
     println!("\n{:<11}{:<28}{:<11}{:>6}{:>10}{:>9}", "mutant of", "name", "caught by", "steps", "unique", "seconds");
     for variant in catalogue::variants() {
         surprises.extend(hunt(&variant, record));
+        mutants += 1;
     }
     for surprise in &surprises {
         println!("\nSURPRISE: {surprise}");
     }
-    if surprises.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if surprises.is_empty() {
+        println!("\n{models} scopes of models hold over {states} states, {mutants} of {mutants} mutants caught");
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn progress(unique: usize, took: Duration) {
     eprintln!("    {unique} states, {} s so far", took.as_secs());
 }
 
-fn prove(claim: &Claim) -> Option<String> {
+/// How many different states there are, and what was not as claimed.
+fn prove(claim: &Claim) -> (usize, Option<String>) {
     let found = claim.prove(&progress);
     let verdict = match (&found.broken, found.unreached.is_empty()) {
         (Some((invariant, _)), _) => format!("{invariant} BROKEN"),
@@ -57,9 +67,10 @@ fn prove(claim: &Claim) -> Option<String> {
     );
     if let Some((invariant, steps)) = found.broken {
         let text = counter_example::text(claim.model, "none", "the model itself", invariant, &steps);
-        return Some(format!("the model does not hold\n{text}"));
+        return (found.unique, Some(format!("the model does not hold\n{text}")));
     }
-    (!found.unreached.is_empty()).then(|| format!("{}: never happened: {}", claim.model, found.unreached.join("; ")))
+    let unreached = format!("{}: never happened: {}", claim.model, found.unreached.join("; "));
+    (found.unique, (!found.unreached.is_empty()).then_some(unreached))
 }
 
 fn hunt(variant: &Variant, record: bool) -> Option<String> {

@@ -323,11 +323,8 @@ async fn a_black_hole_ends_at_the_deadlines_and_opens_the_breaker() {
     let address = listener.local_addr().expect("an address");
     // Linux takes what the backlog (128) holds and lets every later connection wait for ever.
     let mut held = Vec::new();
-    loop {
-        match std::net::TcpStream::connect_timeout(&address, std::time::Duration::from_millis(200)) {
-            Ok(stream) => held.push(stream),
-            Err(_) => break,
-        }
+    while let Ok(stream) = std::net::TcpStream::connect_timeout(&address, std::time::Duration::from_millis(200)) {
+        held.push(stream);
     }
     let cache = cache_at(&format!("redis://{address}/0"));
     let store = MemoryStore::default();
@@ -346,4 +343,28 @@ async fn a_black_hole_ends_at_the_deadlines_and_opens_the_breaker() {
     }
     let read = world.cache.server.read(at).await;
     assert_eq!(read, Err(holdfast_domain::ports::CacheTrouble("the breaker is open".into())));
+}
+
+/// A server too small for its keys drops copies and leases as it likes: that costs a read and nothing else.
+#[tokio::test]
+async fn evictions_admit_nobody_and_refuse_nobody() {
+    let server = RedisServer::start(&["--maxmemory", "3mb", "--maxmemory-policy", "allkeys-lru"]);
+    let world = world(&server).await;
+    let mut direct = raw(&server).await;
+    let evicted = async |direct: &mut redis::aio::MultiplexedConnection| {
+        let stats: String = redis::cmd("INFO").arg("stats").query_async(direct).await.expect("asked");
+        !stats.contains("evicted_keys:0\r")
+    };
+    for round in 0..3_u8 {
+        let (session, token) = (world.sign_in().await, world.sign_in().await.tokens.access.text());
+        let mine = session.tokens.access.text();
+        for nth in 0..60 {
+            direct.set(format!("other:{round}:{nth}"), vec![b'x'; 50_000]).await.expect("set");
+            assert!(world.sessions().identify(Some(&mine)).await.is_ok());
+        }
+        let current = world.sessions().identify(Some(&token)).await.expect("live");
+        assert_eq!(world.sessions().log_out(&current).await.expect("logged out").effect, Effect::Immediate);
+        assert!(world.sessions().identify(Some(&token)).await.is_err());
+    }
+    assert!(evicted(&mut direct).await, "else this shows nothing");
 }

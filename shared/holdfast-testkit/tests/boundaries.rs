@@ -115,3 +115,21 @@ fn only_main_and_the_kit_read_the_environment() {
         assert!(allowed || !text.contains("std::env::var"), "{path} reads the environment");
     }
 }
+
+/// A stale read of a session lets in who was logged out. No index, no scan, no batch that answers in part.
+#[test]
+fn every_read_of_the_session_table_is_strongly_consistent() {
+    let mut reads = 0;
+    for file in files(&root().join("shared/holdfast-dynamodb/src/sessions"), "rs") {
+        let text = fs::read_to_string(&file).expect("a source file");
+        for (at, _) in text.match_indices(".get_item()").chain(text.match_indices(".query()")) {
+            let call = text[at..].split(".send()").next().unwrap_or_default();
+            assert!(call.contains(".consistent_read(true)"), "{}: {call}", file.display());
+            reads += 1;
+        }
+        for weak in [".index_name(", ".scan()", ".batch_get_item()", ".batch_write_item()", "consistent_read(false)"] {
+            assert!(!text.contains(weak), "{} uses {weak}", file.display());
+        }
+    }
+    assert!(reads >= 4, "only {reads} reads found: this looks in the wrong place");
+}

@@ -17,7 +17,7 @@ pub(super) async fn pause<H: Host>(host: &H, attempt: u32) {
     host.sleep(random % (ceiling + 1)).await;
 }
 
-/// Repeats a single write while it meets conflicts or throttling: nothing was written then. A plain update conflicts
+/// Repeats a single write while it meets conflicts: nothing was written then. A plain update conflicts
 /// while somebody's transaction holds the item, as the second of two submits of one code does.
 pub(super) async fn while_busy<T, H, F, Fut>(host: &H, mut call: F) -> Stored<T>
 where

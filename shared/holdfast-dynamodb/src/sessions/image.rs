@@ -321,4 +321,75 @@ mod tests {
         item.remove("idleExpiresAt");
         assert!(matches!(slot(&item), Err(StoreError::Corrupt(_))));
     }
+
+    /// Bytes of an item as DynamoDB counts them (Developer Guide, "Item sizes and formats"): names and values; a number
+    /// takes at most one byte for two digits and two more, a map three and one for each entry.
+    fn size(item: &Item) -> usize {
+        fn value(stored: &AttributeValue) -> usize {
+            match stored {
+                AttributeValue::S(text) => text.len(),
+                AttributeValue::N(digits) => digits.len().div_ceil(2) + 2,
+                AttributeValue::B(bytes) => bytes.as_ref().len(),
+                AttributeValue::Bool(_) => 1,
+                AttributeValue::Bs(set) => set.iter().map(|bytes| bytes.as_ref().len()).sum(),
+                AttributeValue::M(map) => 3 + map.iter().map(|(k, v)| 1 + k.len() + value(v)).sum::<usize>(),
+                other => panic!("nothing of ours: {other:?}"),
+            }
+        }
+        item.iter().map(|(name, v)| name.len() + value(v)).sum()
+    }
+
+    /// The largest slot there can be.
+    fn largest(number: u8, email: usize, text: usize) -> Slot {
+        let at = Address { user: UserId::from_bytes([1; 16]), slot: SlotNo::new(number).unwrap() };
+        let long = "x".repeat(text);
+        let now = Millis::new(1_999_999_999_999);
+        let mut slot = Slot { at, email: "e".repeat(email), version: u64::MAX, op: "o".repeat(16), ..sample() };
+        slot.device = Device { name: long.clone(), browser: long.clone(), os: long, ip: "2001:db8::".repeat(4) };
+        (slot.device_id, slot.trusted_at, slot.mfa_verified_at) =
+            (Some(holdfast_domain::DeviceId::from_bytes([9; 16])), Some(now), Some(now));
+        let keys = slot.keys.as_mut().unwrap();
+        keys.previous_access = Some((TokenHash::from_bytes([9; 32]), now));
+        let refresh = keys.refresh.as_mut().unwrap();
+        refresh.previous = Some(TokenHash::from_bytes([9; 32]));
+        refresh.generation = u64::MAX;
+        slot
+    }
+
+    /// The largest account: a recovery code for each of ten, an argon2id hash.
+    fn largest_account(email: usize) -> Item {
+        let (pk, sk) = keys::account(UserId::from_bytes([1; 16]));
+        let long = Millis::new(1_999_999_999_999);
+        Item::from([
+            (keys::PK.to_owned(), s(pk)),
+            (keys::SK.to_owned(), s(sk)),
+            ("userId".to_owned(), s("u".repeat(22))),
+            ("email".to_owned(), s("e".repeat(email))),
+            ("password".to_owned(), s("p".repeat(100))),
+            ("authEpoch".to_owned(), n(u64::MAX)),
+            ("status".to_owned(), s("DISABLED")),
+            ("version".to_owned(), n(u64::MAX)),
+            ("createdAt".to_owned(), at(long)),
+            ("lastUpdatedAt".to_owned(), at(long)),
+            ("passwordChangedAt".to_owned(), at(long)),
+            ("mfaEnabledAt".to_owned(), at(long)),
+            ("mfaSecret".to_owned(), b(&[1; 20])),
+            ("mfaPending".to_owned(), b(&[1; 20])),
+            ("lastStep".to_owned(), n(u64::MAX)),
+            ("recovery".to_owned(), crate::attributes::bs([[1_u8; 32]; 10].iter())),
+            ("op".to_owned(), s("o".repeat(16))),
+        ])
+    }
+
+    /// Units of a strongly consistent Query: 4 KiB each, of all items together.
+    fn read_units(slots: u8, email: usize, text: usize) -> usize {
+        let slots: usize = (0..slots).map(|number| size(&slot_item(&largest(number, email, text)))).sum();
+        (slots + size(&largest_account(email))).div_ceil(4096)
+    }
+
+    #[test]
+    fn account_and_slots_are_read_for_two_units_at_five_sessions_and_three_at_ten() {
+        assert_eq!(read_units(5, 254, 64), 2, "the longest e-mail and the longest names there are");
+        assert_eq!(read_units(10, 64, 64), 3, "an e-mail of 64 bytes");
+    }
 }

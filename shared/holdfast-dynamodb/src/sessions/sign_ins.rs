@@ -445,9 +445,10 @@ mod tests {
     #[test]
     fn every_mix_of_reasons_is_judged_in_the_order_sign_in_account_slot() {
         let plan = plan(false, false);
-        for slot in [NO, REFUSED, CONFLICT] {
-            for account in [NO, REFUSED, CONFLICT] {
-                for login in [NO, REFUSED, CONFLICT] {
+        let codes = [NO, REFUSED, CONFLICT, "ThrottlingError", "ProvisionedThroughputExceeded"];
+        for slot in codes {
+            for account in codes {
+                for login in codes {
                     let expected = match (slot, account, login) {
                         (_, _, REFUSED) => Committed::LoginRefused(None),
                         (_, REFUSED, _) => Committed::AccountRefused,

@@ -353,3 +353,47 @@ fn end_all_token(user: UserId, plan: &EndAll) -> String {
     ];
     ids::encode(&fingerprint("holdfast/end-all/1", &parts)[..24])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use holdfast_domain::account::Status;
+
+    fn plan() -> EndAll {
+        let sid = SessionId::from_bytes([1; 16]);
+        let number = |n: u8| SlotNo::new(n).unwrap();
+        EndAll {
+            user: UserId::from_bytes([2; 16]),
+            auth_epoch: 3,
+            slots: vec![SlotSeen::End(number(0), sid), SlotSeen::Missing(number(1))],
+            status: None,
+            password: None,
+            reset_factor: false,
+            reason: EndReason::RevokedAll,
+            now: Millis::new(4),
+            op: "op".into(),
+        }
+    }
+
+    #[test]
+    fn an_end_all_made_after_a_new_reading_is_another_request() {
+        let token = |plan: &EndAll| end_all_token(plan.user, plan);
+        assert_eq!(token(&plan()), token(&plan()), "a repetition is recognised");
+        assert!(token(&plan()).len() <= 36, "what ClientRequestToken takes");
+        let slot = |nth: usize| plan().slots.swap_remove(nth);
+        let others = [
+            EndAll { now: Millis::new(5), ..plan() },
+            EndAll { auth_epoch: 4, ..plan() },
+            EndAll { op: "another".into(), ..plan() },
+            EndAll { status: Some(Status::Disabled), ..plan() },
+            EndAll { slots: vec![slot(1), slot(0)], ..plan() },
+            EndAll { slots: vec![slot(0)], ..plan() },
+            EndAll {
+                slots: vec![SlotSeen::Keep(SlotNo::new(0).unwrap(), SessionId::from_bytes([1; 16])), slot(1)],
+                ..plan()
+            },
+        ];
+        let distinct: std::collections::HashSet<_> = others.iter().chain([&plan()]).map(token).collect();
+        assert_eq!(distinct.len(), others.len() + 1);
+    }
+}

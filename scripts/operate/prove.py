@@ -1,0 +1,190 @@
+"""`make prove`: every proof in its full size, then one table; the exit code is the verdict.
+
+`SIZE=small` runs each in a size that takes minutes all together, and judges no latency: to see that the steps work.
+`ONLY=model,storms` runs some of them.
+"""
+
+import json
+import os
+import re
+import shutil
+import sys
+import subprocess
+import time
+
+import run
+import suite
+import tools
+from say import Failed, Refused, line
+from settings import ROOT
+
+# Of the mutants that compile, so many must be noticed by a test.
+CAUGHT_AT_LEAST = 0.9
+
+
+class Proof:
+    """A command with what makes it large or small, and where in its output the figure stands."""
+
+    def __init__(self, key, what, command, figure, full=None, small=None, smaller=()):
+        self.key, self.what, self.figure = key, what, figure
+        self.command = {"full": command, "small": [*command, *smaller]}
+        self.environment = {"full": full or {}, "small": small or full or {}}
+
+    def run(self, settings, size):
+        """The figure; raises `Failed` when it does not hold."""
+        code, output = _spoken(self.command[size], suite.test_environment(settings, **self.environment[size]))
+        if code:
+            raise Failed(f"exit code {code}")
+        return figure_of(output, self.figure)
+
+
+def tests_passed(output):
+    """How many tests passed, of all that ran."""
+    return f"{sum(map(int, re.findall(r'^test result: ok. ([0-9]+) passed', output, re.M)))} tests passed"
+
+
+def figure_of(output, patterns):
+    """What the proof said of itself: the last match of each pattern. A proof that says nothing has not run."""
+    found = []
+    for pattern in patterns:
+        if callable(pattern):
+            found.append(pattern(output))
+            continue
+        matches = re.findall(pattern, output, re.M)
+        if not matches:
+            raise Failed("it did not print its figure")
+        found.append(matches[-1])
+    return "; ".join(found)
+
+
+def _spoken(command, environment):
+    """Runs a command with its output on the terminal; returns exit code and output."""
+    child = run.start(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                      encoding="utf-8", errors="replace")
+    said = []
+    for text in child.stdout:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        said.append(text)
+    return run.finish(child), "".join(said)
+
+
+def _test(*names):
+    """Integration tests, resolved over the whole workspace: they share their artifacts with `make test`."""
+    targets = [argument for name in names for argument in ("--test", name)]
+    return ["cargo", "test", "--locked", "--quiet", "--workspace", *targets, "--", "--nocapture"]
+
+
+PROOFS = (
+    Proof("model", "every interleaving of the protocols' models, and every mutant of them (5 GB of memory)",
+          ["cargo", "run", "--locked", "--quiet", "-p", "holdfast-model"], [r"^\d+ scopes of models hold .*$"], smaller=("--", "--bounded")),
+    Proof("schedules", "every schedule of 2 readers and 2 writers, with the real scripts on a real server", _test("schedules"),
+          [r"\d+ schedules, 0 stale hits"]),
+    Proof("promotions", "kill the primary, promote a replica that missed a delete", _test("promotions"),
+          [r"\d+ promotions, .*0 stale hits"], {"HOLDFAST_PROMOTIONS": "1000"}, {"HOLDFAST_PROMOTIONS": "10"}),
+    Proof("storms", "32 sign-ins of one user at once, 30 % conflicts, 5 % lost replies", _test("storms"),
+          [r"\d+ rounds of 32 sign-ins, \d+ faults injected"], {"HOLDFAST_STORMS": "10000"}, {"HOLDFAST_STORMS": "100"}),
+    Proof("refreshes", "20 refreshes of one token at once, 20 % conflicts, 10 % lost replies", _test("refreshes"),
+          [r"\d+ rounds of 20 refreshes of one token", r"\d+ faults injected"],
+          {"HOLDFAST_REFRESHES": "5000"}, {"HOLDFAST_REFRESHES": "50"}),
+    Proof("trouble", "the cache killed, frozen, full, read-only, flushed, restarted, under load", _test("trouble"),
+          [r"0 refused, 0 stale; .*"], {"HOLDFAST_PROVE": "1"}, {"HOLDFAST_PROVE": ""}),
+    Proof("differential", "random stories: a model and three providers answer alike", _test("differential"),
+          [r"\d+ stories of \d+ commands"], {"HOLDFAST_STORIES": "5000"}, {"HOLDFAST_STORIES": "50"}),
+    Proof("faults", "faults in every operation, each seed replayable", _test("simulation"), [r"\d+ faults over \d+ seeds"],
+          {"HOLDFAST_FAULTS": "1000000"}, {"HOLDFAST_FAULTS": "10000"}),
+    Proof("wire", "table and cache through wires that conflict, fail and lose replies", _test("dynamodb", "redis"),
+          [r"\d+ faults on the wire to DynamoDB", r"\d+ faults on the wire to Redis"],
+          {"HOLDFAST_WIRE_ROUNDS": "10"}, {"HOLDFAST_WIRE_ROUNDS": "1"}),
+    Proof("races", "a password change against four sign-ins with the old password", _test("races"),
+          [r"\d+ password changes, .*\d+ faults injected"], {"HOLDFAST_RACES": "1000"}, {"HOLDFAST_RACES": "10"}),
+    Proof("servers", "TLS, users, IAM tokens and a cluster, against real servers", _test("server", "secured", "cluster"),
+          [tests_passed]),
+)
+
+
+def mutants(settings, size):
+    """cargo-mutants over the domain's protocol modules, on a copy of the source."""
+    tool = tools.cargo_tool(settings, "cargo-mutants")
+    output = ROOT / "target" / "mutants"
+    shutil.rmtree(output, ignore_errors=True)
+    output.mkdir(parents=True)
+    command = [str(tool), "mutants", "--no-shuffle", "--colors", "never", "-p", "holdfast-domain", "--output", str(output)]
+    if size == "small":
+        command += ["--file", "**/src/breaker.rs"]
+    # 0: all caught, 2: some missed, 3: some timed out. Anything else says nothing about the tests.
+    code, _ = _spoken(command, suite.test_environment(settings))
+    if code not in (0, 2, 3):
+        raise Failed(f"cargo-mutants ended with exit code {code}")
+    report = json.loads((output / "mutants.out" / "outcomes.json").read_text(encoding="utf-8"))
+    return verdict_of(report)
+
+
+def verdict_of(report):
+    """How many of the mutants that compile a test noticed. One that never ends is noticed, too."""
+    caught, viable = report["caught"] + report["timeout"], report["caught"] + report["timeout"] + report["missed"]
+    if not viable:
+        raise Failed("no mutant was tested")
+    figure = f"{caught} of {viable} mutants caught ({100 * caught / viable:.0f} %), {report['unviable']} do not compile"
+    if caught < CAUGHT_AT_LEAST * viable:
+        raise Failed(figure)
+    return figure
+
+
+def storm_over_http(settings, size):
+    """The storm through the API of a cloud of its own."""
+    rounds = {"full": 200, "small": 2}[size]
+    code, output = suite.storm_over_http(settings, rounds, _spoken)
+    if code:
+        raise Failed(f"exit code {code}")
+    return figure_of(output, [r"\d+ rounds of 32 sign-ins through HTTP: .*"])
+
+
+STEPS = (
+    *((proof.key, proof.what, proof.run) for proof in PROOFS),
+    ("mutants", "mutants of the protocol modules (tokens, slots, rotation, cache, breaker, sessions)", mutants),
+    ("http", "32 sign-ins of one user at once through HTTP, on a local cloud", storm_over_http),
+)
+
+
+def chosen(only):
+    names = [name for name in (only or "").split(",") if name]
+    known = [key for key, _, _ in STEPS]
+    for name in names:
+        if name not in known:
+            raise Refused(f"ONLY={name}: there is {', '.join(known)}.")
+    return [step for step in STEPS if not names or step[0] in names]
+
+
+def prove(settings):
+    size = os.environ.get("SIZE") or "full"
+    if size not in ("full", "small"):
+        raise Refused(f"SIZE={size}: there is full and small.")
+    steps = chosen(os.environ.get("ONLY"))
+    tools.require_cargo()
+    tools.python_tools(settings)
+    if not tools.redis_server(settings):
+        raise Refused("make prove needs a redis-server: install your system's package redis.")
+    rows = []
+    for key, what, work in steps:
+        line(f"\n=== {key}: {what}")
+        began = time.monotonic()
+        try:
+            verdict, figure = "holds", work(settings, size)
+        except (Refused, Failed) as trouble:
+            verdict, figure = "FAILED", str(trouble)
+        rows.append((key, what, figure, time.monotonic() - began, verdict))
+        line(f"=== {key}: {verdict} ({rows[-1][3]:.0f} s): {figure}")
+    line("\n" + table(rows))
+    failed = [key for key, *_, verdict in rows if verdict != "holds"]
+    if failed:
+        raise Failed(f"not proved: {', '.join(failed)}. `make prove ONLY={','.join(failed)}` runs them again.")
+    line(f"{len(rows)} proofs hold" + (" (in small size: this shows that they run, and no more)" if size == "small" else ""))
+
+
+def table(rows):
+    """Markdown, so that it can be put where it is read."""
+    total = sum(seconds for *_, seconds, _ in rows)
+    lines = ["| proof | what | figure | time | verdict |", "|---|---|---|---|---|"]
+    lines += [f"| {key} | {what} | {figure} | {seconds:.0f} s | {verdict} |" for key, what, figure, seconds, verdict in rows]
+    return "\n".join([*lines, f"| all | | | {total:.0f} s | |"])
