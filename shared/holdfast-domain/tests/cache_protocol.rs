@@ -93,7 +93,7 @@ struct Truth(Mutex<VecDeque<(u32, Stored<Option<Slot>>)>>);
 impl SessionReads for Truth {
     async fn slot(&self, _: Address) -> Stored<Option<Slot>> {
         log("truth");
-        let (polls, answer) = self.0.lock().unwrap().pop_front().expect("the truth is not to be read");
+        let (polls, answer) = self.0.lock().expect("one thread").pop_front().expect("the truth is not to be read");
         After(polls).await;
         answer
     }
@@ -115,7 +115,7 @@ struct Server {
 
 fn next<T>(answers: &Answers<T>, what: &str) -> (u32, Result<T, CacheTrouble>) {
     log(what);
-    answers.lock().unwrap().pop_front().unwrap_or_else(|| panic!("no {what} was expected"))
+    answers.lock().expect("one thread").pop_front().unwrap_or_else(|| panic!("no {what} was expected"))
 }
 
 impl LeaseCache for Server {
@@ -127,7 +127,7 @@ impl LeaseCache for Server {
 
     async fn fill(&self, _: Address, lease: &Lease, copy: &Cached, life: u64) -> Result<bool, CacheTrouble> {
         assert_eq!(*lease, given());
-        self.filled.lock().unwrap().push((copy.clone(), life));
+        self.filled.lock().expect("one thread").push((copy.clone(), life));
         let (polls, answer) = next(&self.fills, "fill");
         After(polls).await;
         answer
@@ -145,7 +145,7 @@ fn given() -> Lease {
 }
 
 fn at() -> Address {
-    Address { user: UserId::from_bytes([1; 16]), slot: SlotNo::new(3).unwrap() }
+    Address { user: UserId::from_bytes([1; 16]), slot: SlotNo::new(3).expect("a slot") }
 }
 
 /// A session that began just now, and what opens it.
@@ -156,7 +156,7 @@ fn session() -> (Slot, TokenHash) {
 }
 
 fn copy() -> Box<Cached> {
-    Box::new(Cached::of(&session().0, NOW, 60).unwrap())
+    Box::new(Cached::of(&session().0, NOW, 60).expect("live"))
 }
 
 fn ended() -> Slot {
@@ -176,22 +176,22 @@ impl Scene {
     }
 
     fn truth(self, polls: u32, answer: Stored<Option<Slot>>) -> Self {
-        self.leased.store.0.lock().unwrap().push_back((polls, answer));
+        self.leased.store.0.lock().expect("one thread").push_back((polls, answer));
         self
     }
 
     fn read(self, polls: u32, answer: Result<Found, CacheTrouble>) -> Self {
-        self.leased.server.reads.lock().unwrap().push_back((polls, answer));
+        self.leased.server.reads.lock().expect("one thread").push_back((polls, answer));
         self
     }
 
     fn fill(self, polls: u32, answer: Result<bool, CacheTrouble>) -> Self {
-        self.leased.server.fills.lock().unwrap().push_back((polls, answer));
+        self.leased.server.fills.lock().expect("one thread").push_back((polls, answer));
         self
     }
 
     fn delete(self, answer: Result<Fence, CacheTrouble>) -> Self {
-        self.leased.server.deletes.lock().unwrap().push_back((0, answer));
+        self.leased.server.deletes.lock().expect("one thread").push_back((0, answer));
         self
     }
 
