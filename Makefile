@@ -2,15 +2,15 @@
 .DEFAULT_GOAL := help
 OPERATE := @command -v python3 >/dev/null || { echo 'python3 is missing: install Python 3.10 or newer.' >&2; exit 2; }; \
 	PYTHONUTF8=1 exec python3 -B scripts/operate
-export ENV ARCH CACHE SIZE VARS SERVICE ONLY N SINCE FOLLOW ALLOW_DESTROY BUILD SMOKE TO QUEUE RATE USERS SOCKETS PUSHES \
+export ENV ARCH CACHE SIZE VARS SERVICE ONLY N SINCE FOLLOW ALLOW_DESTROY BUILD SMOKE TO QUEUE RATE USERS SOCKETS PUSHES WRITE \
 	HOLDFAST_REHEARSAL HOLDFAST_PORT HOLDFAST_REDIS_PORT HOLDFAST_WORK_DIR HOLDFAST_TOOLS
 
 .PHONY: help deploy plan smoke destroy outputs status logs soak rollback bootstrap build drift redrive cost \
-	check test prove bench rehearse arm64 reproduce tools
+	check test scan permissions prove bench rehearse arm64 reproduce tools
 
 help: ## list the targets
 	@printf 'Holdfast: sessions and push without a server\n\n'
-	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s  %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 	@printf '\nEach takes ENV=local (the default), staging or production where it says something of a deployment. More variables:\n'
 	@printf '  ARCH=arm64|x86_64  CACHE=redis|dynamodb  SERVICE=<stack>  VARS="name=value …"\n'
 	@printf '  HOLDFAST_PORT=4566  HOLDFAST_REDIS_PORT=6379  HOLDFAST_WORK_DIR=.local\n'
@@ -47,6 +47,10 @@ check: ## the fast gate: format, lint, unit tests
 	$(OPERATE) check
 test: ## everything that can be tested on one machine (ONLY=static|unit|terraform|mistakes|e2e)
 	$(OPERATE) test
+scan: ## checkov over the Terraform, against the register of exceptions (WRITE=1 writes that)
+	$(OPERATE) scan
+permissions: ## try with every function's role what it may and may not do (WRITE=1 writes the table and the diagram)
+	$(OPERATE) permissions
 prove: ## the full-size correctness runs, as a table (ONLY=model,storms,… SIZE=small)
 	$(OPERATE) prove
 bench: ## benchmarks: figures and plots in target/bench/report.md (ONLY=<benchmark>)

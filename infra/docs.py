@@ -4,7 +4,8 @@
     infra/docs.py            writes them
     infra/docs.py --required <folder>   prints the inputs without a default
     infra/docs.py --check    changes nothing; exit 1 when a README is not current, an input or output has no
-                             description, or a validation has no test that expects it to fail
+                             description, a module's input takes any value, or a validation has no test that expects it
+                             to fail
 """
 
 import re
@@ -116,6 +117,17 @@ def untested(folder):
             yield f"{folder.relative_to(HERE)}: variable {name} has {validations} validation(s), {tests} of them tested"
 
 
+def unvalidated(folder):
+    """Inputs of a module that take any value: neither a switch, nor validated, nor part of another input's validation."""
+    inputs = dict(blocks(source(folder), "variable"))
+    conditions = {name: "".join(body for body in re.findall(r"^  validation \{(.*?)^  \}", text, re.M | re.S)) for name, text in inputs.items()}
+    for name, body in inputs.items():
+        if attribute(body, "type") != "bool" and not any(re.search(rf"\bvar\.{name}\b", text) for text in conditions.values()):
+            yield f"{folder.relative_to(HERE)}: variable {name} has no validation: any value passes"
+        if re.search(r"\bany\b", attribute(body, "type") or "any"):
+            yield f"{folder.relative_to(HERE)}: variable {name} has no type of its own"
+
+
 def main():
     if len(sys.argv) == 3 and sys.argv[1] == "--required":
         print(*[name for name, body in blocks(source(Path(sys.argv[2])), "variable") if attribute(body, "default") is None])
@@ -138,6 +150,8 @@ def main():
             readme.write_text(new)
             print(f"wrote {readme.relative_to(HERE)}")
         problems += untested(folder)
+        if folder.parent.name == "modules":
+            problems += unvalidated(folder)
     for problem in problems:
         print(problem, file=sys.stderr)
     sys.exit(1 if problems else 0)

@@ -21,8 +21,10 @@ import prove  # noqa: E402
 import rehearse  # noqa: E402
 import remove  # noqa: E402
 import reproduce  # noqa: E402
+import roles  # noqa: E402
 import run  # noqa: E402
 import sbom  # noqa: E402
+import scan  # noqa: E402
 import settings as settings_module  # noqa: E402
 import status  # noqa: E402
 import suite  # noqa: E402
@@ -92,7 +94,7 @@ TARGETS = {
     "rollback": lambda settings: deploy.rollback(settings, smoke_after_deploy, os.environ.get("TO")), "bootstrap": bootstrap.bootstrap,
     "rehearse": rehearse.rehearse, "redrive": redrive, "reproduce": reproduce.reproduce, "arm64": arm64.arm64, "cost": cost.cost,
     "status": status.status, "logs": logs, "smoke": smoke, "soak": soak, "prove": prove.prove, "bench": bench.bench, "check": suite.check, "test": suite.test,
-    "tools": tools.python_tools, "build": build.only, "drift": deploy.drift, "sbom": sbom.write,
+    "tools": tools.python_tools, "scan": scan.scan, "permissions": roles.check, "build": build.only, "drift": deploy.drift, "sbom": sbom.write,
     # For pipelines.
     "affected": lambda _: workflows.main(), "workflows": lambda _: workflows.write(), "workflows-lint": workflows.lint,
     "target": lambda settings: print("\n".join(aws.target(settings, os.environ.get("ROLE") or "plan"))),

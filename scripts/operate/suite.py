@@ -13,7 +13,9 @@ import cloud
 import deploy
 import processes
 import remove
+import roles
 import run
+import scan
 import settings as settings_module
 import terraform
 import tools
@@ -139,6 +141,7 @@ def test(settings):
                 "cargo", "test", "--locked", "--workspace", "--lib", "--bins", *names))
         if only in ("", "terraform"):
             suite.step("terraform tests", lambda: suite.command("bash", "infra/test.sh"))
+            suite.step("terraform scan", lambda: scan.scan(settings, write=False))
         if only in ("", "mistakes"):
             suite.step("each mistake of a deploy, played", lambda: suite.command(
                 sys.executable, "-m", "unittest", "discover", "-s", "scripts/cloud_tests"))
@@ -164,6 +167,7 @@ def end_to_end(suite, settings, work):
         suite.step("second plan is empty", lambda: unchanged(private))
         suite.step("end-to-end tests", lambda: suite.command("cargo", "test", "--locked", "--workspace", "--test", "e2e", **known))
         suite.step("smoke test, five times", lambda: suite.command(*smoke_command(private), "--repeat", "5"))
+        suite.step("every role may do what it has to, and nothing else", lambda: roles.check(private, write=False))
         suite.step("no secret in any log or event", lambda: suite.command(
             str(private.tools / "bin" / "python"), "scripts/operate/canary.py", str(private.outputs_file), "1000"))
         suite.step("destroy leaves nothing", lambda: nothing_left(private))

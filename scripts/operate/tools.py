@@ -12,6 +12,7 @@ from say import Failed, Refused, Step, line
 from settings import ROOT
 
 PINNED = ROOT / "scripts" / "tools.txt"
+SCANNER = ROOT / "scripts" / "checkov.txt"
 TERRAFORM_AT_LEAST = (1, 10)
 PYTHON_AT_LEAST = (3, 10)
 
@@ -37,43 +38,54 @@ def require_cargo():
 
 def python_tools(settings):
     """ministack, cargo-lambda and what they need, in a virtual environment of their own."""
-    wanted = PINNED.read_text(encoding="utf-8")
-    if _installed(settings, wanted):
+    _environment(settings, settings.tools, PINNED, "ministack")
+
+
+def scanner(settings):
+    """checkov, in an environment beside: what it needs does not agree with the others. The path of its command."""
+    folder = settings.tools / "checkov"
+    _environment(settings, folder, SCANNER, "checkov")
+    return folder / "bin" / "checkov"
+
+
+def _environment(settings, folder, pinned, command):
+    """A virtual environment with exactly what `pinned` names, made anew when that changes; `command` is in it."""
+    wanted = pinned.read_text(encoding="utf-8")
+    if _installed(folder, wanted, command):
         return
     if sys.version_info < PYTHON_AT_LEAST:
         raise Refused(f"python3 is {'.'.join(map(str, sys.version_info[:2]))}: 3.10 or newer is needed (the local cloud asks for it).")
-    with Step(f"installing pinned tools into {_short(settings.tools)}/"):
-        settings.tools.mkdir(parents=True, exist_ok=True)
-        with open(settings.tools / "lock", "w", encoding="utf-8") as lock:
+    with Step(f"installing pinned tools into {_short(folder)}/"):
+        folder.mkdir(parents=True, exist_ok=True)
+        with open(folder / "lock", "w", encoding="utf-8") as lock:
             # Two runs at once on a fresh clone: the second finds them installed.
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if not _installed(settings, wanted):
-                _install(settings, wanted)
+            if not _installed(folder, wanted, command):
+                _install(folder, pinned, wanted)
 
 
-def _installed(settings, wanted):
-    stamp = settings.tools / "installed.txt"
+def _installed(folder, wanted, command):
     try:
-        return stamp.read_text(encoding="utf-8") == wanted and (settings.tools / "bin" / "ministack").exists()
+        return (folder / "installed.txt").read_text(encoding="utf-8") == wanted and (folder / "bin" / command).exists()
     except OSError:
         return False
 
 
-def _install(settings, wanted):
+def _install(folder, pinned, wanted):
     for name in ("installed.txt", "bin", "lib", "lib64", "include", "pyvenv.cfg"):
-        old = settings.tools / name
+        old = folder / name
         if old.is_dir() and not old.is_symlink():
             shutil.rmtree(old)
         else:
             old.unlink(missing_ok=True)
-    log = settings.tools / "install.log"
+    log = folder / "install.log"
     log.write_text("", encoding="utf-8")
-    if run.logged([sys.executable, "-m", "venv", settings.tools], log):
+    if run.logged([sys.executable, "-m", "venv", folder], log):
         raise Refused(f"python3 cannot make a virtual environment: install the package python3-venv ({_last(log)})")
-    if run.logged([settings.tools / "bin" / "python", "-m", "pip", "install", "--disable-pip-version-check", "--no-input",
-                   "-r", PINNED], log):
+    if run.logged([folder / "bin" / "python", "-m", "pip", "install", "--disable-pip-version-check", "--no-input",
+                   "-r", pinned], log):
         raise Failed(f"pip could not install the tools: {_last(log)} ({log})")
-    (settings.tools / "installed.txt").write_text(wanted, encoding="utf-8")
+    (folder / "installed.txt").write_text(wanted, encoding="utf-8")
 
 
 def _last(log):

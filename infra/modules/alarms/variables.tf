@@ -175,4 +175,9 @@ variable "tags" {
   description = "Tags of the alarms."
   type        = map(string)
   default     = {}
+
+  validation {
+    condition     = alltrue([for key, value in var.tags : length(key) >= 1 && length(key) <= 128 && !startswith(lower(key), "aws:") && length(value) <= 256])
+    error_message = "tags must have names of 1 to 128 characters that do not start with aws:, and values of at most 256."
+  }
 }

@@ -83,10 +83,20 @@ variable "cost_allocation_tags" {
   description = "Count only resources with these tags (activated as cost allocation tags); empty for the whole account."
   type        = map(string)
   default     = {}
+
+  validation {
+    condition     = alltrue([for key in keys(var.cost_allocation_tags) : can(regex("^[^$]{1,128}$", key))])
+    error_message = "cost_allocation_tags must have names of 1 to 128 characters without '$'."
+  }
 }
 
 variable "tags" {
   description = "Tags of the budget."
   type        = map(string)
   default     = {}
+
+  validation {
+    condition     = alltrue([for key, value in var.tags : length(key) >= 1 && length(key) <= 128 && !startswith(lower(key), "aws:") && length(value) <= 256])
+    error_message = "tags must have names of 1 to 128 characters that do not start with aws:, and values of at most 256."
+  }
 }

@@ -37,6 +37,11 @@ variable "queues" {
   type        = map(string)
   default     = {}
   nullable    = false
+
+  validation {
+    condition     = alltrue([for name in values(var.queues) : can(regex("^[a-zA-Z0-9_-]{1,80}(\\.fifo)?$", name))])
+    error_message = "queues must be names of queues, not addresses or ARNs."
+  }
 }
 
 variable "dead_letter_queues" {
@@ -44,6 +49,11 @@ variable "dead_letter_queues" {
   type        = map(string)
   default     = {}
   nullable    = false
+
+  validation {
+    condition     = alltrue([for name in values(var.dead_letter_queues) : can(regex("^[a-zA-Z0-9_-]{1,80}(\\.fifo)?$", name))])
+    error_message = "dead_letter_queues must be names of queues, not addresses or ARNs."
+  }
 }
 
 variable "metrics" {

@@ -86,6 +86,16 @@ variable "global_secondary_indexes" {
     condition     = length(var.global_secondary_indexes) <= 20
     error_message = "DynamoDB allows at most 20 global secondary indexes for a table."
   }
+
+  validation {
+    condition     = alltrue(flatten([for index in values(var.global_secondary_indexes) : [for key in [index.hash_key, index.range_key] : key == null ? true : contains(["S", "N", "B"], key.type)]]))
+    error_message = "global_secondary_indexes must have keys of type S, N or B."
+  }
+
+  validation {
+    condition     = alltrue(flatten([for index in values(var.global_secondary_indexes) : [for key in [index.hash_key, index.range_key] : [for own in [var.hash_key, var.range_key] : key == null || own == null ? true : key.name != own.name || key.type == own.type]]]))
+    error_message = "global_secondary_indexes must give an attribute the type that it has as a key of the table."
+  }
 }
 
 variable "ttl_attribute" {
@@ -96,6 +106,11 @@ variable "ttl_attribute" {
   validation {
     condition     = var.ttl_attribute == null ? true : length(var.ttl_attribute) > 0
     error_message = "ttl_attribute must be null or the name of an attribute."
+  }
+
+  validation {
+    condition     = var.ttl_attribute == null ? true : !contains([var.hash_key.name, try(var.range_key.name, "")], var.ttl_attribute)
+    error_message = "ttl_attribute must not be a key of the table."
   }
 }
 
@@ -142,10 +157,20 @@ variable "kms_key_arn" {
   description = "Customer-managed KMS key for encryption at rest; null for the key that DynamoDB owns."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null ? true : can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/.+$", var.kms_key_arn))
+    error_message = "kms_key_arn must be the ARN of a key (not of an alias), or null."
+  }
 }
 
 variable "tags" {
   description = "Tags of the table."
   type        = map(string)
   default     = {}
+
+  validation {
+    condition     = alltrue([for key, value in var.tags : length(key) >= 1 && length(key) <= 128 && !startswith(lower(key), "aws:") && length(value) <= 256])
+    error_message = "tags must have names of 1 to 128 characters that do not start with aws:, and values of at most 256."
+  }
 }

@@ -48,8 +48,8 @@ variable "vpc_id" {
   default     = null
 
   validation {
-    condition     = var.mode == "none" || var.vpc_id != null
-    error_message = "vpc_id must be given unless mode is none."
+    condition     = var.mode == "none" || try(startswith(var.vpc_id, "vpc-"), false)
+    error_message = "vpc_id must be given (vpc-…) unless mode is none."
   }
 }
 
@@ -59,8 +59,8 @@ variable "subnet_ids" {
   default     = []
 
   validation {
-    condition     = var.mode == "none" || length(var.subnet_ids) >= 2
-    error_message = "subnet_ids must be at least two subnets unless mode is none."
+    condition     = var.mode == "none" || length(distinct(var.subnet_ids)) >= 2 && alltrue([for id in var.subnet_ids : startswith(id, "subnet-")])
+    error_message = "subnet_ids must be at least two subnets (subnet-…) unless mode is none."
   }
 }
 
@@ -71,8 +71,8 @@ variable "caller_security_group_ids" {
   nullable    = false
 
   validation {
-    condition     = var.mode == "none" || length(var.caller_security_group_ids) > 0
-    error_message = "caller_security_group_ids must have at least one group: a cache that nobody can reach is of no use."
+    condition     = var.mode == "none" || length(var.caller_security_group_ids) > 0 && alltrue([for id in values(var.caller_security_group_ids) : startswith(id, "sg-")])
+    error_message = "caller_security_group_ids must have at least one group (sg-…): a cache that nobody can reach is of no use."
   }
 }
 
@@ -147,10 +147,20 @@ variable "kms_key_arn" {
   description = "Customer-managed KMS key for encryption at rest; null for the key that ElastiCache owns."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null ? true : can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/.+$", var.kms_key_arn))
+    error_message = "kms_key_arn must be the ARN of a key (not of an alias), or null."
+  }
 }
 
 variable "tags" {
   description = "Tags of everything that can have them."
   type        = map(string)
   default     = {}
+
+  validation {
+    condition     = alltrue([for key, value in var.tags : length(key) >= 1 && length(key) <= 128 && !startswith(lower(key), "aws:") && length(value) <= 256])
+    error_message = "tags must have names of 1 to 128 characters that do not start with aws:, and values of at most 256."
+  }
 }

@@ -24,11 +24,21 @@ variable "description" {
   description = "What the subscriber does with the events, in one line."
   type        = string
   default     = ""
+
+  validation {
+    condition     = length(var.description) <= 512
+    error_message = "description must have at most 512 characters."
+  }
 }
 
 variable "event_bus_name" {
   description = "Name of the bus."
   type        = string
+
+  validation {
+    condition     = can(regex("^[/._A-Za-z0-9-]{1,256}$", var.event_bus_name))
+    error_message = "event_bus_name must have 1 to 256 characters out of a-z, A-Z, 0-9, '/', '.', '_' and '-'."
+  }
 }
 
 variable "sources" {
@@ -46,6 +56,11 @@ variable "detail_types" {
   description = "Types of the events that are wanted (SESSION_REVOKED); empty for all."
   type        = set(string)
   default     = []
+
+  validation {
+    condition     = alltrue([for type in var.detail_types : length(type) >= 1 && length(type) <= 128])
+    error_message = "detail_types must have 1 to 128 characters each."
+  }
 }
 
 variable "target" {
@@ -100,12 +115,22 @@ variable "kms_key_arn" {
   description = "Customer-managed KMS key of the dead-letter queue; null for the key that SQS owns."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null ? true : can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/.+$", var.kms_key_arn))
+    error_message = "kms_key_arn must be the ARN of a key (not of an alias), or null."
+  }
 }
 
 variable "tags" {
   description = "Tags of everything that can have them."
   type        = map(string)
   default     = {}
+
+  validation {
+    condition     = alltrue([for key, value in var.tags : length(key) >= 1 && length(key) <= 128 && !startswith(lower(key), "aws:") && length(value) <= 256])
+    error_message = "tags must have names of 1 to 128 characters that do not start with aws:, and values of at most 256."
+  }
 }
 
 variable "function_retry_attempts" {

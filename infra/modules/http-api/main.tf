@@ -29,6 +29,8 @@ resource "aws_apigatewayv2_api" "this" {
 }
 
 resource "aws_cloudwatch_log_group" "access" {
+  #checkov:skip=CKV_AWS_338:How long logs are kept is the caller's choice (log_retention_days), validated, and never for ever
+
   for_each = var.create && var.access_logs_enabled ? { this = true } : {}
 
   name              = "/aws/apigateway/${local.name}"

@@ -24,6 +24,11 @@ variable "description" {
   description = "What the API is for, in one line."
   type        = string
   default     = ""
+
+  validation {
+    condition     = length(var.description) <= 1024
+    error_message = "description must have at most 1024 characters."
+  }
 }
 
 variable "cors" {
@@ -111,16 +116,31 @@ variable "kms_key_arn" {
   description = "Customer-managed KMS key for the access log; null for the key that CloudWatch owns."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null ? true : can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/.+$", var.kms_key_arn))
+    error_message = "kms_key_arn must be the ARN of a key (not of an alias), or null."
+  }
 }
 
 variable "tags" {
   description = "Tags of everything that can have them."
   type        = map(string)
   default     = {}
+
+  validation {
+    condition     = alltrue([for key, value in var.tags : length(key) >= 1 && length(key) <= 128 && !startswith(lower(key), "aws:") && length(value) <= 256])
+    error_message = "tags must have names of 1 to 128 characters that do not start with aws:, and values of at most 256."
+  }
 }
 
 variable "api_tags" {
   description = "Further tags of the API alone."
   type        = map(string)
   default     = {}
+
+  validation {
+    condition     = alltrue([for key, value in var.api_tags : length(key) >= 1 && length(key) <= 128 && !startswith(lower(key), "aws:") && length(value) <= 256])
+    error_message = "api_tags must have names of 1 to 128 characters that do not start with aws:, and values of at most 256."
+  }
 }

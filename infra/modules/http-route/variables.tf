@@ -7,11 +7,21 @@ variable "create" {
 variable "api_id" {
   description = "Id of the HTTP API."
   type        = string
+
+  validation {
+    condition     = can(regex("^[a-z0-9]{1,32}$", var.api_id))
+    error_message = "api_id must be the id of an API: letters and digits."
+  }
 }
 
 variable "api_execution_arn" {
   description = "Execution ARN of the HTTP API."
   type        = string
+
+  validation {
+    condition     = can(regex("^arn:[a-z-]+:execute-api:", var.api_execution_arn))
+    error_message = "api_execution_arn must be the execution ARN of an API (arn:aws:execute-api:…)."
+  }
 }
 
 variable "route_keys" {
@@ -43,17 +53,32 @@ variable "authorization" {
 variable "function_name" {
   description = "Name of the function."
   type        = string
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9_-]{1,64}$", var.function_name))
+    error_message = "function_name must be the name of a function, not its ARN."
+  }
 }
 
 variable "function_qualifier" {
   description = "Alias of the function; null without one."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.function_qualifier == null ? true : can(regex("^[a-zA-Z0-9_-]{1,128}$", var.function_qualifier))
+    error_message = "function_qualifier must be the name of an alias, or null."
+  }
 }
 
 variable "invoke_arn" {
   description = "Invoke ARN of the function or of its alias."
   type        = string
+
+  validation {
+    condition     = can(regex("^arn:[a-z-]+:apigateway:[a-z0-9-]+:lambda:path/", var.invoke_arn))
+    error_message = "invoke_arn must be the invoke ARN of a function (arn:aws:apigateway:…:lambda:path/…), not its ARN."
+  }
 }
 
 variable "timeout_milliseconds" {

@@ -21,6 +21,8 @@ locals {
 
 # Before the function: a function that runs first makes a group of its own that is kept for ever.
 resource "aws_cloudwatch_log_group" "this" {
+  #checkov:skip=CKV_AWS_338:How long logs are kept is the caller's choice (log_retention_days), validated, and never for ever
+
   for_each = local.create
 
   name              = "/aws/lambda/${local.name}"
@@ -30,6 +32,9 @@ resource "aws_cloudwatch_log_group" "this" {
 }
 
 resource "aws_lambda_function" "this" {
+  #checkov:skip=CKV_AWS_116:Asynchronous callers bring their own place for failures: event-subscriber, stream_sources; a synchronous caller sees the error
+  #checkov:skip=CKV_AWS_272:Artifacts are addressed by their hash and attested by the pipeline; code_signing_config_arn adds AWS Signer where it is wanted
+
   for_each = local.create
 
   function_name = local.name
@@ -50,6 +55,7 @@ resource "aws_lambda_function" "this" {
   reserved_concurrent_executions = var.reserved_concurrency
   publish                        = var.alias_owner != "none"
   kms_key_arn                    = var.kms_key_arn
+  code_signing_config_arn        = var.code_signing_config_arn
 
   environment {
     variables = var.environment

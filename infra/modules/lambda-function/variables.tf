@@ -24,6 +24,11 @@ variable "description" {
   description = "What the function does, in one line."
   type        = string
   default     = ""
+
+  validation {
+    condition     = length(var.description) <= 256
+    error_message = "description must have at most 256 characters."
+  }
 }
 
 variable "artifact" {
@@ -67,8 +72,8 @@ variable "memory_size_mb" {
   default     = 256
 
   validation {
-    condition     = var.memory_size_mb >= 128 && var.memory_size_mb <= 10240
-    error_message = "memory_size_mb must be 128 to 10240."
+    condition     = var.memory_size_mb >= 128 && var.memory_size_mb <= 10240 && floor(var.memory_size_mb) == var.memory_size_mb
+    error_message = "memory_size_mb must be a whole number from 128 to 10240."
   }
 }
 
@@ -78,8 +83,8 @@ variable "timeout_seconds" {
   default     = 10
 
   validation {
-    condition     = var.timeout_seconds >= 1 && var.timeout_seconds <= 900
-    error_message = "timeout_seconds must be 1 to 900."
+    condition     = var.timeout_seconds >= 1 && var.timeout_seconds <= 900 && floor(var.timeout_seconds) == var.timeout_seconds
+    error_message = "timeout_seconds must be a whole number from 1 to 900."
   }
 }
 
@@ -99,6 +104,16 @@ variable "environment" {
   type        = map(string)
   default     = {}
   nullable    = false
+
+  validation {
+    condition     = alltrue([for name in keys(var.environment) : can(regex("^[A-Za-z][A-Za-z0-9_]*$", name))]) && length(setintersection(keys(var.environment), ["AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_DEFAULT_REGION", "AWS_EXECUTION_ENV", "AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_RUNTIME_API", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY", "AWS_SESSION_TOKEN", "LAMBDA_RUNTIME_DIR", "LAMBDA_TASK_ROOT"])) == 0
+    error_message = "environment must have names of letters, digits and '_' that start with a letter, and none of those that Lambda sets itself."
+  }
+
+  validation {
+    condition     = sum(concat([0], [for name, value in var.environment : length(name) + length(value)])) <= 4096
+    error_message = "environment must have at most 4096 characters, names and values together: Lambda takes no more."
+  }
 }
 
 variable "permissions" {
@@ -135,6 +150,11 @@ variable "permissions_boundary_arn" {
   description = "Permissions boundary of the role; null for none."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.permissions_boundary_arn == null ? true : can(regex("^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/.+$", var.permissions_boundary_arn))
+    error_message = "permissions_boundary_arn must be the ARN of a policy, or null."
+  }
 }
 
 variable "invoke_permissions" {
@@ -178,6 +198,11 @@ variable "queue_sources" {
     condition     = alltrue([for source in values(var.queue_sources) : source.batch_size >= 1 && source.batch_size <= (source.batching_window_seconds >= 1 ? 10000 : 10)])
     error_message = "queue_sources.batch_size must be 1 to 10 (to 10000 with batching_window_seconds of at least 1)."
   }
+
+  validation {
+    condition     = alltrue([for source in values(var.queue_sources) : can(regex("^arn:[a-z-]+:sqs:", source.queue_arn))])
+    error_message = "queue_sources.queue_arn must be the ARN of a queue."
+  }
 }
 
 variable "stream_sources" {
@@ -214,6 +239,16 @@ variable "stream_sources" {
   validation {
     condition     = alltrue([for source in values(var.stream_sources) : source.parallelization_factor >= 1 && source.parallelization_factor <= 10])
     error_message = "stream_sources.parallelization_factor must be 1 to 10."
+  }
+
+  validation {
+    condition     = alltrue([for source in values(var.stream_sources) : can(regex("^arn:[a-z-]+:dynamodb:.+/stream/.+$", source.stream_arn)) && can(regex("^arn:[a-z-]+:sqs:", source.on_failure_queue_arn))])
+    error_message = "stream_sources must have the ARN of a table's stream, and of a queue for what fails."
+  }
+
+  validation {
+    condition     = alltrue([for source in values(var.stream_sources) : source.batch_size >= 1 && source.batch_size <= 10000 && source.batching_window_seconds >= 0 && source.batching_window_seconds <= 300])
+    error_message = "stream_sources.batch_size must be 1 to 10000, and batching_window_seconds 0 to 300."
   }
 }
 
@@ -253,6 +288,17 @@ variable "alias_name" {
   }
 }
 
+variable "code_signing_config_arn" {
+  description = "Code-signing configuration of AWS Signer that the function must satisfy; null for none: then the artifact's hash in the release manifest is what says what runs."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.code_signing_config_arn == null ? true : can(regex("^arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:code-signing-config:csc-[a-z0-9]+$", var.code_signing_config_arn))
+    error_message = "code_signing_config_arn must be the ARN of a code-signing configuration, or null."
+  }
+}
+
 variable "tracing_enabled" {
   description = "Whether X-Ray traces the function (adds the two X-Ray actions, which need resource \"*\")."
   type        = bool
@@ -274,10 +320,20 @@ variable "kms_key_arn" {
   description = "Customer-managed KMS key for environment, logs, and the data the function reads and writes; null for AWS-owned keys."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null ? true : can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/.+$", var.kms_key_arn))
+    error_message = "kms_key_arn must be the ARN of a key (not of an alias), or null."
+  }
 }
 
 variable "tags" {
   description = "Tags of everything that can have them."
   type        = map(string)
   default     = {}
+
+  validation {
+    condition     = alltrue([for key, value in var.tags : length(key) >= 1 && length(key) <= 128 && !startswith(lower(key), "aws:") && length(value) <= 256])
+    error_message = "tags must have names of 1 to 128 characters that do not start with aws:, and values of at most 256."
+  }
 }

@@ -70,10 +70,20 @@ variable "permissions_boundary_arn" {
   description = "Permissions boundary of the roles; null for none."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.permissions_boundary_arn == null ? true : can(regex("^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/.+$", var.permissions_boundary_arn))
+    error_message = "permissions_boundary_arn must be the ARN of a policy, or null."
+  }
 }
 
 variable "tags" {
   description = "Tags of everything that can have them."
   type        = map(string)
   default     = {}
+
+  validation {
+    condition     = alltrue([for key, value in var.tags : length(key) >= 1 && length(key) <= 128 && !startswith(lower(key), "aws:") && length(value) <= 256])
+    error_message = "tags must have names of 1 to 128 characters that do not start with aws:, and values of at most 256."
+  }
 }

@@ -7,16 +7,31 @@ variable "create" {
 variable "stack" {
   description = "Name of the stack, as the catalogue has it in its entries' `stack`."
   type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]*$", var.stack))
+    error_message = "stack must have a-z, 0-9 and '-', starting with a letter."
+  }
 }
 
 variable "env" {
   description = "Name of the environment; the functions get it as HOLDFAST_ENV."
   type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{0,19}$", var.env))
+    error_message = "env must have 1 to 20 characters: a-z, 0-9 and '-', starting with a letter."
+  }
 }
 
 variable "name_prefix" {
   description = "What the functions' names start with: `<name_prefix>-<key>`."
   type        = string
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9_-]{1,48}$", var.name_prefix))
+    error_message = "name_prefix must have 1 to 48 characters out of a-z, A-Z, 0-9, '_' and '-'."
+  }
 }
 
 variable "catalogue_file" {
@@ -56,6 +71,11 @@ variable "release_manifest" {
 variable "artifacts_bucket" {
   description = "Bucket that holds the artifacts under the manifest's keys."
   type        = string
+
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.artifacts_bucket))
+    error_message = "artifacts_bucket must be the name of a bucket: 3 to 63 characters, a-z, 0-9, '.' and '-'."
+  }
 }
 
 variable "upload_artifacts" {
@@ -98,6 +118,11 @@ variable "functions" {
       security_group_ids = list(string)
     }))
   }))
+
+  validation {
+    condition     = alltrue([for function in values(var.functions) : function.memory_size_mb >= 128 && function.memory_size_mb <= 10240 && function.timeout_seconds >= 1 && function.timeout_seconds <= 900])
+    error_message = "functions must have memory_size_mb of 128 to 10240 and timeout_seconds of 1 to 900."
+  }
 }
 
 variable "private_cache" {
@@ -148,6 +173,22 @@ variable "alias_owner" {
   description = "Who moves the functions' alias: none, terraform or deployer (see lambda-function)."
   type        = string
   default     = "terraform"
+
+  validation {
+    condition     = contains(["none", "terraform", "deployer"], var.alias_owner)
+    error_message = "alias_owner must be none, terraform or deployer."
+  }
+}
+
+variable "code_signing_config_arn" {
+  description = "Code-signing configuration of AWS Signer that the functions must satisfy; null for none: then the artifact's hash in the release manifest is what says what runs."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.code_signing_config_arn == null ? true : can(regex("^arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:code-signing-config:csc-[a-z0-9]+$", var.code_signing_config_arn))
+    error_message = "code_signing_config_arn must be the ARN of a code-signing configuration, or null."
+  }
 }
 
 variable "tracing_enabled" {
@@ -160,16 +201,31 @@ variable "log_retention_days" {
   description = "How long the functions' logs are kept."
   type        = number
   default     = 30
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
+    error_message = "log_retention_days must be a value that CloudWatch Logs allows, such as 7, 30, 90 or 365."
+  }
 }
 
 variable "kms_key_arn" {
   description = "Customer-managed KMS key of the environment; null for AWS-owned keys."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null ? true : can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/.+$", var.kms_key_arn))
+    error_message = "kms_key_arn must be the ARN of a key (not of an alias), or null."
+  }
 }
 
 variable "tags" {
   description = "Tags of everything that can have them."
   type        = map(string)
   default     = {}
+
+  validation {
+    condition     = alltrue([for key, value in var.tags : length(key) >= 1 && length(key) <= 128 && !startswith(lower(key), "aws:") && length(value) <= 256])
+    error_message = "tags must have names of 1 to 128 characters that do not start with aws:, and values of at most 256."
+  }
 }

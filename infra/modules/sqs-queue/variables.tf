@@ -107,16 +107,31 @@ variable "senders" {
     condition     = alltrue([for sender in values(var.senders) : endswith(sender.service, ".amazonaws.com")])
     error_message = "senders.service must be an AWS service principal such as events.amazonaws.com."
   }
+
+  validation {
+    condition     = !var.create || alltrue([for sender in values(var.senders) : startswith(sender.source_arn, "arn:")])
+    error_message = "senders.source_arn must be an ARN: without one, any account's resources of that service could send."
+  }
 }
 
 variable "kms_key_arn" {
   description = "Customer-managed KMS key for encryption at rest; null for the key that SQS owns."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null ? true : can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/.+$", var.kms_key_arn))
+    error_message = "kms_key_arn must be the ARN of a key (not of an alias), or null."
+  }
 }
 
 variable "tags" {
   description = "Tags of the queues."
   type        = map(string)
   default     = {}
+
+  validation {
+    condition     = alltrue([for key, value in var.tags : length(key) >= 1 && length(key) <= 128 && !startswith(lower(key), "aws:") && length(value) <= 256])
+    error_message = "tags must have names of 1 to 128 characters that do not start with aws:, and values of at most 256."
+  }
 }

@@ -59,6 +59,8 @@ resource "aws_apigatewayv2_integration" "this" {
 }
 
 resource "aws_apigatewayv2_route" "this" {
+  #checkov:skip=CKV_AWS_309:AWS lets only $connect carry an authorizer, and there it is; tests/api.tftest.hcl asserts both
+
   for_each = local.routes
 
   api_id             = local.api.id
@@ -103,6 +105,8 @@ resource "aws_apigatewayv2_deployment" "this" {
 }
 
 resource "aws_cloudwatch_log_group" "access" {
+  #checkov:skip=CKV_AWS_338:How long logs are kept is the caller's choice (log_retention_days), validated, and never for ever
+
   for_each = var.create && var.access_logs_enabled ? { this = true } : {}
 
   name              = "/aws/apigateway/${local.name}"
@@ -112,6 +116,8 @@ resource "aws_cloudwatch_log_group" "access" {
 }
 
 resource "aws_apigatewayv2_stage" "this" {
+  #checkov:skip=CKV2_AWS_51:Client certificates are of REST APIs: API Gateway refuses them for a WebSocket stage
+
   for_each = local.create
 
   api_id        = local.api.id

@@ -76,9 +76,10 @@ run "refuses_wrong_values" {
     error_rate_percent = 100
     period_seconds     = 90
     topic_arns         = ["topic"]
+    tags               = { "aws:owner" = "me" }
   }
   expect_failures = [
-    var.name_prefix, var.functions, var.queues, var.custom, var.error_rate_percent, var.period_seconds, var.topic_arns,
+    var.name_prefix, var.functions, var.queues, var.custom, var.error_rate_percent, var.period_seconds, var.topic_arns, var.tags,
   ]
 }
 

@@ -35,13 +35,15 @@ run "create_false_makes_nothing" {
 run "refuses_wrong_values" {
   command = plan
   variables {
-    name              = "a:b"
-    account_id        = "1"
-    monthly_limit_usd = 0
-    notify_at_percent = [0]
-    sns_topic_arns    = ["arn:a", "arn:b"]
+    name                 = "a:b"
+    account_id           = "1"
+    monthly_limit_usd    = 0
+    notify_at_percent    = [0]
+    sns_topic_arns       = ["arn:a", "arn:b"]
+    tags                 = { "aws:owner" = "me" }
+    cost_allocation_tags = { "a$b" = "c" }
   }
-  expect_failures = [var.name, var.account_id, var.monthly_limit_usd, var.notify_at_percent, var.sns_topic_arns]
+  expect_failures = [var.name, var.account_id, var.monthly_limit_usd, var.notify_at_percent, var.sns_topic_arns, var.tags, var.cost_allocation_tags]
 }
 
 run "refuses_a_budget_that_tells_nobody" {

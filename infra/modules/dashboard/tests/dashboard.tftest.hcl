@@ -68,6 +68,10 @@ run "further_metrics_come_first" {
 
 run "refuses_a_widget_without_lines" {
   command = plan
-  variables { metrics = [{ title = "Empty", lines = [] }] }
-  expect_failures = [var.metrics]
+  variables {
+    metrics            = [{ title = "Empty", lines = [] }]
+    queues             = { work = "https://sqs.example/work" }
+    dead_letter_queues = { work = "https://sqs.example/work" }
+  }
+  expect_failures = [var.metrics, var.queues, var.dead_letter_queues]
 }

@@ -68,31 +68,31 @@ run "refuses_wrong_values" {
   command = plan
   variables {
     name                     = "a"
-    hash_key                 = { name = "PK", type = "X" }
     ttl_attribute            = ""
     stream_view_type         = "ALL"
     global_secondary_indexes = { GSI1 = { hash_key = { name = "A" }, projection_type = "SOME" } }
     max_request_units        = { read = 0 }
+    tags                     = { "aws:owner" = "me" }
+    kms_key_arn              = "alias/mine"
   }
-  expect_failures = [var.name, var.hash_key, var.ttl_attribute, var.stream_view_type, var.global_secondary_indexes, var.max_request_units]
+  expect_failures = [var.name, var.ttl_attribute, var.stream_view_type, var.global_secondary_indexes, var.max_request_units, var.tags, var.kms_key_arn]
 }
 
-run "refuses_a_range_key_that_is_the_hash_key_and_include_without_attributes" {
+run "refuses_include_without_attributes_and_a_key_that_expires" {
   command = plan
   variables {
-    range_key                = { name = "PK" }
     global_secondary_indexes = { GSI1 = { hash_key = { name = "A" }, projection_type = "INCLUDE" } }
+    ttl_attribute            = "PK"
   }
-  expect_failures = [var.range_key, var.global_secondary_indexes]
+  expect_failures = [var.global_secondary_indexes, var.ttl_attribute]
 }
 
 run "refuses_more_indexes_than_dynamodb_allows" {
   command = plan
   variables {
-    range_key                = { name = "SK", type = "X" }
     global_secondary_indexes = { for i in range(21) : "GSI${i}" => { hash_key = { name = "A" } } }
   }
-  expect_failures = [var.range_key, var.global_secondary_indexes]
+  expect_failures = [var.global_secondary_indexes]
 }
 
 run "the_prefix_goes_before_the_name" {
@@ -102,4 +102,38 @@ run "the_prefix_goes_before_the_name" {
     condition     = aws_dynamodb_table.this["this"].name == "team-example"
     error_message = "The name must start with the prefix."
   }
+}
+
+run "refuses_an_index_key_of_an_unknown_type" {
+  command = plan
+  variables {
+    global_secondary_indexes = { ByOwner = { hash_key = { name = "owner", type = "STRING" } } }
+  }
+  expect_failures = [var.global_secondary_indexes]
+}
+
+run "refuses_an_attribute_of_two_types" {
+  command = plan
+  variables {
+    global_secondary_indexes = { ByKey = { hash_key = { name = "PK", type = "N" } } }
+  }
+  expect_failures = [var.global_secondary_indexes]
+}
+
+run "refuses_a_key_of_an_unknown_type" {
+  command = plan
+  variables { hash_key = { name = "PK", type = "X" } }
+  expect_failures = [var.hash_key]
+}
+
+run "refuses_a_range_key_that_is_the_hash_key" {
+  command = plan
+  variables { range_key = { name = "PK" } }
+  expect_failures = [var.range_key]
+}
+
+run "refuses_a_range_key_of_an_unknown_type" {
+  command = plan
+  variables { range_key = { name = "SK", type = "X" } }
+  expect_failures = [var.range_key]
 }

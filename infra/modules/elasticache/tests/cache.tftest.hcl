@@ -63,6 +63,10 @@ run "serverless_is_valkey_with_iam_and_a_brake" {
     error_message = "In from the callers' group only, and their way out."
   }
   assert {
+    condition     = aws_elasticache_serverless_cache.this["this"].security_group_ids == toset([aws_security_group.this["this"].id])
+    error_message = "The cache must have the group that its callers are let in by."
+  }
+  assert {
     condition     = output.cluster_mode && output.serverless && output.url == "rediss://example.serverless.cache.amazonaws.com:6379"
     error_message = "Serverless caches speak the cluster protocol, over TLS."
   }
@@ -82,6 +86,10 @@ run "nodes_fail_over_and_speak_tls_only" {
   assert {
     condition     = aws_elasticache_replication_group.this["this"].automatic_failover_enabled && aws_elasticache_replication_group.this["this"].multi_az_enabled && aws_elasticache_replication_group.this["this"].snapshot_retention_limit == 0
     error_message = "A replica in another zone takes over; no snapshots."
+  }
+  assert {
+    condition     = aws_elasticache_replication_group.this["this"].security_group_ids == toset([aws_security_group.this["this"].id])
+    error_message = "The cache must have the group that its callers are let in by."
   }
   assert {
     condition     = !output.cluster_mode && output.url == "rediss://master.example.cache.amazonaws.com:6379" && aws_vpc_security_group_ingress_rule.caller["functions"].to_port == 6379
@@ -116,8 +124,10 @@ run "refuses_wrong_values" {
     commands    = ["+@all"]
     serverless  = { max_data_gb = 0 }
     node        = { type = "t4g.micro" }
+    tags        = { "aws:owner" = "me" }
+    kms_key_arn = "alias/mine"
   }
-  expect_failures = [var.mode, var.name, var.engine, var.key_pattern, var.commands, var.serverless, var.node]
+  expect_failures = [var.mode, var.name, var.engine, var.key_pattern, var.commands, var.serverless, var.node, var.tags, var.kms_key_arn]
 }
 
 run "refuses_a_cache_without_network_or_callers" {

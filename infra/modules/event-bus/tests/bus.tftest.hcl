@@ -41,8 +41,10 @@ run "refuses_wrong_values" {
   variables {
     name                   = "default"
     archive_retention_days = 1.5
+    tags                   = { "aws:owner" = "me" }
+    kms_key_arn            = "alias/mine"
   }
-  expect_failures = [var.name, var.archive_retention_days]
+  expect_failures = [var.name, var.archive_retention_days, var.tags, var.kms_key_arn]
 }
 
 run "the_prefix_goes_before_the_name" {

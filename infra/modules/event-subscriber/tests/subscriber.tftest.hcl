@@ -65,8 +65,12 @@ run "refuses_wrong_values" {
     maximum_event_age_seconds = 59
     maximum_retry_attempts    = 186
     function_retry_attempts   = 3
+    tags                      = { "aws:owner" = "me" }
+    kms_key_arn               = "alias/mine"
+    description               = format("%513s", "x")
+    event_bus_name            = "has space"
   }
-  expect_failures = [var.function_retry_attempts, var.name, var.sources, var.target, var.maximum_event_age_seconds, var.maximum_retry_attempts]
+  expect_failures = [var.function_retry_attempts, var.name, var.sources, var.target, var.maximum_event_age_seconds, var.maximum_retry_attempts, var.tags, var.kms_key_arn, var.description, var.event_bus_name]
 }
 
 run "the_prefix_goes_before_the_name" {
@@ -84,4 +88,12 @@ run "a_target_may_be_allowed_to_send_to_the_dead_letter_queue" {
     condition     = jsondecode(output.policy_documents.dead_letter).Statement[0] == { Effect = "Allow", Action = ["sqs:SendMessage"], Resource = ["arn:aws:sqs:us-east-1:123456789012:example-dlq"] }
     error_message = "Send, and there only."
   }
+}
+
+run "refuses_an_event_type_without_a_name" {
+  command = plan
+  variables {
+    detail_types = [""]
+  }
+  expect_failures = [var.detail_types]
 }

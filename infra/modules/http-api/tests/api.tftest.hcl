@@ -68,8 +68,12 @@ run "refuses_wrong_values" {
     cors               = { allow_origins = ["*"], allow_credentials = true }
     throttling         = { rate_limit = 0, burst_limit = 10 }
     log_retention_days = 0
+    tags               = { "aws:owner" = "me" }
+    api_tags           = { "aws:owner" = "me" }
+    kms_key_arn        = "alias/mine"
+    description        = format("%1025s", "x")
   }
-  expect_failures = [var.name, var.cors, var.throttling, var.log_retention_days]
+  expect_failures = [var.name, var.cors, var.throttling, var.log_retention_days, var.tags, var.api_tags, var.kms_key_arn, var.description]
 }
 
 run "refuses_an_origin_with_a_path_and_no_burst" {

@@ -56,8 +56,13 @@ run "refuses_wrong_values" {
     route_keys           = ["FETCH /v1/things"]
     authorization        = "MAYBE"
     timeout_milliseconds = 30000
+    api_id               = "https://example.com"
+    api_execution_arn    = "arn:aws:apigateway:us-east-1::/apis/a"
+    function_name        = "arn:aws:lambda:us-east-1:123456789012:function:example"
+    function_qualifier   = "not an alias"
+    invoke_arn           = "arn:aws:lambda:us-east-1:123456789012:function:example"
   }
-  expect_failures = [var.route_keys, var.authorization, var.timeout_milliseconds]
+  expect_failures = [var.route_keys, var.authorization, var.timeout_milliseconds, var.api_id, var.api_execution_arn, var.function_name, var.function_qualifier, var.invoke_arn]
 }
 
 run "refuses_no_routes" {

@@ -46,8 +46,9 @@ run "refuses_wrong_values" {
     name                 = "aws-mine"
     rotation_period_days = 89
     deletion_window_days = 6
+    tags                 = { "aws:owner" = "me" }
   }
-  expect_failures = [var.name, var.rotation_period_days, var.deletion_window_days]
+  expect_failures = [var.name, var.rotation_period_days, var.deletion_window_days, var.tags]
 }
 
 run "the_prefix_goes_before_the_name" {

@@ -119,6 +119,15 @@ run "readers_of_queues_and_streams_get_what_lambda_needs" {
   }
 }
 
+run "signed_code_can_be_asked_for" {
+  command = plan
+  variables { code_signing_config_arn = "arn:aws:lambda:us-east-1:123456789012:code-signing-config:csc-0123456789abcdef0" }
+  assert {
+    condition     = aws_lambda_function.this["this"].code_signing_config_arn == var.code_signing_config_arn
+    error_message = "The function must be held to it."
+  }
+}
+
 run "every_lambda_permission_has_a_source" {
   command = apply
   variables {
@@ -172,24 +181,30 @@ run "create_false_makes_nothing" {
 run "refuses_wrong_values" {
   command = plan
   variables {
-    name                 = "has space"
-    artifact             = { sha256 = "short", filename = "a.zip" }
-    architecture         = "riscv"
-    memory_size_mb       = 64
-    timeout_seconds      = 901
-    reserved_concurrency = -1
-    permissions          = { "bad sid" = { actions = ["s3:GetObject"], resources = ["arn:aws:s3:::b/k"] } }
-    invoke_permissions   = { a = { principal = "events.amazonaws.com", source_arn = "*" } }
-    queue_sources        = { a = { queue_arn = "arn:aws:sqs:us-east-1:123456789012:q", maximum_concurrency = 1 } }
-    stream_sources       = { a = { stream_arn = "arn:s", on_failure_queue_arn = "arn:q", starting_position = "AT_TIMESTAMP" } }
-    vpc                  = { subnet_ids = [], security_group_ids = ["sg-1"] }
-    alias_owner          = "both"
-    alias_name           = "7"
-    log_retention_days   = 0
+    name                     = "has space"
+    artifact                 = { sha256 = "short", filename = "a.zip" }
+    architecture             = "riscv"
+    memory_size_mb           = 64
+    timeout_seconds          = 901
+    reserved_concurrency     = -1
+    permissions              = { "bad sid" = { actions = ["s3:GetObject"], resources = ["arn:aws:s3:::b/k"] } }
+    invoke_permissions       = { a = { principal = "events.amazonaws.com", source_arn = "*" } }
+    queue_sources            = { a = { queue_arn = "arn:aws:sqs:us-east-1:123456789012:q", maximum_concurrency = 1 } }
+    stream_sources           = { a = { stream_arn = "arn:aws:dynamodb:us-east-1:123456789012:table/t/stream/1", on_failure_queue_arn = "arn:aws:sqs:us-east-1:123456789012:q", starting_position = "AT_TIMESTAMP" } }
+    vpc                      = { subnet_ids = [], security_group_ids = ["sg-1"] }
+    alias_owner              = "both"
+    alias_name               = "7"
+    log_retention_days       = 0
+    tags                     = { "aws:owner" = "me" }
+    kms_key_arn              = "alias/mine"
+    permissions_boundary_arn = "boundary"
+    description              = format("%257s", "x")
+    environment              = { AWS_REGION = "us-east-1" }
+    code_signing_config_arn  = "csc-1"
   }
   expect_failures = [
     var.name, var.artifact, var.architecture, var.memory_size_mb, var.timeout_seconds, var.reserved_concurrency, var.permissions, var.invoke_permissions,
-    var.queue_sources, var.stream_sources, var.vpc, var.alias_owner, var.alias_name, var.log_retention_days,
+    var.queue_sources, var.stream_sources, var.vpc, var.alias_owner, var.alias_name, var.log_retention_days, var.tags, var.kms_key_arn, var.permissions_boundary_arn, var.description, var.environment, var.code_signing_config_arn,
   ]
 }
 
@@ -200,25 +215,27 @@ run "refuses_two_places_for_the_zip" {
     permissions        = { A = { actions = ["dynamodb:*"], resources = ["arn:aws:dynamodb:us-east-1:123456789012:table/t"] } }
     invoke_permissions = { a = { principal = "*", source_arn = "arn:aws:events:us-east-1:123456789012:rule/r" } }
     queue_sources      = { a = { queue_arn = "arn:aws:sqs:us-east-1:123456789012:q", batch_size = 11 } }
-    stream_sources     = { a = { stream_arn = "arn:s", on_failure_queue_arn = "arn:q", maximum_retry_attempts = -1 } }
+    stream_sources     = { a = { stream_arn = "arn:aws:dynamodb:us-east-1:123456789012:table/t/stream/1", on_failure_queue_arn = "arn:aws:sqs:us-east-1:123456789012:q", maximum_retry_attempts = -1 } }
+    environment        = { BIG = format("%4097s", "x") }
   }
-  expect_failures = [var.artifact, var.permissions, var.invoke_permissions, var.queue_sources, var.stream_sources]
+  expect_failures = [var.artifact, var.permissions, var.invoke_permissions, var.queue_sources, var.stream_sources, var.environment]
 }
 
 run "refuses_a_bare_star" {
   command = plan
   variables {
     permissions    = { A = { actions = ["dynamodb:GetItem"], resources = ["*"] } }
-    stream_sources = { a = { stream_arn = "arn:s", on_failure_queue_arn = "arn:q", maximum_record_age_seconds = -1 } }
+    stream_sources = { a = { stream_arn = "arn:aws:dynamodb:us-east-1:123456789012:table/t/stream/1", on_failure_queue_arn = "arn:aws:sqs:us-east-1:123456789012:q", maximum_record_age_seconds = -1 } }
+    queue_sources  = { a = { queue_arn = "https://sqs.example/work" } }
   }
-  expect_failures = [var.permissions, var.stream_sources]
+  expect_failures = [var.permissions, var.stream_sources, var.queue_sources]
 }
 
 run "refuses_a_statement_without_actions" {
   command = plan
   variables {
     permissions    = { A = { actions = [], resources = ["arn:aws:s3:::b/k"] } }
-    stream_sources = { a = { stream_arn = "arn:s", on_failure_queue_arn = "arn:q", parallelization_factor = 11 } }
+    stream_sources = { a = { stream_arn = "arn:aws:dynamodb:us-east-1:123456789012:table/t/stream/1", on_failure_queue_arn = "arn:aws:sqs:us-east-1:123456789012:q", parallelization_factor = 11 } }
   }
   expect_failures = [var.permissions, var.stream_sources]
 }
@@ -230,4 +247,20 @@ run "the_prefix_goes_before_the_name" {
     condition     = aws_lambda_function.this["this"].function_name == "team-example"
     error_message = "The name must start with the prefix."
   }
+}
+
+run "refuses_a_table_in_place_of_its_stream" {
+  command = plan
+  variables {
+    stream_sources = { a = { stream_arn = "arn:aws:dynamodb:us-east-1:123456789012:table/t", on_failure_queue_arn = "arn:aws:sqs:us-east-1:123456789012:failed" } }
+  }
+  expect_failures = [var.stream_sources]
+}
+
+run "refuses_a_batch_of_nothing" {
+  command = plan
+  variables {
+    stream_sources = { a = { stream_arn = "arn:aws:dynamodb:us-east-1:123456789012:table/t/stream/1", on_failure_queue_arn = "arn:aws:sqs:us-east-1:123456789012:failed", batch_size = 0 } }
+  }
+  expect_failures = [var.stream_sources]
 }

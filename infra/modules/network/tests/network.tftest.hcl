@@ -37,6 +37,10 @@ run "a_private_network_reaches_its_tables_and_nothing_else" {
     condition     = aws_flow_log.this["this"].traffic_type == "REJECT" && aws_cloudwatch_log_group.flow["this"].retention_in_days == 30
     error_message = "Refused traffic is logged, for a while."
   }
+  assert {
+    condition     = aws_flow_log.this["this"].vpc_id == aws_vpc.this["this"].id && aws_default_security_group.this["this"].vpc_id == aws_vpc.this["this"].id && length(aws_default_security_group.this["this"].ingress) + length(aws_default_security_group.this["this"].egress) == 0
+    error_message = "The network's own log; and nothing goes through its default group."
+  }
 }
 
 run "create_false_makes_nothing" {
@@ -65,8 +69,10 @@ run "refuses_wrong_values" {
     availability_zones  = ["us-east-1a", "us-east-1a"]
     dynamodb_table_arns = []
     log_retention_days  = 0
+    tags                = { "aws:owner" = "me" }
+    kms_key_arn         = "alias/mine"
   }
-  expect_failures = [var.name, var.cidr_block, var.availability_zones, var.dynamodb_table_arns, var.log_retention_days]
+  expect_failures = [var.name, var.cidr_block, var.availability_zones, var.dynamodb_table_arns, var.log_retention_days, var.tags, var.kms_key_arn]
 }
 
 run "refuses_fewer_subnets_than_zones" {

@@ -55,12 +55,14 @@ run "create_false_makes_nothing" {
 run "refuses_wrong_values" {
   command = plan
   variables {
-    name_prefix     = "has space"
-    repository      = "owner/*"
-    create_provider = false
-    roles           = { a = { subjects = [] } }
+    name_prefix              = "has space"
+    repository               = "owner/*"
+    create_provider          = false
+    roles                    = { a = { subjects = [] } }
+    tags                     = { "aws:owner" = "me" }
+    permissions_boundary_arn = "boundary"
   }
-  expect_failures = [var.name_prefix, var.repository, var.provider_arn, var.roles]
+  expect_failures = [var.name_prefix, var.repository, var.provider_arn, var.roles, var.tags, var.permissions_boundary_arn]
 }
 
 run "refuses_wildcard_subjects" {

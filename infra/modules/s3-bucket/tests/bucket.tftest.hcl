@@ -49,8 +49,10 @@ run "refuses_wrong_values" {
   variables {
     name                               = "Upper"
     noncurrent_version_expiration_days = 0
+    tags                               = { "aws:owner" = "me" }
+    kms_key_arn                        = "alias/mine"
   }
-  expect_failures = [var.name, var.noncurrent_version_expiration_days]
+  expect_failures = [var.name, var.noncurrent_version_expiration_days, var.tags, var.kms_key_arn]
 }
 
 run "the_prefix_goes_before_the_name" {

@@ -55,11 +55,19 @@ run "local_files_are_uploaded_where_nobody_else_does" {
 run "refuses_a_missing_catalogue_and_manifest" {
   command = plan
   variables {
-    catalogue_file   = "tests/fixtures/none.json"
-    release_manifest = "tests/fixtures/none.json"
-    log_level        = "verbose"
+    catalogue_file          = "tests/fixtures/none.json"
+    release_manifest        = "tests/fixtures/none.json"
+    log_level               = "verbose"
+    tags                    = { "aws:owner" = "me" }
+    kms_key_arn             = "alias/mine"
+    env                     = "Not An Environment"
+    name_prefix             = "has space"
+    artifacts_bucket        = "s3://bucket"
+    alias_owner             = "both"
+    log_retention_days      = 0
+    code_signing_config_arn = "csc-1"
   }
-  expect_failures = [var.catalogue_file, var.release_manifest, var.log_level]
+  expect_failures = [var.catalogue_file, var.release_manifest, var.log_level, var.tags, var.kms_key_arn, var.env, var.name_prefix, var.artifacts_bucket, var.alias_owner, var.log_retention_days, var.code_signing_config_arn]
 }
 
 run "refuses_functions_that_the_catalogue_does_not_know_and_an_incomplete_release" {
@@ -140,4 +148,13 @@ run "each_function_can_be_invoked_by_whoever_is_given_its_document" {
     condition     = jsondecode(output.policy_documents.shop-buy.invoke).Statement[0] == { Effect = "Allow", Action = ["lambda:InvokeFunction"], Resource = ["arn:aws:lambda:us-east-1:123456789012:function:f:live"] }
     error_message = "Through its alias."
   }
+}
+
+run "refuses_a_stack_and_sizes_that_cannot_be" {
+  command = plan
+  variables {
+    stack     = "Not A Stack"
+    functions = { shop-buy = { memory_size_mb = 64 }, shop-ship = {} }
+  }
+  expect_failures = [var.stack, var.functions]
 }

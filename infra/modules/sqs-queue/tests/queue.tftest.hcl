@@ -79,9 +79,11 @@ run "refuses_wrong_values" {
     message_retention_seconds = 59
     max_message_size_bytes    = 262145
     senders                   = { A = { service = "*", source_arn = "arn:x" } }
+    tags                      = { "aws:owner" = "me" }
+    kms_key_arn               = "alias/mine"
   }
   expect_failures = [
-    var.name, var.consumer_timeout_seconds, var.message_retention_seconds, var.max_message_size_bytes, var.senders,
+    var.name, var.consumer_timeout_seconds, var.message_retention_seconds, var.max_message_size_bytes, var.senders, var.tags, var.kms_key_arn,
   ]
 }
 
@@ -91,8 +93,9 @@ run "refuses_a_visibility_below_six_times_the_functions_timeout" {
     consumer_timeout_seconds   = 60
     visibility_timeout_seconds = 359
     dead_letter_queue          = { message_retention_seconds = 60 }
+    senders                    = { Any = { service = "events.amazonaws.com", source_arn = "*" } }
   }
-  expect_failures = [var.visibility_timeout_seconds, var.dead_letter_queue]
+  expect_failures = [var.visibility_timeout_seconds, var.dead_letter_queue, var.senders]
 }
 
 run "refuses_a_visibility_over_12_hours_and_no_receives" {

@@ -93,9 +93,13 @@ run "refuses_wrong_values" {
     throttling                 = { rate_limit = 0, burst_limit = 10 }
     execution_logging_level    = "DEBUG"
     log_retention_days         = 0
+    tags                       = { "aws:owner" = "me" }
+    api_tags                   = { "aws:owner" = "me" }
+    kms_key_arn                = "alias/mine"
+    description                = format("%1025s", "x")
   }
   expect_failures = [
-    var.name, var.stage_name, var.route_selection_expression, var.authorizer, var.routes, var.throttling, var.execution_logging_level, var.log_retention_days,
+    var.name, var.stage_name, var.route_selection_expression, var.authorizer, var.routes, var.throttling, var.execution_logging_level, var.log_retention_days, var.tags, var.api_tags, var.kms_key_arn, var.description,
   ]
 }
 
@@ -118,4 +122,12 @@ run "the_prefix_goes_before_the_name" {
     condition     = aws_apigatewayv2_api.this["this"].name == "team-example"
     error_message = "The name must start with the prefix."
   }
+}
+
+run "refuses_a_route_key_that_aws_does_not_take" {
+  command = plan
+  variables {
+    routes = { for key in ["$connect", "$default", "has space"] : key => { function_name = "frame", invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/f" } }
+  }
+  expect_failures = [var.routes]
 }
