@@ -32,6 +32,11 @@ LOCK = {"ID": "11111111-2222-3333-4444-555555555555", "Operation": "OperationTyp
         "Version": "1.11.4", "Created": "2026-01-01T00:00:00Z", "Path": "platform"}
 
 
+def outside(**environ):
+    """The environment as outside of the make that may run these tests."""
+    return {**{k: v for k, v in os.environ.items() if not k.startswith("MAKE")}, **environ}
+
+
 def quiet():
     return contextlib.redirect_stdout(io.StringIO())
 
@@ -69,7 +74,7 @@ class Mistakes(unittest.TestCase):
     @classmethod
     def tool(cls, target, **environ):
         """Exit code and output of `make <target>`."""
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("AWS_") and k not in ("VARS", "SERVICE", "CACHE", "ALLOW_DESTROY")}
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "MAKE")) and k not in ("VARS", "SERVICE", "CACHE", "ONLY", "ALLOW_DESTROY")}
         result = subprocess.run([sys.executable, "-B", str(OPERATE), target], cwd=ROOT, capture_output=True, text=True, check=False,
                                 env={**kept, **cls.environ, **environ})
         return result.returncode, result.stdout + result.stderr
@@ -207,7 +212,7 @@ class Mistakes(unittest.TestCase):
             (tree / "infra" / "environments" / name).rename(tree / name)
             before = self.world()
             for target in ("deploy", "plan", "bootstrap", "rollback", "destroy"):
-                result = subprocess.run(["make", "--no-print-directory", target], cwd=tree, env={**os.environ, **self.environ},
+                result = subprocess.run(["make", "--no-print-directory", target], cwd=tree, env=outside(**self.environ),
                                         capture_output=True, text=True, check=False)
                 first = result.stderr.splitlines()[0]
                 self.assertEqual(result.returncode, 2, result.stderr)
