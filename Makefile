@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 OPERATE := @command -v python3 >/dev/null || { echo 'python3 is missing: install Python 3.10 or newer.' >&2; exit 2; }; \
 	PYTHONUTF8=1 exec python3 -B scripts/operate
-export ENV ARCH CACHE SIZE VARS SERVICE ONLY N SINCE FOLLOW ALLOW_DESTROY BUILD SMOKE TO QUEUE RATE USERS SOCKETS PUSHES WRITE \
+export ENV ARCH CACHE SIZE VARS SERVICE ONLY N SINCE FOLLOW ALLOW_DESTROY BUILD SMOKE CANARY CANARY_MINUTES TO QUEUE RATE USERS SOCKETS PUSHES WRITE \
 	HOLDFAST_REHEARSAL HOLDFAST_PORT HOLDFAST_REDIS_PORT HOLDFAST_WORK_DIR HOLDFAST_TOOLS
 
 .PHONY: help deploy plan smoke destroy outputs status logs soak rollback bootstrap build drift redrive cost \

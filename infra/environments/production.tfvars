@@ -18,6 +18,10 @@ region = "us-east-1"
 
 log_retention_days = 90
 
+# A new version is shifted by the deploy: CANARY percent of the calls for CANARY_MINUTES, watched by the alarms (docs/deploying.md).
+# With "terraform" it gets every call as soon as it is applied.
+alias_owner = "deployer"
+
 # Validations through ElastiCache instead of DynamoDB alone, in two deploys: docs/cache-switching.md.
 # cache_provider    = "redis"
 # redis_delete_only = true

@@ -121,6 +121,21 @@ def invoke(settings, function, payload):
     return _client(settings, "invoke", function, json.dumps(payload))
 
 
+def aliases(settings, alias, functions):
+    """Where each function's alias is: {version, weights, newest}; without those that have none."""
+    return _client(settings, "aliases", alias, json.dumps(functions))
+
+
+def move_aliases(settings, alias, moves):
+    """Puts aliases on versions: a list of {name, version, weights of other versions}."""
+    _client(settings, "move", alias, json.dumps(moves))
+
+
+def rollback_alarms(settings, prefix):
+    """State of each alarm that says a release is bad, by name."""
+    return _client(settings, "alarms", prefix)
+
+
 def remove(settings, bucket, key):
     _client(settings, "remove", bucket, key)
 

@@ -1,7 +1,8 @@
 """Calls of AWS, run by the Python of `.tools`, which has botocore. Answers in JSON; exit code 2: the operator has to act.
 
 usage: aws_client.py REGION identity | buckets NAME… | read BUCKET KEY | write BUCKET KEY TEXT
-       | remove BUCKET KEY | depths QUEUES | invoke FUNCTION PAYLOAD | upload MANIFEST FOLDER BUCKET
+       | remove BUCKET KEY | aliases ALIAS FUNCTIONS | move ALIAS MOVES | alarms PREFIX
+       | depths QUEUES | invoke FUNCTION PAYLOAD | upload MANIFEST FOLDER BUCKET
 """
 
 import base64
@@ -88,13 +89,42 @@ def invoke(session, region, function, payload):
     return body
 
 
+def aliases(session, region, alias, functions):
+    client, found = session.create_client("lambda", region_name=region), {}
+    for name in json.loads(functions):
+        try:
+            state = client.get_alias(FunctionName=name, Name=alias)
+        except client.exceptions.ResourceNotFoundException:
+            continue
+        pages = client.get_paginator("list_versions_by_function").paginate(FunctionName=name)
+        versions = [version["Version"] for page in pages for version in page["Versions"]]
+        found[name] = {"version": state["FunctionVersion"], "weights": (state.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {},
+                       "newest": str(max(int(version) for version in versions if version.isdigit()))}
+    return found
+
+
+def move(session, region, alias, moves):
+    client = session.create_client("lambda", region_name=region)
+    for one in json.loads(moves):
+        client.update_alias(FunctionName=one["name"], Name=alias, FunctionVersion=one["version"],
+                            RoutingConfig={"AdditionalVersionWeights": one["weights"]})
+    return {}
+
+
+def alarms(session, region, prefix):
+    pages = session.create_client("cloudwatch", region_name=region).get_paginator("describe_alarms").paginate(
+        AlarmNamePrefix=prefix, AlarmTypes=["CompositeAlarm"])
+    return {alarm["AlarmName"]: alarm["StateValue"] for page in pages for alarm in page["CompositeAlarms"]
+            if alarm["AlarmName"].endswith("-rollback")}
+
+
 def known_region(session, region):
     """Whether AWS has such a Region, in any of its partitions, as far as the pinned client knows."""
     return any(region in session.get_available_regions("sts", partition, allow_non_regional=False)
                for partition in session.get_available_partitions())
 
 
-COMMANDS = {"identity": identity, "buckets": buckets, "read": read, "write": write, "remove": remove, "depths": depths, "invoke": invoke, "upload": upload}
+COMMANDS = {"identity": identity, "buckets": buckets, "read": read, "write": write, "remove": remove, "depths": depths, "invoke": invoke, "aliases": aliases, "move": move, "alarms": alarms, "upload": upload}
 
 
 def main(region, command, *arguments):

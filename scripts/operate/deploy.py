@@ -11,6 +11,7 @@ import build
 import cloud
 import releases
 import run
+import shift
 import terraform
 import tools
 from say import Failed, Refused, Step, line
@@ -32,6 +33,7 @@ def exclusive(settings):
 def prerequisites(settings, builds=True):
     """Everything that can be refused is refused here, before anything is started, built or changed."""
     values = None if settings.is_local else aws.inputs(settings)
+    shift.wish()
     terraform.check_variables(settings)
     tools.require_terraform()
     if builds and not settings.built:
@@ -70,6 +72,7 @@ def deploy(settings, smoke=None):
             applied = terraform.apply_all(settings, chosen)
             outputs = write_outputs(settings)
             try:
+                shift.release(settings, outputs)
                 # What was applied by a run that ended before it looked is looked at by the next.
                 health = verify(settings, outputs, smoke if applied or release is not before else None)
             except (Failed, Refused) as trouble:
@@ -128,6 +131,7 @@ def apply_release(settings, release):
     terraform.prepare(settings, chosen)
     applied = terraform.apply_all(settings, chosen)
     outputs = write_outputs(settings)
+    shift.settle(settings, outputs)
     verify(settings, outputs)
     return applied, outputs
 

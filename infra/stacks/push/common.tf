@@ -88,7 +88,7 @@ variable "log_retention_days" {
 }
 
 variable "alias_owner" {
-  description = "Who moves the functions' alias `live` on AWS: terraform or deployer. The local cloud has no weighted aliases: none there."
+  description = "Who moves the functions' alias `live` on AWS: terraform (at once, when a version is published) or deployer (`make deploy` shifts it by a canary). The local cloud routes nothing by weights: none there."
   type        = string
   default     = "terraform"
 
