@@ -1,0 +1,243 @@
+"""Clients that were written apart from each other go the whole way through the WebSocket protocol.
+
+usage: path.py OUTPUTS --ws FOLDER [--browser PATH] [--page-port PORT] [--topic NAME] [--only NAME]…
+
+Run by the Python of `.tools`, which has botocore and websockets. Each client is a program that is told what to do
+(program.py) and talks to Holdfast by itself: the Python library `websockets`, npm `ws`, clients/javascript in Node, and
+clients/javascript in a Chromium. The steps are the same for all.
+"""
+
+import argparse
+import json
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from api import Api, Fault
+from program import Program
+
+HERE = Path(__file__).resolve().parent
+BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+# Of the form of epochs, and no channel's.
+WRONG_EPOCH = "AAAAAAAAAAA"
+
+
+def check(holds, expected, came):
+    if not holds:
+        raise Fault(f"expected {expected}, got {json.dumps(came)[:600]}")
+
+
+def of(frame, name):
+    found = [channel for channel in frame["channels"] if channel["channel"] == name]
+    check(len(found) == 1, f"{name} once in {frame['type']}", frame)
+    return found[0]
+
+
+class Way:
+    """One client's way, from registering to the last `bye`."""
+
+    def __init__(self, name, start, api, topic):
+        self.name, self.start, self.api = name, start, api
+        self.topic, self.topic_channel = topic, f"topic:{topic}"
+        # The shape that the search for secrets in the logs knows.
+        self.person = {"email": f"e2e-{secrets.token_hex(12)}@holdfast.test", "password": f"pw-{secrets.token_hex(12)}"}
+        self.program = None
+        self.is_ours = name in ("node", "browser")
+
+    def walk(self):
+        steps = (self.joins, self.gets_messages, self.pings, self.sees_presence, self.is_recovered_after_a_kill,
+                 *((self.comes_back_by_itself,) if self.is_ours else ()),
+                 self.is_told_of_a_wrong_epoch, self.survives_a_malformed_frame, self.hears_bye)
+        try:
+            for step in steps:
+                began = time.monotonic()
+                try:
+                    step()
+                except Fault as fault:
+                    raise Fault(f"{self.name}, step \"{step.__doc__}\": {fault}") from None
+                print(f"    {self.name:8} {step.__doc__} ({time.monotonic() - began:.1f} s)", flush=True)
+        finally:
+            if self.program:
+                self.program.kill()
+
+    def joins(self):
+        """registers, signs in, gets a ticket, connects, says hello and is welcome"""
+        self.program = self.start()
+        joined = self.program.ask("join", person=self.person)
+        self.token, self.session, self.user = joined["token"], joined["session"]["sessionId"], joined["session"]["userId"]
+        self.own = f"user:{self.user}"
+        self.program.ask("connect")
+        welcome = self.program.frame("welcome")
+        check(welcome["connectionId"], "a connectionId", welcome)
+        for name in (self.own, "broadcast"):
+            check(of(welcome, name)["recovered"] is False, "recovered false without a mark", welcome)
+
+    def gets_messages(self):
+        """gets a personal message, one of a topic, a broadcast and an ephemeral one"""
+        self.subscribe()
+        for to in ({"userIds": [self.user]}, {"topic": self.topic}, {"broadcast": True}):
+            sent = self.api.publish(to, {"text": "ä ✓", "n": [1, None]})
+            handed = self.program.handed(sent["messageId"])
+            check(handed["data"] == {"text": "ä ✓", "n": [1, None]}, "the data as published", handed)
+            check((handed["channel"], handed["offset"]) == (sent["channel"], sent["offset"]), "the place as published", handed)
+        sent = self.api.publish({"userIds": [self.user]}, "now or never", ephemeral=True)
+        check("offset" not in sent, "no offset", sent)
+        self.program.handed(sent["messageId"])
+
+    def subscribe(self):
+        self.program.tell("subscribe", topic=self.topic)
+        self.program.frame("subscribed", lambda frame: frame["channel"] == self.topic_channel)
+
+    def pings(self):
+        """pings, and the heads of the pong are its marks"""
+        pong = self.program.settle()
+        marks = {mark["channel"]: mark["offset"] for mark in self.program.marks}
+        for name in (self.own, self.topic_channel):
+            check(of(pong, name)["offset"] == marks[name], f"{marks[name]} as the head of {name}", pong)
+        # Of shared channels it may be 5 s old; and others broadcast, too.
+        of(pong, "broadcast")
+
+    def sees_presence(self):
+        """sees who is present"""
+        nobody = self.api.call("POST", "/v1/users", {"email": f"e2e-{secrets.token_hex(12)}@holdfast.test", "password": self.person["password"]},
+                               expect=201)["userId"]
+        self.program.tell("presence", userIds=[self.user, nobody])
+        online = self.program.frame("presence")["online"]
+        check(online == {self.user: True, nobody: False}, "itself and nobody else", online)
+
+    def is_recovered_after_a_kill(self):
+        """is killed (kill -9), misses messages, comes back, and every one of them follows, once and in order"""
+        self.program.settle()
+        self.program.kill()
+        marks = self.program.marks
+        own = [self.api.publish({"userIds": [self.user]}, number) for number in range(5)]
+        expired = self.api.publish({"userIds": [self.user]}, "too late", ttlSeconds=1)
+        others = [self.api.publish({"topic": self.topic}, "missed"), self.api.publish({"broadcast": True}, "missed")]
+        time.sleep(1.5)
+        self.come_back(marks)
+        welcome = self.program.frame("welcome")
+        for name in (self.own, self.topic_channel, "broadcast"):
+            check(of(welcome, name)["recovered"] is True, f"{name} recovered", welcome)
+        check(of(welcome, self.own)["offset"] == expired["offset"], "the head of its channel", welcome)
+        for sent in (*own, expired, *others):
+            self.program.handed(sent["messageId"])
+        last = self.api.publish({"userIds": [self.user]}, "live again")
+        self.program.handed(last["messageId"])
+        self.program.settle()
+        handed = [(one["id"], one["kind"], one["data"]) for one in self.program.all_handed() if one["channel"] == self.own]
+        wanted = [(sent["messageId"], "note", number) for number, sent in enumerate(own)]
+        wanted += [(expired["messageId"], "expired", None), (last["messageId"], "note", "live again")]
+        check(handed == wanted, f"{wanted}", handed)
+        check(self.program.reloads() == [], "no reload", self.program.reloads())
+
+    def come_back(self, marks):
+        self.program = self.start()
+        self.program.ask("resume", token=self.token, marks=marks)
+        self.program.ask("connect", **({"topics": [self.topic]} if self.is_ours else {}))
+
+    def comes_back_by_itself(self):
+        """loses its socket and comes back by itself, with what it missed"""
+        self.program.tell("cut")
+        self.program.expect("the close", lambda event: "closed" in event)
+        sent = [self.api.publish({"userIds": [self.user]}, number) for number in range(3)]
+        check(of(self.program.frame("welcome"), self.own)["recovered"] is True, "recovered", sent)
+        for one in sent:
+            self.program.handed(one["messageId"])
+        check(self.program.reloads() == [], "no reload", self.program.reloads())
+
+    def is_told_of_a_wrong_epoch(self):
+        """comes with a mark of another epoch: recovered false, nothing follows, and new messages come"""
+        self.program.settle()
+        self.program.kill()
+        wrong = [{**mark, "epoch": WRONG_EPOCH} if mark["channel"] == self.own else mark for mark in self.program.marks]
+        missed = self.api.publish({"userIds": [self.user]}, "before")
+        self.come_back(wrong)
+        welcome = self.program.frame("welcome")
+        check(of(welcome, self.own)["recovered"] is False, "recovered false", welcome)
+        check(of(welcome, self.topic_channel)["recovered"] is True, "the others recovered", welcome)
+        reload = self.program.expect("a reload", lambda event: "reload" in event)["reload"]
+        check((reload["channel"], reload["offset"]) == (self.own, missed["offset"]), "a reload of its channel", reload)
+        after = self.api.publish({"userIds": [self.user]}, "after")
+        self.program.handed(after["messageId"])
+        self.program.settle()
+        handed = [one["id"] for one in self.program.all_handed() if one["channel"] == self.own]
+        check(handed == [after["messageId"]], "nothing partial", handed)
+
+    def survives_a_malformed_frame(self):
+        """sends what is no frame, gets an error, and the socket stays open"""
+        self.program.tell("malformed")
+        error = self.program.frame("error")
+        check(error["code"] == "INVALID_FRAME" and error["detail"], "INVALID_FRAME with a detail", error)
+        self.program.settle()
+
+    def hears_bye(self):
+        """is revoked, hears bye, and is closed; no ticket opens another socket"""
+        other = self.api.sign_in(self.person, "elsewhere")
+        self.api.revoke(self.session, other)
+        bye = self.program.frame("bye")
+        check((bye["code"], bye["reconnect"]) == ("SESSION_ENDED", False), "SESSION_ENDED, reconnect false", bye)
+        self.program.expect("the close", lambda event: "closed" in event)
+        self.api.call("POST", "/v1/push/tickets", token=self.token, expect=401)
+        if self.is_ours:
+            self.program.expect("the client's end", lambda event: "over" in event)
+
+
+def browser_path(asked):
+    found = shutil.which(asked) if asked else next(filter(None, map(shutil.which, BROWSERS)), None)
+    if not found:
+        raise Fault("there is no Chromium here: install your system's package chromium, or name one with CHROMIUM=<path>.")
+    return found
+
+
+def programs(outputs, arguments, scratch):
+    """How each client is started, by name."""
+    environment = {"PATH": os.environ.get("PATH", ""), "HOLDFAST_HTTP_URL": outputs["httpUrl"], "PYTHONUTF8": "1", "NO_PROXY": "127.0.0.1"}
+    node = shutil.which("node")
+    if not node:
+        raise Fault("node is missing: install Node.js 20 or newer.")
+    browser = browser_path(arguments.browser) if "browser" in arguments.only else None
+
+    def in_browser():
+        profile = tempfile.mkdtemp(prefix="profile-", dir=scratch)
+        return [node, str(HERE / "client_browser.mjs"), browser, profile, str(arguments.page_port)]
+
+    commands = {
+        "python": lambda: [sys.executable, "-B", str(HERE / "client_python.py")],
+        "ws": lambda: [node, str(HERE / "client_ws.mjs"), str(arguments.ws)],
+        "node": lambda: [node, str(HERE / "client_node.mjs"), str(arguments.ws)],
+        "browser": in_browser,
+    }
+    return {name: lambda name=name: Program(name, commands[name](), environment) for name in arguments.only}
+
+
+NAMES = ("python", "ws", "node", "browser")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("outputs", type=Path)
+    parser.add_argument("--ws", type=Path, required=True, help="the folder of npm ws")
+    parser.add_argument("--browser", default=os.environ.get("CHROMIUM"))
+    parser.add_argument("--page-port", type=int, default=5173, help="http://127.0.0.1:<this> must be an allowed origin")
+    parser.add_argument("--topic", default=f"public.{secrets.token_hex(4)}", help="one that the deployment's topic_policy opens")
+    parser.add_argument("--only", choices=NAMES, nargs="+", default=NAMES)
+    arguments = parser.parse_args()
+    outputs = json.loads(arguments.outputs.read_text(encoding="utf-8"))
+    # Profiles of browsers that were killed are removed with it.
+    with tempfile.TemporaryDirectory(prefix="holdfast-clients-", ignore_cleanup_errors=True) as scratch:
+        try:
+            for name, start in programs(outputs, arguments, scratch).items():
+                Way(name, start, Api(outputs), arguments.topic).walk()
+        except Fault as fault:
+            print(f"FAILED: {fault}", flush=True)
+            return 1
+    print(f"{len(arguments.only)} clients have gone the whole way: {', '.join(arguments.only)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,435 @@
+// The client: one connection after another, the same channels over all of them.
+
+import { Timer, between, fullJitter, systemClock } from "./backoff.js";
+import { Connection } from "./connection.js";
+import { AGAIN, Conversation } from "./conversation.js";
+import { ConnectionLost, HoldfastError, SessionOver } from "./errors.js";
+import { Emitter } from "./events.js";
+import { isTopic } from "./frames.js";
+import { memoryMarks } from "./marks.js";
+import { listenToThePage } from "./page.js";
+import { Reader } from "./reader.js";
+
+const MINUTE_MS = 60_000;
+/** API Gateway ends a silent socket after 10 minutes and every socket after 2 hours. */
+const PING_MS = /** @type {const} */ ([4 * MINUTE_MS, 9 * MINUTE_MS]);
+const RENEW_MS = /** @type {const} */ ([105 * MINUTE_MS, 115 * MINUTE_MS]);
+/** A socket that lived this long was a good one: the next back-off begins anew. */
+const STABLE_MS = MINUTE_MS;
+/** Holdfast counts frames by the minute. */
+const RATE_LIMITED_MS = MINUTE_MS;
+/** API Gateway accepts 500 new sockets a second: the cap suits 30 000 clients that come back at once. */
+const RECONNECT = { baseMs: 1_000, capMs: MINUTE_MS };
+const ANSWER_MS = 20_000;
+const GAP_MS = 3_000;
+/** Users one `presence` may ask about. */
+const MAX_PRESENCE = 100;
+
+/**
+ * @typedef {import("./channel.js").Place} Place
+ * @typedef {import("./frames.js").ServerFrame} ServerFrame
+ * @typedef {import("./frames.js").ByeFrame} ByeFrame
+ * @typedef {import("../types/index.d.ts").ClientOptions} ClientOptions
+ * @typedef {import("../types/index.d.ts").SocketLike} SocketLike
+ * @typedef {import("../types/index.d.ts").State} State
+ */
+
+export class HoldfastClient {
+  #options;
+  #clock;
+  #random;
+  #events = new Emitter();
+  #reader;
+  /** @type {State} */
+  #state = "idle";
+  /** @type {Connection | null} */
+  #connection = null;
+  /** Which attempt to connect this is: what an older one still does is of no interest. */
+  #turn = 0;
+  #attempt = 0;
+  #liveAt = 0;
+  #heardAt = 0;
+  #connectionId = "";
+  #conversation;
+  #retry;
+  #ping;
+  #renew;
+  #ignoreThePage = () => {};
+
+  /** @param {ClientOptions} options */
+  constructor(options) {
+    this.#options = { answerMs: ANSWER_MS, reconnect: RECONNECT, ...options };
+    this.#clock = options.clock ?? systemClock;
+    this.#random = options.random ?? Math.random;
+    this.#retry = new Timer(this.#clock);
+    this.#ping = new Timer(this.#clock);
+    this.#renew = new Timer(this.#clock);
+    this.#reader = new Reader(options.marks ?? memoryMarks(), {
+      hands: {
+        message: (channel, frame) => this.#handMessage(channel, frame),
+        reload: (channel, place, isFirst) => this.#handReload(channel, place, isFirst, 0),
+      },
+      now: () => this.#clock.now(),
+      failed: (error) => this.#report(error),
+    });
+    this.#conversation = new Conversation(this.#reader, {
+      clock: this.#clock,
+      random: this.#random,
+      gapMs: options.gapMs ?? GAP_MS,
+      welcomed: (connectionId) => this.#welcomed(connectionId),
+      denied: (channel, error) => this.#emit("denied", { channel, error }),
+      failed: (error) => this.#report(error),
+    });
+  }
+
+  get state() {
+    return this.#state;
+  }
+
+  /** The gateway's name for the present socket. */
+  get connectionId() {
+    return this.#state === "live" ? this.#connectionId : "";
+  }
+
+  /**
+   * @param {string} type
+   * @param {(event: any) => unknown} listener
+   */
+  on(type, listener) {
+    return this.#events.on(type, listener);
+  }
+
+  /** Connects, and stays connected until `stop` or until the session is over. */
+  start() {
+    if (this.#state !== "idle") throw new HoldfastError("STARTED", "A client starts once: make a new one.");
+    this.#ignoreThePage = listenToThePage(this.#options.page ?? globalThis, {
+      online: () => this.#wake(true),
+      visible: () => this.#wake(this.#clock.now() - this.#heardAt > PING_MS[0]),
+    });
+    this.#change("connecting");
+    this.#load(++this.#turn);
+    return this;
+  }
+
+  /** Ends it for good. What was received but not handed over is not: saved marks bring it back. */
+  stop() {
+    if (this.#isOver) return;
+    this.#reader.end();
+    this.#finish("stopped", new HoldfastError("STOPPED", "The client was stopped."));
+  }
+
+  /** Resolves when messages flow; rejects when they never will. */
+  live() {
+    return new Promise((/** @type {(done: void) => void} */ resolve, reject) => {
+      const check = () => {
+        if (this.#state === "live") resolve();
+        else if (this.#isOver) reject(this.#overError());
+        else return false;
+        return true;
+      };
+      if (check()) return;
+      const off = this.on("state", () => check() && off());
+    });
+  }
+
+  /** Connects now, without waiting any longer. */
+  reconnect() {
+    if (this.#state === "waiting") this.#connect();
+  }
+
+  /** Asks now whether anything is missing, instead of at the next ping. A dead socket is found out, too. */
+  check() {
+    if (this.#state === "live") this.#sendPing();
+  }
+
+  /**
+   * @param {string} topic
+   * @returns {Promise<Place & {channel: string}>} where the topic stood: what comes later is delivered
+   */
+  subscribe(topic) {
+    return new Promise((resolve, reject) => {
+      if (!isTopic(topic)) {
+        throw new HoldfastError("INVALID_TOPIC", "A topic has 1 to 128 of A-Z a-z 0-9 . _ : -");
+      }
+      if (this.#isOver) throw this.#overError();
+      this.#conversation.subscribe(`topic:${topic}`, { resolve, reject });
+    });
+  }
+
+  /**
+   * @param {string} topic
+   * @returns {Promise<void>}
+   */
+  unsubscribe(topic) {
+    return this.#conversation.unsubscribe(`topic:${topic}`);
+  }
+
+  /**
+   * @param {string[]} userIds
+   * @returns {Promise<Record<string, boolean>>}
+   */
+  async presence(userIds) {
+    if (userIds.length > MAX_PRESENCE) {
+      throw new HoldfastError("INVALID_FRAME", `Ask about at most ${MAX_PRESENCE} users at once.`);
+    }
+    await this.live();
+    if (!this.#connection) throw new ConnectionLost();
+    /** @type {import("./frames.js").PresenceFrame} */
+    const { online } = await this.#connection.ask({ action: "presence", userIds }, ({ type }) => type === "presence");
+    return online;
+  }
+
+  get #isOver() {
+    return this.#state === "ended" || this.#state === "stopped";
+  }
+
+  #overError() {
+    return this.#state === "stopped" ? new HoldfastError("STOPPED", "The client was stopped.") : new SessionOver();
+  }
+
+  /** @param {number} turn */
+  async #load(turn) {
+    try {
+      await this.#reader.load();
+    } catch (error) {
+      // Without marks messages begin anew, as on a first visit, with `reload`.
+      this.#report(error);
+    }
+    if (turn === this.#turn) this.#connect();
+  }
+
+  /** @param {{url: string, ticket?: string}} [ready] */
+  async #connect(ready) {
+    this.#retry.clear();
+    this.#change("connecting");
+    const turn = ++this.#turn;
+    let ticket;
+    try {
+      ticket = ready ?? (await this.#ticket());
+    } catch (error) {
+      if (turn === this.#turn) this.#noTicket(error);
+      return;
+    }
+    if (turn !== this.#turn) return;
+    try {
+      this.#open(ticket);
+    } catch (error) {
+      this.#report(error);
+      this.#wait(this.#backOff());
+    }
+  }
+
+  /** @returns {Promise<{url: string, ticket?: string}>} */
+  #ticket() {
+    return new Promise((resolve, reject) => {
+      const patience = new Timer(this.#clock);
+      const late = new HoldfastError("UNREACHABLE", `No ticket within ${this.#options.answerMs} ms.`);
+      patience.set(this.#options.answerMs, () => reject(late));
+      Promise.resolve()
+        .then(() => this.#options.ticket())
+        .then(resolve, reject)
+        .finally(() => patience.clear());
+    });
+  }
+
+  /** @param {any} error */
+  #noTicket(error) {
+    if (error instanceof SessionOver) return this.#end({ type: "bye", code: error.code, reason: error.message, reconnect: false });
+    this.#report(error);
+    this.#wait(Math.max((error?.retryAfterSeconds ?? 0) * 1_000, this.#backOff()));
+  }
+
+  /** @param {{url: string, ticket?: string}} ticket */
+  #open({ url, ticket }) {
+    const Socket = this.#options.WebSocket ?? /** @type {any} */ (globalThis).WebSocket;
+    if (!Socket) throw new HoldfastError("NO_WEBSOCKET", "There is no WebSocket here: pass one as an option.");
+    const bySubprotocol = this.#options.subprotocol && ticket;
+    /** @type {Connection} */
+    const connection = new Connection(
+      () => (bySubprotocol ? new Socket(url.split("?")[0], ["holdfast.v1", `ticket.${ticket}`]) : new Socket(url)),
+      {
+        clock: this.#clock,
+        answerMs: this.#options.answerMs,
+        listeners: {
+          frame: (frame) => connection === this.#connection && this.#hear(frame),
+          closed: (bye) => connection === this.#connection && this.#closed(bye),
+          error: (error) => this.#report(error),
+        },
+      },
+    );
+    this.#connection = connection;
+    this.#conversation.begin(connection);
+  }
+
+  /** @param {ServerFrame} frame */
+  #hear(frame) {
+    this.#heardAt = this.#clock.now();
+    this.#conversation.hear(frame);
+    if (frame.type === "bye") this.#emit("bye", bare(frame));
+  }
+
+  /** @param {string} connectionId */
+  #welcomed(connectionId) {
+    this.#connectionId = connectionId;
+    if (this.#state === "live") return;
+    this.#liveAt = this.#clock.now();
+    this.#schedulePing();
+    this.#renew.set(between(...RENEW_MS, this.#random), () => this.#replace());
+    this.#change("live");
+  }
+
+  /** @param {boolean} isDoubtful whether the socket may be dead */
+  #wake(isDoubtful) {
+    this.reconnect();
+    if (isDoubtful) this.check();
+  }
+
+  #schedulePing() {
+    this.#ping.set(between(...PING_MS, this.#random), () => this.#sendPing());
+  }
+
+  #sendPing() {
+    this.#schedulePing();
+    // An error is as good a sign of life as a pong; no answer at all ends the connection.
+    this.#connection?.ask({ action: "ping" }, ({ type }) => type === "pong").catch(() => {});
+  }
+
+  /** A new socket before the gateway ends this one: the ticket first, so that little time passes in between. */
+  async #replace() {
+    const connection = this.#connection;
+    let ticket;
+    try {
+      ticket = await this.#ticket();
+    } catch (error) {
+      if (connection !== this.#connection) return;
+      if (error instanceof SessionOver) return this.#noTicket(error);
+      this.#report(error);
+      this.#renew.set(MINUTE_MS, () => this.#replace());
+      return;
+    }
+    if (connection !== this.#connection) return;
+    this.#leave();
+    this.#connect(ticket);
+  }
+
+  /** @param {ByeFrame | null} bye */
+  #closed(bye) {
+    this.#leave();
+    if (bye && !bye.reconnect) return this.#end(bye);
+    const isLimited = bye?.code === "RATE_LIMITED";
+    const rest = isLimited ? RATE_LIMITED_MS : 0;
+    this.#wait(rest + this.#backOff());
+  }
+
+  /** Lets go of the connection. */
+  #leave() {
+    const connection = this.#connection;
+    this.#connection = null;
+    this.#conversation.end();
+    this.#ping.clear();
+    this.#renew.clear();
+    if (this.#state === "live" && this.#clock.now() - this.#liveAt >= STABLE_MS) this.#attempt = 0;
+    connection?.drop();
+  }
+
+  #backOff() {
+    const wait = fullJitter(this.#attempt, this.#options.reconnect, this.#random);
+    this.#attempt += 1;
+    return wait;
+  }
+
+  /** @param {number} ms */
+  #wait(ms) {
+    this.#retry.set(ms, () => this.#connect());
+    this.#change("waiting", this.#clock.now() + ms);
+  }
+
+  /** @param {ByeFrame} bye */
+  #end(bye) {
+    this.#finish("ended", new SessionOver(bye.reason, bye.code));
+    this.#emit("ended", bare(bye));
+  }
+
+  /**
+   * @param {State} state
+   * @param {HoldfastError} why
+   */
+  #finish(state, why) {
+    this.#turn += 1;
+    this.#retry.clear();
+    this.#leave();
+    this.#ignoreThePage();
+    this.#conversation.giveUp(why);
+    this.#change(state);
+  }
+
+  /**
+   * @param {State} state
+   * @param {number} [retryAt]
+   */
+  #change(state, retryAt) {
+    if (state === this.#state) return;
+    this.#state = state;
+    this.#emit("state", retryAt === undefined ? { state } : { state, retryAt });
+  }
+
+  /**
+   * @param {string} channel
+   * @param {import("./frames.js").MessageFrame} frame
+   */
+  #handMessage(channel, frame) {
+    const { id, kind, data, sentAt, epoch, offset } = frame;
+    const isExpired = offset !== undefined && kind === "expired" && data === null;
+    const message = { id, channel, kind, data, sentAt, epoch, offset, ephemeral: offset === undefined, expired: isExpired };
+    return this.#emit("message", message);
+  }
+
+  /**
+   * The state has to be loaded anew; the channel's messages wait until it is.
+   * @param {string} channel
+   * @param {Place} place
+   * @param {boolean} first
+   * @param {number} attempt
+   * @returns {boolean | Promise<boolean>} whether it is
+   */
+  #handReload(channel, place, first, attempt) {
+    const thrown = this.#events.emit("reload", { channel, ...place, first });
+    const again = async (/** @type {unknown[]} */ errors) => {
+      for (const error of errors) this.#report(error);
+      if (errors.length === 0) return true;
+      await this.#sleep(fullJitter(attempt, AGAIN, this.#random));
+      return this.#isOver ? false : this.#handReload(channel, place, first, attempt + 1);
+    };
+    if (thrown instanceof Promise) return thrown.then(again);
+    return thrown.length === 0 || again(thrown);
+  }
+
+  /**
+   * @param {string} type
+   * @param {unknown} event
+   * @returns {void | Promise<void>}
+   */
+  #emit(type, event) {
+    const thrown = this.#events.emit(type, event);
+    const report = (/** @type {unknown[]} */ errors) => errors.forEach((error) => this.#report(error));
+    return thrown instanceof Promise ? thrown.then(report) : report(thrown);
+  }
+
+  /** @param {unknown} error */
+  #report(error) {
+    // A listener of errors that throws is not told about it: that has no end.
+    if (this.#events.has("error")) void this.#events.emit("error", error);
+    else console.warn("holdfast:", error);
+  }
+
+  /** @param {number} ms */
+  #sleep(ms) {
+    return new Promise((/** @type {(done: void) => void} */ done) => this.#clock.setTimeout(done, ms));
+  }
+
+}
+
+/** @param {ByeFrame} bye */
+function bare({ code, reason, reconnect }) {
+  return { code, reason, reconnect };
+}

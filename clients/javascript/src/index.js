@@ -1,0 +1,7 @@
+// Push that loses nothing: every message of a channel once, in order, over reconnects. The protocol is docs/websocket.md.
+
+export { HoldfastClient } from "./client.js";
+export { ConnectionLost, HoldfastError, SessionOver } from "./errors.js";
+export { memoryMarks, webStorageMarks } from "./marks.js";
+export { ticketsFrom } from "./tickets.js";
+export { TokenStore } from "./tokens.js";

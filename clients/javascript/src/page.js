@@ -1,0 +1,17 @@
+// What a browser's page knows and timers do not: that the network is back, that somebody looks again.
+
+/**
+ * @param {any} page `globalThis`, or what stands in for it
+ * @param {{online: () => void, visible: () => void}} tell
+ * @returns {() => void} stops listening
+ */
+export function listenToThePage(page, { online, visible }) {
+  if (typeof page.addEventListener !== "function") return () => {};
+  const seen = () => page.document?.visibilityState === "visible" && visible();
+  page.addEventListener("online", online);
+  page.document?.addEventListener?.("visibilitychange", seen);
+  return () => {
+    page.removeEventListener("online", online);
+    page.document?.removeEventListener?.("visibilitychange", seen);
+  };
+}

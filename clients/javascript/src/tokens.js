@@ -1,0 +1,202 @@
+// One token pair for all tabs of a site, refreshed by one of them at a time.
+
+import { HoldfastError, SessionOver } from "./errors.js";
+
+/** Refreshed this long before it expires: longer than any request that carries it should take. */
+const MARGIN_MS = 30_000;
+/** A lost answer is asked for again at once: the old token gives the same pair for ten seconds only (contract: grace). */
+const REFRESH_TRIES = 3;
+const TRY_MS = 2_500;
+/** A lock that a closed tab left behind is void after this. */
+const LEASE_MS = 10_000;
+
+/**
+ * @typedef {{accessToken: string, accessExpiresAt: string, refreshToken: string, refreshExpiresAt: string}} Tokens
+ * @typedef {Pick<Storage, "getItem" | "setItem" | "removeItem">} KeyValues
+ * @typedef {object} TokenOptions
+ * @property {string} httpUrl
+ * @property {KeyValues} [storage] shared by the tabs; `localStorage`
+ * @property {string} [key]
+ * @property {Pick<LockManager, "request"> | null} [locks] `navigator.locks`; null where there is none
+ * @property {typeof fetch} [fetch]
+ * @property {() => number} [now]
+ * @property {(ms: number) => Promise<void>} [sleep]
+ */
+
+export class TokenStore {
+  #httpUrl;
+  #storage;
+  #key;
+  #locks;
+  #fetch;
+  #now;
+  #sleep;
+  /** @type {Promise<Tokens> | null} */
+  #refreshing = null;
+
+  /** @param {TokenOptions} options */
+  constructor({ httpUrl, storage, key = "holdfast.tokens", locks, fetch, now, sleep }) {
+    this.#httpUrl = httpUrl.replace(/\/+$/, "");
+    this.#storage = storage ?? globalThis.localStorage;
+    this.#key = key;
+    this.#locks = locks === undefined ? globalThis.navigator?.locks ?? null : locks;
+    this.#fetch = fetch ?? ((input, init) => globalThis.fetch(input, init));
+    this.#now = now ?? Date.now;
+    this.#sleep = sleep ?? ((ms) => new Promise((done) => setTimeout(done, ms)));
+  }
+
+  /**
+   * After signing in: `tokens` of the answer.
+   * @param {Tokens} tokens
+   */
+  set(tokens) {
+    this.#storage.setItem(this.#key, JSON.stringify(tokens));
+  }
+
+  clear() {
+    this.#storage.removeItem(this.#key);
+  }
+
+  get isSignedIn() {
+    return this.#read() !== null;
+  }
+
+  /**
+   * An access token that is good for a while. Rejects with SessionOver when only signing in again helps.
+   * @returns {Promise<string>}
+   */
+  async access() {
+    const tokens = this.#read();
+    if (!tokens) throw new SessionOver("Nobody is signed in.", "UNAUTHENTICATED");
+    if (this.#isGood(tokens)) return tokens.accessToken;
+    return (await this.#refreshOnce(tokens.accessToken)).accessToken;
+  }
+
+  /**
+   * `fetch` with the access token; once more with a new one if that is refused.
+   * @param {string} path from `/v1/…`
+   * @param {RequestInit} [init]
+   * @returns {Promise<Response>}
+   */
+  async fetch(path, init = {}) {
+    const token = await this.access();
+    const answer = await this.#send(path, init, token);
+    if (answer.status !== 401) return answer;
+    const { code } = await problem(answer.clone());
+    if (code !== "UNAUTHENTICATED") return answer;
+    return this.#send(path, init, (await this.#refreshOnce(token)).accessToken);
+  }
+
+  /**
+   * @param {string} path
+   * @param {RequestInit} init
+   * @param {string} token
+   */
+  #send(path, init, token) {
+    const headers = new Headers(init.headers);
+    headers.set("authorization", `Bearer ${token}`);
+    return this.#fetch(this.#httpUrl + path, { ...init, headers });
+  }
+
+  /** @returns {Tokens | null} */
+  #read() {
+    try {
+      return JSON.parse(this.#storage.getItem(this.#key) ?? "null");
+    } catch {
+      return null;
+    }
+  }
+
+  /** @param {Tokens} tokens */
+  #isGood(tokens) {
+    return Date.parse(tokens.accessExpiresAt) - MARGIN_MS > this.#now();
+  }
+
+  /**
+   * @param {string} refused the access token that is no good any more
+   * @returns {Promise<Tokens>}
+   */
+  #refreshOnce(refused) {
+    this.#refreshing ??= this.#alone(async () => {
+      const tokens = this.#read();
+      if (!tokens) throw new SessionOver("Signed out in another tab.", "UNAUTHENTICATED");
+      // Another tab was first: its pair is this one's, too.
+      if (tokens.accessToken !== refused && this.#isGood(tokens)) return tokens;
+      const fresh = await this.#refresh(tokens);
+      // Signed out, or in as somebody else, meanwhile: that stands.
+      if (this.#read()?.refreshToken === tokens.refreshToken) this.set(fresh);
+      return fresh;
+    }).finally(() => {
+      this.#refreshing = null;
+    });
+    return this.#refreshing;
+  }
+
+  /**
+   * @param {Tokens} tokens
+   * @returns {Promise<Tokens>}
+   */
+  async #refresh(tokens) {
+    let lost;
+    for (let attempt = 0; attempt < REFRESH_TRIES; attempt += 1) {
+      let answer;
+      try {
+        answer = await this.#fetch(`${this.#httpUrl}/v1/auth/refresh`, {
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify({ refreshToken: tokens.refreshToken }),
+          signal: AbortSignal.timeout(TRY_MS),
+        });
+        if (answer.ok) return (await answer.json()).tokens;
+      } catch (error) {
+        lost = error;
+        continue;
+      }
+      const { code, detail, retryAfterSeconds } = await problem(answer);
+      if (answer.status === 401) {
+        if (this.#read()?.refreshToken === tokens.refreshToken) this.clear();
+        throw new SessionOver(detail, code);
+      }
+      throw new HoldfastError(code, detail, { retryAfterSeconds });
+    }
+    throw new HoldfastError("UNREACHABLE", "The session could not be refreshed: no answer.", { cause: lost });
+  }
+
+  /**
+   * One tab at a time. Without the browser's locks (a page that is not of a secure origin) by a lease in the storage: two
+   * tabs that take it in the same instant both refresh, and within the grace get the same pair.
+   * @template T
+   * @param {() => Promise<T>} work
+   * @returns {Promise<T>}
+   */
+  async #alone(work) {
+    const name = `${this.#key}.lock`;
+    if (this.#locks) return this.#locks.request(name, work);
+    const me = Math.random().toString(36).slice(2);
+    for (;;) {
+      const [owner, until] = (this.#storage.getItem(name) ?? "").split(" ");
+      if (owner === me) break;
+      const isFree = !owner || !(Number(until) > this.#now());
+      if (isFree) this.#storage.setItem(name, `${me} ${this.#now() + LEASE_MS}`);
+      await this.#sleep(isFree ? 10 : 50);
+    }
+    try {
+      return await work();
+    } finally {
+      if (this.#storage.getItem(name)?.startsWith(`${me} `)) this.#storage.removeItem(name);
+    }
+  }
+}
+
+/**
+ * What a refusal says, whoever made it: API Gateway's own are of another form.
+ * @param {Response} answer
+ * @returns {Promise<{code: string, detail: string, retryAfterSeconds?: number}>}
+ */
+export async function problem(answer) {
+  const said = await answer.json().catch(() => null);
+  const code = typeof said?.code === "string" ? said.code : `HTTP_${answer.status}`;
+  const seconds = Number(said?.retryAfterSeconds ?? answer.headers.get("retry-after") ?? NaN);
+  const retryAfterSeconds = Number.isFinite(seconds) ? seconds : undefined;
+  return { code, detail: said?.detail ?? said?.title ?? `HTTP ${answer.status}`, retryAfterSeconds };
+}

@@ -1,0 +1,196 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { HoldfastError, SessionOver, TokenStore, ticketsFrom } from "../src/index.js";
+
+const NOW = Date.parse("2026-01-01T00:00:00Z");
+
+function storage() {
+  const kept = new Map();
+  return { getItem: (key) => kept.get(key) ?? null, setItem: (key, value) => void kept.set(key, value), removeItem: (key) => void kept.delete(key) };
+}
+
+function pair(generation, minutes = 15) {
+  const expires = new Date(NOW + minutes * 60_000).toISOString();
+  return { accessToken: `a${generation}`, accessExpiresAt: expires, refreshToken: `r${generation}`, refreshExpiresAt: expires };
+}
+
+const reply = (status, body, headers) => new Response(JSON.stringify(body), { status, headers });
+
+/** The API: refreshes, takes a while, counts. Only the newest access token is good. */
+function api({ lose = 0, refuse } = {}) {
+  const calls = [];
+  let generation = 1;
+  const fetch = async (url, { headers, body } = {}) => {
+    const path = new URL(url).pathname;
+    calls.push(path);
+    await new Promise((done) => setTimeout(done, 5));
+    if (path === "/v1/auth/refresh") {
+      if (refuse) return refuse();
+      const asked = JSON.parse(body).refreshToken;
+      if (asked === `r${generation}`) generation += 1;
+      else if (asked !== `r${generation - 1}`) return reply(401, { code: "REFRESH_TOKEN_REUSED", detail: "stolen" });
+      if (lose > 0) {
+        lose -= 1;
+        throw new TypeError("network");
+      }
+      return reply(200, { tokens: pair(generation) });
+    }
+    const token = headers.get("authorization");
+    if (token !== `Bearer a${generation}`) return reply(401, { code: "UNAUTHENTICATED", detail: "no" });
+    return path === "/v1/push/tickets" ? reply(201, { ticket: "t", url: "ws://x?ticket=t" }) : reply(200, { token });
+  };
+  return { calls, fetch, expire: () => (generation += 1), refreshes: () => calls.filter((path) => path.endsWith("refresh")).length };
+}
+
+/** `navigator.locks`, for one process. */
+function locks() {
+  let queue = Promise.resolve();
+  return {
+    request: (_name, work) => {
+      const mine = queue.then(work);
+      queue = mine.catch(() => {});
+      return mine;
+    },
+  };
+}
+
+function tab(server, shared, more = {}) {
+  return new TokenStore({ httpUrl: "http://x/", storage: shared, locks: null, fetch: server.fetch, now: () => NOW, ...more });
+}
+
+test("a token that is good for a while is used as it is", async () => {
+  const server = api();
+  const tokens = tab(server, storage());
+  tokens.set(pair(1));
+  assert.equal(await tokens.access(), "a1");
+  assert.deepEqual(server.calls, []);
+});
+
+test("many who need a new token at once cause one refresh", async () => {
+  const server = api();
+  const tokens = tab(server, storage());
+  tokens.set(pair(1, 0));
+  const all = await Promise.all(Array.from({ length: 20 }, () => tokens.access()));
+  assert.deepEqual(new Set(all), new Set(["a2"]));
+  assert.equal(server.refreshes(), 1);
+});
+
+for (const [how, lock] of [["the browser's locks", locks()], ["a lease in the storage", null]]) {
+  test(`ten tabs cause one refresh, with ${how}`, async () => {
+    const server = api();
+    const shared = storage();
+    const tabs = Array.from({ length: 10 }, () => tab(server, shared, { locks: lock }));
+    tabs[0].set(pair(1, 0));
+    const all = await Promise.all(tabs.map((tokens) => tokens.access()));
+    assert.deepEqual(new Set(all), new Set(["a2"]));
+    assert.equal(server.refreshes(), 1);
+    assert.equal(shared.getItem("holdfast.tokens.lock"), null, "given back");
+  });
+}
+
+test("a lease that a closed tab left behind ends by itself", async () => {
+  const shared = storage();
+  shared.setItem("holdfast.tokens.lock", `gone ${NOW + 120}`);
+  let now = NOW;
+  const sleep = async (ms) => void (now += ms);
+  const tokens = tab(api(), shared, { now: () => now, sleep });
+  tokens.set(pair(1, 0));
+  assert.equal(await tokens.access(), "a2");
+  assert.ok(now >= NOW + 120);
+});
+
+test("an answer that was lost is asked for again with the same token", async () => {
+  const server = api({ lose: 2 });
+  const tokens = tab(server, storage());
+  tokens.set(pair(1, 0));
+  assert.equal(await tokens.access(), "a2");
+  assert.equal(server.refreshes(), 3);
+});
+
+test("no answer at all is not the end of the session", async () => {
+  const server = api({ lose: 99 });
+  const tokens = tab(server, storage());
+  tokens.set(pair(1, 0));
+  await assert.rejects(tokens.access(), (error) => error.code === "UNREACHABLE" && !(error instanceof SessionOver));
+  assert.ok(tokens.isSignedIn);
+});
+
+test("a store that cannot be reached is not the end of the session, and says when to come again", async () => {
+  const refuse = () => reply(503, { code: "UNAVAILABLE", detail: "later", retryAfterSeconds: 2 });
+  const tokens = tab(api({ refuse }), storage());
+  tokens.set(pair(1, 0));
+  await assert.rejects(tokens.access(), { code: "UNAVAILABLE", retryAfterSeconds: 2 });
+  assert.ok(tokens.isSignedIn);
+});
+
+for (const code of ["INVALID_REFRESH_TOKEN", "REFRESH_TOKEN_REUSED"]) {
+  test(`${code} is the end of the session, for every tab`, async () => {
+    const shared = storage();
+    const tokens = tab(api({ refuse: () => reply(401, { code, detail: "over" }) }), shared);
+    tokens.set(pair(1, 0));
+    await assert.rejects(tokens.access(), (error) => error instanceof SessionOver && error.code === code);
+    assert.ok(!tokens.isSignedIn);
+    await assert.rejects(tab(api(), shared).access(), SessionOver);
+  });
+}
+
+test("signing out while a refresh is under way stands", async () => {
+  const server = api();
+  const shared = storage();
+  const fetch = (...call) => {
+    tab(server, shared).clear();
+    return server.fetch(...call);
+  };
+  const tokens = tab({ fetch }, shared);
+  tokens.set(pair(1, 0));
+  await tokens.access();
+  assert.equal(server.refreshes(), 1);
+  assert.ok(!tokens.isSignedIn);
+});
+
+test("a request that is refused is sent once more with a new token", async () => {
+  const server = api();
+  const tokens = tab(server, storage());
+  tokens.set(pair(1));
+  server.expire();
+  assert.equal((await tokens.fetch("/v1/sessions/current")).status, 200);
+  assert.equal(server.refreshes(), 1);
+});
+
+test("a request with a token that another tab has replaced finds the new one", async () => {
+  const server = api();
+  const shared = storage();
+  const tokens = tab(server, shared);
+  tokens.set(pair(0));
+  const answer = tokens.fetch("/v1/sessions/current");
+  await new Promise((done) => setTimeout(done, 2));
+  tab(server, shared).set(pair(1));
+  assert.equal((await answer).status, 200);
+  assert.equal(server.refreshes(), 0);
+});
+
+test("tickets come with the access token, and the end of the session ends them", async () => {
+  const server = api();
+  const tokens = tab(server, storage());
+  tokens.set(pair(1));
+  assert.deepEqual(await ticketsFrom(tokens)(), { ticket: "t", url: "ws://x?ticket=t" });
+  tokens.clear();
+  await assert.rejects(ticketsFrom(tokens)(), SessionOver);
+});
+
+test("what is refused for another reason is an error with its code", async () => {
+  const refusals = [
+    [reply(429, { code: "TOO_MANY_ATTEMPTS", retryAfterSeconds: 7 }), { code: "TOO_MANY_ATTEMPTS", retryAfterSeconds: 7 }],
+    [reply(503, { message: "Service Unavailable" }, { "retry-after": "3" }), { code: "HTTP_503", retryAfterSeconds: 3 }],
+    [new Response("<html>", { status: 502 }), { code: "HTTP_502" }],
+  ];
+  for (const [answer, expected] of refusals) {
+    await assert.rejects(ticketsFrom({ fetch: async () => answer })(), (error) => {
+      assert.ok(error instanceof HoldfastError && !(error instanceof SessionOver));
+      assert.equal(error.code, expected.code);
+      assert.equal(error.retryAfterSeconds, expected.retryAfterSeconds);
+      return true;
+    });
+  }
+});
