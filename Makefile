@@ -3,9 +3,9 @@
 OPERATE := @command -v python3 >/dev/null || { echo 'python3 is missing: install Python 3.10 or newer.' >&2; exit 2; }; \
 	PYTHONUTF8=1 exec python3 -B scripts/operate
 export ENV ARCH CACHE SIZE VARS SERVICE ONLY N SINCE FOLLOW ALLOW_DESTROY BUILD SMOKE CANARY CANARY_MINUTES TO QUEUE RATE USERS SOCKETS PUSHES WRITE \
-	HOLDFAST_REHEARSAL HOLDFAST_PORT HOLDFAST_REDIS_PORT HOLDFAST_WORK_DIR HOLDFAST_TOOLS
+	HOLDFAST_REHEARSAL HOLDFAST_PORT HOLDFAST_REDIS_PORT HOLDFAST_WORK_DIR HOLDFAST_TOOLS CHROMIUM
 
-.PHONY: help deploy plan smoke destroy outputs status logs soak rollback bootstrap build drift redrive cost \
+.PHONY: help demo deploy plan smoke destroy outputs status logs soak rollback bootstrap build drift redrive cost \
 	check test scan permissions prove bench rehearse arm64 reproduce tools
 
 help: ## list the targets
@@ -27,6 +27,8 @@ status: ## say what runs, which release, whether it is well, what waits, what th
 	$(OPERATE) status
 outputs: ## print addresses and names as JSON
 	$(OPERATE) outputs
+demo: ## a page to try it by hand: messages live, the network cut, sessions ended
+	$(OPERATE) demo
 logs: ## print the functions' logs (SERVICE=auth-login SINCE=10m FOLLOW=1)
 	$(OPERATE) logs
 rollback: ## back to the release before this one (TO=<release> for another)

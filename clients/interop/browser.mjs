@@ -75,8 +75,9 @@ export class Browser {
     return page;
   }
 
-  close() {
-    this.#process.kill();
+  async close() {
+    const ended = new Promise((done) => this.#process.once("exit", done));
+    if (this.#process.exitCode === null && this.#process.kill()) await ended;
   }
 }
 

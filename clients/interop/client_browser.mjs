@@ -21,5 +21,5 @@ await page.run("window.ready");
 for await (const line of createInterface({ input: process.stdin })) {
   page.run(`window.obey(${line})`).catch((error) => say(JSON.stringify({ failed: String(error) })));
 }
-browser.close();
+await browser.close();
 process.exit(0);

@@ -17,11 +17,11 @@ import tempfile
 import time
 from pathlib import Path
 
+import browsers
 from api import Api, Fault
 from program import Program
 
 HERE = Path(__file__).resolve().parent
-BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 # Of the form of epochs, and no channel's.
 WRONG_EPOCH = "AAAAAAAAAAA"
 
@@ -186,20 +186,13 @@ class Way:
             self.program.expect("the client's end", lambda event: "over" in event)
 
 
-def browser_path(asked):
-    found = shutil.which(asked) if asked else next(filter(None, map(shutil.which, BROWSERS)), None)
-    if not found:
-        raise Fault("there is no Chromium here: install your system's package chromium, or name one with CHROMIUM=<path>.")
-    return found
-
-
 def programs(outputs, arguments, scratch):
     """How each client is started, by name."""
     environment = {"PATH": os.environ.get("PATH", ""), "HOLDFAST_HTTP_URL": outputs["httpUrl"], "PYTHONUTF8": "1", "NO_PROXY": "127.0.0.1"}
     node = shutil.which("node")
     if not node:
         raise Fault("node is missing: install Node.js 20 or newer.")
-    browser = browser_path(arguments.browser) if "browser" in arguments.only else None
+    browser = browsers.find(arguments.browser) if "browser" in arguments.only else None
 
     def in_browser():
         profile = tempfile.mkdtemp(prefix="profile-", dir=scratch)
@@ -232,7 +225,7 @@ def main():
         try:
             for name, start in programs(outputs, arguments, scratch).items():
                 Way(name, start, Api(outputs), arguments.topic).walk()
-        except Fault as fault:
+        except (Fault, browsers.Missing) as fault:
             print(f"FAILED: {fault}", flush=True)
             return 1
     print(f"{len(arguments.only)} clients have gone the whole way: {', '.join(arguments.only)}")

@@ -32,6 +32,10 @@ import tools  # noqa: E402
 import workflows  # noqa: E402
 from say import Failed, Refused, error, line  # noqa: E402
 
+# Its origin is in allowed_origins of environments/local.tfvars (a test says if not).
+DEMO_PORT = 5173
+
+
 def smoke(settings, known=None, repeat=None):
     known = known or deploy.read_outputs(settings)
     tools.require_cargo()
@@ -72,6 +76,18 @@ def logs(settings):
         sys.exit(code)
 
 
+def demo(settings):
+    if not settings.is_local:
+        raise Refused("make demo is for ENV=local: its page publishes for whoever opens it.")
+    deploy.read_outputs(settings)
+    tools.python_tools(settings)
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "demo.py")
+    code = run.shown([str(settings.tools / "bin" / "python"), "-B", script, str(settings.outputs_file), str(DEMO_PORT)],
+                     env=cloud.environment(settings))
+    if code:
+        sys.exit(code)
+
+
 def redrive(settings):
     text = os.environ.get("RATE") or "10"
     try:
@@ -93,7 +109,7 @@ TARGETS = {
     "deploy": lambda settings: deploy.deploy(settings, smoke_after_deploy), "plan": deploy.plan, "destroy": remove.destroy, "outputs": deploy.outputs,
     "rollback": lambda settings: deploy.rollback(settings, smoke_after_deploy, os.environ.get("TO")), "bootstrap": bootstrap.bootstrap,
     "rehearse": rehearse.rehearse, "redrive": redrive, "reproduce": reproduce.reproduce, "arm64": arm64.arm64, "cost": cost.cost,
-    "status": status.status, "logs": logs, "smoke": smoke, "soak": soak, "prove": prove.prove, "bench": bench.bench, "check": suite.check, "test": suite.test,
+    "status": status.status, "logs": logs, "demo": demo, "smoke": smoke, "soak": soak, "prove": prove.prove, "bench": bench.bench, "check": suite.check, "test": suite.test,
     "tools": tools.python_tools, "scan": scan.scan, "permissions": roles.check, "build": build.only, "drift": deploy.drift, "sbom": sbom.write,
     # For pipelines.
     "affected": lambda _: workflows.main(), "workflows": lambda _: workflows.write(), "workflows-lint": workflows.lint,

@@ -97,6 +97,13 @@ class Suite:
         self.step("workflows", lambda: workflows.lint(self.settings))
         self.step("operator scripts", lambda: self.command(
             sys.executable, "-m", "unittest", "discover", "-q", "-s", "scripts/tests"))
+        self.step("JavaScript client", self.javascript)
+
+    def javascript(self):
+        tools.require("npm", "install Node.js 20 or newer with npm.")
+        client = ROOT / "clients" / "javascript"
+        self.command("npm", "--silent", "test", cwd=client)
+        self.command("node", str(tools.node_package(self.settings, "typescript") / "bin" / "tsc"), "--project", str(client))
 
     def shellcheck(self):
         tracked = subprocess.run(["git", "ls-files", "*.sh", ".ci/run"], cwd=ROOT, capture_output=True, text=True, check=False)
@@ -156,9 +163,12 @@ def test(settings):
 
 def end_to_end(suite, settings, work):
     """The whole system on a cloud of its own: other ports, another directory, removed at the end whatever happened."""
+    page_port = processes.free_port()
     private = settings_module.read({
         "ENV": "local", "HOLDFAST_WORK_DIR": str(work), "HOLDFAST_TOOLS": str(settings.tools),
         "HOLDFAST_PORT": str(processes.free_port()), "HOLDFAST_REDIS_PORT": str(processes.free_port()),
+        # The tests' page, besides the origins of environments/local.tfvars; topics for everybody.
+        "VARS": f"allowed_origins=http://localhost:5173,http://127.0.0.1:{page_port} topic_policy=public.",
     })
     known = {"HOLDFAST_OUTPUTS": str(private.outputs_file), "HOLDFAST_WORK_DIR": str(work)}
     try:
@@ -166,6 +176,7 @@ def end_to_end(suite, settings, work):
             return
         suite.step("second plan is empty", lambda: unchanged(private))
         suite.step("end-to-end tests", lambda: suite.command("cargo", "test", "--locked", "--workspace", "--test", "e2e", **known))
+        suite.step("clients that are not ours, and a browser", lambda: clients(suite, private, page_port))
         suite.step("smoke test, five times", lambda: suite.command(*smoke_command(private), "--repeat", "5"))
         suite.step("every role may do what it has to, and nothing else", lambda: roles.check(private, write=False))
         suite.step("no secret in any log or event", lambda: suite.command(
@@ -174,6 +185,12 @@ def end_to_end(suite, settings, work):
     finally:
         run.interrupt_all()
         cloud.stop(private)
+
+
+def clients(suite, private, page_port):
+    """Python's websockets, npm ws, and clients/javascript in Node and in a Chromium go the whole way."""
+    suite.command(str(private.tools / "bin" / "python"), "-B", "clients/interop/path.py", str(private.outputs_file),
+                  "--ws", str(tools.node_package(private, "ws")), "--page-port", str(page_port))
 
 
 def storm_over_http(settings, rounds, runner):

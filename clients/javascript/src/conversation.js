@@ -138,7 +138,7 @@ export class Conversation {
     this.#isAsking = false;
     this.#gap.clear();
     this.#reader.welcome(channels, this.#asked);
-    for (const place of channels) this.#confirm(place);
+    for (const place of channels) if (this.#reader.get(place.channel)?.isServed) this.#confirm(place);
     const named = new Set(channels.map(({ channel }) => channel));
     const absent = [...this.#asked.keys()].filter((name) => !named.has(name) && this.#reader.get(name));
     const refusals = this.#refusals.filter((error) => !isUnavailable(error));
@@ -147,7 +147,9 @@ export class Conversation {
     else if (absent.length > 0) this.#helloLater();
     this.#isWelcome = true;
     this.#means.welcomed(connectionId);
-    for (const [name, { isServed }] of this.#reader.topics()) if (!isServed && !this.#asked.has(name)) this.#ask(name);
+    for (const [name, { isServed, channel }] of this.#reader.topics()) {
+      if (!isServed && (channel.mark === null || !this.#asked.has(name))) this.#ask(name);
+    }
   }
 
   /** @param {Place & {channel: string}} place */

@@ -122,7 +122,8 @@ export class Reader {
   welcome(channels, asked) {
     for (const { channel: name, recovered, epoch, offset } of channels) {
       const entry = name.startsWith("topic:") ? this.#entries.get(name) : this.open(name);
-      if (!entry) continue;
+      // A topic without a mark was left and asked for again since: what this says of it is past.
+      if (!entry || (name.startsWith("topic:") && entry.channel.mark === null)) continue;
       entry.isServed = true;
       const isFirst = entry.channel.mark === null;
       if (recovered && !isFirst) {

@@ -62,16 +62,29 @@ class Run {
       delayMs: this.random() < 0.2 ? 0 : this.random() * 4_000,
       unavailable: this.random() * 0.1,
     };
+    this.begun = new Map();
+    this.isSlow = this.random() < 0.3;
     this.ledger = new Ledger();
     this.wanted = new Set();
     this.kept = undefined;
-    this.marks = { load: () => this.kept, save: (marks) => void (this.kept = structuredClone(marks)) };
     this.begin();
   }
 
   begin() {
-    this.client = clientOf(this.server, { marks: this.marks });
-    this.client.on("message", (message) => this.ledger.message(message));
+    const marks = {
+      load: () => this.kept,
+      // A page that is gone saves nothing.
+      save: (saved) => client.state === "stopped" || void (this.kept = structuredClone(saved)),
+    };
+    const client = clientOf(this.server, { marks });
+    this.client = client;
+    this.client.on("message", async (message) => {
+      // Work that takes its time counts when it is done; a page that goes away takes it along.
+      const begun = this.begun.get(message.channel);
+      if (this.isSlow) await new Promise((done) => this.clock.setTimeout(done, this.random() * 200));
+      // One that was under way when its topic was left and asked for again belongs to neither.
+      if (client.state !== "stopped" && begun === this.begun.get(message.channel)) this.ledger.message(message);
+    });
     this.client.on("reload", (reload) => this.ledger.reload(reload));
     this.client.on("error", (error) => {
       if (error instanceof assert.AssertionError) this.wrong ??= error;
@@ -107,6 +120,7 @@ class Run {
       return;
     }
     this.wanted.add(topic);
+    this.begun.set(`topic:${topic}`, this.clock.now());
     this.ledger.begin(`topic:${topic}`);
     this.client.subscribe(topic).catch(() => {});
   }

@@ -1,0 +1,80 @@
+"""The demo page's server, and the pieces of clients/interop that can be tried without a deployment."""
+
+import http.client
+import json
+import sys
+import threading
+import unittest
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+from unittest import mock
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.dont_write_bytecode = True
+sys.path[:0] = [str(ROOT / "scripts" / "operate"), str(ROOT / "clients" / "interop")]
+
+import browsers  # noqa: E402
+import demo  # noqa: E402
+import settings  # noqa: E402
+
+
+class DemoServer(unittest.TestCase):
+    def setUp(self):
+        self.published = []
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+        self.port = self.server.server_address[1]
+        self.server.RequestHandlerClass = demo.handler({"httpUrl": "http://x/"}, self.port, self.publish)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.addCleanup(self.server.server_close)
+        self.addCleanup(self.server.shutdown)
+
+    def publish(self, body):
+        self.published.append(body)
+        return 202, b"{}"
+
+    def ask(self, method, path, body=None, **headers):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        self.addCleanup(connection.close)
+        connection.request(method, path, body=body, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+    def test_the_page_and_the_client_are_served(self):
+        for path in ("/demo/index.html", "/demo/demo.js", "/javascript/src/index.js"):
+            self.assertEqual(self.ask("GET", path), (200, (ROOT / "clients" / path.lstrip("/")).read_bytes()), path)
+        self.assertEqual(self.ask("GET", "/")[0], 302)
+        self.assertEqual(json.loads(self.ask("GET", "/config.json")[1]), {"httpUrl": "http://x"})
+
+    def test_nothing_else_is_served(self):
+        for path in ("/../README.md", "/demo/../../scripts/operate/demo.py", "//etc/passwd", "/javascript/package.json", "/demo", "/none.js"):
+            self.assertEqual(self.ask("GET", path)[0], 404, path)
+
+    def test_only_its_own_page_publishes(self):
+        body = json.dumps({"to": "u", "text": "hello"})
+        own = f"http://127.0.0.1:{self.port}"
+        for headers in ({}, {"origin": "https://evil.example"}, {"origin": "null"}):
+            self.assertEqual(self.ask("POST", "/publish", body, **headers)[0], 403)
+        self.assertEqual(self.ask("POST", "/publish", "x" * 5_000, origin=own)[0], 403)
+        self.assertEqual(self.ask("POST", "/publish", "{}", origin=own)[0], 400)
+        self.assertEqual(self.published, [])
+        self.assertEqual(self.ask("POST", "/publish", body, origin=own)[0], 202)
+        self.assertEqual(self.ask("POST", "/publish", json.dumps({"to": None, "text": "all"}), origin=own)[0], 202)
+        self.assertEqual([one["to"] for one in self.published], [{"userIds": ["u"]}, {"broadcast": True}])
+
+    def test_its_origin_is_allowed(self):
+        port = (ROOT / "scripts" / "operate" / "__main__.py").read_text(encoding="utf-8").split("DEMO_PORT = ")[1].split("\n")[0]
+        origins = settings.ROOT / "infra" / "environments" / "local.tfvars"
+        self.assertIn(f'"http://127.0.0.1:{port}"', origins.read_text(encoding="utf-8"))
+
+
+class Interop(unittest.TestCase):
+    def test_without_a_browser_it_fails_and_says_what_to_install(self):
+        with mock.patch("shutil.which", return_value=None):
+            with self.assertRaisesRegex(browsers.Missing, "no Chromium.*CHROMIUM="):
+                browsers.find(None)
+        with mock.patch("shutil.which", lambda name: f"/bin/{name}" if name == "google-chrome" else None):
+            self.assertEqual(browsers.find(None), "/bin/google-chrome")
+
+
+if __name__ == "__main__":
+    unittest.main()
