@@ -200,8 +200,8 @@ def programs(outputs, arguments, scratch):
 
     commands = {
         "python": lambda: [sys.executable, "-B", str(HERE / "client_python.py")],
-        "ws": lambda: [node, str(HERE / "client_ws.mjs"), str(arguments.ws)],
-        "node": lambda: [node, str(HERE / "client_node.mjs"), str(arguments.ws)],
+        "ws": lambda: [node, str(HERE / "client_ws.mjs"), str(arguments.ws.resolve())],
+        "node": lambda: [node, str(HERE / "client_node.mjs"), str(arguments.ws.resolve())],
         "browser": in_browser,
     }
     return {name: lambda name=name: Program(name, commands[name](), environment) for name in arguments.only}
@@ -219,7 +219,11 @@ def main():
     parser.add_argument("--topic", default=f"public.{secrets.token_hex(4)}", help="one that the deployment's topic_policy opens")
     parser.add_argument("--only", choices=NAMES, nargs="+", default=NAMES)
     arguments = parser.parse_args()
-    outputs = json.loads(arguments.outputs.read_text(encoding="utf-8"))
+    try:
+        outputs = json.loads(arguments.outputs.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        print(f"{arguments.outputs}: {error}; run `make deploy` first.")
+        return 2
     # Profiles of browsers that were killed are removed with it.
     with tempfile.TemporaryDirectory(prefix="holdfast-clients-", ignore_cleanup_errors=True) as scratch:
         try:
