@@ -108,7 +108,7 @@ const element = (name, className, text) => Object.assign(document.createElement(
 
 function showMessage({ channel, kind, data, sentAt, offset, ephemeral, expired }) {
   const item = element("li", "", "");
-  const text = expired ? "(ran out before it could be delivered)" : typeof data === "object" ? JSON.stringify(data) : `${data}`;
+  const text = expired ? "(ran out before it could be delivered)" : readable(data);
   const tags = element("span", "tags", "");
   const isRecovered = offset !== undefined && Date.parse(sentAt) < liveSince;
   for (const [name, is] of [["recovered", isRecovered], ["ephemeral", ephemeral], [kind, kind !== "note" && !expired]]) {
@@ -117,8 +117,14 @@ function showMessage({ channel, kind, data, sentAt, offset, ephemeral, expired }
   tags.append(`${channel.replace(/^(user):.*/, "me")} · ${new Date(sentAt).toLocaleTimeString()}`);
   item.append(element("span", "offset", offset ?? "–"), element("span", "text", text), tags);
   add($("messages"), item, 200, true);
+  if (kind === "security.alert") showSessions().catch(() => {});
   shown += 1;
   $("count").textContent = `${shown}, the newest first`;
+}
+
+function readable(data) {
+  if (data?.alert) return [data.alert.toLowerCase().replaceAll("_", " "), data.device].filter(Boolean).join(": ");
+  return typeof data === "string" ? data : JSON.stringify(data);
 }
 
 function showLine(text) {
@@ -126,7 +132,9 @@ function showLine(text) {
 }
 
 function showFrame(direction, text) {
-  add($("wire"), element("li", direction, `${direction === "out" ? "→" : "←"} ${text}`), 60, true);
+  const item = element("li", direction, `${direction === "out" ? "→" : "←"} ${text}`);
+  item.title = text;
+  add($("wire"), item, 60, true);
 }
 
 /** The page's marks, and what they are on show. */
@@ -191,6 +199,8 @@ $("plug").addEventListener("click", ({ target }) => {
   target.textContent = plug.isPulled ? "Plug in again" : "Pull the plug";
 });
 
+// Until here the form would have gone to the browser's own devices.
+$("sign-in").querySelector("fieldset").disabled = false;
 if (tokens.isSignedIn) {
   await begin().catch((error) => {
     tokens.clear();

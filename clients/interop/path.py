@@ -4,7 +4,7 @@ usage: path.py OUTPUTS --ws FOLDER [--browser PATH] [--page-port PORT] [--topic 
 
 Run by the Python of `.tools`, which has botocore and websockets. Each client is a program that is told what to do
 (program.py) and talks to Holdfast by itself: the Python library `websockets`, npm `ws`, clients/javascript in Node, and
-clients/javascript in a Chromium. The steps are the same for all.
+clients/javascript in a Chromium. The steps are the same for all. Last comes the page of `make demo`.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import json
 import os
 import secrets
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -204,10 +205,19 @@ def programs(outputs, arguments, scratch):
         "node": lambda: [node, str(HERE / "client_node.mjs"), str(arguments.ws.resolve())],
         "browser": in_browser,
     }
-    return {name: lambda name=name: Program(name, commands[name](), environment) for name in arguments.only}
+    return {name: lambda name=name: Program(name, commands[name](), environment) for name in commands if name in arguments.only}
 
 
-NAMES = ("python", "ws", "node", "browser")
+NAMES = ("python", "ws", "node", "browser", "demo")
+
+
+def play_demo(arguments, scratch):
+    """The page of `make demo`, as a person uses it."""
+    profile = tempfile.mkdtemp(prefix="profile-", dir=scratch)
+    server = [sys.executable, "-B", str(HERE.parents[1] / "scripts" / "operate" / "demo.py"), str(arguments.outputs.resolve()), str(arguments.page_port)]
+    command = ["node", str(HERE / "demo_page.mjs"), browsers.find(arguments.browser), profile, str(arguments.page_port), *server]
+    if subprocess.run(command, check=False).returncode:
+        raise Fault("the demo page does not do what it says")
 
 
 def main():
@@ -229,10 +239,12 @@ def main():
         try:
             for name, start in programs(outputs, arguments, scratch).items():
                 Way(name, start, Api(outputs), arguments.topic).walk()
+            if "demo" in arguments.only:
+                play_demo(arguments, scratch)
         except (Fault, browsers.Missing) as fault:
             print(f"FAILED: {fault}", flush=True)
             return 1
-    print(f"{len(arguments.only)} clients have gone the whole way: {', '.join(arguments.only)}")
+    print(f"gone the whole way: {', '.join(arguments.only)}")
     return 0
 
 

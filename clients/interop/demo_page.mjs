@@ -1,0 +1,65 @@
+// Does by hand what a person does on the page of `make demo`: signs in, publishes, pulls the plug, plugs in, ends the session.
+// usage: node demo_page.mjs <chromium> <empty folder for its profile> <port> <command that serves the page>…
+
+import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+
+import { Browser } from "./browser.mjs";
+
+const PATIENCE_MS = 30_000;
+const [executable, profile, port, command, ...more] = process.argv.slice(2);
+
+const server = spawn(command, more, { stdio: ["ignore", "pipe", "inherit"] });
+await new Promise((ready, failed) => server.stdout.once("data", ready) && server.once("exit", () => failed(new Error("the page is not served"))));
+const browser = await Browser.open(executable, profile);
+const page = await browser.page();
+page.onTrouble((trouble) => fail(`the page failed: ${trouble}`));
+
+function fail(text) {
+  console.log(`FAILED: ${text}`);
+  process.exitCode = 1;
+}
+
+/** Waits until an expression is true on the page. */
+async function until(what, expression) {
+  const deadline = Date.now() + PATIENCE_MS;
+  while (!(await page.run(expression))) {
+    if (Date.now() > deadline) throw new Error(`${what} within ${PATIENCE_MS / 1_000} s; the page says: ${await page.run("document.body.innerText")}`);
+    await new Promise((done) => setTimeout(done, 100));
+  }
+  console.log(`    demo     ${what}`);
+}
+
+const fill = (form, fields) =>
+  page.run(`for (const [name, value] of Object.entries(${JSON.stringify(fields)})) document.querySelector("${form}")[name].value = value`);
+const click = (selector) => page.run(`document.querySelector(${JSON.stringify(selector)}).click()`);
+const texts = `[...document.querySelectorAll("#messages .text")].map((one) => one.textContent)`;
+const stateIs = (state) => `document.querySelector("#state").textContent === "${state}"`;
+
+try {
+  await page.visit(`http://127.0.0.1:${port}/`);
+  await until("the page is ready", `!document.querySelector("fieldset").disabled`);
+  await fill("#sign-in", { email: `e2e-${randomBytes(12).toString("hex")}@holdfast.test`, password: `pw-${randomBytes(12).toString("hex")}` });
+  await click("[name=register]");
+  await until("a new account is signed in, and live", stateIs("live"));
+  await until("its session is listed", `document.querySelectorAll("#sessions li").length === 1`);
+  await fill("#publish", { text: "hello" });
+  await click("#publish button");
+  await until("a message arrives", `${texts}.includes("hello")`);
+  await click("#plug");
+  await until("the plug is pulled", stateIs("unplugged"));
+  await click("#burst");
+  await until("ten are published meanwhile", `performance.getEntriesByType("resource").filter(({ name }) => name.endsWith("/publish")).length === 11`);
+  if (await page.run(`${texts}.length > 1`)) throw new Error("messages arrive without a plug");
+  await click("#plug");
+  await until("what was missed follows, in order, each once",
+    `JSON.stringify(${texts}.reverse().slice(1)) === JSON.stringify(Array.from({ length: 10 }, (_, n) => \`number \${n + 1} of 10\`))`);
+  await until("and is shown as recovered", `document.querySelectorAll("#messages .recovered").length === 10`);
+  await click("#sessions .danger");
+  await until("the session is ended, and the page hears bye", `document.querySelector("#notice").textContent.includes("SESSION_ENDED")`);
+} catch (error) {
+  fail(error.message);
+} finally {
+  await browser.close();
+  server.kill("SIGINT");
+}
