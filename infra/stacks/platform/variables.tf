@@ -43,3 +43,9 @@ variable "kms_mode" {
     error_message = "kms_mode must be aws_owned or cmk."
   }
 }
+
+variable "service_dashboards_enabled" {
+  description = "Whether each service has a dashboard of its own besides the system's. An account's first three dashboards are free, each further one costs 3 USD a month."
+  type        = bool
+  default     = true
+}

@@ -115,7 +115,7 @@ run "and_it_is_watched" {
     error_message = "What ElastiCache says, with its runbook."
   }
   assert {
-    condition     = contains([for widget in jsondecode(module.dashboard.body).widgets : widget.properties.title], "Validations")
+    condition     = contains([for widget in jsondecode(module.dashboard["system"].body).widgets : widget.properties.title], "Validations")
     error_message = "Hits and misses are on the dashboard."
   }
 }

@@ -84,7 +84,7 @@ run "the_local_cloud_gets_fixed_addresses_and_its_own_bucket" {
     error_message = "The id is fixed by a tag; there is no alias."
   }
   assert {
-    condition     = length(module.alarms.alarm_arns) == 0 && module.dashboard.name == null
+    condition     = length(module.alarms.alarm_arns) == 0 && alltrue([for dashboard in module.dashboard : dashboard.name == null])
     error_message = "The local cloud evaluates no alarms."
   }
 }
@@ -100,8 +100,20 @@ run "on_aws_nothing_local_remains" {
     error_message = "Other stacks read these parameters."
   }
   assert {
-    condition     = length(module.alarms.alarm_arns) == 7 && module.dashboard.name == "holdfast-test"
+    condition     = length(module.alarms.alarm_arns) == 7 && module.dashboard["system"].name == "holdfast-test"
     error_message = "Three alarms for each function, one for the API, one dashboard."
+  }
+  assert {
+    condition     = toset(keys(module.dashboard)) == toset(["system", "platform", "auth", "sessions", "push", "events"]) && module.dashboard["push"].name == "holdfast-test-push"
+    error_message = "One for the system, and one for each service."
+  }
+  assert {
+    condition     = strcontains(module.dashboard["push"].body, "holdfast-test-push-fanout") && strcontains(module.dashboard["push"].body, "holdfast-test-broadcast-dlq") && !strcontains(module.dashboard["push"].body, "auth-login")
+    error_message = "A service's shows its own functions and queues, and no other's."
+  }
+  assert {
+    condition     = alltrue([for key in keys(local.shown) : strcontains(module.dashboard["system"].body, "holdfast-test-${key}\"")])
+    error_message = "The system's shows every function."
   }
 }
 

@@ -1,0 +1,169 @@
+"""What has to hold of all Terraform at once, read from its files."""
+
+import re
+import sys
+import unittest
+from pathlib import Path
+
+import fakes  # noqa: F401  puts the scripts on the path
+import terraform
+
+ROOT = Path(__file__).resolve().parents[2]
+INFRA = ROOT / "infra"
+sys.path.insert(0, str(INFRA))
+
+import docs  # noqa: E402
+
+STACKS = sorted(path.name for path in (INFRA / "stacks").iterdir() if path.is_dir())
+MODULES = sorted(path for path in (INFRA / "modules").iterdir() if path.is_dir())
+# Platforms that the provider is released for.
+PLATFORMS = 15
+
+
+def resources(text, kind):
+    """(name, body) of every resource of a kind."""
+    for match in re.finditer(rf'^resource "{kind}" "([^"]+)" \{{\n', text, re.M):
+        yield match.group(1), text[match.end() : docs.closing(text, match.end())]
+
+
+def everywhere():
+    """Name and source of every module and stack; without their examples."""
+    for folder in [*MODULES, *(INFRA / "stacks" / stack for stack in STACKS)]:
+        yield str(folder.relative_to(INFRA)), docs.source(folder)
+
+
+class Provider(unittest.TestCase):
+    def test_every_stack_locks_one_version_for_all_platforms(self):
+        locks = {(INFRA / "stacks" / stack / ".terraform.lock.hcl").read_text() for stack in STACKS}
+        self.assertEqual(len(locks), 1, "one lock file, the same everywhere")
+        lock = locks.pop()
+        self.assertRegex(lock, r'version +    ?= "5\.100\.0"')
+        self.assertEqual(len(re.findall(r'"zh:[0-9a-f]{64}"', lock)), PLATFORMS)
+        self.assertGreaterEqual(len(re.findall(r'"h1:[A-Za-z0-9+/=]{44}"', lock)), 2, "unpacked providers of a mirror, too")
+
+    def test_modules_take_the_same_range_and_bring_no_provider_and_no_module_of_others(self):
+        for folder in MODULES:
+            text = docs.source(folder)
+            self.assertIn('version = ">= 5.96, < 7"', text, folder.name)
+            self.assertIn('required_version = ">= 1.10"', text, folder.name)
+            self.assertNotRegex(text, r'(?m)^provider "|^  backend "', folder.name)
+            self.assertEqual([source for source in re.findall(r'source += +"([^"]+)"', text) if not source.startswith(("../", "hashicorp/"))], [], folder.name)
+
+    def test_every_stack_refuses_other_accounts(self):
+        for stack in STACKS:
+            text = docs.source(INFRA / "stacks" / stack)
+            self.assertIn("allowed_account_ids = local.is_local || length(var.allowed_account_ids) == 0 ? null : var.allowed_account_ids", text, stack)
+
+
+class State(unittest.TestCase):
+    def test_every_environment_on_aws_keeps_it_encrypted_and_locked_by_a_file_beside_it(self):
+        files = sorted((INFRA / "environments").glob("*.s3.tfbackend"))
+        self.assertEqual([file.name for file in files], ["production.s3.tfbackend", "staging.s3.tfbackend"])
+        for file in files:
+            text = file.read_text()
+            self.assertRegex(text, r"(?m)^use_lockfile += true$")
+            self.assertRegex(text, r"(?m)^encrypt +    ?= true$")
+            self.assertNotIn("dynamodb_table", text)
+            self.assertNotRegex(text, r"(?m)^key\b", "each stack has its own")
+
+    def test_every_stack_has_that_backend(self):
+        for stack in STACKS:
+            self.assertIn('backend "s3" {}', docs.source(INFRA / "stacks" / stack), stack)
+
+    def test_nobody_reads_anothers_state(self):
+        for name, text in everywhere():
+            self.assertNotIn("terraform_remote_state", text, name)
+
+
+class HandOver(unittest.TestCase):
+    """Values cross stacks as parameters."""
+
+    @staticmethod
+    def published(stack):
+        text = docs.source(INFRA / "stacks" / stack)
+        blocks = [text[match.end() : docs.closing(text, match.end())] for match in re.finditer(r"^  (?:outputs|cache) += (?:merge\()?(?:local\.cache, )?\{\n", text, re.M)]
+        blocks += [text[match.end() : docs.closing(text, match.end())] for match in re.finditer(r"^  cache += .*\{\n", text, re.M)]
+        return {f"{stack}/{name}" for block in blocks for name in re.findall(r"^ +([a-z0-9-]+) += ", block, re.M)}
+
+    @staticmethod
+    def read(stack):
+        text = docs.source(INFRA / "stacks" / stack)
+        return {name for block in re.findall(r"inputs += toset\(\[(.*?)\]\)", text, re.S) for name in re.findall(r'"([a-z0-9/-]+)"', block)}
+
+    def test_what_is_read_has_been_published_by_a_stack_that_is_applied_before(self):
+        before, seen = set(), 0
+        for stage in terraform.STAGES:
+            for stack in stage:
+                self.assertEqual(sorted(self.read(stack) - before), [], f"{stack} reads what nobody has published yet")
+                seen += len(self.read(stack))
+            for stack in stage:
+                before |= self.published(stack)
+        self.assertGreater(seen, 20)
+
+    def test_a_parameter_is_below_its_environment_and_stack(self):
+        for stack in STACKS:
+            for _, body in resources(docs.source(INFRA / "stacks" / stack), "aws_ssm_parameter"):
+                self.assertIn('"${local.ssm_prefix}/${local.stack}/${each.key}"', body, stack)
+
+
+class Traps(unittest.TestCase):
+    def each(self, kind):
+        found = [(f"{name}: {kind}.{resource}", body) for name, text in everywhere() for resource, body in resources(text, kind)]
+        self.assertTrue(found, kind)
+        return found
+
+    def test_every_lambda_permission_has_a_source(self):
+        for where, body in self.each("aws_lambda_permission"):
+            self.assertIsNotNone(docs.attribute(body, "source_arn"), where)
+
+    def test_every_log_group_forgets(self):
+        for where, body in self.each("aws_cloudwatch_log_group"):
+            self.assertEqual(docs.attribute(body, "retention_in_days"), "var.log_retention_days", where)
+
+    def test_every_function_has_a_log_group_before_it_and_is_traced(self):
+        for where, body in self.each("aws_lambda_function"):
+            self.assertIn("log_group  = aws_cloudwatch_log_group.", body, where)
+            self.assertIn("tracing_config", body, where)
+
+    def test_every_stage_is_throttled_and_traces_no_data(self):
+        for where, body in self.each("aws_apigatewayv2_stage"):
+            self.assertIn("throttling_burst_limit   = var.throttling.burst_limit", body, where)
+            self.assertIn("throttling_rate_limit    = var.throttling.rate_limit", body, where)
+            self.assertNotRegex(body, r"data_trace_enabled += (?!false)", where)
+
+    def test_every_function_of_the_system_is_watched(self):
+        for stack in set(STACKS) - {"bootstrap"}:
+            text = docs.source(INFRA / "stacks" / stack)
+            self.assertRegex(text, r"functions   = module\.service\.watch", stack)
+
+    def test_nothing_is_counted(self):
+        for name, text in everywhere():
+            self.assertNotRegex(text, r"(?m)^  count +=", f"{name}: for_each keeps addresses when something in the middle goes")
+
+
+class Modules(unittest.TestCase):
+    def test_each_has_what_a_platform_team_expects(self):
+        for folder in MODULES:
+            for file in ("main.tf", "variables.tf", "outputs.tf", "versions.tf", "README.md", "examples/minimal/main.tf", "examples/complete/main.tf"):
+                self.assertTrue((folder / file).exists(), f"{folder.name}/{file}")
+            self.assertTrue(list((folder / "tests").glob("*.tftest.hcl")), folder.name)
+            self.assertIn("mock_provider", "".join(file.read_text() for file in (folder / "tests").glob("*.tftest.hcl")), folder.name)
+
+    def test_each_can_be_left_out_named_and_tagged(self):
+        for folder in MODULES:
+            inputs = dict(docs.blocks(docs.source(folder), "variable"))
+            self.assertIn("create", inputs, folder.name)
+            # Routes have no names, dashboards and routes no tags.
+            if folder.name != "http-route":
+                self.assertIn("name_prefix", inputs, folder.name)
+            if folder.name not in ("http-route", "dashboard"):
+                self.assertIn("tags", inputs, folder.name)
+
+    def test_what_can_be_used_says_what_using_it_takes(self):
+        without = {folder.name for folder in MODULES if 'output "policy_documents"' not in docs.source(folder)}
+        # Nothing of these is used by a role: they watch, show and let in.
+        self.assertEqual(without, {"alarms", "budget", "dashboard", "network", "oidc"})
+
+
+if __name__ == "__main__":
+    unittest.main()
