@@ -9,14 +9,14 @@ use std::time::Duration;
 pub enum Fault {
     /// Held back for this long, then let through.
     Delay(Duration),
-    /// DynamoDB: `ProvisionedThroughputExceededException`, before any effect.
+    /// DynamoDB: `ProvisionedThroughputExceededException`, @connections: 429; before any effect.
     Throttle,
     /// DynamoDB: a transaction is cancelled by a conflict with another; a single write meets
     /// `TransactionConflictException`. Nothing is written.
     Conflict,
-    /// DynamoDB: 500 before any effect.
+    /// DynamoDB, @connections: 500 before any effect.
     ErrorBefore,
-    /// DynamoDB: the effect happens, and the answer is 500.
+    /// DynamoDB, @connections: the effect happens, and the answer is 500.
     ErrorAfter,
     /// The effect happens, and the connection breaks instead of an answer.
     LostReply,
@@ -31,6 +31,14 @@ pub enum Fault {
     ReadOnly,
     /// Redis: `-TRYAGAIN`, without effect.
     TryAgain,
+    /// @connections: 410, although the socket lives.
+    Gone,
+    /// @connections: 429, because this client's buffer is full.
+    BufferFull,
+    /// @connections: 403, without effect.
+    Forbidden,
+    /// @connections: 413, without effect.
+    TooLarge,
     /// The call is taken and never answered, until the proxy is dropped.
     Freeze,
 }

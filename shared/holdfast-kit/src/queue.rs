@@ -54,29 +54,50 @@ where
     F: Fn(SqsMessage, Duration) -> Fut + Clone + Send + 'static,
     Fut: Future<Output = Done> + Send + 'static,
 {
+    let alone = event.records.into_iter().map(|record| vec![record]).collect();
+    in_groups(alone, budget, at_once, move |mut group, left| {
+        let done = group.pop().map(|record| handle(record, left));
+        async move {
+            match done {
+                Some(done) => vec![done.await],
+                None => Vec::new(),
+            }
+        }
+    })
+    .await
+}
+
+/// The same for groups of records that are better handled as one: what became of each record of a group, in its order. A
+/// record of whose end nothing is said is delivered again.
+pub async fn in_groups<F, Fut>(groups: Vec<Vec<SqsMessage>>, budget: Duration, at_once: usize, handle: F) -> Value
+where
+    F: Fn(Vec<SqsMessage>, Duration) -> Fut + Clone + Send + 'static,
+    Fut: Future<Output = Vec<Done>> + Send + 'static,
+{
     let started = Instant::now();
     let places = Arc::new(Semaphore::new(at_once.max(1)));
-    let run = move |record| {
+    let run = move |group: Vec<SqsMessage>| {
         let (places, handle) = (places.clone(), handle.clone());
         async move {
             let _place = places.acquire().await;
             let left = budget.saturating_sub(started.elapsed());
-            if left < Duration::from_millis(200) { Done::Again } else { handle(record, left).await }
+            if left < Duration::from_millis(200) { Vec::new() } else { handle(group, left).await }
         }
     };
-    let running: Vec<_> = event
-        .records
-        .into_iter()
-        .map(|record| (record.message_id.clone().unwrap_or_default(), tokio::spawn(run(record))))
-        .collect();
+    let id = |record: &SqsMessage| record.message_id.clone().unwrap_or_default();
+    let running: Vec<(Vec<String>, _)> =
+        groups.into_iter().map(|group| (group.iter().map(id).collect(), tokio::spawn(run(group)))).collect();
     let mut again = Vec::new();
-    for (id, task) in running {
+    for (ids, task) in running {
         let done = task.await.unwrap_or_else(|_| {
-            tracing::error!(message_id = %id, "a record's handler panicked");
-            Done::Again
+            tracing::error!(message_ids = ?ids, "a record's handler panicked");
+            Vec::new()
         });
-        if done == Done::Again && !id.is_empty() {
-            again.push(json!({"itemIdentifier": id}));
+        for (index, id) in ids.into_iter().enumerate() {
+            // An empty identifier would fail the whole batch.
+            if done.get(index) != Some(&Done::Yes) && !id.is_empty() {
+                again.push(json!({"itemIdentifier": id}));
+            }
         }
     }
     json!({"batchItemFailures": again})
@@ -113,6 +134,24 @@ mod tests {
         })
         .await;
         assert_eq!(result, json!({"batchItemFailures": [{"itemIdentifier": "m1"}]}));
+    }
+
+    #[tokio::test]
+    async fn of_a_group_only_those_come_back_that_are_not_finished() {
+        let records = |names: &[&str]| -> Vec<SqsMessage> {
+            let records: Vec<_> = names.iter().map(|name| json!({"messageId": name, "body": name})).collect();
+            let event: SqsEvent = serde_json::from_value(json!({"Records": records})).unwrap();
+            event.records
+        };
+        let groups = vec![records(&["a", "b", "c"]), records(&["d"])];
+        let result = in_groups(groups, Duration::from_secs(5), 2, |group, _| async move {
+            match group.len() {
+                3 => vec![Done::Yes, Done::Again],
+                _ => vec![Done::Yes],
+            }
+        })
+        .await;
+        assert_eq!(result, json!({"batchItemFailures": [{"itemIdentifier": "b"}, {"itemIdentifier": "c"}]}));
     }
 
     #[tokio::test]

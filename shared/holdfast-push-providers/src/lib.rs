@@ -2,17 +2,22 @@
 //!
 //! Push functions run outside the VPC, so they validate sessions with one strong read each and write to no session.
 
+use std::collections::BTreeSet;
+
 use aws_config::SdkConfig;
+use holdfast_domain::UserId;
 use holdfast_domain::ids::SLOT_KEYS;
 use holdfast_domain::policy::Policy;
+use holdfast_domain::ports::Stored;
 use holdfast_domain::service::{Sessions, StrongReads};
 use holdfast_dynamodb::{ConnectionsTable, SessionsTable};
 use holdfast_gateway::Connections;
 use holdfast_kit::{ConfigError, Env, System, metrics};
-use holdfast_push::channel::TopicPolicy;
+use holdfast_lambda::TopicFunction;
+use holdfast_push::channel::{Topic, TopicPolicy};
 use holdfast_push::ids::MessageId;
-use holdfast_push::ports::{Count, Tally};
-use holdfast_push::service::{Closer, Connector, FanOut, Frames, Publisher};
+use holdfast_push::ports::{Count, Tally, TopicAccess};
+use holdfast_push::service::{Closer, Connector, FanOut, Frames, Heads, Publisher};
 use holdfast_queue::{Closing, Lanes, LanesWithDeadLetters, Queue};
 
 /// Validation of access tokens.
@@ -20,7 +25,7 @@ pub type LiveSessions = Sessions<SessionsTable, StrongReads<SessionsTable>, Syst
 /// Handshakes.
 pub type LiveConnector = Connector<SessionsTable, ConnectionsTable, Closing, System>;
 /// Frames.
-pub type LiveFrames = Frames<SessionsTable, ConnectionsTable, Connections, System>;
+pub type LiveFrames = Frames<SessionsTable, ConnectionsTable, Connections, LiveTopics, Metrics, System>;
 /// The publishers' door.
 pub type LivePublisher = Publisher<ConnectionsTable, Lanes, Metrics, System>;
 /// Delivery.
@@ -76,28 +81,43 @@ fn queue(env: &Env, sdk: &SdkConfig, variable: &str) -> Result<Queue, ConfigErro
     Ok(Queue::new(sdk, env.url(variable)?))
 }
 
-/// Public topic prefixes, separated by commas. A function that decides is refused at start: it is not built yet.
-fn topic_policy(env: &Env) -> Result<TopicPolicy, ConfigError> {
-    let prefixes = env.list("TOPIC_POLICY");
-    if prefixes.iter().any(|prefix| prefix.starts_with("arn:")) {
-        return Err(ConfigError {
-            variable: "TOPIC_POLICY".to_owned(),
-            problem: "names a function, which this release cannot ask; list public prefixes, or leave it empty"
-                .to_owned(),
-        });
+/// Who decides about topics.
+#[derive(Clone, Debug)]
+pub enum LiveTopics {
+    /// A list of public prefixes.
+    Prefixes(TopicPolicy),
+    /// A function of the operator's.
+    Function(TopicFunction),
+}
+
+impl TopicAccess for LiveTopics {
+    async fn readable(&self, user: UserId, topics: BTreeSet<Topic>) -> Stored<BTreeSet<Topic>> {
+        match self {
+            LiveTopics::Prefixes(policy) => policy.readable(user, topics).await,
+            LiveTopics::Function(function) => function.readable(user, topics).await,
+        }
     }
-    Ok(TopicPolicy::public(prefixes))
+}
+
+/// `TOPIC_POLICY`: public prefixes, separated by commas, or the ARN of one function; nothing denies every topic.
+pub fn topics(env: &Env, sdk: &SdkConfig) -> Result<LiveTopics, ConfigError> {
+    let parts = env.list("TOPIC_POLICY");
+    match parts.iter().find(|part| part.starts_with("arn:")) {
+        None => Ok(LiveTopics::Prefixes(TopicPolicy::public(parts))),
+        Some(arn) if parts.len() == 1 && arn.contains(":function:") => {
+            Ok(LiveTopics::Function(TopicFunction::new(sdk, arn)))
+        }
+        Some(_) => Err(ConfigError {
+            variable: "TOPIC_POLICY".to_owned(),
+            problem: "must list public prefixes, or be the ARN of one Lambda function and nothing else".to_owned(),
+        }),
+    }
 }
 
 /// What routes need that know their caller by an access token.
 pub async fn sessions(env: &Env, sdk: &SdkConfig) -> Result<LiveSessions, ConfigError> {
     let store = sessions_table(env, sdk).await?;
     Ok(Sessions { cache: StrongReads(store.clone()), store, host: System, policy: policy(env)? })
-}
-
-/// Who may read which topic.
-pub fn topics(env: &Env) -> Result<TopicPolicy, ConfigError> {
-    topic_policy(env)
 }
 
 /// What `$connect` needs.
@@ -133,7 +153,10 @@ pub async fn frames(env: &Env, sdk: &SdkConfig) -> Result<LiveFrames, ConfigErro
         gateway: gateway(env, sdk)?,
         host: System,
         policy: policy(env)?,
-        topics: topic_policy(env)?,
+        topics: topics(env, sdk)?,
+        tally: Metrics,
+        recovery_per_second: u32::try_from(env.int("RECOVERY_POSTS_PER_SECOND", 1..=10_000, 1_000)?).unwrap_or(1_000),
+        heads: Heads::default(),
     })
 }
 
@@ -180,10 +203,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_topic_policy_that_cannot_be_asked_ends_the_start() {
-        assert!(topic_policy(&Env::of([("TOPIC_POLICY", "arn:aws:lambda:x")])).is_err());
-        assert_eq!(topic_policy(&Env::of([])), Ok(TopicPolicy::default()));
-        assert!(topic_policy(&Env::of([("TOPIC_POLICY", "news.,public.")])).is_ok());
+    fn a_topic_policy_is_a_list_of_prefixes_or_one_function() {
+        let sdk = SdkConfig::builder().behavior_version(aws_config::BehaviorVersion::v2026_01_12()).build();
+        let of = |policy: &str| topics(&Env::of([("TOPIC_POLICY", policy)]), &sdk);
+        let hook = "arn:aws:lambda:us-east-1:000000000000:function:hook";
+        assert!(matches!(topics(&Env::of([]), &sdk), Ok(LiveTopics::Prefixes(policy)) if policy == TopicPolicy::default()));
+        assert!(matches!(of("news.,public."), Ok(LiveTopics::Prefixes(_))));
+        assert!(matches!(of(hook), Ok(LiveTopics::Function(_))));
+        for unclear in [&format!("{hook},news."), "arn:aws:sqs:us-east-1:000000000000:queue"] {
+            assert_eq!(of(unclear).unwrap_err().variable, "TOPIC_POLICY", "{unclear}");
+        }
     }
 
     #[test]

@@ -101,6 +101,38 @@ impl Pace {
     }
 }
 
+/// Recoveries are counted in windows of this length, in a row that all functions share: reconnects come in storms, and no
+/// function knows how many others answer one. The account's bucket of 5 000 requests covers what a window may bunch.
+pub const RECOVERY_WINDOW_SECONDS: i64 = 5;
+/// The window is split into rows of about this many posts a second: one item of DynamoDB takes 1 000 writes a second, and
+/// a `hello` writes once.
+const RECOVERY_SHARE: u32 = 500;
+
+/// What one `hello` wants to post, and out of which row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reservation {
+    /// The window: seconds since 1970 divided by [`RECOVERY_WINDOW_SECONDS`].
+    pub window: i64,
+    /// Which of the window's rows.
+    pub shard: u32,
+    /// Posts.
+    pub posts: u32,
+    /// What the row holds when nobody has taken anything.
+    pub limit: u32,
+}
+
+impl Reservation {
+    /// `posts` at `now`, of `per_second` for all; `random` chooses the row. A row always has room for one whole `hello`
+    /// of `largest` posts: else nobody could ever recover that much.
+    pub fn new(posts: u32, per_second: u32, largest: u32, now: Millis, random: u64) -> Self {
+        let shards = (per_second / RECOVERY_SHARE).clamp(1, 16);
+        let seconds = u32::try_from(RECOVERY_WINDOW_SECONDS).unwrap_or(1);
+        let limit = (per_second.saturating_mul(seconds) / shards).max(largest);
+        let shard = u32::try_from(random % u64::from(shards)).unwrap_or_default();
+        Self { window: now.get().div_euclid(RECOVERY_WINDOW_SECONDS * 1_000), shard, posts, limit }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,6 +157,15 @@ mod tests {
             let most = i64::from(share) * 10;
             assert!(count <= most && count * 10 >= most * 8, "{share}: {count} of {most}");
         }
+    }
+
+    #[test]
+    fn the_rows_of_a_window_hold_its_budget() {
+        let of = |per_second, random| Reservation::new(10, per_second, 1_000, Millis::new(12_345), random);
+        assert_eq!(of(1_000, 0), Reservation { window: 2, shard: 0, posts: 10, limit: 2_500 });
+        assert_eq!(of(1_000, 3), Reservation { window: 2, shard: 1, posts: 10, limit: 2_500 });
+        assert_eq!((of(100, 7).shard, of(100, 7).limit), (0, 1_000), "one hello always fits");
+        assert_eq!((of(10_000, 15).shard, of(10_000, 15).limit), (15, 3_125));
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! What push needs from outside. One narrow trait per capability.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 
 use holdfast_domain::ports::Stored;
 use holdfast_domain::{Millis, TokenHash, UserId};
 
+use crate::budget::Reservation;
 use crate::channel::{Channel, Position, Topic};
 use crate::close::CloseRequest;
 use crate::frame::ServerFrame;
@@ -54,6 +56,23 @@ pub trait Subscriptions: Send + Sync {
     fn unsubscribe(&self, id: &ConnectionId, topic: &Topic) -> impl Future<Output = Stored<()>> + Send;
     /// A socket's topics, strongly read.
     fn topics(&self, id: &ConnectionId) -> impl Future<Output = Stored<Vec<Topic>>> + Send;
+}
+
+/// Who may read which topic: the authorization hook.
+pub trait TopicAccess: Send + Sync {
+    /// Those of `topics` that `user` may read. All are asked about at once: an answer may cost a call. An error means that
+    /// nothing was decided.
+    fn readable(
+        &self,
+        user: UserId,
+        topics: BTreeSet<Topic>,
+    ) -> impl Future<Output = Stored<BTreeSet<Topic>>> + Send;
+}
+
+/// What recoveries of all functions together may post.
+pub trait RecoveryBudget: Send + Sync {
+    /// Takes what is reserved, or nothing of it (`false`) when the window holds less. A lost reply may take it twice.
+    fn reserve(&self, reservation: &Reservation) -> impl Future<Output = Stored<bool>> + Send;
 }
 
 /// One page of an audience.
@@ -201,6 +220,14 @@ pub enum Count {
     Forbidden,
     /// Users whose channel was too busy to append to; tried again until it is not.
     AppendDelayed,
+    /// Channels of which a `hello` recovered every missed message.
+    Recovered,
+    /// Channels of which it could not: too much, too old, another epoch.
+    NotRecovered,
+    /// Messages that recoveries posted.
+    RecoveryPosted,
+    /// `hello`s whose recovery had no room in the budget.
+    RecoveryRefused,
 }
 
 impl Count {
@@ -217,6 +244,10 @@ impl Count {
             Count::Undeliverable => "PUSH_UNDELIVERABLE",
             Count::Forbidden => "PUSH_FORBIDDEN",
             Count::AppendDelayed => "PUSH_APPEND_DELAYED",
+            Count::Recovered => "PUSH_RECOVERED",
+            Count::NotRecovered => "PUSH_NOT_RECOVERED",
+            Count::RecoveryPosted => "PUSH_RECOVERY_POSTED",
+            Count::RecoveryRefused => "PUSH_RECOVERY_REFUSED",
         }
     }
 }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use holdfast_domain::Millis;
-use holdfast_domain::ports::Host as _;
+use holdfast_domain::ports::{Host as _, Stored};
 use holdfast_kit::boot::Broken;
 use holdfast_kit::queue::{self, Done, SqsEvent, SqsMessage};
 use holdfast_kit::{ConfigError, Env, System, metrics};
 use holdfast_push::budget::Pace;
+use holdfast_push::job::Job;
 use holdfast_push::publish::Queued;
 use holdfast_push::service::{Limits, Outcome};
 use holdfast_push_providers::{self as providers, LiveFanOut, LivePublisher};
@@ -42,25 +43,56 @@ impl Deps {
 
 pub(crate) async fn handle(deps: &'static Deps, event: SqsEvent, budget: Duration) -> Result<Value, Broken> {
     let pace = Arc::new(Pace::new(deps.shares.0, deps.shares.1, System.now()));
-    let work = move |record, left| work(deps, pace.clone(), record, left);
-    Ok(queue::together(event, budget, AT_ONCE, work).await)
+    let work = move |group, left| work(deps, pace.clone(), group, left);
+    Ok(queue::in_groups(grouped(event.records), budget, AT_ONCE, work).await)
 }
 
-async fn work(deps: &'static Deps, pace: Arc<Pace>, record: SqsMessage, left: Duration) -> Done {
-    let body = record.body.as_deref().unwrap_or_default();
-    if let Some(queued) = publish_from_json(body, handed(&record)) {
-        return match queued {
-            Ok(queued) => publish(deps, &queued).await,
-            Err(error) => unreadable(&record, &error),
-        };
+/// Messages to many users stay together, so that a user whom several go to gets them in one transaction; everything else
+/// stands alone, and so does what cannot be read.
+fn grouped(records: Vec<SqsMessage>) -> Vec<Vec<SqsMessage>> {
+    let is_users = |record: &SqsMessage| matches!(job_from_json(body(record)), Ok(Job::Users { .. }));
+    let (users, others): (Vec<_>, Vec<_>) = records.into_iter().partition(is_users);
+    let mut groups: Vec<_> = others.into_iter().map(|record| vec![record]).collect();
+    if !users.is_empty() {
+        groups.push(users);
     }
-    let job = match job_from_json(body) {
-        Ok(job) => job,
-        Err(error) => return unreadable(&record, &error),
-    };
+    groups
+}
+
+fn body(record: &SqsMessage) -> &str {
+    record.body.as_deref().unwrap_or_default()
+}
+
+async fn work(deps: &'static Deps, pace: Arc<Pace>, group: Vec<SqsMessage>, left: Duration) -> Vec<Done> {
     let usable = i64::try_from(left.saturating_sub(RESERVE).as_millis()).unwrap_or(i64::MAX);
     let limits = Limits { deadline: System.now().plus_millis(usable), pace: &pace };
-    match deps.fan_out.work(job, &limits).await {
+    let mut users = Vec::new();
+    let mut done = Vec::new();
+    for record in &group {
+        match job_from_json(body(record)) {
+            Ok(Job::Users { message, users: list }) => users.push((message, list)),
+            _ => done.push(alone(deps, record, &limits).await),
+        }
+    }
+    done.extend(deps.fan_out.users(users, &limits).await.into_iter().map(finished));
+    done
+}
+
+async fn alone(deps: &'static Deps, record: &SqsMessage, limits: &Limits<'_>) -> Done {
+    if let Some(queued) = publish_from_json(body(record), handed(record)) {
+        return match queued {
+            Ok(queued) => publish(deps, &queued).await,
+            Err(error) => unreadable(record, &error),
+        };
+    }
+    match job_from_json(body(record)) {
+        Ok(job) => finished(deps.fan_out.work(job, limits).await),
+        Err(error) => unreadable(record, &error),
+    }
+}
+
+fn finished(outcome: Stored<Outcome>) -> Done {
+    match outcome {
         Ok(Outcome::Done) => Done::Yes,
         Ok(Outcome::Again) => {
             tracing::error!("posts are forbidden: check execute-api:ManageConnections and WS_CALLBACK_URL");
@@ -96,5 +128,32 @@ async fn publish(deps: &'static Deps, queued: &Queued) -> Done {
             tracing::warn!(code = failure.code.text(), detail = %failure.detail, "a queued publish will be delivered again");
             Done::Again
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn records(bodies: &[String]) -> Vec<SqsMessage> {
+        let records: Vec<_> =
+            bodies.iter().enumerate().map(|(n, body)| json!({"messageId": n.to_string(), "body": body})).collect();
+        let event: SqsEvent = serde_json::from_value(json!({"Records": records})).unwrap();
+        event.records
+    }
+
+    #[test]
+    fn only_messages_to_many_users_stay_together() {
+        let message = r#""message":{"id":"AAAAAAAAAAAAAAAAAAAAAA","kind":"k","data":1,"sentAt":1,"expiresAt":2,"ephemeral":false}"#;
+        let users = format!(r#"{{"v":1,"kind":"users",{message},"users":["AAAAAAAAAAAAAAAAAAAAAA"]}}"#);
+        let channel = format!(r#"{{"v":1,"kind":"channel",{message},"channel":"broadcast"}}"#);
+        let bodies = [users.clone(), "poison".into(), channel, users];
+        let ids: Vec<Vec<String>> = grouped(records(&bodies))
+            .iter()
+            .map(|group| group.iter().map(|record| record.message_id.clone().unwrap()).collect())
+            .collect();
+        assert_eq!(ids, [vec!["1"], vec!["2"], vec!["0", "3"]]);
     }
 }

@@ -4,24 +4,27 @@ use holdfast_domain::ports::Host as _;
 use holdfast_domain::{Code, Failure};
 use holdfast_dynamodb::ConnectionsTable;
 use holdfast_kit::{ConfigError, Env, Request, Response, System};
-use holdfast_push::channel::{Channel, Position, TopicPolicy};
+use holdfast_push::channel::{Channel, Position};
 use holdfast_push::ports::Channels as _;
-use holdfast_push::service::{Budget, Recovery, recover};
-use holdfast_push_providers::{self as providers, LiveSessions};
+use holdfast_push::service::{Budget, Recovery, readable, recover};
+use holdfast_push_providers::{self as providers, LiveSessions, LiveTopics};
 
 use crate::wire::page;
 
 pub(crate) struct Deps {
     sessions: LiveSessions,
     table: ConnectionsTable,
-    topics: TopicPolicy,
+    topics: LiveTopics,
 }
 
 impl Deps {
     pub(crate) async fn from_env(env: &Env) -> Result<Self, ConfigError> {
-        let topics = providers::topics(env)?;
         let sdk = providers::sdk(env).await;
-        Ok(Self { sessions: providers::sessions(env, &sdk).await?, table: providers::connections(env, &sdk)?, topics })
+        Ok(Self {
+            sessions: providers::sessions(env, &sdk).await?,
+            table: providers::connections(env, &sdk)?,
+            topics: providers::topics(env, &sdk)?,
+        })
     }
 }
 
@@ -31,7 +34,8 @@ pub(crate) async fn handle(deps: &'static Deps, request: Request) -> Result<Resp
     let name = decoded(request.path_parameter("channel"));
     let channel: Channel =
         name.parse().map_err(|_| bad("A channel is `user:<userId>`, `topic:<name>` or `broadcast`."))?;
-    if !deps.topics.may_read(current.slot.at.user, &channel) {
+    let open = readable(&deps.topics, current.slot.at.user, std::slice::from_ref(&channel)).await?;
+    if !open.contains(&channel) {
         return Err(Failure::new(Code::Forbidden, "This channel is not yours to read."));
     }
     let after = match request.query("after") {

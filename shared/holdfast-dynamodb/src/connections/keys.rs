@@ -89,6 +89,11 @@ pub fn publish(key: &PublishKey) -> (String, String) {
     (format!("PUBLISH#{}#{}", key.publisher, key.key_hash), "KEY".to_owned())
 }
 
+/// One row of one window of the recoveries' budget.
+pub fn recovery(window: i64, shard: u32) -> (String, String) {
+    (format!("BUDGET#RECOVERY#{shard}"), format!("WINDOW#{window}"))
+}
+
 /// The TTL of a row that is void at `expiry`: an hour's grace, so that what was just true can still be read.
 pub fn ttl(expiry: Millis) -> i64 {
     expiry.plus_seconds(3_600).seconds_up()

@@ -3,6 +3,7 @@
 mod channels;
 pub mod keys;
 mod publishes;
+mod recovery;
 mod sockets;
 mod subscriptions;
 mod tickets;

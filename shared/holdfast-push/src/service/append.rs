@@ -1,5 +1,7 @@
 //! Putting messages into a channel: one transaction per try, so that offsets have no gaps and no hole appears later.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use holdfast_domain::ports::{Host, StoreError, Stored};
 
 use super::pause;
@@ -12,6 +14,9 @@ use crate::ports::{Appended, Channels};
 const PATIENCE_MILLIS: i64 = 1_000;
 const BASE_MILLIS: u64 = 8;
 const CAP_MILLIS: u64 = 250;
+/// Messages in one transaction: two items each and the head, of the 100 that DynamoDB takes; at 32 KiB each they are well
+/// under its 4 MB.
+const MAX_APPEND: usize = 40;
 
 /// The head of a channel, whose numbering begins if nobody has touched it yet.
 pub(super) async fn head_of<C: Channels, H: Host>(channels: &C, host: &H, channel: &Channel) -> Stored<Position> {
@@ -28,20 +33,64 @@ pub(super) async fn append<C: Channels, H: Host>(
     channel: &Channel,
     message: &Message,
 ) -> Stored<Position> {
+    match append_all(channels, host, channel, &[message]).await?.first() {
+        Some(at) => Ok(*at),
+        None => Err(StoreError::Corrupt("an append of nothing".into())),
+    }
+}
+
+/// Appends messages in this order, as many in one transaction as fit; those that are there already keep their place. The
+/// places, in the order of `messages`. [`StoreError::Busy`] when the channel is written too fast: what was appended until
+/// then stays, and is found by the next try.
+pub(super) async fn append_all<C: Channels, H: Host>(
+    channels: &C,
+    host: &H,
+    channel: &Channel,
+    messages: &[&Message],
+) -> Stored<Vec<Position>> {
+    // A message that comes twice is one: a transaction must not name an item twice.
+    let mut names = BTreeSet::new();
+    let once: Vec<&Message> = messages.iter().copied().filter(|message| names.insert(message.id)).collect();
+    let mut places = BTreeMap::new();
+    for part in once.chunks(MAX_APPEND) {
+        let found = append_part(channels, host, channel, part).await?;
+        places.extend(part.iter().map(|message| message.id).zip(found));
+    }
+    Ok(messages.iter().filter_map(|message| places.get(&message.id).copied()).collect())
+}
+
+async fn append_part<C: Channels, H: Host>(
+    channels: &C,
+    host: &H,
+    channel: &Channel,
+    messages: &[&Message],
+) -> Stored<Vec<Position>> {
     let started = host.now();
+    let mut places: Vec<Option<Position>> = vec![None; messages.len()];
     let mut attempt = 0;
     loop {
+        let missing: Vec<usize> = (0..messages.len()).filter(|index| places[*index].is_none()).collect();
+        if missing.is_empty() {
+            return Ok(places.into_iter().flatten().collect());
+        }
         let head = head_of(channels, host, channel).await?;
-        match channels.append(channel, head, &[message]).await {
+        let part: Vec<&Message> = missing.iter().map(|index| messages[*index]).collect();
+        match channels.append(channel, head, &part).await {
             Ok(Appended::Done) => {
-                return Ok(Position { epoch: head.epoch, offset: head.offset + 1 });
+                for (index, offset) in missing.into_iter().zip(head.offset + 1..) {
+                    places[index] = Some(Position { epoch: head.epoch, offset });
+                }
+                continue;
             }
-            Ok(Appended::Already(places)) => {
-                return match places.first() {
-                    Some((_, at)) => Ok(*at),
-                    None => Err(StoreError::Corrupt("an append refused for no message".into())),
-                };
+            // Nobody else has to be waited for: the rest is tried at once.
+            Ok(Appended::Already(found)) if !found.is_empty() => {
+                for (index, at) in found {
+                    let index = missing.get(index).ok_or_else(|| StoreError::Corrupt("an append of others".into()))?;
+                    places[*index] = Some(at);
+                }
+                continue;
             }
+            Ok(Appended::Already(_)) => return Err(StoreError::Corrupt("an append refused for no message".into())),
             Ok(Appended::Moved) | Err(StoreError::Busy(_)) => {}
             Err(error) => return Err(error),
         }

@@ -31,6 +31,8 @@ pub enum Outcome {
 enum Fate {
     Finished,
     Later(Recipient),
+    /// Never to be reached: it will not get better.
+    Hopeless(Recipient),
     /// Not tried for want of time: no attempt was spent.
     Untried(Recipient),
     Forbidden(Recipient),
@@ -75,11 +77,14 @@ where
 
         let mut later = Remainder::new(&places);
         let mut untried = Remainder::new(&places);
+        let mut hopeless = Remainder::new(&places);
         let mut forbidden = false;
         for (group, fate) in fates {
             match fate {
                 Fate::Finished => {}
+                Fate::Later(recipient) if attempt >= MAX_ATTEMPTS => hopeless.add(group, recipient),
                 Fate::Later(recipient) => later.add(group, recipient),
+                Fate::Hopeless(recipient) => hopeless.add(group, recipient),
                 Fate::Untried(recipient) => untried.add(group, recipient),
                 // The configuration is broken for everybody: the record comes back until it is repaired, and its queue
                 // buries it with an alarm if it is not.
@@ -92,27 +97,29 @@ where
         if forbidden {
             return Ok(Outcome::Again);
         }
-        self.hand_on(message, later, untried, attempt).await?;
+        self.hand_on(message, untried, attempt, 0).await?;
+        let delay = retry_delay(attempt, u64::from_be_bytes(self.host.random()));
+        self.tally.add(Count::Retried, self.hand_on(message, later, attempt + 1, delay).await?);
+        self.bury(message, hopeless, attempt).await?;
         Ok(Outcome::Done)
     }
 
-    async fn hand_on(&self, message: &Message, later: Remainder, untried: Remainder, attempt: u32) -> Stored<()> {
-        if untried.count > 0 {
-            let job = Job::Deliver { message: message.clone(), groups: untried.groups(), attempt };
-            self.queue.enqueue(&job, 0).await?;
+    /// Makes a new piece of work of what is left over; for how many.
+    async fn hand_on(&self, message: &Message, rest: Remainder, attempt: u32, delay: u32) -> Stored<usize> {
+        let count = rest.count;
+        if count > 0 {
+            let job = Job::Deliver { message: message.clone(), groups: rest.groups(), attempt };
+            self.queue.enqueue(&job, delay).await?;
         }
-        if later.count == 0 {
-            return Ok(());
-        }
-        let count = later.count;
-        let job = Job::Deliver { message: message.clone(), groups: later.groups(), attempt: attempt + 1 };
-        if attempt >= MAX_ATTEMPTS {
+        Ok(count)
+    }
+
+    async fn bury(&self, message: &Message, rest: Remainder, attempt: u32) -> Stored<()> {
+        let count = rest.count;
+        if count > 0 {
+            let job = Job::Deliver { message: message.clone(), groups: rest.groups(), attempt };
             self.queue.bury(job.lane(), &job).await?;
             self.tally.add(Count::DeadLettered, count);
-        } else {
-            let delay = retry_delay(attempt, u64::from_be_bytes(self.host.random()));
-            self.queue.enqueue(&job, delay).await?;
-            self.tally.add(Count::Retried, count);
         }
         Ok(())
     }
@@ -152,7 +159,7 @@ where
             Next::Again => Fate::Later(recipient),
             Next::GiveUp => {
                 self.tally.add(Count::Undeliverable, 1);
-                Fate::Finished
+                Fate::Hopeless(recipient)
             }
             Next::Fail => {
                 self.tally.add(Count::Forbidden, 1);

@@ -8,20 +8,17 @@ use holdfast_domain::ports::{Host, SessionReads, Stored};
 use holdfast_domain::token::Address;
 use holdfast_domain::{Millis, SessionId, UserId};
 
+use super::access::readable;
 use super::append::head_of;
-use super::history::{Budget, Recovery, recover};
-use super::{dismiss, pause};
-use crate::channel::{Channel, Position, Topic, TopicPolicy};
+use super::dismiss;
+use super::heads::Heads;
+use crate::channel::{Channel, Position, Topic};
 use crate::close::ByeCode;
-use crate::frame::{ClientFrame, ErrorCode, FrameError, Mark, ServerFrame, Welcomed};
+use crate::frame::{ClientFrame, ErrorCode, FrameError, ServerFrame};
 use crate::ids::ConnectionId;
-use crate::message::Recorded;
 use crate::outcome::Posted;
-use crate::ports::{Channels, Gateway, Sockets, Subscriptions};
+use crate::ports::{Channels, Gateway, RecoveryBudget, Sockets, Subscriptions, Tally, TopicAccess};
 use crate::socket::{MAX_TOPICS, Seen, Socket, standing};
-
-/// Tries of one recovery post.
-const POST_TRIES: u32 = 4;
 
 /// Whose frame it is, as the authorizer said at the handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,26 +33,34 @@ pub struct Caller {
 
 /// Serves frames.
 #[derive(Clone, Debug)]
-pub struct Frames<R, T, G, H> {
+pub struct Frames<R, T, G, P, M, H> {
     /// Sessions.
     pub sessions: R,
-    /// Sockets, subscriptions, channels.
+    /// Sockets, subscriptions, channels, the budget of recoveries.
     pub table: T,
     /// @connections.
     pub gateway: G,
+    /// Who may read which topic.
+    pub topics: P,
+    /// Counters.
+    pub tally: M,
     /// Clock, randomness, patience.
     pub host: H,
     /// Session limits.
     pub policy: Policy,
-    /// Who may read which topic.
-    pub topics: TopicPolicy,
+    /// Posts a second that all recoveries together may make.
+    pub recovery_per_second: u32,
+    /// What this process knows of shared channels' heads.
+    pub heads: Heads,
 }
 
-impl<R, T, G, H> Frames<R, T, G, H>
+impl<R, T, G, P, M, H> Frames<R, T, G, P, M, H>
 where
     R: SessionReads,
-    T: Sockets + Subscriptions + Channels,
+    T: Sockets + Subscriptions + Channels + RecoveryBudget,
     G: Gateway,
+    P: TopicAccess,
+    M: Tally,
     H: Host,
 {
     /// Serves one frame until `deadline`; what became of the last thing said.
@@ -104,7 +109,7 @@ where
         Ok(())
     }
 
-    async fn say(&self, id: &ConnectionId, frame: &ServerFrame) -> Posted {
+    pub(super) async fn say(&self, id: &ConnectionId, frame: &ServerFrame) -> Posted {
         self.gateway.post(id, &self.gateway.text(frame)).await
     }
 
@@ -125,33 +130,47 @@ where
         Ok(self.say(&socket.id, &answer).await)
     }
 
-    /// The heads of what the socket receives: its own channel strongly, shared ones as they come.
+    /// The heads of what the socket receives: its own channel strongly, shared ones as they come, not asked for again for
+    /// some seconds.
     async fn heads(&self, socket: &Socket) -> Stored<Vec<(Channel, Position)>> {
         let own = Channel::User(socket.at.user);
         let shared = self.table.topics(&socket.id).await?.into_iter().map(Channel::Topic);
         let shared: Vec<_> = std::iter::once(Channel::Broadcast).chain(shared).collect();
         let mut heads = vec![(own.clone(), head_of(&self.table, &self.host, &own).await?)];
-        let found = join_all(shared.iter().map(|channel| self.table.recent_head(channel))).await;
-        for (channel, head) in shared.iter().zip(found) {
-            let head = match head? {
-                Some(head) => head,
-                None => head_of(&self.table, &self.host, channel).await?,
-            };
-            heads.push((channel.clone(), head));
+        let found = join_all(shared.iter().map(|channel| self.shared_head(channel))).await;
+        for (channel, head) in shared.into_iter().zip(found) {
+            heads.push((channel, head?));
         }
         Ok(heads)
     }
 
-    /// The row first, then the head: what is published in between is delivered, not missed.
+    async fn shared_head(&self, channel: &Channel) -> Stored<Position> {
+        let now = self.host.now();
+        if let Some(head) = self.heads.known(channel, now) {
+            return Ok(head);
+        }
+        let head = match self.table.recent_head(channel).await? {
+            Some(head) => head,
+            None => head_of(&self.table, &self.host, channel).await?,
+        };
+        self.heads.learn(channel, head, now);
+        Ok(head)
+    }
+
     async fn subscribe(&self, socket: &Socket, topic: &Topic) -> Stored<Result<Position, FrameError>> {
-        if !self.topics.allows(topic) {
-            return Ok(Err(forbidden(&Channel::Topic(topic.clone()))));
+        let channel = Channel::Topic(topic.clone());
+        if !readable(&self.topics, socket.at.user, std::slice::from_ref(&channel)).await?.contains(&channel) {
+            return Ok(Err(forbidden(&channel)));
         }
-        let current = self.table.topics(&socket.id).await?;
-        if !current.contains(topic) && current.len() >= MAX_TOPICS {
-            let detail = format!("A socket may have {MAX_TOPICS} topics; unsubscribe from one first.");
-            return Ok(Err(FrameError::new(ErrorCode::TooManyTopics, detail)));
+        let mut current: BTreeSet<Topic> = self.table.topics(&socket.id).await?.into_iter().collect();
+        if !joins(&mut current, topic) {
+            return Ok(Err(too_many()));
         }
+        self.follow(socket, topic).await
+    }
+
+    /// The row first, then the head: what is published in between is delivered, not missed.
+    pub(super) async fn follow(&self, socket: &Socket, topic: &Topic) -> Stored<Result<Position, FrameError>> {
         if !self.table.subscribe(socket, topic).await? {
             return Ok(Err(FrameError::new(ErrorCode::Unavailable, "The socket is closing; reconnect.")));
         }
@@ -168,89 +187,26 @@ where
             .map(|(user, sockets)| Ok((user, sockets?.iter().any(|s| s.is_fresh(now) && s.takes_posts(now)))))
             .collect()
     }
+}
 
-    /// Says where every channel is, then sends what was missed of each. What cannot be sent in time costs the socket: the
-    /// client comes back with the mark it reached.
-    async fn hello(&self, socket: &Socket, marks: Vec<Mark>, deadline: Millis) -> Stored<Posted> {
-        let mut budget = Budget::default();
-        let mut welcomed = Vec::new();
-        let mut missed: Vec<(Channel, Vec<Recorded>)> = Vec::new();
-        let mut errors = Vec::new();
-        for mark in self.complete(socket, marks) {
-            let head = match &mark.channel {
-                Channel::Topic(topic) => match self.subscribe(socket, topic).await? {
-                    Ok(head) => head,
-                    Err(error) => {
-                        errors.push(error);
-                        continue;
-                    }
-                },
-                channel if self.topics.may_read(socket.at.user, channel) => {
-                    head_of(&self.table, &self.host, channel).await?
-                }
-                channel => {
-                    errors.push(forbidden(channel));
-                    continue;
-                }
-            };
-            let recovered = match recover(&self.table, &mark.channel, mark.at, head, &mut budget).await? {
-                Recovery::Complete(messages) => {
-                    missed.push((mark.channel.clone(), messages));
-                    true
-                }
-                Recovery::Lost => false,
-            };
-            welcomed.push(Welcomed { channel: mark.channel, head, recovered });
-        }
-        for error in errors {
-            self.say(&socket.id, &ServerFrame::Error(error)).await;
-        }
-        let welcome = ServerFrame::Welcome { connection: socket.id.clone(), channels: welcomed };
-        let mut last = self.say_surely(&socket.id, &welcome, deadline).await;
-        let now = self.host.now();
-        'sending: for (channel, messages) in &missed {
-            for recorded in messages {
-                if last != Posted::Done {
-                    break 'sending;
-                }
-                last = self.say_surely(&socket.id, &ServerFrame::recovered(channel, recorded, now), deadline).await;
-            }
-        }
-        if !matches!(last, Posted::Done | Posted::Gone) {
-            dismiss(&self.gateway, &self.host, &socket.id, ByeCode::StateLost).await;
-        }
-        Ok(last)
+/// Whether one more topic fits, which then counts.
+pub(super) fn joins(current: &mut BTreeSet<Topic>, topic: &Topic) -> bool {
+    let fits = current.contains(topic) || current.len() < MAX_TOPICS;
+    if fits {
+        current.insert(topic.clone());
     }
+    fits
+}
 
-    /// Each channel once (the first mention counts), with the user's own and the broadcast channel in any case.
-    fn complete(&self, socket: &Socket, marks: Vec<Mark>) -> Vec<Mark> {
-        let always = [Channel::User(socket.at.user), Channel::Broadcast].map(|channel| Mark { channel, at: None });
-        let mut seen = BTreeSet::new();
-        marks.into_iter().chain(always).filter(|mark| seen.insert(mark.channel.clone())).collect()
-    }
-
-    /// Posts until it is answered, as long as there is time.
-    async fn say_surely(&self, id: &ConnectionId, frame: &ServerFrame, deadline: Millis) -> Posted {
-        let text = self.gateway.text(frame);
-        for attempt in 0.. {
-            if self.host.now() >= deadline {
-                return Posted::Unknown;
-            }
-            match self.gateway.post(id, &text).await {
-                Posted::Throttled | Posted::Unknown if attempt + 1 < POST_TRIES => {
-                    pause(&self.host, attempt, 50, 1_000).await;
-                }
-                answer => return answer,
-            }
-        }
-        Posted::Unknown
-    }
+pub(super) fn too_many() -> FrameError {
+    let detail = format!("A socket may have {MAX_TOPICS} topics; unsubscribe from one first.");
+    FrameError::new(ErrorCode::TooManyTopics, detail)
 }
 
 fn unavailable() -> ServerFrame {
     ServerFrame::Error(FrameError::new(ErrorCode::Unavailable, "Nothing was decided; send it again."))
 }
 
-fn forbidden(channel: &Channel) -> FrameError {
+pub(super) fn forbidden(channel: &Channel) -> FrameError {
     FrameError::new(ErrorCode::Forbidden, format!("`{channel}` is not yours to read."))
 }

@@ -1,18 +1,23 @@
 //! The use cases, over the ports. Each ends in a bounded number of calls; none holds state between invocations.
 
+mod access;
 mod append;
 mod close;
 mod connect;
 mod deliver;
 mod frames;
+mod heads;
+mod hello;
 mod history;
 mod publish;
 mod resolve;
 
+pub use access::readable;
 pub use close::Closer;
 pub use connect::{Admission, Connector, Refusal};
 pub use deliver::Outcome;
 pub use frames::{Caller, Frames};
+pub use heads::Heads;
 pub use history::{Budget, Recovery, recover};
 pub use publish::{Published, Publisher};
 pub use resolve::{FanOut, Limits};

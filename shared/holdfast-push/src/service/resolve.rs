@@ -1,11 +1,14 @@
 //! From a target to its sockets, page by page: chunks first, then where to go on, then success. Never past the deadline.
 
+use std::collections::BTreeMap;
+
 use futures_util::StreamExt;
+use futures_util::future::join_all;
 use futures_util::stream;
 use holdfast_domain::ports::{Host, StoreError, Stored};
 use holdfast_domain::{Millis, UserId};
 
-use super::append::append;
+use super::append::append_all;
 use super::deliver::{IN_FLIGHT, Outcome};
 use crate::budget::Pace;
 use crate::channel::{Channel, Position, SHARDS};
@@ -25,6 +28,17 @@ pub struct Limits<'a> {
     pub deadline: Millis,
     /// How fast it may post, shared by its records.
     pub pace: &'a Pace,
+}
+
+/// What became of the users of one message.
+#[derive(Default)]
+struct Share {
+    groups: Vec<Group>,
+    /// Their channels are written too fast.
+    busy: Vec<UserId>,
+    /// There was no time for them.
+    untried: Vec<UserId>,
+    error: Option<StoreError>,
 }
 
 /// The worker behind the queues `push` and `broadcast`.
@@ -53,7 +67,9 @@ where
     /// Does one piece of work within `limits`. After an error, or [`Outcome::Again`], the same record comes back.
     pub async fn work(&self, job: Job, limits: &Limits<'_>) -> Stored<Outcome> {
         match job {
-            Job::Users { message, users } => self.users(&message, users, limits).await,
+            Job::Users { message, users } => {
+                self.users(vec![(message, users)], limits).await.pop().unwrap_or(Ok(Outcome::Done))
+            }
             Job::Channel { message, channel: Channel::User(user), at, .. } => {
                 let group = self.sockets_of(user, at).await?;
                 self.give_out(&message, vec![group], limits).await
@@ -63,44 +79,70 @@ where
         }
     }
 
-    /// Many users: each has a channel of its own, so each gets its own offset.
-    async fn users(&self, message: &Message, users: Vec<UserId>, limits: &Limits<'_>) -> Stored<Outcome> {
-        let found: Vec<(UserId, Stored<Option<Group>>)> = stream::iter(users)
-            .map(|user| async move { (user, self.user(message, user, limits).await) })
+    /// Several messages to many users each, as one invocation finds them in its records: a user whom more than one of them
+    /// goes to gets all of them in one transaction, in this order. What became of each message's record.
+    pub async fn users(&self, jobs: Vec<(Message, Vec<UserId>)>, limits: &Limits<'_>) -> Vec<Stored<Outcome>> {
+        let (messages, lists): (Vec<Message>, Vec<Vec<UserId>>) = jobs.into_iter().unzip();
+        // By user, the messages that go there.
+        let mut wanted: BTreeMap<UserId, Vec<usize>> = BTreeMap::new();
+        for (index, users) in lists.into_iter().enumerate() {
+            for user in users {
+                wanted.entry(user).or_default().push(index);
+            }
+        }
+        let messages = &messages;
+        let found: Vec<(UserId, Vec<usize>, Stored<Option<Vec<Group>>>)> = stream::iter(wanted)
+            .map(|(user, which)| async move {
+                let groups = self.user(user, which.iter().map(|index| &messages[*index]), limits).await;
+                (user, which, groups)
+            })
             .buffer_unordered(USERS_AT_ONCE)
             .collect()
             .await;
-        let mut groups = Vec::new();
-        let mut busy = Vec::new();
-        let mut untried = Vec::new();
-        for (user, group) in found {
-            match group {
-                Ok(Some(group)) => groups.push(group),
-                Ok(None) => untried.push(user),
-                Err(StoreError::Busy(_)) => busy.push(user),
-                Err(error) => return Err(error),
+        let mut shares: Vec<Share> = messages.iter().map(|_| Share::default()).collect();
+        for (user, which, groups) in found {
+            match groups {
+                Ok(Some(groups)) => which.iter().zip(groups).for_each(|(index, group)| shares[*index].groups.push(group)),
+                Ok(None) => which.iter().for_each(|index| shares[*index].untried.push(user)),
+                Err(StoreError::Busy(_)) => which.iter().for_each(|index| shares[*index].busy.push(user)),
+                Err(error) => which.iter().for_each(|index| shares[*index].error = Some(error.clone())),
             }
         }
+        let given = messages.iter().zip(shares).map(|(message, share)| self.give(message, share, limits));
+        join_all(given).await
+    }
+
+    /// What became of one message's users.
+    async fn give(&self, message: &Message, share: Share, limits: &Limits<'_>) -> Stored<Outcome> {
+        if let Some(error) = share.error {
+            return Err(error);
+        }
         // No delivery attempt is spent on an append: these come back until they are appended.
-        self.tally.add(Count::AppendDelayed, busy.len());
-        for (users, delay) in [(busy, BUSY_SECONDS), (untried, 0)] {
+        self.tally.add(Count::AppendDelayed, share.busy.len());
+        for (users, delay) in [(share.busy, BUSY_SECONDS), (share.untried, 0)] {
             if !users.is_empty() {
                 self.queue.enqueue(&Job::Users { message: message.clone(), users }, delay).await?;
             }
         }
-        self.give_out(message, groups, limits).await
+        self.give_out(message, share.groups, limits).await
     }
 
-    /// `None` when there is no time left.
-    async fn user(&self, message: &Message, user: UserId, limits: &Limits<'_>) -> Stored<Option<Group>> {
+    /// One user's sockets, for each message at its place; `None` when there is no time left.
+    async fn user(
+        &self,
+        user: UserId,
+        messages: impl Iterator<Item = &Message>,
+        limits: &Limits<'_>,
+    ) -> Stored<Option<Vec<Group>>> {
         if self.host.now() >= limits.deadline {
             return Ok(None);
         }
-        let at = match message.ephemeral {
-            true => None,
-            false => Some(append(&self.table, &self.host, &Channel::User(user), message).await?),
-        };
-        self.sockets_of(user, at).await.map(Some)
+        let messages: Vec<&Message> = messages.collect();
+        let kept: Vec<&Message> = messages.iter().copied().filter(|message| !message.ephemeral).collect();
+        let mut places = append_all(&self.table, &self.host, &Channel::User(user), &kept).await?.into_iter();
+        let group = self.sockets_of(user, None).await?;
+        let at = |message: &&Message| if message.ephemeral { None } else { places.next() };
+        Ok(Some(messages.iter().map(at).map(|at| Group { at, ..group.clone() }).collect()))
     }
 
     async fn sockets_of(&self, user: UserId, at: Option<Position>) -> Stored<Group> {

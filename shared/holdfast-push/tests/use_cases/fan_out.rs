@@ -175,7 +175,7 @@ async fn a_probe_without_an_answer_removes_nothing() {
 }
 
 #[tokio::test]
-async fn what_can_never_be_delivered_is_not_tried_again() {
+async fn what_can_never_be_delivered_is_put_aside_at_once_with_its_reason() {
     let world = World::default();
     let ada = world.person();
     for name in ["a", "b"] {
@@ -186,8 +186,12 @@ async fn what_can_never_be_delivered_is_not_tried_again() {
     publish(&world, &to(&[&ada], "1")).await;
     world.work_off().await;
     assert_eq!(world.gateway.posts(), 2);
-    assert_eq!(world.counters.of(Count::Undeliverable), 2);
-    assert!(world.queues.dead().is_empty());
+    assert_eq!((world.counters.of(Count::Undeliverable), world.counters.of(Count::DeadLettered)), (2, 2));
+    let [(Lane::Direct, Job::Deliver { groups, .. })] = &world.queues.dead()[..] else { panic!("one dead letter") };
+    let mut why: Vec<_> =
+        groups[0].recipients.iter().map(|r| (r.connection.as_str(), r.reason.as_deref().unwrap_or_default())).collect();
+    why.sort_unstable();
+    assert_eq!(why, [("a", "TOO_LARGE"), ("b", "REJECTED")]);
 }
 
 #[tokio::test]
@@ -248,6 +252,52 @@ async fn a_busy_channel_costs_no_delivery_attempt() {
     assert!(world.counters.of(Count::AppendDelayed) > 0);
     world.work_off().await;
     assert_eq!((got(&world, "a"), got(&world, "b")), (1, 1));
+}
+
+#[tokio::test]
+async fn several_messages_to_one_user_are_appended_in_one_transaction_and_in_order() {
+    let world = World::default();
+    let (ada, bob) = (world.person(), world.person());
+    world.connect(&ada, "a").await.unwrap();
+    for n in 0..3 {
+        publish(&world, &to(&[&ada, &bob], &n.to_string())).await;
+    }
+    let mut jobs = Vec::new();
+    while let Some((Job::Users { message, users }, _)) = world.queues.next_job() {
+        jobs.push((message, users));
+    }
+    // One of them comes twice, as a redelivered record does.
+    jobs.push(jobs[1].clone());
+    let pace = Pace::new(10_000, 10_000, world.host.now());
+    let limits = Limits { deadline: world.soon(), pace: &pace };
+    let before = world.table.appends();
+    let done = world.fan_out().users(jobs, &limits).await;
+    assert_eq!(done, vec![Ok(Outcome::Done); 4]);
+    assert_eq!(world.table.appends() - before, 2, "one for each user");
+    for person in [&ada, &bob] {
+        let said: Vec<_> = world.table.messages(&person.channel()).iter().map(|m| m.message.data.as_str().to_owned()).collect();
+        assert_eq!(said, ["0", "1", "2"]);
+    }
+    assert_eq!(got(&world, "a"), 4, "the redelivered record is posted again, and dropped by its id");
+}
+
+#[tokio::test]
+async fn what_is_there_already_keeps_its_place_among_new_ones() {
+    let world = World::default();
+    let (ada, bob) = (world.person(), world.person());
+    for n in 0..2 {
+        publish(&world, &to(&[&ada, &bob], &n.to_string())).await;
+    }
+    let Some((Job::Users { message: first, users }, _)) = world.queues.next_job() else { panic!("work") };
+    let Some((Job::Users { message: second, .. }, _)) = world.queues.next_job() else { panic!("work") };
+    let pace = Pace::new(10_000, 10_000, world.host.now());
+    let limits = Limits { deadline: world.soon(), pace: &pace };
+    let fan_out = world.fan_out();
+    for jobs in [vec![(second.clone(), users.clone())], vec![(first, users.clone()), (second, users)]] {
+        assert!(fan_out.users(jobs, &limits).await.iter().all(|done| done == &Ok(Outcome::Done)));
+    }
+    let said: Vec<_> = world.table.messages(&ada.channel()).iter().map(|m| m.message.data.as_str().to_owned()).collect();
+    assert_eq!(said, ["1", "0"]);
 }
 
 #[tokio::test]

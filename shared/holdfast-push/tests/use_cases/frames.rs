@@ -4,11 +4,11 @@ use holdfast_push::channel::{Channel, Position};
 use holdfast_push::frame::{ClientFrame, ErrorCode, FrameError, Mark};
 use holdfast_push::ids::Epoch;
 use holdfast_push::outcome::Posted;
-use holdfast_push::ports::{Channels, Sockets, Subscriptions};
+use holdfast_push::ports::{Channels, Count, Sockets, Subscriptions};
 use holdfast_push::publish::Publish;
 use holdfast_push::service::Caller;
 
-use crate::world::{Person, World, id, says, to, to_all};
+use crate::world::{Person, TestFrames, World, id, says, to, to_all};
 
 async fn connected(name: &str) -> (World, Person) {
     let world = World::default();
@@ -291,4 +291,59 @@ async fn what_was_broadcast_meanwhile_is_recovered_too() {
     world.publisher().publish("arn", &to_all("\"all\"")).await.unwrap();
     world.say(&person, "a", hello(Channel::Broadcast, start)).await;
     assert!(last(&world, "a").starts_with("Message") && last(&world, "a").contains("Broadcast"));
+}
+
+#[tokio::test]
+async fn recoveries_beyond_the_budget_are_told_to_reload_and_get_nothing() {
+    let world = World::default();
+    let people: Vec<_> = (0..4).map(|_| world.person()).collect();
+    let mut marks = Vec::new();
+    for (n, person) in people.iter().enumerate() {
+        world.connect(person, &format!("s{n}")).await.unwrap();
+        publish(&world, person, 400).await;
+        marks.push(Position { offset: 0, ..head(&world, person).await });
+    }
+    // The smallest budget: one row, which has room for one whole `hello` of 1 000 messages.
+    let frames = TestFrames { recovery_per_second: 1, ..world.frames(&[]) };
+    for (n, (person, mark)) in people.iter().zip(marks).enumerate() {
+        let caller = Caller { connection: id(&format!("s{n}")), at: person.at, sid: person.sid };
+        frames.receive(&caller, Ok(hello(person.channel(), mark)), world.soon()).await;
+    }
+    let posted = |n: usize| world.gateway.received(&id(&format!("s{n}"))).len();
+    assert_eq!([posted(0), posted(1), posted(2), posted(3)], [401, 401, 1, 1]);
+    assert!(says(&world.gateway.received(&id("s2")), "Welcome", "recovered: false"));
+    assert_eq!(world.counters.of(Count::RecoveryRefused), 2);
+    assert_eq!(world.counters.of(Count::RecoveryPosted), 800);
+    // The next window has room again.
+    world.host.advance_seconds(5);
+    let caller = Caller { connection: id("s2"), at: people[2].at, sid: people[2].sid };
+    let mark = Position { offset: 0, ..head(&world, &people[2]).await };
+    frames.receive(&caller, Ok(hello(people[2].channel(), mark)), world.soon()).await;
+    assert_eq!(posted(2), 1 + 401);
+}
+
+#[tokio::test]
+async fn nothing_missed_costs_nothing_of_the_budget() {
+    let (world, person) = connected("a").await;
+    publish(&world, &person, 1).await;
+    let frames = TestFrames { recovery_per_second: 1, ..world.frames(&[]) };
+    let caller = Caller { connection: id("a"), at: person.at, sid: person.sid };
+    for _ in 0..50 {
+        let now = head(&world, &person).await;
+        frames.receive(&caller, Ok(hello(person.channel(), now)), world.soon()).await;
+    }
+    assert_eq!((world.counters.of(Count::RecoveryRefused), world.counters.of(Count::RecoveryPosted)), (0, 0));
+    assert!(world.gateway.received(&id("a")).iter().all(|frame| frame.contains("recovered: true")));
+}
+
+#[tokio::test]
+async fn a_shared_head_is_read_once_in_five_seconds() {
+    let (world, person) = connected("a").await;
+    world.say(&person, "a", ClientFrame::Ping).await;
+    world.publisher().publish("arn", &to_all("1")).await.unwrap();
+    world.say(&person, "a", ClientFrame::Ping).await;
+    assert!(last(&world, "a").contains("(Broadcast, Position { epoch") && !last(&world, "a").contains("offset: 1"));
+    world.host.advance_seconds(5);
+    world.say(&person, "a", ClientFrame::Ping).await;
+    assert!(last(&world, "a").contains("offset: 1"));
 }

@@ -7,5 +7,6 @@ mod close;
 mod connect;
 mod fan_out;
 mod frames;
+mod interleavings;
 mod publish;
 mod world;

@@ -13,7 +13,7 @@ use holdfast_push::job::Job;
 use holdfast_push::outcome::Posted;
 use holdfast_push::ports::Tickets as _;
 use holdfast_push::publish::{Body, Publish};
-use holdfast_push::service::{Caller, Closer, Connector, FanOut, Frames, Limits, Outcome, Publisher, Refusal};
+use holdfast_push::service::{Caller, Closer, Connector, FanOut, Frames, Heads, Limits, Outcome, Publisher, Refusal};
 use holdfast_push::socket::Socket;
 use holdfast_push::ticket::TicketRow;
 use holdfast_testkit::ManualHost;
@@ -31,8 +31,11 @@ pub(crate) struct World {
     pub(crate) gateway: FakeGateway,
     pub(crate) queues: MemoryQueues,
     pub(crate) counters: Counters,
+    pub(crate) heads: Heads,
     pub(crate) host: ManualHost,
 }
+
+pub(crate) type TestFrames = Frames<OpenSessions, MemoryTable, FakeGateway, TopicPolicy, Counters, ManualHost>;
 
 /// A session that somebody signed in to.
 #[derive(Clone, Copy, Debug)]
@@ -101,7 +104,7 @@ impl World {
         connected
     }
 
-    pub(crate) fn frames(&self, prefixes: &[&str]) -> Frames<OpenSessions, MemoryTable, FakeGateway, ManualHost> {
+    pub(crate) fn frames(&self, prefixes: &[&str]) -> TestFrames {
         Frames {
             sessions: self.sessions.clone(),
             table: self.table.clone(),
@@ -109,6 +112,9 @@ impl World {
             host: self.host.clone(),
             policy: Policy::default(),
             topics: TopicPolicy::public(prefixes.iter().map(|p| (*p).to_owned())),
+            tally: self.counters.clone(),
+            recovery_per_second: 1_000,
+            heads: self.heads.clone(),
         }
     }
 

@@ -3,6 +3,7 @@
 mod gateway;
 mod queue;
 mod sessions;
+pub mod stepped;
 mod table;
 
 pub use gateway::FakeGateway;

@@ -5,11 +5,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use holdfast_domain::ports::Stored;
 use holdfast_domain::{Millis, TokenHash, UserId};
+use holdfast_push::budget::Reservation;
 use holdfast_push::channel::{Channel, Position, Topic, shard};
 use holdfast_push::ids::{ConnectionId, Epoch, MessageId};
 use holdfast_push::job::Recipient;
 use holdfast_push::message::{Message, Recorded};
-use holdfast_push::ports::{Appended, Audience, Begun, Channels, Page, PublishKeys, Sockets, Subscriptions, Tickets};
+use holdfast_push::ports::{
+    Appended, Audience, Begun, Channels, Page, PublishKeys, RecoveryBudget, Sockets, Subscriptions, Tickets,
+};
 use holdfast_push::publish::{Answer, KEY_SECONDS, Pending, PublishKey};
 use holdfast_push::socket::{Seen, Socket};
 use holdfast_push::ticket::TicketRow;
@@ -32,8 +35,12 @@ struct Tables {
     topics: BTreeSet<(ConnectionId, Topic)>,
     channels: HashMap<Channel, Line>,
     keys: HashMap<PublishKey, (Millis, Pending, Option<Answer>)>,
+    /// Posts taken out of each row of the recoveries' budget.
+    reserved: HashMap<(i64, u32), u32>,
     /// Appends that are still refused as if others wrote.
     contended: usize,
+    /// Appends that were done.
+    appends: usize,
 }
 
 /// Clones share it.
@@ -69,6 +76,11 @@ impl MemoryTable {
     /// The next `n` appends meet another writer.
     pub fn contend(&self, n: usize) {
         self.lock().contended = n;
+    }
+
+    /// Transactions that appended something.
+    pub fn appends(&self) -> usize {
+        self.lock().appends
     }
 
     /// Takes one message out of a channel, as TTL does.
@@ -235,6 +247,7 @@ impl Channels for MemoryTable {
             line.ids.insert(message.id, at);
             line.head = Some(at);
         }
+        state.appends += 1;
         Ok(Appended::Done)
     }
 
@@ -277,5 +290,17 @@ impl PublishKeys for MemoryTable {
             *slot = Some(answer.clone());
         }
         Ok(())
+    }
+}
+
+impl RecoveryBudget for MemoryTable {
+    async fn reserve(&self, reservation: &Reservation) -> Stored<bool> {
+        let mut state = self.lock();
+        let taken = state.reserved.entry((reservation.window, reservation.shard)).or_default();
+        let fits = *taken + reservation.posts <= reservation.limit;
+        if fits {
+            *taken += reservation.posts;
+        }
+        Ok(fits)
     }
 }

@@ -5,22 +5,25 @@ use futures_util::future::join_all;
 use holdfast_domain::ports::Host;
 use holdfast_domain::token::{Address, Ticket};
 use holdfast_domain::{Millis, Secret, SessionId, SlotNo, UserId, ids};
+use holdfast_push::budget::Reservation;
 use holdfast_push::channel::{Channel, Position, SHARDS, Topic};
 use holdfast_push::data::Data;
 use holdfast_push::ids::{ConnectionId, Epoch, MessageId};
 use holdfast_push::message::Message;
-use holdfast_push::ports::{Appended, Audience, Begun, Channels, PublishKeys, Sockets, Subscriptions, Tickets};
+use holdfast_push::ports::{
+    Appended, Audience, Begun, Channels, PublishKeys, RecoveryBudget, Sockets, Subscriptions, Tickets,
+};
 use holdfast_push::publish::{Answer, KEY_SECONDS, Pending, PublishKey, Target};
 use holdfast_push::socket::Socket;
 use holdfast_push::ticket::TicketRow;
 
 /// Everything push asks of a store.
 pub trait Store:
-    Tickets + Sockets + Subscriptions + Audience + Channels + PublishKeys + Clone + Send + Sync + 'static
+    Tickets + Sockets + Subscriptions + Audience + Channels + PublishKeys + RecoveryBudget + Clone + Send + Sync + 'static
 {
 }
 impl<S> Store for S where
-    S: Tickets + Sockets + Subscriptions + Audience + Channels + PublishKeys + Clone + Send + Sync + 'static
+    S: Tickets + Sockets + Subscriptions + Audience + Channels + PublishKeys + RecoveryBudget + Clone + Send + Sync + 'static
 {
 }
 
@@ -91,6 +94,19 @@ async fn audience<S: Store>(store: &S, channel: &Channel) -> Vec<ConnectionId> {
         }
     }
     found
+}
+
+/// Of many who reserve at once, as many get something as there is room for.
+pub async fn a_window_of_recoveries_is_never_overdrawn<S: Store, H: Host>(store: S, host: H) {
+    let window = i64::from(u32::from_be_bytes(host.random()));
+    let wanted = |posts| Reservation { window, shard: 1, posts, limit: 100 };
+    let results = join_all((0..8).map(|_| async { store.reserve(&wanted(30)).await })).await;
+    assert_eq!(results.into_iter().filter(|r| r == &Ok(true)).count(), 3);
+    assert_eq!(store.reserve(&wanted(11)).await, Ok(false));
+    assert_eq!(store.reserve(&wanted(10)).await, Ok(true));
+    assert_eq!(store.reserve(&Reservation { shard: 2, ..wanted(100) }).await, Ok(true));
+    assert_eq!(store.reserve(&Reservation { shard: 3, ..wanted(101) }).await, Ok(false));
+    assert_eq!(store.reserve(&Reservation { window: window + 1, ..wanted(1) }).await, Ok(true));
 }
 
 /// Of many who present a ticket at once, one gets it.
@@ -375,5 +391,6 @@ pub async fn all<S: Store, H: Host + Clone>(store: S, host: H) {
         a_key_stands_for_its_first_request,
         a_key_is_honoured_for_a_day,
         the_largest_publish_is_kept,
+        a_window_of_recoveries_is_never_overdrawn,
     );
 }
