@@ -5,6 +5,7 @@
 
 mod close;
 mod connect;
+mod dying;
 mod fan_out;
 mod frames;
 mod interleavings;
