@@ -121,8 +121,7 @@ impl ConnectionsGateway {
         let now = Instant::now();
         let account =
             Account { tokens: f64::from(quotas.burst), at: now, granted: BTreeMap::new(), refused: 0, began: now };
-        let shared =
-            Arc::new(Shared { quotas, plan, state: Mutex::default(), account: Mutex::new(account) });
+        let shared = Arc::new(Shared { quotas, plan, state: Mutex::default(), account: Mutex::new(account) });
         let serving = shared.clone();
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -331,8 +330,7 @@ mod tests {
     fn an_account_grants_its_burst_and_then_its_rate() {
         let quotas = Quotas { per_second: 100, burst: 50, ..Quotas::default() };
         let began = Instant::now();
-        let mut account =
-            Account { tokens: 50.0, at: began, granted: BTreeMap::new(), refused: 0, began };
+        let mut account = Account { tokens: 50.0, at: began, granted: BTreeMap::new(), refused: 0, began };
         let at = |millis| began + Duration::from_millis(millis);
         assert_eq!((0..80).filter(|_| account.take(&quotas, at(0))).count(), 50);
         assert_eq!((0..80).filter(|_| account.take(&quotas, at(100))).count(), 10);

@@ -207,7 +207,9 @@ mod tests {
         let sdk = SdkConfig::builder().behavior_version(aws_config::BehaviorVersion::v2026_01_12()).build();
         let of = |policy: &str| topics(&Env::of([("TOPIC_POLICY", policy)]), &sdk);
         let hook = "arn:aws:lambda:us-east-1:000000000000:function:hook";
-        assert!(matches!(topics(&Env::of([]), &sdk), Ok(LiveTopics::Prefixes(policy)) if policy == TopicPolicy::default()));
+        assert!(
+            matches!(topics(&Env::of([]), &sdk), Ok(LiveTopics::Prefixes(policy)) if policy == TopicPolicy::default())
+        );
         assert!(matches!(of("news.,public."), Ok(LiveTopics::Prefixes(_))));
         assert!(matches!(of(hook), Ok(LiveTopics::Function(_))));
         for unclear in [&format!("{hook},news."), "arn:aws:sqs:us-east-1:000000000000:queue"] {

@@ -62,11 +62,7 @@ pub trait Subscriptions: Send + Sync {
 pub trait TopicAccess: Send + Sync {
     /// Those of `topics` that `user` may read. All are asked about at once: an answer may cost a call. An error means that
     /// nothing was decided.
-    fn readable(
-        &self,
-        user: UserId,
-        topics: BTreeSet<Topic>,
-    ) -> impl Future<Output = Stored<BTreeSet<Topic>>> + Send;
+    fn readable(&self, user: UserId, topics: BTreeSet<Topic>) -> impl Future<Output = Stored<BTreeSet<Topic>>> + Send;
 }
 
 /// What recoveries of all functions together may post.

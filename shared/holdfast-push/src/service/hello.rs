@@ -78,11 +78,7 @@ where
     }
 
     /// The head of each channel that may be read; topics are subscribed to before.
-    async fn heads_of(
-        &self,
-        socket: &Socket,
-        marks: Vec<Mark>,
-    ) -> Stored<Vec<(Mark, Result<Position, FrameError>)>> {
+    async fn heads_of(&self, socket: &Socket, marks: Vec<Mark>) -> Stored<Vec<(Mark, Result<Position, FrameError>)>> {
         let channels: Vec<Channel> = marks.iter().map(|mark| mark.channel.clone()).collect();
         let open = readable(&self.topics, socket.at.user, &channels).await?;
         let mut topics: BTreeSet<Topic> = match open.iter().any(|channel| channel.topic().is_some()) {
@@ -143,7 +139,9 @@ where
         let mut last = self.say_surely(id, &welcome, deadline).await;
         let now = self.host.now();
         let mut posted = 0;
-        for (channel, recorded) in channels.iter().zip(&missed).flat_map(|(c, missed)| missed.iter().map(move |m| (c, m))) {
+        for (channel, recorded) in
+            channels.iter().zip(&missed).flat_map(|(c, missed)| missed.iter().map(move |m| (c, m)))
+        {
             if last != Posted::Done {
                 break;
             }

@@ -102,7 +102,9 @@ where
         let mut shares: Vec<Share> = messages.iter().map(|_| Share::default()).collect();
         for (user, which, groups) in found {
             match groups {
-                Ok(Some(groups)) => which.iter().zip(groups).for_each(|(index, group)| shares[*index].groups.push(group)),
+                Ok(Some(groups)) => {
+                    which.iter().zip(groups).for_each(|(index, group)| shares[*index].groups.push(group))
+                }
                 Ok(None) => which.iter().for_each(|index| shares[*index].untried.push(user)),
                 Err(StoreError::Busy(_)) => which.iter().for_each(|index| shares[*index].busy.push(user)),
                 Err(error) => which.iter().for_each(|index| shares[*index].error = Some(error.clone())),

@@ -275,7 +275,8 @@ async fn several_messages_to_one_user_are_appended_in_one_transaction_and_in_ord
     assert_eq!(done, vec![Ok(Outcome::Done); 4]);
     assert_eq!(world.table.appends() - before, 2, "one for each user");
     for person in [&ada, &bob] {
-        let said: Vec<_> = world.table.messages(&person.channel()).iter().map(|m| m.message.data.as_str().to_owned()).collect();
+        let said: Vec<_> =
+            world.table.messages(&person.channel()).iter().map(|m| m.message.data.as_str().to_owned()).collect();
         assert_eq!(said, ["0", "1", "2"]);
     }
     assert_eq!(got(&world, "a"), 4, "the redelivered record is posted again, and dropped by its id");
@@ -296,7 +297,8 @@ async fn what_is_there_already_keeps_its_place_among_new_ones() {
     for jobs in [vec![(second.clone(), users.clone())], vec![(first, users.clone()), (second, users)]] {
         assert!(fan_out.users(jobs, &limits).await.iter().all(|done| done == &Ok(Outcome::Done)));
     }
-    let said: Vec<_> = world.table.messages(&ada.channel()).iter().map(|m| m.message.data.as_str().to_owned()).collect();
+    let said: Vec<_> =
+        world.table.messages(&ada.channel()).iter().map(|m| m.message.data.as_str().to_owned()).collect();
     assert_eq!(said, ["1", "0"]);
 }
 

@@ -2,13 +2,13 @@
 
 use std::cell::RefCell;
 
-use holdfast_domain::ports::Host as _;
 use holdfast_domain::policy::Policy;
+use holdfast_domain::ports::Host as _;
+use holdfast_push::budget::Pace;
 use holdfast_push::close::{CloseRequest, SessionOver};
 use holdfast_push::job::Job;
 use holdfast_push::ports::{CloseQueue as _, Sockets as _, Tickets as _};
 use holdfast_push::service::{Closer, Connector, FanOut, Limits};
-use holdfast_push::budget::Pace;
 use holdfast_testkit::push::stepped::{Actor, Stepped, every_schedule, step};
 
 use crate::world::{CAP, Person, TTL, World, id, to};

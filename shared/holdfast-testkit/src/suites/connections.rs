@@ -23,7 +23,17 @@ pub trait Store:
 {
 }
 impl<S> Store for S where
-    S: Tickets + Sockets + Subscriptions + Audience + Channels + PublishKeys + RecoveryBudget + Clone + Send + Sync + 'static
+    S: Tickets
+        + Sockets
+        + Subscriptions
+        + Audience
+        + Channels
+        + PublishKeys
+        + RecoveryBudget
+        + Clone
+        + Send
+        + Sync
+        + 'static
 {
 }
 
