@@ -117,6 +117,8 @@ module "service" {
 
     push-default = {
       description = "Every frame of a client"
+      # A thousand missed messages are a thousand posts, one after another: as long as API Gateway waits at all.
+      timeout_seconds = 29
       environment = {
         SESSIONS_TABLE         = local.sessions_table
         MAX_SESSIONS_PER_USER  = var.max_sessions_per_user
@@ -124,6 +126,8 @@ module "service" {
         WS_CALLBACK_URL        = local.ws_callback_url
         TOPIC_POLICY           = var.topic_policy
         CONNECTION_TTL_SECONDS = var.connection_ttl_seconds
+
+        RECOVERY_POSTS_PER_SECOND = local.posts_per_second.recovery
       }
       permissions = merge(local.ask_topic_policy, {
         Sessions = local.read_session
@@ -163,6 +167,9 @@ module "service" {
         PUSH_DLQ_URL        = module.queue["push"].dlq_url
         BROADCAST_QUEUE_URL = module.queue["broadcast"].url
         BROADCAST_DLQ_URL   = module.queue["broadcast"].dlq_url
+
+        PUSH_POSTS_PER_SECOND      = local.posts_per_worker.direct
+        BROADCAST_POSTS_PER_SECOND = local.posts_per_worker.broadcast
       }
       permissions = {
         Connections = {
@@ -189,8 +196,8 @@ module "service" {
         Sockets = { actions = ["execute-api:ManageConnections"], resources = [local.connections.POST, local.connections.GET] }
       }
       queue_sources = {
-        push      = { queue_arn = module.queue["push"].arn, maximum_concurrency = var.push_maximum_concurrency }
-        broadcast = { queue_arn = module.queue["broadcast"].arn, maximum_concurrency = var.broadcast_maximum_concurrency }
+        push      = { queue_arn = module.queue["push"].arn, maximum_concurrency = local.workers.direct }
+        broadcast = { queue_arn = module.queue["broadcast"].arn, maximum_concurrency = local.workers.broadcast }
       }
     }
 

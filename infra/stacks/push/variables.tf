@@ -66,24 +66,24 @@ variable "websocket_throttling" {
 }
 
 variable "push_maximum_concurrency" {
-  description = "Workers that deliver direct messages at once."
+  description = "Workers that deliver direct messages at once; null for as many as the budget needs."
   type        = number
-  default     = 10
+  default     = null
 
   validation {
-    condition     = var.push_maximum_concurrency >= 2 && var.push_maximum_concurrency <= 1000 && floor(var.push_maximum_concurrency) == var.push_maximum_concurrency
-    error_message = "push_maximum_concurrency must be a whole number from 2 to 1000."
+    condition     = var.push_maximum_concurrency == null ? true : var.push_maximum_concurrency >= 2 && var.push_maximum_concurrency <= 1000 && floor(var.push_maximum_concurrency) == var.push_maximum_concurrency
+    error_message = "push_maximum_concurrency must be null, or a whole number from 2 to 1000."
   }
 }
 
 variable "broadcast_maximum_concurrency" {
-  description = "Workers that deliver broadcasts at once."
+  description = "Workers that deliver broadcasts at once; null for as many as the budget needs."
   type        = number
-  default     = 5
+  default     = null
 
   validation {
-    condition     = var.broadcast_maximum_concurrency >= 2 && var.broadcast_maximum_concurrency <= 1000 && floor(var.broadcast_maximum_concurrency) == var.broadcast_maximum_concurrency
-    error_message = "broadcast_maximum_concurrency must be a whole number from 2 to 1000."
+    condition     = var.broadcast_maximum_concurrency == null ? true : var.broadcast_maximum_concurrency >= 2 && var.broadcast_maximum_concurrency <= 1000 && floor(var.broadcast_maximum_concurrency) == var.broadcast_maximum_concurrency
+    error_message = "broadcast_maximum_concurrency must be null, or a whole number from 2 to 1000."
   }
 }
 
@@ -106,5 +106,42 @@ variable "push_p99_milliseconds" {
   validation {
     condition     = var.push_p99_milliseconds > 0
     error_message = "push_p99_milliseconds must be more than 0."
+  }
+}
+
+variable "account_requests_per_second" {
+  description = "Requests a second that the account grants in this Region, HTTP, WebSocket and @connections together (API Gateway quotas: 10000, in newer Regions 2500)."
+  type        = number
+  default     = 10000
+
+  validation {
+    condition     = var.account_requests_per_second >= 100 && var.account_requests_per_second <= 1000000 && floor(var.account_requests_per_second) == var.account_requests_per_second
+    error_message = "account_requests_per_second must be a whole number from 100 to 1000000."
+  }
+}
+
+variable "push_budget_percent" {
+  description = "Parts of account_requests_per_second that posts to sockets may take: direct messages, broadcasts and topics, recovery after reconnects. Together at most 60: the rest is for sign-ins, validation and frames."
+  type = object({
+    direct    = optional(number, 25)
+    broadcast = optional(number, 25)
+    recovery  = optional(number, 10)
+  })
+  default = {}
+
+  validation {
+    condition     = alltrue([for percent in values(var.push_budget_percent) : percent >= 1]) && sum(values(var.push_budget_percent)) <= 60
+    error_message = "push_budget_percent must give at least 1 to each of direct, broadcast and recovery, and at most 60 together."
+  }
+}
+
+variable "post_latency_milliseconds" {
+  description = "How long a post to a socket takes; how many workers a budget needs follows from it."
+  type        = number
+  default     = 20
+
+  validation {
+    condition     = var.post_latency_milliseconds >= 1 && var.post_latency_milliseconds <= 1000
+    error_message = "post_latency_milliseconds must be 1 to 1000."
   }
 }

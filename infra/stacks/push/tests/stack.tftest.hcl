@@ -226,7 +226,7 @@ run "each_function_gets_its_variables_and_its_role_exactly_what_it_needs" {
     error_message = "push-connect must get exactly these variables."
   }
   assert {
-    condition     = toset(keys(module.service.environment["push-default"])) == toset(["MAX_SESSIONS_PER_USER", "CONNECTIONS_TABLE", "CONNECTION_TTL_SECONDS", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "SESSIONS_TABLE", "TOPIC_POLICY", "WS_CALLBACK_URL"])
+    condition     = toset(keys(module.service.environment["push-default"])) == toset(["MAX_SESSIONS_PER_USER", "CONNECTIONS_TABLE", "CONNECTION_TTL_SECONDS", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "RECOVERY_POSTS_PER_SECOND", "SESSIONS_TABLE", "TOPIC_POLICY", "WS_CALLBACK_URL"])
     error_message = "push-default must get exactly these variables."
   }
   assert {
@@ -234,7 +234,7 @@ run "each_function_gets_its_variables_and_its_role_exactly_what_it_needs" {
     error_message = "push-disconnect must get exactly these variables."
   }
   assert {
-    condition     = toset(keys(module.service.environment["push-fanout"])) == toset(["BROADCAST_DLQ_URL", "BROADCAST_QUEUE_URL", "CONNECTIONS_TABLE", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "PUSH_DLQ_URL", "PUSH_QUEUE_URL", "WS_CALLBACK_URL"])
+    condition     = toset(keys(module.service.environment["push-fanout"])) == toset(["BROADCAST_DLQ_URL", "BROADCAST_POSTS_PER_SECOND", "BROADCAST_QUEUE_URL", "CONNECTIONS_TABLE", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "PUSH_DLQ_URL", "PUSH_POSTS_PER_SECOND", "PUSH_QUEUE_URL", "WS_CALLBACK_URL"])
     error_message = "push-fanout must get exactly these variables."
   }
   assert {
@@ -275,6 +275,35 @@ run "addresses_on_the_local_cloud" {
   }
 }
 
+run "posts_keep_within_their_part_of_the_accounts_requests" {
+  command = apply
+  assert {
+    condition     = local.posts_per_second == { direct = 2500, broadcast = 2500, recovery = 1000 }
+    error_message = "A quarter each, and a tenth for recovery, of 10 000."
+  }
+  assert {
+    condition     = local.workers == { direct = 5, broadcast = 2 } && local.posts_per_worker == { direct = 500, broadcast = 1250 }
+    error_message = "As many workers as the budget needs; together they post no more than it."
+  }
+  assert {
+    condition     = alltrue([for lane, workers in local.workers : workers * local.posts_per_worker[lane] <= local.posts_per_second[lane]])
+    error_message = "All workers together stay within the budget."
+  }
+}
+
+run "a_small_account_and_many_workers_keep_within_it_too" {
+  command = apply
+  variables {
+    account_requests_per_second = 2500
+    push_maximum_concurrency    = 100
+    push_budget_percent         = { direct = 40, broadcast = 10, recovery = 10 }
+  }
+  assert {
+    condition     = local.workers.direct * local.posts_per_worker.direct <= 1000 && local.posts_per_second.recovery == 250
+    error_message = "40 % of 2 500 is 1 000, whoever posts."
+  }
+}
+
 run "a_topic_policy_function_may_be_asked_and_nothing_else" {
   command = apply
   variables { topic_policy = "arn:aws:lambda:us-east-1:123456789012:function:topics" }
@@ -295,6 +324,9 @@ run "refuses_wrong_values" {
     push_maximum_concurrency      = 1
     broadcast_maximum_concurrency = 1001
     close_maximum_concurrency     = 2.5
+    account_requests_per_second   = 99
+    push_budget_percent           = { direct = 40, broadcast = 40 }
+    post_latency_milliseconds     = 0
   }
-  expect_failures = [var.push_p99_milliseconds, var.allowed_origins, var.topic_policy, var.connection_ttl_seconds, var.max_connections_per_user, var.push_maximum_concurrency, var.broadcast_maximum_concurrency, var.close_maximum_concurrency]
+  expect_failures = [var.account_requests_per_second, var.push_budget_percent, var.post_latency_milliseconds, var.push_p99_milliseconds, var.allowed_origins, var.topic_policy, var.connection_ttl_seconds, var.max_connections_per_user, var.push_maximum_concurrency, var.broadcast_maximum_concurrency, var.close_maximum_concurrency]
 }

@@ -91,16 +91,14 @@ where
             }
         }
         let messages = &messages;
-        let found: Vec<(UserId, Vec<usize>, Stored<Option<Vec<Group>>>)> = stream::iter(wanted)
+        let mut found = stream::iter(wanted)
             .map(|(user, which)| async move {
                 let groups = self.user(user, which.iter().map(|index| &messages[*index]), limits).await;
                 (user, which, groups)
             })
-            .buffer_unordered(USERS_AT_ONCE)
-            .collect()
-            .await;
+            .buffer_unordered(USERS_AT_ONCE);
         let mut shares: Vec<Share> = messages.iter().map(|_| Share::default()).collect();
-        for (user, which, groups) in found {
+        while let Some((user, which, groups)) = found.next().await {
             match groups {
                 Ok(Some(groups)) => {
                     which.iter().zip(groups).for_each(|(index, group)| shares[*index].groups.push(group))

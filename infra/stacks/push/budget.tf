@@ -1,0 +1,20 @@
+# Posts to sockets share the account's request rate with the HTTP API: fan-out and recovery get a part of it, and sign-ins
+# keep the rest. There is no state that workers share: each posts at its lane's budget divided by the workers there can be.
+locals {
+  posts_per_second = {
+    for lane, percent in var.push_budget_percent : lane => floor(var.account_requests_per_second * percent / 100)
+  }
+  # Posts under way in one worker: a record of direct messages has few recipients and a batch has ten of them; chunks of a
+  # broadcast keep 2 × 32 busy (AT_ONCE and IN_FLIGHT in the code).
+  posts_in_flight = { direct = 10, broadcast = 64 }
+  # As many workers as the budget needs at this latency; SQS takes from 2 to 1000.
+  workers_needed = {
+    for lane, in_flight in local.posts_in_flight : lane =>
+    min(1000, max(2, ceil(local.posts_per_second[lane] * var.post_latency_milliseconds / 1000 / in_flight)))
+  }
+  workers = {
+    direct    = coalesce(var.push_maximum_concurrency, local.workers_needed.direct)
+    broadcast = coalesce(var.broadcast_maximum_concurrency, local.workers_needed.broadcast)
+  }
+  posts_per_worker = { for lane, workers in local.workers : lane => max(1, floor(local.posts_per_second[lane] / workers)) }
+}
