@@ -54,23 +54,23 @@ impl Default for Quotas {
 struct Account {
     tokens: f64,
     at: Instant,
-    /// Requests granted, by the second they came in.
+    /// Calls of `@connections` granted, by the second they came in.
     granted: BTreeMap<u64, u64>,
-    refused: u64,
     began: Instant,
 }
 
 impl Account {
-    fn take(&mut self, quotas: &Quotas, now: Instant) -> bool {
+    fn take(&mut self, quotas: &Quotas, now: Instant, ours: bool) -> bool {
         let elapsed = now.saturating_duration_since(self.at).as_secs_f64();
         self.at = now;
         self.tokens = (self.tokens + elapsed * f64::from(quotas.per_second)).min(f64::from(quotas.burst));
         if self.tokens < 1.0 {
-            self.refused += 1;
             return false;
         }
         self.tokens -= 1.0;
-        *self.granted.entry(now.saturating_duration_since(self.began).as_secs()).or_default() += 1;
+        if ours {
+            *self.granted.entry(now.saturating_duration_since(self.began).as_secs()).or_default() += 1;
+        }
         true
     }
 }
@@ -119,8 +119,7 @@ impl ConnectionsGateway {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
         let now = Instant::now();
-        let account =
-            Account { tokens: f64::from(quotas.burst), at: now, granted: BTreeMap::new(), refused: 0, began: now };
+        let account = Account { tokens: f64::from(quotas.burst), at: now, granted: BTreeMap::new(), began: now };
         let shared = Arc::new(Shared { quotas, plan, state: Mutex::default(), account: Mutex::new(account) });
         let serving = shared.clone();
         let task = tokio::spawn(async move {
@@ -189,13 +188,12 @@ impl ConnectionsGateway {
 
     /// Another request of the same account, to another API: whether it is granted.
     pub fn another_request(&self) -> bool {
-        lock(&self.shared.account).take(&self.shared.quotas, Instant::now())
+        lock(&self.shared.account).take(&self.shared.quotas, Instant::now(), false)
     }
 
-    /// Requests granted in each second since the start, and how many were refused.
-    pub fn granted(&self) -> (BTreeMap<u64, u64>, u64) {
-        let account = lock(&self.shared.account);
-        (account.granted.clone(), account.refused)
+    /// Calls of `@connections` granted in each second since the start.
+    pub fn posts_granted(&self) -> BTreeMap<u64, u64> {
+        lock(&self.shared.account).granted.clone()
     }
 }
 
@@ -250,7 +248,7 @@ fn decide(
     body: Bytes,
     fault: Option<Fault>,
 ) -> (u16, &'static str) {
-    if !lock(&shared.account).take(&shared.quotas, Instant::now()) {
+    if !lock(&shared.account).take(&shared.quotas, Instant::now(), true) {
         return (429, "LimitExceededException");
     }
     match fault {
@@ -330,12 +328,12 @@ mod tests {
     fn an_account_grants_its_burst_and_then_its_rate() {
         let quotas = Quotas { per_second: 100, burst: 50, ..Quotas::default() };
         let began = Instant::now();
-        let mut account = Account { tokens: 50.0, at: began, granted: BTreeMap::new(), refused: 0, began };
+        let mut account = Account { tokens: 50.0, at: began, granted: BTreeMap::new(), began };
         let at = |millis| began + Duration::from_millis(millis);
-        assert_eq!((0..80).filter(|_| account.take(&quotas, at(0))).count(), 50);
-        assert_eq!((0..80).filter(|_| account.take(&quotas, at(100))).count(), 10);
-        assert_eq!((0..200).filter(|_| account.take(&quotas, at(5_000))).count(), 50);
-        assert_eq!(account.refused, 30 + 70 + 150);
+        assert_eq!((0..80).filter(|_| account.take(&quotas, at(0), true)).count(), 50);
+        assert_eq!((0..80).filter(|_| account.take(&quotas, at(100), false)).count(), 10);
+        assert_eq!((0..200).filter(|_| account.take(&quotas, at(5_000), true)).count(), 50);
+        assert_eq!(account.granted, BTreeMap::from([(0, 50), (5, 50)]));
     }
 
     #[test]

@@ -139,14 +139,14 @@ where
         let mut last = self.say_surely(id, &welcome, deadline).await;
         let now = self.host.now();
         let mut posted = 0;
-        for (channel, recorded) in
-            channels.iter().zip(&missed).flat_map(|(c, missed)| missed.iter().map(move |m| (c, m)))
-        {
-            if last != Posted::Done {
-                break;
+        'sending: for (channel, missed) in channels.iter().zip(&missed) {
+            for recorded in missed {
+                if last != Posted::Done {
+                    break 'sending;
+                }
+                last = self.say_surely(id, &ServerFrame::recovered(channel, recorded, now), deadline).await;
+                posted += usize::from(last == Posted::Done);
             }
-            last = self.say_surely(id, &ServerFrame::recovered(channel, recorded, now), deadline).await;
-            posted += usize::from(last == Posted::Done);
         }
         self.tally.add(Count::RecoveryPosted, posted);
         last

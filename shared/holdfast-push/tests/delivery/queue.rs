@@ -72,7 +72,7 @@ impl Queue {
 
     /// It was worked on and deleted; once in twenty times SQS delivers it again all the same.
     pub(crate) fn done(&self, record: Record) {
-        if !record.is_repeat && self.host.draw() % 20 == 0 {
+        if !record.is_repeat && self.host.draw().is_multiple_of(20) {
             self.again(record.job.clone());
             let later = self.host.now().get() + 100;
             self.put(Record { is_repeat: true, ..record }, later);

@@ -119,7 +119,7 @@ impl Sim {
     }
 
     fn one_in(&self, n: u64) -> bool {
-        self.host.draw() % n == 0
+        self.host.draw().is_multiple_of(n)
     }
 
     fn draw(&self, below: usize) -> usize {
