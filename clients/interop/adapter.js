@@ -1,11 +1,12 @@
 // clients/javascript under command: the same in a browser's page and in Node. See path.py.
 
 /**
- * @param {{HoldfastClient: any, base: string, WebSocket: any, name: string, say: (event: object) => void}} means
+ * @param {{holdfast: typeof import("../javascript/src/index.js"), base: string, WebSocket: any, name: string, say: (event: object) => void}} means
  * @returns {(command: {do: string}) => Promise<void>}
  */
-export function adapter({ HoldfastClient, base, WebSocket, name, say }) {
+export function adapter({ holdfast, base, WebSocket, name, say }) {
   let token;
+  let pair;
   let kept = null;
   let client;
   let socket;
@@ -36,6 +37,7 @@ export function adapter({ HoldfastClient, base, WebSocket, name, say }) {
     async join({ person }) {
       await post("/v1/users", person);
       const { session, tokens } = await post("/v1/auth/login", { ...person, deviceName: name });
+      pair = tokens;
       token = tokens.accessToken;
       say({ did: "join", session, token });
     },
@@ -44,7 +46,9 @@ export function adapter({ HoldfastClient, base, WebSocket, name, say }) {
       say({ did: "resume" });
     },
     async connect({ topics = [] }) {
-      client = new HoldfastClient({ ticket: () => post("/v1/push/tickets"), marks, WebSocket: Overheard });
+      // A test that waits for a minute shows no more than one that waits for a moment.
+      const reconnect = { baseMs: 100, capMs: 500 };
+      client = new holdfast.HoldfastClient({ ticket: () => post("/v1/push/tickets"), marks, WebSocket: Overheard, reconnect });
       client.on("message", (message) => say({ handed: message }));
       client.on("reload", (reload) => say({ reload }));
       client.on("bye", (bye) => say({ bye }));
@@ -53,6 +57,21 @@ export function adapter({ HoldfastClient, base, WebSocket, name, say }) {
       client.start();
       await Promise.all([client.live(), ...topics.map((topic) => client.subscribe(topic))]);
       say({ did: "connect" });
+    },
+    /** Ten tabs that share a storage, and all find the token expired. */
+    async refresh() {
+      const items = new Map();
+      const storage = { getItem: (key) => items.get(key) ?? null, setItem: (key, value) => items.set(key, value), removeItem: (key) => items.delete(key) };
+      let requests = 0;
+      const counting = (...request) => {
+        requests += 1;
+        return fetch(...request);
+      };
+      const tabs = Array.from({ length: 10 }, () => new holdfast.TokenStore({ httpUrl: base, storage, fetch: counting }));
+      tabs[0].set({ ...pair, accessExpiresAt: new Date(0).toISOString() });
+      const found = new Set(await Promise.all(tabs.map((tab) => tab.access())));
+      [token] = found;
+      say({ did: "refresh", requests, different: found.size, token });
     },
     subscribe: ({ topic }) => client.subscribe(topic),
     unsubscribe: ({ topic }) => client.unsubscribe(topic),

@@ -4,11 +4,11 @@
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 
-import { HoldfastClient } from "../javascript/src/index.js";
+import * as holdfast from "../javascript/src/index.js";
 import { adapter } from "./adapter.js";
 
 const WebSocket = createRequire(import.meta.url)(process.argv[2]);
 const say = (event) => process.stdout.write(`${JSON.stringify(event)}\n`);
-const obey = adapter({ HoldfastClient, base: process.env.HOLDFAST_HTTP_URL.replace(/\/+$/, ""), WebSocket, name: "node", say });
+const obey = adapter({ holdfast, base: process.env.HOLDFAST_HTTP_URL.replace(/\/+$/, ""), WebSocket, name: "node", say });
 for await (const line of createInterface({ input: process.stdin })) await obey(JSON.parse(line));
 process.exit(0);

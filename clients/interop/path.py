@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import browsers
@@ -50,8 +51,8 @@ class Way:
         self.is_ours = name in ("node", "browser")
 
     def walk(self):
-        steps = (self.joins, self.gets_messages, self.pings, self.sees_presence, self.is_recovered_after_a_kill,
-                 *((self.comes_back_by_itself,) if self.is_ours else ()),
+        ours = (self.refreshes, self.comes_back_by_itself) if self.is_ours else ()
+        steps = (self.joins, self.gets_messages, self.pings, self.sees_presence, *ours[:1], self.is_recovered_after_a_kill, *ours[1:],
                  self.is_told_of_a_wrong_epoch, self.survives_a_malformed_frame, self.hears_bye)
         try:
             for step in steps:
@@ -110,6 +111,13 @@ class Way:
         online = self.program.frame("presence")["online"]
         check(online == {self.user: True, nobody: False}, "itself and nobody else", online)
 
+    def refreshes(self):
+        """needs a new token in ten places at once, and asks for one"""
+        answer = self.program.ask("refresh")
+        check((answer["requests"], answer["different"]) == (1, 1), "one request and one new token", answer)
+        self.token = answer["token"]
+        check(self.api.call("GET", "/v1/sessions/current", token=self.token)["sessionId"] == self.session, "the same session", answer)
+
     def is_recovered_after_a_kill(self):
         """is killed (kill -9), misses messages, comes back, and every one of them follows, once and in order"""
         self.program.settle()
@@ -141,13 +149,26 @@ class Way:
         self.program.ask("connect", **({"topics": [self.topic]} if self.is_ours else {}))
 
     def comes_back_by_itself(self):
-        """loses its socket and comes back by itself, with what it missed"""
-        self.program.tell("cut")
-        self.program.expect("the close", lambda event: "closed" in event)
-        sent = [self.api.publish({"userIds": [self.user]}, number) for number in range(3)]
-        check(of(self.program.frame("welcome"), self.own)["recovered"] is True, "recovered", sent)
+        """loses its socket five times amid a hundred messages and comes back by itself: each once, each channel in order"""
+        targets = ({"userIds": [self.user]}, {"topic": self.topic})
+        sent = []
+        with ThreadPoolExecutor(len(targets)) as pool:
+            publishing = [pool.submit(lambda to=to: [self.api.publish(to, number) for number in range(50)]) for to in targets]
+            for _ in range(5):
+                time.sleep(0.4)
+                self.program.tell("cut")
+                self.program.expect("the close", lambda event: "closed" in event)
+                self.program.frame("welcome")
+            for one in publishing:
+                sent.extend(one.result())
         for one in sent:
             self.program.handed(one["messageId"])
+        self.program.settle()
+        for name in (self.own, self.topic_channel):
+            offsets = [one["offset"] for one in self.program.all_handed() if one["channel"] == name and not one.get("ephemeral")]
+            check(offsets == list(range(offsets[0], offsets[0] + len(offsets))), "offsets in order, each once", offsets)
+        ids = [one["id"] for one in self.program.all_handed()]
+        check(len(ids) == len(set(ids)), "every id once", len(ids) - len(set(ids)))
         check(self.program.reloads() == [], "no reload", self.program.reloads())
 
     def is_told_of_a_wrong_epoch(self):
