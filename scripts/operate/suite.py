@@ -1,11 +1,13 @@
 """`make check` and `make test`: every step by name, with its time; the last line is the verdict."""
 
+import itertools
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -57,23 +59,50 @@ class Suite:
     def __init__(self, settings, temporary=None):
         self.settings = settings
         self.environment = {"TMPDIR": str(temporary)} if temporary else {}
-        self.results = []
+        self.results, self.took = [], 0
+        # Of a lane: where its commands print.
+        self._lane = threading.local()
 
     def step(self, name, work):
         line(f"\n=== {name}")
+        return self._do(name, work, "")
+
+    def _do(self, name, work, before):
         began = time.monotonic()
         try:
             work()
-            verdict = "passed"
+            verdict, why = "passed", ""
         except (Refused, Failed) as trouble:
-            line(f"    {trouble}")
-            verdict = "FAILED"
+            verdict, why = "FAILED", f"    {trouble}\n"
         self.results.append((name, verdict, time.monotonic() - began))
-        line(f"=== {name}: {verdict} ({time.monotonic() - began:.0f} s)")
+        line(f"{before}{self._printed()}{why}=== {name}: {verdict} ({time.monotonic() - began:.0f} s)")
         return verdict == "passed"
 
+    def lanes(self, *lanes):
+        """Lists of steps (name, work), the lists side by side. What a step prints comes out in one piece when it has ended."""
+        def go(lane):
+            for name, work in lane:
+                with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as out:
+                    self._lane.out = out
+                    self._do(name, work, f"\n=== {name}\n")
+        began = time.monotonic()
+        terraform.side_by_side(go, lanes)
+        self.took = time.monotonic() - began
+
+    def _printed(self):
+        out = getattr(self._lane, "out", None)
+        if not out:
+            return ""
+        out.seek(0)
+        return out.read()
+
+    def shown(self, command, **options):
+        """As `run.shown`, where this lane prints."""
+        out = getattr(self._lane, "out", None)
+        return run.shown(command, **options, **({"stdout": out, "stderr": out} if out else {}))
+
     def command(self, *command, cwd=ROOT, **environment):
-        if run.shown(list(command), cwd=cwd, env=test_environment(self.settings, **{**self.environment, **environment})):
+        if self.shown(list(command), cwd=cwd, env=test_environment(self.settings, **{**self.environment, **environment})):
             raise Failed(f"{' '.join(command[:6])} … failed")
 
     def finish(self):
@@ -82,22 +111,24 @@ class Suite:
         for name, verdict, seconds in self.results:
             line(f"  {name:{width}}  {verdict:7} {seconds:6.0f} s")
         failed = sum(verdict != "passed" for _, verdict, _ in self.results)
-        total = sum(seconds for _, _, seconds in self.results)
+        total = self.took or sum(seconds for _, _, seconds in self.results)
         line(f"  {'all':{width}}          {total:6.0f} s")
         line(f"{len(self.results) - failed} passed, {failed} failed")
         if failed:
             sys.exit(1)
 
     def static(self):
-        self.step("format", lambda: self.command("cargo", "fmt", "--all", "--check"))
-        self.step("lint", lambda: self.command(
-            "cargo", "clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"))
-        self.step("terraform format", lambda: self.command("terraform", "fmt", "-check", "-recursive", "infra"))
-        self.step("shell scripts", self.shellcheck)
-        self.step("workflows", lambda: workflows.lint(self.settings))
-        self.step("operator scripts", lambda: self.command(
-            sys.executable, "-m", "unittest", "discover", "-q", "-s", "scripts/tests"))
-        self.step("JavaScript client", self.javascript)
+        """Steps that need no build of the whole: those of cargo, and the others."""
+        return [
+            ("format", lambda: self.command("cargo", "fmt", "--all", "--check")),
+            ("lint", lambda: self.command("cargo", "clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings")),
+        ], [
+            ("terraform format", lambda: self.command("terraform", "fmt", "-check", "-recursive", "infra")),
+            ("shell scripts", self.shellcheck),
+            ("workflows", lambda: workflows.lint(self.settings, self.shown)),
+            ("operator scripts", lambda: self.command(sys.executable, "-m", "unittest", "discover", "-q", "-s", "scripts/tests")),
+            ("JavaScript client", self.javascript),
+        ]
 
     def javascript(self):
         tools.require("npm", "install Node.js 20 or newer with npm.")
@@ -121,9 +152,11 @@ def _prerequisites(settings):
 def check(settings):
     _prerequisites(settings)
     suite = Suite(settings)
-    suite.static()
-    suite.step("terraform validate", lambda: suite.command("bash", "infra/test.sh", "--validate"))
-    suite.step("unit tests", lambda: suite.command("cargo", "test", "--locked", "--quiet", "--workspace", "--lib", "--bins"))
+    cargo, others = suite.static()
+    suite.lanes(
+        [*cargo, ("unit tests", lambda: suite.command("cargo", "test", "--locked", "--quiet", "--workspace", "--lib", "--bins"))],
+        [*others, ("terraform validate", lambda: suite.command("bash", "infra/test.sh", "--validate"))],
+    )
     suite.finish()
 
 
@@ -141,7 +174,8 @@ def test(settings):
     suite = Suite(settings, temporary)
     try:
         if only in ("", "static"):
-            suite.static()
+            for name, work in itertools.chain(*suite.static()):
+                suite.step(name, work)
         if only in ("", "unit"):
             names = [argument for name in _test_targets() for argument in ("--test", name)]
             suite.step("unit and contract tests", lambda: suite.command(

