@@ -10,6 +10,9 @@ region = "us-east-1"
 # Origins of the web apps that may call the API with credentials.
 # allowed_origins = ["https://app.example.com"]
 
+# Who reads and writes state and artifacts is written down in this bucket of the account (make bootstrap).
+# access_log_bucket = "<bucket>"
+
 # Pipelines of this repository may plan and deploy.
 # github_repository = "<owner>/<name>"
 

@@ -37,6 +37,17 @@ variable "force_destroy" {
   default     = false
 }
 
+variable "access_log_bucket" {
+  description = "Bucket that S3 writes down in who read and wrote what, below <name>/; its policy must let logging.s3.amazonaws.com put objects there. Null for none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.access_log_bucket == null ? true : can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.access_log_bucket)) && var.access_log_bucket != join("-", compact([var.name_prefix, var.name]))
+    error_message = "access_log_bucket must be the name of another bucket, or null: a bucket that logs into itself grows for ever."
+  }
+}
+
 variable "kms_key_arn" {
   description = "Customer-managed KMS key for encryption at rest; null for the key that S3 owns."
   type        = string

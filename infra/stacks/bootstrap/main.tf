@@ -21,13 +21,15 @@ module "state_bucket" {
 
   name                               = local.state_bucket
   noncurrent_version_expiration_days = 365
+  access_log_bucket                  = var.access_log_bucket
 }
 
 # Zips of the functions under <function>/<sha256>.zip. Nothing expires: a rollback needs the old ones.
 module "artifacts_bucket" {
   source = "../../modules/s3-bucket"
 
-  name = local.artifacts_bucket
+  name              = local.artifacts_bucket
+  access_log_bucket = var.access_log_bucket
 }
 
 # One per account and Region: without it WebSocket stages cannot write logs, and their apply fails.

@@ -58,6 +58,12 @@ variable "manage_api_gateway_account" {
   default     = true
 }
 
+variable "access_log_bucket" {
+  description = "Bucket of the account that S3 writes down in who read and wrote state and artifacts; null for none."
+  type        = string
+  default     = null
+}
+
 variable "github_repository" {
   description = "GitHub repository (owner/name) whose pipelines may plan and deploy; empty for none."
   type        = string

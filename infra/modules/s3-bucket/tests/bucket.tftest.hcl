@@ -35,6 +35,21 @@ run "a_key_replaces_aes256" {
   }
 }
 
+run "who_reads_and_writes_is_written_down_where_that_is_asked_for" {
+  command = plan
+  variables { access_log_bucket = "example-logs" }
+  assert {
+    condition     = aws_s3_bucket_logging.this["this"].target_bucket == "example-logs" && aws_s3_bucket_logging.this["this"].target_prefix == "example-bucket/"
+    error_message = "Below its own name in the bucket of logs."
+  }
+}
+
+run "refuses_a_bucket_that_logs_into_itself" {
+  command = plan
+  variables { access_log_bucket = "example-bucket" }
+  expect_failures = [var.access_log_bucket]
+}
+
 run "create_false_makes_nothing" {
   command = plan
   variables { create = false }
