@@ -1,5 +1,7 @@
 // clients/javascript under command: the same in a browser's page and in Node. See path.py.
 
+const EXPIRED = new Date(0).toISOString();
+
 /**
  * @param {{holdfast: typeof import("../javascript/src/index.js"), base: string, WebSocket: any, name: string, say: (event: object) => void}} means
  * @returns {(command: {do: string}) => Promise<void>}
@@ -33,6 +35,18 @@ export function adapter({ holdfast, base, WebSocket, name, say }) {
     save: ({ channels }) => say({ marks: channels.map(({ channel, epoch, offset }) => ({ channel, epoch, offset })) }),
   };
 
+  function tenTabs(more) {
+    const items = new Map();
+    const storage = { getItem: (key) => items.get(key) ?? null, setItem: (key, value) => items.set(key, value), removeItem: (key) => items.delete(key) };
+    const counted = { refreshes: 0 };
+    const counting = (url, init) => {
+      if (url.endsWith("/v1/auth/refresh")) counted.refreshes += 1;
+      return fetch(url, init);
+    };
+    const tabs = Array.from({ length: 10 }, () => new holdfast.TokenStore({ httpUrl: base, storage, fetch: counting, ...more }));
+    return { tabs, counted, items };
+  }
+
   const commands = {
     async join({ person }) {
       await post("/v1/users", person);
@@ -60,18 +74,27 @@ export function adapter({ holdfast, base, WebSocket, name, say }) {
     },
     /** Ten tabs that share a storage, and all find the token expired. */
     async refresh() {
-      const items = new Map();
-      const storage = { getItem: (key) => items.get(key) ?? null, setItem: (key, value) => items.set(key, value), removeItem: (key) => items.delete(key) };
-      let requests = 0;
-      const counting = (...request) => {
-        requests += 1;
-        return fetch(...request);
-      };
-      const tabs = Array.from({ length: 10 }, () => new holdfast.TokenStore({ httpUrl: base, storage, fetch: counting }));
-      tabs[0].set({ ...pair, accessExpiresAt: new Date(0).toISOString() });
+      const { tabs, counted } = tenTabs();
+      tabs[0].set({ ...pair, accessExpiresAt: EXPIRED });
       const found = new Set(await Promise.all(tabs.map((tab) => tab.access())));
       [token] = found;
-      say({ did: "refresh", requests, different: found.size, token });
+      say({ did: "refresh", requests: counted.refreshes, different: found.size, token });
+    },
+    /** The same where tokens are cookies; then a ticket, and out again. */
+    async cookies({ person }) {
+      const { tabs, counted, items } = tenTabs({ transport: "cookie" });
+      const body = JSON.stringify({ ...person, deviceName: "cookies", transport: "cookie" });
+      const headers = { "content-type": "application/json" };
+      const signedIn = await (await fetch(`${base}/v1/auth/login`, { method: "POST", headers, body, credentials: "include" })).json();
+      tabs[0].set({ ...signedIn, accessExpiresAt: EXPIRED });
+      const answers = await Promise.all(tabs.map((tab) => tab.fetch("/v1/sessions/current")));
+      const sessions = new Set(await Promise.all(answers.map(async (answer) => (await answer.json()).sessionId)));
+      const requests = counted.refreshes;
+      const { url } = await holdfast.ticketsFrom(tabs[0])();
+      const out = await tabs[0].fetch("/v1/auth/logout", { method: "POST" });
+      const after = await tabs[0].fetch("/v1/sessions/current").then(({ status }) => `${status}`, ({ name: error }) => error);
+      const kept = [...items.values()].join() + document.cookie;
+      say({ did: "cookies", requests, sessions: [...sessions], signedIn, kept, url, out: out.status, after });
     },
     subscribe: ({ topic }) => client.subscribe(topic),
     unsubscribe: ({ topic }) => client.unsubscribe(topic),

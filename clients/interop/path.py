@@ -51,8 +51,11 @@ class Way:
         self.is_ours = name in ("node", "browser")
 
     def walk(self):
-        ours = (self.refreshes, self.comes_back_by_itself) if self.is_ours else ()
-        steps = (self.joins, self.gets_messages, self.pings, self.sees_presence, *ours[:1], self.is_recovered_after_a_kill, *ours[1:],
+        refreshes = (self.refreshes,) if self.is_ours else ()
+        if self.name == "browser":
+            refreshes += (self.uses_cookies,)
+        cuts = (self.comes_back_by_itself,) if self.is_ours else ()
+        steps = (self.joins, self.gets_messages, self.pings, self.sees_presence, *refreshes, self.is_recovered_after_a_kill, *cuts,
                  self.is_told_of_a_wrong_epoch, self.survives_a_malformed_frame, self.hears_bye)
         try:
             for step in steps:
@@ -117,6 +120,14 @@ class Way:
         check((answer["requests"], answer["different"]) == (1, 1), "one request and one new token", answer)
         self.token = answer["token"]
         check(self.api.call("GET", "/v1/sessions/current", token=self.token)["sessionId"] == self.session, "the same session", answer)
+
+    def uses_cookies(self):
+        """the same with cookies, which no script can read; gets a ticket, signs out"""
+        answer = self.program.ask("cookies", person=self.person)
+        check(answer["sessions"] == [answer["signedIn"]["session"]["sessionId"]], "the session that was signed in", answer)
+        check((answer["requests"], answer["out"], answer["after"]) == (1, 200, "SessionOver"), "one refresh, 200, SessionOver", answer)
+        check("ticket=" in answer["url"] and "tokens" not in answer["signedIn"], "a ticket, and no token in any answer", answer)
+        check("hf1." not in answer["kept"], "nothing of a token where scripts can read", answer["kept"])
 
     def is_recovered_after_a_kill(self):
         """is killed (kill -9), misses messages, comes back, and every one of them follows, once and in order"""

@@ -1,4 +1,4 @@
-// One token pair for all tabs of a site, refreshed by one of them at a time.
+// One token pair for all tabs of a site, refreshed by one of them at a time; in a storage, or as cookies that no script can read.
 
 import { HoldfastError, SessionOver } from "./errors.js";
 
@@ -11,10 +11,12 @@ const TRY_MS = 2_500;
 const LEASE_MS = 10_000;
 
 /**
- * @typedef {{accessToken: string, accessExpiresAt: string, refreshToken: string, refreshExpiresAt: string}} Tokens
+ * What is kept. With cookies that is when they expire, and nothing else.
+ * @typedef {{accessToken?: string, accessExpiresAt: string, refreshToken?: string}} Tokens
  * @typedef {Pick<Storage, "getItem" | "setItem" | "removeItem">} KeyValues
  * @typedef {object} TokenOptions
  * @property {string} httpUrl
+ * @property {"bearer" | "cookie"} [transport] what the sign-in asked for
  * @property {KeyValues} [storage] shared by the tabs; `localStorage`
  * @property {string} [key]
  * @property {Pick<LockManager, "request"> | null} [locks] `navigator.locks`; null where there is none
@@ -25,6 +27,7 @@ const LEASE_MS = 10_000;
 
 export class TokenStore {
   #httpUrl;
+  #isCookie;
   #storage;
   #key;
   #locks;
@@ -35,8 +38,9 @@ export class TokenStore {
   #refreshing = null;
 
   /** @param {TokenOptions} options */
-  constructor({ httpUrl, storage, key = "holdfast.tokens", locks, fetch, now, sleep }) {
+  constructor({ httpUrl, transport, storage, key = "holdfast.tokens", locks, fetch, now, sleep }) {
     this.#httpUrl = httpUrl.replace(/\/+$/, "");
+    this.#isCookie = transport === "cookie";
     this.#storage = storage ?? globalThis.localStorage;
     this.#key = key;
     this.#locks = locks === undefined ? globalThis.navigator?.locks ?? null : locks;
@@ -46,11 +50,12 @@ export class TokenStore {
   }
 
   /**
-   * After signing in: `tokens` of the answer.
+   * After signing in: `tokens` of the answer; the answer itself, where the tokens came as cookies.
    * @param {Tokens} tokens
    */
   set(tokens) {
-    this.#storage.setItem(this.#key, JSON.stringify(tokens));
+    const { accessExpiresAt } = tokens;
+    this.#storage.setItem(this.#key, JSON.stringify(this.#isCookie ? { accessExpiresAt } : tokens));
   }
 
   clear() {
@@ -66,10 +71,9 @@ export class TokenStore {
    * @returns {Promise<string>}
    */
   async access() {
-    const tokens = this.#read();
-    if (!tokens) throw new SessionOver("Nobody is signed in.", "UNAUTHENTICATED");
-    if (this.#isGood(tokens)) return tokens.accessToken;
-    return (await this.#refreshOnce(tokens.accessToken)).accessToken;
+    const { accessToken } = await this.#good();
+    if (accessToken === undefined) throw new HoldfastError("COOKIES", "The tokens are cookies: use fetch of the token store.");
+    return accessToken;
   }
 
   /**
@@ -79,23 +83,31 @@ export class TokenStore {
    * @returns {Promise<Response>}
    */
   async fetch(path, init = {}) {
-    const token = await this.access();
-    const answer = await this.#send(path, init, token);
+    const tokens = await this.#good();
+    const answer = await this.#send(path, init, tokens.accessToken);
     if (answer.status !== 401) return answer;
     const { code } = await problem(answer.clone());
     if (code !== "UNAUTHENTICATED") return answer;
-    return this.#send(path, init, (await this.#refreshOnce(token)).accessToken);
+    return this.#send(path, init, (await this.#refreshOnce(tokens)).accessToken);
   }
 
   /**
    * @param {string} path
    * @param {RequestInit} init
-   * @param {string} token
+   * @param {string} [token]
    */
   #send(path, init, token) {
     const headers = new Headers(init.headers);
-    headers.set("authorization", `Bearer ${token}`);
-    return this.#fetch(this.#httpUrl + path, { ...init, headers });
+    if (token !== undefined) headers.set("authorization", `Bearer ${token}`);
+    if (!this.#isCookie) return this.#fetch(this.#httpUrl + path, { ...init, headers });
+    headers.set("x-holdfast-csrf", "1");
+    return this.#fetch(this.#httpUrl + path, { ...init, headers, credentials: "include" });
+  }
+
+  async #good() {
+    const tokens = this.#read();
+    if (!tokens) throw new SessionOver("Nobody is signed in.", "UNAUTHENTICATED");
+    return this.#isGood(tokens) ? tokens : this.#refreshOnce(tokens);
   }
 
   /** @returns {Tokens | null} */
@@ -113,7 +125,7 @@ export class TokenStore {
   }
 
   /**
-   * @param {string} refused the access token that is no good any more
+   * @param {Tokens} refused what is no good any more
    * @returns {Promise<Tokens>}
    */
   #refreshOnce(refused) {
@@ -121,10 +133,10 @@ export class TokenStore {
       const tokens = this.#read();
       if (!tokens) throw new SessionOver("Signed out in another tab.", "UNAUTHENTICATED");
       // Another tab was first: its pair is this one's, too.
-      if (tokens.accessToken !== refused && this.#isGood(tokens)) return tokens;
+      if (!isSame(tokens, refused) && this.#isGood(tokens)) return tokens;
       const fresh = await this.#refresh(tokens);
       // Signed out, or in as somebody else, meanwhile: that stands.
-      if (this.#read()?.refreshToken === tokens.refreshToken) this.set(fresh);
+      if (isSame(this.#read(), tokens)) this.set(fresh);
       return fresh;
     }).finally(() => {
       this.#refreshing = null;
@@ -137,24 +149,22 @@ export class TokenStore {
    * @returns {Promise<Tokens>}
    */
   async #refresh(tokens) {
+    const { refreshToken } = tokens;
+    const headers = { "content-type": "application/json" };
+    const more = this.#isCookie ? {} : { headers, body: JSON.stringify({ refreshToken }) };
     let lost;
     for (let attempt = 0; attempt < REFRESH_TRIES; attempt += 1) {
       let answer;
       try {
-        answer = await this.#fetch(`${this.#httpUrl}/v1/auth/refresh`, {
-          method: "POST",
-          headers: { "content-type": "application/json" },
-          body: JSON.stringify({ refreshToken: tokens.refreshToken }),
-          signal: AbortSignal.timeout(TRY_MS),
-        });
-        if (answer.ok) return (await answer.json()).tokens;
+        answer = await this.#send("/v1/auth/refresh", { method: "POST", signal: AbortSignal.timeout(TRY_MS), ...more });
+        if (answer.ok) return this.#isCookie ? await answer.json() : (await answer.json()).tokens;
       } catch (error) {
         lost = error;
         continue;
       }
       const { code, detail, retryAfterSeconds } = await problem(answer);
       if (answer.status === 401) {
-        if (this.#read()?.refreshToken === tokens.refreshToken) this.clear();
+        if (isSame(this.#read(), tokens)) this.clear();
         throw new SessionOver(detail, code);
       }
       throw new HoldfastError(code, detail, { retryAfterSeconds });
@@ -186,6 +196,14 @@ export class TokenStore {
       if (this.#storage.getItem(name)?.startsWith(`${me} `)) this.#storage.removeItem(name);
     }
   }
+}
+
+/**
+ * @param {Tokens | null} one
+ * @param {Tokens} other
+ */
+function isSame(one, other) {
+  return one?.accessToken === other.accessToken && one?.accessExpiresAt === other.accessExpiresAt;
 }
 
 /**

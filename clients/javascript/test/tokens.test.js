@@ -170,6 +170,24 @@ test("a request with a token that another tab has replaced finds the new one", a
   assert.equal(server.refreshes(), 0);
 });
 
+test("with cookies nothing of a token is kept, and every request says what another site could not", async () => {
+  const seen = [];
+  const later = new Date(NOW + 900_000).toISOString();
+  const fetch = async (url, init) => {
+    seen.push([new URL(url).pathname, init.headers.get("x-holdfast-csrf"), init.credentials, init.headers.get("authorization"), init.body]);
+    return url.endsWith("refresh") ? reply(200, { session: {}, accessExpiresAt: later }) : reply(200, {});
+  };
+  const shared = storage();
+  const tabs = Array.from({ length: 5 }, () => tab({ fetch }, shared, { transport: "cookie" }));
+  tabs[0].set({ ...pair(1, 0), accessExpiresAt: new Date(NOW).toISOString() });
+  await Promise.all(tabs.map((tokens) => tokens.fetch("/v1/sessions")));
+  assert.deepEqual(seen.filter(([path]) => path === "/v1/auth/refresh"), [["/v1/auth/refresh", "1", "include", null, undefined]]);
+  assert.equal(seen.length, 6);
+  assert.ok(seen.every(([, header, credentials, bearer]) => header === "1" && credentials === "include" && bearer === null));
+  assert.equal(shared.getItem("holdfast.tokens"), JSON.stringify({ accessExpiresAt: later }));
+  await assert.rejects(tabs[0].access(), { code: "COOKIES" });
+});
+
 test("tickets come with the access token, and the end of the session ends them", async () => {
   const server = api();
   const tokens = tab(server, storage());

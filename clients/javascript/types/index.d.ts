@@ -161,15 +161,17 @@ export declare function memoryMarks(): MarkStore;
 /** Marks in `sessionStorage`, or another storage; one key per user. */
 export declare function webStorageMarks(key: string, storage?: Pick<Storage, "getItem" | "setItem">): MarkStore;
 
+/** `tokens` of a sign-in; where they came as cookies, the answer itself, which says when they expire. */
 export interface Tokens {
-  accessToken: string;
+  accessToken?: string;
   accessExpiresAt: string;
-  refreshToken: string;
-  refreshExpiresAt: string;
+  refreshToken?: string;
 }
 
 export interface TokenOptions {
   httpUrl: string;
+  /** What the sign-in asked for; `bearer` by default. With `cookie` the storage holds no token, only when it expires. */
+  transport?: "bearer" | "cookie";
   /** Shared by all tabs; `localStorage` by default. */
   storage?: Pick<Storage, "getItem" | "setItem" | "removeItem">;
   key?: string;
@@ -184,10 +186,10 @@ export interface TokenOptions {
 export declare class TokenStore {
   constructor(options: TokenOptions);
   readonly isSignedIn: boolean;
-  /** After signing in: `tokens` of the answer. */
+  /** After signing in: `tokens` of the answer; the answer itself, where the tokens came as cookies. */
   set(tokens: Tokens): void;
   clear(): void;
-  /** An access token that is good for a while. */
+  /** An access token that is good for a while; not with cookies. */
   access(): Promise<string>;
   /** `fetch` with the access token; refreshes it when it has to. */
   fetch(path: string, init?: RequestInit): Promise<Response>;
