@@ -4,7 +4,7 @@
     infra/docs.py            writes them
     infra/docs.py --required <folder>   prints the inputs without a default
     infra/docs.py --check    changes nothing; exit 1 when a README is not current, an input or output has no
-                             description, a module's input takes any value, or a validation has no test that expects it
+                             description, an input takes any value, or a validation has no test that expects it
                              to fail
 """
 
@@ -118,11 +118,14 @@ def untested(folder):
 
 
 def unvalidated(folder):
-    """Inputs of a module that take any value: neither a switch, nor validated, nor part of another input's validation."""
+    """Inputs that take any value: neither a switch, nor validated, nor part of another input's validation, nor, in a stack, handed
+    to a module as they are, which validates them."""
+    text_of_all = source(folder)
     inputs = dict(blocks(source(folder), "variable"))
     conditions = {name: "".join(body for body in re.findall(r"^  validation \{(.*?)^  \}", text, re.M | re.S)) for name, text in inputs.items()}
     for name, body in inputs.items():
-        if attribute(body, "type") != "bool" and not any(re.search(rf"\bvar\.{name}\b", text) for text in conditions.values()):
+        handed_on = folder.parent.name != "modules" and re.search(rf"^  +\w+ += var\.{name}$", text_of_all, re.M)
+        if attribute(body, "type") != "bool" and not handed_on and not any(re.search(rf"\bvar\.{name}\b", text) for text in conditions.values()):
             yield f"{folder.relative_to(HERE)}: variable {name} has no validation: any value passes"
         if re.search(r"\bany\b", attribute(body, "type") or "any"):
             yield f"{folder.relative_to(HERE)}: variable {name} has no type of its own"
@@ -150,8 +153,7 @@ def main():
             readme.write_text(new)
             print(f"wrote {readme.relative_to(HERE)}")
         problems += untested(folder)
-        if folder.parent.name == "modules":
-            problems += unvalidated(folder)
+        problems += unvalidated(folder)
     for problem in problems:
         print(problem, file=sys.stderr)
     sys.exit(1 if problems else 0)
