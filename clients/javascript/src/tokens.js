@@ -163,7 +163,9 @@ export class TokenStore {
         continue;
       }
       const { code, detail, retryAfterSeconds } = await problem(answer);
-      if (answer.status === 401) {
+      // No refresh cookie was sent: it ended with the browser, or with signing out, and what is kept here did not.
+      const isWithoutCookie = this.#isCookie && answer.status === 400;
+      if (answer.status === 401 || isWithoutCookie) {
         if (isSame(this.#read(), tokens)) this.clear();
         throw new SessionOver(detail, code);
       }

@@ -188,6 +188,14 @@ test("with cookies nothing of a token is kept, and every request says what anoth
   await assert.rejects(tabs[0].access(), { code: "COOKIES" });
 });
 
+test("cookies that ended with the browser are the end of the session", async () => {
+  const fetch = async () => reply(400, { code: "INVALID_REQUEST", detail: "a body is needed" });
+  const tokens = tab({ fetch }, storage(), { transport: "cookie" });
+  tokens.set(pair(1, 0));
+  await assert.rejects(tokens.fetch("/v1/sessions"), SessionOver);
+  assert.ok(!tokens.isSignedIn);
+});
+
 test("tickets come with the access token, and the end of the session ends them", async () => {
   const server = api();
   const tokens = tab(server, storage());
