@@ -98,6 +98,9 @@ PROOFS = (
           {"HOLDFAST_WIRE_ROUNDS": "10"}, {"HOLDFAST_WIRE_ROUNDS": "1"}),
     Proof("races", "a password change against four sign-ins with the old password", _test("races"),
           [r"\d+ password changes, .*\d+ faults injected"], {"HOLDFAST_RACES": "1000"}, {"HOLDFAST_RACES": "10"}),
+    Proof("client", "the JavaScript client on a network that loses, repeats, delays and reorders: each message once, in order",
+          ["npm", "--silent", "--prefix", "clients/javascript", "test"], [r"\d+ runs: \d+ messages handed over, \d+ reloads"],
+          {"HOLDFAST_RUNS": "10000"}, {"HOLDFAST_RUNS": "100"}),
     Proof("servers", "TLS, users, IAM tokens and a cluster, against real servers", _test("server", "secured", "cluster"),
           [tests_passed]),
 )
