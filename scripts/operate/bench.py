@@ -19,7 +19,6 @@ import cloud
 import deploy
 import plot
 import processes
-import remove
 import run
 import settings as settings_module
 import suite
@@ -114,8 +113,8 @@ def deployed(settings, work, environ):
     try:
         deploy.deploy(private)
         yield private.outputs_file
-        remove.destroy(private)
     finally:
+        # All of it is in the local cloud and in `work`.
         run.interrupt_all()
         cloud.stop(private)
 

@@ -126,7 +126,7 @@ def build(settings):
             errors="replace",
         )
         compiled = 0
-        with open(log, "w") as out:
+        with open(log, "w", buffering=1) as out:
             for text in process.stdout:
                 out.write(text)
                 if text.lstrip().startswith("Compiling"):
