@@ -35,9 +35,9 @@ class Benchmark:
     title: str
     # What is measured and how, for the report.
     what: str
-    # From (the benchmarks' executable, deployments: name to outputs.json) to the command.
+    # From (the benchmarks' executable, its places: name to where) to the command.
     command: Callable
-    # Local clouds it wants, each of its own: name to what `make` would be given.
+    # What it wants to run against: names of CLOUDS (local clouds of its own: outputs.json), or `redis-server` (an address).
     places: tuple = ()
 
 
@@ -53,11 +53,13 @@ BENCHMARKS = (
         "scripts", "The cache's scripts",
         "A redis-server of this machine, one connection, 2 000 of each in turns: r1 (a validation's one question), w2 (a change's "
         "one delete), against a bare GET of the same copy. `server time` is the server's own account (INFO commandstats), taken apart.",
-        lambda executable, _: [executable, "scripts"]),
+        lambda executable, places: [executable, "scripts", places["redis-server"]],
+        ("redis-server",)),
     Benchmark(
         "http", "Sessions over HTTP",
         "Two local clouds side by side that differ in CACHE alone, called in turns by one caller: 1 000 validations "
-        "(GET /v1/sessions/current), 60 sign-ins, 150 refreshes each; then 8 callers at once for 10 s on each.",
+        "(GET /v1/sessions/current), 60 sign-ins, 150 refreshes each; then 8 callers at once for 10 s on each. Sign-in contains argon2id "
+        "as the local cloud's build has it (optimised, while the rest is not).",
         lambda executable, places: [executable, "http", *(f"{name}={outputs}" for name, outputs in places.items())],
         ("redis", "dynamodb")),
 )
@@ -72,9 +74,10 @@ def bench(settings):
         raise Refused("make bench measures on this machine only: leave ENV out.")
     tools.require_cargo()
     chosen = [benchmark for benchmark in BENCHMARKS if only in ("", benchmark.name)]
-    if any(benchmark.places for benchmark in chosen):
+    if any(set(benchmark.places) & set(CLOUDS) for benchmark in chosen):
         deploy.prerequisites(settings)
-    if not tools.redis_server(settings):
+    redis = tools.redis_server(settings)
+    if not redis:
         raise Refused("make bench needs a redis-server: install your system's package redis.")
     tools.python_tools(settings)
     head, began = machine(settings), time.monotonic()
@@ -85,7 +88,8 @@ def bench(settings):
         for benchmark in chosen:
             for name in benchmark.places:
                 if name not in places:
-                    places[name] = clouds.enter_context(deployed(settings, Path(folder).resolve() / name, CLOUDS[name]))
+                    work = Path(folder).resolve() / name
+                    places[name] = clouds.enter_context(deployed(settings, work, CLOUDS[name]) if name in CLOUDS else server(redis, work))
             results.append((benchmark, *measured(settings, benchmark, executable, {name: places[name] for name in benchmark.places})))
     write(head, results, time.monotonic() - began)
     line(f"Written: {(FOLDER / 'report.md').relative_to(ROOT)}")
@@ -119,6 +123,24 @@ def deployed(settings, work, environ):
         cloud.stop(private)
 
 
+@contextmanager
+def server(redis, work):
+    """A redis-server of its own; its address."""
+    work.mkdir()
+    port = processes.free_port()
+    started = processes.start(work / cloud.REDIS, [redis, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
+                              env={"PATH": os.environ.get("PATH", "")}, cwd=work, log=work / "log", port=port)
+    try:
+        deadline = time.monotonic() + 10
+        while not processes.port_is_busy(port):
+            if started.poll() is not None or time.monotonic() > deadline:
+                raise Failed(f"redis-server did not come up: {(work / 'log').read_text(errors='replace').strip()[-200:]}")
+            time.sleep(0.05)
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        processes.stop(work / cloud.REDIS)
+
+
 def measured(settings, benchmark, executable, places):
     """The figures and curves of a benchmark, and the command as the report shows it."""
     command = benchmark.command(executable, places)
@@ -137,8 +159,10 @@ def measured(settings, benchmark, executable, places):
                 line(f"  {found[-1]['of']:45} {found[-1]['figure']:26} {number(found[-1]['value']):>9} {found[-1]['unit']}")
     if run.finish(child):
         raise Failed(f"benchmark {benchmark.name} failed.")
-    shown = " ".join(Path(part).name if part == executable else part for part in command)
-    return found, shown if not places else f"holdfast-bench {benchmark.name} {' '.join(f'{name}=…/outputs.json' for name in places)}"
+    # Without this run's own folders and ports.
+    for place in places.values():
+        command = [part.replace(str(place), "…") for part in command]
+    return found, " ".join([Path(executable).name, *command[1:]])
 
 
 def number(value):

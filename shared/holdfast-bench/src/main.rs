@@ -7,7 +7,7 @@ mod tokens;
 
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: holdfast-bench tokens | scripts | http NAME=OUTPUTS.json NAME=OUTPUTS.json";
+const USAGE: &str = "usage: holdfast-bench tokens | scripts REDIS_URL | http NAME=OUTPUTS.json NAME=OUTPUTS.json";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -17,7 +17,7 @@ fn main() -> ExitCode {
     };
     let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["tokens"] => runtime.block_on(tokens::run()),
-        ["scripts"] => runtime.block_on(scripts::run()),
+        ["scripts", server] => runtime.block_on(scripts::run(server)),
         ["http", places @ ..] if places.len() >= 2 => runtime.block_on(http::run(places)),
         _ => {
             eprintln!("{USAGE}");
