@@ -70,15 +70,15 @@ export class HoldfastClient {
         reload: (channel, place, isFirst) => this.#handReload(channel, place, isFirst, 0),
       },
       now: () => this.#clock.now(),
-      failed: (error) => this.#report(error),
+      failed: (error) => this.#events.report(error),
     });
     this.#conversation = new Conversation(this.#reader, {
       clock: this.#clock,
       random: this.#random,
       gapMs: options.gapMs ?? GAP_MS,
       welcomed: (connectionId) => this.#welcomed(connectionId),
-      denied: (channel, error) => this.#emit("denied", { channel, error }),
-      failed: (error) => this.#report(error),
+      denied: (channel, error) => this.#events.emit("denied", { channel, error }),
+      failed: (error) => this.#events.report(error),
     });
   }
 
@@ -193,7 +193,7 @@ export class HoldfastClient {
       await this.#reader.load();
     } catch (error) {
       // Without marks messages begin anew, as on a first visit, with `reload`.
-      this.#report(error);
+      this.#events.report(error);
     }
     if (turn === this.#turn) this.#connect();
   }
@@ -214,7 +214,7 @@ export class HoldfastClient {
     try {
       this.#open(ticket);
     } catch (error) {
-      this.#report(error);
+      this.#events.report(error);
       this.#wait(this.#backOff());
     }
   }
@@ -235,7 +235,7 @@ export class HoldfastClient {
   /** @param {any} error */
   #noTicket(error) {
     if (error instanceof SessionOver) return this.#end({ type: "bye", code: error.code, reason: error.message, reconnect: false });
-    this.#report(error);
+    this.#events.report(error);
     this.#wait(Math.max((error?.retryAfterSeconds ?? 0) * 1_000, this.#backOff()));
   }
 
@@ -253,7 +253,7 @@ export class HoldfastClient {
         listeners: {
           frame: (frame) => connection === this.#connection && this.#hear(frame),
           closed: (bye) => connection === this.#connection && this.#closed(bye),
-          error: (error) => this.#report(error),
+          error: (error) => this.#events.report(error),
         },
       },
     );
@@ -265,7 +265,7 @@ export class HoldfastClient {
   #hear(frame) {
     this.#heardAt = this.#clock.now();
     this.#conversation.hear(frame);
-    if (frame.type === "bye") this.#emit("bye", bare(frame));
+    if (frame.type === "bye") this.#events.emit("bye", bare(frame));
   }
 
   /** @param {string} connectionId */
@@ -303,7 +303,7 @@ export class HoldfastClient {
     } catch (error) {
       if (connection !== this.#connection) return;
       if (error instanceof SessionOver) return this.#noTicket(error);
-      this.#report(error);
+      this.#events.report(error);
       this.#renew.set(MINUTE_MS, () => this.#replace());
       return;
     }
@@ -347,7 +347,7 @@ export class HoldfastClient {
   /** @param {ByeFrame} bye */
   #end(bye) {
     this.#finish("ended", new SessionOver(bye.reason, bye.code));
-    this.#emit("ended", bare(bye));
+    this.#events.emit("ended", bare(bye));
   }
 
   /**
@@ -370,7 +370,7 @@ export class HoldfastClient {
   #change(state, retryAt) {
     if (state === this.#state) return;
     this.#state = state;
-    this.#emit("state", retryAt === undefined ? { state } : { state, retryAt });
+    this.#events.emit("state", retryAt === undefined ? { state } : { state, retryAt });
   }
 
   /**
@@ -381,7 +381,7 @@ export class HoldfastClient {
     const { id, kind, data, sentAt, epoch, offset } = frame;
     const isExpired = offset !== undefined && kind === "expired" && data === null;
     const message = { id, channel, kind, data, sentAt, epoch, offset, ephemeral: offset === undefined, expired: isExpired };
-    return this.#emit("message", message);
+    return this.#events.emit("message", message);
   }
 
   /**
@@ -393,40 +393,19 @@ export class HoldfastClient {
    * @returns {boolean | Promise<boolean>} whether it is
    */
   #handReload(channel, place, first, attempt) {
-    const thrown = this.#events.emit("reload", { channel, ...place, first });
-    const again = async (/** @type {unknown[]} */ errors) => {
-      for (const error of errors) this.#report(error);
-      if (errors.length === 0) return true;
+    const again = async () => {
       await this.#sleep(fullJitter(attempt, AGAIN, this.#random));
       return this.#isOver ? false : this.#handReload(channel, place, first, attempt + 1);
     };
-    if (thrown instanceof Promise) return thrown.then(again);
-    return thrown.length === 0 || again(thrown);
-  }
-
-  /**
-   * @param {string} type
-   * @param {unknown} event
-   * @returns {void | Promise<void>}
-   */
-  #emit(type, event) {
-    const thrown = this.#events.emit(type, event);
-    const report = (/** @type {unknown[]} */ errors) => errors.forEach((error) => this.#report(error));
-    return thrown instanceof Promise ? thrown.then(report) : report(thrown);
-  }
-
-  /** @param {unknown} error */
-  #report(error) {
-    // A listener of errors that throws is not told about it: that has no end.
-    if (this.#events.has("error")) void this.#events.emit("error", error);
-    else console.warn("holdfast:", error);
+    const done = this.#events.emit("reload", { channel, ...place, first });
+    if (done instanceof Promise) return done.then((isDone) => isDone || again());
+    return done || again();
   }
 
   /** @param {number} ms */
   #sleep(ms) {
     return new Promise((/** @type {(done: void) => void} */ done) => this.#clock.setTimeout(done, ms));
   }
-
 }
 
 /** @param {ByeFrame} bye */

@@ -16,10 +16,10 @@ export class Emitter {
   }
 
   /**
-   * Calls everybody; what they promise is waited for.
+   * Calls everybody; what they promise is waited for, what they throw is reported.
    * @param {string} type
    * @param {unknown} event
-   * @returns {unknown[] | Promise<unknown[]>} what was thrown
+   * @returns {boolean | Promise<boolean>} whether nobody failed
    */
   emit(type, event) {
     /** @type {unknown[]} */
@@ -33,11 +33,26 @@ export class Emitter {
         thrown.push(error);
       }
     }
-    return pending.length > 0 ? Promise.all(pending).then(() => thrown) : thrown;
+    const end = () => {
+      for (const error of thrown) this.report(error);
+      return thrown.length === 0;
+    };
+    return pending.length > 0 ? Promise.all(pending).then(end) : end();
   }
 
-  /** @param {string} type */
-  has(type) {
-    return (this.#listeners.get(type)?.size ?? 0) > 0;
+  /**
+   * To the listeners of `error`; one of them that throws is not told about it, which would have no end.
+   * @param {unknown} error
+   */
+  report(error) {
+    const listeners = this.#listeners.get("error");
+    if (!listeners?.size) console.warn("holdfast:", error);
+    for (const listener of [...(listeners ?? [])]) {
+      try {
+        listener(error);
+      } catch (another) {
+        console.warn("holdfast:", another);
+      }
+    }
   }
 }

@@ -20,7 +20,7 @@ import { MARK_LIFE_MS, MarkKeeper, readMarks } from "./marks.js";
  * @property {boolean} isServed whether the present socket gets it
  *
  * @typedef {object} Hands
- * @property {(channel: string, frame: MessageFrame) => void | Promise<void>} message never throws
+ * @property {(channel: string, frame: MessageFrame) => unknown} message never throws, and its promise never rejects
  * @property {(channel: string, place: Place, isFirst: boolean) => boolean | Promise<boolean>} reload never
  *   throws; false: it did not work out, and nothing of the channel is handed over any more
  */
@@ -221,7 +221,8 @@ export class Reader {
     if ("reload" in item) done = this.#hands.reload(name, item.reload, item.isFirst);
     else if (item.frame) done = this.#hands.message(name, item.frame);
     const settle = (/** @type {unknown} */ result) => {
-      if (result === false) return entry.delivery.end();
+      // A message that its listener failed on was handed over all the same.
+      if ("reload" in item && result === false) return entry.delivery.end();
       if (place === null) return;
       entry.done = place;
       entry.at = this.#now();
