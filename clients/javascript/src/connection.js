@@ -121,6 +121,7 @@ export class Connection {
   #hear(data) {
     if (this.#isOver) return;
     const frame = readFrame(data);
+    if (frame === undefined) return;
     if (frame === null) {
       this.#listeners.error(new HoldfastError("INVALID_FRAME", "A frame came that is not of this protocol."));
       return;

@@ -40,9 +40,9 @@ const FORMS = {
 };
 
 /**
- * A frame, or null for what is none of this protocol's. Types that this client does not know are of a later release: null.
+ * A frame; null for what is none; undefined for a type that this client does not know, which is of a later release.
  * @param {unknown} data what the socket delivered
- * @returns {ServerFrame | null}
+ * @returns {ServerFrame | null | undefined}
  */
 export function readFrame(data) {
   if (typeof data !== "string") return null;
@@ -52,8 +52,9 @@ export function readFrame(data) {
   } catch {
     return null;
   }
-  const isOfItsForm = typeof frame?.type === "string" && Object.hasOwn(FORMS, frame.type) ? FORMS[frame.type] : undefined;
-  return isOfItsForm?.(frame) ? frame : null;
+  if (typeof frame?.type !== "string") return null;
+  if (!Object.hasOwn(FORMS, frame.type)) return undefined;
+  return FORMS[frame.type](frame) ? frame : null;
 }
 
 /** @param {string} topic */

@@ -416,10 +416,11 @@ test("an answer that the socket takes with it is an error of its own", async () 
 
 test("frames that are none, and types of a later release, are passed over", async () => {
   const { server, client, log } = await live();
-  const odd = ["", "x", "[]", "{}", "null", '{"type":"toString"}', '{"type":"message"}', '{"type":"novelty"}'];
+  const odd = ["", "x", "[]", "{}", "null", '{"type":7}', '{"type":"message"}', '{"type":"welcome","channels":[{}]}'];
   const wrong = { type: "message", id: "m", channel: "broadcast", epoch: "e", offset: 1.5, kind: "note", data: 1 };
   for (const text of [...odd, JSON.stringify(wrong)]) server.socket.deliver(text);
   server.socket.deliver(new ArrayBuffer(3));
+  for (const type of ["novelty", "toString", "__proto__"]) server.socket.deliver(JSON.stringify({ type }));
   server.publish("broadcast", "well");
   assert.equal(client.state, "live");
   assert.equal(log.messages.length, 1);
