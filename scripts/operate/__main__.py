@@ -82,8 +82,13 @@ def demo(settings):
     deploy.read_outputs(settings)
     tools.python_tools(settings)
     script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "demo.py")
-    code = run.shown([str(settings.tools / "bin" / "python"), "-B", script, str(settings.outputs_file), str(DEMO_PORT)],
-                     env=cloud.environment(settings))
+    try:
+        code = run.shown([str(settings.tools / "bin" / "python"), "-B", script, str(settings.outputs_file), str(DEMO_PORT)],
+                         env=cloud.environment(settings))
+    except KeyboardInterrupt:
+        # The way it is meant to end.
+        run.interrupt_all()
+        return
     if code:
         sys.exit(code)
 
