@@ -21,7 +21,7 @@ from pathlib import Path
 
 import browsers
 from api import Api, Fault
-from program import Program
+from program import Program, end_group
 
 HERE = Path(__file__).resolve().parent
 # Of the form of epochs, and no channel's.
@@ -248,8 +248,13 @@ def play_demo(arguments, scratch):
     profile = tempfile.mkdtemp(prefix="profile-", dir=scratch)
     server = [sys.executable, "-B", str(HERE.parents[1] / "scripts" / "operate" / "demo.py"), str(arguments.outputs.resolve()), str(arguments.page_port)]
     command = ["node", str(HERE / "demo_page.mjs"), browsers.find(arguments.browser), profile, str(arguments.page_port), *server]
-    if subprocess.run(command, check=False).returncode:
-        raise Fault("the demo page does not do what it says")
+    with subprocess.Popen(command, start_new_session=True) as played:
+        try:
+            if played.wait():
+                raise Fault("the demo page does not do what it says")
+        finally:
+            # After a Ctrl-C nothing of it may still write into its profile.
+            end_group(played.pid)
 
 
 def main():
@@ -276,6 +281,8 @@ def main():
         except (Fault, browsers.Missing) as fault:
             print(f"FAILED: {fault}", flush=True)
             return 1
+        except KeyboardInterrupt:
+            return 130
     print(f"gone the whole way: {', '.join(arguments.only)}")
     return 0
 

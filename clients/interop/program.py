@@ -14,6 +14,14 @@ from api import Fault
 PATIENCE_SECONDS = 30
 
 
+def end_group(leader):
+    """Kills a process and what it has started, at once."""
+    try:
+        os.killpg(leader, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
 class Program:
     def __init__(self, name, command, environment):
         self.name = name
@@ -91,10 +99,7 @@ class Program:
 
     def kill(self):
         """No goodbye: neither a close frame nor a last word."""
-        try:
-            os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+        end_group(self._process.pid)
         self._process.wait()
         # What it wrote before it died is still read.
         while True:
