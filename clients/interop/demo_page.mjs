@@ -33,7 +33,8 @@ async function until(what, expression) {
 const fill = (form, fields) =>
   page.run(`for (const [name, value] of Object.entries(${JSON.stringify(fields)})) document.querySelector("${form}")[name].value = value`);
 const click = (selector) => page.run(`document.querySelector(${JSON.stringify(selector)}).click()`);
-const texts = `[...document.querySelectorAll("#messages .text")].map((one) => one.textContent)`;
+// Of what has an offset: Holdfast's own alerts have none, and come when they come.
+const texts = `[...document.querySelectorAll("#messages .offset")].filter((one) => one.textContent > "0").map((one) => one.nextSibling.textContent)`;
 const stateIs = (state) => `document.querySelector("#state").textContent === "${state}"`;
 
 try {
