@@ -34,7 +34,7 @@ const fill = (form, fields) =>
   page.run(`for (const [name, value] of Object.entries(${JSON.stringify(fields)})) document.querySelector("${form}")[name].value = value`);
 const click = (selector) => page.run(`document.querySelector(${JSON.stringify(selector)}).click()`);
 // Of what has an offset: Holdfast's own alerts have none, and come when they come.
-const texts = `[...document.querySelectorAll("#messages .offset")].filter((one) => one.textContent > "0").map((one) => one.nextSibling.textContent)`;
+const texts = `[...document.querySelectorAll("#messages .offset")].filter((one) => /^[0-9]/.test(one.textContent)).map((one) => one.nextSibling.textContent)`;
 const stateIs = (state) => `document.querySelector("#state").textContent === "${state}"`;
 
 try {
