@@ -95,7 +95,9 @@ class Way:
 
     def subscribe(self):
         self.program.tell("subscribe", topic=self.topic)
-        self.program.frame("subscribed", lambda frame: frame["channel"] == self.topic_channel)
+        answer = self.program.expect("subscribed", lambda event: event.get("frame", {}).get("type") in ("subscribed", "error"))["frame"]
+        check(answer["type"] == "subscribed", f"{self.topic} to be open (deploy with VARS='topic_policy=public.')", answer)
+        check(answer["channel"] == self.topic_channel, self.topic_channel, answer)
 
     def pings(self):
         """pings, and the heads of the pong are its marks"""
