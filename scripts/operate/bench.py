@@ -172,17 +172,25 @@ def number(value):
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}" if abs(value) >= 1 else f"{value:.3f}"
 
 
-def table(found):
-    """A Markdown table: one row for each thing, one column for each figure."""
-    rows, columns = {}, []
+def tables(found):
+    """Markdown tables: one row for each thing, one column for each figure; things without a figure in common are apart."""
+    rows = {}
     for entry in found:
         if "figure" in entry:
             head = f"{entry['figure']}, {entry['unit']}" if entry["unit"] else entry["figure"]
-            if head not in columns:
-                columns.append(head)
             rows.setdefault(entry["of"], {})[head] = number(entry["value"])
-    lines = ["| | " + " | ".join(columns) + " |", "|---|" + "---:|" * len(columns)]
-    return [*lines, *(f"| {of} | " + " | ".join(cells.get(head, "") for head in columns) + " |" for of, cells in rows.items())]
+    groups = []
+    for of, cells in rows.items():
+        group = next((group for group in groups if set(group[0]) & set(cells)), None)
+        if group is None:
+            groups.append(group := ([], []))
+        group[0].extend(head for head in cells if head not in group[0])
+        group[1].append((of, cells))
+    lines = []
+    for columns, things in groups:
+        lines += [*([""] if lines else []), "| | " + " | ".join(columns) + " |", "|---|" + "---:|" * len(columns)]
+        lines += [f"| {of} | " + " | ".join(cells.get(head, "") for head in columns) + " |" for of, cells in things]
+    return lines
 
 
 def curves(found):
@@ -203,7 +211,7 @@ def write(head, results, seconds):
              "The local cloud is one process, answers over loopback, and runs the functions unoptimised: **its speed says nothing about "
              "AWS**, in neither direction. What can be read from this report are ratios within one run."]
     for benchmark, found, command in results:
-        lines += ["", f"## {benchmark.title}", "", benchmark.what, "", f"`{command}`", "", *table(found)]
+        lines += ["", f"## {benchmark.title}", "", benchmark.what, "", f"`{command}`", "", *tables(found)]
         for title, series in curves(found).items():
             file = f"{benchmark.name}-{''.join(c if c.isalnum() else '-' for c in title.lower())}.svg"
             (FOLDER / file).write_text(plot.svg(title, series[0]["x"], series[0]["y"], [(s["series"], s["points"]) for s in series]), encoding="utf-8")
@@ -228,11 +236,13 @@ def machine(settings):
         return found[0].partition(":")[2].strip() if found else "?"
 
     memory = first("/proc/meminfo", "MemTotal").split()[0]
+    size = f"{int(memory) / 2**20:.0f} GiB, " if memory.isdigit() else ""
+    model = first("/proc/cpuinfo", "model name")
     packages = dict(text.split("==") for text in tools.PINNED.read_text(encoding="utf-8").splitlines() if "==" in text)
     return [
         f"* `make bench`{' ONLY=' + os.environ['ONLY'] if os.environ.get('ONLY') else ''}, commit {build.commit()}, {time.strftime('%Y-%m-%d %H:%M', time.gmtime())} UTC",
-        f"* {first('/proc/cpuinfo', 'model name')}, {os.cpu_count()} cores, {int(memory) / 2**20:.0f} GiB, " if memory.isdigit() else f"* {platform.processor() or platform.machine()}, {os.cpu_count()} cores, ",
-        f"  {platform.system()} {platform.release()}; load when it began: {os.getloadavg()[0]:.1f}",
+        f"* {model if model != '?' else platform.machine()}, {os.cpu_count()} cores, {size}{platform.system()} {platform.release()}; "
+        f"load when it began: {os.getloadavg()[0]:.1f}",
         f"* {said('rustc', '--version')}; {said('redis-server', '--version').split(' sha=')[0]}; ministack {packages['ministack']}; "
         f"{said('terraform', 'version')}; Python {platform.python_version()}",
     ]

@@ -190,16 +190,20 @@ class Stack:
 
     def exists(self):
         """Whether its state holds anything."""
+        return bool(self.addresses())
+
+    def addresses(self):
+        """What its state holds."""
         result = subprocess.run(["terraform", "state", "list"], cwd=self.directory, env=self.environment(),
                                 capture_output=True, text=True, check=False)
-        return bool(result.stdout.strip())
+        return result.stdout.split()
 
     def destroy(self):
         guarded = "deletion_protection_enabled"
         if guarded in declared(self.name) and not self.settings.is_local:
             # AWS deletes no table that is protected. That the environment is to go has been said by whoever calls this.
-            tables = [argument for kind in ("sessions_table", "connections_table") for argument in ("-target", f"module.{kind}")]
-            if self.terraform("apply", "-auto-approve", *self.inputs(), f"-var={guarded}=false", *tables):
+            tables = [f"-target={address}" for address in self.addresses() if ".aws_dynamodb_table." in address]
+            if tables and self.terraform("apply", "-auto-approve", *self.inputs(), f"-var={guarded}=false", *tables):
                 raise self.trouble("apply")
         if self.terraform("destroy", "-auto-approve", "-parallelism=20", *self.inputs()):
             raise self.trouble("destroy")

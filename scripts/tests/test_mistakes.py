@@ -290,6 +290,19 @@ class Plans(unittest.TestCase):
         self.assertNotIn("\n", str(caught.exception))
         self.assertEqual(self.called("apply"), [])
 
+    def test_every_table_of_a_stack_is_unprotected_before_it_is_destroyed(self):
+        self.settings = read(ENV="staging", HOLDFAST_WORK_DIR=str(self.folder))
+        script = (f'echo "$@" >>{self.calls}\ncase "$1 $2" in\n'
+                  "'state list') printf '%s\\n' data.aws_ssm_parameter.x 'module.activity.aws_dynamodb_table.this[\"this\"]';;\nesac")
+        with Command(self.folder / "bin", terraform=script):
+            events = next(stack for stack in self.stacks({}, {}) if stack.name == "events")
+            events.destroy()
+        said = [text for text in self.calls.read_text().splitlines() if not text.startswith("state")]
+        self.assertEqual([text.split()[0] for text in said], ["apply", "destroy"])
+        self.assertIn('-target=module.activity.aws_dynamodb_table.this["this"]', said[0])
+        self.assertEqual(said[0].count("-target"), 1)
+        self.assertIn("-var=deletion_protection_enabled=false", said[0])
+
     def test_allow_destroy_lets_it(self):
         self.assertEqual(sorted(self.apply({"events": 2}, {"events": self.TABLE}, ALLOW_DESTROY="1")), ["events"])
 
