@@ -101,6 +101,13 @@ PROOFS = (
     Proof("client", "the JavaScript client on a network that loses, repeats, delays and reorders: each message once, in order",
           ["npm", "--silent", "--prefix", "clients/javascript", "test"], [r"\d+ runs: \d+ messages handed over, \d+ reloads"],
           {"HOLDFAST_RUNS": "10000"}, {"HOLDFAST_RUNS": "100"}),
+    Proof("delivery", "messages through 5 % trouble and 5 % repeats: once and in order, every post accounted for", _test("delivery"),
+          [r"\d+ messages, seed \d+: 0 lost, 0 doubled, in order for \d+ clients", r"posts \d+ = .*"],
+          {"HOLDFAST_MESSAGES": "100000"}, {"HOLDFAST_MESSAGES": "2000"}),
+    Proof("orders", "handshake against revocation, hang-up and post: every order of their calls",
+          [*_test("use_cases"), "interleavings"], [r"handshake × revocation: .*", r"handshake × revocation × post: .*"]),
+    Proof("broadcast", "a broadcast within its budget beside 7 000 other requests a second", _test("gateway"),
+          [r"broadcast to \d+ sockets in .*"], {"HOLDFAST_SOCKETS": "100000"}, {"HOLDFAST_SOCKETS": "2000"}),
     Proof("servers", "TLS, users, IAM tokens and a cluster, against real servers", _test("server", "secured", "cluster"),
           [tests_passed]),
 )
@@ -134,19 +141,29 @@ def verdict_of(report):
     return figure
 
 
-def storm_over_http(settings, size):
-    """The storm through the API of a cloud of its own."""
-    rounds = {"full": 200, "small": 2}[size]
-    code, output = suite.storm_over_http(settings, rounds, _spoken)
-    if code:
-        raise Failed(f"exit code {code}")
-    return figure_of(output, [r"\d+ rounds of 32 sign-ins through HTTP: .*"])
+# Played on one local cloud: the test's name, its size, what it says of itself.
+OVER_HTTP = (
+    ("storm", "HOLDFAST_HTTP_STORMS", {"full": "200", "small": "2"}, r"\d+ rounds of 32 sign-ins through HTTP: .*"),
+    ("no_socket_outlives", "HOLDFAST_SOCKET_RACES", {"full": "1000", "small": "16"}, r"\d+ handshakes raced the end .*"),
+    ("a_thousand_real_sockets", "HOLDFAST_CROWD", {"full": "1000", "small": "50"}, r"\d+ real sockets received .*"),
+)
+
+
+def over_http(settings, size):
+    """What needs the whole system, on a cloud of its own."""
+    tests = [(name, {variable: sizes[size]}) for name, variable, sizes, _ in OVER_HTTP]
+    figures = []
+    for (name, _, _, pattern), (code, output) in zip(OVER_HTTP, suite.over_http(settings, _spoken, *tests)):
+        if code:
+            raise Failed(f"{name}: exit code {code}")
+        figures.append(figure_of(output, [pattern]))
+    return "; ".join(figures)
 
 
 STEPS = (
     *((proof.key, proof.what, proof.run) for proof in PROOFS),
     ("mutants", "mutants of the protocol modules (tokens, slots, rotation, cache, breaker, sessions)", mutants),
-    ("http", "32 sign-ins of one user at once through HTTP, on a local cloud", storm_over_http),
+    ("cloud", "on a local cloud: 32 sign-ins of one user at once, handshakes against logouts, a crowd of sockets", over_http),
 )
 
 

@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -227,10 +228,14 @@ def clients(suite, private, page_port):
                   "--ws", str(tools.node_package(private, "ws")), "--page-port", str(page_port))
 
 
-def storm_over_http(settings, rounds, runner):
-    """Rounds of 32 sign-ins of one user through the API of a cloud of its own; what `runner` makes of the test."""
+def over_http(settings, runner, *tests):
+    """Each `(name, environment)` of the end-to-end tests that only run when asked for, on one cloud of its own; what `runner` makes
+    of them."""
     with tempfile.TemporaryDirectory(prefix="holdfast-prove-") as folder:
         work = Path(folder).resolve() / "cloud"
+        # A socket is a file here, and three in the local cloud; what is started from here inherits the limit.
+        files = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files[1], files[1]))
         private = settings_module.read({
             "ENV": "local", "HOLDFAST_WORK_DIR": str(work), "HOLDFAST_TOOLS": str(settings.tools),
             "HOLDFAST_PORT": str(processes.free_port()), "HOLDFAST_REDIS_PORT": str(processes.free_port()),
@@ -238,12 +243,13 @@ def storm_over_http(settings, rounds, runner):
         })
         try:
             deploy.deploy(private)
-            return runner(
-                ["cargo", "test", "--locked", "--workspace", "--test", "e2e", "--", "--ignored", "--nocapture", "storm"],
-                test_environment(settings, HOLDFAST_OUTPUTS=str(private.outputs_file), HOLDFAST_HTTP_STORMS=str(rounds)))
+            return [runner(
+                ["cargo", "test", "--locked", "--workspace", "--test", "e2e", "--", "--ignored", "--nocapture", name],
+                test_environment(settings, HOLDFAST_OUTPUTS=str(private.outputs_file), **environment)) for name, environment in tests]
         finally:
             run.interrupt_all()
             cloud.stop(private)
+            resource.setrlimit(resource.RLIMIT_NOFILE, files)
 
 
 def unchanged(private):

@@ -200,3 +200,38 @@ async fn a_publish_may_come_by_the_queue() {
     assert_eq!((&frame["data"], &frame["offset"]), (&json!({"text": "queued"}), &json!(1)));
     socket.close().await;
 }
+
+#[tokio::test]
+async fn one_unreadable_record_among_ten_costs_the_others_nothing() {
+    let world = World::open().await;
+    let (_, session) = world.signed_in().await;
+    let mut socket = open_socket(&world.api, &session.access, "A").await.unwrap();
+    let sqs = aws_sdk_sqs::Client::new(&world.config);
+    let entry = |n: usize| {
+        let body = match n {
+            4 => "{\"v\":1,\"kind\":\"deliver\",".to_owned(),
+            _ => {
+                let publish = json!({"to": {"userIds": [session.user_id]}, "kind": "note", "data": {"number": n}});
+                json!({"v": 1, "kind": "publish", "publish": publish}).to_string()
+            }
+        };
+        aws_sdk_sqs::types::SendMessageBatchRequestEntry::builder()
+            .id(n.to_string())
+            .message_body(body)
+            .build()
+            .unwrap()
+    };
+    let queue = &world.deployment.queues.push;
+    let entries = (0..10).map(entry).collect();
+    let sent = sqs.send_message_batch().queue_url(queue).set_entries(Some(entries)).send().await.unwrap();
+    assert!(sent.failed().is_empty());
+    let mut numbers = Vec::new();
+    while numbers.len() < 9 {
+        let frame = socket.expect("message").await.unwrap();
+        numbers.push(frame["data"]["number"].as_u64().unwrap());
+    }
+    numbers.sort_unstable();
+    assert_eq!(numbers, [0, 1, 2, 3, 5, 6, 7, 8, 9], "each once, on its first delivery");
+    socket.ping().await.unwrap();
+    socket.close().await;
+}
