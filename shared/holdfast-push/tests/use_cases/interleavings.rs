@@ -189,7 +189,7 @@ fn nor_does_a_client_that_hangs_up_in_between() {
 }
 
 #[test]
-#[ignore = "a quarter of an hour; `make prove` runs it"]
+#[ignore = "a quarter of an hour, 35 million orders; docs/correctness.md has the command"]
 fn nor_does_a_post_in_between() {
     let (survived, count) = explore(Handshake::AsItIs, Against::RevocationAndPost);
     eprintln!("handshake × revocation × post: {count} orders, {survived} sockets left");
