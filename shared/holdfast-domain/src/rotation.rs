@@ -37,6 +37,11 @@ pub fn judge(slot: Option<&Slot>, number: SlotNo, presented: &RefreshToken, poli
     if presented.family_hash() == keys.family { Verdict::Reused } else { Verdict::Unknown }
 }
 
+/// Whether `token` is the current one of the live session in `slot`.
+pub fn is_current(slot: &Slot, token: &RefreshToken, policy: &Policy, now: Millis) -> bool {
+    matches!(judge(Some(slot), slot.at.slot, token, policy, now), Verdict::Current)
+}
+
 /// The slot after rotating `presented` with a fresh `seed`. The caller has judged it [`Verdict::Current`].
 pub fn rotate(
     slot: &Slot,
@@ -140,6 +145,18 @@ mod tests {
         let (slot, _) = rotated(&slot, &r1, 8, 2_000);
         assert_eq!(verdict(&slot, &r0, 2_000), "reused");
         assert_eq!(verdict(&slot, &r1, 2_000), "repeat");
+    }
+
+    #[test]
+    fn only_the_newest_token_of_a_live_session_is_current() {
+        let (slot, r0) = first();
+        let is_current = |slot: &Slot, token: &RefreshToken, now: i64| {
+            super::is_current(slot, token, &Policy::default(), Millis::new(now))
+        };
+        let (next, r1) = rotated(&slot, &r0, 7, 1_000);
+        assert!(is_current(&slot, &r0, 0) && is_current(&next, &r1, 1_000));
+        assert!(!is_current(&next, &r0, 1_000));
+        assert!(!is_current(&next, &r1, 3_601_000), "expired");
     }
 
     #[test]

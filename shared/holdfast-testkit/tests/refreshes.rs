@@ -2,7 +2,12 @@
 //!
 //! `HOLDFAST_REFRESHES` says how often (100 unless told; `make prove` says 5 000).
 
+use holdfast_domain::Millis;
+use holdfast_domain::policy::Policy;
+use holdfast_domain::ports::Host;
+use holdfast_domain::service::{Sessions, StrongReads};
 use holdfast_testkit::faulty::{Faulty, Rates};
+use holdfast_testkit::suites::sessions::Bench;
 use holdfast_testkit::{ManualHost, MemoryStore, suites};
 
 #[tokio::test]
@@ -20,4 +25,38 @@ async fn whatever_becomes_of_a_reply_twenty_tabs_agree_on_one_pair() {
          {injected} faults injected"
     );
     assert!(injected > rounds, "hardly a fault was injected: this shows nothing");
+}
+
+/// Whoever waits loses eleven seconds: more than the grace.
+#[derive(Clone, Debug)]
+struct Slow(ManualHost);
+
+impl Host for Slow {
+    fn now(&self) -> Millis {
+        self.0.now()
+    }
+
+    fn fill(&self, bytes: &mut [u8]) {
+        self.0.fill(bytes);
+    }
+
+    async fn sleep(&self, _: u64) {
+        self.0.advance_seconds(11);
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_whose_reply_is_lost_for_longer_than_the_grace_is_no_theft() {
+    let (store, host) = (MemoryStore::default(), ManualHost::default());
+    let bench = Bench::new(store.clone(), host.clone()).await;
+    let session = bench.sign_in().await;
+    let sessions = Sessions {
+        store: Faulty::new(store.clone(), Rates { conflicts: 0, lost: 100 }, 1),
+        cache: StrongReads(store.clone()),
+        host: Slow(host),
+        policy: Policy::default(),
+    };
+    let (_, tokens, _) = sessions.refresh(&session.tokens.refresh.text()).await.expect("its own write, found again");
+    assert!(bench.sessions().identify(Some(&tokens.access.text())).await.is_ok());
+    bench.sessions().refresh(&tokens.refresh.text()).await.expect("and it goes on from there");
 }

@@ -105,8 +105,11 @@ where
                     let now = self.host.now();
                     let sweep = sweep(&state, now)?;
                     let keep = sweep.keep;
-                    // What the caller is told: sessions live at this reading, of those that are ended.
-                    let is_counted = |s: &&Slot| s.is_live(now) && keep != Some(s.sid);
+                    // What the caller is told: sessions live at this reading, of those that are ended. Beyond the limit
+                    // none is, though its slot is ended, too.
+                    let is_counted = |s: &&Slot| {
+                        session::live(Some(s), s.at.slot, &self.policy, now).is_some() && keep != Some(s.sid)
+                    };
                     let live = state.slots.iter().filter(is_counted).count();
                     (plan(&state, sweep, reason, now, &op), live)
                 }

@@ -19,9 +19,15 @@ where
         let invalid = || Failure::new(Code::InvalidRefreshToken, "Sign in again.");
         let token = RefreshToken::parse(presented).map_err(|_| invalid())?;
         let mut seen = self.store.slot(token.at).await?;
+        // What was sent without an answer: found stored, it is no theft but our own, however long the answer took.
+        let mut sent: Option<RefreshToken> = None;
         for attempt in 0..retry::MAX_TRIES {
             let now = self.host.now();
             let Some(slot) = seen.as_ref() else { return Err(invalid()) };
+            if let Some(own) = sent.take().filter(|own| rotation::is_current(slot, own, &self.policy, now)) {
+                let effect = self.cache.forget(token.at.user, &[token.at.slot]).await;
+                return Ok((slot.clone(), Tokens::of(own), effect));
+            }
             match rotation::judge(Some(slot), token.at.slot, &token, &self.policy, now) {
                 Verdict::Unknown => return Err(invalid()),
                 Verdict::Repeat(successor) => {
@@ -40,9 +46,10 @@ where
                         }
                         // Another tab was first, or the session ended meanwhile: judge what is there now.
                         Ok(Conditional::Refused(there)) => seen = there,
-                        // It may have happened: then this very token is the previous one now, and the next look repeats
-                        // the pair that was stored. Nothing is lost with a reply.
+                        // It may have happened: then the next look finds the pair that was stored. Nothing is lost with a
+                        // reply.
                         Err(StoreError::Busy(_) | StoreError::Unavailable(_)) => {
+                            sent = Some(successor);
                             retry::pause(&self.host, attempt).await;
                             seen = self.read_again(token.at, attempt).await?;
                         }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use futures_util::future::join_all;
 use holdfast_e2e::{SignIn, SignedIn};
 
-use crate::world::World;
+use crate::world::{World, eventually, text};
 
 const AT_ONCE: usize = 32;
 
@@ -15,6 +15,7 @@ async fn thirty_two_sign_ins_of_one_user_at_once() {
     let rounds: usize = std::env::var("HOLDFAST_HTTP_STORMS").ok().and_then(|text| text.parse().ok()).unwrap_or(5);
     let world = World::open().await;
     let mut evicted = 0;
+    let mut replaced = Vec::new();
     for round in 0..rounds {
         let person = world.person().await;
         let how = SignIn::default();
@@ -40,9 +41,26 @@ async fn thirty_two_sign_ins_of_one_user_at_once() {
             assert_eq!(check.unwrap().status == 200, is_there, "round {round}: {}", session.session_id);
             evicted += usize::from(!is_there);
         }
+        replaced.push((key, ids.difference(&live).cloned().collect::<HashSet<_>>()));
         if round % 20 == 19 {
             eprintln!("  {} of {rounds} rounds", round + 1);
         }
     }
-    eprintln!("{rounds} rounds of {AT_ONCE} sign-ins through HTTP: never more than 5 live, {evicted} evicted");
+    // An event names each session that does not work any more, and no other.
+    for (key, expected) in replaced {
+        eventually("the evictions of a round in the audit trail", async || {
+            let trail = world.partition(&world.deployment.tables.activity, &key).await;
+            let told: HashSet<_> = trail
+                .iter()
+                .filter(|entry| text(entry, "type") == "SESSION_EVICTED")
+                .map(|entry| text(entry, "sessionId").to_owned())
+                .collect();
+            assert!(told.is_subset(&expected), "an event names a session that works");
+            (told == expected).then_some(())
+        })
+        .await;
+    }
+    eprintln!(
+        "{rounds} rounds of {AT_ONCE} sign-ins through HTTP: never more than 5 live, {evicted} evicted, an event for each"
+    );
 }

@@ -48,6 +48,7 @@ where
         twenty_refreshes_of_one_token_make_one_generation,
         concurrent_sign_ins_never_exceed_the_limit(12),
         a_lowered_limit_is_enforced_by_the_next_sign_in,
+        what_lies_above_a_lowered_limit_is_ended_and_not_counted,
         one_if_match_lets_one_edit_through,
         a_second_factor_is_switched_on_shown_and_switched_off,
         thirty_two_submits_of_one_code_make_one_session,

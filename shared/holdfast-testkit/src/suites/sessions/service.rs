@@ -63,6 +63,26 @@ pub async fn a_lowered_limit_is_enforced_by_the_next_sign_in<S: Store, H: Host +
     assert!(live.iter().any(|s| s.sid == newest.slot.sid));
 }
 
+/// What lies above a lowered limit is over already: an end-all ends its slot and does not count it.
+pub async fn what_lies_above_a_lowered_limit_is_ended_and_not_counted<S: Store, H: Host + Clone + 'static>(
+    store: S,
+    host: H,
+) {
+    let bench = Bench::new(store, host).await;
+    let mut made = Vec::new();
+    for _ in 0..5 {
+        made.push(bench.sign_in().await);
+    }
+    let mut sessions = bench.sessions();
+    sessions.policy = Policy { max_sessions: 2, ..Policy::default() };
+    let caller = made.iter().find(|session| session.slot.at.slot.get() == 0).expect("five slots for five sessions");
+    let current = sessions.identify(Some(&caller.tokens.access.text())).await.expect("below the limit");
+    let revoked = sessions.revoke_all(&current, true).await.expect("ended");
+    assert_eq!(revoked.count, 1, "the other one below the limit");
+    let live = bench.live().await;
+    assert!(live.len() == 1 && live[0].sid == caller.slot.sid, "whatever the limit becomes, nothing else comes back");
+}
+
 /// Of many edits under one `If-Match` exactly one succeeds.
 pub async fn one_if_match_lets_one_edit_through<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
     let bench = Bench::new(store, host).await;
