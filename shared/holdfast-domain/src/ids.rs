@@ -154,4 +154,21 @@ mod tests {
         assert_eq!(SlotNo::all().count(), 10);
         assert!(SlotNo::new(10).is_none());
     }
+
+    proptest::proptest! {
+        /// Keys are made of these texts: nothing that means something in a key can be part of one.
+        #[test]
+        fn no_text_but_its_own_names_an_identifier(bytes in proptest::array::uniform16(0_u8..), other in ".{0,30}") {
+            let id = UserId::from_bytes(bytes);
+            let text = id.to_string();
+            proptest::prop_assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)));
+            proptest::prop_assert_eq!(text.parse::<UserId>(), Ok(id));
+            if let Ok(named) = other.parse::<UserId>() {
+                proptest::prop_assert_eq!(named.to_string(), other);
+            }
+            for meant in ["#", "{", "}", "\0", ":"] {
+                proptest::prop_assert_eq!(format!("{meant}{}", &text[1..]).parse::<UserId>(), Err(Malformed));
+            }
+        }
+    }
 }

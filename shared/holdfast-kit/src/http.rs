@@ -412,6 +412,25 @@ mod tests {
     }
 
     #[test]
+    fn a_deep_body_is_refused_and_never_followed() {
+        for (open, close) in [("[", "]"), (r#"{"a":"#, "}")] {
+            let deep = format!(r#"{{"email":{}1{}}}"#, open.repeat(2_000), close.repeat(2_000));
+            assert!(refusal(&deep).contains("not"), "{open}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_a_body_holds_it_is_read_or_refused(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..300)) {
+            let mut encoded = event(&STANDARD.encode(&bytes));
+            encoded["isBase64Encoded"] = true.into();
+            if let Err(failure) = request(&encoded).json::<Login>() {
+                proptest::prop_assert_eq!(failure.code, Code::InvalidRequest);
+            }
+        }
+    }
+
+    #[test]
     fn base64_that_is_none_is_refused() {
         let mut event = event("%%%");
         event["isBase64Encoded"] = true.into();

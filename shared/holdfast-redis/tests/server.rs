@@ -368,3 +368,33 @@ async fn evictions_admit_nobody_and_refuse_nobody() {
     }
     assert!(evicted(&mut direct).await, "else this shows nothing");
 }
+
+/// The exception to `immediate`: two servers that both act as primary. The one nobody demoted is believed until its copies
+/// are as old as they may get, and no longer.
+#[tokio::test]
+async fn an_isolated_primary_is_believed_for_the_maximum_age_and_no_longer() {
+    let (isolated, elected) = (RedisServer::start(&[]), RedisServer::start(&[]));
+    let (store, host) = (MemoryStore::default(), ManualHost::default());
+    let behind = |server: &RedisServer| {
+        let config = RedisConfig { url: server.url(), cluster: false, tokens: None, authority: None };
+        let redis = RedisCache::new(&config, RealHost).expect("a good address");
+        Leased { store: store.clone(), server: redis, host: Mixed(host.clone()), max_age_seconds: 60, notice }
+    };
+    let reader = Bench::behind(store.clone(), behind(&isolated), host.clone()).await;
+    let session = reader.sign_in().await;
+    let token = session.tokens.access.text();
+    let current = reader.sessions().identify(Some(&token)).await.expect("live, and cached");
+    let writer = holdfast_domain::service::Sessions {
+        store: store.clone(),
+        cache: behind(&elected),
+        host: host.clone(),
+        policy: holdfast_domain::policy::Policy::default(),
+    };
+    assert_eq!(writer.log_out(&current).await.expect("logged out").effect, Effect::Immediate);
+    assert!(writer.identify(Some(&token)).await.is_err());
+    assert!(reader.sessions().identify(Some(&token)).await.is_ok(), "else this shows nothing");
+    host.advance_seconds(59);
+    assert!(reader.sessions().identify(Some(&token)).await.is_ok());
+    host.advance_seconds(1);
+    assert!(reader.sessions().identify(Some(&token)).await.is_err());
+}
