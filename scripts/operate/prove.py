@@ -8,8 +8,8 @@ import json
 import os
 import re
 import shutil
-import sys
 import subprocess
+import sys
 import time
 
 import run
@@ -40,7 +40,10 @@ class Proof:
 
 def tests_passed(output):
     """How many tests passed, of all that ran."""
-    return f"{sum(map(int, re.findall(r'^test result: ok. ([0-9]+) passed', output, re.M)))} tests passed"
+    passed = sum(map(int, re.findall(r"^test result: ok\. (\d+) passed", output, re.M)))
+    if not passed:
+        raise Failed("no test ran")
+    return f"{passed} tests passed"
 
 
 def figure_of(output, patterns):
@@ -62,10 +65,11 @@ def _spoken(command, environment):
     child = run.start(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                       encoding="utf-8", errors="replace")
     said = []
-    for text in child.stdout:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-        said.append(text)
+    with child.stdout:
+        for text in child.stdout:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+            said.append(text)
     return run.finish(child), "".join(said)
 
 
