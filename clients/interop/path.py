@@ -100,12 +100,16 @@ class Way:
         check(answer["channel"] == self.topic_channel, self.topic_channel, answer)
 
     def pings(self):
-        """pings, and the heads of the pong are its marks"""
+        """pings, and no head of the pong is ahead of its marks"""
         pong = self.program.settle()
-        marks = {mark["channel"]: mark["offset"] for mark in self.program.marks}
-        for name in (self.own, self.topic_channel):
-            check(of(pong, name)["offset"] == marks[name], f"{marks[name]} as the head of {name}", pong)
-        # Of shared channels it may be 5 s old; and others broadcast, too.
+        marks = {mark["channel"]: mark for mark in self.program.marks}
+        head = of(pong, self.own)
+        check((head["epoch"], head["offset"]) == (marks[self.own]["epoch"], marks[self.own]["offset"]), f"{marks[self.own]}", pong)
+        # The head of a shared channel may be 5 s old.
+        head = of(pong, self.topic_channel)
+        mark = marks[self.topic_channel]
+        check(head["epoch"] == mark["epoch"] and head["offset"] <= mark["offset"], f"at most {mark}", pong)
+        # Others broadcast, too.
         of(pong, "broadcast")
 
     def sees_presence(self):
