@@ -34,7 +34,7 @@ pub struct Limits<'a> {
 #[derive(Default)]
 struct Share {
     groups: Vec<Group>,
-    /// Their channels are written too fast.
+    /// Their channels are written too fast, or the table is throttled: no delivery of the record is spent on that.
     busy: Vec<UserId>,
     /// There was no time for them.
     untried: Vec<UserId>,
@@ -104,7 +104,9 @@ where
                     which.iter().zip(groups).for_each(|(index, group)| shares[*index].groups.push(group))
                 }
                 Ok(None) => which.iter().for_each(|index| shares[*index].untried.push(user)),
-                Err(StoreError::Busy(_)) => which.iter().for_each(|index| shares[*index].busy.push(user)),
+                Err(StoreError::Busy(_) | StoreError::Throttled(_)) => {
+                    which.iter().for_each(|index| shares[*index].busy.push(user));
+                }
                 Err(error) => which.iter().for_each(|index| shares[*index].error = Some(error.clone())),
             }
         }
