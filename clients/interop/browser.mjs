@@ -16,7 +16,7 @@ export class Browser {
 
   /**
    * @param {string} executable
-   * @param {string} profile an empty folder
+   * @param {string} profile an empty folder, of at most 50 characters: a socket lies in it, whose path may have 107
    * @param {string[]} [flags]
    */
   static async open(executable, profile, flags = []) {
@@ -28,9 +28,11 @@ export class Browser {
   constructor(executable, flags, home) {
     // Its own home: nothing of the caller's is read or written.
     const env = { PATH: process.env.PATH, HOME: home, TMPDIR: home, LANG: "C.UTF-8" };
-    this.#process = spawn(executable, flags, { env, stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"] });
+    this.#process = spawn(executable, flags, { env, stdio: ["ignore", "ignore", "pipe", "pipe", "pipe"] });
+    let said = "";
+    this.#process.stderr.setEncoding("utf8").on("data", (text) => (said = (said + text).slice(-1_500)));
     this.#process.once("error", (error) => this.#fail(error));
-    this.#process.once("exit", (code) => this.#fail(new Error(`the browser has ended (${code})`)));
+    this.#process.once("exit", (code, signal) => this.#fail(new Error(`the browser has ended (${code ?? signal}): ${said}`)));
     this.#process.stdio[3].on("error", () => {});
     this.#process.stdio[4].setEncoding("utf8").on("data", (text) => this.#read(text));
   }

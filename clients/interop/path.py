@@ -238,7 +238,7 @@ def programs(outputs, arguments, scratch):
     browser = browsers.find(arguments.browser) if "browser" in arguments.only else None
 
     def in_browser():
-        profile = tempfile.mkdtemp(prefix="profile-", dir=scratch)
+        profile = tempfile.mkdtemp(prefix="p-", dir=scratch)
         return [node, str(HERE / "client_browser.mjs"), browser, profile, str(arguments.page_port)]
 
     commands = {
@@ -255,7 +255,7 @@ NAMES = ("python", "ws", "node", "browser", "demo")
 
 def play_demo(arguments, scratch):
     """The page of `make demo`, as a person uses it."""
-    profile = tempfile.mkdtemp(prefix="profile-", dir=scratch)
+    profile = tempfile.mkdtemp(prefix="p-", dir=scratch)
     server = [sys.executable, "-B", str(HERE.parents[1] / "scripts" / "operate" / "demo.py"), str(arguments.outputs.resolve()), str(arguments.page_port)]
     command = ["node", str(HERE / "demo_page.mjs"), browsers.find(arguments.browser), profile, str(arguments.page_port), *server]
     with subprocess.Popen(command, start_new_session=True) as played:
@@ -281,8 +281,10 @@ def main():
     except (OSError, ValueError) as error:
         print(f"{arguments.outputs}: {error}; run `make deploy` first.")
         return 2
-    # Profiles of browsers that were killed are removed with it.
-    with tempfile.TemporaryDirectory(prefix="holdfast-clients-", ignore_cleanup_errors=True) as scratch:
+    # Profiles of browsers that were killed are removed with it. Short names: a browser's socket lies below, whose path may have 107
+    # characters.
+    where = None if len(tempfile.gettempdir()) <= 40 else "/tmp"
+    with tempfile.TemporaryDirectory(prefix="hf-", dir=where, ignore_cleanup_errors=True) as scratch:
         try:
             for name, start in programs(outputs, arguments, scratch).items():
                 Way(name, start, Api(outputs), arguments.topic).walk()
