@@ -2,10 +2,10 @@
 .DEFAULT_GOAL := help
 OPERATE := @command -v python3 >/dev/null || { echo 'python3 is missing: install Python 3.10 or newer.' >&2; exit 2; }; \
 	PYTHONUTF8=1 exec python3 -B scripts/operate
-export ENV ARCH CACHE SIZE VARS SERVICE ONLY N SINCE FOLLOW ALLOW_DESTROY BUILD SMOKE CANARY CANARY_MINUTES TO QUEUE RATE USERS SOCKETS PUSHES WRITE \
+export ENV ARCH CACHE SIZE VARS SERVICE ONLY N SINCE FOLLOW ALLOW_DESTROY BUILD SMOKE CANARY CANARY_MINUTES TO QUEUE RATE TABLE USERS SOCKETS PUSHES WITHIN WRITE \
 	HOLDFAST_REHEARSAL HOLDFAST_PORT HOLDFAST_REDIS_PORT HOLDFAST_WORK_DIR HOLDFAST_TOOLS CHROMIUM
 
-.PHONY: help demo deploy plan smoke destroy outputs status logs soak rollback bootstrap build drift redrive cost \
+.PHONY: help demo deploy plan smoke destroy outputs status logs soak rollback bootstrap build drift redrive epochs cost scale \
 	check test scan permissions prove bench rehearse arm64 reproduce tools
 
 help: ## list the targets
@@ -35,6 +35,8 @@ rollback: ## back to the release before this one (TO=<release> for another)
 	$(OPERATE) rollback
 redrive: ## dead letters back to their queues (QUEUE=push|broadcast|close RATE=10 a second)
 	$(OPERATE) redrive
+epochs: ## new epochs for every channel: after a restore of the connections table, before it serves (TABLE=<name>)
+	$(OPERATE) epochs
 destroy: ## remove everything a deploy made; never production
 	$(OPERATE) destroy
 bootstrap: ## once per AWS environment: its buckets and roles
@@ -45,6 +47,8 @@ drift: ## whether what is deployed still is what its release says (ENV=staging|p
 	$(OPERATE) drift
 cost: ## what a month costs on AWS (USERS= SOCKETS= PUSHES= CACHE=)
 	$(OPERATE) cost
+scale: ## what so many sockets need of an AWS account (SOCKETS=1000000 WITHIN=60 seconds for a broadcast; WRITE=1 writes docs/scale.md)
+	$(OPERATE) scale
 check: ## the fast gate: format, lint, unit tests
 	$(OPERATE) check
 test: ## everything that can be tested on one machine (ONLY=static|unit|terraform|mistakes|e2e)

@@ -42,8 +42,8 @@ def of(frame, name):
 class Way:
     """One client's way, from registering to the last `bye`."""
 
-    def __init__(self, name, start, api, topic):
-        self.name, self.start, self.api = name, start, api
+    def __init__(self, name, start, api, topic, renew):
+        self.name, self.start, self.api, self.renew = name, start, api, renew
         self.topic, self.topic_channel = topic, f"topic:{topic}"
         # The shape that the search for secrets in the logs knows.
         self.person = {"email": f"e2e-{secrets.token_hex(12)}@holdfast.test", "password": f"pw-{secrets.token_hex(12)}"}
@@ -56,7 +56,8 @@ class Way:
             refreshes += (self.uses_cookies,)
         cuts = (self.comes_back_by_itself,) if self.is_ours else ()
         steps = (self.joins, self.gets_messages, self.pings, self.sees_presence, *refreshes, self.is_recovered_after_a_kill, *cuts,
-                 self.is_told_of_a_wrong_epoch, self.survives_a_malformed_frame, self.hears_bye)
+                 self.is_told_of_a_wrong_epoch, *((self.is_told_of_a_restored_table,) if self.renew else ()), self.survives_a_malformed_frame,
+                 self.hears_bye)
         try:
             for step in steps:
                 began = time.monotonic()
@@ -210,6 +211,20 @@ class Way:
         handed = [one["id"] for one in self.handed_of(self.own)]
         check(handed == [after["messageId"]], "nothing partial", handed)
 
+    def is_told_of_a_restored_table(self):
+        """comes back after all channels got new epochs, as after a restore: recovered false, and new messages come"""
+        self.program.settle()
+        self.program.kill()
+        marks = self.program.marks
+        self.renew()
+        self.come_back(marks)
+        welcome = of(self.program.frame("welcome"), self.own)
+        mark = next(mark for mark in marks if mark["channel"] == self.own)
+        check(welcome["recovered"] is False and welcome["epoch"] != mark["epoch"], "recovered false, another epoch", welcome)
+        after = self.api.publish({"userIds": [self.user]}, "after the restore")
+        handed = self.program.handed(after["messageId"])
+        check((handed["epoch"], handed["offset"]) == (welcome["epoch"], welcome["offset"] + 1), f"the place after {welcome}", handed)
+
     def survives_a_malformed_frame(self):
         """sends what is no frame, gets an error, and the socket stays open"""
         self.program.tell("malformed")
@@ -250,6 +265,14 @@ def programs(outputs, arguments, scratch):
     return {name: lambda name=name: Program(name, commands[name](), environment) for name in commands if name in arguments.only}
 
 
+def renew_epochs(outputs):
+    """What `make epochs` runs."""
+    command = [sys.executable, "-B", str(HERE.parents[1] / "scripts" / "operate" / "epochs.py"), str(outputs.resolve())]
+    said = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"})
+    if said.returncode:
+        raise Fault(f"epochs.py: {said.stderr.strip()}")
+
+
 NAMES = ("python", "ws", "node", "browser", "demo")
 
 
@@ -286,8 +309,10 @@ def main():
     where = None if len(tempfile.gettempdir()) <= 40 else "/tmp"
     with tempfile.TemporaryDirectory(prefix="hf-", dir=where, ignore_cleanup_errors=True) as scratch:
         try:
+            # Not on AWS: all of the deployment's clients would reload.
+            renew = (lambda: renew_epochs(arguments.outputs)) if outputs.get("awsEndpointUrl") else None
             for name, start in programs(outputs, arguments, scratch).items():
-                Way(name, start, Api(outputs), arguments.topic).walk()
+                Way(name, start, Api(outputs), arguments.topic, renew).walk()
             if "demo" in arguments.only:
                 play_demo(arguments, scratch)
         except (Fault, browsers.Missing) as fault:

@@ -24,6 +24,7 @@ import reproduce  # noqa: E402
 import roles  # noqa: E402
 import run  # noqa: E402
 import sbom  # noqa: E402
+import scale  # noqa: E402
 import scan  # noqa: E402
 import settings as settings_module  # noqa: E402
 import status  # noqa: E402
@@ -110,10 +111,20 @@ def redrive(settings):
         sys.exit(code)
 
 
+def epochs(settings):
+    deploy.read_outputs(settings)
+    tools.python_tools(settings)
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "epochs.py")
+    table = [name for name in [os.environ.get("TABLE")] if name]
+    code = run.shown([str(settings.tools / "bin" / "python"), "-B", script, str(settings.outputs_file), *table], env=cloud.environment(settings))
+    if code:
+        sys.exit(code)
+
+
 TARGETS = {
     "deploy": lambda settings: deploy.deploy(settings, smoke_after_deploy), "plan": deploy.plan, "destroy": remove.destroy, "outputs": deploy.outputs,
     "rollback": lambda settings: deploy.rollback(settings, smoke_after_deploy, os.environ.get("TO")), "bootstrap": bootstrap.bootstrap,
-    "rehearse": rehearse.rehearse, "redrive": redrive, "reproduce": reproduce.reproduce, "arm64": arm64.arm64, "cost": cost.cost,
+    "rehearse": rehearse.rehearse, "redrive": redrive, "epochs": epochs, "reproduce": reproduce.reproduce, "arm64": arm64.arm64, "cost": cost.cost, "scale": scale.scale,
     "status": status.status, "logs": logs, "demo": demo, "smoke": smoke, "soak": soak, "prove": prove.prove, "bench": bench.bench, "check": suite.check, "test": suite.test,
     "tools": tools.python_tools, "scan": scan.scan, "permissions": roles.check, "build": build.only, "drift": deploy.drift, "sbom": sbom.write,
     # For pipelines.

@@ -5,6 +5,7 @@ import json
 import os
 
 import aws
+import capacity
 import tfvars
 from say import Refused, line
 from settings import ROOT
@@ -71,9 +72,9 @@ def month(prices, assume, users, sockets, pushes, cache):
     bill.add("WebSocket: messages", f"{2 * pings + posts:,.0f} messages", websocket_message=2 * pings + posts)
     work = pings + 4 * handshakes
     bill.add("Lambda: sockets", f"{work:,.0f} invocations", **lambdas(assume, work, assume["lambda_ms"]))
-    # Ticket, connection and its end; a ping reads the session's slot and the channel's head.
-    bill.add("DynamoDB: sockets", f"{handshakes:,.0f} connections, {pings:,.0f} pings", dynamodb_read=2 * handshakes + 2 * pings,
-             dynamodb_write=4 * handshakes)
+    bill.add("DynamoDB: sockets", f"{handshakes:,.0f} connections, {pings:,.0f} pings",
+             dynamodb_read=capacity.HANDSHAKE["reads"] * handshakes + capacity.PING["reads"] * pings,
+             dynamodb_write=capacity.HANDSHAKE["writes"] * handshakes + capacity.PING["writes"] * pings)
     # Published, sent, received, deleted; the message and its offset in one transaction; two functions.
     bill.add("Push", f"{pushes:,.0f} messages", sqs_request=3 * pushes, dynamodb_write=2 * 2 * pushes, dynamodb_read=posts,
              **lambdas(assume, 2 * pushes, assume["lambda_ms"]))

@@ -189,7 +189,7 @@ class Make(unittest.TestCase):
         for name in targets:
             self.assertRegex(listed, rf"(?m)^  make {name} +\S")
         # Of the contract.
-        for name in ("deploy", "plan", "destroy", "rollback", "bootstrap", "smoke", "status", "outputs", "logs", "redrive", "cost", "test", "check", "prove", "bench", "help"):
+        for name in ("deploy", "plan", "destroy", "rollback", "bootstrap", "smoke", "status", "outputs", "logs", "redrive", "epochs", "cost", "test", "check", "prove", "bench", "help"):
             self.assertIn(name, targets)
 
     def test_a_missing_prerequisite_is_named_with_the_way_to_install_it(self):

@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import io
 import os
+import re
 import subprocess
 import sys
 import types
@@ -17,11 +18,19 @@ import status
 from say import Refused
 
 
-def redrive():
-    """The module without botocore, which only `.tools` has."""
+class ClientError(Exception):
+    """botocore's, as far as anybody looks."""
+
+    def __init__(self, code):
+        super().__init__(code)
+        self.response = {"Error": {"Code": code}}
+
+
+def without_botocore(name):
+    """A module that `.tools` runs, without botocore, which only `.tools` has."""
     fakes = {"botocore": types.ModuleType("botocore"), "botocore.session": types.ModuleType("botocore.session"),
-             "botocore.config": types.SimpleNamespace(Config=None)}
-    spec = importlib.util.spec_from_file_location("redrive", OPERATE / "redrive.py")
+             "botocore.config": types.SimpleNamespace(Config=None), "botocore.exceptions": types.SimpleNamespace(ClientError=ClientError)}
+    spec = importlib.util.spec_from_file_location(name, OPERATE / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     with mock.patch.dict(sys.modules, fakes):
         spec.loader.exec_module(module)
@@ -59,7 +68,7 @@ def letters(count):
 
 class Redrive(unittest.TestCase):
     def setUp(self):
-        self.module = redrive()
+        self.module = without_botocore("redrive")
         self.clock = [0.0]
         self.pauses = []
 
@@ -105,6 +114,61 @@ class Redrive(unittest.TestCase):
             self.assertEqual(result.returncode, 2)
             self.assertEqual(result.stderr.count("\n"), 1)
             self.assertIn(f"RATE={rate}", result.stderr)
+
+
+class Heads:
+    """A table of channels, read two rows at a time; a row in `racing` is changed by somebody else after it was read."""
+
+    def __init__(self, heads, racing=(), broken=None):
+        self.rows = {name: {"PK": {"S": name}, "SK": {"S": "HEAD"}, "epoch": {"S": epoch}} for name, epoch in heads.items()}
+        self.racing, self.broken = racing, broken
+
+    def scan(self, FilterExpression, ExclusiveStartKey=None, **_):
+        assert FilterExpression == "SK = :head"
+        names = sorted(self.rows)
+        names = [name for name in names if ExclusiveStartKey is None or name > ExclusiveStartKey["PK"]["S"]]
+        page = {"Items": [dict(self.rows[name]) for name in names[:2]]}
+        for name in names[:2]:
+            if name in self.racing:
+                self.rows[name]["epoch"] = {"S": "theirs"}
+        return {**page, "LastEvaluatedKey": {"PK": {"S": names[1]}}} if len(names) > 2 else page
+
+    def update_item(self, Key, ConditionExpression, ExpressionAttributeValues, **_):
+        assert ConditionExpression == "epoch = :old"
+        if self.broken:
+            raise ClientError(self.broken)
+        row = self.rows[Key["PK"]["S"]]
+        if row["epoch"] != ExpressionAttributeValues[":old"]:
+            raise ClientError("ConditionalCheckFailedException")
+        row["epoch"] = ExpressionAttributeValues[":new"]
+
+    def epochs(self):
+        return {name: row["epoch"]["S"] for name, row in self.rows.items()}
+
+
+class Epochs(unittest.TestCase):
+    def setUp(self):
+        self.module = without_botocore("epochs")
+        self.before = {f"CHANNEL#topic:{n}": "old" for n in range(5)}
+
+    def renew(self, client):
+        return self.module.renew(client, "table", lambda _: None)
+
+    def test_every_channel_gets_another_epoch_of_its_own(self):
+        client = Heads(self.before)
+        self.assertEqual(self.renew(client), 5)
+        after = client.epochs()
+        self.assertEqual(len(set(after.values()) - {"old"}), 5)
+        self.assertTrue(all(re.fullmatch(r"[A-Za-z0-9_-]{11}", epoch) for epoch in after.values()), after)
+
+    def test_an_epoch_that_somebody_else_renewed_meanwhile_stays(self):
+        client = Heads(self.before, racing=("CHANNEL#topic:3",))
+        self.assertEqual(self.renew(client), 5)
+        self.assertEqual(client.epochs()["CHANNEL#topic:3"], "theirs")
+
+    def test_any_other_refusal_ends_it(self):
+        with self.assertRaises(ClientError):
+            self.renew(Heads(self.before, broken="AccessDeniedException"))
 
 
 class Status(unittest.TestCase):

@@ -3,6 +3,8 @@
 //! The SDK's own defaults would wait up to a second before its first retry and for ever for a reply; a function has to
 //! answer within its deadline whatever a connection does.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
@@ -41,14 +43,17 @@ impl Patience {
     }
 }
 
+/// A configuration under way. Of one type, so that the code that loads it is compiled here and not in every function.
+pub type Loading = Pin<Box<dyn Future<Output = SdkConfig>>>;
+
 /// Region, credentials and endpoint from the environment, as Lambda sets them.
-pub async fn sdk_config(local: bool) -> SdkConfig {
-    sdk_config_with(aws_config::defaults(BehaviorVersion::v2026_01_12()), local).load().await
+pub fn sdk_config(local: bool) -> Loading {
+    Box::pin(sdk_config_with(aws_config::defaults(BehaviorVersion::v2026_01_12()), local).load())
 }
 
 /// The same for a service that describes resources (ElastiCache).
-pub async fn sdk_config_for_control() -> SdkConfig {
-    patient(aws_config::defaults(BehaviorVersion::v2026_01_12()), Patience::CONTROL).load().await
+pub fn sdk_config_for_control() -> Loading {
+    Box::pin(patient(aws_config::defaults(BehaviorVersion::v2026_01_12()), Patience::CONTROL).load())
 }
 
 /// The same patience and HTTP client for a loader that already knows where its credentials come from.

@@ -44,7 +44,7 @@ impl Times {
     pub(crate) fn curve(&self, plot: &str, series: &str) {
         let points: Vec<[f64; 2]> =
             (1..=99_u32).map(|percent| [f64::from(percent), self.quantile_ms(f64::from(percent) / 100.0)]).collect();
-        println!("{}", json!({"plot": plot, "series": series, "x": "requests, %", "y": "ms", "points": points}));
+        println!("{}", json!({"plot": plot, "series": series, "x": "share of them, %", "y": "ms", "points": points}));
     }
 }
 

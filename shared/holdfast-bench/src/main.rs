@@ -1,13 +1,15 @@
-//! Benchmarks of sessions, one a run. Each prints lines of JSON (see [`figures`]); `make bench` makes a report of them.
+//! Benchmarks of sessions and of push, one a run. Each prints lines of JSON (see [`figures`]); `make bench` makes a report of them.
 
+mod fanout;
 mod figures;
 mod http;
 mod scripts;
+mod sockets;
 mod tokens;
 
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: holdfast-bench tokens | scripts REDIS_URL | http NAME=OUTPUTS.json NAME=OUTPUTS.json";
+const USAGE: &str = "usage: holdfast-bench tokens | scripts REDIS_URL | http NAME=OUTPUTS.json NAME=OUTPUTS.json | fanout | sockets OUTPUTS.json";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -18,6 +20,8 @@ fn main() -> ExitCode {
     let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["tokens"] => runtime.block_on(tokens::run()),
         ["scripts", server] => runtime.block_on(scripts::run(server)),
+        ["fanout"] => runtime.block_on(fanout::run()),
+        ["sockets", outputs] => runtime.block_on(sockets::run(outputs)),
         ["http", places @ ..] if places.len() >= 2 => runtime.block_on(http::run(places)),
         _ => {
             eprintln!("{USAGE}");

@@ -4,6 +4,7 @@
 //! each invocation: a budget derived from its deadline, the metrics record, and nothing left running behind it.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::config::{ConfigError, Env};
 use crate::events::{Envelope, Event};
@@ -115,11 +117,11 @@ where
                 return ExitCode::FAILURE;
             }
         };
-        let service = service_fn(move |event: LambdaEvent<Value>| {
+        let running = run(Box::new(move |event| {
             let handle = handle.clone();
-            async move {
+            Box::pin(async move {
                 let budget = budget(event.context.deadline);
-                let result = match serde_json::from_value::<E>(event.payload) {
+                let result = match serde_json::from_str::<E>(event.payload.get()) {
                     Ok(payload) => handle(deps, payload, budget).await,
                     Err(error) => {
                         tracing::error!(line = error.line(), category = ?error.classify(), "event is not of the expected form");
@@ -127,10 +129,10 @@ where
                     }
                 };
                 metrics::flush(System.now().get());
-                result
-            }
-        });
-        match lambda_runtime::run(service).await {
+                result.and_then(|answer| to_raw_value(&answer).map_err(|_| Broken("the answer cannot be written")))
+            })
+        }));
+        match running.await {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 tracing::error!(%error, "the Lambda runtime stopped");
@@ -138,6 +140,14 @@ where
             }
         }
     })
+}
+
+type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+type Handler = Box<dyn Fn(LambdaEvent<Box<RawValue>>) -> Boxed<Result<Box<RawValue>, Broken>> + Send + Sync>;
+
+/// Neither generic nor async: Lambda's runtime is compiled here, once, and not in every function.
+fn run(handler: Handler) -> Pin<Box<dyn Future<Output = Result<(), lambda_runtime::Error>>>> {
+    Box::pin(lambda_runtime::run(service_fn(handler)))
 }
 
 /// Runs a subscriber of the event bus. An error makes Lambda deliver the event again, and in the end puts it into the

@@ -232,3 +232,55 @@ impl Sockets for ConnectionsTable {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::types::AttributeValue;
+    use holdfast_domain::token::Address;
+    use holdfast_domain::{SessionId, SlotNo};
+
+    use super::*;
+
+    /// As DynamoDB counts: names and texts in UTF-8, numbers in two digits a byte and one more.
+    fn size(item: &Item) -> usize {
+        let value = |value: &AttributeValue| match value {
+            AttributeValue::S(text) => text.len(),
+            AttributeValue::N(digits) => digits.len().div_ceil(2) + 1,
+            other => panic!("{other:?}"),
+        };
+        item.iter().map(|(name, of)| name.len() + value(of)).sum()
+    }
+
+    /// docs/scale.md reckons with these: what a million sockets write, store and are read with.
+    #[test]
+    fn a_socket_is_as_large_as_the_plan_says() {
+        let config = aws_config::SdkConfig::builder()
+            .behavior_version(aws_config::BehaviorVersion::v2026_01_12())
+            .retry_config(aws_sdk_dynamodb::config::retry::RetryConfig::disabled())
+            .build();
+        let table = ConnectionsTable::new(&config, "connections");
+        let now = Millis::new(1_790_000_000_000);
+        let socket = Socket {
+            id: "L0SM9cOFvHcCIhw=".parse().unwrap(),
+            at: Address { user: UserId::from_bytes([255; 16]), slot: SlotNo::new(4).unwrap() },
+            sid: SessionId::from_bytes([255; 16]),
+            connected_at: now,
+            seen_at: now,
+            session_expires_at: now.plus_seconds(86_400),
+            expires_at: now.plus_seconds(7_800),
+        };
+        let pk = keys::connection(&socket.id);
+        let own = table
+            .row(&socket, pk.clone(), keys::METADATA)
+            .item("userEmail", s("somebody@example.com"))
+            .item("frames", n(0))
+            .item("framesBefore", n(0))
+            .build()
+            .unwrap();
+        let twin = table.row(&socket, keys::user(socket.at.user), pk).build().unwrap();
+        let member = table.member(&socket, &Channel::Broadcast).unwrap().put.unwrap();
+        let mut entry = member.item().clone();
+        entry.remove(TTL);
+        assert_eq!([own.item(), twin.item(), member.item(), &entry].map(size), [243, 211, 158, 149]);
+    }
+}
