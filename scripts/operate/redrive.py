@@ -20,9 +20,14 @@ BATCH = 10
 
 
 def attributes_of(message):
-    """What a message carries besides its body, as SendMessage takes it."""
-    return {name: {field: value for field, value in given.items() if field in ("DataType", "StringValue", "BinaryValue")}
-            for name, given in message.get("MessageAttributes", {}).items()}
+    """What a message carries besides its body, as SendMessage takes it, and what it was when it was first sent: a publish that
+    another service put into the queue takes its name, its publisher and its time from that."""
+    given = {name: {field: value for field, value in given.items() if field in ("DataType", "StringValue", "BinaryValue")}
+             for name, given in message.get("MessageAttributes", {}).items()}
+    was = message.get("Attributes", {})
+    first = {"HoldfastMessageId": message.get("MessageId"), "HoldfastSenderId": was.get("SenderId"), "HoldfastSentTimestamp": was.get("SentTimestamp")}
+    # Of a second redrive, too: what it was at first stays.
+    return {**{name: {"DataType": "String", "StringValue": value} for name, value in first.items() if value}, **given}
 
 
 class Pace:
@@ -50,7 +55,8 @@ def move(client, source, target, total, pace, say):
         while moved < total and empty < 3:
             held = client.receive_message(
                 QueueUrl=source, MaxNumberOfMessages=min(BATCH, total - moved), VisibilityTimeout=VISIBILITY_SECONDS,
-                WaitTimeSeconds=1, MessageAttributeNames=["All"]).get("Messages", [])
+                WaitTimeSeconds=1, MessageAttributeNames=["All"],
+                AttributeNames=["SenderId", "SentTimestamp"]).get("Messages", [])
             empty = 0 if held else empty + 1
             while held:
                 pace.wait()

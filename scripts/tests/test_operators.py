@@ -62,7 +62,7 @@ class Queues:
 
 
 def letters(count):
-    return [{"Body": f"body {n}", "ReceiptHandle": str(n),
+    return [{"Body": f"body {n}", "ReceiptHandle": str(n), "MessageId": f"m{n}", "Attributes": {"SenderId": "AROA:i", "SentTimestamp": "7"},
              "MessageAttributes": {"a": {"DataType": "String", "StringValue": "x", "StringListValues": []}}} for n in range(count)]
 
 
@@ -85,8 +85,18 @@ class Redrive(unittest.TestCase):
         client = Queues(letters(25))
         self.assertEqual(self.move(client, 25), 25)
         self.assertEqual([body for body, _ in client.back], [f"body {n}" for n in range(25)])
-        self.assertEqual(client.back[0][1], {"a": {"DataType": "String", "StringValue": "x"}})
+        self.assertEqual(client.back[0][1], {
+            "a": {"DataType": "String", "StringValue": "x"}, "HoldfastMessageId": {"DataType": "String", "StringValue": "m0"},
+            "HoldfastSenderId": {"DataType": "String", "StringValue": "AROA:i"}, "HoldfastSentTimestamp": {"DataType": "String", "StringValue": "7"}})
         self.assertEqual((client.dead, client.hidden), ([], {}))
+
+    def test_what_a_letter_was_at_first_stays_through_a_second_redrive(self):
+        first = Queues(letters(1))
+        self.move(first, 1)
+        _, attributes = first.back[0]
+        second = Queues([{**letters(1)[0], "MessageId": "another", "MessageAttributes": attributes}])
+        self.move(second, 1)
+        self.assertEqual(second.back[0][1], attributes)
 
     def test_no_more_a_second_than_asked_for_and_no_burst(self):
         self.move(Queues(letters(21)), 21, rate=10)

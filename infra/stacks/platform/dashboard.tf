@@ -19,7 +19,10 @@ locals {
       title = "Messages to sockets"
       stack = "push"
       stat  = "Sum"
-      lines = [for name, label in { PUSH_DELIVERED = "delivered", PUSH_GONE = "socket gone", PUSH_THROTTLED = "throttled", PUSH_UNDELIVERABLE = "undeliverable", PUSH_DEAD_LETTERED = "dead letters" } : { function = "push-fanout", name = name, label = label }]
+      lines = concat(
+        [{ function = "push-publish", name = "PUSH_ACCEPTED", label = "accepted" }],
+        [for name, label in { PUSH_DELIVERED = "delivered", PUSH_RETRIED = "tried again", PUSH_GONE = "socket gone", PUSH_THROTTLED = "throttled", PUSH_UNDELIVERABLE = "undeliverable", PUSH_DEAD_LETTERED = "dead letters" } : { function = "push-fanout", name = name, label = label }],
+      )
     },
     {
       title = "Time to a socket, p99 (ms)"

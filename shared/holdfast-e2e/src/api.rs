@@ -243,7 +243,11 @@ impl Api {
 
     /// `GET /v1/channels/{channel}/messages`
     pub async fn history(&self, access: &str, channel: &str, after: u64, epoch: &str) -> Result<Reply, Fault> {
-        let path = format!("/v1/channels/{channel}/messages?after={after}&epoch={epoch}");
-        self.send(Call::new("GET", path).bearer(access)).await
+        self.history_page(access, channel, &format!("after={after}&epoch={epoch}")).await
+    }
+
+    /// The same with a query of one's own.
+    pub async fn history_page(&self, access: &str, channel: &str, query: &str) -> Result<Reply, Fault> {
+        self.send(Call::new("GET", format!("/v1/channels/{channel}/messages?{query}")).bearer(access)).await
     }
 }

@@ -1,4 +1,4 @@
-//! CloudWatch metrics in the embedded metric format: one line on stdout per invocation, no call to anything.
+//! CloudWatch metrics in the embedded metric format: lines on stdout after each invocation, no call to anything.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -9,8 +9,10 @@ use serde_json::{Map, Value, json};
 /// The namespace of every metric.
 pub const NAMESPACE: &str = "Holdfast";
 
+type Values = BTreeMap<(&'static str, Unit), Vec<f64>>;
+
 static DIMENSIONS: OnceLock<(String, String)> = OnceLock::new();
-static PENDING: Mutex<BTreeMap<(&'static str, Unit), Vec<f64>>> = Mutex::new(BTreeMap::new());
+static PENDING: Mutex<Values> = Mutex::new(Values::new());
 
 /// Values of one metric that one record may carry (CloudWatch's limit).
 const MAX_VALUES: usize = 100;
@@ -21,7 +23,7 @@ enum Unit {
     Milliseconds,
 }
 
-fn pending() -> MutexGuard<'static, BTreeMap<(&'static str, Unit), Vec<f64>>> {
+fn pending() -> MutexGuard<'static, Values> {
     PENDING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -46,11 +48,7 @@ pub fn add(name: &'static str, n: u64) {
 
 /// Records a duration.
 pub fn millis(name: &'static str, value: f64) {
-    let mut pending = pending();
-    let values = pending.entry((name, Unit::Milliseconds)).or_default();
-    if values.len() < MAX_VALUES {
-        values.push(value);
-    }
+    pending().entry((name, Unit::Milliseconds)).or_default().push(value);
 }
 
 /// Writes what was counted since the last time, if anything was.
@@ -59,11 +57,28 @@ pub fn flush(now_millis: i64) {
     if taken.is_empty() {
         return;
     }
-    let line = record(&taken, now_millis);
-    let _ = writeln!(std::io::stdout().lock(), "{line}");
+    let mut out = std::io::stdout().lock();
+    for part in parts(taken) {
+        let _ = writeln!(out, "{}", record(&part, now_millis));
+    }
 }
 
-fn record(values: &BTreeMap<(&'static str, Unit), Vec<f64>>, now_millis: i64) -> Value {
+/// As many records as the longest list needs, each with at most [`MAX_VALUES`] values of a metric. None is left out: the last
+/// ones of an invocation are the slowest.
+fn parts(values: Values) -> Vec<Values> {
+    let mut parts: Vec<Values> = Vec::new();
+    for (metric, list) in values {
+        for (index, chunk) in list.chunks(MAX_VALUES).enumerate() {
+            if parts.len() == index {
+                parts.push(Values::new());
+            }
+            parts[index].insert(metric, chunk.to_vec());
+        }
+    }
+    parts
+}
+
+fn record(values: &Values, now_millis: i64) -> Value {
     let (env, function) = DIMENSIONS.get().cloned().unwrap_or_default();
     let mut record = Map::new();
     let metrics: Vec<_> = values
@@ -96,6 +111,18 @@ fn record(values: &BTreeMap<(&'static str, Unit), Vec<f64>>, now_millis: i64) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_value_is_left_out_and_no_record_has_too_many() {
+        let all: Vec<f64> = (0..250).map(f64::from).collect();
+        let values =
+            Values::from([(("Latency", Unit::Milliseconds), all.clone()), (("DELIVERED", Unit::Count), vec![250.0])]);
+        let parts = parts(values);
+        assert_eq!(parts.iter().map(BTreeMap::len).collect::<Vec<_>>(), [2, 1, 1], "a count is in one of them");
+        let written: Vec<f64> = parts.iter().flat_map(|part| part[&("Latency", Unit::Milliseconds)].clone()).collect();
+        assert_eq!(written, all);
+        assert!(parts.iter().flat_map(BTreeMap::values).all(|values| values.len() <= MAX_VALUES));
+    }
 
     #[test]
     fn a_record_declares_what_it_carries() {

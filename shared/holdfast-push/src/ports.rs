@@ -43,7 +43,7 @@ pub trait Sockets: Send + Sync {
     fn mark_gone(&self, id: &ConnectionId, now: Millis) -> impl Future<Output = Stored<()>> + Send;
     /// Counts one frame; `None` if there is no such socket.
     fn count_frame(&self, id: &ConnectionId) -> impl Future<Output = Stored<Option<Seen>>> + Send;
-    /// Moves `seenAt` to `now`, begins a new window with `seen`'s surplus in it, and moves `sessionExpiresAt` on every row.
+    /// Begins a new window if `seen`'s is over, with what it leaves in it, moves `seenAt` there, and `sessionExpiresAt` on every row.
     /// Rows that are gone stay gone.
     fn refresh(&self, seen: &Seen, session_expires_at: Millis, now: Millis) -> impl Future<Output = Stored<()>> + Send;
 }

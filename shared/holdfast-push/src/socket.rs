@@ -10,9 +10,9 @@ use crate::ids::ConnectionId;
 
 /// API Gateway ends a socket after 600 s without traffic; a minute more, and a row not seen since is dead.
 pub const SILENT_SECONDS: i64 = 660;
-/// `seenAt` is moved at most this often; the window in which frames are counted.
-pub const WINDOW_SECONDS: i64 = 60;
-/// Frames a client may send per minute.
+/// `seenAt` is moved at most this often; the window in which frames are counted. Two of them are the minute of the limit.
+pub const WINDOW_SECONDS: i64 = 30;
+/// Frames a client may send in any minute.
 pub const FRAMES_PER_MINUTE: u32 = 100;
 /// While a handshake completes, @connections answers 410 for a socket that is about to live.
 pub const HANDSHAKE_SECONDS: i64 = 30;
@@ -71,28 +71,33 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// Whether the window is over and the next begins with this frame.
+    /// Windows that have ended since this one began.
+    fn ended(&self, now: Millis) -> i64 {
+        (now.get() - self.socket.seen_at.get()).max(0) / (WINDOW_SECONDS * 1_000)
+    }
+
+    /// Whether the window is over and this frame is in another.
     pub fn window_is_over(&self, now: Millis) -> bool {
-        now >= self.socket.seen_at.plus_seconds(WINDOW_SECONDS)
+        self.ended(now) > 0
     }
 
-    /// Frames of the window that ends with this frame, as the next one remembers them: none if it ended long ago.
+    /// When the window that `now` is in began: windows follow one another without a gap.
+    pub fn window_of(&self, now: Millis) -> Millis {
+        self.socket.seen_at.plus_seconds(self.ended(now) * WINDOW_SECONDS)
+    }
+
+    /// What the window of `now` remembers of the one before: its frames, if it is this one and not an older one.
     pub fn carried(&self, now: Millis) -> u32 {
-        let recent = now < self.socket.seen_at.plus_seconds(2 * WINDOW_SECONDS);
-        if recent { self.frames.saturating_sub(1) } else { 0 }
+        if self.ended(now) == 1 { self.frames.saturating_sub(1) } else { 0 }
     }
 
-    /// Frames of the last minute: the current window's, and of the one before the share that the minute still covers.
+    /// Frames of this window and the one before. All of them are of the last minute: who keeps to the limit is never over
+    /// it, and more than the limit within half a minute, or for longer than a minute, always is.
     pub fn rate(&self, now: Millis) -> u32 {
-        let window = WINDOW_SECONDS * 1_000;
-        let into = (now.get() - self.socket.seen_at.get()).clamp(0, 2 * window);
-        let (current, before, into) = if into >= window {
-            (1, self.frames.saturating_sub(1), into - window)
-        } else {
-            (self.frames, self.frames_before, into)
-        };
-        let share = i64::from(before) * (window - into) / window;
-        current.saturating_add(u32::try_from(share).unwrap_or_default())
+        match self.window_is_over(now) {
+            true => self.carried(now).saturating_add(1),
+            false => self.frames.saturating_add(self.frames_before),
+        }
     }
 
     /// Whether this frame is one too many.
@@ -101,13 +106,13 @@ impl Seen {
     }
 }
 
-/// Who has to go so that `cap` remain, when `newest` has just come: first those not heard of for long, then the oldest.
-pub fn surplus<'a>(sockets: &'a [Socket], newest: &ConnectionId, cap: usize, now: Millis) -> Vec<&'a Socket> {
-    let mut others: Vec<_> = sockets.iter().filter(|socket| socket.id != *newest).collect();
-    others.sort_by_key(|s| (s.is_fresh(now), s.connected_at, s.id.clone()));
-    let many = (others.len() + 1).saturating_sub(cap);
-    others.truncate(many);
-    others
+/// Who has to go so that `cap` remain: first those not heard of for long, then the oldest. The order is total, so
+/// handshakes that see one another at the same time name the same ones.
+pub fn surplus(sockets: &[Socket], cap: usize, now: Millis) -> Vec<&Socket> {
+    let mut all: Vec<_> = sockets.iter().collect();
+    all.sort_by_key(|s| (s.is_fresh(now), s.connected_at, s.id.clone()));
+    all.truncate(sockets.len().saturating_sub(cap));
+    all
 }
 
 /// Whether the session a socket was opened in is still the one in its slot, and live.
@@ -146,16 +151,29 @@ pub(crate) mod tests {
         }
     }
 
-    fn gone(sockets: &[Socket], newest: &str, cap: usize, now: i64) -> Vec<String> {
-        surplus(sockets, &newest.parse().unwrap(), cap, Millis::new(now)).iter().map(|s| s.id.to_string()).collect()
+    fn gone(sockets: &[Socket], cap: usize, now: i64) -> Vec<String> {
+        surplus(sockets, cap, Millis::new(now)).iter().map(|s| s.id.to_string()).collect()
     }
 
     #[test]
-    fn the_oldest_makes_room_and_never_the_newest() {
+    fn the_oldest_makes_room() {
         let sockets = [socket("c", 30), socket("a", 10), socket("b", 20)];
-        assert_eq!(gone(&sockets, "c", 3, 40), Vec::<String>::new());
-        assert_eq!(gone(&sockets, "c", 2, 40), ["a"]);
-        assert_eq!(gone(&sockets, "a", 1, 40), ["b", "c"]);
+        assert_eq!(gone(&sockets, 3, 40), Vec::<String>::new());
+        assert_eq!(gone(&sockets, 2, 40), ["a"]);
+        assert_eq!(gone(&sockets, 1, 40), ["a", "b"]);
+    }
+
+    #[test]
+    fn whoever_sees_fewer_names_nobody_whom_whoever_sees_all_does_not() {
+        let all: Vec<Socket> = (0..6).map(|n| socket(&format!("s{n}"), n / 2)).collect();
+        for cap in 1..6 {
+            let wanted = gone(&all, cap, 10);
+            assert_eq!(wanted.len(), 6 - cap);
+            for seen in 0..64_u32 {
+                let some: Vec<Socket> = (0..6).filter(|n| seen >> n & 1 == 1).map(|n| all[n].clone()).collect();
+                assert!(gone(&some, cap, 10).iter().all(|id| wanted.contains(id)), "{some:?}");
+            }
+        }
     }
 
     #[test]
@@ -163,26 +181,62 @@ pub(crate) mod tests {
         let mut old = socket("old", 0);
         old.seen_at = Millis::new(700_000);
         let sockets = [old, socket("silent", 10), socket("new", 700_000)];
-        assert_eq!(gone(&sockets, "new", 2, 700_000), ["silent"]);
+        assert_eq!(gone(&sockets, 2, 700_000), ["silent"]);
+    }
+
+    /// Frames at these times (ms), each counted as the table does; whether one was too much.
+    fn is_dismissed(times: &[i64]) -> bool {
+        let mut seen = Seen { socket: socket("a", 0), frames: 0, frames_before: 0 };
+        times.iter().any(|time| {
+            let now = Millis::new(*time);
+            seen.frames += 1;
+            let too_fast = seen.is_too_fast(now);
+            if seen.window_is_over(now) {
+                (seen.frames_before, seen.frames, seen.socket.seen_at) = (seen.carried(now), 1, seen.window_of(now));
+            }
+            too_fast
+        })
+    }
+
+    /// Most frames in any minute.
+    fn most(times: &[i64]) -> usize {
+        let within = |end: &i64| times.iter().filter(|time| **time <= *end && **time > end - 60_000).count();
+        times.iter().map(within).max().unwrap_or_default()
     }
 
     #[test]
     fn a_hundred_frames_a_minute_pass_and_one_more_does_not() {
-        let seen = |frames, before| Seen { socket: socket("a", 0), frames, frames_before: before };
-        assert!(!seen(100, 0).is_too_fast(Millis::new(30_000)));
-        assert!(seen(101, 0).is_too_fast(Millis::new(30_000)));
-        // Half of the window before still lies in the last minute.
-        assert!(!seen(50, 100).is_too_fast(Millis::new(30_000)));
-        assert!(seen(51, 100).is_too_fast(Millis::new(30_000)));
+        let burst = |at: i64, frames: i64| (0..frames).map(move |n| at + n);
+        for at in [0, 10, 29_980, 59_970, 1_000_000] {
+            assert!(!is_dismissed(&burst(at, 100).collect::<Vec<_>>()), "{at}");
+            assert!(is_dismissed(&burst(at, 101).collect::<Vec<_>>()), "{at}");
+        }
+        // A burst, a pause, and a few more: a hundred in any minute.
+        let obedient: Vec<i64> = burst(0, 100).chain(burst(61_000, 20)).chain(burst(119_000, 70)).collect();
+        assert_eq!(most(&obedient), 100);
+        assert!(!is_dismissed(&obedient));
+        // Slowly too fast: 102 a minute, evenly.
+        let steady: Vec<i64> = (0..400).map(|n| n * 588).collect();
+        assert!(is_dismissed(&steady));
     }
 
     #[test]
-    fn a_burst_across_the_windows_edge_is_seen() {
-        let seen = Seen { socket: socket("a", 0), frames: 101, frames_before: 0 };
-        assert!(seen.window_is_over(Millis::new(60_000)));
-        assert_eq!(seen.rate(Millis::new(60_000)), 101);
-        assert_eq!(seen.rate(Millis::new(120_000)), 1);
-        assert_eq!(seen.rate(Millis::new(10_000_000)), 1);
+    fn who_keeps_to_the_limit_is_never_dismissed() {
+        let mut random = 7_u64;
+        for _ in 0..200 {
+            let mut now = 0;
+            let mut times = Vec::new();
+            for _ in 0..400 {
+                random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                now += if (random >> 60) == 0 { (random >> 33) as i64 % 90_000 } else { (random >> 33) as i64 % 300 };
+                times.push(now);
+                if most(&times) > FRAMES_PER_MINUTE as usize {
+                    times.pop();
+                    now += 5_000;
+                }
+            }
+            assert!(!is_dismissed(&times));
+        }
     }
 
     #[test]

@@ -106,11 +106,16 @@ fn finished(outcome: Stored<Outcome>) -> Done {
 }
 
 fn handed(record: &SqsMessage) -> Handed<'_> {
+    // A dead letter that was sent back is what it was at first: the same message, of the same publisher.
+    let first = |name: &str| record.message_attributes.get(name).and_then(|value| value.string_value.as_deref());
     let attribute = |name: &str| record.attributes.get(name).map_or("", String::as_str);
     Handed {
-        record: record.message_id.as_deref().unwrap_or_default(),
-        sender: attribute("SenderId"),
-        sent_at: attribute("SentTimestamp").parse().map_or_else(|_| System.now(), Millis::new),
+        record: first("HoldfastMessageId").or(record.message_id.as_deref()).unwrap_or_default(),
+        sender: first("HoldfastSenderId").unwrap_or_else(|| attribute("SenderId")),
+        sent_at: first("HoldfastSentTimestamp")
+            .unwrap_or_else(|| attribute("SentTimestamp"))
+            .parse()
+            .map_or_else(|_| System.now(), Millis::new),
     }
 }
 
@@ -142,6 +147,24 @@ mod tests {
             bodies.iter().enumerate().map(|(n, body)| json!({"messageId": n.to_string(), "body": body})).collect();
         let event: SqsEvent = serde_json::from_value(json!({"Records": records})).unwrap();
         event.records
+    }
+
+    #[test]
+    fn a_publish_that_was_sent_back_is_the_one_it_was() {
+        let record = |attributes: Value| -> SqsMessage {
+            let event: SqsEvent = serde_json::from_value(json!({"Records": [{"messageId": "second", "body": "",
+                "attributes": {"SenderId": "AROA:operator", "SentTimestamp": "9"}, "messageAttributes": attributes}]}))
+            .unwrap();
+            event.records.into_iter().next().unwrap()
+        };
+        let text = |value: &str| json!({"stringValue": value, "dataType": "String"});
+        let first = record(json!({}));
+        let (name, sender, at) = (handed(&first).record, handed(&first).sender, handed(&first).sent_at);
+        assert_eq!((name, sender, at), ("second", "AROA:operator", Millis::new(9)));
+        let back = record(json!({"HoldfastMessageId": text("first"), "HoldfastSenderId": text("AROA:service"),
+            "HoldfastSentTimestamp": text("7")}));
+        let (name, sender, at) = (handed(&back).record, handed(&back).sender, handed(&back).sent_at);
+        assert_eq!((name, sender, at), ("first", "AROA:service", Millis::new(7)));
     }
 
     #[test]

@@ -200,7 +200,7 @@ impl Sockets for ConnectionsTable {
     async fn refresh(&self, seen: &Seen, session_expires_at: Millis, now: Millis) -> Stored<()> {
         let socket = &seen.socket;
         let pk = keys::connection(&socket.id);
-        let new_window = seen.window_is_over(now).then_some(now);
+        let new_window = seen.window_is_over(now).then(|| seen.window_of(now));
         if new_window.is_some() {
             let result = self
                 .client
@@ -213,7 +213,7 @@ impl Sockets for ConnectionsTable {
                 )
                 .condition_expression("attribute_exists(PK)")
                 .expression_attribute_values(":expires", at(session_expires_at))
-                .expression_attribute_values(":now", at(now))
+                .expression_attribute_values(":now", at(seen.window_of(now)))
                 .expression_attribute_values(":one", n(1))
                 .expression_attribute_values(":before", n(seen.carried(now)))
                 .send()

@@ -1,5 +1,6 @@
 //! Changing a password.
 
+use holdfast_e2e::path::open_socket;
 use holdfast_e2e::{Person, SignIn};
 
 use crate::world::World;
@@ -10,6 +11,8 @@ async fn a_new_password_ends_every_other_session() {
     let (person, first) = world.signed_in().await;
     let second = world.api.sign_in(&person, "second").await.unwrap();
     let third = world.api.sign_in(&person, "third").await.unwrap();
+    let mut others = open_socket(&world.api, &first.access, "first").await.unwrap();
+    let mut own = open_socket(&world.api, &third.access, "third").await.unwrap();
     let new = Person::random().password;
     let changed = world.api.change_password(&third.access, &person.password, &new).await.unwrap().expect(200).unwrap();
     assert_eq!(changed.at("/revoked"), 2);
@@ -20,6 +23,9 @@ async fn a_new_password_ends_every_other_session() {
         let refresh = world.api.refresh(&ended.refresh).await.unwrap();
         refresh.expect_problem(401, "INVALID_REFRESH_TOKEN").unwrap();
     }
+    others.expect_bye("SESSION_ENDED", false).await.unwrap();
+    own.ping().await.unwrap();
+    own.close().await;
     let old = world.api.login(&person.email, &person.password, &SignIn::default()).await.unwrap();
     old.expect_problem(401, "INVALID_CREDENTIALS").unwrap();
     let person = Person { password: new, ..person };

@@ -1,7 +1,7 @@
 //! Publishing: who may, what is accepted, and who receives it.
 
 use holdfast_e2e::path::open_socket;
-use holdfast_e2e::{Call, SignedIn, random_text};
+use holdfast_e2e::{Call, Reply, SignedIn, random_text};
 use serde_json::{Value, json};
 
 use crate::world::World;
@@ -184,6 +184,39 @@ async fn a_users_history_is_theirs_alone() {
     assert_eq!(reply.at("/epoch"), frame["epoch"]);
     let refused = world.api.history(&theirs.access, &channel, before, &epoch).await.unwrap();
     refused.expect_any_problem(&[403]).unwrap();
+}
+
+#[tokio::test]
+async fn history_is_read_page_by_page() {
+    let world = World::open().await;
+    let (_, session) = world.signed_in().await;
+    let mut sent = Vec::new();
+    for number in 0..5 {
+        let body = json!({"to": {"userIds": [session.user_id]}, "kind": "note", "data": number});
+        let reply = world.api.publish(&body).await.unwrap().expect(202).unwrap();
+        sent.push(reply.text("/messageId").unwrap());
+    }
+    let channel = format!("user:{}", session.user_id);
+    let page = async |query: &str| world.api.history_page(&session.access, &channel, query).await.unwrap();
+    let ids = |reply: &Reply| -> Vec<String> {
+        let messages = reply.at("/messages").as_array().cloned().unwrap_or_default();
+        messages.iter().filter(|m| m["kind"] == "note").map(|m| m["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let (mut read, mut query) = (Vec::new(), "limit=2".to_owned());
+    for _ in 0..20 {
+        let reply = page(&query).await.expect(200).unwrap();
+        assert_eq!(reply.at("/recovered"), true, "{}", reply.fault("recovered"));
+        let messages = reply.at("/messages").as_array().cloned().unwrap();
+        assert!(messages.len() <= 2);
+        let Some(last) = messages.last() else { break };
+        read.extend(ids(&reply));
+        query = format!("limit=2&epoch={}&after={}", reply.text("/epoch").unwrap(), last["offset"]);
+    }
+    assert_eq!(read, sent);
+    assert_eq!(ids(&page("").await.expect(200).unwrap()), sent, "all of it at once");
+    for bad in ["limit=0", "limit=1001", "limit=x", "after=x", "after=-1"] {
+        page(bad).await.expect_any_problem(&[400]).unwrap();
+    }
 }
 
 /// Services that may send to the queue need not come by the door; a record is one message, however often it is delivered.

@@ -135,7 +135,7 @@ where
             return Ok(Err(Refusal::SessionOver));
         }
         let sockets = self.table.of_user(socket.at.user).await?;
-        for old in surplus(&sockets, &socket.id, cap, now) {
+        for old in surplus(&sockets, cap, now) {
             let request = CloseRequest::Replaced { user: socket.at.user, connection: old.id.clone() };
             self.closing.ask(&request, 0).await?;
         }

@@ -105,7 +105,7 @@ where
     async fn refresh(&self, seen: &mut Seen, expires: Millis, now: Millis) -> Stored<()> {
         self.table.refresh(seen, expires, now).await?;
         seen.socket.session_expires_at = expires;
-        seen.socket.seen_at = now;
+        seen.socket.seen_at = seen.window_of(now);
         Ok(())
     }
 

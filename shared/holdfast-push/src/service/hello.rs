@@ -71,8 +71,8 @@ where
             self.say(&socket.id, &ServerFrame::Error(error)).await;
         }
         let last = self.send(&socket.id, answers, deadline).await;
-        if !matches!(last, Posted::Done | Posted::Gone) {
-            dismiss(&self.gateway, &self.host, &socket.id, ByeCode::StateLost).await;
+        if last != Posted::Done {
+            self.send_away(&socket.id, deadline).await;
         }
         Ok(last)
     }
@@ -152,7 +152,20 @@ where
         last
     }
 
-    /// Posts until it is answered, as long as there is time.
+    /// A client that was told `recovered:true` and does not get all of it must not stay: it is closed, however often that has
+    /// to be tried, as long as there is time.
+    async fn send_away(&self, id: &ConnectionId, deadline: Millis) {
+        let mut closed = dismiss(&self.gateway, &self.host, id, ByeCode::StateLost).await;
+        for attempt in 0.. {
+            if matches!(closed, Posted::Done | Posted::Gone) || self.host.now() >= deadline {
+                return;
+            }
+            pause(&self.host, attempt, 100, 2_000).await;
+            closed = self.gateway.close(id).await;
+        }
+    }
+
+    /// Posts until it is answered, as long as there is time. A socket that is said to be gone may be there all the same.
     async fn say_surely(&self, id: &ConnectionId, frame: &ServerFrame, deadline: Millis) -> Posted {
         let text = self.gateway.text(frame);
         for attempt in 0.. {
@@ -160,7 +173,7 @@ where
                 return Posted::Unknown;
             }
             match self.gateway.post(id, &text).await {
-                Posted::Throttled | Posted::Unknown if attempt + 1 < POST_TRIES => {
+                Posted::Throttled | Posted::Unknown | Posted::Gone if attempt + 1 < POST_TRIES => {
                     pause(&self.host, attempt, 50, 1_000).await;
                 }
                 answer => return answer,

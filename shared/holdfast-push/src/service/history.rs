@@ -1,9 +1,10 @@
 //! What a reader missed: all of it, or the plain statement that it cannot be had.
 
+use holdfast_domain::Millis;
 use holdfast_domain::ports::Stored;
 
 use crate::channel::{Channel, Position};
-use crate::message::Recorded;
+use crate::message::{HISTORY_SECONDS, Recorded};
 use crate::ports::Channels;
 
 /// How much one `hello`, or one page of history, may bring back.
@@ -67,4 +68,44 @@ pub async fn recover<C: Channels>(
         }
     }
     Ok(Recovery::Lost)
+}
+
+/// One page of what lies between `mark` and `head`: at most `limit` messages and a budget's bytes, the first of them the next
+/// after the mark. Complete as far as it goes; the reader goes on from its last.
+pub async fn page<C: Channels>(
+    channels: &C,
+    channel: &Channel,
+    mark: Option<Position>,
+    head: Position,
+    limit: u64,
+) -> Stored<Recovery> {
+    let Some(mark) = mark.filter(|mark| mark.epoch == head.epoch && mark.offset <= head.offset) else {
+        return Ok(Recovery::Lost);
+    };
+    let mut limit = limit.min(Budget::default().messages).min(head.offset - mark.offset);
+    loop {
+        let end = Position { offset: mark.offset + limit, ..head };
+        match recover(channels, channel, Some(mark), end, &mut Budget::default()).await? {
+            // Too many bytes, or a hole that a shorter page may not reach.
+            Recovery::Lost if limit > 1 => limit /= 2,
+            found => return Ok(found),
+        }
+    }
+}
+
+/// Where a reader begins who has no mark: before the oldest message that is kept for certain. Older ones are removed in no
+/// order.
+pub async fn beginning<C: Channels>(channels: &C, channel: &Channel, head: Position, now: Millis) -> Stored<Position> {
+    let is_kept = |m: &Recorded| m.at.epoch == head.epoch && m.message.sent_at.plus_seconds(HISTORY_SECONDS) > now;
+    let mut after = 0;
+    loop {
+        let found = channels.range(channel, after, head, 0).await?;
+        if let Some(first) = found.iter().find(|m| is_kept(m)) {
+            return Ok(Position { offset: first.at.offset - 1, ..head });
+        }
+        match found.last() {
+            Some(last) if last.at.offset < head.offset => after = last.at.offset,
+            _ => return Ok(head),
+        }
+    }
 }

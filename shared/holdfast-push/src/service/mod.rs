@@ -18,7 +18,7 @@ pub use connect::{Admission, Connector, Refusal};
 pub use deliver::Outcome;
 pub use frames::{Caller, Frames};
 pub use heads::Heads;
-pub use history::{Budget, Recovery, recover};
+pub use history::{Budget, Recovery, beginning, page, recover};
 pub use publish::{Published, Publisher};
 pub use resolve::{FanOut, Limits};
 
@@ -34,11 +34,22 @@ use crate::ports::Gateway;
 /// dropped, so it waits this long after the answer to the post.
 const BYE_MILLIS: u64 = 600;
 
+/// Tries of a `bye` while the account is throttled: a client that is closed without a word comes back.
+const BYE_TRIES: u32 = 3;
+
 /// Says why, then closes. The socket may still be there afterwards (an unknown outcome).
 async fn dismiss<G: Gateway, H: Host>(gateway: &G, host: &H, id: &ConnectionId, code: ByeCode) -> Posted {
     let bye = gateway.text(&ServerFrame::Bye(code));
-    if gateway.post(id, &bye).await == Posted::Done {
-        host.sleep(BYE_MILLIS).await;
+    for attempt in 0..BYE_TRIES {
+        match gateway.post(id, &bye).await {
+            // What nobody knows to have failed is on its way, too.
+            Posted::Done | Posted::Unknown => {
+                host.sleep(BYE_MILLIS).await;
+                break;
+            }
+            Posted::Throttled => pause(host, attempt, 100, 1_000).await,
+            _ => break,
+        }
     }
     gateway.close(id).await
 }

@@ -1,7 +1,7 @@
 //! Accepting a message. What is answered is kept: the request is stored before anything is done, and a repetition repeats
 //! the stored request, not its own.
 
-use holdfast_domain::ports::{Host, StoreError};
+use holdfast_domain::ports::{Host, StoreError, Stored};
 use holdfast_domain::{Code, Failure, Millis};
 
 use super::append::append;
@@ -44,27 +44,23 @@ where
 {
     /// Accepts `publish` from `publisher`.
     pub async fn publish(&self, publisher: &str, publish: &Publish) -> Result<Published, Failure> {
-        self.accept(publisher, publish, MessageId::from_bytes(self.host.random()), self.host.now()).await
+        let id = MessageId::from_bytes(self.host.random());
+        self.accept(publisher, publish, id, self.host.now()).await.map_err(busy)
     }
 
-    /// Accepts what came by the queue. A channel that is too busy costs no delivery of the record: it is handed in again.
+    /// Accepts what came by the queue. A channel that is too busy, or a table that is throttled, costs no delivery of the
+    /// record: it is handed in again.
     pub async fn publish_queued(&self, queued: &Queued) -> Result<Option<Published>, Failure> {
         match self.accept(&queued.publisher, &queued.publish, queued.id, queued.sent_at).await {
-            Err(failure) if failure.code == Code::ChannelBusy => {
+            Err(StoreError::Busy(_) | StoreError::Throttled(_)) => {
                 self.queue.hand_in(queued, 2 * BUSY_SECONDS).await?;
                 Ok(None)
             }
-            accepted => accepted.map(Some),
+            accepted => accepted.map(Some).map_err(busy),
         }
     }
 
-    async fn accept(
-        &self,
-        publisher: &str,
-        publish: &Publish,
-        id: MessageId,
-        sent_at: Millis,
-    ) -> Result<Published, Failure> {
+    async fn accept(&self, publisher: &str, publish: &Publish, id: MessageId, sent_at: Millis) -> Stored<Published> {
         let key = publish.idempotency_key.as_deref().map(|key| PublishKey::new(publisher, key));
         let now = self.host.now();
         let fresh = Pending { target: publish.target.clone(), message: publish.message(id, sent_at) };
@@ -78,7 +74,7 @@ where
                 }
             },
         };
-        let answer = self.hand_over(&pending).await.map_err(busy)?;
+        let answer = self.hand_over(&pending).await?;
         if let Some(key) = &key {
             self.table.finish_publish(key, &answer).await?;
         }
@@ -87,7 +83,7 @@ where
     }
 
     /// Appends where there is one channel, and gives the rest to the queue. Repeatable at any point.
-    async fn hand_over(&self, pending: &Pending) -> Result<Answer, StoreError> {
+    async fn hand_over(&self, pending: &Pending) -> Stored<Answer> {
         let message = &pending.message;
         let recipients = match &pending.target {
             Target::Users(users) => Some(u32::try_from(users.len()).unwrap_or(u32::MAX)),

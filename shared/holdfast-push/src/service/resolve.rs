@@ -38,6 +38,9 @@ struct Share {
     busy: Vec<UserId>,
     /// There was no time for them.
     untried: Vec<UserId>,
+    /// Their channels or sockets could not be read or written.
+    failed: Vec<UserId>,
+    /// Why, of one of them.
     error: Option<StoreError>,
 }
 
@@ -107,7 +110,10 @@ where
                 Err(StoreError::Busy(_) | StoreError::Throttled(_)) => {
                     which.iter().for_each(|index| shares[*index].busy.push(user));
                 }
-                Err(error) => which.iter().for_each(|index| shares[*index].error = Some(error.clone())),
+                Err(error) => which.iter().for_each(|index| {
+                    shares[*index].failed.push(user);
+                    shares[*index].error = Some(error.clone());
+                }),
             }
         }
         let given = messages.iter().zip(shares).map(|(message, share)| self.give(message, share, limits));
@@ -116,12 +122,14 @@ where
 
     /// What became of one message's users.
     async fn give(&self, message: &Message, share: Share, limits: &Limits<'_>) -> Stored<Outcome> {
-        if let Some(error) = share.error {
+        let others = share.groups.len() + share.busy.len() + share.untried.len();
+        if let Some(error) = share.error.filter(|_| others == 0) {
             return Err(error);
         }
-        // No delivery attempt is spent on an append: these come back until they are appended.
+        // No delivery attempt is spent on an append: these come back until they are appended. Those who failed are parted from
+        // those who did not, and fail as a record of their own.
         self.tally.add(Count::AppendDelayed, share.busy.len());
-        for (users, delay) in [(share.busy, BUSY_SECONDS), (share.untried, 0)] {
+        for (users, delay) in [(share.busy, BUSY_SECONDS), (share.untried, 0), (share.failed, BUSY_SECONDS)] {
             if !users.is_empty() {
                 self.queue.enqueue(&Job::Users { message: message.clone(), users }, delay).await?;
             }

@@ -16,9 +16,7 @@ use holdfast_push::job::Job;
 use holdfast_push::message::Message;
 use holdfast_push::ports::{Count, Sockets as _, Tickets as _};
 use holdfast_push::publish::{Body, Publish};
-use holdfast_push::service::{
-    Budget, Caller, Connector, FanOut, Frames, Heads, Limits, Outcome, Publisher, Recovery, recover,
-};
+use holdfast_push::service::{Caller, Connector, FanOut, Frames, Heads, Limits, Outcome, Publisher, Recovery, page};
 use holdfast_push::ticket::TicketRow;
 use holdfast_testkit::push::stepped::{Stepped, dies_after};
 use holdfast_testkit::push::{Counters, MemoryTable, OpenSessions};
@@ -349,13 +347,12 @@ impl Sim {
         let reloads = std::mem::take(&mut self.devices[n].client.reloads);
         for (channel, mut mark, head) in reloads {
             while mark.offset < head.offset {
-                let page = holdfast_push::Position { offset: head.offset.min(mark.offset + 1_000), ..head };
-                let found = recover(&self.table, &channel, Some(mark), page, &mut Budget::default()).await.unwrap();
-                let Recovery::Complete(messages) = found else { panic!("history has a hole below {page:?}") };
+                let found = page(&self.table, &channel, Some(mark), head, 1_000).await.unwrap();
+                let Recovery::Complete(messages) = found else { panic!("history has a hole after {mark:?}") };
                 for recorded in messages {
                     self.devices[n].client.reload(&channel, recorded.at, recorded.message.id);
+                    mark = recorded.at;
                 }
-                mark = page;
             }
         }
     }

@@ -90,8 +90,32 @@ async fn a_bye_that_cannot_be_said_does_not_keep_the_socket_open() {
     let world = World::default();
     let person = world.person();
     world.connect(&person, "a").await.unwrap();
-    world.gateway.script(&id("a"), [Posted::Throttled]);
+    world.gateway.script(&id("a"), [Posted::Throttled; 3]);
     world.closer().handle(&ended(&world, &person, SessionOver::Ended)).await.unwrap();
+    assert!(!world.gateway.is_open(&id("a")));
+    assert_eq!(world.gateway.received(&id("a")), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_throttled_bye_is_said_again() {
+    let world = World::default();
+    let person = world.person();
+    world.connect(&person, "a").await.unwrap();
+    world.gateway.script(&id("a"), [Posted::Throttled; 2]);
+    world.closer().handle(&ended(&world, &person, SessionOver::Ended)).await.unwrap();
+    assert!(says(&world.gateway.received(&id("a")), "Bye", "SessionEnded"));
+    assert!(!world.gateway.is_open(&id("a")));
+}
+
+#[tokio::test]
+async fn a_bye_of_unknown_fate_gets_its_time_to_arrive() {
+    let world = World::default();
+    let person = world.person();
+    world.connect(&person, "a").await.unwrap();
+    world.gateway.script(&id("a"), [Posted::Unknown]);
+    let before = world.host.now();
+    world.closer().handle(&ended(&world, &person, SessionOver::Ended)).await.unwrap();
+    assert!(world.host.now() >= before.plus_millis(600), "it was closed at once");
     assert!(!world.gateway.is_open(&id("a")));
 }
 

@@ -1,7 +1,9 @@
+use holdfast_domain::policy::Policy;
 use holdfast_domain::ports::Host as _;
 use holdfast_push::close::CloseRequest;
 use holdfast_push::ports::{Sockets, Tickets};
-use holdfast_push::service::Refusal;
+use holdfast_push::service::{Connector, Refusal};
+use holdfast_testkit::push::stepped::{Actor, Stepped, every_schedule};
 
 use crate::world::{CAP, TTL, World, id};
 
@@ -147,6 +149,40 @@ async fn one_socket_too_many_replaces_the_oldest() {
     assert!(world.connect(&person, "one-more").await.is_ok());
     assert_eq!(world.next_close(), CloseRequest::Replaced { user: person.at.user, connection: id("s0") });
     assert!(world.queues.next_close().is_none());
+}
+
+/// Handshakes of one user at once: each sees some of the others, and together they close as many as are too many.
+#[test]
+fn handshakes_at_once_leave_as_many_sockets_as_may_be() {
+    for cap in 1..=2 {
+        let count = every_schedule(|schedule| {
+            let world = World::default();
+            let person = world.person();
+            let names = ["x", "y"];
+            let connect = |name: &'static str| {
+                let door = Connector {
+                    sessions: world.sessions.clone(),
+                    table: Stepped(world.table.clone()),
+                    closing: Stepped(world.queues.clone()),
+                    host: world.host.clone(),
+                    policy: Policy::default(),
+                };
+                let world = &world;
+                async move {
+                    let ticket = world.ticket(&person).await;
+                    door.connect(&id(name), Some(&ticket), TTL, cap).await.unwrap().unwrap();
+                }
+            };
+            schedule.run(names.iter().map(|name| -> Actor<'_> { Box::pin(connect(name)) }).collect());
+            let mut closed = std::collections::BTreeSet::new();
+            while let Some((request, _)) = world.queues.next_close() {
+                let CloseRequest::Replaced { connection, .. } = request else { panic!("{request:?}") };
+                closed.insert(connection);
+            }
+            assert_eq!(closed.len(), names.len() - cap, "{closed:?}");
+        });
+        assert!(count > 10, "{count}");
+    }
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-use holdfast_domain::ports::Host as _;
+use holdfast_domain::ports::{Host as _, StoreError};
 use holdfast_push::budget::Pace;
 use holdfast_push::job::{Job, Lane, MAX_ATTEMPTS};
 use holdfast_push::outcome::{Posted, Probe};
@@ -251,6 +251,26 @@ async fn a_busy_channel_costs_no_delivery_attempt() {
     world.table.contend(0);
     assert!(world.counters.of(Count::AppendDelayed) > 0);
     world.work_off().await;
+    assert_eq!((got(&world, "a"), got(&world, "b")), (1, 1));
+}
+
+#[tokio::test]
+async fn a_user_whose_rows_cannot_be_read_holds_up_nobody_else() {
+    let world = World::default();
+    let (ada, bob) = (world.person(), world.person());
+    world.connect(&ada, "a").await.unwrap();
+    world.connect(&bob, "b").await.unwrap();
+    world.table.break_channel(&ada.channel(), Some(StoreError::Corrupt("no epoch".into())));
+    publish(&world, &to(&[&ada, &bob], "1")).await;
+    assert_eq!(world.work_one().await, Outcome::Done);
+    assert_eq!((got(&world, "a"), got(&world, "b")), (0, 1));
+    // It is a record of its own now, and only that one comes back.
+    let (rest, _) = world.queues.next_job().unwrap();
+    assert!(matches!(&rest, Job::Users { users, .. } if *users == [ada.at.user]), "{rest:?}");
+    assert!(world.work(rest.clone(), world.soon()).await.is_err());
+    assert!(world.queues.next_job().is_none());
+    world.table.break_channel(&ada.channel(), None);
+    assert_eq!(world.work(rest, world.soon()).await, Ok(Outcome::Done));
     assert_eq!((got(&world, "a"), got(&world, "b")), (1, 1));
 }
 

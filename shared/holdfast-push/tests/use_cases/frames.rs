@@ -6,7 +6,7 @@ use holdfast_push::ids::Epoch;
 use holdfast_push::outcome::Posted;
 use holdfast_push::ports::{Channels, Count, Sockets, Subscriptions};
 use holdfast_push::publish::Publish;
-use holdfast_push::service::Caller;
+use holdfast_push::service::{Caller, Recovery, beginning, page};
 
 use crate::world::{Person, TestFrames, World, id, says, to, to_all};
 
@@ -281,6 +281,82 @@ async fn a_recovery_that_cannot_be_finished_sends_the_client_away_to_come_back()
     assert_eq!(frames.iter().filter(|f| f.starts_with("Message")).count(), 1);
     assert!(says(&frames, "Bye", "StateLost"));
     assert!(!world.gateway.is_open(&id("a")));
+}
+
+/// API Gateway says 410 for sockets that live, too.
+#[tokio::test]
+async fn a_410_in_the_middle_of_a_recovery_leaves_no_gap() {
+    let (world, person) = connected("a").await;
+    publish(&world, &person, 3).await;
+    let start = Position { offset: 0, ..head(&world, &person).await };
+    world.gateway.script(&id("a"), [Posted::Done, Posted::Done, Posted::Gone]);
+    assert_eq!(world.say(&person, "a", hello(person.channel(), start)).await, Posted::Done);
+    let messages = world.gateway.received(&id("a")).iter().filter(|f| f.starts_with("Message")).count();
+    assert_eq!(messages, 3);
+    // And if it stays: the socket must not, for its client was told that all of it comes.
+    world.gateway.script(&id("a"), [Posted::Done, Posted::Done].into_iter().chain([Posted::Gone; 4]));
+    assert_eq!(world.say(&person, "a", hello(person.channel(), start)).await, Posted::Gone);
+    assert!(!world.gateway.is_open(&id("a")));
+}
+
+/// Not even the close gets through: it is tried until it does.
+#[tokio::test]
+async fn a_client_with_a_gap_is_closed_however_often_it_takes() {
+    let (world, person) = connected("a").await;
+    publish(&world, &person, 3).await;
+    let start = Position { offset: 0, ..head(&world, &person).await };
+    world.gateway.script(&id("a"), [Posted::Done].into_iter().chain([Posted::Throttled; 4 + 3]));
+    world.gateway.script_close(&id("a"), [Posted::Throttled, Posted::Unknown]);
+    assert_eq!(world.say(&person, "a", hello(person.channel(), start)).await, Posted::Throttled);
+    assert!(!world.gateway.is_open(&id("a")));
+    assert_eq!(world.gateway.closed().len(), 3);
+}
+
+#[tokio::test]
+async fn history_comes_in_pages_and_begins_with_what_is_kept() {
+    let (world, person) = connected("a").await;
+    publish(&world, &person, 5).await;
+    let (table, channel, head) = (&world.table, person.channel(), head(&world, &person).await);
+    let mark = |offset| Some(Position { offset, ..head });
+    let read = async |after, limit| match page(table, &channel, mark(after), head, limit).await.unwrap() {
+        Recovery::Complete(found) => Some(found.iter().map(|m| m.at.offset).collect::<Vec<_>>()),
+        Recovery::Lost => None,
+    };
+    assert_eq!(read(0, 2).await, Some(vec![1, 2]));
+    assert_eq!(read(4, 2).await, Some(vec![5]));
+    assert_eq!(read(5, 2).await, Some(vec![]));
+    assert_eq!(read(6, 2).await, None, "beyond the head");
+    table.lose_message(&channel, 4);
+    // As far as there is no hole.
+    assert_eq!(read(0, 5).await, Some(vec![1, 2]));
+    assert_eq!(read(3, 5).await, None);
+    assert_eq!(page(table, &channel, None, head, 5).await, Ok(Recovery::Lost));
+    let begins = async || beginning(table, &channel, head, world.host.now()).await.unwrap().offset;
+    assert_eq!(begins().await, 0);
+    table.lose_message(&channel, 1);
+    assert_eq!(begins().await, 1);
+    world.host.advance_seconds(86_400);
+    assert_eq!(begins().await, 5, "nothing of the last 24 hours");
+}
+
+#[tokio::test]
+async fn a_page_is_as_short_as_its_bytes_make_it() {
+    let (world, person) = connected("a").await;
+    let large = format!("\"{}\"", "x".repeat(32 * 1024 - 2));
+    for _ in 0..40 {
+        world.publisher().publish("arn", &to(&[&person], &large)).await.unwrap();
+    }
+    let (channel, head) = (person.channel(), head(&world, &person).await);
+    let mut mark = Position { offset: 0, ..head };
+    let mut pages = 0;
+    while mark.offset < head.offset {
+        let Recovery::Complete(found) = page(&world.table, &channel, Some(mark), head, 1_000).await.unwrap() else {
+            panic!("lost after {mark:?}");
+        };
+        mark = found.last().unwrap().at;
+        pages += 1;
+    }
+    assert_eq!(pages, 2);
 }
 
 #[tokio::test]

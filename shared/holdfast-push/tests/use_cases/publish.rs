@@ -1,3 +1,4 @@
+use holdfast_domain::ports::StoreError;
 use holdfast_domain::{Code, Millis};
 use holdfast_push::channel::Channel;
 use holdfast_push::job::{Job, Lane};
@@ -182,6 +183,19 @@ async fn a_queued_publish_that_is_delivered_twice_is_one_message() {
         assert_eq!((published.answer.message_id, published.answer.offset), (queued.id, Some(1)));
     }
     assert_eq!(world.table.messages(&person.channel()).len(), 1);
+}
+
+#[tokio::test]
+async fn a_queued_publish_waits_for_a_throttled_table_outside() {
+    let world = World::default();
+    let person = world.person();
+    world.table.break_channel(&person.channel(), Some(StoreError::Throttled("GetItem".into())));
+    let first = queued(to(&[&person], "1"));
+    assert_eq!(world.publisher().publish_queued(&first).await, Ok(None));
+    assert_eq!(world.queues.next_handed_in().map(|(again, _)| again), Some(first));
+    // Any other trouble is a delivery of the record.
+    world.table.break_channel(&person.channel(), Some(StoreError::Unavailable("GetItem".into())));
+    assert!(world.publisher().publish_queued(&queued(to(&[&person], "1"))).await.is_err());
 }
 
 #[tokio::test]

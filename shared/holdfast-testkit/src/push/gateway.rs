@@ -16,6 +16,8 @@ struct Sockets {
     /// `(to, text, answer)`, in order.
     posts: Vec<(ConnectionId, String, Posted)>,
     closed: Vec<ConnectionId>,
+    /// Answers to the next closes.
+    refusals: HashMap<ConnectionId, VecDeque<Posted>>,
     /// What a probe says whatever is open.
     probes: HashMap<ConnectionId, Probe>,
 }
@@ -42,6 +44,11 @@ impl FakeGateway {
     /// The next posts to this socket are answered so.
     pub fn script(&self, id: &ConnectionId, answers: impl IntoIterator<Item = Posted>) {
         self.lock().answers.entry(id.clone()).or_default().extend(answers);
+    }
+
+    /// The next closes of this socket are answered so, and do nothing.
+    pub fn script_close(&self, id: &ConnectionId, answers: impl IntoIterator<Item = Posted>) {
+        self.lock().refusals.entry(id.clone()).or_default().extend(answers);
     }
 
     /// Probes of this socket are answered so.
@@ -93,6 +100,9 @@ impl Gateway for FakeGateway {
     async fn close(&self, id: &ConnectionId) -> Posted {
         let mut state = self.lock();
         state.closed.push(id.clone());
+        if let Some(refusal) = state.refusals.get_mut(id).and_then(VecDeque::pop_front) {
+            return refusal;
+        }
         if state.open.remove(id) { Posted::Done } else { Posted::Gone }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use holdfast_domain::ports::Stored;
+use holdfast_domain::ports::{StoreError, Stored};
 use holdfast_domain::{Millis, TokenHash, UserId};
 use holdfast_push::budget::Reservation;
 use holdfast_push::channel::{Channel, Position, Topic, shard};
@@ -41,6 +41,8 @@ struct Tables {
     contended: usize,
     /// Appends that were done.
     appends: usize,
+    /// What reading the head of a channel fails with.
+    broken: HashMap<Channel, StoreError>,
 }
 
 /// Clones share it.
@@ -76,6 +78,15 @@ impl MemoryTable {
     /// The next `n` appends meet another writer.
     pub fn contend(&self, n: usize) {
         self.lock().contended = n;
+    }
+
+    /// Reading the channel's head fails so from now on; `None` mends it.
+    pub fn break_channel(&self, channel: &Channel, error: Option<StoreError>) {
+        let broken = &mut self.lock().broken;
+        match error {
+            Some(error) => broken.insert(channel.clone(), error),
+            None => broken.remove(channel),
+        };
     }
 
     /// Transactions that appended something.
@@ -162,7 +173,7 @@ impl Sockets for MemoryTable {
             if seen.window_is_over(now) {
                 row.frames_before = seen.carried(now);
                 row.frames = 1;
-                row.socket.seen_at = now;
+                row.socket.seen_at = seen.window_of(now);
             }
         }
         Ok(())
@@ -213,7 +224,11 @@ impl Audience for MemoryTable {
 
 impl Channels for MemoryTable {
     async fn head(&self, channel: &Channel) -> Stored<Option<Position>> {
-        Ok(self.lock().channels.get(channel).and_then(|line| line.head))
+        let state = self.lock();
+        match state.broken.get(channel) {
+            Some(error) => Err(error.clone()),
+            None => Ok(state.channels.get(channel).and_then(|line| line.head)),
+        }
     }
 
     async fn recent_head(&self, channel: &Channel) -> Stored<Option<Position>> {

@@ -14,7 +14,7 @@ use holdfast_push::ports::{
     Appended, Audience, Begun, Channels, PublishKeys, RecoveryBudget, Sockets, Subscriptions, Tickets,
 };
 use holdfast_push::publish::{Answer, KEY_SECONDS, Pending, PublishKey, Target};
-use holdfast_push::socket::Socket;
+use holdfast_push::socket::{Socket, WINDOW_SECONDS};
 use holdfast_push::ticket::TicketRow;
 
 /// Everything push asks of a store.
@@ -210,7 +210,7 @@ pub async fn frames_are_counted_and_a_socket_is_kept_fresh<S: Store, H: Host>(st
     assert_eq!(counts, [1, 2, 3, 4, 5]);
 
     let seen = store.count_frame(&socket.id).await.expect("counted").expect("a socket");
-    let later = socket.seen_at.plus_seconds(60);
+    let later = socket.seen_at.plus_seconds(WINDOW_SECONDS);
     let expires = later.plus_seconds(900);
     store.refresh(&seen, expires, later).await.expect("refreshed");
     let again = store.count_frame(&socket.id).await.expect("counted").expect("a socket");
