@@ -1,24 +1,32 @@
 //! Time that only moves when told to; randomness as usual.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use holdfast_domain::Millis;
 use holdfast_domain::ports::Host;
 
 /// A clock set by hand. Clones share it. Waiting costs no time: it yields, so that others run first.
 #[derive(Clone, Debug)]
-pub struct ManualHost(Arc<AtomicI64>);
+pub struct ManualHost {
+    now: Arc<AtomicI64>,
+    waited: Arc<AtomicU64>,
+}
 
 impl ManualHost {
     /// Starts at this moment.
     pub fn at(now: Millis) -> Self {
-        Self(Arc::new(AtomicI64::new(now.get())))
+        Self { now: Arc::new(AtomicI64::new(now.get())), waited: Arc::default() }
     }
 
     /// Moves on.
     pub fn advance_seconds(&self, seconds: i64) {
-        self.0.fetch_add(seconds * 1000, Ordering::SeqCst);
+        self.now.fetch_add(seconds * 1000, Ordering::SeqCst);
+    }
+
+    /// How long everybody together would have waited, in milliseconds.
+    pub fn waited(&self) -> u64 {
+        self.waited.load(Ordering::SeqCst)
     }
 }
 
@@ -32,7 +40,7 @@ impl Default for ManualHost {
 
 impl Host for ManualHost {
     fn now(&self) -> Millis {
-        Millis::new(self.0.load(Ordering::SeqCst))
+        Millis::new(self.now.load(Ordering::SeqCst))
     }
 
     fn fill(&self, bytes: &mut [u8]) {
@@ -41,7 +49,8 @@ impl Host for ManualHost {
         }
     }
 
-    async fn sleep(&self, _millis: u64) {
+    async fn sleep(&self, millis: u64) {
+        self.waited.fetch_add(millis, Ordering::SeqCst);
         tokio::task::yield_now().await;
     }
 }
