@@ -69,16 +69,25 @@ def deploy(settings, smoke=None):
             release = releases.candidate(settings, before)
             if not settings.is_local:
                 aws.upload(settings)
-            applied = terraform.apply_all(settings, chosen)
-            outputs = write_outputs(settings)
+            touched = []
             try:
-                shift.release(settings, outputs)
-                # What was applied by a run that ended before it looked is looked at by the next.
-                health = verify(settings, outputs, smoke if applied or release is not before else None)
+                applied = terraform.apply_all(settings, chosen, touched)
+                outputs = write_outputs(settings)
             except (Failed, Refused) as trouble:
-                if release is before:
+                if not touched:
                     raise
-                go_back(settings, history, before, trouble)
+                raise Failed(f"{trouble}\n{left(settings, before, touched)}") from None
+            shifted = {}
+            try:
+                shifted = shift.release(settings, outputs)
+                # What was applied by a run that ended before it looked is looked at by the next.
+                health = verify(settings, outputs, smoke if applied or shifted or release is not before else None)
+            except (Failed, Refused) as trouble:
+                if release is not before:
+                    go_back(settings, history, before, trouble)
+                if not applied and not shifted:
+                    raise
+                stay(settings, before, applied, shifted, trouble)
             if release is not before:
                 history.add(release)
         except BaseException:
@@ -121,6 +130,31 @@ def go_back(settings, history, before, trouble):
     history.make_current(before)
     said = ", ".join(releases.changed(before, broken)) or "its variables"
     raise Failed(f"{trouble}\nRolled back to release {before['name']} (undone: {said}).") from None
+
+
+def left(settings, release, stacks):
+    """What a deploy that ended badly leaves behind, and the ways out."""
+    env = "" if settings.is_local else f" ENV={settings.env}"
+    # Of none: an earlier run applied what this one only shifted.
+    where = f"in {', '.join(name for name in STACKS if name in stacks)}" if stacks else "before"
+    kept = f"What Terraform changed {where} stays"
+    if release is None:
+        return f"{kept}: mend it and run `make deploy{env}` again; there is no earlier release to go back to."
+    return (f"{kept}: mend it and run `make deploy{env}` again, or check out the commit that was deployed before this one and run "
+            f"`make rollback{env} TO={release['name']}`.")
+
+
+def stay(settings, release, applied, shifted, trouble):
+    """After a deploy of other Terraform for the same release, which does not work: a release to go back to there is none, but the
+    callers can be put back on the versions before. Always raises."""
+    said = []
+    if shifted:
+        try:
+            shift.back(settings, shifted)
+            said = ["All callers are back on the versions before."]
+        except (Failed, Refused) as more:
+            said = [f"All callers stay on the new versions; they could not be put back: {more}"]
+    raise Failed("\n".join([str(trouble), *said, left(settings, release, applied)])) from None
 
 
 def apply_release(settings, release):

@@ -44,17 +44,17 @@ def settle(settings, outputs):
 
 
 def release(settings, outputs, wanted=None, sleep=time.sleep):
-    """Shifts what is behind. A bad alarm puts everybody back to the versions before, and fails."""
+    """Shifts what is behind; returns it, as `back` takes it. A bad alarm puts everybody back to the versions before, and fails."""
     if settings.on_local_cloud:
-        return
+        return {}
     moving = behind(settings, outputs)
     if not moving:
-        return
+        return {}
     wanted = wanted or wish()
     if not wanted.percent:
         _complete(settings, moving)
         line(f"Shifted {len(moving)} function(s) at once (CANARY=0).")
-        return
+        return moving
     prefix = outputs["functions"]["ops-health"].removesuffix("ops-health")
     _look(settings, prefix, "nothing was shifted. Find out why, or shift without looking: CANARY=0")
     try:
@@ -64,9 +64,10 @@ def release(settings, outputs, wanted=None, sleep=time.sleep):
         line(f"Interrupted in the canary: {wanted.percent} % stay on the new versions until the next deploy or rollback.")
         raise
     except (Failed, Refused) as trouble:
-        _back(settings, moving)
+        back(settings, moving)
         raise Failed(f"{trouble}; all callers are back on the versions before.") from None
     _complete(settings, moving)
+    return moving
 
 
 def _watch(settings, prefix, moving, wanted, sleep):
@@ -94,5 +95,6 @@ def _complete(settings, moving):
         aws.move_aliases(settings, ALIAS, [{"name": name, "version": new, "weights": {}} for name, (_, new) in moving.items()])
 
 
-def _back(settings, moving):
+def back(settings, moving):
+    """Everybody on the versions from before the shift."""
     aws.move_aliases(settings, ALIAS, [{"name": name, "version": old, "weights": {}} for name, (old, _) in moving.items()])

@@ -319,8 +319,9 @@ def compare(chosen, look=False):
     return found
 
 
-def apply_all(settings, chosen):
-    """Applies what changed, stage by stage. Returns the names of the stacks in which something did."""
+def apply_all(settings, chosen, touched=None):
+    """Applies what changed, stage by stage. Returns the names of the stacks in which something did. `touched`, a list, gets the name
+    of each that may have changed, also where this ends in a trouble."""
     known = {}
     # The first time there is nothing to compare with: later stacks need values that earlier ones write.
     if not settings.is_local or all(stack.state.exists() for stack in chosen):
@@ -344,6 +345,8 @@ def apply_all(settings, chosen):
                 differs = stack.plan()
             if differs:
                 stack.gate()
+                if touched is not None:
+                    touched.append(stack.name)
                 stack.apply()
                 applied.append(stack.name)
             step.note = stack.summary() if differs else "no change"

@@ -176,11 +176,14 @@ class Releases(unittest.TestCase):
         self.assertIn("auth-login", str(caught.exception))
         self.assertIn("commit c", str(caught.exception))
 
-    def played(self, broken, **digests):
-        """A deploy whose cloud is not there: what it applied, and how it ended."""
+    def played(self, broken, ends=None, shifted=None, **digests):
+        """A deploy whose cloud is not there: what it applied, and how it ended. `ends`: how Terraform does, in the midst of stack auth."""
         applied = []
 
-        def apply_all(chosen, _stacks):
+        def apply_all(chosen, _stacks, touched=None):
+            if ends:
+                touched.append("auth")
+                raise ends
             applied.append({name: entry["sha256"] for name, entry in json.loads(chosen.manifest_file.read_text())["functions"].items()})
             return ["auth"]
 
@@ -192,7 +195,8 @@ class Releases(unittest.TestCase):
         with quiet, mock.patch.multiple(deploy, prerequisites=lambda *_, **__: None, make_ready=lambda _: self.built(**digests),
                                         write_outputs=lambda *_: {"httpUrl": "http://h"}, greet=lambda *_: None), \
                 mock.patch.multiple(deploy.cloud, start=lambda *_: [], wait_for_health=lambda *_: {}, running=lambda *_: True), \
-                mock.patch.multiple(terraform, apply_all=apply_all, prepare=lambda *_: None):
+                mock.patch.multiple(terraform, apply_all=apply_all, prepare=lambda *_: None), \
+                mock.patch.object(deploy.shift, "release", lambda *_: shifted or {}):
             try:
                 deploy.deploy(self.settings, smoke)
                 trouble = None
@@ -214,6 +218,55 @@ class Releases(unittest.TestCase):
         self.assertEqual(len(applied), 1)
         self.assertIn("no earlier release", trouble)
         self.assertIsNone(self.history.current())
+
+    def test_other_terraform_that_does_not_work_puts_the_callers_back_and_says_what_stays(self):
+        self.played(False)
+        good = self.history.current()["name"]
+        moves = []
+        with mock.patch.object(aws, "move_aliases", lambda _settings, alias, moved: moves.append((alias, moved))):
+            applied, trouble = self.played(True, shifted={"p-auth-login": ("3", "4")})
+        self.assertEqual(len(applied), 1)
+        self.assertEqual(moves, [("live", [{"name": "p-auth-login", "version": "3", "weights": {}}])])
+        said = trouble.splitlines()
+        self.assertEqual(said[:2], ["the smoke test failed", "All callers are back on the versions before."])
+        self.assertIn("What Terraform changed in auth stays: mend it and run `make deploy` again", said[2])
+        self.assertIn(f"run `make rollback TO={good}`", said[2])
+
+        def trouble_with_aws(*_):
+            raise Failed("AWS cannot be used")
+
+        with mock.patch.object(aws, "move_aliases", trouble_with_aws):
+            _, trouble = self.played(True, shifted={"p-auth-login": ("3", "4")})
+        self.assertIn("All callers stay on the new versions; they could not be put back: AWS cannot be used", trouble)
+        # Where Terraform moves the aliases, nothing of the deploy's can be put back.
+        _, trouble = self.played(True)
+        self.assertNotIn("callers", trouble)
+        self.assertIn("What Terraform changed before stays", deploy.left(read(ENV="staging"), None, []))
+        self.assertIn("run `make rollback ENV=staging TO=r`", deploy.left(read(ENV="staging"), {"name": "r"}, ["push"]))
+        self.assertEqual(self.history.current()["name"], good)
+
+    def test_terraform_that_ends_on_the_way_says_what_stays(self):
+        _, trouble = self.played(False, ends=Failed("terraform apply failed"))
+        self.assertIn("terraform apply failed\nWhat Terraform changed in auth stays: mend it and run `make deploy` again; there is no earlier release", trouble)
+        self.played(False)
+        _, trouble = self.played(False, ends=Refused("the credentials have expired"), auth_login="b" * 64)
+        self.assertIn(f"the credentials have expired\nWhat Terraform changed in auth stays: mend it and run `make deploy` again, or check out the commit "
+                      f"that was deployed before this one and run `make rollback TO={self.history.current()['name']}`.", trouble)
+
+    def test_what_terraform_has_begun_to_change_is_known_when_it_fails(self):
+        class Stack:
+            name, state = "auth", self.settings.work / "no-state"
+            plan = staticmethod(lambda: True)
+            gate = staticmethod(lambda: None)
+
+            @staticmethod
+            def apply():
+                raise Failed("no")
+
+        touched = []
+        with contextlib.redirect_stdout(io.StringIO()), self.assertRaises(Failed):
+            terraform.apply_all(self.settings, [Stack], touched)
+        self.assertEqual(touched, ["auth"])
 
     def test_a_cache_is_switched_one_step_at_a_time_and_in_all_stacks(self):
         steps = ("dynamodb", "redis, delete only", "redis")

@@ -41,14 +41,15 @@ class Shift(unittest.TestCase):
         with mock.patch.object(aws, "aliases", lambda *_: fake.aliases), mock.patch.object(aws, "move_aliases", fake.move_aliases), \
                 mock.patch.object(aws, "rollback_alarms", fake.rollback_alarms), contextlib.redirect_stdout(io.StringIO()) as said:
             try:
-                shift.release(settings or read(ENV="staging"), OUTPUTS, wanted, sleep)
+                return shift.release(settings or read(ENV="staging"), OUTPUTS, wanted, sleep)
             finally:
                 self.said = said.getvalue()
 
     def test_a_tenth_first_then_all_and_what_has_not_changed_stays(self):
         fake, slept = FakeAws(ops_health=("3", "4"), auth_login=("7", "7")), []
-        self.shift(fake, sleep=slept.append)
+        moved = self.shift(fake, sleep=slept.append)
         self.assertEqual(fake.moves, [{"p-ops-health": ("3", {"4": 0.1})}, {"p-ops-health": ("4", {})}])
+        self.assertEqual(moved, {"p-ops-health": ("3", "4")})
         self.assertEqual(sum(slept), 180)
 
     def test_nothing_changed_moves_nothing_and_looks_at_nothing(self):
