@@ -14,6 +14,7 @@ import run
 import shift
 import terraform
 import tools
+import workflows
 from say import Failed, Refused, Step, line
 from settings import STACKS, require_stack
 
@@ -317,10 +318,35 @@ def plan(settings):
             aws.require_buckets(settings)
         if settings.is_local and not cloud.running(settings, cloud.EMULATOR):
             raise Refused("the local cloud is not running: run `make deploy` first.")
+        current = None
         if not settings.is_local:
-            releases.check_switch(settings, releases.History(settings).current(), settings.cache_mode)
-        if not terraform.plan_all(make_ready(settings)):
+            current = releases.History(settings).current()
+            releases.check_switch(settings, current, settings.cache_mode)
+        # The release that is deployed stands in for a build. Of functions that it has not, their own pipeline builds and plans.
+        if settings.built and current and not settings.manifest_file.exists() and releases.lacking_in(current):
+            plan_the_rest(settings, current)
+        elif not terraform.plan_all(make_ready(settings)):
             line("Nothing to change.")
+
+
+def plan_the_rest(settings, current):
+    """Plans, with the release that is deployed, the stacks of which it has every function; says who plans the others."""
+    lacking = releases.lacking_in(current)
+    later = {build.functions()[name]["stack"] for name in lacking}
+    pipelines = ", ".join(f"service-{service}" for service, stack in workflows.SERVICES.items() if stack in later)
+    line(f"Release {current['name']} has no {', '.join(lacking)} yet: {' and '.join(name for name in STACKS if name in later)} is planned by "
+         f"{pipelines}, which builds it.")
+    chosen = terraform.stacks(settings, [name for name in settings.stacks if name not in later])
+    if not chosen:
+        return
+    try:
+        releases.install(settings, current, keep_inputs=True, whole=False)
+        terraform.prepare(settings, chosen)
+        if not terraform.plan_all(chosen):
+            line("Nothing to change in the other stacks.")
+    finally:
+        # It is no release to deploy: nothing may take it for one.
+        settings.manifest_file.unlink(missing_ok=True)
 
 
 def outputs(settings):

@@ -105,11 +105,16 @@ def changed(one, other):
     return sorted(name for name in {*of[0], *of[1]} if of[0].get(name) != of[1].get(name))
 
 
-def install(settings, release, keep_inputs=False):
+def lacking_in(release):
+    """Functions that the Terraform code has by now and a release has not."""
+    return sorted(set(build.functions()) - set(release["functions"]))
+
+
+def install(settings, release, keep_inputs=False, whole=True):
     """Makes a release what the next plan is about, with its variables. Refused if it lacks a function that the Terraform code
-    has by now."""
-    lacking = sorted(set(build.functions()) - set(release["functions"]))
-    if lacking:
+    has by now; without `whole` the stacks of those functions cannot be planned with it."""
+    lacking = lacking_in(release)
+    if lacking and whole:
         raise Refused(f"release {release['name']} has no {', '.join(lacking)}: it is of commit {release['commit']}. "
                       "Check that out and deploy it.")
     if not keep_inputs:

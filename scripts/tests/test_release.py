@@ -319,6 +319,34 @@ class Releases(unittest.TestCase):
         self.assertEqual(json.loads(chosen.manifest_file.read_text())["functions"]["auth-login"]["sha256"], "a" * 64)
         self.assertEqual(chosen.variables, {"log_level": "debug"})
 
+    def test_a_plan_leaves_a_function_that_is_not_deployed_yet_to_the_pipeline_that_builds_it(self):
+        current = self.deploy(1)
+        del current["functions"]["auth-login"]
+        chosen = read(ENV="staging", BUILD="0", HOLDFAST_WORK_DIR=str(self.settings.work))
+        chosen.work.mkdir(parents=True)
+        planned = []
+
+        def plan_all(stacks):
+            planned.append([stack.name for stack in stacks])
+            self.assertNotIn("auth-login", json.loads(chosen.manifest_file.read_text())["functions"])
+
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said), mock.patch.object(releases.History, "current", lambda _: current), \
+                mock.patch.object(deploy, "prerequisites", lambda *_, **__: None), mock.patch.object(aws, "require_buckets", lambda _: None), \
+                mock.patch.multiple(terraform, prepare=lambda *_: None, plan_all=plan_all):
+            deploy.plan(chosen)
+            self.assertEqual(planned, [["platform", "sessions", "push", "events"]])
+            self.assertIn(f"Release {current['name']} has no auth-login yet: auth is planned by service-auth, which builds it.", said.getvalue())
+            self.assertFalse(chosen.manifest_file.exists())
+            chosen.service = "auth"
+            deploy.plan(chosen)
+            self.assertEqual(len(planned), 1)
+            # A deploy is about all of it.
+            chosen.service = ""
+            with self.assertRaises(Refused) as caught:
+                deploy.deploy(chosen)
+            self.assertIn("has no auth-login", str(caught.exception))
+
     def drifts(self, differs):
         current = self.deploy(1)
         chosen = read(ENV="staging", HOLDFAST_WORK_DIR=str(self.settings.work))
