@@ -2,7 +2,7 @@
 env    = "staging"
 region = "us-east-1"
 
-# The account this environment lives in: with other credentials nothing is planned or applied.
+# The account this environment lives in: with other credentials nothing is planned or applied, and without it nothing is made.
 # allowed_account_ids = ["<12 digits>"]
 
 # artifacts_bucket = "holdfast-staging-artifacts-<account id>"

@@ -61,14 +61,26 @@ def identity(settings, values):
     """Whose credentials these are; refused if they are nobody's, or those of another account. Buckets that the environment's
     files do not name have the names that `make bootstrap` gives them."""
     found = _client(settings, "identity")
-    chosen = settings.variables.get("allowed_account_ids")
-    allowed = chosen.split(",") if chosen else tfvars.strings(values.get("allowed_account_ids"))
+    allowed = accounts(settings, values)
     if allowed and found["account"] not in allowed:
         raise Refused(f"ENV={settings.env} lives in account {' or '.join(allowed)}, but these credentials are of {found['account']}.")
     prefix = tfvars.string(values.get("name_prefix")) or f"holdfast-{settings.env}"
     settings.state_bucket = settings.state_bucket or f"{prefix}-state-{found['account']}"
     settings.artifacts_bucket = settings.artifacts_bucket or f"{prefix}-artifacts-{found['account']}"
     return found
+
+
+def accounts(settings, values):
+    """The accounts that an environment may live in; none: in any."""
+    chosen = settings.variables.get("allowed_account_ids")
+    return chosen.split(",") if chosen else tfvars.strings(values.get("allowed_account_ids"))
+
+
+def require_account(settings, values, found):
+    """Refuses what makes or changes an environment whose account nobody has named: any credentials would do."""
+    if not settings.on_local_cloud and not accounts(settings, values):
+        raise Refused(f"ENV={settings.env} names no account: if it is that of these credentials, write allowed_account_ids = [\"{found['account']}\"] "
+                      f"into {settings.tfvars_file.relative_to(ROOT)}.")
 
 
 def target(settings, role):

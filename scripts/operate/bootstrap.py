@@ -11,7 +11,7 @@ def bootstrap(settings):
     if settings.is_local:
         raise Refused("ENV=local needs no bootstrap: `make deploy` brings all of it. Say ENV=staging or ENV=production.")
     with deploy.exclusive(settings):
-        deploy.prerequisites(settings, builds=False)
+        deploy.prerequisites(settings, builds=False, changes=True)
         stack = terraform.Stack("bootstrap", settings)
         there = settings.state_bucket in aws.buckets(settings)
         if not there and stack.state.exists():

@@ -31,8 +31,9 @@ def exclusive(settings):
         yield
 
 
-def prerequisites(settings, builds=True):
-    """Everything that can be refused is refused here, before anything is started, built or changed."""
+def prerequisites(settings, builds=True, changes=False):
+    """Everything that can be refused is refused here, before anything is started, built or changed. What `changes` an environment of
+    AWS needs its account to be named."""
     values = None if settings.is_local else aws.inputs(settings)
     shift.wish()
     terraform.check_variables(settings)
@@ -45,6 +46,8 @@ def prerequisites(settings, builds=True):
         cloud.start(settings, _needed(tools.redis_server(settings)) if settings.cache == "redis" else None)
     if values is not None:
         who = aws.identity(settings, values)
+        if changes:
+            aws.require_account(settings, values, who)
         line(f"ENV={settings.env}: {settings.region}, account {who['account']}, as {who['arn']}")
 
 
@@ -53,7 +56,7 @@ def deploy(settings, smoke=None):
     require_stack(settings)
     began = time.monotonic()
     with exclusive(settings):
-        prerequisites(settings)
+        prerequisites(settings, changes=True)
         line(f"Deploying ENV={settings.env} to {settings.where}")
         started = []
         try:

@@ -16,6 +16,8 @@ from unittest import mock
 from fakes import OPERATE, Command, FakeAws, read
 
 import aws  # noqa: I001
+import bootstrap
+import deploy
 import settings
 import terraform
 import troubles
@@ -120,6 +122,29 @@ class Mistakes(unittest.TestCase):
         # What the files do not name is what make bootstrap makes.
         self.assertEqual((chosen.state_bucket, chosen.artifacts_bucket),
                          ("holdfast-staging-state-222222222222", "holdfast-staging-artifacts-222222222222"))
+
+    def test_an_account_that_nobody_has_named_is_refused_before_anything_is_made(self):
+        def refusal(work, values, **environ):
+            chosen = read(ENV="staging", BUILD="0", HOLDFAST_WORK_DIR=folder, **environ)
+            with mock.patch.multiple(aws, inputs=lambda _: values, _client=lambda *_: {"account": "222222222222", "arn": "arn"},
+                                     require_buckets=past, buckets=past), \
+                    mock.patch.multiple(deploy.tools, require_terraform=lambda: None, python_tools=lambda _: None), \
+                    mock.patch.object(deploy.cloud, "start", lambda *_: []), \
+                    contextlib.redirect_stdout(io.StringIO()), self.assertRaises(Refused) as caught:
+                work(chosen)
+            return str(caught.exception)
+
+        def past(_settings):
+            raise Refused("the next question")
+
+        says = 'ENV=staging names no account: if it is that of these credentials, write allowed_account_ids = ["222222222222"] into infra/environments/staging.tfvars.'
+        with tempfile.TemporaryDirectory() as folder:
+            for work in (deploy.deploy, bootstrap.bootstrap):
+                self.assertEqual(refusal(work, {}), says)
+                self.assertEqual(refusal(work, {"allowed_account_ids": '["222222222222"]'}), "the next question")
+                self.assertEqual(refusal(work, {}, VARS="allowed_account_ids=222222222222"), "the next question")
+                # The local cloud has one account, which is nobody's.
+                self.assertEqual(refusal(work, {}, HOLDFAST_REHEARSAL="1"), "the next question")
 
     def test_an_environment_without_its_files_is_refused(self):
         chosen = read(ENV="staging")
