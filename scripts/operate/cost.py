@@ -46,7 +46,21 @@ def lambdas(assume, count, milliseconds):
             "logs_gb": count * assume["log_bytes"] / 1e9}
 
 
-def month(prices, assume, users, sockets, pushes, cache):
+def traces(assume, *counts):
+    """Traces of functions that are invoked so often a month: the first invocation of each second, and a share of the others."""
+    seconds = DAYS * 86_400
+    return sum(min(count, seconds) + max(0, count - seconds) * assume["trace_percent"] / 100 for count in counts)
+
+
+def watching(assume, cache, busy):
+    """Counts of what watches an environment: alarms, dashboards, metrics of our own. Those are sent by functions that run."""
+    redis = cache == "redis"
+    metrics = assume["custom_metrics"] + (assume["custom_metrics_redis"] if redis else 0) if busy else 0
+    return {"alarm": assume["alarm_metrics"] + (assume["alarm_metrics_redis"] if redis else 0), "composite_alarm": assume["composite_alarms"],
+            "dashboard": assume["dashboards"], "custom_metric": metrics + (assume["cache_status_metrics"] if redis else 0)}
+
+
+def month(prices, assume, users, sockets, pushes, cache, own_key=False):
     """The bill of a month: `users` active every day, `sockets` open at once, `pushes` messages a month."""
     bill = Bill(prices)
     validations = users * assume["requests_per_user"] * DAYS
@@ -80,7 +94,14 @@ def month(prices, assume, users, sockets, pushes, cache):
              **lambdas(assume, 2 * pushes, assume["lambda_ms"]))
     events = 3 * sign_ins
     bill.add("Events", f"{events:,.0f}", eventbridge_event=events, **lambdas(assume, events, assume["lambda_ms"]))
-    bill.add("Alarms", f"{assume['alarms']}", alarm=assume["alarms"])
+    traced = traces(assume, validations, refreshes, sign_ins, pings, *[handshakes] * 4, pushes, pushes, events)
+    bill.add("X-Ray", f"{traced:,.0f} traces", xray_trace=traced)
+    watched = watching(assume, cache, users or sockets or pushes)
+    bill.add("Alarms", f"{watched['alarm']} metrics, {watched['composite_alarm']} composite", alarm=watched["alarm"], composite_alarm=watched["composite_alarm"])
+    bill.add("Dashboards", f"{watched['dashboard']}", dashboard=watched["dashboard"])
+    bill.add("Metrics of our own", f"{watched['custom_metric']}", custom_metric=watched["custom_metric"])
+    if own_key:
+        bill.add("KMS key", "without requests to it", kms_key=1)
     if cache == "redis":
         bill.add("Cache: Valkey Serverless", cache_size(assume, users), valkey_serverless_gb_hour=max(0.1, users * assume["cache_bytes_per_user"] / 1e9) * HOURS,
                  # Every validation asks; a miss fills; a change deletes.
@@ -96,7 +117,14 @@ def break_even(prices, assume, gigabytes=0.1):
     """Validations a month above which the cache costs less than the reads it saves; None if it never does."""
     usd = {name: entry["usd"] for name, entry in prices.items()}
     saved = usd["dynamodb_read"] * assume["cache_hit_percent"] / 100 - usd["valkey_ecpu"] * assume["cache_commands"]
-    return usd["valkey_serverless_gb_hour"] * gigabytes * HOURS / saved if saved > 0 else None
+    return floor(prices, assume, gigabytes) / saved if saved > 0 else None
+
+
+def floor(prices, assume, gigabytes=0.1):
+    """What a cache costs a month before anybody asks it: its memory, and what watches it."""
+    with_it, without = (watching(assume, cache, True) for cache in ("redis", "dynamodb"))
+    watched = sum(prices[name]["usd"] * (with_it[name] - without[name]) for name in with_it)
+    return prices["valkey_serverless_gb_hour"]["usd"] * gigabytes * HOURS + watched
 
 
 def number(environ, name, default):
@@ -110,9 +138,11 @@ def cost(settings, environ=os.environ):
     users, sockets, pushes = (number(environ, name, default) for name, default in (("USERS", 10_000), ("SOCKETS", 1_000), ("PUSHES", 1_000_000)))
     found, assume = load()
     cache = settings.cache if settings.cache_chosen else "dynamodb"
-    if not settings.is_local and not settings.cache_chosen:
-        cache = tfvars.string(aws.read(settings.tfvars_file, f"the values of ENV={settings.env}").get("cache_provider")) or cache
-    bill, validations = month(found["prices"], assume, users, sockets, pushes, cache)
+    values = {} if settings.is_local else aws.read(settings.tfvars_file, f"the values of ENV={settings.env}")
+    if not settings.cache_chosen:
+        cache = tfvars.string(values.get("cache_provider")) or cache
+    own_key = (settings.variables.get("kms_mode") or tfvars.string(values.get("kms_mode"))) == "cmk"
+    bill, validations = month(found["prices"], assume, users, sockets, pushes, cache, own_key)
     if settings.is_local:
         line("ENV=local costs nothing. On AWS the same would cost:\n")
     line(f"A month in {found['region']} ({found['date']} prices, no free tier): {users:,} active users, {sockets:,} sockets, {pushes:,} pushes, cache {cache}\n")
@@ -122,12 +152,11 @@ def cost(settings, environ=os.environ):
     if any(row[3] for row in bill.rows):
         line("  * with a price that nobody has looked up")
     other = "redis" if cache == "dynamodb" else "dynamodb"
-    against = month(found["prices"], assume, users, sockets, pushes, other)[0].total()
+    against = month(found["prices"], assume, users, sockets, pushes, other, own_key)[0].total()
     line(f"\nWith CACHE={other}: {against:,.2f} $ ({against - bill.total():+,.2f} $).")
-    floor = found["prices"]["valkey_serverless_gb_hour"]["usd"] * 0.1 * HOURS
     pays = break_even(found["prices"], assume)
     each = assume["requests_per_user"] * DAYS
-    line(f"Valkey Serverless costs at least {floor:.2f} $ a month and pays above {pays / 1e6:,.0f} million validations a month: {pays / each:,.0f} users "
+    line(f"Valkey Serverless, and what watches it, costs at least {floor(found['prices'], assume):.2f} $ a month and pays above {pays / 1e6:,.0f} million validations a month: {pays / each:,.0f} users "
          f"of {each:,} requests (this is {validations / 1e6:,.1f} million). It needs no NAT gateway, which is {found['prices']['nat_hour']['usd'] * HOURS:.2f} $ "
          "in each zone: what is in the VPC talks to the cache and to DynamoDB only.")
     line(f"\nPrices (and what is assumed of users, memory, log lines) are in {FILE.relative_to(ROOT)}:")

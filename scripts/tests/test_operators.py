@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import io
+import json
 import os
 import re
 import subprocess
@@ -224,7 +225,7 @@ class Cost(unittest.TestCase):
         said = io.StringIO()
         with contextlib.redirect_stdout(said), mock.patch.object(cost, "load", lambda: (self.found, self.assume)):
             cost.cost(read(), {})
-        self.assertRegex(said.getvalue(), r"(?m)^  Alarms +6\.00 \$\*")
+        self.assertRegex(said.getvalue(), r"(?m)^  Alarms +16\.90 \$\*")
         self.assertRegex(said.getvalue(), r"(?m)^  HTTP API +[\d.,]+ \$ ")
         self.assertIn("* with a price that nobody has looked up", said.getvalue())
 
@@ -240,13 +241,52 @@ class Cost(unittest.TestCase):
         self.assertGreater(self.total(sockets=200), base)
         self.assertGreater(self.total(pushes=2000), base)
 
-    def test_nobody_costs_alarms_only_and_with_a_cache_its_floor(self):
-        self.assertAlmostEqual(self.total(0, 0, 0), 6.0)
-        self.assertAlmostEqual(self.total(0, 0, 0, "redis") - 6.0, 6.132)
+    def test_nobody_costs_what_watches_only_and_with_a_cache_its_floor(self):
+        # 144 metrics of alarms, 5 composite alarms, 6 dashboards.
+        self.assertAlmostEqual(self.total(0, 0, 0), 14.4 + 2.5 + 18)
+        # 0.1 GB, 20 more metrics of alarms, and 4 that are sent every minute.
+        self.assertAlmostEqual(self.total(0, 0, 0, "redis") - self.total(0, 0, 0), 6.132 + 2.0 + 1.2)
+
+    def test_of_traces_every_second_has_its_first(self):
+        seconds = 30 * 86_400
+        self.assertAlmostEqual(cost.traces(self.assume, 1000, seconds), 1000 + seconds)
+        self.assertAlmostEqual(cost.traces(self.assume, 3 * seconds), seconds * 1.1)
+
+    def test_a_key_of_its_own_costs_where_there_is_one(self):
+        month = [cost.month(self.found["prices"], self.assume, 1, 1, 1, "dynamodb", own)[0].total() for own in (False, True)]
+        self.assertAlmostEqual(month[1] - month[0], 1.0)
+        for variables, says in (("", self.assertNotIn), ("kms_mode=cmk", self.assertIn)):
+            with contextlib.redirect_stdout(io.StringIO()) as said:
+                cost.cost(read(ENV="staging", VARS=variables), {})
+            says("\n  KMS key ", said.getvalue())
+
+    def test_as_many_alarms_dashboards_and_metrics_are_paid_for_as_terraform_and_the_functions_make(self):
+        infra, catalogue = OPERATE.parents[1] / "infra", json.loads((OPERATE.parents[1] / "services" / "functions.json").read_text(encoding="utf-8"))
+        each = (infra / "modules" / "alarms" / "main.tf").read_text(encoding="utf-8").split("  function_alarms = ")[1].split("  stream_alarms = ")[0]
+        stacks, custom, of_redis = sorted({entry["stack"] for entry in catalogue.values()}), 0, 0
+        for stack in stacks:
+            text = (infra / "stacks" / stack / "main.tf").read_text(encoding="utf-8").split('\nmodule "alarms" {')[1].split("\n}\n")[0]
+            of_redis += sum(block.count("namespace = ") for block in re.findall(r"for key, alarm in \{(.*?)if local\.cache_is_redis", text, re.S))
+            custom += text.count("namespace = ")
+
+        def metrics(redis):
+            shown = [entry for entry in catalogue.values() if redis or entry.get("only") != "redis"]
+            queues = {queue for entry in shown for queue in entry.get("queues", ())}
+            streams = sum("stream" in entry for entry in shown)
+            # A queue: its age and its dead letters. A reader of the stream and a subscriber: theirs.
+            return (each.count("namespace = ") * len(shown) + streams + 2 * len(queues) + streams + sum("subscribes" in entry for entry in shown)
+                    + custom - (0 if redis else of_redis))
+
+        self.assertEqual(self.assume["alarm_metrics"], metrics(False))
+        self.assertEqual(self.assume["alarm_metrics"] + self.assume["alarm_metrics_redis"], metrics(True))
+        self.assertEqual(self.assume["composite_alarms"], len(stacks))
+        self.assertEqual(self.assume["dashboards"], len(stacks) + 1)
+        status = (OPERATE.parents[1] / "services" / "ops" / "cache-status" / "src" / "handler.rs").read_text(encoding="utf-8")
+        self.assertEqual(self.assume["cache_status_metrics"], status.count("metrics::add("))
 
     def test_the_cache_pays_above_the_break_even_and_not_below(self):
         at = cost.break_even(self.found["prices"], self.assume)
-        self.assertTrue(45e6 < at < 60e6, at)
+        self.assertTrue(90e6 < at < 100e6, at)
         users = at / self.assume["requests_per_user"] / cost.DAYS
         # So few users that they fit into the least that a cache holds.
         self.assertGreater(self.total(int(users * 0.9), cache="redis"), self.total(int(users * 0.9)))
