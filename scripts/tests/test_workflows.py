@@ -68,6 +68,15 @@ class Generated(unittest.TestCase):
         for name in names:
             self.assertIn(f"`{name}`", said)
 
+    def test_what_takes_too_long_for_every_change_runs_every_week(self):
+        text = (workflows.FOLDER / "weekly.yml").read_text(encoding="utf-8")
+        self.assertRegex(text, r'(?m)^  schedule:\n    - cron: "\d+ \d+ \* \* \d"\n  workflow_dispatch:$')
+        for command in ("make rehearse", "bash infra/examples.sh"):
+            self.assertRegex(text, rf"(?m)^          {command}$")
+        # The rehearsal is another with a cache.
+        self.assertIn("cache: [dynamodb, redis]", text)
+        self.assertIn("CACHE: ${{ matrix.cache }}", text)
+
     def test_no_deploy_that_waits_is_cancelled_by_another(self):
         deploy = (workflows.FOLDER / "_deploy.yml").read_text(encoding="utf-8")
         self.assertIn("      group: deploy-${{ inputs.env }}\n      cancel-in-progress: false\n      queue: max\n", deploy)
