@@ -5,7 +5,7 @@
 #   infra/test.sh --modules           only the tests of all modules
 #   infra/test.sh --validate          without the tests (fast)
 # Works on a copy in a temporary folder: nothing is left behind. JOBS sets how many folders are tested at once (default 2).
-# Says how many seconds it took. The last line is `N passed, N failed`; the exit code says whether anything failed.
+# Says how many seconds it took; with MAX_SECONDS, more than those are a failure. The last line is `N passed, N failed`; the exit code says whether anything failed.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -153,6 +153,11 @@ for folder in "${folders[@]}"; do
   passed=$((passed + ok))
   failed=$((failed + bad))
 done
-echo "${#folders[@]} folders tested, $SECONDS s"
+took=$SECONDS
+echo "${#folders[@]} folders tested, $took s"
+if [[ -n "${MAX_SECONDS:-}" ]] && ((took > MAX_SECONDS)); then
+  failed=$((failed + 1))
+  echo "test.sh: took longer than MAX_SECONDS=$MAX_SECONDS"
+fi
 echo "$passed passed, $failed failed"
 ((failed == 0))

@@ -1,11 +1,14 @@
 """What has to hold of all Terraform at once, read from its files."""
 
+import os
 import re
+import subprocess
 import sys
+import tempfile
 import unittest
 from pathlib import Path
 
-import fakes  # noqa: F401  puts the scripts on the path
+import fakes
 import terraform
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,6 +56,16 @@ class Provider(unittest.TestCase):
         for stack in STACKS:
             text = docs.source(INFRA / "stacks" / stack)
             self.assertIn("allowed_account_ids = local.is_local || length(var.allowed_account_ids) == 0 ? null : var.allowed_account_ids", text, stack)
+
+
+class Tests(unittest.TestCase):
+    def test_their_time_is_limited_where_that_is_asked_for(self):
+        with tempfile.TemporaryDirectory() as folder, \
+                fakes.Command(Path(folder), terraform='[ "$1" != test ] || { sleep 2; echo "Success! 1 passed, 0 failed."; }'):
+            for limit, code, last in (("", 0, "1 passed, 0 failed"), ("60", 0, "1 passed, 0 failed"), ("1", 1, "1 passed, 1 failed")):
+                result = subprocess.run(["bash", str(INFRA / "test.sh"), "--modules", "modules/kms"], capture_output=True, text=True, check=False,
+                                        env={**os.environ, "MAX_SECONDS": limit})
+                self.assertEqual((result.returncode, result.stdout.splitlines()[-1]), (code, last), result.stdout + result.stderr)
 
 
 class State(unittest.TestCase):
