@@ -47,6 +47,14 @@ resource "aws_kms_key" "this" {
           Resource  = ["*"]
           Condition = { ArnLike = { "kms:EncryptionContext:aws:logs:arn" = "arn:${data.aws_partition.current.partition}:logs:${data.aws_region.current.id}:${local.account}:log-group:*" } }
         },
+        {
+          # A bus looks at its key before it takes it; AWS says nothing of sending an account with that, so none is asked for.
+          Sid       = "EventsLook"
+          Effect    = "Allow"
+          Principal = { Service = "events.amazonaws.com" }
+          Action    = ["kms:DescribeKey"]
+          Resource  = ["*"]
+        },
       ],
       [for sid, service in local.services : {
         Sid       = sid

@@ -22,12 +22,16 @@ run "a_key_rotates_and_serves_this_account_only" {
     error_message = "The key must rotate, and deleting it must leave a month."
   }
   assert {
-    condition     = [for statement in jsondecode(aws_kms_key.this["this"].policy).Statement : statement.Sid] == ["Account", "Logs", "Alarms", "Events", "Topics"]
+    condition     = [for statement in jsondecode(aws_kms_key.this["this"].policy).Statement : statement.Sid] == ["Account", "Logs", "EventsLook", "Alarms", "Events", "Topics"]
     error_message = "Account, logs and the three services that use it in nobody's name."
   }
   assert {
-    condition     = alltrue([for statement in jsondecode(aws_kms_key.this["this"].policy).Statement : can(statement.Condition) if statement.Sid != "Account"])
-    error_message = "Every service must be bound to this account."
+    condition     = alltrue([for statement in jsondecode(aws_kms_key.this["this"].policy).Statement : can(statement.Condition) if !contains(["Account", "EventsLook"], statement.Sid)])
+    error_message = "Every service that uses the key must be bound to this account."
+  }
+  assert {
+    condition     = [for statement in jsondecode(aws_kms_key.this["this"].policy).Statement : [statement.Principal.Service, statement.Action] if statement.Sid == "EventsLook"] == [["events.amazonaws.com", ["kms:DescribeKey"]]]
+    error_message = "EventBridge refuses a key for a bus that it may not describe; more than that is not for it without an account."
   }
 }
 
