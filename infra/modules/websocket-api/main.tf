@@ -115,6 +115,18 @@ resource "aws_cloudwatch_log_group" "access" {
   tags              = var.tags
 }
 
+# Before the stage: API Gateway, which chooses this name, makes a group of its own that is kept for ever.
+resource "aws_cloudwatch_log_group" "execution" {
+  #checkov:skip=CKV_AWS_338:How long logs are kept is the caller's choice (log_retention_days), validated, and never for ever
+
+  for_each = var.execution_logging_level == "OFF" ? {} : local.create
+
+  name              = "/aws/apigateway/${local.api.id}/${var.stage_name}"
+  retention_in_days = var.log_retention_days
+  kms_key_id        = var.kms_key_arn
+  tags              = var.tags
+}
+
 resource "aws_apigatewayv2_stage" "this" {
   #checkov:skip=CKV2_AWS_51:Client certificates are of REST APIs: API Gateway refuses them for a WebSocket stage
 
@@ -153,4 +165,6 @@ resource "aws_apigatewayv2_stage" "this" {
   }
 
   tags = var.tags
+
+  depends_on = [aws_cloudwatch_log_group.execution]
 }

@@ -140,7 +140,7 @@ variable "access_logs_enabled" {
 }
 
 variable "log_retention_days" {
-  description = "How long access logs are kept; one of the values CloudWatch allows."
+  description = "How long access logs and API Gateway's own are kept; one of the values CloudWatch allows."
   type        = number
   default     = 30
 
@@ -151,7 +151,7 @@ variable "log_retention_days" {
 }
 
 variable "kms_key_arn" {
-  description = "Customer-managed KMS key for the access log; null for the key that CloudWatch owns."
+  description = "Customer-managed KMS key for the access log and API Gateway's own; null for the key that CloudWatch owns."
   type        = string
   default     = null
 

@@ -36,6 +36,27 @@ run "throttling_is_always_set_and_frames_are_never_logged" {
   }
 }
 
+run "what_api_gateway_logs_itself_is_not_kept_for_ever" {
+  command = apply
+  variables {
+    log_retention_days = 90
+    kms_key_arn        = "arn:aws:kms:us-east-1:123456789012:key/k"
+  }
+  assert {
+    condition     = aws_cloudwatch_log_group.execution["this"].name == "/aws/apigateway/ws/v1" && aws_cloudwatch_log_group.execution["this"].retention_in_days == 90 && aws_cloudwatch_log_group.execution["this"].kms_key_id == var.kms_key_arn
+    error_message = "The group that API Gateway writes to, by API and stage, with the caller's retention and key."
+  }
+}
+
+run "without_its_own_log_there_is_no_group_for_it" {
+  command = apply
+  variables { execution_logging_level = "OFF" }
+  assert {
+    condition     = length(aws_cloudwatch_log_group.execution) == 0 && length(aws_cloudwatch_log_group.access) == 1
+    error_message = "Nothing would be written to it."
+  }
+}
+
 run "only_connect_is_authorized_and_nothing_is_cached" {
   command = apply
   assert {
@@ -77,7 +98,7 @@ run "create_false_makes_nothing" {
   command = plan
   variables { create = false }
   assert {
-    condition     = length(aws_apigatewayv2_api.this) + length(aws_apigatewayv2_route.this) + length(aws_apigatewayv2_stage.this) + length(aws_lambda_permission.route) + length(aws_lambda_permission.authorizer) == 0
+    condition     = length(aws_cloudwatch_log_group.execution) + length(aws_apigatewayv2_api.this) + length(aws_apigatewayv2_route.this) + length(aws_apigatewayv2_stage.this) + length(aws_lambda_permission.route) + length(aws_lambda_permission.authorizer) == 0
     error_message = "Nothing may be created."
   }
 }
