@@ -13,7 +13,7 @@ region = "us-east-1"
 # Who reads and writes state and artifacts is written down in this bucket of the account (make bootstrap).
 # access_log_bucket = "<bucket>"
 
-# Pipelines of this repository may plan and deploy.
+# Pipelines of this repository may look for drift and deploy, from main only.
 # github_repository = "<owner>/<name>"
 
 # SNS topics that alarms are sent to.

@@ -16,6 +16,9 @@ region = "us-east-1"
 # Pipelines of this repository may plan and deploy.
 # github_repository = "<owner>/<name>"
 
+# Pull requests are planned against this environment; production's plan role is main's alone.
+pull_requests_may_plan = true
+
 # SNS topics that alarms are sent to.
 # alarm_topic_arns = ["arn:aws:sns:us-east-1:<account id>:<topic>"]
 

@@ -7,3 +7,15 @@ output "role_arns" {
   description = "ARN of each role, by name."
   value       = { for name, role in aws_iam_role.this : name => role.arn }
 }
+
+output "subjects" {
+  description = "Who may take each role, by name: subjects of the repository's jobs, taken from the trust policy itself: for reviews and tests."
+  value = { for name, role in aws_iam_role.this : name => [
+    for subject in flatten([jsondecode(role.assume_role_policy).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:sub"]]) : trimprefix(subject, "repo:${var.repository}:")
+  ] }
+}
+
+output "policies" {
+  description = "Inline policy (JSON) of each role that has one, by name: for reviews and tests."
+  value       = { for name, policy in aws_iam_role_policy.this : name => policy.policy }
+}

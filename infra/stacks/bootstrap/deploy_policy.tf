@@ -36,6 +36,16 @@ locals {
       actions   = ["apigateway:GET", "apigateway:POST", "apigateway:PUT", "apigateway:PATCH", "apigateway:DELETE", "apigateway:TagResource", "apigateway:UntagResource"]
       resources = ["${local.arn}:apigateway:${var.region}::/apis", "${local.arn}:apigateway:${var.region}::/apis/*", "${local.arn}:apigateway:${var.region}::/tags/*"]
     }
+    # The smoke test publishes one message, signed with this role. Ids of APIs are not known beforehand.
+    SmokeTest = {
+      actions   = ["execute-api:Invoke"]
+      resources = ["${local.arn}:execute-api:${local.own}:*/*/POST/v1/messages"]
+    }
+    # A WebSocket API's own log is called after the API's id: its group can be kept in order, and not be read.
+    SocketLogs = {
+      actions   = ["logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:PutRetentionPolicy", "logs:AssociateKmsKey", "logs:DisassociateKmsKey", "logs:TagResource", "logs:UntagResource", "logs:ListTagsForResource"]
+      resources = ["${local.arn}:logs:${local.own}:log-group:/aws/apigateway/*/v1*"]
+    }
     Logs = {
       actions = ["logs:*"]
       resources = [
@@ -63,8 +73,12 @@ locals {
       resources = ["${local.arn}:iam::${local.account}:role/${local.name_prefix}-*"]
     }
     Caches = {
-      actions   = ["elasticache:*"]
-      resources = [for kind in ["serverlesscache", "replicationgroup", "cluster", "subnetgroup", "user", "usergroup"] : "${local.arn}:elasticache:${local.own}:${kind}:${local.name_prefix}*"]
+      actions = ["elasticache:*"]
+      # A cache of nodes takes AWS's own parameters.
+      resources = concat(
+        [for kind in ["serverlesscache", "replicationgroup", "cluster", "subnetgroup", "user", "usergroup"] : "${local.arn}:elasticache:${local.own}:${kind}:${local.name_prefix}*"],
+        ["${local.arn}:elasticache:${local.own}:parametergroup:default.*"],
+      )
     }
     # Networks have ids, not names: what can be scoped is the kind. Removing one is for those tagged as this environment's.
     Networks = {
@@ -75,7 +89,7 @@ locals {
       resources = [for kind in ["vpc", "subnet", "route-table", "security-group", "security-group-rule", "vpc-endpoint", "vpc-flow-log"] : "${local.arn}:ec2:${local.own}:${kind}/*"]
     }
     Keys = {
-      actions   = ["kms:DescribeKey", "kms:CreateGrant", "kms:Decrypt", "kms:GenerateDataKey", "kms:GetKeyPolicy", "kms:PutKeyPolicy", "kms:GetKeyRotationStatus", "kms:EnableKeyRotation", "kms:ListResourceTags", "kms:TagResource", "kms:UntagResource", "kms:UpdateKeyDescription", "kms:ScheduleKeyDeletion", "kms:CreateAlias", "kms:UpdateAlias", "kms:DeleteAlias"]
+      actions   = ["kms:DescribeKey", "kms:CreateGrant", "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:GetKeyPolicy", "kms:PutKeyPolicy", "kms:GetKeyRotationStatus", "kms:EnableKeyRotation", "kms:ListResourceTags", "kms:TagResource", "kms:UntagResource", "kms:UpdateKeyDescription", "kms:ScheduleKeyDeletion", "kms:CreateAlias", "kms:UpdateAlias", "kms:DeleteAlias"]
       resources = ["${local.arn}:kms:${local.own}:key/*", "${local.arn}:kms:${local.own}:alias/${local.name_prefix}*"]
     }
   }
@@ -129,6 +143,17 @@ locals {
           Action    = ["ec2:DeleteFlowLogs", "ec2:DeleteRouteTable", "ec2:DeleteSecurityGroup", "ec2:DeleteSubnet", "ec2:DeleteTags", "ec2:DeleteVpc", "ec2:DeleteVpcEndpoints"]
           Resource  = ["${local.arn}:ec2:${local.own}:*/*"]
           Condition = { StringEquals = { "aws:ResourceTag/project" = ["holdfast"], "aws:ResourceTag/environment" = [var.env] } }
+        },
+        {
+          # Keys have ids, not names. An own tag is not asked for: AWS takes up to five minutes to see that of a new key.
+          Sid      = "OthersKeys"
+          Effect   = "Deny"
+          Action   = ["kms:*"]
+          Resource = ["${local.arn}:kms:${local.own}:key/*"]
+          Condition = {
+            Null            = { "aws:ResourceTag/environment" = "false" }
+            StringNotEquals = { "aws:ResourceTag/environment" = [var.env] }
+          }
         },
         {
           # The first cache of an account makes ElastiCache's own role.

@@ -65,7 +65,7 @@ resource "aws_api_gateway_account" "this" {
   depends_on = [aws_iam_role_policy_attachment.api_gateway_logs]
 }
 
-# Roles of the pipelines: no long-lived keys. Planning reads only; deploying is bound to the GitHub environment, whose
+# Roles of the pipelines: no long-lived keys. Planning reads how things are set up, and no data; deploying is bound to the GitHub environment, whose
 # rules (reviewers, branches) guard it.
 module "oidc" {
   source = "../../modules/oidc"
@@ -78,8 +78,9 @@ module "oidc" {
 
   roles = {
     plan = {
-      description         = "Plans ${var.env} for pull requests and, on main, looks for drift: reads only."
-      subjects            = ["pull_request", "ref:refs/heads/main"]
+      description         = var.pull_requests_may_plan ? "Plans ${var.env} for pull requests and, on main, looks for drift: reads only." : "On main, looks for drift of ${var.env}: reads only."
+      subjects            = concat(var.pull_requests_may_plan ? ["pull_request"] : [], ["ref:refs/heads/main"])
+      policy_json         = local.plan_policy
       managed_policy_arns = ["arn:${local.partition}:iam::aws:policy/ReadOnlyAccess"]
     }
     deploy = {

@@ -75,6 +75,12 @@ variable "github_repository" {
   }
 }
 
+variable "pull_requests_may_plan" {
+  description = "Whether pull requests, so any branch of the repository, may take the role that plans. Off where only main looks for drift: in production."
+  type        = bool
+  default     = false
+}
+
 variable "create_github_provider" {
   description = "Whether to create GitHub's identity provider; false in an account that has it (another environment's bootstrap made it)."
   type        = bool

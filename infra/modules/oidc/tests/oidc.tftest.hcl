@@ -26,6 +26,10 @@ run "a_role_is_for_its_subjects_only" {
     condition     = keys(aws_iam_role_policy.this) == ["deploy"] && length(aws_iam_role_policy_attachment.this) == 1
     error_message = "Each role gets its own policy and no other's."
   }
+  assert {
+    condition     = jsonencode(output.subjects) == jsonencode({ deploy = ["environment:production"], plan = ["pull_request"] }) && output.policies == { deploy = var.roles.deploy.policy_json }
+    error_message = "The outputs say who may take a role, and what it has."
+  }
 }
 
 run "an_existing_provider_is_used" {

@@ -56,6 +56,88 @@ run "a_pipeline_can_deploy_this_environment_and_not_widen_itself" {
   }
 }
 
+run "a_pipeline_may_do_what_a_deploy_and_its_smoke_test_do" {
+  command = apply
+  variables { github_repository = "owner/name" }
+  assert {
+    condition     = [for statement in jsondecode(local.deploy_policy).Statement : [statement.Action, statement.Resource] if anytrue([for action in flatten([statement.Action]) : startswith(action, "execute-api:")])] == [[["execute-api:Invoke"], ["arn:aws:execute-api:us-east-1:123456789012:*/*/POST/v1/messages"]]]
+    error_message = "The smoke test signs POST /v1/messages with this role, and nothing else."
+  }
+  assert {
+    condition     = contains(local.deploy_statements.Caches.resources, "arn:aws:elasticache:us-east-1:123456789012:parametergroup:default.*")
+    error_message = "A cache of nodes takes a default parameter group, which AWS checks the right to."
+  }
+  assert {
+    condition     = local.deploy_statements.SocketLogs.resources == ["arn:aws:logs:us-east-1:123456789012:log-group:/aws/apigateway/*/v1*"] && contains(local.deploy_statements.SocketLogs.actions, "logs:PutRetentionPolicy") && !anytrue([for action in local.deploy_statements.SocketLogs.actions : endswith(action, "*") || strcontains(action, "Events")])
+    error_message = "The groups of WebSocket APIs have ids for names: they are made and kept in order, not read."
+  }
+}
+
+run "keys_of_other_environments_are_left_alone" {
+  command = apply
+  variables { github_repository = "owner/name" }
+  assert {
+    condition = [for statement in jsondecode(local.deploy_policy).Statement : [statement.Effect, statement.Action, statement.Condition] if statement.Sid == "OthersKeys"] == [["Deny", ["kms:*"], {
+      Null            = { "aws:ResourceTag/environment" = "false" }
+      StringNotEquals = { "aws:ResourceTag/environment" = ["test"] }
+    }]]
+    error_message = "A key that says it is another environment's must not be used, opened or deleted."
+  }
+  assert {
+    condition     = length(setsubtract(["kms:CreateGrant", "kms:Decrypt", "kms:Encrypt", "kms:DescribeKey"], local.deploy_statements.Keys.actions)) == 0
+    error_message = "What Lambda asks of whoever gives a function a key of one's own."
+  }
+}
+
+run "only_main_looks_at_an_environment_unless_it_says_otherwise" {
+  command = apply
+  variables { github_repository = "owner/name" }
+  assert {
+    condition     = jsonencode(module.oidc.subjects) == jsonencode({ deploy = ["environment:test"], plan = ["ref:refs/heads/main"] })
+    error_message = "A pull request is any branch: its code must not take a role that reads production."
+  }
+}
+
+run "where_pull_requests_are_planned_they_may_take_the_role" {
+  command = apply
+  variables {
+    github_repository      = "owner/name"
+    pull_requests_may_plan = true
+  }
+  assert {
+    condition     = jsonencode(module.oidc.subjects) == jsonencode({ deploy = ["environment:test"], plan = ["pull_request", "ref:refs/heads/main"] })
+    error_message = "Staging is what pull requests are planned against."
+  }
+}
+
+run "planning_reads_the_state_and_the_release_and_no_data" {
+  command = apply
+  variables { github_repository = "owner/name" }
+  assert {
+    condition     = module.oidc.policies.plan == local.plan_policy && alltrue([for statement in jsondecode(local.plan_policy).Statement : statement.Effect == "Deny"])
+    error_message = "The role has the denials, and they allow nothing."
+  }
+  assert {
+    condition = length(setsubtract(
+      ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:GetRecords", "dynamodb:PartiQLSelect", "dynamodb:Query", "dynamodb:Scan", "logs:FilterLogEvents", "logs:GetLogEvents", "logs:StartQuery", "sqs:ReceiveMessage", "secretsmanager:GetSecretValue"],
+      jsondecode(local.plan_policy).Statement[0].Action,
+    )) == 0 && jsondecode(local.plan_policy).Statement[0].Resource == ["*"]
+    error_message = "Rows, records, log lines, messages and secrets of every environment of the account."
+  }
+  assert {
+    condition     = jsondecode(local.plan_policy).Statement[1].Action == ["s3:GetObject*"] && jsondecode(local.plan_policy).Statement[1].NotResource == ["arn:aws:s3:::holdfast-test-state-123456789012/*", "arn:aws:s3:::holdfast-test-artifacts-123456789012/*"]
+    error_message = "Objects of this environment's state and release only."
+  }
+  assert {
+    condition     = jsondecode(local.plan_policy).Statement[2].Action == ["kms:Decrypt"] && jsondecode(local.plan_policy).Statement[2].Condition.StringLike["kms:ViaService"] == ["secretsmanager.*", "ssm.*"]
+    error_message = "No secret is decrypted; a parameter that is none can be read."
+  }
+  assert {
+    condition     = !anytrue([for action in jsondecode(local.plan_policy).Statement[0].Action : anytrue([for word in ["Describe", "Tags", "ssm:", "lambda:", "GetQueueAttributes"] : strcontains(action, word)])])
+    error_message = "What Terraform refreshes by must stay allowed."
+  }
+}
+
 run "the_policy_fits_with_the_longest_names" {
   command = apply
   variables {
@@ -67,6 +149,10 @@ run "the_policy_fits_with_the_longest_names" {
   assert {
     condition     = length(local.deploy_policy) <= 10240
     error_message = "IAM takes at most 10240 characters of inline policy; there are ${length(local.deploy_policy)}."
+  }
+  assert {
+    condition     = length(local.plan_policy) <= 10240
+    error_message = "IAM takes at most 10240 characters of inline policy; there are ${length(local.plan_policy)}."
   }
 }
 
