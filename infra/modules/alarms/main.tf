@@ -88,6 +88,9 @@ locals {
 
   comparisons = { for key, custom in var.custom : key => custom.comparison }
   missing     = { for key, custom in var.custom : key => custom.missing_data }
+  periods     = { for key, custom in var.custom : key => coalesce(custom.period_seconds, var.period_seconds) }
+  evaluations = { for key, custom in var.custom : key => coalesce(custom.evaluation_periods, var.evaluation_periods) }
+  datapoints  = { for key, custom in var.custom : key => coalesce(custom.datapoints_to_alarm, var.datapoints_to_alarm) }
   rollback    = sort([for key, alarm in local.alarms : key if alarm.rollback])
 }
 
@@ -98,8 +101,8 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   alarm_description   = "${each.value.description}${local.see[each.value.runbook]}"
   comparison_operator = lookup(local.comparisons, each.key, "GreaterThanThreshold")
   threshold           = each.value.threshold
-  evaluation_periods  = var.evaluation_periods
-  datapoints_to_alarm = var.datapoints_to_alarm
+  evaluation_periods  = lookup(local.evaluations, each.key, var.evaluation_periods)
+  datapoints_to_alarm = lookup(local.datapoints, each.key, var.datapoints_to_alarm)
   treat_missing_data  = lookup(local.missing, each.key, "notBreaching")
   alarm_actions       = var.topic_arns
   ok_actions          = var.topic_arns
@@ -115,7 +118,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
         metric_name = metric_query.value.name
         stat        = metric_query.value.stat
         dimensions  = metric_query.value.dimensions
-        period      = var.period_seconds
+        period      = lookup(local.periods, each.key, var.period_seconds)
       }
     }
   }

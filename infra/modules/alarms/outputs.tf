@@ -12,3 +12,11 @@ output "descriptions" {
   description = "Description of each alarm, by name without prefix."
   value       = { for key, alarm in aws_cloudwatch_metric_alarm.this : key => alarm.alarm_description }
 }
+
+output "evaluations" {
+  description = "How each alarm is looked at, by name without prefix: `<datapoints> of <periods> of <seconds> s`, taken from the alarm itself: for reviews and tests."
+  value = { for key, alarm in aws_cloudwatch_metric_alarm.this : key => format(
+    "%d of %d of %s s", alarm.datapoints_to_alarm, alarm.evaluation_periods,
+    join("/", distinct(flatten([for query in alarm.metric_query : [for metric in query.metric : metric.period]]))),
+  ) }
+}

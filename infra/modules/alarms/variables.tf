@@ -63,7 +63,7 @@ variable "queues" {
 }
 
 variable "custom" {
-  description = "Further alarms by name: metrics by id, an expression over the ids when there are several, and when to alarm."
+  description = "Further alarms by name: metrics by id, an expression over the ids when there are several, and when to alarm; period_seconds, evaluation_periods and datapoints_to_alarm are the module's unless all three are given."
   type = map(object({
     description = string
     metrics = map(object({
@@ -80,6 +80,10 @@ variable "custom" {
     runbook = optional(string)
     # What silence means: notBreaching, or breaching for a metric that is always sent.
     missing_data = optional(string, "notBreaching")
+    # How it is looked at where the module's period and counts do not fit: what is sent seldom, or must be told of at once.
+    period_seconds      = optional(number)
+    evaluation_periods  = optional(number)
+    datapoints_to_alarm = optional(number)
   }))
   default  = {}
   nullable = false
@@ -92,6 +96,26 @@ variable "custom" {
   validation {
     condition     = alltrue([for custom in values(var.custom) : contains(["notBreaching", "breaching", "ignore", "missing"], custom.missing_data)])
     error_message = "custom.missing_data must be notBreaching, breaching, ignore or missing."
+  }
+
+  validation {
+    condition     = alltrue([for custom in values(var.custom) : contains([0, 3], length([for value in [custom.period_seconds, custom.evaluation_periods, custom.datapoints_to_alarm] : value if value != null]))])
+    error_message = "custom must have period_seconds, evaluation_periods and datapoints_to_alarm, or none of them."
+  }
+
+  validation {
+    condition     = alltrue([for custom in values(var.custom) : custom.period_seconds == null ? true : custom.period_seconds >= 60 && custom.period_seconds % 60 == 0])
+    error_message = "custom.period_seconds must be a multiple of 60."
+  }
+
+  validation {
+    condition     = alltrue([for custom in values(var.custom) : custom.evaluation_periods == null ? true : custom.evaluation_periods >= 1 && custom.evaluation_periods * coalesce(custom.period_seconds, 60) <= 86400])
+    error_message = "custom.evaluation_periods must be at least 1, and with period_seconds span at most a day."
+  }
+
+  validation {
+    condition     = alltrue([for custom in values(var.custom) : custom.datapoints_to_alarm == null ? true : custom.datapoints_to_alarm >= 1 && custom.datapoints_to_alarm <= coalesce(custom.evaluation_periods, 1)])
+    error_message = "custom.datapoints_to_alarm must be 1 to evaluation_periods."
   }
 
   validation {

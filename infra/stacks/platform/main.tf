@@ -176,9 +176,10 @@ module "alarms" {
         rollback   = true
       }
     },
+    # One datapoint every five minutes (cache_status.tf): with shorter periods two in a row would never be over.
     { for key, alarm in {
       cache-unavailable = {
-        description = "ElastiCache says that the cache is not available, or could not be asked."
+        description = "ElastiCache says that the cache is not available."
         metrics = {
           value = { namespace = "Holdfast", name = "CacheUnavailable", stat = "Maximum", dimensions = { env = var.env, function = "ops-cache-status" } }
         }
@@ -191,6 +192,6 @@ module "alarms" {
         }
         threshold = 0
       }
-    } : key => alarm if local.cache_is_redis },
+    } : key => merge(alarm, { period_seconds = 300, evaluation_periods = 1, datapoints_to_alarm = 1 }) if local.cache_is_redis },
   )
 }

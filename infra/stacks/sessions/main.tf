@@ -171,6 +171,10 @@ module "alarms" {
       }
       threshold = 0
       rollback  = true
+      # One is one too many.
+      period_seconds      = 60
+      evaluation_periods  = 1
+      datapoints_to_alarm = 1
     }
   } : key => alarm if local.cache_is_redis }
 }

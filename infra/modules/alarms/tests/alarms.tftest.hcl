@@ -57,6 +57,64 @@ run "custom_metrics_and_expressions" {
   }
 }
 
+run "what_is_sent_seldom_is_looked_at_as_seldom" {
+  command = apply
+  variables {
+    functions = {}
+    custom = {
+      seldom = {
+        description         = "Sent every five minutes."
+        metrics             = { value = { namespace = "Example", name = "Seldom", stat = "Maximum" } }
+        threshold           = 0
+        period_seconds      = 300
+        evaluation_periods  = 1
+        datapoints_to_alarm = 1
+      }
+      often = {
+        description = "Sent all the time."
+        metrics     = { value = { namespace = "Example", name = "Often", stat = "Sum" } }
+        threshold   = 0
+      }
+    }
+  }
+  assert {
+    condition     = { for key, evaluation in output.evaluations : key => evaluation if contains(["seldom", "often", "push-dlq"], key) } == { seldom = "1 of 1 of 300 s", often = "2 of 3 of 60 s", push-dlq = "2 of 3 of 60 s" }
+    error_message = "Two of three minutes are never over the threshold when a datapoint comes every five."
+  }
+}
+
+run "refuses_a_custom_period_alone" {
+  command = plan
+  variables {
+    custom = { a = { description = "a", metrics = { value = { namespace = "E", name = "N", stat = "Sum" } }, threshold = 1, period_seconds = 300 } }
+  }
+  expect_failures = [var.custom]
+}
+
+run "refuses_a_custom_period_of_a_minute_and_a_half" {
+  command = plan
+  variables {
+    custom = { a = { description = "a", metrics = { value = { namespace = "E", name = "N", stat = "Sum" } }, threshold = 1, period_seconds = 90, evaluation_periods = 1, datapoints_to_alarm = 1 } }
+  }
+  expect_failures = [var.custom]
+}
+
+run "refuses_custom_periods_of_more_than_a_day" {
+  command = plan
+  variables {
+    custom = { a = { description = "a", metrics = { value = { namespace = "E", name = "N", stat = "Sum" } }, threshold = 1, period_seconds = 43200, evaluation_periods = 3, datapoints_to_alarm = 1 } }
+  }
+  expect_failures = [var.custom]
+}
+
+run "refuses_more_custom_datapoints_than_are_looked_at" {
+  command = plan
+  variables {
+    custom = { a = { description = "a", metrics = { value = { namespace = "E", name = "N", stat = "Sum" } }, threshold = 1, period_seconds = 60, evaluation_periods = 1, datapoints_to_alarm = 2 } }
+  }
+  expect_failures = [var.custom]
+}
+
 run "create_false_makes_nothing" {
   command = plan
   variables { create = false }

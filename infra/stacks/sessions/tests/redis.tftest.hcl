@@ -151,6 +151,10 @@ run "the_cache_is_watched_where_there_is_one" {
     condition     = length(setintersection(keys(module.alarms.alarm_arns), ["cache-hit-rate", "cache-fallback", "cache-unconfirmed", "cache-inconsistent"])) == 4
     error_message = "Of little use, passed by, not deleted from, wrong."
   }
+  assert {
+    condition     = module.alarms.evaluations.cache-inconsistent == "1 of 1 of 60 s" && module.alarms.evaluations.cache-fallback == "2 of 3 of 60 s"
+    error_message = "One contradiction is one too many; what only comes and goes is waited for."
+  }
 }
 
 run "and_only_there" {
