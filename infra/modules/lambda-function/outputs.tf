@@ -72,6 +72,14 @@ output "environment" {
   value       = try(aws_lambda_function.this["this"].environment[0].variables, null)
 }
 
+output "stream_retries" {
+  description = "How often, and up to what age in seconds, a record of each stream source is tried again, by source."
+  value = { for key, source in aws_lambda_event_source_mapping.stream : key => {
+    attempts    = source.maximum_retry_attempts
+    age_seconds = source.maximum_record_age_in_seconds
+  } }
+}
+
 output "vpc" {
   description = "Subnets and security groups of the function; null outside any VPC."
   value = try({

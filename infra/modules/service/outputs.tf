@@ -51,3 +51,8 @@ output "policy_documents" {
   description = "Ready IAM policy documents (JSON): `invoke` each function, by key."
   value       = { for key, function in module.function : key => { invoke = function.policy_documents.invoke } }
 }
+
+output "stream_retries" {
+  description = "How often, and up to what age in seconds, a record is tried again, by function and stream source; without the functions that read no stream."
+  value       = { for key, function in module.function : key => function.stream_retries if length(function.stream_retries) > 0 }
+}

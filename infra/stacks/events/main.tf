@@ -138,6 +138,9 @@ locals {
         sessions = {
           stream_arn           = local.input["platform/sessions-stream-arn"]
           on_failure_queue_arn = module.relay_dlq.arn
+          # As long as the stream keeps a record: what is given up is an event, or a socket that is not closed.
+          maximum_retry_attempts     = 10000
+          maximum_record_age_seconds = 86400
         }
       }
     }
@@ -182,7 +185,9 @@ locals {
           stream_arn           = local.input["platform/sessions-stream-arn"]
           on_failure_queue_arn = module.repair_dlq.arn
           batch_size           = 100
-          filter_patterns      = [jsonencode({ dynamodb = { Keys = { SK = { S = [{ prefix = "S#" }] } } } })]
+          # Its age alone ends the tries: a cache that is away for a while must not.
+          maximum_retry_attempts = 10000
+          filter_patterns        = [jsonencode({ dynamodb = { Keys = { SK = { S = [{ prefix = "S#" }] } } } })]
         }
       }
     }
@@ -220,6 +225,10 @@ module "alarms" {
       expression = "FILL(relay, 0) + FILL(repair, 0)"
       threshold  = 0
       rollback   = true
+      # One is one too many.
+      period_seconds      = 60
+      evaluation_periods  = 1
+      datapoints_to_alarm = 1
     }
   }
 

@@ -114,6 +114,10 @@ run "readers_of_queues_and_streams_get_what_lambda_needs" {
     error_message = "A bad record must not block its shard for a day."
   }
   assert {
+    condition     = jsonencode(output.stream_retries) == jsonencode({ items = { age_seconds = 3600, attempts = 5 } })
+    error_message = "The output says what the mapping has."
+  }
+  assert {
     condition     = aws_lambda_event_source_mapping.queue["work"].function_name == output.arn && aws_lambda_event_source_mapping.queue["work"].scaling_config[0].maximum_concurrency == 5
     error_message = "The mapping must call the alias, with the concurrency asked for."
   }

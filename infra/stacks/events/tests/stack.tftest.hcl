@@ -120,6 +120,22 @@ run "a_partial_batch_is_answered_on_aws_only" {
   }
 }
 
+run "the_relay_waits_out_an_outage" {
+  command = apply
+  assert {
+    condition     = jsonencode(module.service.stream_retries) == jsonencode({ events-relay = { sessions = { age_seconds = 86400, attempts = 10000 } } })
+    error_message = "As long as the stream keeps a record: five attempts are over in seconds, and an event or a close would be lost."
+  }
+}
+
+run "one_unreadable_record_is_enough" {
+  command = apply
+  assert {
+    condition     = module.alarms.evaluations.records-unreadable == "1 of 1 of 60 s"
+    error_message = "A record that was passed over comes once: two of three minutes would hide it."
+  }
+}
+
 run "the_local_cloud_fails_the_whole_batch" {
   command = apply
   variables {
@@ -162,6 +178,10 @@ run "the_cache_is_repaired_where_there_is_one" {
       "sqs:SendMessage arn:aws:sqs:us-east-1:123456789012:relay-dlq",
     ])
     error_message = "events-cache-repair must be allowed exactly this (every mocked queue has one ARN)."
+  }
+  assert {
+    condition     = jsonencode(module.service.stream_retries["events-cache-repair"]) == jsonencode({ sessions = { age_seconds = 3600, attempts = 10000 } })
+    error_message = "A delete is repeated until no copy can be young enough to be served, however often that is."
   }
   assert {
     condition     = toset([for key in keys(module.service.environment) : key if can(module.service.environment[key].STREAM_PARTIAL_BATCH)]) == toset(["events-cache-repair", "events-relay"])
