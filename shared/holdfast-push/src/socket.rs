@@ -170,7 +170,7 @@ pub(crate) mod tests {
             let wanted = gone(&all, cap, 10);
             assert_eq!(wanted.len(), 6 - cap);
             for seen in 0..64_u32 {
-                let some: Vec<Socket> = (0..6).filter(|n| seen >> n & 1 == 1).map(|n| all[n].clone()).collect();
+                let some: Vec<Socket> = (0..6).rev().filter(|n| seen >> n & 1 == 1).map(|n| all[n].clone()).collect();
                 assert!(gone(&some, cap, 10).iter().all(|id| wanted.contains(id)), "{some:?}");
             }
         }
