@@ -312,7 +312,8 @@ def main():
             # Not on AWS: all of the deployment's clients would reload.
             renew = (lambda: renew_epochs(arguments.outputs)) if outputs.get("awsEndpointUrl") else None
             for name, start in programs(outputs, arguments, scratch).items():
-                Way(name, start, Api(outputs), arguments.topic, renew).walk()
+                # A topic of its own: the head in a pong may be 5 s old, of before the epochs that the last client's way renewed.
+                Way(name, start, Api(outputs), f"{arguments.topic}.{name}", renew).walk()
             if "demo" in arguments.only:
                 play_demo(arguments, scratch)
         except (Fault, browsers.Missing) as fault:
