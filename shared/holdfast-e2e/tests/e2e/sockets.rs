@@ -4,7 +4,7 @@ use holdfast_e2e::path::{open_socket, ticket};
 use holdfast_e2e::{Handshake, Socket};
 use serde_json::json;
 
-use crate::world::World;
+use crate::world::{Item, World, text};
 
 async fn connect(url: &str) -> Handshake {
     Socket::connect("A", url, None).await.unwrap()
@@ -91,6 +91,41 @@ async fn logging_out_closes_this_sessions_sockets_and_no_others() {
     world.api.log_out(&first.access).await.unwrap().expect(200).unwrap();
     a.expect_bye("SESSION_ENDED", false).await.unwrap();
     b.expect_bye("SESSION_ENDED", false).await.unwrap();
+    other.ping().await.unwrap();
+    other.close().await;
+}
+
+#[tokio::test]
+async fn a_session_that_ran_out_gets_no_message_and_its_sockets_are_closed() {
+    let world = World::open().await;
+    let (person, over) = world.signed_in().await;
+    let kept = world.api.sign_in(&person, "second").await.unwrap();
+    let mut socket = open_socket(&world.api, &over.access, "A").await.unwrap();
+    let mut other = open_socket(&world.api, &kept.access, "other").await.unwrap();
+
+    let of_session = |item: &&Item| text(item, "sid") == over.session_id;
+    let tables = &world.deployment.tables;
+    let sessions = world.partition(&tables.sessions, &format!("U#{}", over.user_id)).await;
+    for slot in sessions.iter().filter(of_session).filter(|item| text(item, "SK").starts_with("S#")) {
+        world.has_passed(&tables.sessions, slot, "idleExpiresAt").await;
+    }
+    for row in world
+        .everything(&tables.connections)
+        .await
+        .iter()
+        .filter(of_session)
+        .filter(|item| item.contains_key("sessionExpiresAt"))
+    {
+        world.has_passed(&tables.connections, row, "sessionExpiresAt").await;
+    }
+
+    let body = json!({"to": {"userIds": [over.user_id]}, "kind": "note", "data": "too late for one of them"});
+    let id = world.api.publish(&body).await.unwrap().expect(202).unwrap().text("/messageId").unwrap();
+    other.expect_message(&id).await.unwrap();
+    socket.send(&json!({"action": "ping"})).await.unwrap();
+    socket.expect_bye("SESSION_EXPIRED", false).await.unwrap();
+    assert_eq!(socket.repeats(&id), 0, "posted to a session that had run out");
+    world.api.refresh(&over.refresh).await.unwrap().expect_problem(401, "INVALID_REFRESH_TOKEN").unwrap();
     other.ping().await.unwrap();
     other.close().await;
 }

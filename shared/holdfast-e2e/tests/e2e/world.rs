@@ -1,7 +1,7 @@
 //! What every test starts with: the deployment, a client, and somebody to sign in.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
@@ -64,6 +64,23 @@ impl World {
             .unwrap();
         assert!(answer.last_evaluated_key.is_none(), "{key} has more than one page");
         answer.items.unwrap_or_default()
+    }
+
+    /// Moves a time in an item to a second ago, as if everybody had waited for it.
+    pub(crate) async fn has_passed(&self, table: &str, item: &Item, time: &str) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+        self.dynamodb
+            .update_item()
+            .table_name(table)
+            .key("PK", item["PK"].clone())
+            .key("SK", item["SK"].clone())
+            .update_expression("SET #time = :past")
+            .condition_expression("#time > :past")
+            .expression_attribute_names("#time", time)
+            .expression_attribute_values(":past", AttributeValue::N((now - 1_000).to_string()))
+            .send()
+            .await
+            .unwrap();
     }
 
     /// All items of a table, whatever tests made them.
