@@ -6,3 +6,4 @@ deletion_protection_enabled    = false
 point_in_time_recovery_enabled = false
 allowed_origins                = ["http://localhost:5173", "http://127.0.0.1:5173"]
 log_retention_days             = 1
+permissions_boundary           = false

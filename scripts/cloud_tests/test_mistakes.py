@@ -199,7 +199,11 @@ class Mistakes(unittest.TestCase):
             aws.remove(self.settings, self.settings.state_bucket, key)
 
     def test_a_plan_that_replaces_a_table(self):
-        self.refused(["aws_dynamodb_table.this", "ALLOW_DESTROY=1 lets it", "nothing is changed"], VARS="name_prefix=other", SERVICE="platform")
+        self.refused(["aws_dynamodb_table.this", "ALLOW_DESTROY=1 lets it", "nothing is changed"],
+                     VARS="name_prefix=other permissions_boundary=false", SERVICE="platform")
+
+    def test_roles_without_the_boundary_of_the_bootstrap(self):
+        self.refused(["permissions boundary other-boundary", "run `make bootstrap`"], VARS="name_prefix=other", SERVICE="platform")
 
     def test_an_environment_without_its_files(self):
         tree = self.folder / "tree"

@@ -1,5 +1,5 @@
 """`make bootstrap ENV=…`: once per environment, what every deploy to AWS needs: buckets for state and artifacts, the account's
-role for API Gateway's logs, the pipelines' roles. Its own state ends up in the bucket that it makes."""
+role for API Gateway's logs, the pipelines' roles, the boundary of all others. Its own state ends up in the bucket that it makes."""
 
 import aws
 import deploy

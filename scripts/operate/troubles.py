@@ -10,6 +10,7 @@ _EXPIRED = re.compile(r"ExpiredToken|token (?:included in the request )?(?:is|ha
 _NOBODY = re.compile(r"No valid credential sources found")
 _ACCOUNT = re.compile(r"AWS account ID not allowed: (\d{12})")
 _REGION = re.compile(r"[Ii]nvalid AWS Region: ([\w-]+)")
+_BOUNDARY = re.compile(r"reading IAM Policy \(arn:[\w-]+:iam::\d*:policy/([\w-]+-boundary)\)")
 _PROVIDER = re.compile(r"Failed to (?:query available provider packages|install provider)|could not connect to registry")
 
 
@@ -30,6 +31,10 @@ def known(what, stack, text, terraform="terraform"):
     region = _REGION.search(text)
     if region:
         return Refused(f"region {region.group(1)} does not exist.")
+    boundary = _BOUNDARY.search(text)
+    if boundary:
+        return Refused(f"these credentials see no permissions boundary {boundary.group(1)}: run `make bootstrap` for this environment once more, "
+                       "as an administrator (docs/upgrading.md).")
     if what == "init" and _PROVIDER.search(text):
         return Refused("terraform init cannot get the AWS provider: connect to the provider registry, or name a mirror of it "
                        "(TF_CLI_CONFIG_FILE; `terraform providers mirror` makes one).")

@@ -154,6 +154,42 @@ class Traps(unittest.TestCase):
             self.assertNotRegex(text, r"(?m)^  count +=", f"{name}: for_each keeps addresses when something in the middle goes")
 
 
+class Boundary(unittest.TestCase):
+    """What a role is given and the boundary does not have is silently denied."""
+
+    MAKERS = {"modules/lambda-function", "modules/network", "modules/oidc", "stacks/bootstrap"}
+    ACTION = re.compile(r'"([a-z0-9-]+:(?:\*|[A-Z][A-Za-z*]*))"(?! *=)')
+
+    def actions(self, text):
+        """Actions that are named in Terraform; without the keys of conditions and those of a trust policy."""
+        return set(self.ACTION.findall(re.sub(r"#.*", "", text))) - {"sts:AssumeRole"}
+
+    def test_nobody_else_makes_roles_and_fills_them(self):
+        kinds = ("aws_iam_role", "aws_iam_role_policy", "aws_iam_role_policy_attachment", "aws_iam_policy")
+        self.assertEqual({name for name, text in everywhere() if any(True for kind in kinds for _ in resources(text, kind))}, self.MAKERS)
+
+    def test_it_has_every_action_that_a_deploy_gives_a_role(self):
+        allowed = self.actions((INFRA / "stacks/bootstrap/boundary.tf").read_text())
+        given = {stack: self.actions(docs.source(INFRA / "stacks" / stack)) for stack in set(STACKS) - {"bootstrap"}}
+        given["functions"] = self.actions((INFRA / "modules/lambda-function/iam.tf").read_text())
+        given["service"] = self.actions((INFRA / "modules/service/main.tf").read_text())
+        given["flow logs"] = self.actions("".join(body for _, body in resources(docs.source(INFRA / "modules/network"), "aws_iam_role_policy")))
+        for where in ("functions", "service", "flow logs", "push", "events"):
+            self.assertTrue(given[where], where)
+        for where, actions in given.items():
+            self.assertEqual(sorted(actions - allowed), [], f"{where}: add them to boundary.tf, or to the resource's own policy in a module")
+        self.assertEqual(sorted(allowed - set().union(*given.values())), [], "nobody is given these")
+
+    def test_every_role_of_a_deploy_gets_it(self):
+        for module in ("lambda-function", "network"):
+            for name, body in resources(docs.source(INFRA / "modules" / module), "aws_iam_role"):
+                self.assertEqual(docs.attribute(body, "permissions_boundary"), "var.permissions_boundary_arn", f"{module}: {name}")
+        for stack in set(STACKS) - {"bootstrap"}:
+            for name, body in docs.blocks(docs.source(INFRA / "stacks" / stack), "module"):
+                if docs.attribute(body, "source") in ('"../../modules/service"', '"../../modules/network"', '"../../modules/lambda-function"'):
+                    self.assertEqual(docs.attribute(body, "permissions_boundary_arn"), "local.permissions_boundary_arn", f"{stack}: {name}")
+
+
 class Modules(unittest.TestCase):
     def test_each_has_what_a_platform_team_expects(self):
         for folder in MODULES:

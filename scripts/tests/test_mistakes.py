@@ -68,6 +68,11 @@ class Troubles(unittest.TestCase):
     def test_no_credentials(self):
         self.assertIn("no AWS credentials", self.refused("│ Error: No valid credential sources found\n│ \n│ Please see"))
 
+    def test_a_boundary_that_is_missing_or_must_not_be_looked_at(self):
+        for reason in ("couldn't find resource", "operation error IAM: GetPolicy, https response error StatusCode: 403"):
+            said = self.refused(f"│ Error: reading IAM Policy (arn:aws:iam::000000000000:policy/holdfast-staging-boundary): {reason}\n╵\n")
+            self.assertIn("no permissions boundary holdfast-staging-boundary: run `make bootstrap`", said)
+
     def test_anything_else_is_shown_as_terraform_said_it_with_the_log(self):
         found = troubles.of("apply", "push", "│ Error: creating SQS Queue: TooMany\n│ \n│   with module.queue\n╵\n", "/log")
         self.assertIsInstance(found, Failed)

@@ -38,6 +38,11 @@ output "role_arn" {
   value       = try(aws_iam_role.this["this"].arn, null)
 }
 
+output "permissions_boundary_arn" {
+  description = "Permissions boundary of the execution role; null without one."
+  value       = try(aws_iam_role.this["this"].permissions_boundary, null)
+}
+
 output "log_group_name" {
   description = "Name of the log group."
   value       = try(aws_cloudwatch_log_group.this["this"].name, null)

@@ -122,7 +122,6 @@ resource "aws_iam_role" "flow" {
 
   name        = "${local.name}-flow-logs"
   description = "Writes the flow logs of ${local.name}."
-  tags        = var.tags
 
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
@@ -132,6 +131,9 @@ resource "aws_iam_role" "flow" {
       Action    = "sts:AssumeRole"
     }]
   })
+
+  permissions_boundary = var.permissions_boundary_arn
+  tags                 = var.tags
 }
 
 resource "aws_iam_role_policy" "flow" {

@@ -76,12 +76,13 @@ module "function" {
   stream_sources = each.value.stream_sources
   vpc            = contains(local.in_cache_network, each.key) ? local.cache_network : each.value.vpc
 
-  alias_owner             = var.alias_owner
-  tracing_enabled         = var.tracing_enabled
-  code_signing_config_arn = var.code_signing_config_arn
-  log_retention_days      = var.log_retention_days
-  kms_key_arn             = var.kms_key_arn
-  tags                    = var.tags
+  alias_owner              = var.alias_owner
+  tracing_enabled          = var.tracing_enabled
+  code_signing_config_arn  = var.code_signing_config_arn
+  log_retention_days       = var.log_retention_days
+  kms_key_arn              = var.kms_key_arn
+  permissions_boundary_arn = var.permissions_boundary_arn
+  tags                     = var.tags
 }
 
 module "route" {

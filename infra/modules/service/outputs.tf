@@ -37,6 +37,11 @@ output "grants" {
   value       = { for key, function in module.function : key => function.grants }
 }
 
+output "permissions_boundary_arns" {
+  description = "Permissions boundary of each function's role, by key; null without one."
+  value       = { for key, function in module.function : key => function.permissions_boundary_arn }
+}
+
 output "environment" {
   description = "Environment variables of every function, by key."
   value       = { for key, function in module.function : key => function.environment }

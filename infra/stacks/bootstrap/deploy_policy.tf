@@ -3,6 +3,8 @@ locals {
   arn = "arn:${local.partition}"
   own = "${var.region}:${local.account}"
 
+  deploy_roles = "${local.arn}:iam::${local.account}:role/${local.name_prefix}-*"
+
   deploy_statements = {
     State = {
       actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket"]
@@ -65,12 +67,19 @@ locals {
         "${local.arn}:cloudwatch::${local.account}:dashboard/${local.name_prefix}*",
       ]
     }
+    # What a role can do is written below only (BoundRoles). Whom it trusts is said once, when it is made: iam:UpdateAssumeRolePolicy knows no
+    # boundary as a condition, and with it any role of that name, somebody else's, could be taken over.
     Roles = {
       actions = [
-        "iam:CreateRole", "iam:DeleteRole", "iam:GetRole", "iam:UpdateRole", "iam:UpdateAssumeRolePolicy", "iam:TagRole", "iam:UntagRole",
-        "iam:PutRolePolicy", "iam:GetRolePolicy", "iam:DeleteRolePolicy", "iam:ListRolePolicies", "iam:ListAttachedRolePolicies", "iam:ListInstanceProfilesForRole",
+        "iam:DeleteRole", "iam:GetRole", "iam:UpdateRole", "iam:TagRole", "iam:UntagRole",
+        "iam:GetRolePolicy", "iam:ListRolePolicies", "iam:ListAttachedRolePolicies", "iam:ListInstanceProfilesForRole",
       ]
-      resources = ["${local.arn}:iam::${local.account}:role/${local.name_prefix}-*"]
+      resources = [local.deploy_roles]
+    }
+    # A plan looks whether it is there.
+    Boundary = {
+      actions   = ["iam:GetPolicy", "iam:GetPolicyVersion"]
+      resources = [local.boundary_arn]
     }
     Caches = {
       actions = ["elasticache:*"]
@@ -130,11 +139,27 @@ locals {
       }],
       [
         {
+          # No role can do more than the boundary (boundary.tf), or whoever deploys could make one that can do everything. A role from before there
+          # was one is given it first: until then its policies are not touched.
+          Sid       = "BoundRoles"
+          Effect    = "Allow"
+          Action    = ["iam:CreateRole", "iam:DeleteRolePolicy", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"]
+          Resource  = [local.deploy_roles]
+          Condition = { StringEquals = { "iam:PermissionsBoundary" = [local.boundary_arn] } }
+        },
+        {
+          # Allowed by nothing above; nor shall it be by a policy that somebody attaches.
+          Sid      = "BoundaryStays"
+          Effect   = "Deny"
+          Action   = ["iam:CreatePolicyVersion", "iam:DeletePolicy", "iam:DeletePolicyVersion", "iam:DeleteRolePermissionsBoundary", "iam:SetDefaultPolicyVersion"]
+          Resource = [local.boundary_arn, local.deploy_roles]
+        },
+        {
           # Roles made here can be given to functions and to the flow logs, and to nothing else.
           Sid       = "PassRoles"
           Effect    = "Allow"
           Action    = ["iam:PassRole"]
-          Resource  = ["${local.arn}:iam::${local.account}:role/${local.name_prefix}-*"]
+          Resource  = [local.deploy_roles]
           Condition = { StringEquals = { "iam:PassedToService" = ["lambda.amazonaws.com", "vpc-flow-logs.amazonaws.com"] } }
         },
         {

@@ -8,6 +8,11 @@ output "artifacts_bucket" {
   value       = module.artifacts_bucket.name
 }
 
+output "permissions_boundary_arn" {
+  description = "The most that roles can do that a deploy makes; without it none is made."
+  value       = aws_iam_policy.boundary.arn
+}
+
 output "pipeline_role_arns" {
   description = "Roles of the pipelines: plan and deploy."
   value       = module.oidc.role_arns

@@ -1,5 +1,5 @@
 # What planning may not read although ReadOnlyAccess lets it: what users and messages leave behind. Any branch of the
-# repository can take this role where pull requests may plan.
+# repository can take this role where pull requests may plan. And the one thing that ReadOnlyAccess lacks.
 locals {
   plan_policy = jsonencode({
     Version = "2012-10-17"
@@ -47,6 +47,21 @@ locals {
         Action    = ["kms:Decrypt"]
         Resource  = ["*"]
         Condition = { StringLike = { "kms:ViaService" = ["secretsmanager.*", "ssm.*"] } }
+      },
+      {
+        # With a key of one's own, Lambda shows a function's environment to those only who may use the key; without it every plan would say
+        # that the environment is gone. State, artifacts and parameters are under none.
+        Sid      = "Environments"
+        Effect   = "Allow"
+        Action   = ["kms:Decrypt"]
+        Resource = ["${local.arn}:kms:${local.own}:key/*"]
+        Condition = {
+          StringEquals = {
+            "aws:ResourceTag/environment" = [var.env]
+            "aws:ResourceTag/project"     = ["holdfast"]
+            "kms:ViaService"              = ["lambda.${var.region}.amazonaws.com"]
+          }
+        }
       },
     ]
   })

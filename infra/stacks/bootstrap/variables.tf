@@ -81,6 +81,17 @@ variable "pull_requests_may_plan" {
   default     = false
 }
 
+variable "topic_policy" {
+  description = "The stack push's: a function that it names may be called although its name does not start with name_prefix."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = startswith(var.topic_policy, "arn:") ? can(regex("^arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]+(:[A-Za-z0-9_-]+)?$", var.topic_policy)) : can(regex("^[^*\\s]*$", var.topic_policy))
+    error_message = "topic_policy must be empty, prefixes with commas and without spaces or '*', or the ARN of one function."
+  }
+}
+
 variable "create_github_provider" {
   description = "Whether to create GitHub's identity provider; false in an account that has it (another environment's bootstrap made it)."
   type        = bool

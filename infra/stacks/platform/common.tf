@@ -98,6 +98,12 @@ variable "alias_owner" {
   }
 }
 
+variable "permissions_boundary" {
+  description = "Whether roles get the boundary `<name_prefix>-boundary` that make bootstrap makes: a pipeline may make none without it. Off only where nothing was bootstrapped: locally."
+  type        = bool
+  default     = true
+}
+
 variable "runbooks_url" {
   description = "Where docs/runbooks can be read, without a slash at the end; alarms point there. Null for the path in the repository."
   type        = string
@@ -115,6 +121,17 @@ variable "alarm_topic_arns" {
   default     = []
 }
 
+data "aws_caller_identity" "current" {}
+
+data "aws_partition" "current" {}
+
+# Looked at, so that a plan says that it is missing and nothing is changed half-way.
+data "aws_iam_policy" "boundary" {
+  for_each = var.permissions_boundary ? { this = true } : {}
+
+  arn = "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:policy/${local.name_prefix}-boundary"
+}
+
 locals {
   is_local       = var.local_endpoint != ""
   name_prefix    = coalesce(var.name_prefix, "holdfast-${var.env}")
@@ -122,6 +139,8 @@ locals {
   catalogue_file = "${path.module}/../../../services/functions.json"
   ssm_prefix     = "/holdfast/${var.env}"
   runbooks       = coalesce(var.runbooks_url, "docs/runbooks")
+
+  permissions_boundary_arn = one([for policy in data.aws_iam_policy.boundary : policy.arn])
 
   # Without a bucket that the release process fills, Terraform makes one and uploads the zips itself.
   own_artifacts    = var.artifacts_bucket == ""

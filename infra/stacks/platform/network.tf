@@ -96,9 +96,10 @@ module "network" {
   cidr_block         = var.network_cidr_block
   availability_zones = length(var.availability_zones) > 0 ? var.availability_zones : ["${var.region}a", "${var.region}b"]
   # The only table that the functions in there use.
-  dynamodb_table_arns = [module.sessions_table.arn]
-  log_retention_days  = var.log_retention_days
-  kms_key_arn         = local.kms_key_arn
+  dynamodb_table_arns      = [module.sessions_table.arn]
+  log_retention_days       = var.log_retention_days
+  kms_key_arn              = local.kms_key_arn
+  permissions_boundary_arn = local.permissions_boundary_arn
 }
 
 module "cache" {

@@ -17,17 +17,18 @@ locals {
 module "service" {
   source = "../../modules/service"
 
-  stack              = local.stack
-  env                = var.env
-  name_prefix        = local.name_prefix
-  catalogue_file     = local.catalogue_file
-  release_manifest   = var.release_manifest
-  artifacts_bucket   = local.artifacts_bucket
-  upload_artifacts   = local.own_artifacts
-  log_level          = var.log_level
-  log_retention_days = var.log_retention_days
-  alias_owner        = local.alias_owner
-  kms_key_arn        = local.kms_key_arn
+  stack                    = local.stack
+  env                      = var.env
+  name_prefix              = local.name_prefix
+  catalogue_file           = local.catalogue_file
+  release_manifest         = var.release_manifest
+  artifacts_bucket         = local.artifacts_bucket
+  upload_artifacts         = local.own_artifacts
+  log_level                = var.log_level
+  log_retention_days       = var.log_retention_days
+  alias_owner              = local.alias_owner
+  kms_key_arn              = local.kms_key_arn
+  permissions_boundary_arn = local.permissions_boundary_arn
 
   http_api = {
     id            = local.input["platform/http-api-id"]

@@ -25,6 +25,15 @@ variables {
   artifact = { sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", filename = "example.zip" }
 }
 
+run "the_role_gets_the_boundary" {
+  command = plan
+  variables { permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary" }
+  assert {
+    condition     = aws_iam_role.this["this"].permissions_boundary == "arn:aws:iam::123456789012:policy/boundary" && output.permissions_boundary_arn == aws_iam_role.this["this"].permissions_boundary
+    error_message = "A role without it is not limited."
+  }
+}
+
 run "the_hash_is_the_base64_form_of_the_hexadecimal_one" {
   command = plan
   assert {

@@ -52,6 +52,15 @@ run "create_false_makes_nothing" {
   }
 }
 
+run "the_flow_logs_role_gets_the_boundary" {
+  command = plan
+  variables { permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary" }
+  assert {
+    condition     = aws_iam_role.flow["this"].permissions_boundary == "arn:aws:iam::123456789012:policy/boundary"
+    error_message = "A role without it is not limited."
+  }
+}
+
 run "flow_logs_can_be_off" {
   command = plan
   variables { flow_logs_enabled = false }
@@ -64,15 +73,16 @@ run "flow_logs_can_be_off" {
 run "refuses_wrong_values" {
   command = plan
   variables {
-    name                = "has space"
-    cidr_block          = "10.0.0.0/8"
-    availability_zones  = ["us-east-1a", "us-east-1a"]
-    dynamodb_table_arns = []
-    log_retention_days  = 0
-    tags                = { "aws:owner" = "me" }
-    kms_key_arn         = "alias/mine"
+    name                     = "has space"
+    cidr_block               = "10.0.0.0/8"
+    availability_zones       = ["us-east-1a", "us-east-1a"]
+    dynamodb_table_arns      = []
+    log_retention_days       = 0
+    tags                     = { "aws:owner" = "me" }
+    kms_key_arn              = "alias/mine"
+    permissions_boundary_arn = "boundary"
   }
-  expect_failures = [var.name, var.cidr_block, var.availability_zones, var.dynamodb_table_arns, var.log_retention_days, var.tags, var.kms_key_arn]
+  expect_failures = [var.permissions_boundary_arn, var.name, var.cidr_block, var.availability_zones, var.dynamodb_table_arns, var.log_retention_days, var.tags, var.kms_key_arn]
 }
 
 run "refuses_fewer_subnets_than_zones" {

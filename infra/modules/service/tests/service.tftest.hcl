@@ -43,6 +43,15 @@ run "functions_routes_and_artifacts_follow_the_catalogue_and_the_release" {
   }
 }
 
+run "every_role_gets_the_boundary" {
+  command = apply
+  variables { permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary" }
+  assert {
+    condition     = output.permissions_boundary_arns == { shop-buy = "arn:aws:iam::123456789012:policy/boundary", shop-ship = "arn:aws:iam::123456789012:policy/boundary" }
+    error_message = "A role without it is not limited."
+  }
+}
+
 run "local_files_are_uploaded_where_nobody_else_does" {
   command = plan
   variables { upload_artifacts = true }
@@ -55,19 +64,20 @@ run "local_files_are_uploaded_where_nobody_else_does" {
 run "refuses_a_missing_catalogue_and_manifest" {
   command = plan
   variables {
-    catalogue_file          = "tests/fixtures/none.json"
-    release_manifest        = "tests/fixtures/none.json"
-    log_level               = "verbose"
-    tags                    = { "aws:owner" = "me" }
-    kms_key_arn             = "alias/mine"
-    env                     = "Not An Environment"
-    name_prefix             = "has space"
-    artifacts_bucket        = "s3://bucket"
-    alias_owner             = "both"
-    log_retention_days      = 0
-    code_signing_config_arn = "csc-1"
+    catalogue_file           = "tests/fixtures/none.json"
+    release_manifest         = "tests/fixtures/none.json"
+    log_level                = "verbose"
+    tags                     = { "aws:owner" = "me" }
+    kms_key_arn              = "alias/mine"
+    env                      = "Not An Environment"
+    name_prefix              = "has space"
+    artifacts_bucket         = "s3://bucket"
+    alias_owner              = "both"
+    log_retention_days       = 0
+    code_signing_config_arn  = "csc-1"
+    permissions_boundary_arn = "boundary"
   }
-  expect_failures = [var.catalogue_file, var.release_manifest, var.log_level, var.tags, var.kms_key_arn, var.env, var.name_prefix, var.artifacts_bucket, var.alias_owner, var.log_retention_days, var.code_signing_config_arn]
+  expect_failures = [var.permissions_boundary_arn, var.catalogue_file, var.release_manifest, var.log_level, var.tags, var.kms_key_arn, var.env, var.name_prefix, var.artifacts_bucket, var.alias_owner, var.log_retention_days, var.code_signing_config_arn]
 }
 
 run "refuses_functions_that_the_catalogue_does_not_know_and_an_incomplete_release" {

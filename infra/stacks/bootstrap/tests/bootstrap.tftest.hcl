@@ -73,6 +73,92 @@ run "a_pipeline_may_do_what_a_deploy_and_its_smoke_test_do" {
   }
 }
 
+run "a_deploy_makes_and_fills_roles_within_the_boundary_only" {
+  command = apply
+  variables { github_repository = "owner/name" }
+  assert {
+    condition     = local.boundary_arn == "arn:aws:iam::123456789012:policy/holdfast-test-boundary" && aws_iam_policy.boundary.name == "holdfast-test-boundary" && aws_iam_policy.boundary.policy == local.boundary_policy
+    error_message = "The stacks derive its ARN from the account and the name prefix."
+  }
+  assert {
+    condition = [for statement in jsondecode(local.deploy_policy).Statement : [statement.Action, statement.Resource, statement.Condition] if statement.Sid == "BoundRoles"] == [[
+      ["iam:CreateRole", "iam:DeleteRolePolicy", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"],
+      ["arn:aws:iam::123456789012:role/holdfast-test-*"],
+      { StringEquals = { "iam:PermissionsBoundary" = ["arn:aws:iam::123456789012:policy/holdfast-test-boundary"] } },
+    ]]
+    error_message = "Roles with exactly this boundary; one that has none yet can be given it."
+  }
+  assert {
+    condition = alltrue(flatten([for statement in jsondecode(local.deploy_policy).Statement : [
+      for action in statement.Action : anytrue([
+        contains(["BoundRoles", "PassRoles", "CacheServiceRole"], statement.Sid), startswith(action, "iam:Get"), startswith(action, "iam:List"),
+        contains(["iam:DeleteRole", "iam:UpdateRole", "iam:TagRole", "iam:UntagRole"], action),
+      ]) if startswith(action, "iam:")
+    ] if statement.Effect == "Allow"]))
+    error_message = "No other statement may let a role do more, or trust somebody else: not by attaching, not by changing its trust."
+  }
+  assert {
+    condition = [for statement in jsondecode(local.deploy_policy).Statement : [statement.Effect, statement.Resource] if contains(statement.Action, "iam:DeleteRolePermissionsBoundary") && contains(statement.Action, "iam:CreatePolicyVersion")] == [
+      ["Deny", ["arn:aws:iam::123456789012:policy/holdfast-test-boundary", "arn:aws:iam::123456789012:role/holdfast-test-*"]],
+    ]
+    error_message = "The boundary is neither taken off nor changed."
+  }
+}
+
+run "the_boundary_holds_what_functions_and_flow_logs_are_given_and_no_rights_over_rights" {
+  command = apply
+  assert {
+    condition = alltrue(flatten([for statement in jsondecode(local.boundary_policy).Statement : [
+      for action in statement.Action : !strcontains(action, "*") && !startswith(action, "iam:") && !startswith(action, "sts:")
+    ]]))
+    error_message = "Actions one by one, and none that gives rights."
+  }
+  assert {
+    condition     = alltrue([for statement in jsondecode(local.boundary_policy).Statement : statement.Sid == "Unscoped" || alltrue([for resource in statement.Resource : startswith(resource, "arn:aws:")])])
+    error_message = "Only what AWS gives no resources to name is allowed on \"*\"."
+  }
+  assert {
+    condition = alltrue([for asked in [
+      "logs:PutLogEvents arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/holdfast-test-auth-login:log-stream:s",
+      "logs:PutLogEvents arn:aws:logs:us-east-1:123456789012:log-group:/aws/vpc/holdfast-test:log-stream:s",
+      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/holdfast-test-sessions",
+      "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/holdfast-test-connections/index/GSI1",
+      "dynamodb:GetRecords arn:aws:dynamodb:us-east-1:123456789012:table/holdfast-test-sessions/stream/2026-01-01T00:00:00.000",
+      "dynamodb:ListStreams arn:aws:dynamodb:us-east-1:123456789012:table/holdfast-test-sessions/stream/*",
+      "sqs:SendMessage arn:aws:sqs:us-east-1:123456789012:holdfast-test-relay-dlq",
+      "events:PutEvents arn:aws:events:us-east-1:123456789012:event-bus/holdfast-test",
+      "execute-api:ManageConnections arn:aws:execute-api:us-east-1:123456789012:abc123/v1/POST/@connections/*",
+      "elasticache:Connect arn:aws:elasticache:us-east-1:123456789012:serverlesscache:holdfast-test",
+      "elasticache:Connect arn:aws:elasticache:us-east-1:123456789012:replicationgroup:holdfast-test",
+      "elasticache:Connect arn:aws:elasticache:us-east-1:123456789012:user:holdfast-test-app",
+      "elasticache:DescribeCacheClusters arn:aws:elasticache:us-east-1:123456789012:cluster:holdfast-test-001",
+      "kms:Decrypt arn:aws:kms:us-east-1:123456789012:key/1",
+      "ec2:CreateNetworkInterface *",
+      "xray:PutTraceSegments *",
+      ] : anytrue(flatten([for statement in jsondecode(local.boundary_policy).Statement : [
+        for resource in statement.Resource : contains(statement.Action, split(" ", asked)[0]) && can(regex("^${replace(resource, "*", ".*")}$", split(" ", asked)[1]))
+    ]]))])
+    error_message = "What a function is given by its stack must pass."
+  }
+  assert {
+    condition     = alltrue([for asked in ["table/holdfast-other-sessions", "table/sessions"] : !can(regex("^${replace(local.boundary_statements.Tables.resources[0], "*", ".*")}$", "arn:aws:dynamodb:us-east-1:123456789012:${asked}"))])
+    error_message = "Another environment's tables must not."
+  }
+  assert {
+    condition     = [for statement in jsondecode(local.boundary_policy).Statement : statement.Condition if contains(statement.Action, "kms:Decrypt")] == [{ StringEqualsIfExists = { "aws:ResourceTag/environment" = ["test"] } }]
+    error_message = "A key that says it is another environment's is not used."
+  }
+}
+
+run "a_function_that_decides_over_topics_may_be_of_another_name" {
+  command = apply
+  variables { topic_policy = "arn:aws:lambda:us-east-1:123456789012:function:topics" }
+  assert {
+    condition     = local.boundary_statements.TopicPolicy.resources == ["arn:aws:lambda:us-east-1:123456789012:function:holdfast-test-*", "arn:aws:lambda:us-east-1:123456789012:function:topics"]
+    error_message = "This one, besides the environment's own."
+  }
+}
+
 run "keys_of_other_environments_are_left_alone" {
   command = apply
   variables { github_repository = "owner/name" }
@@ -114,8 +200,8 @@ run "planning_reads_the_state_and_the_release_and_no_data" {
   command = apply
   variables { github_repository = "owner/name" }
   assert {
-    condition     = module.oidc.policies.plan == local.plan_policy && alltrue([for statement in jsondecode(local.plan_policy).Statement : statement.Effect == "Deny"])
-    error_message = "The role has the denials, and they allow nothing."
+    condition     = module.oidc.policies.plan == local.plan_policy && [for statement in jsondecode(local.plan_policy).Statement : statement.Sid if statement.Effect == "Allow"] == ["Environments"]
+    error_message = "The role has the denials, and one thing is allowed."
   }
   assert {
     condition = length(setsubtract(
@@ -133,6 +219,14 @@ run "planning_reads_the_state_and_the_release_and_no_data" {
     error_message = "No secret is decrypted; a parameter that is none can be read."
   }
   assert {
+    condition = [for statement in jsondecode(local.plan_policy).Statement : [statement.Action, statement.Condition] if statement.Sid == "Environments"] == [[["kms:Decrypt"], { StringEquals = {
+      "aws:ResourceTag/environment" = ["test"]
+      "aws:ResourceTag/project"     = ["holdfast"]
+      "kms:ViaService"              = ["lambda.us-east-1.amazonaws.com"]
+    } }]]
+    error_message = "Through Lambda, with this environment's own key: the environment of functions, and no rows, messages or logs."
+  }
+  assert {
     condition     = !anytrue([for action in jsondecode(local.plan_policy).Statement[0].Action : anytrue([for word in ["Describe", "Tags", "ssm:", "lambda:", "GetQueueAttributes"] : strcontains(action, word)])])
     error_message = "What Terraform refreshes by must stay allowed."
   }
@@ -145,6 +239,7 @@ run "the_policy_fits_with_the_longest_names" {
     name_prefix       = "a-prefix-of-forty-characters-is-allowed-"
     region            = "ap-southeast-1"
     github_repository = "owner/name"
+    topic_policy      = "arn:aws:lambda:ap-southeast-1:123456789012:function:a-function-whose-name-has-the-sixty-four-characters-of-the-limit:live"
   }
   assert {
     condition     = length(local.deploy_policy) <= 10240
@@ -153,6 +248,10 @@ run "the_policy_fits_with_the_longest_names" {
   assert {
     condition     = length(local.plan_policy) <= 10240
     error_message = "IAM takes at most 10240 characters of inline policy; there are ${length(local.plan_policy)}."
+  }
+  assert {
+    condition     = length(local.boundary_policy) <= 6144
+    error_message = "IAM takes at most 6144 characters of a managed policy; there are ${length(local.boundary_policy)}."
   }
 }
 
@@ -166,8 +265,9 @@ run "refuses_wrong_values" {
     local_endpoint      = "http://10.0.0.1:4566"
     github_repository   = "owner"
     monthly_budget_usd  = -1
+    topic_policy        = "arn:aws:s3:::bucket"
   }
-  expect_failures = [var.env, var.region, var.allowed_account_ids, var.name_prefix, var.local_endpoint, var.github_repository, var.monthly_budget_usd]
+  expect_failures = [var.topic_policy, var.env, var.region, var.allowed_account_ids, var.name_prefix, var.local_endpoint, var.github_repository, var.monthly_budget_usd]
 }
 
 run "refuses_a_budget_that_tells_nobody" {

@@ -1,4 +1,10 @@
 mock_provider "aws" {
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
   mock_resource "aws_iam_role" {
     defaults = { id = "role", arn = "arn:aws:iam::123456789012:role/role" }
   }
@@ -59,6 +65,23 @@ variables {
   env              = "test"
   release_manifest = "tests/release.json"
   artifacts_bucket = "artifacts"
+}
+
+run "every_role_gets_the_boundary_of_the_environment" {
+  command = apply
+  assert {
+    condition     = toset(values(module.service.permissions_boundary_arns)) == toset(["arn:aws:iam::123456789012:policy/holdfast-test-boundary"])
+    error_message = "A pipeline can make no role without it."
+  }
+}
+
+run "without_a_bootstrap_there_is_no_boundary" {
+  command = apply
+  variables { permissions_boundary = false }
+  assert {
+    condition     = alltrue([for arn in values(module.service.permissions_boundary_arns) : arn == null || arn == ""]) && length(data.aws_iam_policy.boundary) == 0
+    error_message = "Locally nobody has made one."
+  }
 }
 
 run "each_function_gets_its_variables_and_its_role_exactly_what_it_needs" {
