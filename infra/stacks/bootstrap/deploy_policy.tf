@@ -71,7 +71,7 @@ locals {
     # boundary as a condition, and with it any role of that name, somebody else's, could be taken over.
     Roles = {
       actions = [
-        "iam:DeleteRole", "iam:GetRole", "iam:UpdateRole", "iam:TagRole", "iam:UntagRole",
+        "iam:DeleteRole", "iam:GetRole", "iam:UpdateRole", "iam:UpdateRoleDescription", "iam:TagRole", "iam:UntagRole",
         "iam:GetRolePolicy", "iam:ListRolePolicies", "iam:ListAttachedRolePolicies", "iam:ListInstanceProfilesForRole",
       ]
       resources = [local.deploy_roles]

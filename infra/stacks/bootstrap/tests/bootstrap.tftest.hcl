@@ -92,7 +92,7 @@ run "a_deploy_makes_and_fills_roles_within_the_boundary_only" {
     condition = alltrue(flatten([for statement in jsondecode(local.deploy_policy).Statement : [
       for action in statement.Action : anytrue([
         contains(["BoundRoles", "PassRoles", "CacheServiceRole"], statement.Sid), startswith(action, "iam:Get"), startswith(action, "iam:List"),
-        contains(["iam:DeleteRole", "iam:UpdateRole", "iam:TagRole", "iam:UntagRole"], action),
+        contains(["iam:DeleteRole", "iam:UpdateRole", "iam:UpdateRoleDescription", "iam:TagRole", "iam:UntagRole"], action),
       ]) if startswith(action, "iam:")
     ] if statement.Effect == "Allow"]))
     error_message = "No other statement may let a role do more, or trust somebody else: not by attaching, not by changing its trust."
