@@ -1,8 +1,8 @@
 //! The adapter against real servers that each test starts for itself.
 
-use holdfast_domain::cache::{CacheEvent, Cached};
-use holdfast_domain::ports::{Effect, Fence, Found, Host, LeaseCache, SessionCache};
-use holdfast_domain::service::Leased;
+use holdfast_domain::cache::{CacheEvent, Cached, Lease};
+use holdfast_domain::ports::{Effect, Fence, Found, Host, LeaseCache, SessionCache, SessionReads as _};
+use holdfast_domain::service::{Leased, SignedIn};
 use holdfast_domain::{SlotNo, UserId};
 use holdfast_redis::server::{key_of_copy, key_of_lease};
 use holdfast_redis::{RedisCache, RedisConfig};
@@ -73,7 +73,7 @@ impl Host for Mixed {
 }
 
 /// What a copy looks like that was filled the right way.
-async fn filled(world: &World) -> (holdfast_domain::service::SignedIn, String) {
+async fn filled(world: &World) -> (SignedIn, String) {
     let session = world.sign_in().await;
     let token = session.tokens.access.text();
     world.sessions().identify(Some(&token)).await.expect("live");
@@ -90,6 +90,34 @@ async fn a_revoked_session_is_refused_while_redis_is_down() {
     server.kill();
     let revoked = world.sessions().log_out(&current).await.expect("logged out");
     assert_eq!(revoked.effect, Effect::Bounded(60), "nobody confirmed the delete");
+    assert!(world.sessions().identify(Some(&token)).await.is_err());
+}
+
+/// What a reader has in hand that missed, was given the lease and has read the truth: all but its fill.
+async fn paused_refill(world: &World, server: &RedisServer, session: &SignedIn) -> (Lease, Cached) {
+    raw(server).await.del(key_of_copy(session.slot.at)).await.expect("dropped, as for want of memory");
+    let Ok(Found::Miss(Some(lease))) = world.cache.server.read(session.slot.at).await else {
+        panic!("a miss, and a lease")
+    };
+    let truth = world.store.slot(session.slot.at).await.expect("asked").expect("live");
+    (lease, Cached::of(&truth, RealHost.now(), 60).expect("may be cached"))
+}
+
+#[tokio::test]
+async fn a_refill_that_pauses_across_a_logout_cannot_bring_the_session_back() {
+    let server = RedisServer::start(&[]);
+    let world = world(&server).await;
+    // Without a logout in between it is a fill like any other.
+    let (kept, _) = filled(&world).await;
+    let (lease, copy) = paused_refill(&world, &server, &kept).await;
+    assert_eq!(world.cache.server.fill(kept.slot.at, &lease, &copy, 60_000).await, Ok(true));
+
+    let (session, token) = filled(&world).await;
+    let current = world.sessions().identify(Some(&token)).await.expect("live");
+    let (lease, copy) = paused_refill(&world, &server, &session).await;
+    assert_eq!(world.sessions().log_out(&current).await.expect("logged out").effect, Effect::Immediate);
+    assert_eq!(world.cache.server.fill(session.slot.at, &lease, &copy, 60_000).await, Ok(false));
+    assert!(matches!(world.cache.server.read(session.slot.at).await, Ok(Found::Miss(_))), "nothing was stored");
     assert!(world.sessions().identify(Some(&token)).await.is_err());
 }
 
