@@ -3,6 +3,7 @@
 use crate::error::{Code, Failure};
 use crate::ids::UserId;
 use crate::mfa::Mfa;
+use crate::secret::fingerprint;
 
 /// Whether an account may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +12,8 @@ pub enum Status {
     Active,
     /// May not; every session was ended when it became so.
     Disabled,
+    /// Is being deleted: its records go one after another, this one last.
+    Deleted,
 }
 
 /// The `META` item of a user.
@@ -30,6 +33,24 @@ pub struct Account {
     pub version: u64,
     /// The second factor.
     pub mfa: Mfa,
+    /// What an identity provider calls this user, where one vouches for them.
+    pub identity: Option<Identity>,
+}
+
+/// What an identity provider calls somebody. It belongs to one account for ever, and is compared byte for byte.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The provider.
+    pub provider: String,
+    /// The provider's own name for the person, which it never gives to anybody else.
+    pub subject: String,
+}
+
+impl Identity {
+    /// SHA-256 of both: the key under which an identity is unique.
+    pub fn key(&self) -> [u8; 32] {
+        fingerprint("holdfast/identity/1", &[self.provider.as_bytes(), self.subject.as_bytes()])
+    }
 }
 
 impl std::fmt::Debug for Account {

@@ -1,18 +1,124 @@
-//! Attempt budgets: reserved before anything is verified, so that a burst can never verify more than the budget.
+//! Attempt budgets: drawn on before anything is verified, so that a burst can never verify more than a budget holds.
+//!
+//! A **stranger** draws on three budgets in this order: the network, the account from this network, the account. A network
+//! that signed the account in within [`KNOWN_SECONDS`] is *known* and does not draw on the account's budget; a trusted device
+//! draws on a budget of its own and on nothing else. So somebody elsewhere who guesses can never lock the owner out.
+//!
+//! Budgets of an account also count failures in a row, over windows: after [`RUN_LIMIT`] of them each further attempt has to
+//! wait, and the wait doubles up to a day (NIST SP 800-63B-4 §3.2.2 allows at most 100 consecutive failures).
 
 use std::net::IpAddr;
 
-use crate::email::Email;
-use crate::policy::{ACCOUNT_ATTEMPTS_FACTOR, NETWORK_ATTEMPTS_FACTOR, SignInLimits};
+use crate::ids::{DeviceId, UserId};
+use crate::policy::{
+    ACCOUNT_ATTEMPTS_FACTOR, ATTEMPT_WINDOW_SECONDS, KNOWN_SECONDS, MFA_ACCOUNT_ATTEMPTS_FACTOR,
+    NETWORK_ATTEMPTS_FACTOR, REGISTRATION_WINDOW_SECONDS, RUN_LIMIT, RUN_MEMORY_SECONDS, RUN_WAIT_MAX_SECONDS,
+    RUN_WAIT_SECONDS, SignInLimits,
+};
 use crate::secret::fingerprint;
+use crate::time::Millis;
 
-/// One counter: its key, and how much it may count in a window.
+/// One budget: its key, and how much it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scope {
+    /// Its name for operators.
+    pub name: &'static str,
     /// Hash of what is counted.
     pub key: [u8; 32],
-    /// The budget of a window.
+    /// Attempts in one window.
     pub limit: u32,
+    /// Length of a window.
+    pub window_seconds: i64,
+    /// Whether failures in a row are counted over windows.
+    pub counts_runs: bool,
+}
+
+/// A budget's counter as it is stored. The default is a counter that was never used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counter {
+    /// Attempts in the window that ends at `window_ends`.
+    pub count: u32,
+    /// When the window ends.
+    pub window_ends: Millis,
+    /// Failures in a row.
+    pub run: u32,
+    /// When the run is forgotten.
+    pub run_ends: Millis,
+    /// No attempt before this time, after a long run.
+    pub wait_until: Millis,
+    /// Until when this network or device is known to the account.
+    pub known_until: Millis,
+}
+
+impl Counter {
+    /// Until when no attempt is admitted, if none is now.
+    pub fn refuses(&self, scope: &Scope, now: Millis) -> Option<Millis> {
+        let waits = scope.counts_runs && now < self.wait_until;
+        let spent = now < self.window_ends && self.count >= scope.limit;
+        match (waits, spent) {
+            (true, true) => Some(self.wait_until.max(self.window_ends)),
+            (true, false) => Some(self.wait_until),
+            (false, true) => Some(self.window_ends),
+            (false, false) => None,
+        }
+    }
+
+    /// The counter after one more attempt.
+    #[must_use]
+    pub fn drawn(&self, scope: &Scope, now: Millis) -> Self {
+        let is_open = now < self.window_ends;
+        let (count, window_ends) = if is_open {
+            (self.count + 1, self.window_ends)
+        } else {
+            (1, now.plus_seconds(scope.window_seconds))
+        };
+        let mut next = Self { count, window_ends, ..*self };
+        if scope.counts_runs {
+            next.run = if now < self.run_ends { self.run.saturating_add(1) } else { 1 };
+            next.run_ends = now.plus_seconds(RUN_MEMORY_SECONDS);
+            next.wait_until = if next.run >= RUN_LIMIT { now.plus_seconds(wait(next.run)) } else { Millis::default() };
+        }
+        next
+    }
+
+    /// The counter after an attempt that was drawn in the window that ends at `window_ends` has been given back.
+    #[must_use]
+    pub fn returned(&self, window_ends: Millis) -> Self {
+        let count = if self.window_ends == window_ends { self.count.saturating_sub(1) } else { self.count };
+        Self { count, run: self.run.saturating_sub(1), ..*self }
+    }
+
+    /// The counter after such an attempt succeeded: it is given back, and the run of failures is over.
+    #[must_use]
+    pub fn settled(&self, window_ends: Millis, known_until: Option<Millis>) -> Self {
+        Self {
+            run: 0,
+            wait_until: Millis::default(),
+            known_until: known_until.map_or(self.known_until, |until| until.max(self.known_until)),
+            ..self.returned(window_ends)
+        }
+    }
+
+    /// Whether this network or device signed the account in within [`KNOWN_SECONDS`].
+    pub fn is_known(&self, now: Millis) -> bool {
+        now < self.known_until
+    }
+
+    /// When nothing of it matters any more.
+    pub fn ends(&self) -> Millis {
+        self.window_ends.max(self.run_ends).max(self.wait_until).max(self.known_until)
+    }
+}
+
+/// Seconds to wait after a run of at least [`RUN_LIMIT`] failures.
+fn wait(run: u32) -> i64 {
+    let doublings = run.saturating_sub(RUN_LIMIT).min(20);
+    (RUN_WAIT_SECONDS << doublings).min(RUN_WAIT_MAX_SECONDS)
+}
+
+/// When a network or device that signs in now stops being known.
+pub fn known_until(now: Millis) -> Millis {
+    now.plus_seconds(KNOWN_SECONDS)
 }
 
 /// The network of an address: /24 or /48, because one attacker holds at least that. Anything unreadable is one network.
@@ -33,29 +139,76 @@ pub fn network(ip: &str) -> String {
     }
 }
 
-/// What the three budgets count, in the order of [`scopes`].
-pub const NAMES: [&str; 3] = ["account-network", "account", "network"];
+fn scope(name: &'static str, parts: &[&[u8]], limit: u32, counts_runs: bool) -> Scope {
+    let key = fingerprint(&format!("holdfast/attempts/{name}/1"), parts);
+    Scope { name, key, limit, window_seconds: ATTEMPT_WINDOW_SECONDS, counts_runs }
+}
 
-/// The three budgets a password attempt draws on: account from this network, the account, this network.
-pub fn scopes(email: &Email, ip: &str, limits: &SignInLimits) -> [Scope; 3] {
-    let (account, network) = (email.key(), network(ip));
-    let base = limits.max_login_attempts;
-    [
-        Scope { key: fingerprint("holdfast/attempts/account-network/1", &[&account, network.as_bytes()]), limit: base },
-        Scope {
-            key: fingerprint("holdfast/attempts/account/1", &[&account]),
-            limit: base.saturating_mul(ACCOUNT_ATTEMPTS_FACTOR),
-        },
-        Scope {
-            key: fingerprint("holdfast/attempts/network/1", &[network.as_bytes()]),
-            limit: base.saturating_mul(NETWORK_ATTEMPTS_FACTOR),
-        },
-    ]
+/// The budgets that passwords of one account from one network draw on.
+#[derive(Clone, Debug)]
+pub struct Passwords {
+    /// Every account from this network.
+    pub network: Scope,
+    /// This account from this network.
+    pub account_network: Scope,
+    /// This account from every network that is not known.
+    pub account: Scope,
+}
+
+impl Passwords {
+    /// `account` is the key of the e-mail address, so that unknown addresses have budgets like known ones.
+    pub fn new(account: &[u8; 32], ip: &str, limits: &SignInLimits) -> Self {
+        let network = network(ip);
+        let base = limits.max_login_attempts;
+        Self {
+            network: scope("network", &[network.as_bytes()], base.saturating_mul(NETWORK_ATTEMPTS_FACTOR), false),
+            account_network: scope("account-network", &[account, network.as_bytes()], base, true),
+            account: scope("account", &[account], base.saturating_mul(ACCOUNT_ATTEMPTS_FACTOR), true),
+        }
+    }
+
+    /// All of them, in the order they are drawn on.
+    pub const fn in_order(&self) -> [Scope; 3] {
+        [self.network, self.account_network, self.account]
+    }
+}
+
+/// The budget of passwords that a trusted device shows its token with.
+pub fn device(account: &[u8; 32], device: DeviceId, limits: &SignInLimits) -> Scope {
+    scope("account-device", &[account, device.as_bytes()], limits.max_login_attempts, true)
+}
+
+fn second_factor_limit(limits: &SignInLimits) -> u32 {
+    u32::from(limits.max_mfa_attempts).saturating_mul(MFA_ACCOUNT_ATTEMPTS_FACTOR)
+}
+
+/// The budget of answers to an account's second factor, across its sign-ins, from networks that are not known.
+pub fn second_factor(user: UserId, limits: &SignInLimits) -> Scope {
+    scope("second-factor", &[user.as_bytes()], second_factor_limit(limits), true)
+}
+
+/// The same from one network that is known, and from live sessions in it.
+pub fn second_factor_network(user: UserId, ip: &str, limits: &SignInLimits) -> Scope {
+    let network = network(ip);
+    scope("second-factor-network", &[user.as_bytes(), network.as_bytes()], second_factor_limit(limits), true)
+}
+
+/// The budget of registrations from one network.
+pub fn registrations(ip: &str, limit: u32) -> Scope {
+    let network = network(ip);
+    let scope = scope("registrations", &[network.as_bytes()], limit, false);
+    Scope { window_seconds: REGISTRATION_WINDOW_SECONDS, ..scope }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const ACCOUNT: [u8; 32] = [7; 32];
+
+    fn budgets(ip: &str) -> Passwords {
+        Passwords::new(&ACCOUNT, ip, &SignInLimits::default())
+    }
 
     #[test]
     fn neighbours_share_a_network() {
@@ -67,12 +220,57 @@ mod tests {
     }
 
     #[test]
-    fn an_attacker_elsewhere_does_not_spend_the_users_own_budget() {
-        let email = Email::parse("ada@example.com").unwrap();
-        let limits = SignInLimits::default();
-        let (home, away) = (scopes(&email, "192.0.2.1", &limits), scopes(&email, "198.51.100.1", &limits));
-        assert_ne!(home[0], away[0]);
-        assert_eq!(home[1], away[1]);
-        assert_eq!(home.map(|s| s.limit), [5, 50, 100]);
+    fn the_account_is_one_from_everywhere_and_its_networks_are_apart() {
+        let (home, away) = (budgets("192.0.2.1"), budgets("198.51.100.1"));
+        assert_ne!(home.account_network, away.account_network);
+        assert_ne!(home.network, away.network);
+        assert_eq!(home.account, away.account);
+        assert_eq!(home.in_order().map(|s| s.limit), [100, 5, 50]);
+    }
+
+    #[test]
+    fn a_window_holds_its_limit_and_the_next_one_as_much() {
+        let scope = budgets("192.0.2.1").network;
+        let mut counter = Counter::default();
+        for _ in 0..scope.limit {
+            assert_eq!(counter.refuses(&scope, Millis::new(5)), None);
+            counter = counter.drawn(&scope, Millis::new(5));
+        }
+        let ends = Millis::new(900_005);
+        assert_eq!(counter.refuses(&scope, Millis::new(6)), Some(ends));
+        assert_eq!(counter.refuses(&scope, ends), None);
+        assert_eq!(counter.drawn(&scope, ends).count, 1);
+        assert_eq!(counter.returned(ends).refuses(&scope, Millis::new(6)), None);
+        assert_eq!(counter.returned(Millis::new(1)).count, scope.limit, "of another window");
+    }
+
+    #[test]
+    fn after_a_hundred_failures_in_a_row_the_wait_doubles_up_to_a_day() {
+        let scope = budgets("192.0.2.1").account;
+        let mut counter = Counter::default();
+        let mut now = Millis::new(0);
+        let mut waits = Vec::new();
+        for _ in 0..112 {
+            while let Some(until) = counter.refuses(&scope, now) {
+                if counter.run >= RUN_LIMIT {
+                    waits.push((until.get() - now.get()) / 1000);
+                }
+                now = until;
+            }
+            counter = counter.drawn(&scope, now);
+        }
+        assert_eq!(waits, [900, 1_800, 3_600, 7_200, 14_400, 28_800, 57_600, 86_400, 86_400, 86_400, 86_400, 86_400]);
+        let after = counter.settled(counter.window_ends, None);
+        assert_eq!((after.run, after.refuses(&scope, now)), (0, None), "a success ends the run");
+        let later = now.plus_seconds(RUN_MEMORY_SECONDS);
+        assert_eq!(counter.drawn(&scope, later).run, 1, "a run is forgotten in the end");
+    }
+
+    #[test]
+    fn who_signed_in_is_known_for_thirty_days() {
+        let counter = Counter::default().settled(Millis::new(0), Some(known_until(Millis::new(0))));
+        assert!(counter.is_known(Millis::new(2_591_999_999)));
+        assert!(!counter.is_known(Millis::new(2_592_000_000)));
+        assert!(!Counter::default().is_known(Millis::new(0)));
     }
 }

@@ -1,75 +1,80 @@
 //! Which change of an item is which event. An event exists iff the change committed, because it is made from the table's
 //! stream and from nothing else.
 
+use crate::account::Status;
+use crate::attempts;
+use crate::change::Origin;
 use crate::ids::{LoginId, SessionId, UserId};
 use crate::session::{EndReason, Slot};
 use crate::signin::LoginState;
 use crate::time::Millis;
 
-/// The names of contract §4.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// A sign-in began.
-    LoginStarted,
-    /// It waits for the second factor.
-    MfaRequired,
-    /// The second factor was right and the session exists.
-    MfaCompleted,
-    /// It failed.
-    AuthFailed,
-    /// A session exists.
-    SessionCreated,
-    /// A newer sign-in took its place.
-    SessionEvicted,
-    /// It was ended.
-    SessionRevoked,
-    /// It ran out.
-    SessionExpired,
-    /// An old refresh token came back.
-    TokenReused,
-    /// A device is trusted now.
-    DeviceTrusted,
-    /// The second factor was switched on.
-    MfaEnabled,
-    /// And off.
-    MfaDisabled,
-    /// The password changed.
-    PasswordChanged,
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $variant:ident = $text:literal, $source:literal;)*) => {
+        /// The types of events, each with its name and its source.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Kind { $($(#[$doc])* $variant),* }
+
+        impl Kind {
+            /// Every type.
+            pub const ALL: &[Kind] = &[$(Kind::$variant),*];
+
+            /// The `type` in the event, and the name of the metric that counts it.
+            pub const fn text(self) -> &'static str {
+                match self { $(Kind::$variant => $text),* }
+            }
+
+            /// The event's source, `holdfast.<service>`.
+            pub const fn source(self) -> &'static str {
+                match self { $(Kind::$variant => $source),* }
+            }
+        }
+    };
 }
 
-impl Kind {
-    /// As in the event and as the metric is called.
-    pub const fn text(self) -> &'static str {
-        match self {
-            Kind::LoginStarted => "LOGIN_STARTED",
-            Kind::MfaRequired => "MFA_REQUIRED",
-            Kind::MfaCompleted => "MFA_COMPLETED",
-            Kind::AuthFailed => "AUTH_FAILED",
-            Kind::SessionCreated => "SESSION_CREATED",
-            Kind::SessionEvicted => "SESSION_EVICTED",
-            Kind::SessionRevoked => "SESSION_REVOKED",
-            Kind::SessionExpired => "SESSION_EXPIRED",
-            Kind::TokenReused => "TOKEN_REUSED",
-            Kind::DeviceTrusted => "DEVICE_TRUSTED",
-            Kind::MfaEnabled => "MFA_ENABLED",
-            Kind::MfaDisabled => "MFA_DISABLED",
-            Kind::PasswordChanged => "PASSWORD_CHANGED",
-        }
-    }
-
-    /// `holdfast.<service>`, the event's source.
-    pub const fn source(self) -> &'static str {
-        match self {
-            Kind::LoginStarted
-            | Kind::MfaRequired
-            | Kind::MfaCompleted
-            | Kind::AuthFailed
-            | Kind::MfaEnabled
-            | Kind::MfaDisabled
-            | Kind::PasswordChanged => "holdfast.auth",
-            _ => "holdfast.sessions",
-        }
-    }
+kinds! {
+    /// A sign-in began.
+    LoginStarted = "LOGIN_STARTED", "holdfast.auth";
+    /// A sign-in waits for the second factor.
+    MfaRequired = "MFA_REQUIRED", "holdfast.auth";
+    /// The second factor was right and the session exists.
+    MfaCompleted = "MFA_COMPLETED", "holdfast.auth";
+    /// A sign-in, or an answer to its second factor, failed.
+    AuthFailed = "AUTH_FAILED", "holdfast.auth";
+    /// The user of a session proved to be there once more.
+    Reauthenticated = "REAUTHENTICATED", "holdfast.auth";
+    /// Somebody failed to prove that the user of a session is there.
+    ReauthenticationFailed = "REAUTHENTICATION_FAILED", "holdfast.auth";
+    /// The second factor was switched on.
+    MfaEnabled = "MFA_ENABLED", "holdfast.auth";
+    /// The second factor was switched off.
+    MfaDisabled = "MFA_DISABLED", "holdfast.auth";
+    /// New recovery codes took the place of the old ones.
+    RecoveryCodesRenewed = "RECOVERY_CODES_RENEWED", "holdfast.auth";
+    /// The password changed.
+    PasswordChanged = "PASSWORD_CHANGED", "holdfast.auth";
+    /// An account was created.
+    AccountCreated = "ACCOUNT_CREATED", "holdfast.auth";
+    /// An account was disabled.
+    AccountDisabled = "ACCOUNT_DISABLED", "holdfast.auth";
+    /// A disabled account was enabled.
+    AccountEnabled = "ACCOUNT_ENABLED", "holdfast.auth";
+    /// An account was deleted with everything that was kept under it.
+    AccountDeleted = "ACCOUNT_DELETED", "holdfast.auth";
+    /// A session was created.
+    SessionCreated = "SESSION_CREATED", "holdfast.sessions";
+    /// A newer sign-in took the place of a session.
+    SessionEvicted = "SESSION_EVICTED", "holdfast.sessions";
+    /// A session was ended.
+    SessionRevoked = "SESSION_REVOKED", "holdfast.sessions";
+    /// A session expired.
+    SessionExpired = "SESSION_EXPIRED", "holdfast.sessions";
+    /// An old refresh token of a live session was presented.
+    TokenReused = "TOKEN_REUSED", "holdfast.sessions";
+    /// A device became trusted.
+    DeviceTrusted = "DEVICE_TRUSTED", "holdfast.sessions";
+    /// A device is no longer trusted.
+    DeviceRemoved = "DEVICE_REMOVED", "holdfast.sessions";
 }
 
 /// One event, before it has an id: the relay derives that from the stream record, so that a repeated record repeats it.
@@ -89,6 +94,15 @@ pub struct Event {
     pub reason: Option<&'static str>,
     /// On what device: the name its user knows it by.
     pub device: Option<String>,
+    /// Where the change comes from.
+    pub origin: Origin,
+}
+
+impl Event {
+    fn of_user(kind: Kind, at: Millis, user: UserId, origin: &Origin) -> Self {
+        let origin = origin.clone();
+        Self { kind, at, user: Some(user), session: None, login: None, reason: None, device: None, origin }
+    }
 }
 
 /// A sign-in row before or after a change.
@@ -106,8 +120,12 @@ pub struct LoginImage {
     pub at: Millis,
     /// Whether a second factor was part of it.
     pub with_mfa: bool,
-    /// The session it became.
+    /// The session it became, or that asked for a reauthentication.
     pub session: Option<SessionId>,
+    /// Whether it is a reauthentication instead of a sign-in.
+    pub reauthentication: bool,
+    /// Where the attempt came from.
+    pub origin: Origin,
 }
 
 /// A child row before or after a change.
@@ -121,6 +139,8 @@ pub struct ChallengeImage {
     pub wrong: usize,
     /// When it was last written.
     pub at: Millis,
+    /// Where the last answer came from.
+    pub origin: Origin,
 }
 
 /// Why a second factor failed, as the event says it.
@@ -132,15 +152,8 @@ pub fn of_challenge(old: Option<&ChallengeImage>, new: Option<&ChallengeImage>) 
     if new.wrong <= old.wrong {
         return vec![];
     }
-    vec![Event {
-        kind: Kind::AuthFailed,
-        at: new.at,
-        user: Some(new.user),
-        session: None,
-        login: Some(new.id),
-        reason: Some(WRONG_CODE),
-        device: None,
-    }]
+    let failed = Event::of_user(Kind::AuthFailed, new.at, new.user, &new.origin);
+    vec![Event { login: Some(new.id), reason: Some(WRONG_CODE), ..failed }]
 }
 
 /// What an event needs of an account row.
@@ -152,32 +165,74 @@ pub struct AccountImage {
     pub password_changed_at: Option<Millis>,
     /// Since when there is a second factor.
     pub mfa_enabled_at: Option<Millis>,
-    /// When it was last written by its user.
+    /// When the recovery codes were last renewed.
+    pub recovery_renewed_at: Option<Millis>,
+    /// Its status.
+    pub status: Status,
+    /// When it was last written.
     pub at: Millis,
+    /// Where the last change came from.
+    pub origin: Origin,
 }
 
 /// The events of a change of an account row.
 pub fn of_account(old: Option<&AccountImage>, new: Option<&AccountImage>) -> Vec<Event> {
-    let (Some(old), Some(new)) = (old, new) else { return vec![] };
-    let event = |kind: Kind, at: Millis| Event {
-        kind,
-        at,
-        user: Some(new.user),
-        session: None,
-        login: None,
-        reason: None,
-        device: None,
+    let (old, new) = match (old, new) {
+        (None, Some(new)) => return vec![Event::of_user(Kind::AccountCreated, new.at, new.user, &new.origin)],
+        (Some(old), None) => return vec![Event::of_user(Kind::AccountDeleted, old.at, old.user, &old.origin)],
+        (Some(old), Some(new)) => (old, new),
+        (None, None) => return vec![],
     };
-    let mut events = Vec::new();
-    if let Some(at) = new.password_changed_at.filter(|at| old.password_changed_at != Some(*at)) {
-        events.push(event(Kind::PasswordChanged, at));
+    let mut kinds = Vec::new();
+    let changed = |old: Option<Millis>, new: Option<Millis>| new.is_some() && old != new;
+    if changed(old.password_changed_at, new.password_changed_at) {
+        kinds.push(Kind::PasswordChanged);
     }
     match (old.mfa_enabled_at, new.mfa_enabled_at) {
-        (None, Some(at)) => events.push(event(Kind::MfaEnabled, at)),
-        (Some(_), None) => events.push(event(Kind::MfaDisabled, new.at)),
+        (None, Some(_)) => kinds.push(Kind::MfaEnabled),
+        (Some(_), None) => kinds.push(Kind::MfaDisabled),
         _ => {}
     }
-    events
+    if changed(old.recovery_renewed_at, new.recovery_renewed_at) {
+        kinds.push(Kind::RecoveryCodesRenewed);
+    }
+    match (old.status, new.status) {
+        (Status::Active, Status::Disabled) => kinds.push(Kind::AccountDisabled),
+        (Status::Disabled, Status::Active) => kinds.push(Kind::AccountEnabled),
+        // A deletion is told when it is complete: the row goes.
+        _ => {}
+    }
+    kinds.into_iter().map(|kind| Event::of_user(kind, new.at, new.user, &new.origin)).collect()
+}
+
+/// What an event needs of a trusted device's row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceImage {
+    /// Whose.
+    pub user: UserId,
+    /// The name its user knows it by.
+    pub name: String,
+    /// The session that made it trusted.
+    pub session: Option<SessionId>,
+    /// Since when it is trusted.
+    pub created_at: Millis,
+    /// When it is void.
+    pub expires_at: Millis,
+    /// Where it was made trusted.
+    pub origin: Origin,
+}
+
+/// The events of a change of a trusted device's row. `at` is the stream record's own time. A row that goes after its expiry
+/// tells nothing.
+pub fn of_device(old: Option<&DeviceImage>, new: Option<&DeviceImage>, at: Millis) -> Vec<Event> {
+    let (kind, device, at, origin) = match (old, new) {
+        (None, Some(new)) => (Kind::DeviceTrusted, new, new.created_at, new.origin.clone()),
+        (Some(old), None) if at < old.expires_at => (Kind::DeviceRemoved, old, at, Origin::default()),
+        _ => return vec![],
+    };
+    let event = Event::of_user(kind, at, device.user, &origin);
+    let name = Some(device.name.clone()).filter(|name| !name.is_empty());
+    vec![Event { session: device.session, device: name, ..event }]
 }
 
 /// The events of a change of a sign-in row. Its removal by TTL is none: an unfinished sign-in simply lapses.
@@ -185,47 +240,55 @@ pub fn of_login(old: Option<&LoginImage>, new: Option<&LoginImage>) -> Vec<Event
     let Some(new) = new else { return vec![] };
     let kind = match (old.map(|o| o.state), new.state) {
         (Some(before), now) if before == now => return vec![],
+        (_, LoginState::Failed) if new.reauthentication => Kind::ReauthenticationFailed,
         (_, LoginState::Started) => Kind::LoginStarted,
         (_, LoginState::MfaRequired) => Kind::MfaRequired,
         (_, LoginState::Failed) => Kind::AuthFailed,
         (_, LoginState::Consumed) if new.with_mfa => Kind::MfaCompleted,
         (_, LoginState::Consumed) => return vec![],
     };
+    let tells_session = matches!(kind, Kind::MfaCompleted | Kind::ReauthenticationFailed);
     vec![Event {
         kind,
         at: new.at,
         user: new.user,
-        session: new.session.filter(|_| kind == Kind::MfaCompleted),
-        login: Some(new.id),
+        session: new.session.filter(|_| tells_session),
+        login: Some(new.id).filter(|_| !new.reauthentication),
         reason: new.reason,
         device: None,
+        origin: new.origin.clone(),
     }]
+}
+
+/// A slot before or after a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlotImage {
+    /// The slot.
+    pub slot: Slot,
+    /// Where the last change came from that is an event.
+    pub origin: Origin,
 }
 
 /// The events of a change of a slot, and the sessions whose sockets must be closed because of it. `at` is the stream
 /// record's own time, for what nobody wrote down (expiry).
-pub fn of_slot(old: Option<&Slot>, new: Option<&Slot>, at: Millis) -> (Vec<Event>, Vec<(Slot, Kind)>) {
+pub fn of_slot(old: Option<&SlotImage>, new: Option<&SlotImage>, at: Millis) -> (Vec<Event>, Vec<(Slot, Kind)>) {
     let mut events = Vec::new();
     let mut over: Vec<(Slot, Kind)> = Vec::new();
+    let nowhere = Origin::default();
+    let origin = new.map_or(&nowhere, |new| &new.origin);
+    let (old, new) = (old.map(|old| &old.slot), new.map(|new| &new.slot));
     let event = |kind: Kind, slot: &Slot, at: Millis, reason: Option<&'static str>| Event {
-        kind,
-        at,
-        user: Some(slot.at.user),
         session: Some(slot.sid),
-        login: None,
         reason,
         device: Some(slot.device.name.clone()),
+        ..Event::of_user(kind, at, slot.at.user, origin)
     };
     match (old, new) {
         // The session that was here is gone without a tombstone: replaced, or removed by TTL.
         (Some(old), Some(new)) if old.sid != new.sid && old.ended.is_none() => {
             let kind = if old.is_live(new.created_at) { Kind::SessionEvicted } else { Kind::SessionExpired };
-            events.push(event(
-                kind,
-                old,
-                new.created_at,
-                Some(EndReason::Evicted.text()).filter(|_| kind == Kind::SessionEvicted),
-            ));
+            let reason = Some(EndReason::Evicted.text()).filter(|_| kind == Kind::SessionEvicted);
+            events.push(event(kind, old, new.created_at, reason));
             over.push((old.clone(), kind));
         }
         (Some(old), None) if old.ended.is_none() => {
@@ -240,7 +303,7 @@ pub fn of_slot(old: Option<&Slot>, new: Option<&Slot>, at: Millis) -> (Vec<Event
         events.push(event(Kind::SessionCreated, new, new.created_at, None));
     }
     if let (Some(ended), true) = (new.ended, same.is_none_or(|old| old.ended.is_none())) {
-        // An end-all buries what had already run out, too: that was its end.
+        // An end-all ends what had already expired, too: the expiry was its end.
         let had_expired = same.is_some_and(|old| !old.is_live(ended.at));
         let kind = match ended.reason {
             _ if had_expired => Kind::SessionExpired,
@@ -256,13 +319,15 @@ pub fn of_slot(old: Option<&Slot>, new: Option<&Slot>, at: Millis) -> (Vec<Event
             events.push(event(kind, new, ended.at, reason));
         }
         over.push((new.clone(), kind));
-    }
-    // A device that was trusted before brings its trust along; one that is trusted with the second factor is new.
-    let newly = same.map_or(new.ended.is_none() && new.mfa_verified_at.is_some(), |old| !old.trusted);
-    if new.trusted && newly {
-        events.push(event(Kind::DeviceTrusted, new, new.trusted_at.unwrap_or(new.last_updated_at), None));
+    } else if same.is_some_and(|old| old.authenticated_at < new.authenticated_at) {
+        events.push(event(Kind::Reauthenticated, new, new.authenticated_at, None));
     }
     (events, over)
+}
+
+/// The network in the origin of a session that was just created.
+pub fn created_from(slot: &Slot) -> Origin {
+    Origin { network: Some(attempts::network(&slot.device.ip)), actor: None }
 }
 
 #[cfg(test)]
@@ -271,8 +336,16 @@ mod tests {
     use crate::session::Ended;
     use crate::session::tests::slot;
 
+    fn image(slot: &Slot) -> SlotImage {
+        SlotImage { slot: slot.clone(), origin: Origin::client("192.0.2.1") }
+    }
+
+    fn told(old: Option<&Slot>, new: Option<&Slot>) -> (Vec<Event>, Vec<(Slot, Kind)>) {
+        of_slot(old.map(image).as_ref(), new.map(image).as_ref(), Millis::new(9))
+    }
+
     fn kinds(old: Option<&Slot>, new: Option<&Slot>) -> Vec<Kind> {
-        of_slot(old, new, Millis::new(9)).0.iter().map(|e| e.kind).collect()
+        told(old, new).0.iter().map(|e| e.kind).collect()
     }
 
     fn ended(reason: EndReason) -> Slot {
@@ -303,7 +376,7 @@ mod tests {
 
     #[test]
     fn a_tombstone_says_why() {
-        let (events, over) = of_slot(Some(&slot(0, 0)), Some(&ended(EndReason::Logout)), Millis::new(9));
+        let (events, over) = told(Some(&slot(0, 0)), Some(&ended(EndReason::Logout)));
         assert_eq!((events[0].kind, events[0].reason), (Kind::SessionRevoked, Some("LOGOUT")));
         assert_eq!(over.len(), 1);
         let theft = kinds(Some(&slot(0, 0)), Some(&ended(EndReason::TokenReused)));
@@ -320,7 +393,7 @@ mod tests {
     fn burying_what_had_run_out_is_its_expiry() {
         let expired = Slot { idle_expires_at: Millis::new(1), ..slot(0, 0) };
         let buried = ended(EndReason::RevokedAll);
-        let (events, over) = of_slot(Some(&expired), Some(&buried), Millis::new(9));
+        let (events, over) = told(Some(&expired), Some(&buried));
         assert_eq!((events[0].kind, events[0].reason), (Kind::SessionExpired, None));
         assert_eq!(over.len(), 1);
     }
@@ -333,17 +406,32 @@ mod tests {
     }
 
     #[test]
-    fn a_device_becomes_trusted_once() {
-        let trusted = |mfa: Option<i64>| Slot {
-            trusted: true,
-            trusted_at: Some(Millis::new(1)),
-            mfa_verified_at: mfa.map(Millis::new),
-            ..slot(0, 0)
+    fn a_device_is_trusted_when_its_record_appears_and_removed_when_it_goes_before_its_time() {
+        let device = DeviceImage {
+            user: UserId::from_bytes([1; 16]),
+            name: "laptop".into(),
+            session: Some(SessionId::from_bytes([2; 16])),
+            created_at: Millis::new(1),
+            expires_at: Millis::new(10),
+            origin: Origin::client("192.0.2.1"),
         };
-        assert_eq!(kinds(None, Some(&trusted(Some(1)))), [Kind::SessionCreated, Kind::DeviceTrusted]);
-        assert_eq!(kinds(None, Some(&trusted(None))), [Kind::SessionCreated], "the device was trusted before");
-        assert_eq!(kinds(Some(&slot(0, 0)), Some(&trusted(None))), [Kind::DeviceTrusted]);
-        assert_eq!(kinds(Some(&trusted(None)), Some(&trusted(None))), []);
+        let told = |old, new, at| of_device(old, new, Millis::new(at));
+        let trusted = &told(None, Some(&device), 5)[0];
+        assert_eq!((trusted.kind, trusted.at, trusted.session), (Kind::DeviceTrusted, Millis::new(1), device.session));
+        assert_eq!(trusted.origin.network.as_deref(), Some("192.0.2.0/24"));
+        let removed = &told(Some(&device), None, 9)[0];
+        assert_eq!((removed.kind, removed.at, removed.device.as_deref()), (Kind::DeviceRemoved, Millis::new(9), Some("laptop")));
+        assert_eq!(told(Some(&device), None, 10), [], "it had expired");
+        assert_eq!(told(Some(&device), Some(&device), 5), []);
+    }
+
+    #[test]
+    fn a_reauthentication_is_told_once() {
+        let again = Slot { authenticated_at: Millis::new(5), ..slot(0, 0) };
+        let (events, over) = told(Some(&slot(0, 0)), Some(&again));
+        assert_eq!((events[0].kind, events[0].at, over.len()), (Kind::Reauthenticated, Millis::new(5), 0));
+        assert_eq!(events[0].origin.network.as_deref(), Some("192.0.2.0/24"));
+        assert_eq!(kinds(Some(&again), Some(&again)), []);
     }
 
     #[test]
@@ -353,6 +441,7 @@ mod tests {
             user: UserId::from_bytes([2; 16]),
             wrong,
             at: Millis::new(1),
+            origin: Origin::default(),
         };
         let told = of_challenge(Some(&image(0)), Some(&image(1)));
         assert_eq!((told[0].kind, told[0].reason), (Kind::AuthFailed, Some(WRONG_CODE)));
@@ -367,7 +456,10 @@ mod tests {
             user: UserId::from_bytes([2; 16]),
             password_changed_at: password.map(Millis::new),
             mfa_enabled_at: mfa.map(Millis::new),
+            recovery_renewed_at: None,
+            status: Status::Active,
             at: Millis::new(9),
+            origin: Origin::operator("role/name"),
         };
         let kinds = |old, new| -> Vec<_> { of_account(Some(&old), Some(&new)).iter().map(|e| e.kind).collect() };
         assert_eq!(kinds(image(None, None), image(Some(1), None)), [Kind::PasswordChanged]);
@@ -375,7 +467,21 @@ mod tests {
         assert_eq!(kinds(image(Some(1), None), image(Some(1), Some(2))), [Kind::MfaEnabled]);
         assert_eq!(kinds(image(None, Some(2)), image(None, None)), [Kind::MfaDisabled]);
         assert_eq!(kinds(image(None, Some(2)), image(None, Some(2))), []);
-        assert_eq!(of_account(None, Some(&image(None, None))), [], "a registration is none of these");
+        let whole = |old: Option<&AccountImage>, new: Option<&AccountImage>| -> Vec<_> {
+            of_account(old, new).into_iter().map(|e| (e.kind, e.origin.actor)).collect()
+        };
+        let actor = || Some("role/name".to_owned());
+        let plain = image(None, None);
+        assert_eq!(whole(None, Some(&plain)), [(Kind::AccountCreated, actor())]);
+        assert_eq!(whole(Some(&plain), None), [(Kind::AccountDeleted, actor())]);
+        let with = |status| AccountImage { status, ..image(None, None) };
+        let (off, gone) = (with(Status::Disabled), with(Status::Deleted));
+        assert_eq!(whole(Some(&plain), Some(&off)), [(Kind::AccountDisabled, actor())]);
+        assert_eq!(whole(Some(&off), Some(&plain)), [(Kind::AccountEnabled, actor())]);
+        assert_eq!(whole(Some(&plain), Some(&gone)), [], "told when the row goes");
+        let renewed = AccountImage { recovery_renewed_at: Some(Millis::new(3)), ..image(None, None) };
+        assert_eq!(whole(Some(&plain), Some(&renewed)), [(Kind::RecoveryCodesRenewed, actor())]);
+        assert_eq!(whole(Some(&renewed), Some(&renewed)), []);
     }
 
     #[test]
@@ -388,6 +494,8 @@ mod tests {
             at: Millis::new(1),
             with_mfa: false,
             session: None,
+            reauthentication: false,
+            origin: Origin::default(),
         };
         let kinds = |old: Option<LoginState>, new: LoginState| -> Vec<Kind> {
             of_login(old.map(image).as_ref(), Some(&image(new))).iter().map(|e| e.kind).collect()

@@ -10,6 +10,7 @@
 //! * [`mfa`]: the second factor. [`coordinator`]: the steps of a sign-in, and what each one does.
 //! * [`slots`], [`rotation`]: which slot a sign-in takes; what a presented refresh token means.
 //! * [`cache`], [`breaker`]: what may be cached for how long, and when a cache is not worth asking.
+//! * [`change`]: one transaction over a user's account, slots and devices.
 //! * [`event`]: which change of an item is which event.
 //! * [`ports`]: what the domain needs from outside. [`service`]: the use cases over the ports.
 
@@ -17,6 +18,7 @@ pub mod account;
 pub mod attempts;
 pub mod breaker;
 pub mod cache;
+pub mod change;
 pub mod coordinator;
 pub mod device;
 pub mod email;

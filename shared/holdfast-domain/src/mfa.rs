@@ -19,10 +19,33 @@ pub const DIGITS: usize = 6;
 pub const RECOVERY_CODES: usize = 10;
 /// Random bytes of a recovery code: 120 bits, more than the 112 from which ASVS 5.0 6.5.2 accepts a plain hash.
 const RECOVERY_BYTES: usize = 15;
+/// The longest text that is read as a code: six digits with separators of up to three bytes around each.
+const MAX_CODE_TEXT: usize = 32;
 /// The longest recovery code that is looked at: 24 characters with a separator after each.
 const MAX_RECOVERY_TEXT: usize = 64;
 
-/// What authenticators share with us. It cannot be hashed, so the table is encrypted.
+/// How long a seed that was handed out may wait for its first code.
+pub const PENDING_SECONDS: i64 = 900;
+
+/// A seed as the account keeps it.
+#[derive(Clone, PartialEq, Eq)]
+pub enum KeptSeed {
+    /// Encrypted by a [`SecretBox`](crate::ports::SecretBox): only functions that may use its key can read it.
+    Sealed(Vec<u8>),
+    /// In plain text, as version 0.1.0 kept it. It is sealed at its next use.
+    Plain(Seed),
+}
+
+impl std::fmt::Debug for KeptSeed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            KeptSeed::Sealed(_) => "Sealed(…)",
+            KeptSeed::Plain(_) => "Plain(…)",
+        })
+    }
+}
+
+/// What authenticators share with us. It cannot be hashed, so it is encrypted before it is stored.
 #[derive(Clone, Debug)]
 pub struct Seed(Secret<20>);
 
@@ -102,18 +125,34 @@ pub fn step_at(now: Millis) -> u64 {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Factor {
     /// Shared with the authenticator.
-    pub seed: Seed,
+    pub seed: KeptSeed,
     /// The last step that was accepted.
     pub last_step: Option<u64>,
     /// Hashes of the recovery codes that are left.
     pub recovery: Vec<TokenHash>,
 }
 
+/// A seed that was handed out and has not been shown to work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pending {
+    /// The seed.
+    pub seed: KeptSeed,
+    /// When it was handed out. Rows of version 0.1.0 do not say so; for them it is the epoch.
+    pub made_at: Millis,
+}
+
+impl Pending {
+    /// Whether it can still be activated.
+    pub fn is_open(&self, now: Millis) -> bool {
+        now < self.made_at.plus_seconds(PENDING_SECONDS)
+    }
+}
+
 /// An account's second factor.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mfa {
     /// Handed out, not yet shown to work.
-    pub pending: Option<Seed>,
+    pub pending: Option<Pending>,
     /// On.
     pub enabled: Option<Factor>,
 }
@@ -164,9 +203,9 @@ impl Answer {
     /// Reads `code` or `recoveryCode`: exactly one of the two.
     pub fn read(code: Option<&str>, recovery: Option<&str>) -> Result<Self, Failure> {
         match (code, recovery) {
-            (Some(code), None) => match <[u8; DIGITS]>::try_from(code.as_bytes()) {
-                Ok(digits) if digits.iter().all(u8::is_ascii_digit) => Ok(Answer::Totp(digits)),
-                _ => Err(Failure::new(Code::InvalidRequest, "`code` must have 6 digits.")),
+            (Some(code), None) => match ungrouped(code) {
+                Some(digits) => Ok(Answer::Totp(digits)),
+                None => Err(Failure::new(Code::InvalidRequest, "`code` must have 6 digits.")),
             },
             (None, Some(text)) if !text.is_empty() && text.len() <= MAX_RECOVERY_TEXT => {
                 Ok(Answer::Recovery(RecoveryCode::typed(text)))
@@ -188,10 +227,10 @@ impl Answer {
         TokenHash::from_bytes(*secret.derive(Label::Attempt, &context).expose())
     }
 
-    /// Whether it is right now, and why.
-    pub fn judge(&self, factor: &Factor, now: Millis) -> Option<Proof> {
+    /// Whether it is right now, and why. `seed` is the factor's own, opened.
+    pub fn judge(&self, seed: &Seed, factor: &Factor, now: Millis) -> Option<Proof> {
         match self {
-            Answer::Totp(digits) => factor.seed.accept(digits, factor.last_step, now).map(Proof::Step),
+            Answer::Totp(digits) => seed.accept(digits, factor.last_step, now).map(Proof::Step),
             Answer::Recovery(code) => {
                 let hash = code.hash();
                 factor.recovery.contains(&hash).then_some(Proof::Recovery(hash))
@@ -200,9 +239,22 @@ impl Answer {
     }
 }
 
-/// Where attempts at a second factor are counted across sign-ins: per account.
-pub fn account_scope(user: crate::ids::UserId) -> [u8; 32] {
-    crate::secret::fingerprint("holdfast/attempts/second-factor/1", &[user.as_bytes()])
+/// The digits of a code as authenticators show it: spaces and hyphens between them mean nothing.
+fn ungrouped(code: &str) -> Option<[u8; DIGITS]> {
+    let mut digits = [0; DIGITS];
+    let mut count = 0;
+    for c in code.chars() {
+        match c {
+            '0'..='9' if count < DIGITS => {
+                // An ASCII digit is one byte.
+                digits[count] = c as u8;
+                count += 1;
+            }
+            ' ' | '\u{a0}' | '\u{202f}' | '-' if code.len() <= MAX_CODE_TEXT => {}
+            _ => return None,
+        }
+    }
+    (count == DIGITS).then_some(digits)
 }
 
 /// The name that stands above the e-mail in an authenticator.

@@ -10,8 +10,22 @@ pub const TOUCH_SECONDS: i64 = 300;
 pub const TTL_GRACE_SECONDS: i64 = 86_400;
 /// How long the tombstone of an ended session stays readable for the stream and for a replayed request.
 pub const TOMBSTONE_SECONDS: i64 = 3_600;
-/// Attempt windows (contract §5).
+/// Window of every attempt budget at a sign-in.
 pub const ATTEMPT_WINDOW_SECONDS: i64 = 900;
+/// Window of the registrations from one network.
+pub const REGISTRATION_WINDOW_SECONDS: i64 = 3_600;
+/// How long a network or device that signed an account in is known to it.
+pub const KNOWN_SECONDS: i64 = 2_592_000;
+/// Failures in a row after which an account's strangers have to wait (NIST SP 800-63B-4 §3.2.2: at most 100).
+pub const RUN_LIMIT: u32 = 100;
+/// The first of those waits; each further failure doubles it.
+pub const RUN_WAIT_SECONDS: i64 = 900;
+/// The longest of them.
+pub const RUN_WAIT_MAX_SECONDS: i64 = 86_400;
+/// How long a run of failures is remembered after its last one.
+pub const RUN_MEMORY_SECONDS: i64 = 2_592_000;
+/// Trusted devices that a user may have. One more takes the place of the one that was used longest ago.
+pub const MAX_DEVICES: usize = 20;
 /// Whole-account budget, in multiples of the account-and-network budget.
 pub const ACCOUNT_ATTEMPTS_FACTOR: u32 = 10;
 /// Whole-network budget, in multiples of the account-and-network budget.
@@ -87,6 +101,9 @@ pub struct SignInLimits {
     pub max_mfa_attempts: u8,
     /// How long a device is trusted (`DEVICE_TRUST_SECONDS`).
     pub device_trust_seconds: i64,
+    /// How long the previous secret of a trusted device still works (`REFRESH_GRACE_SECONDS`), so that two tabs that show
+    /// it at once both get in.
+    pub device_grace_seconds: i64,
 }
 
 impl Default for SignInLimits {
@@ -97,6 +114,7 @@ impl Default for SignInLimits {
             max_login_attempts: 5,
             max_mfa_attempts: 5,
             device_trust_seconds: 2_592_000,
+            device_grace_seconds: 10,
         }
     }
 }

@@ -4,13 +4,14 @@
 use std::fmt;
 use std::future::Future;
 
-use crate::account::{Account, Status};
-use crate::attempts::Scope;
+use crate::account::{Account, Identity};
+use crate::attempts::{Counter, Scope};
 use crate::cache::{Cached, Lease};
+use crate::change::{Origin, UserChange};
 use crate::email::Email;
 use crate::error::{Code, Failure};
 use crate::ids::{DeviceId, LoginId, SessionId, SlotNo, UserId};
-use crate::mfa::{Proof, Seed};
+use crate::mfa::Seed;
 use crate::secret::TokenHash;
 use crate::session::{EndReason, Slot, UserState};
 use crate::signin::{Challenge, Login, LoginFailure, LoginState, Plan};
@@ -119,6 +120,7 @@ pub trait SessionWrites: Send + Sync {
         at: Address,
         sid: SessionId,
         reason: EndReason,
+        origin: &Origin,
         now: Millis,
         op: &str,
     ) -> impl Future<Output = Stored<Conditional<Option<Slot>>>> + Send;
@@ -131,37 +133,6 @@ pub trait SessionWrites: Send + Sync {
         now: Millis,
         op: &str,
     ) -> impl Future<Output = Stored<Conditional<Option<Slot>>>> + Send;
-
-    /// Marks a session's device trusted or not, with the device record that goes with it, if `sid` is at `version`, live
-    /// at `now`, and `caller` is live too.
-    fn set_trust(&self, edit: &TrustEdit) -> impl Future<Output = Stored<Transacted>> + Send;
-}
-
-/// A change of device trust.
-#[derive(Clone, Debug)]
-pub struct TrustEdit {
-    /// The slot edited.
-    pub at: Address,
-    /// The session meant.
-    pub sid: SessionId,
-    /// The version it was read at.
-    pub version: u64,
-    /// The session that asks, which must still be live.
-    pub caller: (SlotNo, SessionId),
-    /// The account's epoch, which the device record is made under.
-    pub auth_epoch: u64,
-    /// The new state.
-    pub trusted: bool,
-    /// Kept when trust is renewed.
-    pub trusted_at: Option<Millis>,
-    /// Device record to write: id, hash of its secret, expiry.
-    pub new_device: Option<(DeviceId, TokenHash, Millis)>,
-    /// Device record to delete.
-    pub old_device: Option<DeviceId>,
-    /// When the edit is judged.
-    pub now: Millis,
-    /// The request.
-    pub op: String,
 }
 
 /// Outcome of a transaction without a reason of its own.
@@ -175,121 +146,103 @@ pub enum Transacted {
     Busy,
 }
 
-/// What a slot looked like when an end-all was planned; the transaction commits only if it still does.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SlotSeen {
-    /// No item.
-    Missing(SlotNo),
-    /// Ended or expired at that version of that session; must not have come alive since.
-    Over(SlotNo, SessionId),
-    /// Live, and to be ended.
-    End(SlotNo, SessionId),
-    /// Live, and to be kept.
-    Keep(SlotNo, SessionId),
-}
-
-/// Ends all sessions of a user (but one) and moves the epoch, as one transaction over META and all ten slots.
-#[derive(Clone, Debug)]
-pub struct EndAll {
-    /// Whose.
-    pub user: UserId,
-    /// The epoch as read; becomes one more.
-    pub auth_epoch: u64,
-    /// All ten, as seen.
-    pub slots: Vec<SlotSeen>,
-    /// The account's status from then on, if it changes.
-    pub status: Option<Status>,
-    /// What the account keeps of its password from then on, if it changes.
-    pub password: Option<String>,
-    /// Whether the second factor goes with them.
-    pub reset_factor: bool,
-    /// Why.
-    pub reason: EndReason,
-    /// When.
-    pub now: Millis,
-    /// The request.
-    pub op: String,
-}
-
-/// Ends many sessions at once.
-pub trait EndAllSessions: Send + Sync {
-    /// Commits `plan` or nothing.
-    fn end_all(&self, plan: &EndAll) -> impl Future<Output = Stored<Transacted>> + Send;
+/// Changes of a user's records.
+pub trait UserChanges: Send + Sync {
+    /// Commits the change or nothing.
+    fn apply(&self, change: &UserChange) -> impl Future<Output = Stored<Transacted>> + Send;
 }
 
 /// Accounts.
 pub trait Accounts: Send + Sync {
     /// Who has this e-mail.
     fn user_of(&self, email_key: &[u8; 32]) -> impl Future<Output = Stored<Option<UserId>>> + Send;
-    /// Creates the account and claims the e-mail in one transaction; `Refused` when it is taken.
+    /// Who has this identity.
+    fn user_of_identity(&self, identity_key: &[u8; 32]) -> impl Future<Output = Stored<Option<UserId>>> + Send;
+    /// Gives an account that has no identity this one, if it still keeps `password` and nobody has the identity.
+    fn bind_identity(
+        &self,
+        user: UserId,
+        identity: &Identity,
+        password: &str,
+        now: Millis,
+    ) -> impl Future<Output = Stored<Transacted>> + Send;
+    /// Creates the account and claims its e-mail and its identity in one transaction; `Refused` when one is taken. Without
+    /// `email_key` the address is only a label.
     fn register(
         &self,
-        email_key: &[u8; 32],
+        email_key: Option<&[u8; 32]>,
         account: &Account,
+        origin: &Origin,
         now: Millis,
     ) -> impl Future<Output = Stored<Transacted>> + Send;
 }
 
-/// A change of an account's second factor, on behalf of a live session.
-#[derive(Clone, Debug)]
-pub struct FactorChange {
-    /// Whose.
-    pub user: UserId,
-    /// The account's epoch as read.
-    pub auth_epoch: u64,
-    /// The session that asks, as read: it must still be live, and where it is changed, unchanged.
-    pub caller: (SlotNo, SessionId, u64),
-    /// What changes.
-    pub step: FactorStep,
-    /// When.
-    pub now: Millis,
-    /// The request.
-    pub op: String,
+/// The end of an account's records.
+pub trait AccountDeletion: Send + Sync {
+    /// Deletes everything that is kept under a user whose status is [`Status::Deleted`](crate::account::Status::Deleted):
+    /// slots and devices first, then the account with the claims of its e-mail and identity, in one transaction. Repeating it
+    /// goes on where it stopped.
+    fn erase(&self, account: &Account, email_key: Option<&[u8; 32]>) -> impl Future<Output = Stored<()>> + Send;
 }
 
-/// What changes about a second factor.
-#[derive(Clone, Debug)]
-pub enum FactorStep {
-    /// A seed is handed out; an earlier one that was never shown to work is forgotten.
-    Enroll(Seed),
-    /// The pending seed works: from now on it is asked for. The epoch moves, and the caller's session has shown it.
-    Activate {
-        /// As read.
-        pending: Seed,
-        /// The step that is spent by showing it.
-        step: u64,
-        /// Hashes of the recovery codes.
-        recovery: Vec<TokenHash>,
-    },
-    /// Off again. The epoch moves.
-    Disable(Proof),
-}
-
-/// Changes of accounts.
-pub trait AccountWrites: Send + Sync {
-    /// Commits the change or nothing.
-    fn change_factor(&self, change: &FactorChange) -> impl Future<Output = Stored<Transacted>> + Send;
+/// Improvements of how an account is kept, which change nothing that anybody sees.
+pub trait AccountUpkeep: Send + Sync {
     /// Replaces what is kept of a password by a stronger form of the same password, unless it has changed meanwhile.
     fn strengthen(&self, user: UserId, old: &str, new: &str) -> impl Future<Output = Stored<()>> + Send;
+    /// Replaces the plain seed of a second factor by its sealed form, unless it has changed meanwhile.
+    fn seal_seed(&self, user: UserId, plain: &Seed, sealed: &[u8]) -> impl Future<Output = Stored<()>> + Send;
+}
+
+/// Encrypts what must be kept but cannot be hashed.
+pub trait SecretBox: Send + Sync {
+    /// Encrypts `plain` for this user.
+    fn seal(&self, user: UserId, plain: &[u8]) -> impl Future<Output = Stored<Vec<u8>>> + Send;
+    /// Decrypts what was sealed for this user, and for no other.
+    fn open(&self, user: UserId, sealed: &[u8]) -> impl Future<Output = Stored<Vec<u8>>> + Send;
 }
 
 /// A trusted device's record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrustedDevice {
     /// Hash of its current secret.
     pub secret: TokenHash,
+    /// The secret before, which still works for the grace after `rotated_at`.
+    pub previous: Option<TokenHash>,
+    /// The seed that leads from the previous secret to the current one.
+    pub seed: Option<[u8; 32]>,
+    /// When the secret last rotated.
+    pub rotated_at: Millis,
     /// The account's epoch it was made under; any other voids it.
     pub auth_epoch: u64,
+    /// The name its user knows it by.
+    pub name: String,
+    /// The session that made it trusted.
+    pub session: Option<SessionId>,
+    /// Network of the client that made it trusted, for the event.
+    pub network: Option<String>,
     /// Since when.
     pub created_at: Millis,
+    /// When its token was last used to sign in, or when it was made.
+    pub last_used_at: Millis,
     /// When it is void.
     pub expires_at: Millis,
+    /// Random id of the request that wrote last.
+    pub op: String,
+}
+
+impl TrustedDevice {
+    /// Whether its token works: neither expired nor made under another epoch.
+    pub fn is_valid(&self, auth_epoch: u64, now: Millis) -> bool {
+        self.auth_epoch == auth_epoch && now < self.expires_at
+    }
 }
 
 /// Trusted devices.
 pub trait Devices: Send + Sync {
     /// One of them, read strongly.
     fn device(&self, user: UserId, id: DeviceId) -> impl Future<Output = Stored<Option<TrustedDevice>>> + Send;
+    /// All of a user's, read strongly, void ones included.
+    fn devices(&self, user: UserId) -> impl Future<Output = Stored<Vec<(DeviceId, TrustedDevice)>>> + Send;
 }
 
 /// Why a sign-in's commit was refused, judged in the order login, account, factor, device, challenge, slot.
@@ -327,6 +280,25 @@ pub enum Tried {
     Gone,
 }
 
+/// A reauthentication that failed.
+#[derive(Clone, Debug)]
+pub struct FailedReauthentication {
+    /// The name of its row.
+    pub id: LoginId,
+    /// The user.
+    pub user: UserId,
+    /// The session that asked.
+    pub session: SessionId,
+    /// Why it failed.
+    pub reason: LoginFailure,
+    /// Network of the client.
+    pub network: String,
+    /// When.
+    pub now: Millis,
+    /// When the row is no longer needed.
+    pub expires_at: Millis,
+}
+
 /// The rows of sign-ins.
 pub trait SignIns: Send + Sync {
     /// Writes the parent row, once.
@@ -344,7 +316,13 @@ pub trait SignIns: Send + Sync {
         now: Millis,
     ) -> impl Future<Output = Stored<Tried>> + Send;
     /// Notes that a counted answer was wrong; once per answer.
-    fn wrong_answer(&self, id: LoginId, attempt: &TokenHash, now: Millis) -> impl Future<Output = Stored<()>> + Send;
+    fn wrong_answer(
+        &self,
+        id: LoginId,
+        attempt: &TokenHash,
+        network: &str,
+        now: Millis,
+    ) -> impl Future<Output = Stored<()>> + Send;
     /// Marks it failed and deletes the child, if it is still in `expected`.
     fn fail(
         &self,
@@ -353,40 +331,49 @@ pub trait SignIns: Send + Sync {
         reason: LoginFailure,
         now: Millis,
     ) -> impl Future<Output = Stored<()>> + Send;
+    /// Notes a failed reauthentication of a session, for its event.
+    fn note_failed_reauthentication(
+        &self,
+        failed: &FailedReauthentication,
+    ) -> impl Future<Output = Stored<()>> + Send;
     /// Turns it into a session.
     fn commit(&self, plan: &Plan) -> impl Future<Output = Stored<Committed>> + Send;
 }
 
-/// A reserved attempt, to be given back when the sign-in succeeds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A drawn attempt, to be given back when it succeeds.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reservation {
-    /// Which counter.
-    pub key: [u8; 32],
-    /// Which window of it.
+    /// The budget.
+    pub scope: Scope,
+    /// The window it was drawn in.
     pub window_ends: Millis,
+    /// The answer that was counted, where distinct answers are.
+    pub answer: Option<TokenHash>,
 }
 
 /// Durable attempt counters.
 pub trait Attempts: Send + Sync {
-    /// Counts one attempt, or says when the window ends.
-    fn reserve(&self, scope: &Scope, now: Millis) -> impl Future<Output = Stored<Result<Reservation, Millis>>> + Send;
-    /// Gives one attempt back, if its window is still the current one.
-    fn release(&self, reservation: Reservation) -> impl Future<Output = Stored<()>> + Send;
-    /// Counts a distinct answer, or says when the window ends. The same answer counts once.
-    fn admit(
+    /// The counters of these budgets, read strongly; nothing is written.
+    fn counters(&self, scopes: &[Scope]) -> impl Future<Output = Stored<Vec<Counter>>> + Send;
+    /// Counts one attempt, or says until when none is admitted. Where an `answer` is given, distinct answers count, and the
+    /// same one in a window counts once.
+    fn draw(
         &self,
         scope: &Scope,
-        attempt: &TokenHash,
+        answer: Option<&TokenHash>,
         now: Millis,
-    ) -> impl Future<Output = Stored<Result<(), Millis>>> + Send;
-    /// Gives an answer back: it was right.
-    fn give_back(&self, scope: &Scope, attempt: &TokenHash) -> impl Future<Output = Stored<()>> + Send;
-}
-
-/// Attempt counters, for operators.
-pub trait AttemptRecords: Send + Sync {
-    /// How many attempts the open window counts, and when it ends; `None` when none is open.
-    fn counted(&self, scope: &Scope, now: Millis) -> impl Future<Output = Stored<Option<(u32, Millis)>>> + Send;
+    ) -> impl Future<Output = Stored<Result<Reservation, Millis>>> + Send;
+    /// Gives an attempt back that came to nothing else.
+    fn give_back(&self, reservation: &Reservation) -> impl Future<Output = Stored<()>> + Send;
+    /// The attempt succeeded: it is given back, and the run of failures is over. With `known_until`, the network or device
+    /// of this budget is known until then.
+    fn settle(
+        &self,
+        reservation: &Reservation,
+        known_until: Option<Millis>,
+    ) -> impl Future<Output = Stored<()>> + Send;
+    /// The network or device of this budget is known until then.
+    fn remember(&self, scope: &Scope, known_until: Millis) -> impl Future<Output = Stored<()>> + Send;
     /// Forgets a counter.
     fn clear(&self, scope: &Scope) -> impl Future<Output = Stored<()>> + Send;
 }
@@ -470,6 +457,28 @@ pub enum Verdict {
     Outdated(String),
     /// It is not, or there is no such account.
     Wrong,
+    /// Somebody else checked it and vouches for this person, whose account is found by that name alone.
+    Vouched(Vouched),
+}
+
+/// What an identity provider says of somebody whose password it found right.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Vouched {
+    /// What it calls them.
+    pub identity: Identity,
+    /// Whether it has verified that the e-mail address is theirs.
+    pub email_is_verified: bool,
+}
+
+impl Verdict {
+    /// Whether it proves that the user of this account is there.
+    pub fn proves(&self, account: &Account) -> bool {
+        match self {
+            Verdict::Right | Verdict::Outdated(_) => true,
+            Verdict::Vouched(vouched) => account.identity.as_ref() == Some(&vouched.identity),
+            Verdict::Wrong => false,
+        }
+    }
 }
 
 impl fmt::Debug for Verdict {
@@ -478,6 +487,7 @@ impl fmt::Debug for Verdict {
             Verdict::Right => "Right",
             Verdict::Outdated(_) => "Outdated(…)",
             Verdict::Wrong => "Wrong",
+            Verdict::Vouched(_) => "Vouched(…)",
         })
     }
 }
@@ -488,8 +498,8 @@ impl fmt::Debug for Verdict {
 /// error and never with a verdict, and keeps no password.
 pub trait CredentialVerifier: Send + Sync {
     /// Judges `password`. `stored` is what the account keeps of it (see [`change`](Self::change)); `None` means that there
-    /// is no account with this e-mail. [`Verdict::Right`] without an account makes one: the provider knows the user, and
-    /// Holdfast meets them for the first time. `salt` is fresh and random.
+    /// is no account with this e-mail. A provider that keeps the passwords itself answers [`Verdict::Vouched`]; an account is
+    /// made for an identity that Holdfast meets for the first time. `salt` is fresh and random.
     fn verify(
         &self,
         email: &Email,

@@ -85,17 +85,17 @@ pub enum Label {
     NextRefresh,
     /// The access token that belongs to a refresh token.
     AccessOfRefresh,
-    /// The fixed part of the first refresh token, from the sign-in's secret.
+    /// The fixed part of the first refresh token, from the sign-in's secret and seed.
     FirstFamily,
-    /// The rotating part of the first refresh token, from the sign-in's secret.
+    /// The rotating part of the first refresh token, from the sign-in's secret and seed.
     FirstRefresh,
-    /// The public name of the session a sign-in makes, from its secret.
+    /// The public name of the session a sign-in makes, from its secret and seed.
     SessionName,
-    /// The first rotation seed, from the sign-in's secret.
-    FirstSeed,
-    /// The name of the device a sign-in makes trusted, from its secret.
+    /// The next secret of a trusted device, from the presented one and a stored seed.
+    NextDevice,
+    /// The name of the device a sign-in makes trusted, from its secret and seed.
     DeviceName,
-    /// That device's secret, from the sign-in's secret.
+    /// That device's secret, from the sign-in's secret and seed.
     DeviceSecret,
     /// What stands for an answer that was tried, under the secret of the sign-in.
     Attempt,
@@ -109,7 +109,7 @@ impl Label {
             Label::FirstFamily => b"holdfast/first-family/1\0",
             Label::FirstRefresh => b"holdfast/first-refresh/1\0",
             Label::SessionName => b"holdfast/session-name/1\0",
-            Label::FirstSeed => b"holdfast/first-seed/1\0",
+            Label::NextDevice => b"holdfast/next-device/1\0",
             Label::DeviceName => b"holdfast/device-name/1\0",
             Label::DeviceSecret => b"holdfast/device-secret/1\0",
             Label::Attempt => b"holdfast/attempt/1\0",

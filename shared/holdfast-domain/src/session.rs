@@ -1,5 +1,6 @@
 //! A session as its slot holds it, and who may pass with which token.
 
+use crate::account::Identity;
 use crate::device::Device;
 use crate::ids::{DeviceId, SessionId, SlotNo, UserId};
 use crate::policy::{Policy, RECENT_SECONDS, TOUCH_SECONDS};
@@ -26,10 +27,13 @@ pub enum EndReason {
     AccountDisabled,
     /// An operator ended it.
     Admin,
+    /// The account was deleted.
+    AccountDeleted,
 }
 
 impl EndReason {
-    const ALL: [(EndReason, &str); 8] = [
+    const ALL: [(EndReason, &str); 9] = [
+        (EndReason::AccountDeleted, "ACCOUNT_DELETED"),
         (EndReason::Logout, "LOGOUT"),
         (EndReason::Revoked, "REVOKED"),
         (EndReason::RevokedAll, "REVOKED_ALL"),
@@ -90,6 +94,17 @@ pub struct RefreshKeys {
     pub rotated_at: Millis,
 }
 
+/// The trust of the device that a session lives on: its device token works until `until`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trust {
+    /// The device, which is a record of its own.
+    pub device: DeviceId,
+    /// Since when it is trusted.
+    pub since: Millis,
+    /// When its token is void.
+    pub until: Millis,
+}
+
 /// One slot of a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slot {
@@ -99,17 +114,21 @@ pub struct Slot {
     pub sid: SessionId,
     /// For display.
     pub email: String,
+    /// What an identity provider calls the user.
+    pub identity: Option<Identity>,
     /// Counts changes; the `ETag`.
     pub version: u64,
     /// `None` once ended.
     pub keys: Option<Keys>,
     /// When the sign-in happened.
     pub created_at: Millis,
+    /// When the user last proved to be there: at the sign-in, or by reauthentication.
+    pub authenticated_at: Millis,
     /// Exact to [`TOUCH_SECONDS`].
     pub last_used_at: Millis,
     /// For people; ordering is by `version`.
     pub last_updated_at: Millis,
-    /// Not refreshed until then: over.
+    /// Idle expiry: the session ends at this time unless it is refreshed.
     pub idle_expires_at: Millis,
     /// Over then in any case; never moves.
     pub absolute_expires_at: Millis,
@@ -117,14 +136,10 @@ pub struct Slot {
     pub stay_signed_in: bool,
     /// When the second factor was shown in this session.
     pub mfa_verified_at: Option<Millis>,
-    /// The trusted device that replaced the second factor or was made here.
-    pub device_id: Option<DeviceId>,
     /// For display.
     pub device: Device,
-    /// Whether the user trusts this device.
-    pub trusted: bool,
-    /// Since when.
-    pub trusted_at: Option<Millis>,
+    /// The trust of that device, as its record has it. Both are written in one transaction.
+    pub trust: Option<Trust>,
     /// Random id of the request that wrote last: a lost reply is recognised by it.
     pub op: String,
     /// Set once, never removed.
@@ -142,9 +157,19 @@ impl Slot {
         self.idle_expires_at.min(self.absolute_expires_at)
     }
 
-    /// Signed in within [`RECENT_SECONDS`].
+    /// Authenticated within [`RECENT_SECONDS`].
     pub fn is_recent(&self, now: Millis) -> bool {
-        now < self.created_at.plus_seconds(RECENT_SECONDS)
+        now < self.authenticated_at.plus_seconds(RECENT_SECONDS)
+    }
+
+    /// The second factor was shown within [`RECENT_SECONDS`].
+    pub fn is_recently_verified(&self, now: Millis) -> bool {
+        self.mfa_verified_at.is_some_and(|at| now < at.plus_seconds(RECENT_SECONDS))
+    }
+
+    /// The trust of this session's device, while its token works.
+    pub fn trusted(&self, now: Millis) -> Option<&Trust> {
+        self.trust.as_ref().filter(|trust| now < trust.until)
     }
 
     /// Whether a validation now should move `lastUsedAt`.
@@ -208,6 +233,7 @@ pub(crate) mod tests {
             at,
             sid: SessionId::from_bytes([number + 100; 16]),
             email: "a@example.com".into(),
+            identity: None,
             version: 1,
             keys: Some(Keys {
                 access: AccessToken::of(&refresh).hash(),
@@ -223,16 +249,15 @@ pub(crate) mod tests {
                 }),
             }),
             created_at: Millis::new(0),
+            authenticated_at: Millis::new(0),
             last_used_at: Millis::new(used),
             last_updated_at: Millis::new(0),
             idle_expires_at: Millis::new(3_600_000),
             absolute_expires_at: Millis::new(86_400_000),
             stay_signed_in: false,
             mfa_verified_at: None,
-            device_id: None,
             device: Device::default(),
-            trusted: false,
-            trusted_at: None,
+            trust: None,
             op: String::new(),
             ended: None,
         }
@@ -282,6 +307,22 @@ pub(crate) mod tests {
         let slot = slot(0, 0);
         assert!(slot.is_recent(Millis::new(899_999)));
         assert!(!slot.is_recent(Millis::new(900_000)));
+    }
+
+    #[test]
+    fn reauthentication_makes_a_session_recent_again() {
+        let slot = Slot { authenticated_at: Millis::new(5_000_000), mfa_verified_at: Some(Millis::new(0)), ..slot(0, 0) };
+        assert!(slot.is_recent(Millis::new(5_899_999)) && !slot.is_recent(Millis::new(5_900_000)));
+        assert!(slot.is_recently_verified(Millis::new(899_999)) && !slot.is_recently_verified(Millis::new(900_000)));
+        assert!(!Slot { mfa_verified_at: None, ..slot }.is_recently_verified(Millis::new(0)));
+    }
+
+    #[test]
+    fn a_device_is_trusted_until_its_token_is_void() {
+        let trust = Trust { device: DeviceId::from_bytes([1; 16]), since: Millis::new(0), until: Millis::new(10) };
+        let slot = Slot { trust: Some(trust), ..slot(0, 0) };
+        assert_eq!(slot.trusted(Millis::new(9)), Some(&trust));
+        assert_eq!(slot.trusted(Millis::new(10)), None);
     }
 
     #[test]

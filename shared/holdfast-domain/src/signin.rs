@@ -5,7 +5,7 @@ use crate::ids::{DeviceId, LoginId, SessionId, SlotNo, UserId};
 use crate::mfa::Proof;
 use crate::policy::Policy;
 use crate::secret::{Domain, Label, Secret, TokenHash, fingerprint};
-use crate::session::{Keys, RefreshKeys, Slot};
+use crate::session::{Keys, RefreshKeys, Slot, Trust};
 use crate::slots::Placement;
 use crate::time::Millis;
 use crate::token::{AccessToken, Address, DeviceToken, RefreshToken};
@@ -53,12 +53,19 @@ pub enum LoginFailure {
     Inactive,
     /// The account changed while the password was being checked.
     Superseded,
+    /// The answer to the second factor was wrong.
+    WrongCode,
 }
 
 impl LoginFailure {
     /// All of them.
-    pub const ALL: [LoginFailure; 4] =
-        [LoginFailure::UnknownEmail, LoginFailure::WrongPassword, LoginFailure::Inactive, LoginFailure::Superseded];
+    pub const ALL: [LoginFailure; 5] = [
+        LoginFailure::UnknownEmail,
+        LoginFailure::WrongPassword,
+        LoginFailure::Inactive,
+        LoginFailure::Superseded,
+        LoginFailure::WrongCode,
+    ];
 
     /// As stored and as events say it.
     pub const fn text(self) -> &'static str {
@@ -67,6 +74,7 @@ impl LoginFailure {
             LoginFailure::WrongPassword => "WRONG_PASSWORD",
             LoginFailure::Inactive => "INACTIVE",
             LoginFailure::Superseded => "SUPERSEDED",
+            LoginFailure::WrongCode => "WRONG_CODE",
         }
     }
 }
@@ -92,6 +100,8 @@ pub struct Login {
     pub answered: Option<Answered>,
     /// Tokens as cookies instead of in the answer.
     pub cookies: bool,
+    /// Network of the client, for the events.
+    pub network: String,
 }
 
 /// The answer that consumed a sign-in.
@@ -110,23 +120,31 @@ pub struct Challenge {
     pub login: LoginId,
     /// Whose.
     pub user: UserId,
+    /// The account's epoch when the password was checked; the parent takes it over.
+    pub auth_epoch: u64,
     /// Hash of the secret that answers must come with.
     pub secret: TokenHash,
+    /// Random, and never sent to a client. Every token of the session is derived from the MFA secret *and* this seed, so
+    /// that nobody who sees `mfaSessionId` can compute a token from it.
+    pub seed: [u8; 32],
     /// When it is void; not later than the parent.
     pub expires_at: Millis,
     /// What the sign-in asked for.
     pub wishes: Wishes,
 }
 
-/// Everything random about a session, from one secret drawn once per sign-in: every plan for it makes the same session
-/// with the same tokens.
+/// Everything random about a session, from a secret and a seed that are drawn once per sign-in: every plan for it makes
+/// the same session with the same tokens.
+///
+/// Where a second factor is asked for, the client holds the secret (in `mfaSessionId`) and only the store holds the seed.
+/// Each derivation needs both.
 #[derive(Clone, Debug)]
 pub struct Draw {
     /// The session's public name.
     pub sid: SessionId,
-    /// From this the first tokens are derived.
+    /// The secret half of every derivation.
     pub origin: Secret<32>,
-    /// The first rotation seed.
+    /// The stored half of every derivation; also the first rotation seed of the slot.
     pub seed: [u8; 32],
 }
 
@@ -137,63 +155,78 @@ fn first_half(secret: &Secret<32>) -> [u8; 16] {
 }
 
 impl Draw {
-    /// All of it follows from the sign-in's secret.
-    pub fn of(origin: Secret<32>) -> Self {
-        let sid = SessionId::from_bytes(first_half(&origin.derive(Label::SessionName, b"")));
-        let seed = *origin.derive(Label::FirstSeed, b"").expose();
+    /// All of it follows from the sign-in's secret and seed together.
+    pub fn of(origin: Secret<32>, seed: [u8; 32]) -> Self {
+        let sid = SessionId::from_bytes(first_half(&origin.derive(Label::SessionName, &seed)));
         Self { sid, origin, seed }
     }
 
     /// The name of the device that this sign-in makes trusted, if it does.
     pub fn device_id(&self) -> DeviceId {
-        DeviceId::from_bytes(first_half(&self.origin.derive(Label::DeviceName, b"")))
+        DeviceId::from_bytes(first_half(&self.origin.derive(Label::DeviceName, &self.seed)))
     }
 
     fn device_secret(&self) -> Secret<32> {
-        self.origin.derive(Label::DeviceSecret, b"")
+        self.origin.derive(Label::DeviceSecret, &self.seed)
     }
 
-    /// What the device's record keeps.
+    /// What the record of a device keeps that this sign-in makes trusted.
     pub fn device_hash(&self) -> TokenHash {
         self.device_secret().hash(Domain::Device)
     }
 
-    /// What the device itself keeps.
-    pub fn device_token(&self, user: UserId, id: DeviceId) -> String {
-        DeviceToken { user, device: id, secret: self.device_secret() }.text()
+    /// What such a device shows at its next sign-in.
+    pub fn device_token(&self, user: UserId) -> DeviceToken {
+        DeviceToken { user, device: self.device_id(), secret: self.device_secret() }
     }
 }
 
 /// What becomes of a trusted device when a sign-in commits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeviceStep {
-    /// It replaced the second factor: its secret rotates.
-    Rotate {
-        /// Which.
+    /// It replaced the second factor, and its secret rotates.
+    Rotate(DeviceRotation),
+    /// It replaced the second factor by the secret before the current one, within the grace: nothing rotates.
+    Repeat {
+        /// The device.
         id: DeviceId,
-        /// The secret it showed.
-        presented: TokenHash,
-        /// The next one.
-        next: TokenHash,
-        /// Since when it is trusted.
-        since: Millis,
+        /// The `op` of its record as read: any other write in between means another judgement.
+        seen: String,
+        /// The trust that the session takes over.
+        trust: Trust,
     },
     /// The user trusts it from now on.
     Create {
-        /// Which.
+        /// The device.
         id: DeviceId,
         /// Its first secret.
         secret: TokenHash,
-        /// Until when.
+        /// When its token is void.
         until: Millis,
     },
 }
 
+/// A rotation of a trusted device's secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceRotation {
+    /// The device.
+    pub id: DeviceId,
+    /// The secret it showed.
+    pub presented: TokenHash,
+    /// The next one.
+    pub next: TokenHash,
+    /// The seed that leads from the one to the other; only the store has it.
+    pub seed: [u8; 32],
+    /// The trust that the session takes over.
+    pub trust: Trust,
+}
+
 impl DeviceStep {
-    /// Which device.
-    pub const fn id(&self) -> DeviceId {
+    /// The trust of the session that the sign-in makes at `now`.
+    pub const fn trust(&self, now: Millis) -> Trust {
         match self {
-            DeviceStep::Rotate { id, .. } | DeviceStep::Create { id, .. } => *id,
+            DeviceStep::Rotate(DeviceRotation { trust, .. }) | DeviceStep::Repeat { trust, .. } => *trust,
+            DeviceStep::Create { id, until, .. } => Trust { device: *id, since: now, until: *until },
         }
     }
 }
@@ -272,6 +305,7 @@ pub fn new_session(
         at,
         sid: draw.sid,
         email: email.to_owned(),
+        identity: None,
         version: 1,
         keys: Some(Keys {
             access: AccessToken::of(&refresh).hash(),
@@ -287,16 +321,15 @@ pub fn new_session(
             }),
         }),
         created_at: now,
+        authenticated_at: now,
         last_used_at: now,
         last_updated_at: now,
         idle_expires_at,
         absolute_expires_at,
         stay_signed_in: wishes.stay_signed_in,
         mfa_verified_at: None,
-        device_id: None,
         device: wishes.device.clone(),
-        trusted: false,
-        trusted_at: None,
+        trust: None,
         op,
         ended: None,
     };
@@ -348,14 +381,21 @@ mod tests {
     }
 
     #[test]
-    fn everything_about_a_session_follows_from_the_secret_of_its_sign_in() {
-        let draw = |byte| Draw::of(Secret::new([byte; 32]));
-        let (one, same, other) = (draw(1), draw(1), draw(2));
-        assert_eq!((one.sid, one.seed, one.device_id()), (same.sid, same.seed, same.device_id()));
-        assert!(one.sid != other.sid && one.seed != other.seed && one.device_id() != other.device_id());
+    fn everything_about_a_session_follows_from_the_secret_and_the_seed_of_its_sign_in() {
+        let draw = |secret, seed| Draw::of(Secret::new([secret; 32]), [seed; 32]);
         let user = UserId::from_bytes([9; 16]);
-        assert_eq!(one.device_token(user, one.device_id()), same.device_token(user, same.device_id()));
-        assert_ne!(one.seed, *one.origin.expose(), "what is stored is not what it came from");
+        let at = Address { user, slot: SlotNo::new(0).unwrap() };
+        let everything = |draw: &Draw| {
+            let first = RefreshToken::first(at, &draw.origin, &draw.seed);
+            let device = draw.device_token(user);
+            (draw.sid, draw.device_id(), device.text(), first.text(), AccessToken::of(&first).text())
+        };
+        let (one, same) = (everything(&draw(1, 1)), everything(&draw(1, 1)));
+        assert_eq!(one, same);
+        for other in [draw(2, 1), draw(1, 2)] {
+            let other = everything(&other);
+            assert!(one.0 != other.0 && one.1 != other.1 && one.2 != other.2 && one.3 != other.3 && one.4 != other.4);
+        }
     }
 
     #[test]

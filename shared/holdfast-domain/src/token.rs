@@ -165,6 +165,17 @@ pub struct DeviceToken {
 }
 
 impl DeviceToken {
+    /// The token that follows this one under `seed`: the same for everybody who presents this one.
+    #[must_use]
+    pub fn next(&self, seed: &[u8; 32]) -> Self {
+        Self { user: self.user, device: self.device, secret: self.secret.derive(Label::NextDevice, seed) }
+    }
+
+    /// What the device's record stores.
+    pub fn hash(&self) -> TokenHash {
+        self.secret.hash(Domain::Device)
+    }
+
     /// Reads a presented token.
     pub fn parse(text: &str) -> Result<Self, Malformed> {
         let (owner, 0, bytes) = read::<48>(text)? else { return Err(Malformed) };

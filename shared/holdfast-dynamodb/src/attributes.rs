@@ -100,6 +100,11 @@ impl<'a> Reader<'a> {
         self.0.get(name).map_or(Ok(false), |v| v.as_bool().copied().map_err(|_| self.corrupt(name)))
     }
 
+    /// Bytes, if present.
+    pub fn blob_opt(&self, name: &str) -> Result<Option<&'a [u8]>, StoreError> {
+        self.0.get(name).map(|v| v.as_b().map(|blob| blob.as_ref()).map_err(|_| self.corrupt(name))).transpose()
+    }
+
     /// Exactly `N` bytes, if present.
     pub fn bytes_opt<const N: usize>(&self, name: &str) -> Result<Option<[u8; N]>, StoreError> {
         self.0

@@ -9,6 +9,7 @@ mod attributes;
 mod call;
 pub mod connections;
 pub mod sessions;
+mod statement;
 mod stream;
 
 pub use activity::ActivityTable;

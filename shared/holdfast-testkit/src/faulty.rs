@@ -6,12 +6,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use holdfast_domain::account::Account;
-use holdfast_domain::attempts::Scope;
+use holdfast_domain::account::{Account, Identity};
+use holdfast_domain::attempts::{Counter, Scope};
+use holdfast_domain::change::{Origin, UserChange};
+use holdfast_domain::mfa::Seed;
 use holdfast_domain::ports::{
-    AccountWrites, Accounts, AttemptRecords, Attempts, Committed, Conditional, Devices, EndAll, EndAllSessions,
-    FactorChange, Reservation, SessionReads, SessionWrites, SignIns, StoreError, Stored, Transacted, Tried, TrustEdit,
-    TrustedDevice,
+    AccountDeletion, AccountUpkeep, Accounts, Attempts, Committed, Conditional, Devices, FailedReauthentication,
+    Reservation, SessionReads, SessionWrites, SignIns, StoreError, Stored, Transacted, Tried, TrustedDevice,
+    UserChanges,
 };
 use holdfast_domain::session::{EndReason, Slot, UserState};
 use holdfast_domain::signin::{Challenge, Login, LoginFailure, LoginState, Plan};
@@ -144,24 +146,27 @@ impl<S: SessionWrites> SessionWrites for Faulty<S> {
         at: Address,
         sid: SessionId,
         reason: EndReason,
+        origin: &Origin,
         now: Millis,
         op: &str,
     ) -> Stored<Conditional<Option<Slot>>> {
-        through!(self, Err(conflict()), self.calm.end(at, sid, reason, now, op))
+        through!(self, Err(conflict()), self.calm.end(at, sid, reason, origin, now, op))
     }
 
     async fn touch(&self, at: Address, sid: SessionId, now: Millis, op: &str) -> Stored<Conditional<Option<Slot>>> {
         through!(self, Err(conflict()), self.calm.touch(at, sid, now, op))
     }
+}
 
-    async fn set_trust(&self, edit: &TrustEdit) -> Stored<Transacted> {
-        through!(self, Ok(Transacted::Busy), self.calm.set_trust(edit))
+impl<S: UserChanges> UserChanges for Faulty<S> {
+    async fn apply(&self, change: &UserChange) -> Stored<Transacted> {
+        through!(self, Ok(Transacted::Busy), self.calm.apply(change))
     }
 }
 
-impl<S: EndAllSessions> EndAllSessions for Faulty<S> {
-    async fn end_all(&self, plan: &EndAll) -> Stored<Transacted> {
-        through!(self, Ok(Transacted::Busy), self.calm.end_all(plan))
+impl<S: AccountDeletion> AccountDeletion for Faulty<S> {
+    async fn erase(&self, account: &Account, email_key: Option<&[u8; 32]>) -> Stored<()> {
+        through!(self, Err(conflict()), self.calm.erase(account, email_key))
     }
 }
 
@@ -170,8 +175,28 @@ impl<S: Accounts> Accounts for Faulty<S> {
         quietly!(self, self.calm.user_of(email_key))
     }
 
-    async fn register(&self, email_key: &[u8; 32], account: &Account, now: Millis) -> Stored<Transacted> {
-        quietly!(self, self.calm.register(email_key, account, now))
+    async fn user_of_identity(&self, identity_key: &[u8; 32]) -> Stored<Option<UserId>> {
+        quietly!(self, self.calm.user_of_identity(identity_key))
+    }
+
+    async fn bind_identity(
+        &self,
+        user: UserId,
+        identity: &Identity,
+        password: &str,
+        now: Millis,
+    ) -> Stored<Transacted> {
+        quietly!(self, self.calm.bind_identity(user, identity, password, now))
+    }
+
+    async fn register(
+        &self,
+        email_key: Option<&[u8; 32]>,
+        account: &Account,
+        origin: &Origin,
+        now: Millis,
+    ) -> Stored<Transacted> {
+        quietly!(self, self.calm.register(email_key, account, origin, now))
     }
 }
 
@@ -193,8 +218,12 @@ impl<S: SignIns> SignIns for Faulty<S> {
         quietly!(self, self.calm.try_answer(id, attempt, max, now))
     }
 
-    async fn wrong_answer(&self, id: LoginId, attempt: &TokenHash, now: Millis) -> Stored<()> {
-        quietly!(self, self.calm.wrong_answer(id, attempt, now))
+    async fn wrong_answer(&self, id: LoginId, attempt: &TokenHash, network: &str, now: Millis) -> Stored<()> {
+        quietly!(self, self.calm.wrong_answer(id, attempt, network, now))
+    }
+
+    async fn note_failed_reauthentication(&self, failed: &FailedReauthentication) -> Stored<()> {
+        quietly!(self, self.calm.note_failed_reauthentication(failed))
     }
 
     async fn fail(&self, id: LoginId, expected: LoginState, reason: LoginFailure, now: Millis) -> Stored<()> {
@@ -206,13 +235,13 @@ impl<S: SignIns> SignIns for Faulty<S> {
     }
 }
 
-impl<S: AccountWrites> AccountWrites for Faulty<S> {
-    async fn change_factor(&self, change: &FactorChange) -> Stored<Transacted> {
-        through!(self, Ok(Transacted::Busy), self.calm.change_factor(change))
-    }
-
+impl<S: AccountUpkeep> AccountUpkeep for Faulty<S> {
     async fn strengthen(&self, user: UserId, old: &str, new: &str) -> Stored<()> {
         quietly!(self, self.calm.strengthen(user, old, new))
+    }
+
+    async fn seal_seed(&self, user: UserId, plain: &Seed, sealed: &[u8]) -> Stored<()> {
+        quietly!(self, self.calm.seal_seed(user, plain, sealed))
     }
 }
 
@@ -220,29 +249,36 @@ impl<S: Devices> Devices for Faulty<S> {
     async fn device(&self, user: UserId, id: DeviceId) -> Stored<Option<TrustedDevice>> {
         quietly!(self, self.calm.device(user, id))
     }
+
+    async fn devices(&self, user: UserId) -> Stored<Vec<(DeviceId, TrustedDevice)>> {
+        quietly!(self, self.calm.devices(user))
+    }
 }
 
 impl<S: Attempts> Attempts for Faulty<S> {
-    async fn reserve(&self, scope: &Scope, now: Millis) -> Stored<Result<Reservation, Millis>> {
-        quietly!(self, self.calm.reserve(scope, now))
+    async fn counters(&self, scopes: &[Scope]) -> Stored<Vec<Counter>> {
+        quietly!(self, self.calm.counters(scopes))
     }
 
-    async fn release(&self, reservation: Reservation) -> Stored<()> {
-        quietly!(self, self.calm.release(reservation))
+    async fn draw(
+        &self,
+        scope: &Scope,
+        answer: Option<&TokenHash>,
+        now: Millis,
+    ) -> Stored<Result<Reservation, Millis>> {
+        quietly!(self, self.calm.draw(scope, answer, now))
     }
 
-    async fn admit(&self, scope: &Scope, attempt: &TokenHash, now: Millis) -> Stored<Result<(), Millis>> {
-        quietly!(self, self.calm.admit(scope, attempt, now))
+    async fn give_back(&self, reservation: &Reservation) -> Stored<()> {
+        quietly!(self, self.calm.give_back(reservation))
     }
 
-    async fn give_back(&self, scope: &Scope, attempt: &TokenHash) -> Stored<()> {
-        quietly!(self, self.calm.give_back(scope, attempt))
+    async fn settle(&self, reservation: &Reservation, known_until: Option<Millis>) -> Stored<()> {
+        quietly!(self, self.calm.settle(reservation, known_until))
     }
-}
 
-impl<S: AttemptRecords> AttemptRecords for Faulty<S> {
-    async fn counted(&self, scope: &Scope, now: Millis) -> Stored<Option<(u32, Millis)>> {
-        quietly!(self, self.calm.counted(scope, now))
+    async fn remember(&self, scope: &Scope, known_until: Millis) -> Stored<()> {
+        quietly!(self, self.calm.remember(scope, known_until))
     }
 
     async fn clear(&self, scope: &Scope) -> Stored<()> {

@@ -4,19 +4,25 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use holdfast_domain::account::{Account, Status};
-use holdfast_domain::attempts::Scope;
-use holdfast_domain::mfa::{Factor, Mfa, Proof};
-use holdfast_domain::policy::ATTEMPT_WINDOW_SECONDS;
+use holdfast_domain::account::{Account, Identity, Status};
+use holdfast_domain::attempts::{Counter, Scope};
+use holdfast_domain::change::{AccountEdit, DeviceEdit, FactorEdit, Origin, SlotEdit, SlotSeen, UserChange};
+use holdfast_domain::mfa::{Factor, KeptSeed, Mfa, Pending, Proof, Seed};
 use holdfast_domain::ports::{
-    AccountWrites, Accounts, AttemptRecords, Attempts, Committed, Conditional, Devices, EndAll, EndAllSessions,
-    FactorChange, FactorStep, Reservation, SessionReads, SessionWrites, SignIns, SlotSeen, Stored, Transacted, Tried,
-    TrustEdit, TrustedDevice,
+    AccountDeletion, AccountUpkeep, Accounts, Attempts, Committed, Conditional, Devices, FailedReauthentication,
+    Reservation, SessionReads, SessionWrites, SignIns, Stored, Transacted, Tried, TrustedDevice, UserChanges,
 };
 use holdfast_domain::session::{EndReason, Ended, RefreshKeys, Slot, UserState};
 use holdfast_domain::signin::{Challenge, DeviceStep, Login, LoginFailure, LoginState, Plan};
 use holdfast_domain::token::Address;
 use holdfast_domain::{DeviceId, LoginId, Millis, SessionId, SlotNo, TokenHash, UserId};
+
+/// A counter and, where distinct answers count, those of the open window.
+#[derive(Clone, Debug, Default)]
+struct Budget {
+    counter: Counter,
+    answers: HashSet<[u8; 32]>,
+}
 
 #[derive(Debug, Default)]
 struct Tables {
@@ -25,9 +31,10 @@ struct Tables {
     slots: BTreeMap<(UserId, SlotNo), Slot>,
     logins: HashMap<LoginId, Login>,
     challenges: HashMap<LoginId, (Challenge, HashSet<[u8; 32]>)>,
-    devices: HashMap<(UserId, DeviceId), TrustedDevice>,
-    attempts: HashMap<[u8; 32], (u32, Millis)>,
-    answers: HashMap<[u8; 32], (HashSet<[u8; 32]>, Millis)>,
+    devices: BTreeMap<(UserId, DeviceId), TrustedDevice>,
+    identities: HashMap<[u8; 32], UserId>,
+    budgets: HashMap<[u8; 32], Budget>,
+    failed_reauthentications: Vec<FailedReauthentication>,
     committed: HashMap<String, ()>,
 }
 
@@ -36,6 +43,11 @@ struct Tables {
 pub struct MemoryStore(Arc<Mutex<Tables>>);
 
 impl MemoryStore {
+    /// The failed reauthentications that were noted.
+    pub fn failed_reauthentications(&self) -> Vec<FailedReauthentication> {
+        self.lock().failed_reauthentications.clone()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Tables> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -54,7 +66,7 @@ impl Tables {
         self.slot(at).is_none_or(|slot| !slot.is_live(now))
     }
 
-    fn entomb(&mut self, at: Address, reason: EndReason, now: Millis, op: &str) {
+    fn write_tombstone(&mut self, at: Address, reason: EndReason, now: Millis, op: &str) {
         if let Some(slot) = self.slots.get_mut(&(at.user, at.slot)) {
             slot.ended = Some(Ended { at: now, reason });
             slot.keys = None;
@@ -116,6 +128,7 @@ impl SessionWrites for MemoryStore {
         at: Address,
         sid: SessionId,
         reason: EndReason,
+        _origin: &Origin,
         now: Millis,
         op: &str,
     ) -> Stored<Conditional<Option<Slot>>> {
@@ -124,7 +137,7 @@ impl SessionWrites for MemoryStore {
         if !current.is_some_and(|slot| slot.sid == sid && slot.ended.is_none()) {
             return Ok(refused(current, op));
         }
-        tables.entomb(at, reason, now, op);
+        tables.write_tombstone(at, reason, now, op);
         Ok(Conditional::Done)
     }
 
@@ -140,75 +153,156 @@ impl SessionWrites for MemoryStore {
             other => Ok(refused(other.map(|slot| &*slot), op)),
         }
     }
+}
 
-    async fn set_trust(&self, edit: &TrustEdit) -> Stored<Transacted> {
-        let mut tables = self.lock();
-        let caller = Address { user: edit.at.user, slot: edit.caller.0 };
-        let epoch = tables.accounts.get(&edit.at.user).map(|account| account.auth_epoch);
-        let good = tables.is_live(edit.at, edit.sid, edit.now)
-            && tables.is_live(caller, edit.caller.1, edit.now)
-            && (edit.new_device.is_none() || epoch == Some(edit.auth_epoch));
-        match tables.slots.get_mut(&(edit.at.user, edit.at.slot)) {
-            Some(slot) if slot.op == edit.op => return Ok(Transacted::Done),
-            Some(slot) if good && slot.version == edit.version => {
-                slot.version += 1;
-                slot.trusted = edit.trusted;
-                slot.trusted_at = edit.trusted_at;
-                slot.last_updated_at = edit.now;
-                slot.op = edit.op.clone();
-                slot.device_id = match (&edit.new_device, edit.trusted) {
-                    (Some((id, ..)), _) => Some(*id),
-                    (None, true) => slot.device_id,
-                    (None, false) => None,
-                };
+impl Tables {
+    fn is_as_seen(&self, at: Address, seen: &SlotSeen, now: Millis) -> bool {
+        let unended = |sid: &SessionId| self.slot(at).filter(|slot| slot.sid == *sid && slot.ended.is_none());
+        match seen {
+            SlotSeen::Free => self.is_free(at, now),
+            SlotSeen::Unended(sid) => unended(sid).is_some(),
+            SlotSeen::Version(sid, version) => unended(sid).is_some_and(|slot| slot.version == *version),
+            SlotSeen::Live(sid) => self.is_live(at, *sid, now),
+            SlotSeen::LiveVersion(sid, version) => {
+                self.is_live(at, *sid, now) && unended(sid).is_some_and(|slot| slot.version == *version)
             }
-            _ => return Ok(Transacted::Refused),
         }
-        if let Some((id, secret, expires_at)) = edit.new_device {
-            let device = TrustedDevice { secret, auth_epoch: edit.auth_epoch, created_at: edit.now, expires_at };
-            tables.devices.insert((edit.at.user, id), device);
+    }
+
+    fn edit_slot(&mut self, at: Address, edit: &SlotEdit, change: &UserChange) {
+        match edit {
+            SlotEdit::Keep => {}
+            SlotEdit::End(reason) => self.write_tombstone(at, *reason, change.now, &change.op),
+            SlotEdit::Update(update) => {
+                if let Some(slot) = self.slots.get_mut(&(at.user, at.slot)) {
+                    slot.version += 1;
+                    slot.last_updated_at = change.now;
+                    slot.op = change.op.clone();
+                    slot.trust = update.trust.unwrap_or(slot.trust);
+                    slot.mfa_verified_at = update.mfa_verified_at.or(slot.mfa_verified_at);
+                    slot.authenticated_at = update.authenticated_at.unwrap_or(slot.authenticated_at);
+                }
+            }
         }
-        if let Some(id) = edit.old_device {
-            tables.devices.remove(&(edit.at.user, id));
+    }
+}
+
+fn allows_factor(mfa: &Mfa, edit: &FactorEdit) -> bool {
+    let unused = |proof: &Proof| mfa.enabled.as_ref().is_some_and(|factor| is_unused(factor, *proof));
+    match edit {
+        FactorEdit::Enroll { outdated, .. } => {
+            mfa.enabled.is_none() && mfa.pending.as_ref().is_none_or(|pending| pending.made_at <= *outdated)
         }
+        FactorEdit::Activate { pending, .. } => {
+            mfa.enabled.is_none() && mfa.pending.as_ref().is_some_and(|there| there.seed == *pending)
+        }
+        FactorEdit::Spend(proof) | FactorEdit::Disable(proof) => unused(proof),
+        FactorEdit::Reset => true,
+        FactorEdit::RenewRecovery(_) => mfa.enabled.is_some(),
+    }
+}
+
+fn spend(factor: &mut Factor, proof: &Proof) {
+    match proof {
+        Proof::Step(step) => factor.last_step = Some(*step),
+        Proof::Recovery(code) => factor.recovery.retain(|kept| kept != code),
+    }
+}
+
+fn edit_account(account: &mut Account, edit: &AccountEdit, now: Millis) {
+    account.version += 1;
+    account.auth_epoch += u64::from(edit.moves_epoch);
+    account.status = edit.status.unwrap_or(account.status);
+    account.password = edit.password.clone().unwrap_or_else(|| account.password.clone());
+    match &edit.factor {
+        None => {}
+        Some(FactorEdit::Enroll { pending, .. }) => {
+            account.mfa.pending = Some(Pending { seed: pending.clone(), made_at: now });
+        }
+        Some(FactorEdit::Activate { kept, step, recovery, .. }) => {
+            let factor = Factor { seed: kept.clone(), last_step: Some(*step), recovery: recovery.clone() };
+            account.mfa = Mfa { pending: None, enabled: Some(factor) };
+        }
+        Some(FactorEdit::Disable(_) | FactorEdit::Reset) => account.mfa = Mfa::default(),
+        Some(FactorEdit::Spend(proof)) => {
+            if let Some(factor) = &mut account.mfa.enabled {
+                spend(factor, proof);
+            }
+        }
+        Some(FactorEdit::RenewRecovery(hashes)) => {
+            if let Some(factor) = &mut account.mfa.enabled {
+                factor.recovery = hashes.clone();
+            }
+        }
+    }
+}
+
+impl UserChanges for MemoryStore {
+    async fn apply(&self, change: &UserChange) -> Stored<Transacted> {
+        let mut tables = self.lock();
+        // The same request again, its reply lost: what DynamoDB does with the same client token.
+        if tables.committed.contains_key(&change.token()) {
+            return Ok(Transacted::Done);
+        }
+        let address = |slot: SlotNo| Address { user: change.user, slot };
+        let account_allows = change.account.as_ref().is_none_or(|part| {
+            tables.accounts.get(&change.user).is_some_and(|account| {
+                account.auth_epoch == part.auth_epoch
+                    && part.edit.factor.as_ref().is_none_or(|edit| allows_factor(&account.mfa, edit))
+            })
+        });
+        let slots_allow = change.slots.iter().all(|p| tables.is_as_seen(address(p.slot), &p.seen, change.now));
+        let devices_allow = change.devices.iter().all(|part| {
+            let there = tables.devices.get(&(change.user, part.id));
+            match &part.edit {
+                DeviceEdit::Create(_) => there.is_none(),
+                DeviceEdit::Delete { seen } | DeviceEdit::Keep { seen, .. } => there.is_some_and(|d| d.op == *seen),
+            }
+        });
+        if !(account_allows && slots_allow && devices_allow) {
+            return Ok(Transacted::Refused);
+        }
+        if let (Some(part), Some(account)) = (&change.account, tables.accounts.get_mut(&change.user))
+            && !part.edit.is_empty()
+        {
+            edit_account(account, &part.edit, change.now);
+        }
+        for part in &change.slots {
+            tables.edit_slot(address(part.slot), &part.edit, change);
+        }
+        for part in &change.devices {
+            let key = (change.user, part.id);
+            match &part.edit {
+                DeviceEdit::Create(device) => {
+                    tables.devices.insert(key, (**device).clone());
+                }
+                DeviceEdit::Delete { .. } => {
+                    tables.devices.remove(&key);
+                }
+                DeviceEdit::Keep { auth_epoch, .. } => {
+                    if let Some(device) = tables.devices.get_mut(&key) {
+                        device.auth_epoch = *auth_epoch;
+                    }
+                }
+            }
+        }
+        tables.committed.insert(change.token(), ());
         Ok(Transacted::Done)
     }
 }
 
-impl EndAllSessions for MemoryStore {
-    async fn end_all(&self, plan: &EndAll) -> Stored<Transacted> {
+impl AccountDeletion for MemoryStore {
+    async fn erase(&self, account: &Account, email_key: Option<&[u8; 32]>) -> Stored<()> {
         let mut tables = self.lock();
-        // The same request again, its reply lost: what DynamoDB does with the same client token.
-        let token = format!("end-all {} {:?} {:?} {}", plan.op, plan.slots, plan.now, plan.auth_epoch);
-        if tables.committed.contains_key(&token) {
-            return Ok(Transacted::Done);
+        let user = account.user;
+        tables.slots.retain(|(owner, _), _| *owner != user);
+        tables.devices.retain(|(owner, _), _| *owner != user);
+        if email_key.is_some_and(|key| tables.emails.get(key) == Some(&user)) {
+            email_key.map(|key| tables.emails.remove(key));
         }
-        let address = |slot: SlotNo| Address { user: plan.user, slot };
-        let epoch = tables.accounts.get(&plan.user).map(|account| account.auth_epoch);
-        let as_seen = plan.slots.iter().all(|seen| match *seen {
-            SlotSeen::Missing(slot) | SlotSeen::Over(slot, _) => tables.is_free(address(slot), plan.now),
-            SlotSeen::Keep(slot, sid) => tables.is_live(address(slot), sid, plan.now),
-            SlotSeen::End(slot, sid) => tables.slot(address(slot)).is_some_and(|s| s.sid == sid && s.ended.is_none()),
-        });
-        if epoch != Some(plan.auth_epoch) || !as_seen {
-            return Ok(Transacted::Refused);
-        }
-        for seen in &plan.slots {
-            if let SlotSeen::End(slot, _) = *seen {
-                tables.entomb(address(slot), plan.reason, plan.now, &plan.op);
-            }
-        }
-        tables.committed.insert(token, ());
-        if let Some(account) = tables.accounts.get_mut(&plan.user) {
-            account.auth_epoch += 1;
-            account.version += 1;
-            account.status = plan.status.unwrap_or(account.status);
-            if plan.reset_factor {
-                account.mfa = Mfa::default();
-            }
-            account.password = plan.password.clone().unwrap_or_else(|| account.password.clone());
-        }
-        Ok(Transacted::Done)
+        tables.identities.retain(|_, owner| *owner != user);
+        tables.accounts.remove(&user);
+        Ok(())
     }
 }
 
@@ -217,17 +311,51 @@ impl Accounts for MemoryStore {
         Ok(self.lock().emails.get(email_key).copied())
     }
 
-    async fn register(&self, email_key: &[u8; 32], account: &Account, _now: Millis) -> Stored<Transacted> {
+    async fn user_of_identity(&self, identity_key: &[u8; 32]) -> Stored<Option<UserId>> {
+        Ok(self.lock().identities.get(identity_key).copied())
+    }
+
+    async fn bind_identity(
+        &self,
+        user: UserId,
+        identity: &Identity,
+        password: &str,
+        _now: Millis,
+    ) -> Stored<Transacted> {
         let mut tables = self.lock();
-        match tables.emails.get(email_key) {
-            Some(user) if *user == account.user => Ok(Transacted::Done),
-            Some(_) => Ok(Transacted::Refused),
-            None => {
-                tables.emails.insert(*email_key, account.user);
-                tables.accounts.insert(account.user, account.clone());
-                Ok(Transacted::Done)
-            }
+        match tables.identities.get(&identity.key()) {
+            Some(holder) if *holder == user => return Ok(Transacted::Done),
+            Some(_) => return Ok(Transacted::Refused),
+            None => {}
         }
+        let free = |account: &&mut Account| account.identity.is_none() && account.password == password;
+        let Some(account) = tables.accounts.get_mut(&user).filter(free) else { return Ok(Transacted::Refused) };
+        account.identity = Some(identity.clone());
+        tables.identities.insert(identity.key(), user);
+        Ok(Transacted::Done)
+    }
+
+    async fn register(
+        &self,
+        email_key: Option<&[u8; 32]>,
+        account: &Account,
+        _origin: &Origin,
+        _now: Millis,
+    ) -> Stored<Transacted> {
+        let mut tables = self.lock();
+        if tables.accounts.contains_key(&account.user) {
+            return Ok(Transacted::Done);
+        }
+        let identity_key = account.identity.as_ref().map(Identity::key);
+        let is_taken = email_key.is_some_and(|key| tables.emails.contains_key(key))
+            || identity_key.is_some_and(|key| tables.identities.contains_key(&key));
+        if is_taken {
+            return Ok(Transacted::Refused);
+        }
+        email_key.map(|key| tables.emails.insert(*key, account.user));
+        identity_key.map(|key| tables.identities.insert(key, account.user));
+        tables.accounts.insert(account.user, account.clone());
+        Ok(Transacted::Done)
     }
 }
 
@@ -246,6 +374,8 @@ impl SignIns for MemoryStore {
         match tables.logins.get_mut(&challenge.login) {
             Some(login) if login.state == LoginState::Started && login.expires_at > now => {
                 login.state = LoginState::MfaRequired;
+                login.user = Some(challenge.user);
+                login.auth_epoch = challenge.auth_epoch;
             }
             _ => return Ok(Transacted::Refused),
         }
@@ -271,7 +401,15 @@ impl SignIns for MemoryStore {
         Ok(Tried::Admitted { left: max.saturating_sub(u8::try_from(tried.len()).unwrap_or(u8::MAX)) })
     }
 
-    async fn wrong_answer(&self, _id: LoginId, _attempt: &TokenHash, _now: Millis) -> Stored<()> {
+    async fn wrong_answer(&self, _id: LoginId, _attempt: &TokenHash, _network: &str, _now: Millis) -> Stored<()> {
+        Ok(())
+    }
+
+    async fn note_failed_reauthentication(&self, failed: &FailedReauthentication) -> Stored<()> {
+        let mut tables = self.lock();
+        if !tables.failed_reauthentications.iter().any(|noted| noted.id == failed.id) {
+            tables.failed_reauthentications.push(failed.clone());
+        }
         Ok(())
     }
 
@@ -303,11 +441,19 @@ impl SignIns for MemoryStore {
         {
             return Ok(Committed::FactorRefused);
         }
-        if let Some(DeviceStep::Rotate { id, presented, .. }) = plan.device
-            && !tables.devices.get(&(user, id)).is_some_and(|device| {
-                device.secret == presented && device.expires_at > plan.now && device.auth_epoch == plan.auth_epoch
-            })
-        {
+        let device_allows = |id: &DeviceId, is_as_seen: &dyn Fn(&TrustedDevice) -> bool| {
+            let device = tables.devices.get(&(user, *id));
+            device.is_some_and(|device| device.is_valid(plan.auth_epoch, plan.now) && is_as_seen(device))
+        };
+        let device_is_as_seen = match &plan.device {
+            None => true,
+            Some(DeviceStep::Create { id, .. }) => !tables.devices.contains_key(&(user, *id)),
+            Some(DeviceStep::Rotate(rotation)) => {
+                device_allows(&rotation.id, &|device| device.secret == rotation.presented)
+            }
+            Some(DeviceStep::Repeat { id, seen, .. }) => device_allows(id, &|device| device.op == *seen),
+        };
+        if !device_is_as_seen {
             return Ok(Committed::DeviceRefused);
         }
         let child = tables.challenges.get(&plan.login).filter(|(child, _)| child.expires_at > plan.now);
@@ -326,7 +472,7 @@ impl SignIns for MemoryStore {
             return Ok(Committed::SlotRefused);
         }
         for (slot, _) in &plan.placement.surplus {
-            tables.entomb(Address { user, slot: *slot }, EndReason::Evicted, plan.now, &plan.slot.op);
+            tables.write_tombstone(Address { user, slot: *slot }, EndReason::Evicted, plan.now, &plan.slot.op);
         }
         tables.slots.insert((user, at.slot), plan.slot.clone());
         if let Some(login) = tables.logins.get_mut(&plan.login) {
@@ -339,23 +485,43 @@ impl SignIns for MemoryStore {
         if let (Some((_, proof)), Some(account)) = (plan.answered, tables.accounts.get_mut(&user))
             && let Some(factor) = &mut account.mfa.enabled
         {
-            match proof {
-                Proof::Step(step) => factor.last_step = Some(step),
-                Proof::Recovery(code) => factor.recovery.retain(|kept| *kept != code),
-            }
+            spend(factor, &proof);
         }
-        match plan.device {
-            Some(DeviceStep::Rotate { id, next, .. }) => {
-                if let Some(device) = tables.devices.get_mut(&(user, id)) {
-                    device.secret = next;
+        match &plan.device {
+            None => {}
+            Some(DeviceStep::Rotate(rotation)) => {
+                if let Some(device) = tables.devices.get_mut(&(user, rotation.id)) {
+                    device.previous = Some(device.secret);
+                    device.secret = rotation.next;
+                    device.seed = Some(rotation.seed);
+                    device.rotated_at = plan.now;
+                    device.last_used_at = plan.now;
+                    device.op.clone_from(&plan.slot.op);
+                }
+            }
+            Some(DeviceStep::Repeat { id, .. }) => {
+                if let Some(device) = tables.devices.get_mut(&(user, *id)) {
+                    device.last_used_at = plan.now;
+                    device.op.clone_from(&plan.slot.op);
                 }
             }
             Some(DeviceStep::Create { id, secret, until }) => {
-                let (auth_epoch, created_at) = (plan.auth_epoch, plan.now);
-                let device = TrustedDevice { secret, auth_epoch, created_at, expires_at: until };
-                tables.devices.insert((user, id), device);
+                let device = TrustedDevice {
+                    secret: *secret,
+                    previous: None,
+                    seed: None,
+                    rotated_at: plan.now,
+                    auth_epoch: plan.auth_epoch,
+                    name: plan.slot.device.name.clone(),
+                    session: Some(plan.slot.sid),
+                    network: None,
+                    created_at: plan.now,
+                    last_used_at: plan.now,
+                    expires_at: *until,
+                    op: plan.slot.op.clone(),
+                };
+                tables.devices.insert((user, *id), device);
             }
-            None => {}
         }
         tables.committed.insert(plan.token(), ());
         Ok(Committed::Done)
@@ -369,53 +535,19 @@ fn is_unused(factor: &Factor, proof: Proof) -> bool {
     }
 }
 
-impl AccountWrites for MemoryStore {
-    async fn change_factor(&self, change: &FactorChange) -> Stored<Transacted> {
-        let mut tables = self.lock();
-        let token = format!("factor {} {} {:?}", change.op, change.auth_epoch, change.now);
-        if tables.committed.contains_key(&token) {
-            return Ok(Transacted::Done);
-        }
-        let (slot, sid, version) = change.caller;
-        let at = Address { user: change.user, slot };
-        let Some(caller) = tables.slot(at).filter(|s| s.sid == sid && s.is_live(change.now)).map(|s| s.version) else {
-            return Ok(Transacted::Refused);
-        };
-        let Some(account) = tables.accounts.get_mut(&change.user).filter(|a| a.auth_epoch == change.auth_epoch) else {
-            return Ok(Transacted::Refused);
-        };
-        match &change.step {
-            FactorStep::Enroll(seed) if account.mfa.enabled.is_none() => account.mfa.pending = Some(seed.clone()),
-            FactorStep::Activate { pending, step, recovery }
-                if account.mfa.enabled.is_none()
-                    && account.mfa.pending.as_ref() == Some(pending)
-                    && caller == version =>
-            {
-                let (seed, recovery) = (pending.clone(), recovery.clone());
-                account.mfa = Mfa { pending: None, enabled: Some(Factor { seed, last_step: Some(*step), recovery }) };
-                account.auth_epoch += 1;
-                if let Some(slot) = tables.slots.get_mut(&(at.user, at.slot)) {
-                    slot.mfa_verified_at = Some(change.now);
-                    slot.version += 1;
-                    slot.last_updated_at = change.now;
-                    slot.op = change.op.clone();
-                }
-            }
-            FactorStep::Disable(proof)
-                if account.mfa.enabled.as_ref().is_some_and(|factor| is_unused(factor, *proof)) =>
-            {
-                account.mfa = Mfa::default();
-                account.auth_epoch += 1;
-            }
-            _ => return Ok(Transacted::Refused),
-        }
-        tables.committed.insert(token, ());
-        Ok(Transacted::Done)
-    }
-
+impl AccountUpkeep for MemoryStore {
     async fn strengthen(&self, user: UserId, old: &str, new: &str) -> Stored<()> {
         if let Some(account) = self.lock().accounts.get_mut(&user).filter(|account| account.password == old) {
             account.password = new.to_owned();
+        }
+        Ok(())
+    }
+
+    async fn seal_seed(&self, user: UserId, plain: &Seed, sealed: &[u8]) -> Stored<()> {
+        let mut tables = self.lock();
+        let factor = tables.accounts.get_mut(&user).and_then(|account| account.mfa.enabled.as_mut());
+        if let Some(factor) = factor.filter(|factor| factor.seed == KeptSeed::Plain(plain.clone())) {
+            factor.seed = KeptSeed::Sealed(sealed.to_vec());
         }
         Ok(())
     }
@@ -423,69 +555,78 @@ impl AccountWrites for MemoryStore {
 
 impl Devices for MemoryStore {
     async fn device(&self, user: UserId, id: DeviceId) -> Stored<Option<TrustedDevice>> {
-        Ok(self.lock().devices.get(&(user, id)).copied())
+        Ok(self.lock().devices.get(&(user, id)).cloned())
+    }
+
+    async fn devices(&self, user: UserId) -> Stored<Vec<(DeviceId, TrustedDevice)>> {
+        let tables = self.lock();
+        let own = tables.devices.iter().filter(|((owner, _), _)| *owner == user);
+        Ok(own.map(|((_, id), device)| (*id, device.clone())).collect())
+    }
+}
+
+impl Budget {
+    fn undo(&mut self, reservation: &Reservation, next: Counter) {
+        self.counter = next;
+        if let Some(answer) = &reservation.answer {
+            self.answers.remove(answer.as_bytes());
+            self.counter.count = u32::try_from(self.answers.len()).unwrap_or(u32::MAX);
+        }
     }
 }
 
 impl Attempts for MemoryStore {
-    async fn reserve(&self, scope: &Scope, now: Millis) -> Stored<Result<Reservation, Millis>> {
-        let mut tables = self.lock();
-        let counter = tables.attempts.entry(scope.key).or_insert((0, now));
-        if counter.1 <= now {
-            *counter = (0, now.plus_seconds(ATTEMPT_WINDOW_SECONDS));
-        }
-        if counter.0 >= scope.limit {
-            return Ok(Err(counter.1));
-        }
-        counter.0 += 1;
-        Ok(Ok(Reservation { key: scope.key, window_ends: counter.1 }))
-    }
-
-    async fn release(&self, reservation: Reservation) -> Stored<()> {
-        if let Some((count, ends)) = self.lock().attempts.get_mut(&reservation.key)
-            && *ends == reservation.window_ends
-        {
-            *count = count.saturating_sub(1);
-        }
-        Ok(())
-    }
-
-    async fn admit(&self, scope: &Scope, attempt: &TokenHash, now: Millis) -> Stored<Result<(), Millis>> {
-        let mut tables = self.lock();
-        let (answers, ends) = tables.answers.entry(scope.key).or_insert_with(|| (HashSet::new(), now));
-        if *ends <= now {
-            answers.clear();
-            *ends = now.plus_seconds(ATTEMPT_WINDOW_SECONDS);
-        }
-        let full = answers.len() >= usize::try_from(scope.limit).unwrap_or(usize::MAX);
-        if full && !answers.contains(attempt.as_bytes()) {
-            return Ok(Err(*ends));
-        }
-        answers.insert(*attempt.as_bytes());
-        Ok(Ok(()))
-    }
-
-    async fn give_back(&self, scope: &Scope, attempt: &TokenHash) -> Stored<()> {
-        if let Some((answers, _)) = self.lock().answers.get_mut(&scope.key) {
-            answers.remove(attempt.as_bytes());
-        }
-        Ok(())
-    }
-}
-
-impl AttemptRecords for MemoryStore {
-    async fn counted(&self, scope: &Scope, now: Millis) -> Stored<Option<(u32, Millis)>> {
+    async fn counters(&self, scopes: &[Scope]) -> Stored<Vec<Counter>> {
         let tables = self.lock();
-        if let Some((answers, ends)) = tables.answers.get(&scope.key).filter(|(_, ends)| *ends > now) {
-            return Ok(Some((u32::try_from(answers.len()).unwrap_or(u32::MAX), *ends)));
+        Ok(scopes.iter().map(|scope| tables.budgets.get(&scope.key).map_or(Counter::default(), |b| b.counter)).collect())
+    }
+
+    async fn draw(
+        &self,
+        scope: &Scope,
+        answer: Option<&TokenHash>,
+        now: Millis,
+    ) -> Stored<Result<Reservation, Millis>> {
+        let mut tables = self.lock();
+        let budget = tables.budgets.entry(scope.key).or_default();
+        let reserved = |window_ends| Reservation { scope: *scope, window_ends, answer: answer.copied() };
+        if now >= budget.counter.window_ends {
+            budget.answers.clear();
         }
-        Ok(tables.attempts.get(&scope.key).copied().filter(|(_, ends)| *ends > now))
+        if answer.is_some_and(|answer| budget.answers.contains(answer.as_bytes())) {
+            return Ok(Ok(reserved(budget.counter.window_ends)));
+        }
+        if let Some(until) = budget.counter.refuses(scope, now) {
+            return Ok(Err(until));
+        }
+        budget.counter = budget.counter.drawn(scope, now);
+        answer.map(|answer| budget.answers.insert(*answer.as_bytes()));
+        Ok(Ok(reserved(budget.counter.window_ends)))
+    }
+
+    async fn give_back(&self, reservation: &Reservation) -> Stored<()> {
+        if let Some(budget) = self.lock().budgets.get_mut(&reservation.scope.key) {
+            let next = budget.counter.returned(reservation.window_ends);
+            budget.undo(reservation, next);
+        }
+        Ok(())
+    }
+
+    async fn settle(&self, reservation: &Reservation, known_until: Option<Millis>) -> Stored<()> {
+        if let Some(budget) = self.lock().budgets.get_mut(&reservation.scope.key) {
+            let next = budget.counter.settled(reservation.window_ends, known_until);
+            budget.undo(reservation, next);
+        }
+        Ok(())
+    }
+
+    async fn remember(&self, scope: &Scope, known_until: Millis) -> Stored<()> {
+        self.lock().budgets.entry(scope.key).or_default().counter.known_until = known_until;
+        Ok(())
     }
 
     async fn clear(&self, scope: &Scope) -> Stored<()> {
-        let mut tables = self.lock();
-        tables.attempts.remove(&scope.key);
-        tables.answers.remove(&scope.key);
+        self.lock().budgets.remove(&scope.key);
         Ok(())
     }
 }

@@ -1,29 +1,48 @@
 //! What operators may do to any user. No token opens this: who may call it is decided by IAM.
 
 use super::end::Sweep;
-use super::second_factor::account_scope;
 use super::{Revoked, Sessions};
-use crate::account::{Account, Status};
-use crate::attempts;
+use crate::account::{Account, Status, check_new_password};
+use crate::attempts::{self, Passwords, Scope};
+use crate::change::{AccountEdit, FactorEdit, Origin};
 use crate::email::Email;
 use crate::error::{Code, Failure};
 use crate::ids::{SessionId, UserId};
 use crate::policy::SignInLimits;
-use crate::ports::{Accounts, AttemptRecords, EndAllSessions, Host, SessionCache, SessionReads, SessionWrites};
+use crate::ports::{
+    AccountDeletion, Accounts, Attempts, Devices, Host, NewPasswords, SessionCache, SessionReads, SessionWrites,
+    TrustedDevice, UserChanges,
+};
 use crate::session::{self, EndReason, Slot};
 use crate::time::Millis;
+use crate::DeviceId;
 
 /// How much of a budget is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AttemptStatus {
-    /// What is counted: `account-network`, `account`, `network` or, for accounts that exist, `second-factor`.
-    pub scope: &'static str,
+    /// The budget.
+    pub scope: Scope,
     /// Attempts counted in the open window; 0 when none is open.
     pub count: u32,
-    /// The budget of a window.
-    pub limit: u32,
     /// When the open window ends.
     pub window_ends: Option<Millis>,
+    /// Failures in a row, over windows.
+    pub run: u32,
+    /// No attempt before this time, after a long run.
+    pub wait_until: Option<Millis>,
+    /// Until when the network is known to the account.
+    pub known_until: Option<Millis>,
+}
+
+/// A user, as operators see them.
+#[derive(Clone, Debug)]
+pub struct UserReport {
+    /// The account.
+    pub account: Account,
+    /// Live sessions, most recently used first.
+    pub sessions: Vec<Slot>,
+    /// Trusted devices.
+    pub devices: Vec<(DeviceId, TrustedDevice)>,
 }
 
 fn unknown() -> Failure {
@@ -32,7 +51,7 @@ fn unknown() -> Failure {
 
 impl<S, C, H> Sessions<S, C, H>
 where
-    S: Accounts + SessionReads,
+    S: Accounts + Devices + SessionReads,
     H: Host,
 {
     /// Whose e-mail this is.
@@ -41,52 +60,76 @@ where
         self.store.user_of(&email.key()).await?.ok_or_else(unknown)
     }
 
-    /// A user's account and live sessions, most recently used first.
-    pub async fn inspect(&self, user: UserId) -> Result<(Account, Vec<Slot>), Failure> {
+    /// A user's account, live sessions and trusted devices.
+    pub async fn inspect(&self, user: UserId) -> Result<UserReport, Failure> {
+        let mut devices = self.store.devices(user).await?;
         let state = self.store.user(user).await?.ok_or_else(unknown)?;
         let now = self.host.now();
-        let live = session::most_recent_first(&state.slots, &self.policy, now).into_iter().cloned().collect();
-        Ok((state.account, live))
+        let sessions = session::most_recent_first(&state.slots, &self.policy, now).into_iter().cloned().collect();
+        devices.retain(|(_, device)| device.is_valid(state.account.auth_epoch, now));
+        Ok(UserReport { account: state.account, sessions, devices })
     }
 }
 
 impl<S, C, H> Sessions<S, C, H>
 where
-    S: SessionReads + SessionWrites + EndAllSessions,
+    S: SessionReads + SessionWrites + Devices + UserChanges,
     C: SessionCache,
     H: Host,
 {
-    /// Ends one session of any user.
-    pub async fn end_any(&self, user: UserId, sid: SessionId) -> Result<Revoked, Failure> {
-        let not_live = || Failure::new(Code::NotFound, "The user has no live session with this id.");
-        let state = self.store.user(user).await?.ok_or_else(unknown)?;
-        let now = self.host.now();
-        let slot = state.slots.iter().find(|s| s.sid == sid && s.is_live(now)).ok_or_else(not_live)?;
-        match self.end_slot(slot, EndReason::Admin).await? {
-            (true, effect) => Ok(Revoked { count: 1, effect }),
-            (false, _) => Err(not_live()),
-        }
+    /// Ends one session of any user, and the trust of its device.
+    pub async fn end_any(&self, user: UserId, sid: SessionId, origin: &Origin) -> Result<Revoked, Failure> {
+        self.known(user).await?;
+        self.end_with_device(user, sid, None, EndReason::Admin, origin).await
     }
 
-    /// Ends all sessions of a user, and every sign-in that was begun before.
-    pub async fn end_all_of(&self, user: UserId) -> Result<Revoked, Failure> {
-        self.known(user).await?;
-        self.end_all(user, EndReason::Admin, |_, _| Ok(Sweep::default())).await
+    /// Ends all sessions of a user, every sign-in that was begun before, and the trust of every device.
+    pub async fn end_all_of(&self, user: UserId, origin: &Origin) -> Result<Revoked, Failure> {
+        self.sweep(user, EndReason::Admin, origin, AccountEdit::default()).await
     }
 
     /// Disables a user, ending all sessions, or enables them again. Repeating it changes nothing that matters.
-    pub async fn set_status(&self, user: UserId, status: Status) -> Result<Revoked, Failure> {
-        self.known(user).await?;
-        let sweep = Sweep { status: Some(status), ..Sweep::default() };
-        self.end_all(user, EndReason::AccountDisabled, |_, _| Ok(sweep.clone())).await
+    pub async fn set_status(&self, user: UserId, status: Status, origin: &Origin) -> Result<Revoked, Failure> {
+        let edit = AccountEdit { status: Some(status), ..AccountEdit::default() };
+        self.sweep(user, EndReason::AccountDisabled, origin, edit).await
     }
 
     /// Switches a user's second factor off, for somebody who has lost authenticator and recovery codes, and ends all
     /// sessions: whoever has the password signs in anew. Repeating it changes nothing that matters.
-    pub async fn reset_factor(&self, user: UserId) -> Result<Revoked, Failure> {
+    pub async fn reset_factor(&self, user: UserId, origin: &Origin) -> Result<Revoked, Failure> {
+        let edit = AccountEdit { factor: Some(FactorEdit::Reset), ..AccountEdit::default() };
+        self.sweep(user, EndReason::Admin, origin, edit).await
+    }
+
+    /// Gives a user another password and ends all sessions.
+    pub async fn set_password<P: NewPasswords>(
+        &self,
+        passwords: &P,
+        user: UserId,
+        password: &str,
+        origin: &Origin,
+    ) -> Result<Revoked, Failure> {
+        check_new_password("password", password)?;
+        let password = Some(passwords.keep(password, &self.host.random())?);
+        self.sweep(user, EndReason::PasswordChanged, origin, AccountEdit { password, ..AccountEdit::default() }).await
+    }
+
+    async fn sweep(
+        &self,
+        user: UserId,
+        reason: EndReason,
+        origin: &Origin,
+        edit: AccountEdit,
+    ) -> Result<Revoked, Failure> {
         self.known(user).await?;
-        let sweep = Sweep { reset_factor: true, ..Sweep::default() };
-        self.end_all(user, EndReason::Admin, |_, _| Ok(sweep.clone())).await
+        self.end_all(user, reason, origin, |reading| {
+            // A deletion that was begun is only finished.
+            if reading.state.account.status == Status::Deleted && edit.status != Some(Status::Deleted) {
+                return Err(Failure::new(Code::NotFound, "This user is being deleted; repeat `delete` to finish it."));
+            }
+            Ok(Sweep { keep: None, keep_device: None, edit: edit.clone() })
+        })
+        .await
     }
 
     async fn known(&self, user: UserId) -> Result<(), Failure> {
@@ -96,9 +139,50 @@ where
 
 impl<S, C, H> Sessions<S, C, H>
 where
-    S: Accounts + AttemptRecords,
+    S: AccountDeletion + Attempts + SessionReads + SessionWrites + Devices + UserChanges,
+    C: SessionCache,
     H: Host,
 {
+    /// Deletes a user: all sessions end first, then every record goes, the account last. Repeating it goes on where it
+    /// stopped.
+    pub async fn delete_user(&self, user: UserId, limits: &SignInLimits, origin: &Origin) -> Result<Revoked, Failure> {
+        let state = self.store.user(user).await?.ok_or_else(unknown)?;
+        let edit = AccountEdit { status: Some(Status::Deleted), ..AccountEdit::default() };
+        let revoked = self.sweep(user, EndReason::AccountDeleted, origin, edit).await?;
+        let email = Email::parse(&state.account.email).ok();
+        let key = email.as_ref().map(Email::key);
+        for scope in account_scopes(user, key.as_ref(), limits) {
+            self.store.clear(&scope).await?;
+        }
+        let account = Account { status: Status::Deleted, ..state.account };
+        self.store.erase(&account, key.as_ref()).await?;
+        Ok(revoked)
+    }
+}
+
+/// The budgets of an account that can be named without knowing a network.
+fn account_scopes(user: UserId, key: Option<&[u8; 32]>, limits: &SignInLimits) -> Vec<Scope> {
+    let mut scopes = vec![attempts::second_factor(user, limits)];
+    scopes.extend(key.map(|key| Passwords::new(key, "", limits).account));
+    scopes
+}
+
+impl<S, C, H> Sessions<S, C, H>
+where
+    S: Accounts + Attempts,
+    H: Host,
+{
+    async fn budgets(&self, email: &str, ip: &str, limits: &SignInLimits) -> Result<Vec<Scope>, Failure> {
+        let email = Email::parse(email)?;
+        let Passwords { network, account_network, account } = Passwords::new(&email.key(), ip, limits);
+        let mut scopes = vec![account_network, account, network];
+        if let Some(user) = self.store.user_of(&email.key()).await? {
+            scopes.push(attempts::second_factor(user, limits));
+            scopes.push(attempts::second_factor_network(user, ip, limits));
+        }
+        Ok(scopes)
+    }
+
     /// How far an e-mail's and a network's budgets are used. Known and unknown e-mails have budgets alike.
     pub async fn attempt_status(
         &self,
@@ -106,31 +190,25 @@ where
         ip: &str,
         limits: &SignInLimits,
     ) -> Result<Vec<AttemptStatus>, Failure> {
-        let email = Email::parse(email)?;
+        let scopes = self.budgets(email, ip, limits).await?;
+        let counters = self.store.counters(&scopes).await?;
         let now = self.host.now();
-        let mut found = Vec::with_capacity(4);
-        for (name, scope) in attempts::NAMES.into_iter().zip(attempts::scopes(&email, ip, limits)) {
-            let (count, window_ends) =
-                self.store.counted(&scope, now).await?.map_or((0, None), |(n, ends)| (n, Some(ends)));
-            found.push(AttemptStatus { scope: name, count, limit: scope.limit, window_ends });
-        }
-        if let Some(user) = self.store.user_of(&email.key()).await? {
-            let scope = account_scope(user, limits);
-            let (count, window_ends) =
-                self.store.counted(&scope, now).await?.map_or((0, None), |(n, ends)| (n, Some(ends)));
-            found.push(AttemptStatus { scope: "second-factor", count, limit: scope.limit, window_ends });
-        }
-        Ok(found)
+        let ahead = |time: Millis| Some(time).filter(|time| *time > now);
+        let status = |(scope, counter): (Scope, attempts::Counter)| AttemptStatus {
+            scope,
+            count: if counter.window_ends > now { counter.count } else { 0 },
+            window_ends: ahead(counter.window_ends),
+            run: if counter.run_ends > now { counter.run } else { 0 },
+            wait_until: ahead(counter.wait_until),
+            known_until: ahead(counter.known_until),
+        };
+        Ok(scopes.into_iter().zip(counters).map(status).collect())
     }
 
     /// Gives back every attempt of an e-mail, and of a network.
     pub async fn clear_attempts(&self, email: &str, ip: &str, limits: &SignInLimits) -> Result<(), Failure> {
-        let email = Email::parse(email)?;
-        for scope in attempts::scopes(&email, ip, limits) {
+        for scope in self.budgets(email, ip, limits).await? {
             self.store.clear(&scope).await?;
-        }
-        if let Some(user) = self.store.user_of(&email.key()).await? {
-            self.store.clear(&account_scope(user, limits)).await?;
         }
         Ok(())
     }

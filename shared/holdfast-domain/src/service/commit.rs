@@ -8,7 +8,7 @@ use crate::ports::{Committed, Host, SessionCache, SessionReads, SignIns, StoreEr
 use crate::session::UserState;
 use crate::signin::{Answered, DeviceStep, Draw, Login, Plan, Wishes, new_session};
 use crate::slots;
-use crate::token::{Address, RefreshToken};
+use crate::token::{Address, DeviceToken, RefreshToken};
 
 /// What is to be committed, the same in every plan for it.
 pub(super) struct Commission<'a> {
@@ -16,7 +16,14 @@ pub(super) struct Commission<'a> {
     pub(super) draw: &'a Draw,
     pub(super) wishes: &'a Wishes,
     pub(super) answered: Option<(Answered, Proof)>,
-    pub(super) device: Option<DeviceStep>,
+    pub(super) device: Option<DeviceGrant>,
+}
+
+/// What becomes of a trusted device, and the token that it shows from then on.
+#[derive(Clone, Debug)]
+pub(super) struct DeviceGrant {
+    pub(super) step: DeviceStep,
+    pub(super) token: DeviceToken,
 }
 
 /// Why it cannot be committed. Whatever it is, nothing was written.
@@ -90,15 +97,9 @@ where
         let at = Address { user: seen.user(), slot: placement.slot };
         let (mut slot, refresh) =
             new_session(at, &seen.account.email, what.draw, what.wishes, &self.policy, now, op.to_owned());
+        slot.identity.clone_from(&seen.account.identity);
         slot.mfa_verified_at = what.answered.map(|_| now);
-        if let Some(device) = what.device {
-            slot.device_id = Some(device.id());
-            slot.trusted = true;
-            slot.trusted_at = Some(match device {
-                DeviceStep::Rotate { since, .. } => since,
-                DeviceStep::Create { .. } => now,
-            });
-        }
+        slot.trust = what.device.as_ref().map(|device| device.step.trust(now));
         let plan = Plan {
             login: what.login.id,
             expected: what.login.state,
@@ -107,7 +108,7 @@ where
             slot,
             now,
             answered: what.answered,
-            device: what.device,
+            device: what.device.as_ref().map(|device| device.step.clone()),
         };
         (plan, refresh)
     }
@@ -116,12 +117,11 @@ where
         let mut touched: Vec<SlotNo> = plan.placement.surplus.iter().map(|(slot, _)| *slot).collect();
         touched.push(plan.slot.at.slot);
         let effect = self.cache.forget(plan.slot.at.user, &touched).await;
-        let device_token = what.device.map(|device| what.draw.device_token(plan.slot.at.user, device.id()));
         SignedIn {
             slot: plan.slot.clone(),
             tokens: Tokens::of(refresh),
             effect,
-            device_token,
+            device_token: what.device.as_ref().map(|device| device.token.clone()),
             cookies: what.login.cookies,
         }
     }

@@ -1,15 +1,16 @@
 //! Ending sessions: one, or all.
 
+use super::change::{self, MAX_REMOVED, Plan, Reading};
 use super::{Current, Revoked, Sessions, retry};
-use crate::account::Status;
+use crate::change::{AccountEdit, DeviceEdit, Origin, SlotEdit, SlotSeen, SlotUpdate};
 use crate::error::{Code, Failure};
-use crate::ids::{SessionId, SlotNo, UserId};
+use crate::ids::{DeviceId, SessionId, SlotNo, UserId};
 use crate::ports::{
-    Conditional, Effect, EndAll, EndAllSessions, Host, SessionCache, SessionReads, SessionWrites, SlotSeen, StoreError,
-    Transacted,
+    Conditional, Devices, Effect, Host, SessionCache, SessionReads, SessionWrites, StoreError, UserChanges,
 };
-use crate::session::{self, EndReason, Slot, UserState};
-use crate::time::Millis;
+use crate::rotation::{self, Verdict};
+use crate::session::{EndReason, Slot};
+use crate::token::RefreshToken;
 
 impl<S, C, H> Sessions<S, C, H>
 where
@@ -18,10 +19,15 @@ where
     H: Host,
 {
     /// Ends the session seen in `slot`. Retried until the outcome is known; ended by somebody else is ended.
-    pub(super) async fn end_slot(&self, slot: &Slot, reason: EndReason) -> Result<(bool, Effect), Failure> {
+    pub(super) async fn end_slot(
+        &self,
+        slot: &Slot,
+        reason: EndReason,
+        origin: &Origin,
+    ) -> Result<(bool, Effect), Failure> {
         let op = self.host.op();
         for attempt in 0..retry::MAX_TRIES {
-            match self.store.end(slot.at, slot.sid, reason, self.host.now(), &op).await {
+            match self.store.end(slot.at, slot.sid, reason, origin, self.host.now(), &op).await {
                 Ok(outcome) => {
                     let effect = self.cache.forget(slot.at.user, &[slot.at.slot]).await;
                     return Ok((outcome == Conditional::Done, effect));
@@ -33,9 +39,9 @@ where
         Err(StoreError::Unavailable("end session".into()).into())
     }
 
-    /// Logs the caller's own session out.
-    pub async fn log_out(&self, current: &Current) -> Result<Revoked, Failure> {
-        let (_, effect) = self.end_slot(&current.slot, EndReason::Logout).await?;
+    /// Logs the caller's own session out. Its device stays trusted: that is what trust is for.
+    pub async fn log_out(&self, current: &Current, origin: &Origin) -> Result<Revoked, Failure> {
+        let (_, effect) = self.end_slot(&current.slot, EndReason::Logout, origin).await?;
         // Validated as live by this very request: one session was ended, whoever was first.
         Ok(Revoked { count: 1, effect })
     }
@@ -47,89 +53,118 @@ where
     C: SessionCache,
     H: Host,
 {
-    /// Ends one of the caller's sessions. Somebody else's is as unknown as none at all.
-    pub async fn revoke(&self, current: &Current, sid: SessionId) -> Result<Revoked, Failure> {
-        if sid == current.slot.sid {
-            return self.log_out(current).await;
-        }
-        let not_found = || Failure::new(Code::NotFound, "You have no live session with this id.");
-        let state = self.store.user(current.slot.at.user).await?.ok_or_else(not_found)?;
-        let now = self.host.now();
-        let slot = state
-            .slots
-            .iter()
-            .find(|s| s.sid == sid && session::live(Some(s), s.at.slot, &self.policy, now).is_some())
-            .ok_or_else(not_found)?;
-        match self.end_slot(slot, EndReason::Revoked).await? {
-            (true, effect) => Ok(Revoked { count: 1, effect }),
-            (false, _) => Err(not_found()),
-        }
+    /// Logs out the session that this refresh token belongs to, for a browser whose access cookie has expired.
+    pub async fn log_out_by_refresh_token(&self, presented: &str, origin: &Origin) -> Result<Revoked, Failure> {
+        let token = RefreshToken::parse(presented).map_err(|_| Failure::unauthenticated())?;
+        let seen = self.store.slot(token.at).await?;
+        let verdict = rotation::judge(seen.as_ref(), token.at.slot, &token, &self.policy, self.host.now());
+        let reason = match verdict {
+            Verdict::Unknown => return Err(Failure::unauthenticated()),
+            Verdict::Current | Verdict::Repeat(_) => EndReason::Logout,
+            // An old generation of a live session is theft, whatever it is presented for.
+            Verdict::Reused => EndReason::TokenReused,
+        };
+        let slot = seen.ok_or_else(Failure::unauthenticated)?;
+        let (_, effect) = self.end_slot(&slot, reason, origin).await?;
+        Ok(Revoked { count: 1, effect })
     }
 }
 
 impl<S, C, H> Sessions<S, C, H>
 where
-    S: SessionReads + EndAllSessions,
+    S: SessionReads + SessionWrites + Devices + UserChanges,
     C: SessionCache,
     H: Host,
 {
+    /// Ends one of the caller's sessions, and the trust of the device it lives on. Somebody else's session is as unknown as
+    /// none at all.
+    pub async fn revoke(&self, current: &Current, sid: SessionId, origin: &Origin) -> Result<Revoked, Failure> {
+        if sid == current.slot.sid {
+            return self.log_out(current, origin).await;
+        }
+        self.end_with_device(current.slot.at.user, sid, Some(current.slot.sid), EndReason::Revoked, origin).await
+    }
+}
+
+impl<S, C, H> Sessions<S, C, H>
+where
+    S: SessionReads + Devices + UserChanges,
+    C: SessionCache,
+    H: Host,
+{
+    /// One transaction: the session, the record of its device, and the trust of every other session on that device.
+    pub(super) async fn end_with_device(
+        &self,
+        user: UserId,
+        sid: SessionId,
+        caller: Option<SessionId>,
+        reason: EndReason,
+        origin: &Origin,
+    ) -> Result<Revoked, Failure> {
+        let not_found = || Failure::new(Code::NotFound, "There is no live session with this id.");
+        let done = self
+            .change(user, origin, |reading| {
+                let mut plan = Plan::new(());
+                if let Some(caller) = caller {
+                    plan = plan.requires(reading.caller(caller)?);
+                }
+                let slot = reading.live().find(|slot| slot.sid == sid).ok_or_else(not_found)?;
+                // At this version: a session whose trust changes meanwhile is read again.
+                plan = plan.slot(slot.at.slot, SlotSeen::Version(sid, slot.version), SlotEdit::End(reason));
+                let device: Vec<DeviceId> = slot.trust.iter().map(|trust| trust.device).collect();
+                Ok(plan.removing(reading, &device))
+            })
+            .await?;
+        Ok(Revoked { count: 1, effect: done.effect })
+    }
+
     /// Ends every session of the caller, or every other one, in one transaction that also moves the account's epoch, so
-    /// that a sign-in begun before it cannot finish after it.
-    pub async fn revoke_all(&self, current: &Current, keep_current: bool) -> Result<Revoked, Failure> {
+    /// that a sign-in begun before it cannot finish after it. The devices of what is ended are no longer trusted.
+    pub async fn revoke_all(
+        &self,
+        current: &Current,
+        keep_current: bool,
+        origin: &Origin,
+    ) -> Result<Revoked, Failure> {
         let sid = current.slot.sid;
-        self.end_all(current.slot.at.user, EndReason::RevokedAll, |state, now| {
+        self.end_all(current.slot.at.user, EndReason::RevokedAll, origin, |reading| {
             // The caller's own session is a condition: who was logged out meanwhile ends nobody else's.
-            if !state.slots.iter().any(|s| s.sid == sid && s.is_live(now)) {
-                return Err(Failure::unauthenticated());
-            }
-            Ok(Sweep { keep: keep_current.then_some(sid), ..Sweep::default() })
+            let caller = reading.caller(sid)?;
+            let device = reading.device_of(caller).map(|(id, _)| *id).filter(|_| keep_current);
+            Ok(Sweep { keep: keep_current.then_some(sid), keep_device: device, edit: AccountEdit::default() })
         })
         .await
     }
 
-    /// The loop around the one transaction: every new reading is judged by `sweep`, which says what to keep or why not
-    /// to go on.
+    /// Ends all sessions and all trust but what `sweep` keeps. Every new reading is judged by `sweep`, which says what to
+    /// keep or why not to go on.
     pub(super) async fn end_all(
         &self,
         user: UserId,
         reason: EndReason,
-        sweep: impl Fn(&UserState, Millis) -> Result<Sweep, Failure>,
+        origin: &Origin,
+        sweep: impl Fn(&Reading<'_>) -> Result<Sweep, Failure>,
     ) -> Result<Revoked, Failure> {
-        let op = self.host.op();
-        let mut planned: Option<(EndAll, usize)> = None;
-        for attempt in 0..retry::MAX_TRIES {
-            let (plan, live) = match planned.take() {
-                Some(planned) => planned,
-                None => {
-                    let state = self.store.user(user).await?.ok_or_else(Failure::unauthenticated)?;
-                    let now = self.host.now();
-                    let sweep = sweep(&state, now)?;
-                    let keep = sweep.keep;
-                    // What the caller is told: sessions live at this reading, of those that are ended. Beyond the limit
-                    // none is, though its slot is ended, too.
-                    let is_counted = |s: &&Slot| {
-                        session::live(Some(s), s.at.slot, &self.policy, now).is_some() && keep != Some(s.sid)
-                    };
-                    let live = state.slots.iter().filter(is_counted).count();
-                    (plan(&state, sweep, reason, now, &op), live)
-                }
-            };
-            match self.store.end_all(&plan).await {
-                Ok(Transacted::Done) => {
-                    let all: Vec<_> = SlotNo::all().collect();
-                    let effect = self.cache.forget(user, &all).await;
-                    return Ok(Revoked { count: live, effect });
-                }
-                Ok(Transacted::Refused) => {}
-                // Known not to have happened, or not known at all: the same plan again settles it.
-                Ok(Transacted::Busy) | Err(StoreError::Busy(_) | StoreError::Unavailable(_)) => {
-                    planned = Some((plan, live));
-                    retry::pause(&self.host, attempt).await;
-                }
-                Err(other) => return Err(other.into()),
-            }
-        }
-        Err(StoreError::Busy("end all sessions".into()).into())
+        let done = self
+            .change(user, origin, |reading| {
+                let sweep = sweep(reading)?;
+                // What the caller is told: sessions live at this reading, of those that are ended. Beyond the limit none
+                // is, though its slot is ended, too.
+                let count = reading.live().filter(|slot| sweep.keep != Some(slot.sid)).count();
+                Ok(sweep_plan(reading, &sweep, reason, count))
+            })
+            .await?;
+        Ok(Revoked { count: done.outcome, effect: done.effect })
+    }
+
+    /// One transaction of a user, over this service's store and cache.
+    pub(super) async fn change<T>(
+        &self,
+        user: UserId,
+        origin: &Origin,
+        plan: impl Fn(&Reading<'_>) -> Result<Plan<T>, Failure>,
+    ) -> Result<change::Committed<T>, Failure> {
+        change::commit((&self.store, &self.cache, &self.host, &self.policy), user, origin, plan).await
     }
 }
 
@@ -137,34 +172,42 @@ where
 #[derive(Clone, Default)]
 pub(super) struct Sweep {
     pub(super) keep: Option<SessionId>,
-    pub(super) status: Option<Status>,
-    /// What the account keeps of its new password.
-    pub(super) password: Option<String>,
-    /// Whether the second factor goes with them.
-    pub(super) reset_factor: bool,
+    pub(super) keep_device: Option<DeviceId>,
+    pub(super) edit: AccountEdit,
 }
 
-/// All ten slots as seen: what is live is ended (but what is kept), what is not must still not be.
-fn plan(state: &UserState, sweep: Sweep, reason: EndReason, now: Millis, op: &str) -> EndAll {
-    let slots = SlotNo::all()
-        .map(|number| match state.slot(number) {
-            None => SlotSeen::Missing(number),
-            Some(slot) if slot.ended.is_some() => SlotSeen::Over(number, slot.sid),
-            Some(slot) if sweep.keep == Some(slot.sid) => SlotSeen::Keep(number, slot.sid),
+/// All ten slots as seen: what is live is ended (but what is kept), what is not must still not be. All devices but the one
+/// that is kept go.
+fn sweep_plan<T>(reading: &Reading<'_>, sweep: &Sweep, reason: EndReason, outcome: T) -> Plan<T> {
+    let epoch = reading.state.account.auth_epoch;
+    let mut plan = Plan::new(outcome).account(reading, AccountEdit { moves_epoch: true, ..sweep.edit.clone() });
+    for number in SlotNo::all() {
+        let (seen, edit) = match reading.state.slot(number) {
+            None => (SlotSeen::Free, SlotEdit::Keep),
+            Some(slot) if slot.ended.is_some() => (SlotSeen::Free, SlotEdit::Keep),
+            Some(slot) if sweep.keep == Some(slot.sid) => {
+                let loses_trust = slot.trust.is_some_and(|trust| sweep.keep_device != Some(trust.device));
+                if loses_trust {
+                    let update = SlotUpdate { trust: Some(None), ..SlotUpdate::default() };
+                    (SlotSeen::LiveVersion(slot.sid, slot.version), SlotEdit::Update(update))
+                } else {
+                    (SlotSeen::LiveVersion(slot.sid, slot.version), SlotEdit::Keep)
+                }
+            }
             // Expired ones too: a refresh that was judged before the expiry may still be on its way, and would bring back
             // what was only checked to be over (holdfast-model, counter-example end-all-leaves-expired).
-            Some(slot) => SlotSeen::End(number, slot.sid),
-        })
-        .collect();
-    EndAll {
-        user: state.user(),
-        auth_epoch: state.account.auth_epoch,
-        slots,
-        status: sweep.status,
-        password: sweep.password,
-        reset_factor: sweep.reset_factor,
-        reason,
-        now,
-        op: op.to_owned(),
+            Some(slot) => (SlotSeen::Unended(slot.sid), SlotEdit::End(reason)),
+        };
+        plan = plan.slot(number, seen, edit);
     }
+    // What is not removed here is void all the same: the epoch moves.
+    for (id, device) in reading.valid_devices().take(MAX_REMOVED) {
+        let seen = device.op.clone();
+        plan = if sweep.keep_device == Some(*id) {
+            plan.device(*id, DeviceEdit::Keep { seen, auth_epoch: epoch + 1 })
+        } else {
+            plan.device(*id, DeviceEdit::Delete { seen })
+        };
+    }
+    plan
 }

@@ -1,25 +1,31 @@
-//! Switching the second factor on and off.
+//! Switching the second factor on and off, its recovery codes, and proving to be there once more.
 
-use super::second_factor::{account_scope, too_many};
-use super::{Current, Sessions, retry};
+use super::change::Plan;
+use super::{Current, Sessions, budget, retry};
 use crate::account::Account;
+use crate::attempts::{self, Scope};
+use crate::change::{AccountEdit, FactorEdit, Origin, SlotEdit, SlotSeen, SlotUpdate};
 use crate::error::{Code, Failure};
-use crate::mfa::{Answer, Factor, Proof, RecoveryCodes, Seed};
+use crate::ids::UserId;
+use crate::mfa::{Answer, Factor, KeptSeed, PENDING_SECONDS, Proof, RecoveryCodes, Seed};
 use crate::policy::SignInLimits;
 use crate::ports::{
-    AccountWrites, Attempts, Effect, FactorChange, FactorStep, Host, SessionCache, SessionReads, StoreError, Transacted,
+    AccountUpkeep, Attempts, Devices, Effect, Host, SecretBox, SessionCache, SessionReads, StoreError, Stored,
+    UserChanges,
 };
 use crate::secret::Secret;
-use crate::session::{self, Slot, UserState};
+use crate::session::{Slot, UserState};
 use crate::time::Millis;
 
 /// What the routes of the second factor are configured with.
 #[derive(Clone, Debug)]
-pub struct FactorSettings {
+pub struct FactorSettings<B> {
     /// The name above the e-mail in an authenticator.
     pub issuer: String,
     /// Attempt budgets.
     pub limits: SignInLimits,
+    /// What seals seeds.
+    pub secrets: B,
 }
 
 /// What switching on answers: the only time the recovery codes are readable.
@@ -33,7 +39,7 @@ pub struct Activated {
     pub effect: Effect,
 }
 
-fn wrong() -> Failure {
+pub(super) fn wrong_code() -> Failure {
     Failure::new(Code::InvalidMfaCode, "Check the code, and that it was not used before.")
 }
 
@@ -41,159 +47,257 @@ fn is_on() -> Failure {
     Failure::new(Code::MfaAlreadyEnabled, "Switch the second factor off before setting it up anew.")
 }
 
-/// Refuses a session that is too old for a sensitive change.
-pub(super) fn recent(slot: &Slot, now: Millis) -> Result<(), Failure> {
-    if slot.is_recent(now) {
-        return Ok(());
+pub(super) fn is_off() -> Failure {
+    Failure::new(Code::InvalidMfaCode, "The second factor is not switched on.")
+}
+
+/// Refuses a session that has not proved recently that its user is there: with the password, and where a second factor is
+/// on, with that, too.
+pub(super) fn sensitive(account: &Account, slot: &Slot, now: Millis) -> Result<(), Failure> {
+    let required = |detail: &'static str| Err(Failure::new(Code::ReauthenticationRequired, detail));
+    if !slot.is_recent(now) {
+        return required(
+            "The user of this session was authenticated more than 15 minutes ago; send the password to \
+             `POST /v1/auth/reauthenticate` first.",
+        );
     }
-    Err(Failure::new(Code::ReauthenticationRequired, "This session was signed in more than 15 minutes ago."))
+    if account.mfa.enabled.is_some() && !slot.is_recently_verified(now) {
+        return required(
+            "This session has not shown the second factor within 15 minutes; send password and code to \
+             `POST /v1/auth/reauthenticate` first.",
+        );
+    }
+    Ok(())
+}
+
+/// The seed as an authenticator knows it.
+pub(super) async fn open_seed<B: SecretBox>(secrets: &B, user: UserId, kept: &KeptSeed) -> Stored<Seed> {
+    let sealed = match kept {
+        KeptSeed::Plain(seed) => return Ok(seed.clone()),
+        KeptSeed::Sealed(sealed) => sealed,
+    };
+    let bytes = secrets.open(user, sealed).await?;
+    <[u8; 20]>::try_from(bytes.as_slice())
+        .map(Seed::from_bytes)
+        .map_err(|_| StoreError::Corrupt("a sealed seed of another length".into()))
+}
+
+pub(super) async fn seal<B: SecretBox>(secrets: &B, user: UserId, seed: &Seed) -> Stored<KeptSeed> {
+    secrets.seal(user, seed.expose()).await.map(KeptSeed::Sealed)
+}
+
+/// How the proof of a session's user is counted: sessions are known to their account, so a network has a budget of its own.
+fn session_scope(user: UserId, ip: &str, limits: &SignInLimits) -> Scope {
+    attempts::second_factor_network(user, ip, limits)
+}
+
+pub(super) fn too_many_codes(now: Millis, until: Millis) -> Failure {
+    Failure::new(Code::TooManyAttempts, "Too many wrong codes; wait, then try again.").retry_after(until.retry_after(now))
 }
 
 impl<S, C, H> Sessions<S, C, H>
 where
-    S: SessionReads + AccountWrites + Attempts,
+    S: SessionReads + AccountUpkeep + Attempts + Devices + UserChanges,
     C: SessionCache,
     H: Host,
 {
-    /// Hands out a seed. Nothing is asked for at a sign-in until it has been shown to work.
-    pub async fn enroll(&self, current: &Current, settings: &FactorSettings) -> Result<(Seed, String), Failure> {
-        let seed = Seed::from_bytes(self.host.random());
-        let change = |state: &UserState, _: &Slot, now: Millis| {
-            recent(&current.slot, now)?;
-            if state.account.mfa.enabled.is_some() {
-                return Err(is_on());
-            }
-            Ok(FactorStep::Enroll(seed.clone()))
+    /// Hands out a seed. Nothing is asked for at a sign-in until it has been shown to work. While it waits for its first
+    /// code, everybody who asks is given the same one.
+    pub async fn enroll<B: SecretBox>(
+        &self,
+        current: &Current,
+        settings: &FactorSettings<B>,
+        origin: &Origin,
+    ) -> Result<(Seed, String), Failure> {
+        let user = current.slot.at.user;
+        let fresh = Seed::from_bytes(self.host.random());
+        let sealed = seal(&settings.secrets, user, &fresh).await?;
+        let done = self
+            .change(user, origin, |reading| {
+                let caller = reading.caller(current.slot.sid)?;
+                let account = &reading.state.account;
+                sensitive(account, caller, reading.now)?;
+                if account.mfa.enabled.is_some() {
+                    return Err(is_on());
+                }
+                let open = account.mfa.pending.as_ref().filter(|pending| pending.is_open(reading.now)).cloned();
+                let outcome = (open.clone(), account.email.clone());
+                let plan = Plan::new(outcome).requires(caller);
+                Ok(if open.is_some() {
+                    plan.account(reading, AccountEdit::default())
+                } else {
+                    let outdated = reading.now.plus_seconds(-PENDING_SECONDS);
+                    let factor = FactorEdit::Enroll { pending: sealed.clone(), outdated };
+                    plan.account(reading, AccountEdit { factor: Some(factor), ..AccountEdit::default() })
+                })
+            })
+            .await?;
+        let (open, email) = done.outcome;
+        let seed = match open {
+            Some(pending) => open_seed(&settings.secrets, user, &pending.seed).await?,
+            None => fresh,
         };
-        let (account, ..) = self.change_factor(current, change).await?;
-        let uri = seed.uri(&settings.issuer, &account.email);
+        let uri = seed.uri(&settings.issuer, &email);
         Ok((seed, uri))
     }
 
-    /// Switches it on with a code of the pending seed. Sign-ins begun before it die; trusted devices are forgotten.
-    pub async fn activate(
+    /// Switches it on with a code of the pending seed. Sign-ins begun before it die; no device is trusted any more.
+    pub async fn activate<B: SecretBox>(
         &self,
         current: &Current,
         answer: &Answer,
-        settings: &FactorSettings,
+        settings: &FactorSettings<B>,
+        ip: &str,
     ) -> Result<Activated, Failure> {
+        let (user, origin) = (current.slot.at.user, Origin::client(ip));
         let state = self.state(current).await?;
         if state.account.mfa.enabled.is_some() {
             return Err(is_on());
         }
-        let Some(pending) = state.account.mfa.pending.clone() else {
-            return Err(Failure::new(Code::InvalidRequest, "Set it up first: `POST /v1/auth/mfa/enroll`."));
+        let Some(pending) = state.account.mfa.pending.filter(|pending| pending.is_open(self.host.now())) else {
+            return Err(Failure::new(
+                Code::InvalidRequest,
+                "There is no seed to activate: call `POST /v1/auth/mfa/enroll`, and send its first code within 15 minutes.",
+            ));
         };
-        self.counted(current, &pending, answer, settings, async || {
+        let seed = open_seed(&settings.secrets, user, &pending.seed).await?;
+        let kept = match &pending.seed {
+            KeptSeed::Plain(seed) => seal(&settings.secrets, user, seed).await?,
+            sealed @ KeptSeed::Sealed(_) => sealed.clone(),
+        };
+        let scope = session_scope(user, ip, &settings.limits);
+        self.counted(scope, &seed, answer, async || {
             let codes = RecoveryCodes::generate(|| self.host.random());
-            let hashes = codes.hashes();
-            let change = |state: &UserState, _: &Slot, now: Millis| {
-                let candidate = Factor { seed: pending.clone(), last_step: None, recovery: vec![] };
-                match (answer.judge(&candidate, now), state.account.mfa.pending.as_ref()) {
-                    _ if state.account.mfa.enabled.is_some() => Err(is_on()),
-                    (Some(Proof::Step(step)), Some(there)) if *there == pending => {
-                        Ok(FactorStep::Activate { pending: pending.clone(), step, recovery: hashes.clone() })
+            let recovery = codes.hashes();
+            let done = self
+                .change(user, &origin, |reading| {
+                    let caller = reading.caller(current.slot.sid)?;
+                    let mfa = &reading.state.account.mfa;
+                    if mfa.enabled.is_some() {
+                        return Err(is_on());
                     }
-                    _ => Err(wrong()),
-                }
-            };
-            let (_, slot, now) = self.change_factor(current, change).await?;
-            let effect = self.cache.forget(slot.at.user, &[slot.at.slot]).await;
-            let version = slot.version + 1;
-            let slot = Slot { mfa_verified_at: Some(now), version, last_updated_at: now, ..slot };
-            Ok(Activated { codes, slot, effect })
+                    let candidate = Factor { seed: pending.seed.clone(), last_step: None, recovery: vec![] };
+                    let proof = answer.judge(&seed, &candidate, reading.now);
+                    let (Some(Proof::Step(step)), true) = (proof, mfa.pending.as_ref() == Some(&pending)) else {
+                        return Err(wrong_code());
+                    };
+                    let factor = FactorEdit::Activate {
+                        pending: pending.seed.clone(),
+                        kept: kept.clone(),
+                        step,
+                        recovery: recovery.clone(),
+                    };
+                    let edit = AccountEdit { moves_epoch: true, factor: Some(factor), ..AccountEdit::default() };
+                    // The session has shown its second factor: that is part of what it is.
+                    let update = SlotUpdate { mfa_verified_at: Some(reading.now), trust: Some(None), ..SlotUpdate::default() };
+                    let seen = SlotSeen::LiveVersion(caller.sid, caller.version);
+                    let slot = Slot {
+                        mfa_verified_at: Some(reading.now),
+                        trust: None,
+                        version: caller.version + 1,
+                        last_updated_at: reading.now,
+                        ..caller.clone()
+                    };
+                    Ok(Plan::new(slot)
+                        .account(reading, edit)
+                        .slot(caller.at.slot, seen, SlotEdit::Update(update))
+                        .removing_all(reading))
+                })
+                .await?;
+            Ok(Activated { codes, slot: done.outcome, effect: done.effect })
         })
         .await
     }
 
-    /// Switches it off. Sign-ins begun before it die; trusted devices are forgotten.
-    pub async fn disable(&self, current: &Current, answer: &Answer, settings: &FactorSettings) -> Result<(), Failure> {
-        recent(&current.slot, self.host.now())?;
-        let state = self.state(current).await?;
-        let Some(factor) = state.account.mfa.enabled else {
-            return Err(Failure::new(Code::InvalidMfaCode, "The second factor is not switched on."));
-        };
-        self.counted(current, &factor.seed, answer, settings, async || {
-            let change = |state: &UserState, _: &Slot, now: Millis| {
-                let factor = state.account.mfa.enabled.as_ref();
-                let proof = factor.and_then(|factor| answer.judge(factor, now)).ok_or_else(wrong)?;
-                Ok(FactorStep::Disable(proof))
-            };
-            self.change_factor(current, change).await.map(|_| ())
-        })
-        .await
-    }
-
-    /// Counts an answer before it is looked at, in the account's one budget, and gives it back if it was right.
-    async fn counted<T>(
+    /// Switches it off. Sign-ins begun before it die; no device is trusted any more.
+    pub async fn disable<B: SecretBox>(
         &self,
         current: &Current,
+        answer: &Answer,
+        settings: &FactorSettings<B>,
+        ip: &str,
+    ) -> Result<(), Failure> {
+        let (user, origin) = (current.slot.at.user, Origin::client(ip));
+        let state = self.state(current).await?;
+        sensitive(&state.account, self.own_slot(&state, current)?, self.host.now())?;
+        let factor = state.account.mfa.enabled.ok_or_else(is_off)?;
+        let seed = open_seed(&settings.secrets, user, &factor.seed).await?;
+        let scope = session_scope(user, ip, &settings.limits);
+        self.counted(scope, &seed, answer, async || {
+            self.change(user, &origin, |reading| {
+                let caller = reading.caller(current.slot.sid)?;
+                let there = reading.state.account.mfa.enabled.as_ref().filter(|there| there.seed == factor.seed);
+                let proof = there.and_then(|there| answer.judge(&seed, there, reading.now)).ok_or_else(wrong_code)?;
+                let factor = Some(FactorEdit::Disable(proof));
+                let edit = AccountEdit { moves_epoch: true, factor, ..AccountEdit::default() };
+                let plan = Plan::new(()).account(reading, edit);
+                let plan = match caller.trust {
+                    None => plan.requires(caller),
+                    Some(_) => {
+                        let update = SlotUpdate { trust: Some(None), ..SlotUpdate::default() };
+                        let seen = SlotSeen::LiveVersion(caller.sid, caller.version);
+                        plan.slot(caller.at.slot, seen, SlotEdit::Update(update))
+                    }
+                };
+                Ok(plan.removing_all(reading))
+            })
+            .await
+            .map(|_| ())
+        })
+        .await
+    }
+
+    /// New recovery codes take the place of the old ones.
+    pub async fn renew_recovery_codes(&self, current: &Current, origin: &Origin) -> Result<RecoveryCodes, Failure> {
+        let codes = RecoveryCodes::generate(|| self.host.random());
+        let hashes = codes.hashes();
+        self.change(current.slot.at.user, origin, |reading| {
+            let caller = reading.caller(current.slot.sid)?;
+            let account = &reading.state.account;
+            if account.mfa.enabled.is_none() {
+                return Err(Failure::new(
+                    Code::Forbidden,
+                    "The second factor is not switched on, so there are no recovery codes.",
+                ));
+            }
+            sensitive(account, caller, reading.now)?;
+            let edit = AccountEdit { factor: Some(FactorEdit::RenewRecovery(hashes.clone())), ..AccountEdit::default() };
+            Ok(Plan::new(()).account(reading, edit).requires(caller))
+        })
+        .await?;
+        Ok(codes)
+    }
+
+    /// Counts an answer before it is looked at and gives it back if it was right.
+    pub(super) async fn counted<T>(
+        &self,
+        scope: Scope,
         seed: &Seed,
         answer: &Answer,
-        settings: &FactorSettings,
         judged: impl AsyncFnOnce() -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let mut key = [0; 32];
         key[..20].copy_from_slice(seed.expose());
         let attempt = answer.attempt(&Secret::new(key));
-        let scope = account_scope(current.slot.at.user, &settings.limits);
         let now = self.host.now();
-        if let Err(until) = retry::while_busy(&self.host, || self.store.admit(&scope, &attempt, now)).await? {
-            return Err(too_many(now, until));
-        }
+        let drawn = retry::while_busy(&self.host, || self.store.draw(&scope, Some(&attempt), now)).await?;
+        let reservation = drawn.map_err(|until| too_many_codes(now, until))?;
         let outcome = judged().await;
         if outcome.is_ok() {
-            // Failing to give it back costs the user one attempt, not the change.
-            let _ = self.store.give_back(&scope, &attempt).await;
+            budget::settle(&self.store, &[reservation], None).await;
         }
         outcome
     }
 
-    async fn state(&self, current: &Current) -> Result<UserState, Failure> {
+    pub(super) async fn state(&self, current: &Current) -> Result<UserState, Failure> {
         self.store.user(current.slot.at.user).await?.ok_or_else(Failure::unauthenticated)
     }
 
-    /// The loop around one change: every new reading is judged by `change`. Answers the account and the caller's session
-    /// as read, and the moment of the change.
-    async fn change_factor(
-        &self,
-        current: &Current,
-        change: impl Fn(&UserState, &Slot, Millis) -> Result<FactorStep, Failure>,
-    ) -> Result<(Account, Slot, Millis), Failure> {
-        let op = self.host.op();
-        let mut planned: Option<(FactorChange, Account, Slot)> = None;
-        for attempt in 0..retry::MAX_TRIES {
-            let (plan, account, slot) = match planned.take() {
-                Some(planned) => planned,
-                None => {
-                    let state = self.state(current).await?;
-                    let now = self.host.now();
-                    let slot = session::live(state.slot(current.slot.at.slot), current.slot.at.slot, &self.policy, now)
-                        .filter(|slot| slot.sid == current.slot.sid)
-                        .cloned()
-                        .ok_or_else(Failure::unauthenticated)?;
-                    let plan = FactorChange {
-                        user: state.user(),
-                        auth_epoch: state.account.auth_epoch,
-                        caller: (slot.at.slot, slot.sid, slot.version),
-                        step: change(&state, &slot, now)?,
-                        now,
-                        op: op.clone(),
-                    };
-                    (plan, state.account, slot)
-                }
-            };
-            match self.store.change_factor(&plan).await {
-                Ok(Transacted::Done) => return Ok((account, slot, plan.now)),
-                Ok(Transacted::Refused) => {}
-                // Known not to have happened, or not known at all: the same plan again settles it.
-                Ok(Transacted::Busy) | Err(StoreError::Busy(_) | StoreError::Unavailable(_)) => {
-                    planned = Some((plan, account, slot));
-                    retry::pause(&self.host, attempt).await;
-                }
-                Err(other) => return Err(other.into()),
-            }
-        }
-        Err(StoreError::Busy("second factor".into()).into())
+    /// The caller's session in a reading, which must be live.
+    pub(super) fn own_slot<'a>(&self, state: &'a UserState, current: &Current) -> Result<&'a Slot, Failure> {
+        let number = current.slot.at.slot;
+        crate::session::live(state.slot(number), number, &self.policy, self.host.now())
+            .filter(|slot| slot.sid == current.slot.sid)
+            .ok_or_else(Failure::unauthenticated)
     }
 }

@@ -3,11 +3,14 @@
 
 mod admin;
 mod budget;
+mod change;
 mod commit;
+mod devices;
 mod end;
 mod factor;
 mod leased;
 mod password;
+mod reauthenticate;
 mod refresh;
 mod register;
 mod retry;
@@ -17,15 +20,17 @@ mod strong;
 mod trust;
 mod validate;
 
-pub use admin::AttemptStatus;
+pub use admin::{AttemptStatus, UserReport};
+pub use devices::{ListedDevice, Removed};
 pub use factor::{Activated, FactorSettings};
 pub use leased::Leased;
 pub use password::PasswordRequest;
+pub use reauthenticate::ReauthenticationRequest;
 pub use register::Registration;
 pub use second_factor::VerifyRequest;
 pub use sign_in::{FirstStep, MfaRequired, SignIn, SignInRequest, SignedIn};
 pub use strong::{DeleteOnly, StrongReads};
-pub use trust::TrustRequest;
+pub use trust::{TrustRequest, TrustSet};
 
 use crate::policy::Policy;
 use crate::ports::Effect;

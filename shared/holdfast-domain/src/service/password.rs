@@ -1,13 +1,16 @@
 //! Changing a password.
 
 use super::end::Sweep;
-use super::factor::recent;
+use super::factor::sensitive;
 use super::{Current, Revoked, Sessions, budget};
 use crate::account::{check_new_password, check_password};
+use crate::change::{AccountEdit, Origin};
 use crate::email::Email;
 use crate::error::{Code, Failure};
 use crate::policy::SignInLimits;
-use crate::ports::{Attempts, CredentialVerifier, EndAllSessions, Host, SessionCache, SessionReads, Verdict};
+use crate::ports::{
+    AccountUpkeep, Attempts, CredentialVerifier, Devices, Host, SessionCache, SessionReads, UserChanges,
+};
 use crate::session::EndReason;
 
 /// What a client sends to change its password.
@@ -17,13 +20,13 @@ pub struct PasswordRequest {
     pub current: String,
     /// As typed.
     pub new: String,
-    /// Source address as API Gateway saw it.
+    /// Source address of the client.
     pub ip: String,
 }
 
 impl<S, C, H> Sessions<S, C, H>
 where
-    S: SessionReads + EndAllSessions + Attempts,
+    S: SessionReads + AccountUpkeep + Attempts + Devices + UserChanges,
     C: SessionCache,
     H: Host,
 {
@@ -37,29 +40,29 @@ where
         request: &PasswordRequest,
     ) -> Result<Revoked, Failure> {
         check_password("currentPassword", &request.current)?;
-        check_new_password("newPassword", &request.new)?;
-        recent(&current.slot, self.host.now())?;
         let (user, sid) = (current.slot.at.user, current.slot.sid);
-        let state = self.store.user(user).await?.ok_or_else(Failure::unauthenticated)?;
+        let state = self.state(current).await?;
+        check_new_password("newPassword", &request.new)?;
+        sensitive(&state.account, self.own_slot(&state, current)?, self.host.now())?;
         let email = Email::parse(&state.account.email)?;
-        let reserved = budget::reserve(&self.store, &self.host, limits, &email, &request.ip).await?;
+        let visitor = (&email.key(), request.ip.as_str());
+        let drawn = budget::reserve(&self.store, &self.host, limits, visitor, budget::Standing::Session).await?;
         let kept = state.account.password.clone();
         let verdict = verifier.verify(&email, &request.current, Some(&kept), &self.host.random()).await?;
-        if verdict == Verdict::Wrong {
+        if !verdict.proves(&state.account) {
             return Err(Failure::new(Code::InvalidCredentials, "`currentPassword` is not this account's password."));
         }
-        budget::release(&self.store, reserved).await;
+        drawn.settle(&self.store).await;
         let password = verifier.change(&email, &request.current, &request.new, &self.host.random()).await?;
         let epoch = state.account.auth_epoch;
-        self.end_all(user, EndReason::PasswordChanged, |state, now| {
-            if !state.slots.iter().any(|s| s.sid == sid && s.is_live(now)) {
-                return Err(Failure::unauthenticated());
-            }
+        self.end_all(user, EndReason::PasswordChanged, &Origin::client(&request.ip), |reading| {
+            reading.caller(sid)?;
             // What was verified is no longer what is there: somebody else changed it meanwhile.
-            if state.account.auth_epoch != epoch {
+            if reading.state.account.auth_epoch != epoch {
                 return Err(Failure::new(Code::InvalidCredentials, "The account has just been changed; try again."));
             }
-            Ok(Sweep { keep: Some(sid), password: Some(password.clone()), ..Sweep::default() })
+            let edit = AccountEdit { password: Some(password.clone()), ..AccountEdit::default() };
+            Ok(Sweep { keep: Some(sid), keep_device: None, edit })
         })
         .await
     }

@@ -2,6 +2,7 @@
 
 use super::{Sessions, Tokens, retry};
 use crate::error::{Code, Failure};
+use crate::change::Origin;
 use crate::ports::{Conditional, Effect, Host, SessionCache, SessionReads, SessionWrites, StoreError};
 use crate::rotation::{self, Verdict};
 use crate::session::{EndReason, Slot};
@@ -15,7 +16,7 @@ where
 {
     /// The next pair for `presented`: the same pair for everybody who presents it within the grace. An older generation
     /// ends the session before this answers.
-    pub async fn refresh(&self, presented: &str) -> Result<(Slot, Tokens, Effect), Failure> {
+    pub async fn refresh(&self, presented: &str, origin: &Origin) -> Result<(Slot, Tokens, Effect), Failure> {
         let invalid = || Failure::new(Code::InvalidRefreshToken, "Sign in again.");
         let token = RefreshToken::parse(presented).map_err(|_| invalid())?;
         let mut seen = self.store.slot(token.at).await?;
@@ -57,7 +58,7 @@ where
                     }
                 }
                 Verdict::Reused => {
-                    self.end_slot(slot, EndReason::TokenReused).await?;
+                    self.end_slot(slot, EndReason::TokenReused, origin).await?;
                     return Err(Failure::new(
                         Code::RefreshTokenReused,
                         "This refresh token was replaced earlier, so it may have been copied. Its session has been ended; sign in again.",
@@ -66,14 +67,6 @@ where
             }
         }
         Err(StoreError::Busy("refresh".into()).into())
-    }
-
-    /// The session a refresh token belongs to, if it is the current one; changes nothing and rotates nothing.
-    pub async fn session_of_refresh_token(&self, presented: &str) -> Result<Option<Slot>, Failure> {
-        let Ok(token) = RefreshToken::parse(presented) else { return Ok(None) };
-        let seen = self.store.slot(token.at).await?;
-        let verdict = rotation::judge(seen.as_ref(), token.at.slot, &token, &self.policy, self.host.now());
-        Ok(seen.filter(|_| matches!(verdict, Verdict::Current)))
     }
 
     /// A read whose failure is waited out: the caller has already sent a write whose outcome only a read can tell.

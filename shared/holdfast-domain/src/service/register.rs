@@ -1,13 +1,15 @@
 //! Creating accounts.
 
 use crate::account::{Account, Status, check_new_password};
+use crate::attempts;
+use crate::change::Origin;
 use crate::email::Email;
 use crate::error::{Code, Failure};
 use crate::ids::UserId;
-use crate::ports::{Accounts, Host, NewPasswords, StoreError, Transacted};
+use crate::ports::{Accounts, Attempts, Host, NewPasswords, StoreError, Transacted};
 
-use super::retry;
 use super::sign_in::FIRST_EPOCH;
+use super::{budget, retry};
 
 /// Registration, open or closed.
 #[derive(Clone, Debug)]
@@ -20,16 +22,29 @@ pub struct Registration<S, P, H> {
     pub host: H,
     /// `REGISTRATION_ENABLED`.
     pub open: bool,
+    /// `MAX_REGISTRATIONS_PER_NETWORK`, in an hour.
+    pub per_network: u32,
 }
 
-impl<S: Accounts, P: NewPasswords, H: Host> Registration<S, P, H> {
-    /// A new account, or `EMAIL_TAKEN`.
-    pub async fn register(&self, email: &str, password: &str) -> Result<Account, Failure> {
+impl<S: Accounts + Attempts, P: NewPasswords, H: Host> Registration<S, P, H> {
+    /// A new account, or `EMAIL_TAKEN`. Each try counts against the network's budget: where registration is open, the answer
+    /// tells who has an account.
+    pub async fn register(&self, email: &str, password: &str, ip: &str) -> Result<Account, Failure> {
         if !self.open {
             return Err(Failure::new(Code::RegistrationClosed, "Accounts are created elsewhere in this environment."));
         }
         let email = Email::parse(email)?;
         check_new_password("password", password)?;
+        let scopes = [attempts::registrations(ip, self.per_network)];
+        let counters = self.store.counters(&scopes).await?;
+        budget::draw(&self.store, &self.host, &scopes, &counters, self.host.now()).await?;
+        self.create(&email, password, &Origin::client(ip)).await
+    }
+}
+
+impl<S: Accounts, P: NewPasswords, H: Host> Registration<S, P, H> {
+    /// A new account for somebody who needs no budget.
+    pub async fn create(&self, email: &Email, password: &str, origin: &Origin) -> Result<Account, Failure> {
         let account = Account {
             user: UserId::from_bytes(self.host.random()),
             email: email.written().to_owned(),
@@ -38,23 +53,26 @@ impl<S: Accounts, P: NewPasswords, H: Host> Registration<S, P, H> {
             status: Status::Active,
             version: 1,
             mfa: crate::mfa::Mfa::default(),
+            identity: None,
         };
-        if claim(&self.store, &self.host, &email, &account).await? {
+        if claim(&self.store, &self.host, Some(email), &account, origin).await? {
             return Ok(account);
         }
         Err(Failure::new(Code::EmailTaken, "An account with this e-mail exists; sign in instead."))
     }
 }
 
-/// Writes the account if nobody has the e-mail; whether it did.
+/// Writes the account if nobody has the e-mail that it claims, and nobody its identity; whether it did.
 pub(super) async fn claim<S: Accounts, H: Host>(
     store: &S,
     host: &H,
-    email: &Email,
+    email: Option<&Email>,
     account: &Account,
+    origin: &Origin,
 ) -> Result<bool, Failure> {
+    let key = email.map(Email::key);
     for attempt in 0..retry::MAX_TRIES {
-        match store.register(&email.key(), account, host.now()).await {
+        match store.register(key.as_ref(), account, origin, host.now()).await {
             Ok(Transacted::Done) => return Ok(true),
             Ok(Transacted::Refused) => return Ok(false),
             Ok(Transacted::Busy) | Err(StoreError::Busy(_)) => retry::pause(host, attempt).await,

@@ -1,20 +1,27 @@
 //! The second step of a sign-in: the answer to the second factor.
 
-use super::commit::{Commission, Refusal};
-use super::{SignIn, SignedIn, Tokens, retry};
+use super::change::{self, Plan};
+use super::commit::{Commission, DeviceGrant, Refusal};
+use super::factor::{open_seed, too_many_codes};
+use super::trust::too_many;
+use super::{SignIn, SignedIn, Tokens, budget, retry};
 use crate::account::Status;
-use crate::attempts::Scope;
+use crate::attempts::{self, Passwords, Scope};
+use crate::change::{AccountEdit, Origin};
 use crate::coordinator::{Effect as Step, Input, step};
+use crate::email::Email;
 use crate::error::{Code, Failure};
-use crate::mfa::{self, Answer, Proof};
-use crate::policy::{MFA_ACCOUNT_ATTEMPTS_FACTOR, SignInLimits};
-use crate::ports::{Attempts, Host, SessionCache, SessionReads, SignIns, Tried};
+use crate::ids::UserId;
+use crate::policy::MAX_DEVICES;
+use crate::mfa::{Answer, Factor, KeptSeed, Proof, Seed};
+use crate::ports::{
+    AccountUpkeep, Attempts, Devices, Host, SecretBox, SessionCache, SessionReads, SignIns, Tried, UserChanges,
+};
 use crate::secret::{Domain, TokenHash};
-use crate::session::UserState;
+use crate::session::{self, UserState};
 use crate::signin::{Answered, Challenge, DeviceStep, Draw, Login, LoginFailure, LoginState};
 use crate::time::Millis;
 use crate::token::{Address, MfaToken, RefreshToken};
-use crate::{UserId, session};
 
 /// What a client sends as its second step.
 #[derive(Clone, Debug)]
@@ -25,35 +32,40 @@ pub struct VerifyRequest {
     pub answer: Answer,
     /// Skip this step on this device from now on.
     pub trust_device: bool,
+    /// Source address of the client.
+    pub ip: String,
 }
 
 fn expired() -> Failure {
     Failure::new(Code::MfaExpired, "The second step was not taken in time, or was taken already; sign in again.")
 }
 
-/// An account's budget of answers across its sign-ins.
-pub(super) fn account_scope(user: UserId, limits: &SignInLimits) -> Scope {
-    Scope {
-        key: mfa::account_scope(user),
-        limit: u32::from(limits.max_mfa_attempts).saturating_mul(MFA_ACCOUNT_ATTEMPTS_FACTOR),
-    }
-}
-
-pub(super) fn too_many(now: Millis, until: Millis) -> Failure {
+fn spent(now: Millis, until: Millis) -> Failure {
     Failure::new(Code::TooManyAttempts, "Too many wrong codes; wait, then sign in again.")
         .retry_after(until.retry_after(now))
 }
 
+/// A sign-in that waits for its second step, as it was read.
+struct Waiting<'a> {
+    login: Login,
+    challenge: Challenge,
+    token: MfaToken,
+    request: &'a VerifyRequest,
+    attempt: TokenHash,
+    /// Distinct answers that may follow.
+    left: u8,
+}
+
 impl<S, C, P, H> SignIn<S, C, P, H>
 where
-    S: SessionReads + SignIns + Attempts,
+    S: SessionReads + AccountUpkeep + SignIns + Attempts + Devices + UserChanges,
     C: SessionCache,
     P: Sync,
     H: Host,
 {
     /// A session for the right answer: the same one for everybody who gives it with the same `mfaSessionId`, until it is
     /// first refreshed or the login session expires.
-    pub async fn verify(&self, request: &VerifyRequest) -> Result<SignedIn, Failure> {
+    pub async fn verify<B: SecretBox>(&self, secrets: &B, request: &VerifyRequest) -> Result<SignedIn, Failure> {
         let token = MfaToken::parse(&request.token).map_err(|_| expired())?;
         let attempt = request.answer.attempt(&token.secret);
         let (login, challenge) = self.store.sign_in(token.login).await?.ok_or_else(expired)?;
@@ -65,73 +77,128 @@ where
             _ => return self.repeat(&login, &token, &attempt).await,
         };
 
+        let Some(state) = self.store.user(challenge.user).await? else { return self.superseded(&login).await };
+        let network = self.account_network(&state, &request.ip);
+        let scope = self.answers(&state, network.as_ref(), &request.ip).await?;
         let max = self.limits.max_mfa_attempts;
         let tried = retry::while_busy(&self.host, || self.store.try_answer(login.id, &attempt, max, now)).await?;
         let left = match tried {
             Tried::Admitted { left } => left,
-            Tried::Spent => return Err(too_many(now, challenge.expires_at)),
+            Tried::Spent => return Err(spent(now, challenge.expires_at)),
             Tried::Gone => return self.look_again(&token, &attempt).await,
         };
-        let scope = account_scope(challenge.user, &self.limits);
-        if let Err(until) = retry::while_busy(&self.host, || self.store.admit(&scope, &attempt, now)).await? {
-            return Err(too_many(now, until));
-        }
+        let drawn = retry::while_busy(&self.host, || self.store.draw(&scope, Some(&attempt), now)).await?;
+        let reservation = drawn.map_err(|until| too_many_codes(now, until))?;
 
-        let outcome = self.judge(&login, &challenge, &token, request, &attempt, left).await;
+        let waiting = Waiting { login, challenge, token, request, attempt, left };
+        let outcome = self.judge(&waiting, secrets, state).await;
         if outcome.is_ok() {
             // Failing to give it back costs the user one attempt, not the session.
-            let _ = self.store.give_back(&scope, &attempt).await;
+            budget::settle(&self.store, &[reservation], None).await;
+            if let Some(network) = network {
+                let _ = self.store.remember(&network, attempts::known_until(self.host.now())).await;
+            }
         }
         outcome
     }
 
-    async fn judge(
+    /// Where it is written down that this network is known to the account.
+    fn account_network(&self, state: &UserState, ip: &str) -> Option<Scope> {
+        let key = Email::parse(&state.account.email).ok()?.key();
+        Some(Passwords::new(&key, ip, &self.limits).account_network)
+    }
+
+    /// The budget that an answer from here draws on: a known network has one of its own.
+    async fn answers(&self, state: &UserState, network: Option<&Scope>, ip: &str) -> Result<Scope, Failure> {
+        let known = match network {
+            None => false,
+            Some(scope) => {
+                let now = self.host.now();
+                self.store.counters(&[*scope]).await?.first().is_some_and(|counter| counter.is_known(now))
+            }
+        };
+        Ok(if known {
+            attempts::second_factor_network(state.user(), ip, &self.limits)
+        } else {
+            attempts::second_factor(state.user(), &self.limits)
+        })
+    }
+
+    async fn judge<B: SecretBox>(
         &self,
-        login: &Login,
-        challenge: &Challenge,
-        token: &MfaToken,
-        request: &VerifyRequest,
-        attempt: &TokenHash,
-        left: u8,
+        waiting: &Waiting<'_>,
+        secrets: &B,
+        state: UserState,
     ) -> Result<SignedIn, Failure> {
-        let Some(state) = self.store.user(challenge.user).await? else { return self.superseded(login).await };
+        let Waiting { login, challenge, token, request, attempt, .. } = waiting;
         let as_begun = state.account.auth_epoch == login.auth_epoch && state.account.status == Status::Active;
-        let (Some(factor), true) = (&state.account.mfa.enabled, as_begun) else {
+        let (Some(factor), true) = (state.account.mfa.enabled.clone(), as_begun) else {
             return self.superseded(login).await;
         };
-        let Some(proof) = request.answer.judge(factor, self.host.now()) else {
-            return self.wrong(token, attempt, left).await;
+        let seed = self.opened(secrets, &state, &factor).await?;
+        let Some(proof) = request.answer.judge(&seed, &factor, self.host.now()) else {
+            return self.wrong(waiting).await;
         };
         let answered = Answered { secret: challenge.secret, attempt: *attempt };
-        match self.create(login, challenge, token, (answered, proof), request.trust_device, state).await? {
+        match self.create(waiting, (answered, proof), state).await? {
             Ok(signed_in) => Ok(signed_in),
             // Somebody was first: with this answer, it is this session.
             Err(Refusal::Login | Refusal::Challenge) => self.look_again(token, attempt).await,
-            Err(Refusal::Factor) => self.wrong(token, attempt, left).await,
+            Err(Refusal::Factor) => self.wrong(waiting).await,
             Err(Refusal::Account | Refusal::Device) => self.superseded(login).await,
         }
     }
 
+    /// The seed, opened. One that version 0.1.0 kept in plain text is sealed on the way; if that fails, the next use does it.
+    async fn opened<B: SecretBox>(&self, secrets: &B, state: &UserState, factor: &Factor) -> Result<Seed, Failure> {
+        let user = state.user();
+        if let KeptSeed::Plain(seed) = &factor.seed {
+            if let Ok(sealed) = secrets.seal(user, seed.expose()).await {
+                let _ = self.store.seal_seed(user, seed, &sealed).await;
+            }
+            return Ok(seed.clone());
+        }
+        Ok(open_seed(secrets, user, &factor.seed).await?)
+    }
+
     async fn create(
         &self,
-        login: &Login,
-        challenge: &Challenge,
-        token: &MfaToken,
+        waiting: &Waiting<'_>,
         answered: (Answered, Proof),
-        trust_device: bool,
         state: UserState,
     ) -> Result<Result<SignedIn, Refusal>, Failure> {
+        let Waiting { login, challenge, token, request, .. } = waiting;
         let Some((_, Step::CreateSession { with_mfa: true })) = step(Some(login.state), Input::RightAnswer) else {
             return Err(expired());
         };
-        let draw = Draw::of(token.secret.clone());
-        let device = trust_device.then(|| DeviceStep::Create {
-            id: draw.device_id(),
-            secret: draw.device_hash(),
-            until: self.host.now().plus_seconds(self.limits.device_trust_seconds),
+        let draw = Draw::of(token.secret.clone(), challenge.seed);
+        let device = request.trust_device.then(|| DeviceGrant {
+            step: DeviceStep::Create {
+                id: draw.device_id(),
+                secret: draw.device_hash(),
+                until: self.host.now().plus_seconds(self.limits.device_trust_seconds),
+            },
+            token: draw.device_token(state.user()),
         });
+        if device.is_some() {
+            self.make_room_for_a_device(state.user(), &request.ip).await?;
+        }
         let what = Commission { login, draw: &draw, wishes: &challenge.wishes, answered: Some(answered), device };
         self.commit(&what, state).await
+    }
+
+    /// A user's trusted devices are bounded: the one that was used longest ago goes.
+    async fn make_room_for_a_device(&self, user: UserId, ip: &str) -> Result<(), Failure> {
+        if self.store.devices(user).await?.len() < MAX_DEVICES {
+            return Ok(());
+        }
+        let over = (&self.store, &self.cache, &self.host, &self.policy);
+        change::commit(over, user, &Origin::client(ip), |reading| {
+            let gone = too_many(reading, &[]);
+            Ok(Plan::new(()).account(reading, AccountEdit::default()).removing(reading, &gone))
+        })
+        .await
+        .map(|_| ())
     }
 
     async fn look_again(&self, token: &MfaToken, attempt: &TokenHash) -> Result<SignedIn, Failure> {
@@ -139,8 +206,8 @@ where
         self.repeat(&login, token, attempt).await
     }
 
-    /// The same answer again: the same session with the same tokens, which follow from the MFA secret and the slot's
-    /// seed, as long as nothing has moved since.
+    /// The same answer again: the same session with the same tokens, which follow from the client's MFA secret and the slot's
+    /// seed together, as long as nothing has moved since.
     async fn repeat(&self, login: &Login, token: &MfaToken, attempt: &TokenHash) -> Result<SignedIn, Failure> {
         let now = self.host.now();
         let (Some(answered), Some(user), Some((number, sid))) = (&login.answered, login.user, login.session) else {
@@ -161,25 +228,27 @@ where
         if refresh.hash() != keys.current {
             return Err(expired());
         }
-        let draw = Draw::of(token.secret.clone());
-        let device_token = slot.device_id.filter(|id| *id == draw.device_id()).map(|id| draw.device_token(user, id));
+        let draw = Draw::of(token.secret.clone(), keys.seed);
+        let own = slot.trust.is_some_and(|trust| trust.device == draw.device_id());
+        let device_token = own.then(|| draw.device_token(user));
         let effect = self.cache.forget(user, &[number]).await;
         Ok(SignedIn { slot: slot.clone(), tokens: Tokens::of(refresh), effect, device_token, cookies: login.cookies })
     }
 
     /// A wrong answer, unless another request has just made it the right one that is spent.
-    async fn wrong(&self, token: &MfaToken, attempt: &TokenHash, left: u8) -> Result<SignedIn, Failure> {
+    async fn wrong(&self, waiting: &Waiting<'_>) -> Result<SignedIn, Failure> {
+        let Waiting { token, attempt, left, .. } = waiting;
         if let Some((login, _)) = self.store.sign_in(token.login).await?
             && login.state != LoginState::MfaRequired
         {
             return self.repeat(&login, token, attempt).await;
         }
         if let Some((_, Step::NoteWrongAnswer)) = step(Some(LoginState::MfaRequired), Input::WrongAnswer) {
-            let now = self.host.now();
-            retry::while_busy(&self.host, || self.store.wrong_answer(token.login, attempt, now)).await?;
+            let (now, network) = (self.host.now(), attempts::network(&waiting.request.ip));
+            retry::while_busy(&self.host, || self.store.wrong_answer(token.login, attempt, &network, now)).await?;
         }
         let mut failure = Failure::new(Code::InvalidMfaCode, "Check the code, and that it was not used before.");
-        failure.attempts_remaining = Some(left);
+        failure.attempts_remaining = Some(*left);
         Err(failure)
     }
 

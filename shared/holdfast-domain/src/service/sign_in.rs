@@ -1,21 +1,24 @@
 //! Signing in with a password: the first step, and where nothing more is asked, the only one.
 
-use super::commit::{Commission, Refusal};
+use super::budget::Standing;
+use super::commit::{Commission, DeviceGrant, Refusal};
 use super::{Tokens, budget, retry};
-use crate::account::{Account, Status, check_password};
+use crate::account::{Account, Identity, Status, check_password};
+use crate::attempts;
+use crate::change::Origin;
 use crate::coordinator::{Effect as Step, Input, step};
-use crate::device::{Device, MAX_TEXT};
+use crate::device::Device;
 use crate::email::Email;
 use crate::error::{Code, Failure};
 use crate::ids::{LoginId, UserId};
 use crate::policy::{Policy, SignInLimits};
 use crate::ports::{
-    AccountWrites, Accounts, Attempts, CredentialVerifier, Devices, Effect, Host, SessionCache, SessionReads, SignIns,
+    AccountUpkeep, Accounts, Attempts, CredentialVerifier, Devices, Effect, Host, SessionCache, SessionReads, SignIns,
     StoreError, Transacted, Verdict,
 };
 use crate::secret::{Domain, Secret};
-use crate::session::{Slot, UserState};
-use crate::signin::{Challenge, DeviceStep, Draw, Login, LoginFailure, LoginState, Wishes};
+use crate::session::{Slot, Trust, UserState};
+use crate::signin::{Challenge, DeviceRotation, DeviceStep, Draw, Login, LoginFailure, LoginState, Wishes};
 use crate::time::Millis;
 use crate::token::{DeviceToken, MfaToken};
 
@@ -67,7 +70,7 @@ pub struct SignedIn {
     /// How surely the session it replaced, if any, is refused.
     pub effect: Effect,
     /// What a trusted device shows at its next sign-in.
-    pub device_token: Option<String>,
+    pub device_token: Option<DeviceToken>,
     /// Whether the tokens were asked for as cookies.
     pub cookies: bool,
 }
@@ -106,7 +109,7 @@ impl FirstStep {
 
 impl<S, C, P, H> SignIn<S, C, P, H>
 where
-    S: Accounts + AccountWrites + SessionReads + SignIns + Attempts + Devices,
+    S: Accounts + AccountUpkeep + SessionReads + SignIns + Attempts + Devices,
     C: SessionCache,
     P: CredentialVerifier,
     H: Host,
@@ -115,22 +118,42 @@ where
     pub async fn sign_in(&self, request: &SignInRequest) -> Result<FirstStep, Failure> {
         let email = Email::parse(&request.email)?;
         check_password("password", &request.password)?;
-        if let Some(name) = &request.device_name
-            && (name.is_empty() || name.len() > MAX_TEXT || name.chars().any(char::is_control))
-        {
-            return Err(Failure::new(
-                Code::InvalidRequest,
-                "`deviceName` must have 1 to 64 bytes and no control characters.",
-            ));
-        }
-        let reserved = budget::reserve(&self.store, &self.host, &self.limits, &email, &request.ip).await?;
-        let outcome = self.with_password(&email, request).await?;
+        let wishes = Wishes {
+            stay_signed_in: request.stay_signed_in,
+            device: Device::seen(request.device_name.as_deref(), &request.user_agent, &request.ip),
+        };
+        let shown = request.device_token.as_deref().and_then(|text| DeviceToken::parse(text).ok());
+        let standing = self.standing(&email, shown.as_ref()).await?;
+        let visitor = (&email.key(), request.ip.as_str());
+        let drawn = budget::reserve(&self.store, &self.host, &self.limits, visitor, standing).await?;
+        let outcome = self.with_password(&email, request, &wishes, shown.as_ref()).await?;
         // The password was right: what counts against it are failures.
-        budget::release(&self.store, reserved).await;
+        match &outcome {
+            FirstStep::Authenticated(_) => drawn.complete(&self.store, self.host.now()).await,
+            FirstStep::MfaRequired(_) => drawn.settle(&self.store).await,
+        }
         Ok(outcome)
     }
 
-    async fn with_password(&self, email: &Email, request: &SignInRequest) -> Result<FirstStep, Failure> {
+    /// Whether a trusted device of this account asks. Only the holder of a device token costs these reads.
+    async fn standing(&self, email: &Email, shown: Option<&DeviceToken>) -> Result<Standing, Failure> {
+        let Some(shown) = shown else { return Ok(Standing::Stranger) };
+        let Some(state) = self.store.user(shown.user).await? else { return Ok(Standing::Stranger) };
+        // Of this account, whatever finds it: its e-mail as it is compared, or what its provider calls it.
+        if Email::parse(&state.account.email).ok().map(|own| own.key()) != Some(email.key()) {
+            return Ok(Standing::Stranger);
+        }
+        let known = self.device_grant(&state, shown).await?;
+        Ok(if known.is_some() { Standing::Device(shown.device) } else { Standing::Stranger })
+    }
+
+    async fn with_password(
+        &self,
+        email: &Email,
+        request: &SignInRequest,
+        wishes: &Wishes,
+        shown: Option<&DeviceToken>,
+    ) -> Result<FirstStep, Failure> {
         let user = self.store.user_of(&email.key()).await?;
         // An unknown e-mail costs the same reads, the same row and the same hash as a known one.
         let asked = user.unwrap_or_else(|| UserId::from_bytes(self.host.random()));
@@ -138,7 +161,7 @@ where
         let account = state.as_ref().map(|s| &s.account);
 
         let now = self.host.now();
-        let login = Login {
+        let mut login = Login {
             id: LoginId::from_bytes(self.host.random()),
             state: LoginState::Started,
             user: account.map(|a| a.user),
@@ -148,47 +171,78 @@ where
             session: None,
             answered: None,
             cookies: request.cookies,
+            network: attempts::network(&request.ip),
         };
         retry::while_busy(&self.host, || self.store.begin(&login)).await?;
 
         let kept = account.map(|a| a.password.as_str());
         let verdict = self.verifier.verify(email, &request.password, kept, &self.host.random()).await?;
-        let refusal = match (&verdict, account) {
-            (Verdict::Wrong, None) => Some(LoginFailure::UnknownEmail),
-            (Verdict::Wrong, Some(_)) => Some(LoginFailure::WrongPassword),
-            (_, Some(Account { status: Status::Disabled, .. })) => Some(LoginFailure::Inactive),
-            _ => None,
-        };
-        if let Some(refusal) = refusal {
-            return self.refuse(&login, refusal).await;
-        }
-        if let (Verdict::Outdated(stronger), Some(account)) = (&verdict, account) {
+        match &verdict {
+            Verdict::Wrong if account.is_none() => return self.refuse(&login, LoginFailure::UnknownEmail).await,
+            Verdict::Wrong => return self.refuse(&login, LoginFailure::WrongPassword).await,
             // The same password in a stronger form. If this fails, the next sign-in tries again.
-            let _ = self.store.strengthen(account.user, &account.password, stronger).await;
+            Verdict::Outdated(stronger) => {
+                if let Some(account) = account.filter(|account| account.status == Status::Active) {
+                    let _ = self.store.strengthen(account.user, &account.password, stronger).await;
+                }
+            }
+            Verdict::Right => {}
+            Verdict::Vouched(vouched) => {
+                state = self.of_identity(email, &vouched.identity, vouched.email_is_verified, state).await?;
+            }
         }
-        if state.is_none() {
-            state = self.adopt(email).await?;
+        let Some(state) = state else { return self.refuse(&login, LoginFailure::UnknownEmail).await };
+        if state.account.status != Status::Active {
+            return self.refuse(&login, LoginFailure::Inactive).await;
         }
-        match state {
-            Some(state) => self.with_right_password(&login, state, request).await,
-            None => self.refuse(&login, LoginFailure::UnknownEmail).await,
-        }
+        login.user = Some(state.user());
+        login.auth_epoch = state.account.auth_epoch;
+        self.with_right_password(&login, state, wishes, shown).await
     }
 
-    /// The provider knows somebody whom Holdfast meets for the first time.
-    async fn adopt(&self, email: &Email) -> Result<Option<UserState>, Failure> {
-        let account = Account {
-            user: UserId::from_bytes(self.host.random()),
-            email: email.written().to_owned(),
-            password: self.verifier.adopted(),
-            auth_epoch: FIRST_EPOCH,
-            status: Status::Active,
-            version: 1,
-            mfa: crate::mfa::Mfa::default(),
-        };
-        super::register::claim(&self.store, &self.host, email, &account).await?;
-        // Perhaps a parallel sign-in was first: whoever has the e-mail is meant.
-        match self.store.user_of(&email.key()).await? {
+    /// The account of somebody whom a provider vouches for. The provider's own name for them decides, and nothing else: an
+    /// e-mail address finds no account of another identity, links none and takes none over.
+    async fn of_identity(
+        &self,
+        email: &Email,
+        identity: &Identity,
+        email_is_verified: bool,
+        by_email: Option<UserState>,
+    ) -> Result<Option<UserState>, Failure> {
+        if let Some(user) = self.store.user_of_identity(&identity.key()).await? {
+            return Ok(self.store.user(user).await?);
+        }
+        // Accounts that version 0.1.0 made for this provider carry no identity yet. The first sign-in whose e-mail the
+        // provider has verified binds it, once and for good.
+        let unbound = by_email.filter(|state| {
+            email_is_verified
+                && state.account.identity.is_none()
+                && state.account.password == self.verifier.adopted()
+        });
+        if let Some(state) = unbound {
+            let bound = retry::while_busy(&self.host, || {
+                self.store.bind_identity(state.user(), identity, &state.account.password, self.host.now())
+            });
+            match bound.await? {
+                Transacted::Done => return Ok(self.store.user(state.user()).await?),
+                Transacted::Refused | Transacted::Busy => {}
+            }
+        } else {
+            let account = Account {
+                user: UserId::from_bytes(self.host.random()),
+                email: email.written().to_owned(),
+                password: self.verifier.adopted(),
+                auth_epoch: FIRST_EPOCH,
+                status: Status::Active,
+                version: 1,
+                mfa: crate::mfa::Mfa::default(),
+                identity: Some(identity.clone()),
+            };
+            let origin = Origin::default();
+            super::register::claim(&self.store, &self.host, None, &account, &origin).await?;
+        }
+        // Perhaps a parallel sign-in was first: whoever has the identity is meant.
+        match self.store.user_of_identity(&identity.key()).await? {
             Some(user) => Ok(self.store.user(user).await?),
             None => Ok(None),
         }
@@ -197,14 +251,12 @@ where
     async fn with_right_password(
         &self,
         login: &Login,
-        state: UserState,
-        request: &SignInRequest,
+        mut state: UserState,
+        wishes: &Wishes,
+        shown: Option<&DeviceToken>,
     ) -> Result<FirstStep, Failure> {
-        let wishes = Wishes {
-            stay_signed_in: request.stay_signed_in,
-            device: Device::seen(request.device_name.as_deref(), &request.user_agent, &request.ip),
-        };
-        let draw = Draw::of(Secret::new(self.host.random()));
+        let draw = Draw::of(Secret::new(self.host.random()), self.host.random());
+        let user = state.user();
         let has_recovery = match &state.account.mfa.enabled {
             None => {
                 let Some((_, Step::CreateSession { with_mfa: false })) =
@@ -212,21 +264,26 @@ where
                 else {
                     return Err(took_too_long());
                 };
-                return match self.commit(&Commission::of(login, &draw, &wishes, None), state).await? {
+                return match self.commit(&Commission::of(login, &draw, wishes, None), state).await? {
                     Ok(signed_in) => Ok(FirstStep::Authenticated(Box::new(signed_in))),
                     Err(refusal) => self.refused(login, refusal).await,
                 };
             }
             Some(factor) => !factor.recovery.is_empty(),
         };
-        let user = state.user();
-        if let Some(device) = self.trusted_device(&state, &draw, request).await? {
-            match self.commit(&Commission::of(login, &draw, &wishes, Some(device)), state).await? {
+        // A parallel sign-in with the same token rotates it: then the record is judged once more.
+        for _ in 0..DEVICE_TRIES {
+            let Some(shown) = shown else { break };
+            let Some(grant) = self.device_grant(&state, shown).await? else { break };
+            match self.commit(&Commission::of(login, &draw, wishes, Some(grant)), state).await? {
                 Ok(signed_in) => return Ok(FirstStep::Authenticated(Box::new(signed_in))),
-                // Used or revoked meanwhile: it skips nothing any more.
                 Err(Refusal::Device) => {}
                 Err(refusal) => return self.refused(login, refusal).await,
             }
+            state = match self.store.user(user).await? {
+                Some(state) => state,
+                None => return self.refused(login, Refusal::Account).await,
+            };
         }
         let Some((_, Step::OpenChild)) = step(Some(login.state), Input::SecondFactorNeeded) else {
             return Err(took_too_long());
@@ -236,9 +293,11 @@ where
         let challenge = Challenge {
             login: login.id,
             user,
+            auth_epoch: login.auth_epoch,
             secret: token.secret.hash(Domain::Mfa),
+            seed: draw.seed,
             expires_at: now.plus_seconds(self.limits.mfa_seconds).min(login.expires_at),
-            wishes,
+            wishes: wishes.clone(),
         };
         self.open_child(&challenge, now).await?;
         Ok(FirstStep::MfaRequired(MfaRequired {
@@ -249,22 +308,34 @@ where
         }))
     }
 
-    /// The device that this token shows, if it may stand in for the second factor now.
-    async fn trusted_device(
-        &self,
-        state: &UserState,
-        draw: &Draw,
-        request: &SignInRequest,
-    ) -> Result<Option<DeviceStep>, Failure> {
-        let shown = request.device_token.as_deref().and_then(|text| DeviceToken::parse(text).ok());
-        let Some(shown) = shown.filter(|token| token.user == state.user()) else { return Ok(None) };
-        let presented = shown.secret.hash(Domain::Device);
+    /// What this token is worth, if it may stand in for the second factor now: the current secret rotates, and the one before
+    /// it leads to the same next token within the grace.
+    async fn device_grant(&self, state: &UserState, shown: &DeviceToken) -> Result<Option<DeviceGrant>, Failure> {
+        if shown.user != state.user() {
+            return Ok(None);
+        }
+        let presented = shown.hash();
         let now = self.host.now();
-        let device = self.store.device(shown.user, shown.device).await?.filter(|device| {
-            device.secret == presented && device.auth_epoch == state.account.auth_epoch && now < device.expires_at
-        });
-        let next = draw.device_hash();
-        Ok(device.map(|device| DeviceStep::Rotate { id: shown.device, presented, next, since: device.created_at }))
+        let device = self.store.device(shown.user, shown.device).await?;
+        let Some(device) = device.filter(|device| device.is_valid(state.account.auth_epoch, now)) else {
+            return Ok(None);
+        };
+        let id = shown.device;
+        let trust = Trust { device: id, since: device.created_at, until: device.expires_at };
+        if device.secret == presented {
+            let seed: [u8; 32] = self.host.random();
+            let token = shown.next(&seed);
+            let rotation = DeviceRotation { id, presented, next: token.hash(), seed, trust };
+            return Ok(Some(DeviceGrant { step: DeviceStep::Rotate(rotation), token }));
+        }
+        let in_grace = now <= device.rotated_at.plus_seconds(self.limits.device_grace_seconds);
+        match device.seed {
+            Some(seed) if in_grace && device.previous == Some(presented) => {
+                let step = DeviceStep::Repeat { id, seen: device.op, trust };
+                Ok(Some(DeviceGrant { step, token: shown.next(&seed) }))
+            }
+            _ => Ok(None),
+        }
     }
 
     async fn open_child(&self, challenge: &Challenge, now: Millis) -> Result<(), Failure> {
@@ -301,6 +372,9 @@ where
     }
 }
 
+/// Judgements of one device token in one sign-in, at most.
+const DEVICE_TRIES: usize = 8;
+
 /// Of accounts that are made now.
 pub(super) const FIRST_EPOCH: u64 = 1;
 
@@ -310,7 +384,7 @@ fn took_too_long() -> Failure {
 
 impl<'a> Commission<'a> {
     /// Without a second factor.
-    fn of(login: &'a Login, draw: &'a Draw, wishes: &'a Wishes, device: Option<DeviceStep>) -> Self {
+    fn of(login: &'a Login, draw: &'a Draw, wishes: &'a Wishes, device: Option<DeviceGrant>) -> Self {
         Self { login, draw, wishes, answered: None, device }
     }
 }

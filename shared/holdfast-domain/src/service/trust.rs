@@ -1,118 +1,143 @@
-//! Trusting a device, or not.
+//! Trusting the device of a session, or not.
 
-use super::{Current, Sessions, retry};
+use super::change::{Plan, Reading};
+use super::factor::sensitive;
+use super::{Current, Sessions};
+use crate::change::{AccountEdit, DeviceEdit, Origin, SlotEdit, SlotSeen, SlotUpdate};
 use crate::error::{Code, Failure};
 use crate::ids::{DeviceId, SessionId};
-use crate::ports::{Effect, Host, SessionCache, SessionReads, SessionWrites, StoreError, Transacted, TrustEdit};
-use crate::secret::{Domain, Secret};
-use crate::session::{self, Slot};
+use crate::policy::MAX_DEVICES;
+use crate::ports::{Devices, Effect, Host, SessionCache, SessionReads, TrustedDevice, UserChanges};
+use crate::secret::Secret;
+use crate::session::{Slot, Trust};
 use crate::token::DeviceToken;
 
 /// What the caller wants.
 #[derive(Clone, Debug)]
 pub struct TrustRequest {
-    /// Which of its sessions.
+    /// One of the caller's sessions.
     pub sid: SessionId,
     /// The new state.
     pub trusted: bool,
-    /// The version the caller read, from `If-Match`.
-    pub if_match: Option<u64>,
+    /// The versions that `If-Match` names; `None` accepts every version.
+    pub if_match: Option<Vec<u64>>,
     /// `DEVICE_TRUST_SECONDS`.
     pub trust_seconds: i64,
 }
 
+/// A session whose trust was set.
+#[derive(Clone, Debug)]
+pub struct TrustSet {
+    /// The session afterwards.
+    pub slot: Slot,
+    /// What its device shows from now on, where the caller's own session became trusted.
+    pub device_token: Option<DeviceToken>,
+    /// How surely no session says otherwise.
+    pub effect: Effect,
+}
+
 impl<S, C, H> Sessions<S, C, H>
 where
-    S: SessionReads + SessionWrites,
+    S: SessionReads + Devices + UserChanges,
     C: SessionCache,
     H: Host,
 {
-    /// Marks one of the caller's sessions trusted or not. The device secret is given out only when the caller's own
-    /// session becomes trusted: nobody else holds that device.
+    /// Makes the device of the caller's own session trusted, or stops trusting the device of any of the caller's sessions.
+    ///
+    /// Nobody but a device itself can be given its token, so trusting another session's device changes nothing but that
+    /// session's version.
     pub async fn set_trust(
         &self,
         current: &Current,
         wish: &TrustRequest,
-    ) -> Result<(Slot, Option<String>, Effect), Failure> {
+        origin: &Origin,
+    ) -> Result<TrustSet, Failure> {
         let user = current.slot.at.user;
+        let fresh = DeviceToken {
+            user,
+            device: DeviceId::from_bytes(self.host.random()),
+            secret: Secret::new(self.host.random()),
+        };
         let op = self.host.op();
-        for attempt in 0..retry::MAX_TRIES {
-            let not_found = || Failure::new(Code::NotFound, "You have no live session with this id.");
-            let state = self.store.user(user).await?.ok_or_else(not_found)?;
-            let now = self.host.now();
-            let is_live = |s: &&Slot| session::live(Some(s), s.at.slot, &self.policy, now).is_some();
-            if !state.slots.iter().filter(is_live).any(|s| s.sid == current.slot.sid) {
-                return Err(Failure::unauthenticated());
-            }
-            let slot = state.slots.iter().filter(is_live).find(|s| s.sid == wish.sid).ok_or_else(not_found)?;
-            if wish.if_match.is_some_and(|version| version != slot.version) {
-                return Err(Failure::new(
-                    Code::PreconditionFailed,
-                    "The session is at another version than `If-Match` names; read it again.",
-                ));
-            }
-            let own = slot.sid == current.slot.sid;
-            // A session that its device alone brought past the second factor may keep that device trusted, not start anew:
-            // else one code would last for ever.
-            let shown = state.account.mfa.enabled.is_none() || slot.mfa_verified_at.is_some();
-            if own && wish.trusted && !slot.trusted && !shown {
-                return Err(Failure::new(
-                    Code::ReauthenticationRequired,
-                    "Only a session that has shown the second factor can trust its device.",
-                ));
-            }
-            let fresh = (own && wish.trusted && shown).then(|| {
-                let secret = Secret::<32>::new(self.host.random());
-                (DeviceId::from_bytes(self.host.random()), secret, now.plus_seconds(wish.trust_seconds))
-            });
-            let edit = TrustEdit {
-                at: slot.at,
-                sid: slot.sid,
-                version: slot.version,
-                caller: (current.slot.at.slot, current.slot.sid),
-                auth_epoch: state.account.auth_epoch,
-                trusted: wish.trusted,
-                trusted_at: wish.trusted.then(|| slot.trusted_at.filter(|_| slot.trusted).unwrap_or(now)),
-                new_device: fresh.as_ref().map(|(id, secret, until)| (*id, secret.hash(Domain::Device), *until)),
-                old_device: slot.device_id.filter(|_| fresh.is_some() || !wish.trusted),
-                now,
-                op: op.clone(),
-            };
-            let mut outcome = self.store.set_trust(&edit).await;
-            // Known not to have happened, or not known at all: the same edit again settles it, and a caller's `If-Match` is
-            // not refused because of its own write.
-            for again in attempt..retry::MAX_TRIES {
-                if !matches!(outcome, Ok(Transacted::Busy) | Err(StoreError::Busy(_) | StoreError::Unavailable(_))) {
-                    break;
+        let done = self
+            .change(user, origin, |reading| {
+                let caller = reading.caller(current.slot.sid)?;
+                let slot = reading.live().find(|slot| slot.sid == wish.sid).ok_or_else(|| {
+                    Failure::new(Code::NotFound, "You have no live session with this id.")
+                })?;
+                if wish.if_match.as_ref().is_some_and(|versions| !versions.contains(&slot.version)) {
+                    return Err(Failure::new(
+                        Code::PreconditionFailed,
+                        "The session is at another version than `If-Match` names; read it again.",
+                    ));
                 }
-                retry::pause(&self.host, again).await;
-                outcome = self.store.set_trust(&edit).await;
-            }
-            match outcome {
-                Ok(Transacted::Done) => {
-                    let effect = self.cache.forget(user, &[slot.at.slot]).await;
-                    let device_id = match (&edit.new_device, wish.trusted) {
-                        (Some((id, ..)), _) => Some(*id),
-                        (None, true) => slot.device_id,
-                        (None, false) => None,
-                    };
-                    let changed = Slot {
-                        version: slot.version + 1,
-                        trusted: edit.trusted,
-                        trusted_at: edit.trusted_at,
-                        device_id,
-                        last_updated_at: now,
-                        ..slot.clone()
-                    };
-                    let token = fresh.map(|(id, secret, _)| DeviceToken { user, device: id, secret }.text());
-                    return Ok((changed, token, effect));
+                let own = slot.sid == caller.sid;
+                let may = sensitive(&reading.state.account, caller, reading.now);
+                let becomes = own && wish.trusted && (may.is_ok() || slot.trusted(reading.now).is_none());
+                let (trust, record) = if becomes {
+                    may?;
+                    let record = new_record(reading, slot, &fresh, wish, origin, &op);
+                    let trust = Trust { device: fresh.device, since: record.created_at, until: record.expires_at };
+                    (Some(Some(trust)), Some(record))
+                } else {
+                    ((!wish.trusted).then_some(None), None)
+                };
+                let update = SlotUpdate { trust, ..SlotUpdate::default() };
+                let changed = Slot {
+                    version: slot.version + 1,
+                    last_updated_at: reading.now,
+                    trust: trust.unwrap_or(slot.trust),
+                    ..slot.clone()
+                };
+                let mut plan = Plan::new((changed, becomes));
+                if !own {
+                    plan = plan.requires(caller);
                 }
-                Ok(Transacted::Refused) => {}
-                // Unknown to the last: a new reading might take this edit for somebody else's.
-                Ok(Transacted::Busy) => break,
-                Err(other) => return Err(other.into()),
-            }
-        }
-        Err(StoreError::Busy("trust".into()).into())
+                let seen = SlotSeen::LiveVersion(slot.sid, slot.version);
+                plan = plan.slot(slot.at.slot, seen, SlotEdit::Update(update));
+                let mut gone: Vec<DeviceId> = slot.trust.iter().map(|t| t.device).filter(|_| trust.is_some()).collect();
+                if let Some(record) = record {
+                    // Made under the epoch that was read, or not at all.
+                    plan = plan.account(reading, AccountEdit::default());
+                    plan = plan.device(fresh.device, DeviceEdit::Create(Box::new(record)));
+                    gone.extend(too_many(reading, &gone));
+                }
+                Ok(plan.removing(reading, &gone))
+            })
+            .await?;
+        let (slot, becomes) = done.outcome;
+        Ok(TrustSet { slot, device_token: becomes.then_some(fresh), effect: done.effect })
     }
+}
+
+fn new_record(
+    reading: &Reading<'_>,
+    slot: &Slot,
+    token: &DeviceToken,
+    wish: &TrustRequest,
+    origin: &Origin,
+    op: &str,
+) -> TrustedDevice {
+    TrustedDevice {
+        secret: token.hash(),
+        previous: None,
+        seed: None,
+        rotated_at: reading.now,
+        auth_epoch: reading.state.account.auth_epoch,
+        name: slot.device.name.clone(),
+        session: Some(slot.sid),
+        network: origin.network.clone(),
+        created_at: reading.now,
+        last_used_at: reading.now,
+        expires_at: reading.now.plus_seconds(wish.trust_seconds),
+        op: op.to_owned(),
+    }
+}
+
+/// The devices that have to go so that one more can come: those that were used longest ago.
+pub(super) fn too_many(reading: &Reading<'_>, going: &[DeviceId]) -> Vec<DeviceId> {
+    let mut rest: Vec<_> = reading.valid_devices().filter(|(id, _)| !going.contains(id)).collect();
+    rest.sort_by_key(|(id, device)| (device.last_used_at, *id));
+    let excess = (rest.len() + 1).saturating_sub(MAX_DEVICES);
+    rest.into_iter().take(excess.min(super::change::MAX_REMOVED)).map(|(id, _)| *id).collect()
 }

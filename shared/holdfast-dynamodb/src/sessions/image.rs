@@ -3,17 +3,20 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use holdfast_domain::account::{Account, Status};
+use holdfast_domain::account::{Account, Identity, Status};
+use holdfast_domain::change::Origin;
 use holdfast_domain::device::Device;
-use holdfast_domain::event::{AccountImage, ChallengeImage, LoginImage};
-use holdfast_domain::mfa::{Factor, Mfa, Seed};
+use holdfast_domain::event::{AccountImage, ChallengeImage, DeviceImage, LoginImage, SlotImage, created_from};
+use holdfast_domain::mfa::{Factor, KeptSeed, Mfa, Pending, Seed};
+use holdfast_domain::policy::SignInLimits;
 use holdfast_domain::ports::{StoreError, TrustedDevice};
-use holdfast_domain::session::{EndReason, Ended, Keys, RefreshKeys, Slot};
+use holdfast_domain::session::{EndReason, Ended, Keys, RefreshKeys, Slot, Trust};
 use holdfast_domain::signin::{Answered, Challenge, Login, LoginFailure, LoginState, Wishes};
-use holdfast_domain::{SlotNo, TokenHash};
+use holdfast_domain::{DeviceId, Millis, SlotNo, TokenHash, UserId};
 
 use super::keys::{self, Row, TTL};
 use crate::attributes::{Item, Reader, at, b, n, s};
+use crate::statement::Statement;
 
 fn corrupt(what: &str) -> StoreError {
     StoreError::Corrupt(what.to_owned())
@@ -60,22 +63,78 @@ pub fn slot(item: &Item) -> Result<Slot, StoreError> {
         at: address,
         sid: r.parse("sid")?,
         email: r.text("email")?.to_owned(),
+        identity: identity(&r)?,
         version: r.int("version")?,
         keys,
         created_at: r.time("createdAt")?,
+        // Slots of version 0.1.0 do not say so: their sign-in is when they were authenticated.
+        authenticated_at: match r.time_opt("authenticatedAt")? {
+            Some(at) => at,
+            None => r.time("createdAt")?,
+        },
         last_used_at: r.time("lastUsedAt")?,
         last_updated_at: r.time("lastUpdatedAt")?,
         idle_expires_at: r.time("idleExpiresAt")?,
         absolute_expires_at: r.time("absoluteExpiresAt")?,
         stay_signed_in: r.flag("staySignedIn")?,
         mfa_verified_at: r.time_opt("mfaVerifiedAt")?,
-        device_id: r.parse_opt("deviceId")?,
         device: device(&r)?,
-        trusted: r.flag("trusted")?,
-        trusted_at: r.time_opt("trustedAt")?,
+        trust: trust(&r)?,
         op: r.text("op")?.to_owned(),
         ended,
     })
+}
+
+fn identity(r: &Reader<'_>) -> Result<Option<Identity>, StoreError> {
+    Ok(match (r.text_opt("identityProvider")?, r.text_opt("identitySubject")?) {
+        (Some(provider), Some(subject)) => {
+            Some(Identity { provider: provider.to_owned(), subject: subject.to_owned() })
+        }
+        _ => None,
+    })
+}
+
+/// The trust of a slot's device. Slots of version 0.1.0 do not say until when; it was at most the default from then on.
+fn trust(r: &Reader<'_>) -> Result<Option<Trust>, StoreError> {
+    let (Some(device), Some(since), true) =
+        (r.parse_opt::<DeviceId>("deviceId")?, r.time_opt("trustedAt")?, r.flag("trusted")?)
+    else {
+        return Ok(None);
+    };
+    let until = match r.time_opt("trustedUntil")? {
+        Some(until) => until,
+        None => since.plus_seconds(SignInLimits::default().device_trust_seconds),
+    };
+    Ok(Some(Trust { device, since, until }))
+}
+
+/// Writes the trust of a slot's device, or takes it away.
+pub(super) fn set_trust(slot: Statement, trust: Option<&Trust>) -> Statement {
+    match trust {
+        Some(trust) => slot
+            .set("trusted", AttributeValue::Bool(true))
+            .set("trustedAt", at(trust.since))
+            .set("trustedUntil", at(trust.until))
+            .set("deviceId", s(trust.device.to_string())),
+        None => slot
+            .set("trusted", AttributeValue::Bool(false))
+            .remove(&["trustedAt", "trustedUntil", "deviceId"]),
+    }
+}
+
+/// Where the last change of a row came from.
+fn origin(r: &Reader<'_>) -> Result<Origin, StoreError> {
+    let text = |name: &str| r.text_opt(name).map(|text| text.map(str::to_owned));
+    Ok(Origin { network: text("network")?, actor: text("actor")? })
+}
+
+/// Reads what an event needs of a slot.
+pub fn slot_event(item: &Item) -> Result<SlotImage, StoreError> {
+    let slot = slot(item)?;
+    let written = origin(&Reader::new(item))?;
+    // What nobody wrote down is where the session was created.
+    let origin = if written == Origin::default() && slot.ended.is_none() { created_from(&slot) } else { written };
+    Ok(SlotImage { slot, origin })
 }
 
 fn device(r: &Reader<'_>) -> Result<Device, StoreError> {
@@ -107,12 +166,13 @@ pub(super) fn slot_item(slot: &Slot) -> Item {
         ("email".to_owned(), s(&slot.email)),
         ("version".to_owned(), n(slot.version)),
         ("createdAt".to_owned(), at(slot.created_at)),
+        ("authenticatedAt".to_owned(), at(slot.authenticated_at)),
         ("lastUsedAt".to_owned(), at(slot.last_used_at)),
         ("lastUpdatedAt".to_owned(), at(slot.last_updated_at)),
         ("idleExpiresAt".to_owned(), at(slot.idle_expires_at)),
         ("absoluteExpiresAt".to_owned(), at(slot.absolute_expires_at)),
         ("staySignedIn".to_owned(), AttributeValue::Bool(slot.stay_signed_in)),
-        ("trusted".to_owned(), AttributeValue::Bool(slot.trusted)),
+        ("trusted".to_owned(), AttributeValue::Bool(slot.trust.is_some())),
         ("device".to_owned(), device_value(&slot.device)),
         ("op".to_owned(), s(&slot.op)),
         (TTL.to_owned(), n(keys::ttl(slot.absolute_expires_at))),
@@ -123,8 +183,11 @@ pub(super) fn slot_item(slot: &Slot) -> Item {
         }
     };
     put("mfaVerifiedAt", slot.mfa_verified_at.map(at));
-    put("deviceId", slot.device_id.map(|id| s(id.to_string())));
-    put("trustedAt", slot.trusted_at.map(at));
+    put("deviceId", slot.trust.map(|trust| s(trust.device.to_string())));
+    put("trustedAt", slot.trust.map(|trust| at(trust.since)));
+    put("trustedUntil", slot.trust.map(|trust| at(trust.until)));
+    put("identityProvider", slot.identity.as_ref().map(|identity| s(&identity.provider)));
+    put("identitySubject", slot.identity.as_ref().map(|identity| s(&identity.subject)));
     if let Some(keys) = &slot.keys {
         put("accessHash", Some(b(keys.access.as_bytes())));
         put("accessExpiresAt", Some(at(keys.access_expires_at)));
@@ -142,32 +205,96 @@ pub(super) fn slot_item(slot: &Slot) -> Item {
     item
 }
 
+/// The first byte of a sealed seed. A seed in plain text, as version 0.1.0 kept it, has 20 bytes and is read by its length:
+/// that version reads a sealed one as a record it does not understand, and so lets nobody in by mistake.
+const SEALED: u8 = 1;
+
+/// Writes a sealed seed.
+pub(super) fn sealed_value(sealed: &[u8]) -> AttributeValue {
+    b(&[&[SEALED], sealed].concat())
+}
+
+/// Writes a seed as it is kept.
+pub(super) fn seed_value(seed: &KeptSeed) -> AttributeValue {
+    match seed {
+        KeptSeed::Plain(seed) => b(seed.expose()),
+        KeptSeed::Sealed(sealed) => sealed_value(sealed),
+    }
+}
+
+fn seed(r: &Reader<'_>, name: &str) -> Result<Option<KeptSeed>, StoreError> {
+    let Some(bytes) = r.blob_opt(name)? else { return Ok(None) };
+    if let Ok(plain) = <[u8; 20]>::try_from(bytes) {
+        return Ok(Some(KeptSeed::Plain(Seed::from_bytes(plain))));
+    }
+    match bytes.split_first() {
+        Some((&SEALED, sealed)) if !sealed.is_empty() => Ok(Some(KeptSeed::Sealed(sealed.to_vec()))),
+        _ => Err(corrupt("a seed")),
+    }
+}
+
+fn status(r: &Reader<'_>) -> Result<Status, StoreError> {
+    Ok(match r.text("status")? {
+        "ACTIVE" => Status::Active,
+        "DELETED" => Status::Deleted,
+        // Whatever else it says, it does not say that this account may be used.
+        _ => Status::Disabled,
+    })
+}
+
+/// Writes a new account.
+pub(super) fn account_item(account: &Account, origin: &Origin, now: Millis) -> Item {
+    let (pk, sk) = keys::account(account.user);
+    let mut item = Item::from([
+        (keys::PK.to_owned(), s(pk)),
+        (keys::SK.to_owned(), s(sk)),
+        ("userId".to_owned(), s(account.user.to_string())),
+        ("email".to_owned(), s(&account.email)),
+        ("password".to_owned(), s(&account.password)),
+        ("authEpoch".to_owned(), n(account.auth_epoch)),
+        ("status".to_owned(), s(status_text(account.status))),
+        ("version".to_owned(), n(account.version)),
+        ("createdAt".to_owned(), at(now)),
+        ("lastUpdatedAt".to_owned(), at(now)),
+    ]);
+    let mut put = |name: &str, text: Option<&String>| {
+        if let Some(text) = text {
+            item.insert(name.to_owned(), s(text));
+        }
+    };
+    put("network", origin.network.as_ref());
+    put("actor", origin.actor.as_ref());
+    put("identityProvider", account.identity.as_ref().map(|identity| &identity.provider));
+    put("identitySubject", account.identity.as_ref().map(|identity| &identity.subject));
+    item
+}
+
 /// Reads an account.
 pub(super) fn account(item: &Item) -> Result<Account, StoreError> {
     let r = Reader::new(item);
-    let status = match r.text("status")? {
-        "ACTIVE" => Status::Active,
-        // Whatever else it says, it does not say that this account may be used.
-        _ => Status::Disabled,
+    let pending = match seed(&r, "mfaPending")? {
+        None => None,
+        Some(seed) => Some(Pending { seed, made_at: r.time_opt("mfaPendingAt")?.unwrap_or_default() }),
     };
     Ok(Account {
         user: r.parse("userId")?,
         email: r.text("email")?.to_owned(),
         password: r.text("password")?.to_owned(),
         auth_epoch: r.int("authEpoch")?,
-        status,
+        status: status(&r)?,
         version: r.int("version")?,
         mfa: Mfa {
-            pending: r.bytes_opt("mfaPending")?.map(Seed::from_bytes),
-            enabled: match r.bytes_opt("mfaSecret")? {
+            pending,
+            enabled: match seed(&r, "mfaSecret")? {
                 None => None,
                 Some(seed) => Some(Factor {
-                    seed: Seed::from_bytes(seed),
+                    seed,
                     last_step: r.int_opt("lastStep")?,
                     recovery: r.hashes("recovery")?.into_iter().map(TokenHash::from_bytes).collect(),
                 }),
             },
         },
+        identity: identity(&r)?,
     })
 }
 
@@ -180,18 +307,70 @@ pub fn account_event(item: &Item) -> Result<AccountImage, StoreError> {
         user,
         password_changed_at: r.time_opt("passwordChangedAt")?,
         mfa_enabled_at: r.time_opt("mfaEnabledAt")?,
+        recovery_renewed_at: r.time_opt("recoveryRenewedAt")?,
+        status: status(&r)?,
         at: r.time_opt("lastUpdatedAt")?.unwrap_or(created),
+        origin: origin(&r)?,
     })
 }
 
-/// Reads a trusted device's record.
+/// Writes a device that becomes trusted.
+pub(super) fn device_item(user: UserId, id: DeviceId, device: &TrustedDevice) -> Item {
+    let (pk, sk) = keys::device(user, id);
+    let mut item = Item::from([
+        (keys::PK.to_owned(), s(pk)),
+        (keys::SK.to_owned(), s(sk)),
+        ("userId".to_owned(), s(user.to_string())),
+        ("secretHash".to_owned(), b(device.secret.as_bytes())),
+        ("rotatedAt".to_owned(), at(device.rotated_at)),
+        ("authEpoch".to_owned(), n(device.auth_epoch)),
+        ("name".to_owned(), s(&device.name)),
+        ("createdAt".to_owned(), at(device.created_at)),
+        ("lastUsedAt".to_owned(), at(device.last_used_at)),
+        ("expiresAt".to_owned(), at(device.expires_at)),
+        ("op".to_owned(), s(&device.op)),
+        (TTL.to_owned(), n(keys::ttl(device.expires_at))),
+    ]);
+    if let Some(session) = device.session {
+        item.insert("sid".to_owned(), s(session.to_string()));
+    }
+    if let Some(network) = &device.network {
+        item.insert("network".to_owned(), s(network));
+    }
+    item
+}
+
+/// Reads a trusted device's record. Those of version 0.1.0 have no name and no rotation of their own.
 pub(super) fn trusted_device(item: &Item) -> Result<TrustedDevice, StoreError> {
     let r = Reader::new(item);
+    let created_at = r.time("createdAt")?;
     Ok(TrustedDevice {
         secret: TokenHash::from_bytes(r.bytes("secretHash")?),
+        previous: r.bytes_opt("prevSecretHash")?.map(TokenHash::from_bytes),
+        seed: r.bytes_opt("seed")?,
+        rotated_at: r.time_opt("rotatedAt")?.unwrap_or(created_at),
         auth_epoch: r.int("authEpoch")?,
-        created_at: r.time("createdAt")?,
+        name: r.text_opt("name")?.unwrap_or_default().to_owned(),
+        session: r.parse_opt("sid")?,
+        network: r.text_opt("network")?.map(str::to_owned),
+        created_at,
+        last_used_at: r.time_opt("lastUsedAt")?.unwrap_or(created_at),
         expires_at: r.time("expiresAt")?,
+        op: r.text("op")?.to_owned(),
+    })
+}
+
+/// Reads what an event needs of a trusted device's row.
+pub fn device_event(item: &Item) -> Result<DeviceImage, StoreError> {
+    let Row::Device(user, _) = row_of(item)? else { return Err(corrupt("a device's key")) };
+    let device = trusted_device(item)?;
+    Ok(DeviceImage {
+        user,
+        name: device.name,
+        session: device.session,
+        created_at: device.created_at,
+        expires_at: device.expires_at,
+        origin: Origin { network: device.network, actor: None },
     })
 }
 
@@ -202,7 +381,9 @@ pub(super) fn challenge(item: &Item) -> Result<Challenge, StoreError> {
     Ok(Challenge {
         login,
         user: r.parse("userId")?,
+        auth_epoch: r.int_opt("authEpoch")?.unwrap_or_default(),
         secret: TokenHash::from_bytes(r.bytes("secretHash")?),
+        seed: r.bytes("seed")?,
         expires_at: r.time("expiresAt")?,
         wishes: Wishes { stay_signed_in: r.flag("staySignedIn")?, device: device(&r)? },
     })
@@ -212,7 +393,8 @@ pub(super) fn challenge(item: &Item) -> Result<Challenge, StoreError> {
 pub fn challenge_event(item: &Item) -> Result<ChallengeImage, StoreError> {
     let Row::Challenge(id) = row_of(item)? else { return Err(corrupt("a challenge's key")) };
     let r = Reader::new(item);
-    Ok(ChallengeImage { id, user: r.parse("userId")?, wrong: r.hashes("wrong")?.len(), at: r.time("at")? })
+    let wrong = r.hashes("wrong")?.len();
+    Ok(ChallengeImage { id, user: r.parse("userId")?, wrong, at: r.time("at")?, origin: origin(&r)? })
 }
 
 /// The stored text of a status.
@@ -220,6 +402,7 @@ pub(super) const fn status_text(status: Status) -> &'static str {
     match status {
         Status::Active => "ACTIVE",
         Status::Disabled => "DISABLED",
+        Status::Deleted => "DELETED",
     }
 }
 
@@ -246,6 +429,7 @@ pub(super) fn login(item: &Item) -> Result<Login, StoreError> {
             _ => None,
         },
         cookies: r.flag("cookies")?,
+        network: r.text_opt("network")?.unwrap_or_default().to_owned(),
     })
 }
 
@@ -266,6 +450,8 @@ pub fn login_event(item: &Item) -> Result<LoginImage, StoreError> {
         at: r.time("at")?,
         with_mfa: r.flag("mfa")?,
         session: r.parse_opt("sid")?,
+        reauthentication: r.flag("reauthentication")?,
+        origin: origin(&r)?,
     })
 }
 
@@ -286,8 +472,10 @@ mod tests {
     #[test]
     fn a_slot_reads_back_as_it_was_written() {
         let mut full = sample();
-        full.trusted = true;
-        full.trusted_at = Some(Millis::new(7));
+        full.trust =
+            Some(Trust { device: DeviceId::from_bytes([6; 16]), since: Millis::new(7), until: Millis::new(90) });
+        full.authenticated_at = Millis::new(2_000);
+        full.identity = Some(Identity { provider: "p".into(), subject: "s".into() });
         full.mfa_verified_at = Some(Millis::new(8));
         let keys = full.keys.as_mut().unwrap();
         keys.previous_access = Some((TokenHash::from_bytes([9; 32]), Millis::new(9)));
@@ -346,8 +534,8 @@ mod tests {
         let now = Millis::new(1_999_999_999_999);
         let mut slot = Slot { at, email: "e".repeat(email), version: u64::MAX, op: "o".repeat(16), ..sample() };
         slot.device = Device { name: long.clone(), browser: long.clone(), os: long, ip: "2001:db8::".repeat(4) };
-        (slot.device_id, slot.trusted_at, slot.mfa_verified_at) =
-            (Some(holdfast_domain::DeviceId::from_bytes([9; 16])), Some(now), Some(now));
+        slot.mfa_verified_at = Some(now);
+        slot.trust = Some(Trust { device: DeviceId::from_bytes([9; 16]), since: now, until: now });
         let keys = slot.keys.as_mut().unwrap();
         keys.previous_access = Some((TokenHash::from_bytes([9; 32]), now));
         let refresh = keys.refresh.as_mut().unwrap();
@@ -373,8 +561,8 @@ mod tests {
             ("lastUpdatedAt".to_owned(), at(long)),
             ("passwordChangedAt".to_owned(), at(long)),
             ("mfaEnabledAt".to_owned(), at(long)),
-            ("mfaSecret".to_owned(), b(&[1; 20])),
-            ("mfaPending".to_owned(), b(&[1; 20])),
+            // A seed sealed by KMS has about 170 bytes; one is pending or in use, never both.
+            ("mfaSecret".to_owned(), b(&[1; 200])),
             ("lastStep".to_owned(), n(u64::MAX)),
             ("recovery".to_owned(), crate::attributes::bs([[1_u8; 32]; 10].iter())),
             ("op".to_owned(), s("o".repeat(16))),

@@ -12,6 +12,8 @@ pub const SK: &str = "SK";
 pub const TTL: &str = "ttl";
 /// Sort key of the account. Slots sort after it, devices before.
 pub const META: &str = "META";
+/// How the sort keys of a user's trusted devices begin.
+pub const DEVICES: &str = "D#";
 /// Sort key of a sign-in's parent row.
 pub const LOGIN: &str = "LOGIN";
 
@@ -21,6 +23,11 @@ pub const MFA: &str = "MFA";
 /// `E#<sha256(normalised e-mail)>`: who has it.
 pub fn email(key: &[u8; 32]) -> (String, String) {
     (format!("E#{}", ids::encode(key)), "EMAIL".to_owned())
+}
+
+/// `I#<sha256(provider, subject)>`: who has this identity.
+pub fn identity(key: &[u8; 32]) -> (String, String) {
+    (format!("I#{}", ids::encode(key)), "IDENTITY".to_owned())
 }
 
 /// `U#<userId>`: everything of a user.
@@ -40,7 +47,7 @@ pub fn slot(at: Address) -> (String, String) {
 
 /// A trusted device.
 pub fn device(id: UserId, device: DeviceId) -> (String, String) {
-    (user(id), format!("D#{device}"))
+    (user(id), format!("{DEVICES}{device}"))
 }
 
 /// The parent row of a sign-in.
@@ -74,6 +81,8 @@ pub enum Row {
     Challenge(LoginId),
     /// An account.
     Account(UserId),
+    /// A trusted device.
+    Device(UserId, DeviceId),
     /// Anything else.
     Other,
 }
@@ -83,6 +92,9 @@ pub fn row(pk: &str, sk: &str) -> Row {
     if let Some(user) = pk.strip_prefix("U#").and_then(|id| id.parse().ok()) {
         if sk == META {
             return Row::Account(user);
+        }
+        if let Some(device) = sk.strip_prefix(DEVICES) {
+            return device.parse().map_or(Row::Other, |device| Row::Device(user, device));
         }
         let slot = sk.strip_prefix("S#").and_then(|n| n.parse().ok()).and_then(SlotNo::new);
         return slot.map_or(Row::Other, |slot| Row::Slot(Address { user, slot }));
@@ -121,6 +133,10 @@ mod tests {
         assert_eq!(row(&pk, &sk), Row::Login(id));
         let (pk, sk) = challenge(id);
         assert_eq!(row(&pk, &sk), Row::Challenge(id));
+        let id = DeviceId::from_bytes([6; 16]);
+        let (pk, sk) = device(at.user, id);
+        assert_eq!(row(&pk, &sk), Row::Device(at.user, id));
+        assert_eq!(row(&pk, "D#x"), Row::Other);
         assert_eq!(row(&user(at.user), META), Row::Account(at.user));
         assert_eq!(row(&user(at.user), "S#10"), Row::Other);
     }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod attempts;
+mod changes;
 mod factors;
 pub mod image;
 pub mod keys;
@@ -85,9 +86,4 @@ impl SessionReads for SessionsTable {
         slots.sort_by_key(|slot: &Slot| slot.at.slot);
         Ok(account.map(|account| UserState { account, slots }))
     }
-}
-
-/// A request that the SDK refuses to build lacks a required part: a defect of this crate, not of the store.
-fn build_error(error: aws_sdk_dynamodb::error::BuildError) -> StoreError {
-    StoreError::Corrupt(format!("request: {error}"))
 }

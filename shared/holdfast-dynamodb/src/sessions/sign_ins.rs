@@ -5,8 +5,11 @@ use aws_sdk_dynamodb::types::{
     TransactWriteItem, Update,
 };
 use holdfast_domain::account::Status;
+use holdfast_domain::attempts;
 use holdfast_domain::mfa::Proof;
-use holdfast_domain::ports::{Committed, Conditional, SignIns, StoreError, Stored, Transacted, Tried};
+use holdfast_domain::ports::{
+    Committed, Conditional, FailedReauthentication, SignIns, StoreError, Stored, Transacted, Tried, TrustedDevice,
+};
 use holdfast_domain::secret::fingerprint;
 use holdfast_domain::session::EndReason;
 use holdfast_domain::signin::{Challenge, DeviceStep, Login, LoginFailure, LoginState, Plan};
@@ -18,6 +21,7 @@ use super::slots::{FREE, transacted};
 use super::{SessionsTable, image};
 use crate::attributes::{Item, Reader, at, b, bs, n, s};
 use crate::call::{Outcome, conditional, transaction, trouble};
+use crate::statement::{Statement, build_error, put_new};
 
 impl SignIns for SessionsTable {
     async fn begin(&self, login: &Login) -> Stored<()> {
@@ -34,6 +38,7 @@ impl SignIns for SessionsTable {
             .item("at", at(login.started_at))
             .item("expiresAt", at(login.expires_at))
             .item("cookies", AttributeValue::Bool(login.cookies))
+            .item("network", s(&login.network))
             .item(TTL, n(keys::ttl(login.expires_at)))
             .condition_expression("attribute_not_exists(PK)");
         if let Some(user) = login.user {
@@ -49,15 +54,18 @@ impl SignIns for SessionsTable {
             .table_name(&self.table)
             .key(PK, s(pk))
             .key(SK, s(sk))
-            .update_expression("SET #state = :waiting, #at = :now")
+            // The account is known only now where an identity found it.
+            .update_expression("SET #state = :waiting, #at = :now, userId = :user, authEpoch = :epoch")
             .condition_expression("#state = :started AND expiresAt > :now")
+            .expression_attribute_values(":user", s(challenge.user.to_string()))
+            .expression_attribute_values(":epoch", n(challenge.auth_epoch))
             .expression_attribute_names("#state", "state")
             .expression_attribute_names("#at", "at")
             .expression_attribute_values(":waiting", s(LoginState::MfaRequired.text()))
             .expression_attribute_values(":started", s(LoginState::Started.text()))
             .expression_attribute_values(":now", at(now))
             .build()
-            .map_err(super::build_error)?;
+            .map_err(build_error)?;
         let (pk, sk) = keys::challenge(challenge.login);
         let child = Put::builder()
             .table_name(&self.table)
@@ -65,6 +73,8 @@ impl SignIns for SessionsTable {
             .item(SK, s(sk))
             .item("userId", s(challenge.user.to_string()))
             .item("secretHash", b(challenge.secret.as_bytes()))
+            .item("seed", b(&challenge.seed))
+            .item("authEpoch", n(challenge.auth_epoch))
             .item("expiresAt", at(challenge.expires_at))
             .item("staySignedIn", AttributeValue::Bool(challenge.wishes.stay_signed_in))
             .item("device", image::device_value(&challenge.wishes.device))
@@ -72,7 +82,7 @@ impl SignIns for SessionsTable {
             .item(TTL, n(keys::ttl(challenge.expires_at)))
             .condition_expression("attribute_not_exists(PK)")
             .build()
-            .map_err(super::build_error)?;
+            .map_err(build_error)?;
         // The secret is random: the same request again, and no other, has the same token.
         let token = fingerprint("holdfast/challenge/1", &[challenge.secret.as_bytes()]);
         let result = self
@@ -102,9 +112,10 @@ impl SignIns for SessionsTable {
         for item in answer.items.unwrap_or_default() {
             if item.get(SK).and_then(|v| v.as_s().ok()) == Some(&parent) {
                 login = Some(image::login(&item)?);
-            } else {
+            } else if item.contains_key("seed") {
                 challenge = Some(image::challenge(&item)?);
             }
+            // A challenge of version 0.1.0 has no seed: the sign-in is begun anew.
         }
         Ok(login.map(|login| (login, challenge)))
     }
@@ -142,7 +153,7 @@ impl SignIns for SessionsTable {
         }
     }
 
-    async fn wrong_answer(&self, id: LoginId, attempt: &TokenHash, now: Millis) -> Stored<()> {
+    async fn wrong_answer(&self, id: LoginId, attempt: &TokenHash, network: &str, now: Millis) -> Stored<()> {
         let (pk, sk) = keys::challenge(id);
         let result = self
             .client
@@ -150,9 +161,10 @@ impl SignIns for SessionsTable {
             .table_name(&self.table)
             .key(PK, s(pk))
             .key(SK, s(sk))
-            .update_expression("ADD wrong :attempts SET #at = :now")
+            .update_expression("ADD wrong :attempts SET #at = :now, network = :network")
             .condition_expression("attribute_exists(PK)")
             .expression_attribute_names("#at", "at")
+            .expression_attribute_values(":network", s(network))
             .expression_attribute_values(":attempts", bs([attempt.as_bytes()]))
             .expression_attribute_values(":now", at(now))
             .send()
@@ -176,7 +188,7 @@ impl SignIns for SessionsTable {
             .expression_attribute_values(":reason", s(reason.text()))
             .expression_attribute_values(":now", at(now))
             .build()
-            .map_err(super::build_error)?;
+            .map_err(build_error)?;
         if expected != LoginState::MfaRequired {
             let result = self
                 .client
@@ -198,7 +210,7 @@ impl SignIns for SessionsTable {
             .key(PK, s(pk))
             .key(SK, s(sk))
             .build()
-            .map_err(super::build_error)?;
+            .map_err(build_error)?;
         let result = self
             .client
             .transact_write_items()
@@ -210,6 +222,30 @@ impl SignIns for SessionsTable {
             Transacted::Busy => Err(StoreError::Busy("TransactWriteItems: conflict".into())),
             Transacted::Done | Transacted::Refused => Ok(()),
         }
+    }
+
+    async fn note_failed_reauthentication(&self, failed: &FailedReauthentication) -> Stored<()> {
+        let (pk, sk) = keys::login(failed.id);
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .item(PK, s(pk))
+            .item(SK, s(sk))
+            .item("state", s(LoginState::Failed.text()))
+            .item("reauthentication", AttributeValue::Bool(true))
+            .item("reason", s(failed.reason.text()))
+            .item("userId", s(failed.user.to_string()))
+            .item("sid", s(failed.session.to_string()))
+            .item("network", s(&failed.network))
+            .item("authEpoch", n(0))
+            .item("startedAt", at(failed.now))
+            .item("at", at(failed.now))
+            .item("expiresAt", at(failed.expires_at))
+            .item(TTL, n(keys::ttl(failed.expires_at)))
+            .condition_expression("attribute_not_exists(PK)");
+        // The id is random: if the row is there, an earlier try of this very call wrote it.
+        conditional("PutItem", None, put.send().await).map(|_| ())
     }
 
     async fn commit(&self, plan: &Plan) -> Stored<Committed> {
@@ -229,7 +265,7 @@ impl SignIns for SessionsTable {
                 .expression_attribute_values(":seen", at(victim.last_used_at)),
         };
         let mut actions = vec![
-            TransactWriteItem::builder().put(put.build().map_err(super::build_error)?).build(),
+            TransactWriteItem::builder().put(put.build().map_err(build_error)?).build(),
             self.account_part(user, plan)?,
             self.consume_part(plan)?,
         ];
@@ -242,7 +278,7 @@ impl SignIns for SessionsTable {
                 .condition_expression("expiresAt > :now")
                 .expression_attribute_values(":now", at(plan.now))
                 .build()
-                .map_err(super::build_error)?;
+                .map_err(build_error)?;
             actions.push(TransactWriteItem::builder().delete(child).build());
         }
         if let Some(step) = &plan.device {
@@ -250,7 +286,7 @@ impl SignIns for SessionsTable {
         }
         for (slot, sid) in &plan.placement.surplus {
             let address = Address { user, slot: *slot };
-            actions.push(self.entomb(address, *sid, EndReason::Evicted, plan.now, &plan.slot.op)?);
+            actions.push(self.write_tombstone(address, *sid, EndReason::Evicted, plan.now, &plan.slot.op)?);
         }
         let result = self
             .client
@@ -279,7 +315,7 @@ impl SessionsTable {
                 .expression_attribute_values(":epoch", n(plan.auth_epoch))
                 .expression_attribute_values(":active", s(image::status_text(Status::Active)))
                 .build()
-                .map_err(super::build_error)?;
+                .map_err(build_error)?;
             return Ok(TransactWriteItem::builder().condition_check(check).build());
         };
         let update = Update::builder()
@@ -301,7 +337,7 @@ impl SessionsTable {
                 .expression_attribute_values(":codes", bs([code.as_bytes()]))
                 .expression_attribute_values(":code", b(code.as_bytes())),
         };
-        Ok(TransactWriteItem::builder().update(update.build().map_err(super::build_error)?).build())
+        Ok(TransactWriteItem::builder().update(update.build().map_err(build_error)?).build())
     }
 
     /// One sign-in, one session: the parent is consumed, and remembers by which answer.
@@ -332,33 +368,48 @@ impl SessionsTable {
             .expression_attribute_values(":now", at(plan.now))
             .return_values_on_condition_check_failure(OnRefusal::AllOld)
             .build()
-            .map_err(super::build_error)?;
+            .map_err(build_error)?;
         Ok(TransactWriteItem::builder().update(consume).build())
     }
 
     fn device_part(&self, user: UserId, plan: &Plan, step: &DeviceStep) -> Stored<TransactWriteItem> {
-        let part = TransactWriteItem::builder();
+        let used = Statement::new().set("lastUsedAt", at(plan.now)).set("op", s(&plan.slot.op));
+        let valid = |statement: Statement| {
+            statement
+                .when("expiresAt > :now")
+                .when("authEpoch = :epoch")
+                .value(":now", at(plan.now))
+                .value(":epoch", n(plan.auth_epoch))
+        };
         match step {
-            DeviceStep::Rotate { id, presented, next, .. } => {
-                let (pk, sk) = keys::device(user, *id);
-                let rotate = Update::builder()
-                    .table_name(&self.table)
-                    .key(PK, s(pk))
-                    .key(SK, s(sk))
-                    .update_expression("SET secretHash = :next, lastUsedAt = :now, op = :op")
-                    .condition_expression("secretHash = :presented AND expiresAt > :now AND authEpoch = :epoch")
-                    .expression_attribute_values(":next", b(next.as_bytes()))
-                    .expression_attribute_values(":presented", b(presented.as_bytes()))
-                    .expression_attribute_values(":now", at(plan.now))
-                    .expression_attribute_values(":epoch", n(plan.auth_epoch))
-                    .expression_attribute_values(":op", s(&plan.slot.op))
-                    .build()
-                    .map_err(super::build_error)?;
-                Ok(part.update(rotate).build())
-            }
+            DeviceStep::Rotate(rotation) => valid(used)
+                .set("secretHash", b(rotation.next.as_bytes()))
+                .set_to("prevSecretHash = :presented")
+                .set("seed", b(&rotation.seed))
+                .set("rotatedAt", at(plan.now))
+                .when("secretHash = :presented")
+                .value(":presented", b(rotation.presented.as_bytes()))
+                .update_part(&self.table, keys::device(user, rotation.id)),
+            DeviceStep::Repeat { id, seen, .. } => valid(used)
+                .when("op = :seen")
+                .value(":seen", s(seen))
+                .update_part(&self.table, keys::device(user, *id)),
             DeviceStep::Create { id, secret, until } => {
-                let put = self.new_device(user, *id, (secret, *until), plan.auth_epoch, plan.now, &plan.slot.op)?;
-                Ok(part.put(put).build())
+                let device = TrustedDevice {
+                    secret: *secret,
+                    previous: None,
+                    seed: None,
+                    rotated_at: plan.now,
+                    auth_epoch: plan.auth_epoch,
+                    name: plan.slot.device.name.clone(),
+                    session: Some(plan.slot.sid),
+                    network: Some(attempts::network(&plan.slot.device.ip)),
+                    created_at: plan.now,
+                    last_used_at: plan.now,
+                    expires_at: *until,
+                    op: plan.slot.op.clone(),
+                };
+                put_new(&self.table, image::device_item(user, *id, &device))
             }
         }
     }
@@ -414,7 +465,7 @@ mod tests {
 
     fn plan(with_mfa: bool, with_device: bool) -> Plan {
         let at = Address { user: UserId::from_bytes([1; 16]), slot: SlotNo::new(0).unwrap() };
-        let draw = Draw::of(Secret::new([1; 32]));
+        let draw = Draw::of(Secret::new([1; 32]), [2; 32]);
         let policy = Policy::default();
         let (slot, _) = new_session(at, "a@b", &draw, &Wishes::default(), &policy, Millis::new(0), String::new());
         let hash = TokenHash::from_bytes([1; 32]);
