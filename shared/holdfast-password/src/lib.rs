@@ -16,6 +16,7 @@ use holdfast_domain::account::{PasswordStrength, PreparedPassword};
 use holdfast_domain::email::Email;
 use holdfast_domain::ports::{CredentialVerifier, NewPasswords, StoreError, Stored, Verdict};
 
+mod common;
 mod strength;
 
 pub use strength::Zxcvbn;
