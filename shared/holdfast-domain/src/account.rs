@@ -4,6 +4,8 @@ use crate::error::{Code, Failure};
 use crate::ids::UserId;
 use crate::mfa::Mfa;
 use crate::secret::fingerprint;
+use crate::text;
+use zeroize::Zeroizing;
 
 /// Whether an account may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,22 +61,89 @@ impl std::fmt::Debug for Account {
     }
 }
 
-/// Bounds on a password, in characters (contract §2): NIST SP 800-63B-4 asks for at least 8 and to accept 64.
+/// Bounds on a new password, in characters: NIST SP 800-63B-4 §3.1.1.2 asks for at least 8 and to accept 64.
 pub const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 12..=256;
 
-/// Refuses a new password outside its bounds.
-pub fn check_new_password(field: &str, password: &str) -> Result<(), Failure> {
-    if PASSWORD_CHARS.contains(&password.chars().count()) {
-        Ok(())
-    } else {
-        Err(Failure::new(Code::InvalidRequest, format!("`{field}` must have 12 to 256 characters.")))
+/// The longest password that is looked at, in bytes: 256 characters, each of which may be written as several.
+const MAX_PASSWORD_BYTES: usize = 4096;
+
+/// A password in the form in which it is hashed and compared: that of the OpaqueString profile (RFC 8265 §4.2). Every
+/// space is an ASCII space, and the text is in normalization form C, so that two keyboards that compose an accented
+/// letter differently type the same password.
+///
+/// # Passwords of version 0.1.0
+/// Version 0.1.0 hashed passwords as typed. [`candidates`](Self::candidates) therefore has a second entry when the typed
+/// text is another one. A verifier hashes every candidate, whether or not an earlier one was right and whether or not
+/// there is an account: the work then depends on the typed text alone, and says nothing about accounts.
+#[derive(Clone)]
+pub struct PreparedPassword {
+    prepared: Zeroizing<String>,
+    raw: Option<Zeroizing<String>>,
+}
+
+impl PreparedPassword {
+    /// Prepares any text, and refuses none: a password of version 0.1.0 may have characters that a new one may not have.
+    pub fn new(typed: &str) -> Self {
+        let spaced: Zeroizing<String> =
+            Zeroizing::new(typed.chars().map(|c| if text::is_space(c) { ' ' } else { c }).collect());
+        let prepared = Zeroizing::new(text::nfc(&spaced));
+        let raw = (*prepared != typed).then(|| Zeroizing::new(typed.to_owned()));
+        Self { prepared, raw }
+    }
+
+    /// The form that is hashed for a new password.
+    pub fn as_str(&self) -> &str {
+        &self.prepared
+    }
+
+    /// The texts that a stored hash may be of: the prepared form, and the typed text if it is another one.
+    pub fn candidates(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.as_str()).chain(self.raw.as_ref().map(|raw| raw.as_str()))
     }
 }
 
-/// The longest password that is looked at, in bytes: 256 characters of at most four.
-const MAX_PASSWORD_BYTES: usize = 1024;
+/// Passwords are secret: a debug print does not show them.
+impl std::fmt::Debug for PreparedPassword {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PreparedPassword(…)")
+    }
+}
 
-/// Refuses what cannot be anybody's password, before any work is spent on it.
+/// Estimates how easily a password is guessed. A port, so that only the functions that set passwords carry the
+/// estimator and its word lists.
+pub trait PasswordStrength {
+    /// Why this password is too easy to guess, and how to choose a better one, in whole sentences; `None` if it is not.
+    /// `context` is what a guesser knows of this account, such as its e-mail address.
+    fn weakness(&self, password: &str, context: &[&str]) -> Option<String>;
+}
+
+/// Accepts a new password: 12 to 256 characters after preparation, all of them visible, and not easy to guess. There are
+/// no rules about kinds of characters (NIST SP 800-63B-4 §3.1.1.2, ASVS 6.2.5). `field` is its name in the request.
+///
+/// # Errors
+/// `INVALID_REQUEST`, whose detail names `field` and says what to change.
+pub fn accept_new_password(
+    field: &str,
+    typed: &str,
+    context: &[&str],
+    strength: &impl PasswordStrength,
+) -> Result<PreparedPassword, Failure> {
+    let password = PreparedPassword::new(bounded(field, typed)?);
+    check_length(field, password.as_str())?;
+    text::check_freeform(field, password.as_str())?;
+    match strength.weakness(password.as_str(), context) {
+        None => Ok(password),
+        Some(why) => Err(Failure::new(Code::InvalidRequest, format!("`{field}` is too easy to guess. {why}"))),
+    }
+}
+
+/// Refuses a new password outside its bounds.
+pub fn check_new_password(field: &str, password: &str) -> Result<(), Failure> {
+    check_length(field, PreparedPassword::new(bounded(field, password)?).as_str())
+}
+
+/// Refuses what cannot be anybody's password, before any work is spent on it. Characters that a new password may not
+/// have are not refused: a password of version 0.1.0 may have them.
 pub fn check_password(field: &str, password: &str) -> Result<(), Failure> {
     if password.is_empty() || password.len() > MAX_PASSWORD_BYTES {
         return Err(Failure::new(Code::InvalidRequest, format!("`{field}` must have 1 to 256 characters.")));
@@ -82,15 +151,103 @@ pub fn check_password(field: &str, password: &str) -> Result<(), Failure> {
     Ok(())
 }
 
+fn bounded<'a>(field: &str, typed: &'a str) -> Result<&'a str, Failure> {
+    if typed.len() <= MAX_PASSWORD_BYTES { Ok(typed) } else { Err(wrong_length(field)) }
+}
+
+fn check_length(field: &str, prepared: &str) -> Result<(), Failure> {
+    if PASSWORD_CHARS.contains(&prepared.chars().count()) { Ok(()) } else { Err(wrong_length(field)) }
+}
+
+fn wrong_length(field: &str) -> Failure {
+    Failure::new(Code::InvalidRequest, format!("`{field}` must have 12 to 256 characters."))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    /// Finds one word weak, and nothing else.
+    struct OneWord;
+
+    impl PasswordStrength for OneWord {
+        fn weakness(&self, password: &str, context: &[&str]) -> Option<String> {
+            context.contains(&password).then(|| "It is known.".to_owned())
+        }
+    }
+
+    fn says(typed: &str) -> String {
+        match accept_new_password("newPassword", typed, &["easily guessed"], &OneWord) {
+            Ok(password) => format!("ok {}", password.as_str()),
+            Err(failure) => failure.detail.into_owned(),
+        }
+    }
 
     #[test]
-    fn passwords_are_counted_in_characters() {
-        assert!(check_new_password("password", &"x".repeat(11)).is_err());
-        assert!(check_new_password("password", &"é".repeat(12)).is_ok());
-        assert!(check_new_password("password", &"é".repeat(256)).is_ok());
-        assert!(check_new_password("password", &"x".repeat(257)).is_err());
+    fn passwords_are_counted_in_characters_after_preparation() {
+        let length = "`newPassword` must have 12 to 256 characters.";
+        assert_eq!(says(&"x".repeat(11)), length);
+        assert_eq!(says(&"é".repeat(12)), format!("ok {}", "é".repeat(12)));
+        assert_eq!(says(&"e\u{301}".repeat(11)), length);
+        assert_eq!(says(&"e\u{301}".repeat(256)), format!("ok {}", "é".repeat(256)));
+        assert_eq!(says(&"x".repeat(257)), length);
+        assert_eq!(says(&"x".repeat(5000)), length);
+        // The longest way to write 256 characters signs in, too.
+        let hangul = "\u{1112}\u{1161}\u{11ab}".repeat(256);
+        assert_eq!(says(&hangul), format!("ok {}", "한".repeat(256)));
+        assert!(check_password("password", &hangul).is_ok());
+    }
+
+    #[test]
+    fn what_opaque_string_leaves_out_is_refused_by_name() {
+        for (typed, expected) in [
+            ("twelve chars\n", "`newPassword` has a control character (U+000A). Remove it."),
+            ("twelve chars\u{200d}", "`newPassword` has an invisible format character (U+200D). Remove it."),
+            ("twelve chars\u{2028}", "`newPassword` has a line separator (U+2028). Remove it."),
+            ("twelve chars\u{378}", "`newPassword` has a character that Unicode does not define (U+0378). Remove it."),
+            ("twelve chars\u{fe0f}", "`newPassword` has an invisible character (U+FE0F). Remove it."),
+            ("twelve chars\u{e000}", "`newPassword` has a private-use character (U+E000). Remove it."),
+            ("twelve chars\u{1100}", "`newPassword` has an incomplete Hangul syllable (U+1100). Remove it."),
+            ("            ", "`newPassword` must have at least one visible character."),
+            ("easily guessed", "`newPassword` is too easy to guess. It is known."),
+            ("easily\u{a0}guessed", "`newPassword` is too easy to guess. It is known."),
+            (" spaces around ", "ok  spaces around "),
+            ("смешанный ☠ 🤔 пароль", "ok смешанный ☠ 🤔 пароль"),
+            ("one\u{2003}two\u{3000}three", "ok one two three"),
+            ("Ǆ and ǆ differ", "ok Ǆ and ǆ differ"),
+            ("ＦＵＬＬ － ＷＩＤＴＨ", "ok ＦＵＬＬ － ＷＩＤＴＨ"),
+        ] {
+            assert_eq!(says(typed), expected, "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn a_password_of_0_1_0_is_tried_as_typed() {
+        let candidates = |typed: &str| PreparedPassword::new(typed).candidates().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(candidates("correct horse battery"), ["correct horse battery"]);
+        assert_eq!(candidates("e\u{301}te\u{301}"), ["été", "e\u{301}te\u{301}"]);
+        assert_eq!(candidates("a\u{a0}b"), ["a b", "a\u{a0}b"]);
+        assert_eq!(candidates("a\u{200d}b\u{0}"), ["a\u{200d}b\u{0}"]);
+    }
+
+    proptest! {
+        #[test]
+        fn preparing_twice_is_preparing_once(typed in any::<String>()) {
+            let once = PreparedPassword::new(&typed);
+            let twice = PreparedPassword::new(once.as_str());
+            prop_assert_eq!(once.as_str(), twice.as_str());
+            prop_assert_eq!(twice.candidates().count(), 1);
+        }
+
+        #[test]
+        fn forms_of_one_password_are_the_same_password(typed in "[aeéüñ ж가한\u{a0}\u{3000}\u{301}\u{308}]{1,20}") {
+            let nfd = icu_normalizer::DecomposingNormalizerBorrowed::new_nfd().normalize(&typed).into_owned();
+            let expected = PreparedPassword::new(&typed);
+            for form in [text::nfc(&typed), nfd] {
+                let form = PreparedPassword::new(&form);
+                prop_assert_eq!(form.as_str(), expected.as_str());
+            }
+        }
     }
 }

@@ -5,6 +5,7 @@
 //!
 //! # Layout
 //! * [`time`], [`ids`], [`secret`], [`token`]: the vocabulary.
+//! * [`text`], [`email`], [`device`]: what people write, checked and compared.
 //! * [`policy`]: limits and lifetimes, with the ranges that configuration may move them in.
 //! * [`account`], [`session`], [`signin`], [`attempts`]: records, and the judgements over them.
 //! * [`mfa`]: the second factor. [`coordinator`]: the steps of a sign-in, and what each one does.
@@ -34,6 +35,7 @@ pub mod service;
 pub mod session;
 pub mod signin;
 pub mod slots;
+pub mod text;
 pub mod time;
 pub mod token;
 

@@ -1,15 +1,25 @@
-//! argon2id behind the [`CredentialVerifier`] port.
+//! argon2id behind the [`CredentialVerifier`] port, and zxcvbn behind the
+//! [`PasswordStrength`](holdfast_domain::account::PasswordStrength) port.
 //!
 //! Parameters: m = 19 456 KiB, t = 2, p = 1, the first choice of the OWASP Password Storage Cheat Sheet. The hash string
 //! says which parameters made it, so raising them later leaves old hashes verifiable.
+//!
+//! Passwords are hashed in their prepared form ([`PreparedPassword`]). Version 0.1.0 hashed them as typed: such a hash is
+//! still verified, and replaced when its password is next shown.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use argon2::password_hash::phc::{Ident, Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
+use holdfast_domain::account::{PasswordStrength, PreparedPassword};
 use holdfast_domain::email::Email;
 use holdfast_domain::ports::{CredentialVerifier, NewPasswords, StoreError, Stored, Verdict};
+
+mod common;
+mod strength;
+
+pub use strength::Zxcvbn;
 
 const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;
@@ -28,7 +38,11 @@ pub struct Argon2id {
 /// The 19 MiB that argon2id works in, taken once. Taken and given back for every hash, they left holes in the heap that
 /// the next hash did not fit into: after a thousand sign-ins a function held 340 MB.
 #[derive(Clone, Default)]
-struct Arena(Arc<Mutex<Vec<Block>>>);
+struct Arena {
+    blocks: Arc<Mutex<Vec<Block>>>,
+    #[cfg(test)]
+    hashes: Arc<std::sync::atomic::AtomicUsize>,
+}
 
 impl fmt::Debug for Argon2id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -39,7 +53,9 @@ impl fmt::Debug for Argon2id {
 impl Arena {
     fn hash(&self, password: &str, salt: &[u8], params: &Params) -> Result<Output, StoreError> {
         let trouble = |e: argon2::Error| StoreError::Corrupt(format!("argon2id: {e}"));
-        let mut blocks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        #[cfg(test)]
+        self.hashes.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let mut blocks = self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
         let needed = params.block_count();
         if blocks.len() < needed {
             blocks.resize(needed, Block::default());
@@ -92,17 +108,29 @@ fn is_outdated(stored: &str) -> bool {
 
 impl NewPasswords for Argon2id {
     fn keep(&self, password: &str, salt: &[u8; 16]) -> Stored<String> {
-        phc(&self.arena, password, salt)
+        phc(&self.arena, PreparedPassword::new(password).as_str(), salt)
+    }
+}
+
+impl PasswordStrength for Argon2id {
+    fn weakness(&self, password: &str, context: &[&str]) -> Option<String> {
+        Zxcvbn.weakness(password, context)
     }
 }
 
 impl CredentialVerifier for Argon2id {
-    /// One hash, whether there is an account or not; a second one only when a right password is kept in an older form.
+    /// One hash for each candidate of `password`, whether there is an account or not and whichever of them is right. One
+    /// more is made only when a right password is kept in an older form.
     async fn verify(&self, _email: &Email, password: &str, stored: Option<&str>, salt: &[u8; 16]) -> Stored<Verdict> {
-        let right = self.matches(password, stored.unwrap_or(&self.nobody)).unwrap_or(false);
-        match stored.filter(|_| right) {
+        let password = PreparedPassword::new(password);
+        let kept = stored.unwrap_or(&self.nobody);
+        // Not `any`, which would stop at the first: the work must not say which candidate was right.
+        let right: Vec<bool> = password.candidates().map(|text| self.matches(text, kept).unwrap_or(false)).collect();
+        match stored.filter(|_| right.contains(&true)) {
             None => Ok(Verdict::Wrong),
-            Some(stored) if is_outdated(stored) => Ok(Verdict::Outdated(self.keep(password, salt)?)),
+            Some(stored) if is_outdated(stored) || !right[0] => {
+                Ok(Verdict::Outdated(self.keep(password.as_str(), salt)?))
+            }
             Some(_) => Ok(Verdict::Right),
         }
     }
@@ -164,6 +192,47 @@ mod tests {
     }
 
     #[test]
+    fn every_way_to_type_a_password_opens_its_hash() {
+        let hasher = Argon2id::new([1; 16]).unwrap();
+        let stored = hasher.keep("cafe\u{301} crème brûlée", &[2; 16]).unwrap();
+        for typed in
+            ["caf\u{e9} crème brûlée", "cafe\u{301} cr\u{e8}me br\u{fb}l\u{e9}e", "café\u{a0}crème\u{2003}brûlée"]
+        {
+            assert_eq!(verdict(&hasher, typed, Some(&stored)), Verdict::Right, "{typed:?}");
+        }
+        assert_eq!(verdict(&hasher, "cafe crème brûlée", Some(&stored)), Verdict::Wrong);
+    }
+
+    /// Version 0.1.0 hashed what was typed.
+    #[test]
+    fn a_hash_of_0_1_0_is_opened_by_what_was_typed_and_replaced() {
+        let hasher = Argon2id::new([1; 16]).unwrap();
+        for typed in ["cafe\u{301} creme brulee", "one\u{a0}two\u{a0}three", "joined\u{200d}\u{a0}\u{e000}words"] {
+            let old = phc(&hasher.arena, typed, &[2; 16]).unwrap();
+            let Verdict::Outdated(new) = verdict(&hasher, typed, Some(&old)) else { panic!("{typed:?}: not outdated") };
+            assert_eq!(verdict(&hasher, typed, Some(&new)), Verdict::Right);
+            let prepared = PreparedPassword::new(typed);
+            assert_eq!(verdict(&hasher, prepared.as_str(), Some(&new)), Verdict::Right);
+        }
+    }
+
+    #[test]
+    fn the_work_depends_on_the_typed_text_alone() {
+        let hasher = Argon2id::new([1; 16]).unwrap();
+        let (plain, composed) = ("correct horse battery", "cafe\u{301} creme brulee");
+        let kept = hasher.keep(composed, &[2; 16]).unwrap();
+        let other = hasher.keep(plain, &[2; 16]).unwrap();
+        for (typed, work) in [(plain, 1), (composed, 2)] {
+            for stored in [None, Some(kept.as_str()), Some(other.as_str())] {
+                let before = hasher.arena.hashes.load(std::sync::atomic::Ordering::Relaxed);
+                let _ = verdict(&hasher, typed, stored);
+                let after = hasher.arena.hashes.load(std::sync::atomic::Ordering::Relaxed);
+                assert_eq!(after - before, work, "{typed:?} {stored:?}");
+            }
+        }
+    }
+
+    #[test]
     fn nobody_has_no_password_not_even_the_empty_one() {
         assert_eq!(verdict(&Argon2id::new([1; 16]).unwrap(), "", None), Verdict::Wrong);
     }
@@ -195,9 +264,9 @@ mod tests {
     #[test]
     fn the_memory_is_taken_once() {
         let hasher = Argon2id::new([1; 16]).unwrap();
-        let before = hasher.arena.0.lock().unwrap().as_ptr();
+        let before = hasher.arena.blocks.lock().unwrap().as_ptr();
         let stored = hasher.keep("correct horse battery", &[2; 16]).unwrap();
         assert_eq!(verdict(&hasher, "correct horse battery", Some(&stored)), Verdict::Right);
-        assert_eq!(hasher.arena.0.lock().unwrap().as_ptr(), before);
+        assert_eq!(hasher.arena.blocks.lock().unwrap().as_ptr(), before);
     }
 }
