@@ -179,7 +179,7 @@ mod tests {
             "isBase64Encoded": false
         });
         let origins = ["https://app.example.com".to_owned()];
-        Request::of(&event).allowing(origins.into())
+        Request::from_event(&event).allowing(origins.into())
     }
 
     const OWN: &str = "https://app.example.com";

@@ -89,9 +89,8 @@ impl Request {
         }
     }
 
-    /// A request of a route that takes no query, for tests.
-    #[cfg(test)]
-    pub(crate) fn of(event: &Value) -> Self {
+    /// A request of a route that takes no query, as a test builds it.
+    pub fn from_event(event: &Value) -> Self {
         Self::from_payload(event, "invocation", &[])
     }
 
@@ -293,7 +292,7 @@ mod tests {
     }
 
     fn request(event: &Value) -> Request {
-        Request::of(event)
+        Request::from_event(event)
     }
 
     fn event(body: &str) -> Value {
@@ -374,10 +373,10 @@ mod tests {
     fn a_query_that_the_route_does_not_take_is_refused_wherever_the_form_is_read() {
         let mut event = event(r#"{"email":"a"}"#);
         event["rawQueryString"] = "x=1".into();
-        let unknown = Request::of(&event);
+        let unknown = Request::from_event(&event);
         assert_eq!(unknown.json::<Login>().unwrap_err().code, Code::InvalidRequest);
         event["body"] = Value::Null;
-        assert_eq!(Request::of(&event).no_body().unwrap_err().code, Code::InvalidRequest);
+        assert_eq!(Request::from_event(&event).no_body().unwrap_err().code, Code::InvalidRequest);
         let taken = Request::from_payload(&event, "i", &["x"]);
         assert_eq!((taken.no_body(), taken.query("x")), (Ok(()), Some("1")));
         assert_eq!(taken.query_flag("x").unwrap_err().detail, "Query parameter `x` must be true or false.");

@@ -104,7 +104,7 @@ mod tests {
 
     fn viewer(headers: Value) -> Result<Option<String>, Code> {
         let event = json!({"headers": headers, "requestContext": {"http": {"method": "GET", "sourceIp": "192.0.2.1"}}});
-        proxy().viewer(&Request::of(&event)).map_err(|failure| failure.code)
+        proxy().viewer(&Request::from_event(&event)).map_err(|failure| failure.code)
     }
 
     #[test]
@@ -148,8 +148,8 @@ mod tests {
     fn callers_that_iam_knows_need_no_secret() {
         let signed = json!({"headers": {}, "requestContext": {"http": {"method": "POST"},
             "authorizer": {"iam": {"userArn": "arn:aws:iam::1:role/r"}}}});
-        assert_eq!(proxy().viewer(&Request::of(&signed)), Ok(None));
-        assert_eq!(proxy().viewer(&Request::of(&json!({}))), Ok(None));
+        assert_eq!(proxy().viewer(&Request::from_event(&signed)), Ok(None));
+        assert_eq!(proxy().viewer(&Request::from_event(&json!({}))), Ok(None));
     }
 
     #[test]
