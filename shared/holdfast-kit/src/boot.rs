@@ -6,12 +6,9 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayWebsocketProxyRequest};
 use holdfast_domain::ports::{Host as _, StoreError};
-use holdfast_domain::{Code, Failure};
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -19,9 +16,10 @@ use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::config::{ConfigError, Env};
+use crate::edge::Edge;
 use crate::events::{Envelope, Event};
 use crate::host::System;
-use crate::http::{Request, Response};
+use crate::http::{Rejection, Request, Response, payload};
 use crate::websocket::SocketEvent;
 use crate::{log, metrics};
 
@@ -38,40 +36,36 @@ impl From<Broken> for Diagnostic {
     }
 }
 
-/// Runs an HTTP route.
-pub fn http<D, I, IF, H, HF>(init: I, handle: H) -> ExitCode
+/// Runs an HTTP route that takes no query parameters.
+pub fn http<D, I, IF, H, HF, E>(init: I, handle: H) -> ExitCode
 where
     D: Send + Sync + 'static,
     I: FnOnce(Env) -> IF,
     IF: Future<Output = Result<D, ConfigError>>,
     H: Fn(&'static D, Request) -> HF + Clone + Send + Sync + 'static,
-    HF: Future<Output = Result<Response, Failure>> + Send + 'static,
+    HF: Future<Output = Result<Response, E>> + Send + 'static,
+    E: Into<Rejection> + Send + 'static,
 {
-    // Empty where it is not set: then no origin is allowed.
-    let origins: Arc<[String]> = Env::of_process().list("ALLOWED_ORIGINS").into();
-    event(init, move |deps: &'static D, event: ApiGatewayV2httpRequest, budget| {
-        let (handle, origins) = (handle.clone(), origins.clone());
-        async move {
-            let request = Request::from_event(event).allowing(origins);
-            let id = request.id().to_owned();
-            let origin_path = request.path_for_log();
-            let outcome = match tokio::time::timeout(budget, handle(deps, request)).await {
-                Ok(outcome) => outcome,
-                Err(_) => {
-                    Err(Failure::new(Code::Unavailable, "The request took too long; it may or may not have happened."))
-                }
-            };
-            let response = outcome.unwrap_or_else(|failure| {
-                metrics::count(failure.code.text());
-                if failure.code.status() >= 500 {
-                    tracing::error!(code = failure.code.text(), detail = %failure.detail, route = %origin_path, request_id = %id, "request failed");
-                } else {
-                    tracing::info!(code = failure.code.text(), route = %origin_path, request_id = %id, "request refused");
-                }
-                Response::problem(&failure, &id)
-            });
-            Ok(response.into_event(&id))
-        }
+    http_with_query(&[], init, handle)
+}
+
+/// Runs an HTTP route that takes these query parameters. Every other parameter is refused.
+pub fn http_with_query<D, I, IF, H, HF, E>(parameters: &'static [&'static str], init: I, handle: H) -> ExitCode
+where
+    D: Send + Sync + 'static,
+    I: FnOnce(Env) -> IF,
+    IF: Future<Output = Result<D, ConfigError>>,
+    H: Fn(&'static D, Request) -> HF + Clone + Send + Sync + 'static,
+    HF: Future<Output = Result<Response, E>> + Send + 'static,
+    E: Into<Rejection> + Send + 'static,
+{
+    let start = |env: Env| async move {
+        let edge = Edge::from_env(&env, parameters)?;
+        Ok((edge, init(env).await?))
+    };
+    invocations(start, move |(edge, deps): &'static (Edge, D), invocation: Invocation| {
+        let handle = handle.clone();
+        async move { Ok(edge.answer(&invocation, |request| handle(deps, request)).await) }
     })
 }
 
@@ -84,8 +78,9 @@ where
     H: Fn(&'static D, SocketEvent, Duration) -> HF + Clone + Send + Sync + 'static,
     HF: Future<Output = Result<Value, Broken>> + Send + 'static,
 {
-    event(init, move |deps: &'static D, event: ApiGatewayWebsocketProxyRequest, budget| {
-        handle(deps, SocketEvent::from_event(event), budget)
+    invocations(init, move |deps: &'static D, invocation: Invocation| {
+        let event = payload::parse(invocation.payload.get()).unwrap_or_default();
+        handle(deps, SocketEvent::from_payload(&event), invocation.budget)
     })
 }
 
@@ -99,6 +94,38 @@ where
     E: DeserializeOwned + Send + 'static,
     R: Serialize + Send + 'static,
     H: Fn(&'static D, E, Duration) -> HF + Clone + Send + Sync + 'static,
+    HF: Future<Output = Result<R, Broken>> + Send + 'static,
+{
+    invocations(init, move |deps: &'static D, invocation: Invocation| {
+        let handle = handle.clone();
+        async move {
+            match serde_json::from_str::<E>(invocation.payload.get()) {
+                Ok(payload) => handle(deps, payload, invocation.budget).await,
+                Err(error) => {
+                    tracing::error!(line = error.line(), category = ?error.classify(), "event is not of the expected form");
+                    Err(Broken("the event is not of the expected form"))
+                }
+            }
+        }
+    })
+}
+
+/// One invocation, before its event is read.
+pub(crate) struct Invocation {
+    pub(crate) payload: Box<RawValue>,
+    /// Lambda's id of the invocation.
+    pub(crate) id: String,
+    /// The time it may use.
+    pub(crate) budget: Duration,
+}
+
+fn invocations<D, I, IF, R, H, HF>(init: I, handle: H) -> ExitCode
+where
+    D: Send + Sync + 'static,
+    I: FnOnce(Env) -> IF,
+    IF: Future<Output = Result<D, ConfigError>>,
+    R: Serialize + Send + 'static,
+    H: Fn(&'static D, Invocation) -> HF + Clone + Send + Sync + 'static,
     HF: Future<Output = Result<R, Broken>> + Send + 'static,
 {
     let env = Env::of_process();
@@ -120,14 +147,9 @@ where
         let running = run(Box::new(move |event| {
             let handle = handle.clone();
             Box::pin(async move {
-                let budget = budget(event.context.deadline);
-                let result = match serde_json::from_str::<E>(event.payload.get()) {
-                    Ok(payload) => handle(deps, payload, budget).await,
-                    Err(error) => {
-                        tracing::error!(line = error.line(), category = ?error.classify(), "event is not of the expected form");
-                        Err(Broken("the event is not of the expected form"))
-                    }
-                };
+                let LambdaEvent { payload, context } = event;
+                let budget = budget(context.deadline);
+                let result = handle(deps, Invocation { payload, id: context.request_id, budget }).await;
                 metrics::flush(System.now().get());
                 result.and_then(|answer| to_raw_value(&answer).map_err(|_| Broken("the answer cannot be written")))
             })

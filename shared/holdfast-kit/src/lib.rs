@@ -7,6 +7,7 @@
 pub mod boot;
 pub mod config;
 pub mod cookies;
+mod edge;
 pub mod events;
 pub mod host;
 pub mod http;
@@ -19,4 +20,4 @@ pub mod wire;
 
 pub use config::{ConfigError, Env};
 pub use host::System;
-pub use http::{Request, Response};
+pub use http::{Rejection, Request, Response};

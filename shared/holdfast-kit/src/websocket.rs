@@ -1,7 +1,8 @@
 //! The WebSocket edge: what API Gateway says about a socket, and what it accepts as an answer.
 
-use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
 use serde_json::{Value, json};
+
+use crate::http::payload;
 
 /// A connect, a frame or a disconnect.
 #[derive(Clone, Debug, Default)]
@@ -27,31 +28,18 @@ fn find<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
 }
 
 impl SocketEvent {
-    /// Reads API Gateway's event.
-    pub fn from_event(event: ApiGatewayWebsocketProxyRequest) -> Self {
-        let context = event.request_context;
-        let authorizer = context
-            .authorizer
-            .fields
-            .into_iter()
-            .filter_map(|(name, value)| match value {
-                Value::String(text) => Some((name, text)),
-                Value::Number(number) => Some((name, number.to_string())),
-                _ => None,
-            })
-            .collect();
+    /// Reads API Gateway's event. What has not the expected type counts as absent.
+    pub(crate) fn from_payload(event: &Value) -> Self {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let context = &event["requestContext"];
         Self {
-            connection_id: context.connection_id.unwrap_or_default(),
-            route: context.route_key.unwrap_or_default(),
-            event_type: context.event_type.unwrap_or_default(),
-            context: authorizer,
-            body: event.body,
-            headers: event
-                .headers
-                .iter()
-                .map(|(n, v)| (n.as_str().to_ascii_lowercase(), String::from_utf8_lossy(v.as_bytes()).into_owned()))
-                .collect(),
-            query: event.query_string_parameters.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
+            connection_id: text(&context["connectionId"]),
+            route: text(&context["routeKey"]),
+            event_type: text(&context["eventType"]),
+            context: payload::pairs(&context["authorizer"]),
+            body: event["body"].as_str().map(str::to_owned),
+            headers: payload::headers(&event["headers"]),
+            query: payload::pairs(&event["queryStringParameters"]),
         }
     }
 
@@ -88,9 +76,21 @@ mod tests {
                 "stage": "v1", "connectedAt": 1, "requestTimeEpoch": 1, "identity": {"sourceIp": "127.0.0.1"}},
             "body": "{\"action\":\"ping\"}", "isBase64Encoded": false
         });
-        let socket = SocketEvent::from_event(serde_json::from_value(event).unwrap());
+        let socket = SocketEvent::from_payload(&event);
         assert_eq!(socket.connection_id, "c1");
         assert_eq!((socket.context("userId"), socket.context("slot")), (Some("u1"), Some("3")));
         assert_eq!(socket.body.as_deref(), Some("{\"action\":\"ping\"}"));
+    }
+    #[test]
+    fn odd_bytes_in_the_headers_of_a_handshake_change_nothing() {
+        let event = json!({
+            "requestContext": {"routeKey": "$connect", "connectionId": "c1", "eventType": "CONNECT", "authorizer": null},
+            "headers": {"User-Agent": "\u{1}\u{7f}ÿ", "Sec-WebSocket-Protocol": "holdfast.v1", "x\u{0}": null},
+            "queryStringParameters": {"ticket": "t"}, "stageVariables": null
+        });
+        let socket = SocketEvent::from_payload(&event);
+        assert_eq!((socket.header("sec-websocket-protocol"), socket.query("ticket")), (Some("holdfast.v1"), Some("t")));
+        let socket = SocketEvent::from_payload(&json!({"requestContext": [], "body": {}}));
+        assert_eq!((socket.connection_id.as_str(), socket.body), ("", None));
     }
 }

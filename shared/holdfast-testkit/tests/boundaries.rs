@@ -106,6 +106,33 @@ fn every_function_is_a_crate_of_its_name_with_a_short_main() {
     }
 }
 
+/// `Request::json`, `json_up_to`, `json_or_empty` and `no_body` refuse what the route does not take, in body and query. A
+/// handler that called none of them would take anything; one that called them before it knows its caller would tell
+/// strangers about the form.
+#[test]
+fn every_http_handler_reads_its_form_after_it_knows_its_caller() {
+    let mut handlers = 0;
+    for main in files(&root().join("services"), "rs").into_iter().filter(|file| file.ends_with("src/main.rs")) {
+        let handler = main.with_file_name("handler.rs");
+        if !fs::read_to_string(&main).expect("a source file").contains("boot::http") {
+            continue;
+        }
+        let path = handler.to_string_lossy().into_owned();
+        // Neither changes anything nor asks who calls; the kit refuses their queries by itself.
+        if path.contains("ops/health") || path.contains("ops/not-found") {
+            continue;
+        }
+        let text = fs::read_to_string(&handler).expect("a source file");
+        let first = |names: &[&str]| names.iter().filter_map(|name| text.find(name)).min();
+        let form = first(&["request.no_body()", "request.json"]);
+        assert!(form.is_some(), "{path} reads neither a body nor `no_body`");
+        let caller = first(&[".identify", ".authenticate", "iam_caller()"]);
+        assert!(caller.is_none() || caller < form, "{path} reads the form before it knows the caller");
+        handlers += 1;
+    }
+    assert!(handlers >= 15, "only {handlers} handlers found: this looks in the wrong place");
+}
+
 #[test]
 fn only_main_and_the_kit_read_the_environment() {
     for file in files(&root().join("shared"), "rs").into_iter().chain(files(&root().join("services"), "rs")) {

@@ -1,5 +1,5 @@
 //! Says whether Holdfast can do its work: `ok`, `degraded` (cache trouble: slower, and nothing else), or 503 `down`
-//! (DynamoDB).
+//! (DynamoDB). The version and the checks are for those whom `HEALTH_DETAILS` names.
 
 use std::time::Instant;
 
@@ -17,14 +17,43 @@ pub(crate) struct Deps {
     provider: CacheProvider,
     server: Option<LiveServer>,
     version: String,
+    details: Details,
+}
+
+/// Who is told the version and the checks. An attacker learns from them what runs here and when it is weak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Details {
+    /// Everybody who calls the route.
+    Everyone,
+    /// Only who may invoke the function itself, as IAM decides.
+    Iam,
+}
+
+impl Details {
+    /// Reads `HEALTH_DETAILS`: `everyone`, or `iam` (also when it is not set).
+    fn from_env(env: &Env) -> Result<Self, ConfigError> {
+        match env.optional("HEALTH_DETAILS") {
+            None | Some("iam") => Ok(Self::Iam),
+            Some("everyone") => Ok(Self::Everyone),
+            Some(_) => Err(ConfigError {
+                variable: "HEALTH_DETAILS".to_owned(),
+                problem: "must be everyone or iam".to_owned(),
+            }),
+        }
+    }
+
+    fn are_told(self, request: &Request) -> bool {
+        self == Self::Everyone || request.is_direct() || request.iam_caller().is_some()
+    }
 }
 
 impl Deps {
     pub(crate) async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let provider = env.cache()?.provider;
         let version = env.text("HOLDFAST_VERSION")?;
+        let details = Details::from_env(env)?;
         let server = holdfast_providers::cache_server(env).await?;
-        Ok(Self { table: holdfast_providers::sessions_table(env).await?, provider, server, version })
+        Ok(Self { table: holdfast_providers::sessions_table(env).await?, provider, server, version, details })
     }
 }
 
@@ -33,7 +62,7 @@ fn millis_since(started: Instant) -> f64 {
     (started.elapsed().as_secs_f64() * 10_000.0).round() / 10.0
 }
 
-pub(crate) async fn handle(deps: &'static Deps, _request: Request) -> Result<Response, Failure> {
+pub(crate) async fn handle(deps: &'static Deps, request: Request) -> Result<Response, Failure> {
     let store = async {
         let started = Instant::now();
         let reached = deps.table.ping().await;
@@ -75,10 +104,41 @@ pub(crate) async fn handle(deps: &'static Deps, _request: Request) -> Result<Res
         (true, false) => ("degraded", 200),
         (false, _) => ("down", 503),
     };
-    let answer = json!({
-        "status": status,
-        "version": deps.version,
-        "checks": {"dynamodb": {"status": dynamodb, "latencyMs": latency}, "cache": cache},
-    });
-    Response::json(code, &answer)
+    let checks = json!({"dynamodb": {"status": dynamodb, "latencyMs": latency}, "cache": cache});
+    Response::json(code, &answer(status, deps.details.are_told(&request).then_some((deps.version.as_str(), checks))))
+}
+
+fn answer(status: &str, details: Option<(&str, Value)>) -> Value {
+    match details {
+        Some((version, checks)) => json!({"status": status, "version": version, "checks": checks}),
+        None => json!({"status": status}),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn details_are_told_to_everyone_only_where_it_says_so() {
+        let read = |value| Details::from_env(&Env::of([("HEALTH_DETAILS", value)]));
+        assert_eq!(Details::from_env(&Env::of([])), Ok(Details::Iam));
+        assert_eq!(
+            (read("iam"), read("everyone"), read("")),
+            (Ok(Details::Iam), Ok(Details::Everyone), Ok(Details::Iam))
+        );
+        assert_eq!(read("true").unwrap_err().variable, "HEALTH_DETAILS");
+    }
+
+    #[test]
+    fn callers_without_iam_learn_the_status_and_nothing_else() {
+        let route = json!({"requestContext": {"http": {"method": "GET"}}});
+        let signed = json!({"requestContext": {"authorizer": {"iam": {"userArn": "arn:aws:iam::1:role/r"}}}});
+        let told = |event: &Value, details: Details| details.are_told(&Request::from_event(event));
+        assert!(!told(&route, Details::Iam) && told(&route, Details::Everyone));
+        assert!(told(&json!({}), Details::Iam) && told(&signed, Details::Iam));
+        assert_eq!(answer("ok", None), json!({"status": "ok"}));
+        let full = answer("ok", Some(("1.2.3", json!({"cache": {}}))));
+        assert_eq!(full, json!({"status": "ok", "version": "1.2.3", "checks": {"cache": {}}}));
+    }
 }

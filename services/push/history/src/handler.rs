@@ -29,8 +29,8 @@ impl Deps {
 }
 
 pub(crate) async fn handle(deps: &'static Deps, request: Request) -> Result<Response, Failure> {
-    request.no_body()?;
     let current = deps.sessions.identify(request.access_token()?).await?;
+    request.no_body()?;
     let name = decoded(request.path_parameter("channel"));
     let channel: Channel =
         name.parse().map_err(|_| bad("A channel is `user:<userId>`, `topic:<name>` or `broadcast`."))?;

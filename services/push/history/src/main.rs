@@ -8,5 +8,9 @@ use std::process::ExitCode;
 use holdfast_kit::boot;
 
 fn main() -> ExitCode {
-    boot::http(|env| async move { handler::Deps::from_env(&env).await }, handler::handle)
+    boot::http_with_query(
+        &["after", "epoch", "limit"],
+        |env| async move { handler::Deps::from_env(&env).await },
+        handler::handle,
+    )
 }

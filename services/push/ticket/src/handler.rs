@@ -30,8 +30,8 @@ impl Deps {
 }
 
 pub(crate) async fn handle(deps: &'static Deps, request: Request) -> Result<Response, Failure> {
-    request.no_body()?;
     let current = deps.sessions.identify(request.access_token()?).await?;
+    request.no_body()?;
     let ticket = Ticket::new(Secret::new(System.random()));
     // A ticket never outlives the session: the handshake would refuse it anyway.
     let expires_at = System.now().plus_seconds(TICKET_SECONDS).min(current.slot.expires_at());

@@ -7,5 +7,9 @@ use std::process::ExitCode;
 use holdfast_kit::boot;
 
 fn main() -> ExitCode {
-    boot::http(|env| async move { holdfast_providers::sessions(&env).await }, handler::handle)
+    boot::http_with_query(
+        &["keepCurrent"],
+        |env| async move { holdfast_providers::sessions(&env).await },
+        handler::handle,
+    )
 }

@@ -31,8 +31,9 @@ pub(crate) async fn handle(deps: &'static Deps, request: Request) -> Result<Resp
         .path_parameter("sessionId")
         .parse()
         .map_err(|_| Failure::new(Code::NotFound, "You have no live session with this id."))?;
-    let wish =
-        TrustRequest { sid, trusted: body.trusted, if_match: request.if_match()?, trust_seconds: deps.trust_seconds };
+    // No version is 0: a list without any version of a session matches none.
+    let if_match = request.if_match()?.map(|versions| versions.first().copied().unwrap_or_default());
+    let wish = TrustRequest { sid, trusted: body.trusted, if_match, trust_seconds: deps.trust_seconds };
     let (slot, device_token, _) = deps.sessions.set_trust(&current, &wish).await?;
     let mut answer = wire::session(&slot, current.slot.sid);
     if let (Some(token), Some(fields)) = (device_token, answer.as_object_mut()) {

@@ -77,6 +77,11 @@ async fn unknown_routes_are_404() {
         Call::new("POST", "/v1/auth"),
         Call::new("GET", "/v2/sessions"),
         Call::new("GET", "/v1/sessions/current/more"),
+        // A trailing slash, another case and an escaped slash make other paths.
+        Call::new("GET", "/v1/sessions/"),
+        Call::new("PUT", "/v1/sessions/"),
+        Call::new("GET", "/V1/sessions"),
+        Call::new("GET", "/v1/sessions/a%2Fb"),
     ];
     refused(&world, calls, &[404]).await;
 }
@@ -96,9 +101,37 @@ async fn wrong_methods_are_405() {
     refused(&world, calls, &[405]).await;
     // RFC 9110 §15.5.6: a 405 lists what the path answers to.
     let reply = send(&world, Call::new("PATCH", "/v1/sessions")).await;
-    let mut allowed: Vec<&str> = reply.header("allow").unwrap_or_default().split(", ").collect();
-    allowed.sort_unstable();
-    assert_eq!(allowed, ["DELETE", "GET"]);
+    let allowed: Vec<&str> = reply.header("allow").unwrap_or_default().split(", ").collect();
+    for method in ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"] {
+        let works = send(&world, Call::new(method, "/v1/sessions")).await.status != 405;
+        assert_eq!(allowed.contains(&method), works, "{method}: Allow is {allowed:?}");
+    }
+    assert!(allowed.contains(&"GET") && allowed.contains(&"DELETE"), "{allowed:?}");
+}
+
+#[tokio::test]
+async fn queries_that_a_route_does_not_take_are_400() {
+    let world = World::open().await;
+    let (_, session) = world.signed_in().await;
+    let calls = [
+        ("GET", "/v1/health?details=1"),
+        ("GET", "/v1/sessions?limit=5"),
+        ("GET", "/v1/sessions/current?x"),
+        ("DELETE", "/v1/sessions?keepCurrent=false&keepCurrent=true"),
+        ("DELETE", "/v1/sessions?keepCurrent=true&keepCurrent=true"),
+        ("DELETE", "/v1/sessions?keepCurrent=false,true"),
+        ("DELETE", "/v1/sessions?keepCurrent="),
+        ("DELETE", "/v1/sessions?keepCurrent"),
+        ("DELETE", "/v1/sessions?keepCurrent[]=true"),
+        ("DELETE", "/v1/sessions?KEEPCURRENT=true"),
+        ("DELETE", "/v1/sessions?keepCurrent=true&x=1"),
+        ("POST", "/v1/auth/logout?all=true"),
+        ("POST", "/v1/push/tickets?x=1"),
+    ];
+    refused(&world, calls.map(|(method, path)| Call::new(method, path).bearer(&session.access)), &[400]).await;
+    world.api.current(&session.access).await.unwrap().expect(200).unwrap();
+    // A stranger learns nothing about the form.
+    refused(&world, calls[1..].iter().map(|(method, path)| Call::new(method, *path)), &[401]).await;
 }
 
 #[tokio::test]
@@ -123,6 +156,11 @@ async fn bodies_that_are_not_exactly_right_are_400() {
             format!(r#"{{"email":{email},"password":{password},"admin":true}}"#),
             format!(r#"{{"email":{email},"email":{email},"password":{password}}}"#),
             format!(r#"{{"email":{email},"password":{password},"staySignedIn":"yes"}}"#),
+            format!(r#"{{"email":{email},"password":{password},"transport":5}}"#),
+            format!(r#"{{"email":{email},"password":"\ud800"}}"#),
+            format!(r#"{{"email":{email},"password":{password},"deviceName":{{"a":1,"a":1}}}}"#),
+            format!("\u{feff}{{\"email\":{email},\"password\":{password}}}"),
+            format!("[{email},{password}]"),
             format!(r#"{{"email":{email},"password":{password}}} trailing"#),
         ],
     );

@@ -115,6 +115,15 @@ async fn trusting_moves_the_version_each_time_and_honours_if_match() {
     trusted.text("/trustedAt").unwrap();
 
     trust(true, Some(&tag)).await.unwrap().expect_problem(412, "PRECONDITION_FAILED").unwrap();
+    let next = version + 1;
+    for other in
+        [format!("W/\"{next}\""), format!("\"+{next}\""), format!("\"0{next}\""), format!("\"{version}\", \"x\"")]
+    {
+        trust(true, Some(&other)).await.unwrap().expect_problem(412, "PRECONDITION_FAILED").unwrap();
+    }
+    for malformed in [next.to_string(), format!("\"{next}"), format!("*, \"{next}\"")] {
+        trust(true, Some(&malformed)).await.unwrap().expect_problem(400, "INVALID_REQUEST").unwrap();
+    }
     let again = trust(true, None).await.unwrap().expect(200).unwrap();
     assert_eq!(again.number("/version").unwrap(), version + 2, "also when nothing changes");
     let no_more = trust(false, Some(&format!("\"{}\"", version + 2))).await.unwrap().expect(200).unwrap();
