@@ -37,8 +37,10 @@ locals {
   )
   factor_environment = merge(local.sign_in_environment, { MFA_ISSUER = var.mfa_issuer })
 
-  # Of a change of the account on behalf of a session: both are read, the session is a condition.
+  # A change of the account on behalf of a session reads both, and the session is a condition of the write.
   edit_account = ["dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"]
+  # A changed password or second factor also deletes the trusted devices, in the same transaction.
+  edit_credentials = concat(local.edit_account, ["dynamodb:DeleteItem"])
 }
 
 module "service" {
@@ -64,7 +66,7 @@ module "service" {
   }
 
   functions = {
-    # Memory is CPU: argon2id is what these two spend their time on.
+    # Lambda gives CPU by memory: the functions that hash passwords (argon2id) get more of it.
     auth-register = {
       description    = "POST /v1/users"
       memory_size_mb = 512
@@ -83,7 +85,7 @@ module "service" {
       environment    = local.password_environment
       permissions = {
         Sessions = {
-          actions   = ["dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
+          actions   = concat(local.edit_credentials, ["dynamodb:PutItem"])
           resources = [local.sessions_table_arn]
         }
       }
@@ -109,13 +111,17 @@ module "service" {
     auth-mfa-activate = {
       description = "POST /v1/auth/mfa/activate"
       environment = local.factor_environment
-      permissions = {
-        Sessions = { actions = ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"], resources = [local.sessions_table_arn] }
-      }
+      permissions = { Sessions = { actions = local.edit_credentials, resources = [local.sessions_table_arn] } }
     }
 
     auth-mfa-disable = {
       description = "DELETE /v1/auth/mfa"
+      environment = local.factor_environment
+      permissions = { Sessions = { actions = local.edit_credentials, resources = [local.sessions_table_arn] } }
+    }
+
+    auth-mfa-recovery-codes = {
+      description = "POST /v1/auth/mfa/recovery-codes"
       environment = local.factor_environment
       permissions = { Sessions = { actions = local.edit_account, resources = [local.sessions_table_arn] } }
     }
@@ -124,7 +130,16 @@ module "service" {
       description    = "POST /v1/auth/password"
       memory_size_mb = 512
       environment    = local.password_environment
-      permissions    = { Sessions = { actions = local.edit_account, resources = [local.sessions_table_arn] } }
+      permissions    = { Sessions = { actions = local.edit_credentials, resources = [local.sessions_table_arn] } }
+    }
+
+    auth-reauthenticate = {
+      description    = "POST /v1/auth/reauthenticate"
+      memory_size_mb = 512
+      environment    = local.password_environment
+      permissions = {
+        Sessions = { actions = concat(local.edit_account, ["dynamodb:PutItem"]), resources = [local.sessions_table_arn] }
+      }
     }
 
     auth-refresh = {

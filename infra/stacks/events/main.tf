@@ -2,7 +2,7 @@ locals {
   stack = "events"
 
   # What other stacks publish, by "<stack>/<name>".
-  inputs = toset(["platform/kms-key-arn", "platform/sessions-stream-arn", "push/close-queue-url", "push/close-queue-arn", "push/push-queue-url", "push/push-queue-arn"])
+  inputs = toset(["platform/activity-table-name", "platform/kms-key-arn", "platform/sessions-stream-arn", "push/close-queue-url", "push/close-queue-arn", "push/push-queue-url", "push/push-queue-arn"])
   input  = { for name, parameter in data.aws_ssm_parameter.input : name => parameter.insecure_value }
 
   kms_key_arn = local.input["platform/kms-key-arn"] == "none" ? null : local.input["platform/kms-key-arn"]
@@ -59,7 +59,7 @@ module "repair_dlq" {
 module "activity" {
   source = "../../modules/dynamodb-table"
 
-  name                           = "${local.name_prefix}-activity"
+  name                           = local.input["platform/activity-table-name"]
   hash_key                       = { name = "PK", type = "S" }
   range_key                      = { name = "SK", type = "S" }
   ttl_attribute                  = "ttl"

@@ -10,11 +10,17 @@ locals {
     sessions-stream-arn    = module.sessions_table.stream_arn
     connections-table-name = module.connections_table.name
     connections-table-arn  = module.connections_table.arn
+    activity-table-name    = local.activity_table_name
+    activity-table-arn     = local.activity_table_arn
     # A parameter cannot be empty.
     kms-key-arn = local.kms_key_arn == null ? "none" : local.kms_key_arn
   })
 
   kms_key_arn = var.kms_mode == "cmk" ? module.kms.arn : null
+
+  # The stack events makes this table. Its name is given here, because the stack sessions is applied before events.
+  activity_table_name = "${local.name_prefix}-activity"
+  activity_table_arn  = replace(module.sessions_table.arn, "/table\\/.*$/", "table/${local.activity_table_name}")
 
   # Every queue that a function reads, by the catalogue.
   queue_names = sort(distinct(flatten([for entry in values(jsondecode(file(local.catalogue_file))) : try(entry.queues, [])])))
@@ -76,6 +82,7 @@ module "http_api" {
 
   cors = {
     allow_origins     = var.allowed_origins
+    allow_methods     = ["DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"]
     allow_headers     = ["authorization", "content-type", "if-match", "x-holdfast-csrf"]
     expose_headers    = ["etag", "retry-after", "x-request-id"]
     allow_credentials = true

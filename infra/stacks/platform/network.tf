@@ -95,8 +95,8 @@ module "network" {
   name               = local.name_prefix
   cidr_block         = var.network_cidr_block
   availability_zones = length(var.availability_zones) > 0 ? var.availability_zones : ["${var.region}a", "${var.region}b"]
-  # The only table that the functions in there use.
-  dynamodb_table_arns      = [module.sessions_table.arn]
+  # The tables that the functions in the network use. All of them use sessions; sessions-admin alone deletes from the others.
+  dynamodb_table_arns      = [module.sessions_table.arn, module.connections_table.arn, local.activity_table_arn]
   log_retention_days       = var.log_retention_days
   kms_key_arn              = local.kms_key_arn
   permissions_boundary_arn = local.permissions_boundary_arn

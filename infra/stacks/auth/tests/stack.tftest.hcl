@@ -70,99 +70,42 @@ run "without_a_bootstrap_there_is_no_boundary" {
 run "each_function_gets_its_variables_and_its_role_exactly_what_it_needs" {
   command = apply
   assert {
-    condition = toset([for grant in module.service.grants["auth-register"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
-      "dynamodb:PutItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-    ])
-    error_message = "auth-register must be allowed exactly this."
-  }
-  assert {
-    condition = toset([for grant in module.service.grants["auth-login"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
-      "dynamodb:ConditionCheckItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:PutItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-    ])
-    error_message = "auth-login must be allowed exactly this."
-  }
-  assert {
-    condition = toset([for grant in module.service.grants["auth-mfa-verify"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
-      "dynamodb:DeleteItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:PutItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-    ])
-    error_message = "auth-mfa-verify must be allowed exactly this."
+    condition = jsonencode({ for key, grants in module.service.grants : key => [
+      for grant in grants : replace(grant, "arn:aws:dynamodb:us-east-1:123456789012:table/", "") if !startswith(grant, "logs:") && !startswith(grant, "xray:")
+      ] }) == jsonencode({
+      auth-login              = ["dynamodb:ConditionCheckItem sessions", "dynamodb:DeleteItem sessions", "dynamodb:GetItem sessions", "dynamodb:PutItem sessions", "dynamodb:Query sessions", "dynamodb:UpdateItem sessions"]
+      auth-logout             = ["dynamodb:GetItem sessions", "dynamodb:UpdateItem sessions"]
+      auth-mfa-activate       = ["dynamodb:ConditionCheckItem sessions", "dynamodb:DeleteItem sessions", "dynamodb:GetItem sessions", "dynamodb:Query sessions", "dynamodb:UpdateItem sessions"]
+      auth-mfa-disable        = ["dynamodb:ConditionCheckItem sessions", "dynamodb:DeleteItem sessions", "dynamodb:GetItem sessions", "dynamodb:Query sessions", "dynamodb:UpdateItem sessions"]
+      auth-mfa-enroll         = ["dynamodb:ConditionCheckItem sessions", "dynamodb:GetItem sessions", "dynamodb:Query sessions", "dynamodb:UpdateItem sessions"]
+      auth-mfa-recovery-codes = ["dynamodb:ConditionCheckItem sessions", "dynamodb:GetItem sessions", "dynamodb:Query sessions", "dynamodb:UpdateItem sessions"]
+      auth-mfa-verify         = ["dynamodb:DeleteItem sessions", "dynamodb:GetItem sessions", "dynamodb:PutItem sessions", "dynamodb:Query sessions", "dynamodb:UpdateItem sessions"]
+      auth-password           = ["dynamodb:ConditionCheckItem sessions", "dynamodb:DeleteItem sessions", "dynamodb:GetItem sessions", "dynamodb:Query sessions", "dynamodb:UpdateItem sessions"]
+      auth-reauthenticate     = ["dynamodb:ConditionCheckItem sessions", "dynamodb:GetItem sessions", "dynamodb:PutItem sessions", "dynamodb:Query sessions", "dynamodb:UpdateItem sessions"]
+      auth-refresh            = ["dynamodb:GetItem sessions", "dynamodb:UpdateItem sessions"]
+      auth-register           = ["dynamodb:PutItem sessions"]
+    })
+    error_message = "Each role allows exactly what its function does."
   }
   assert {
     condition     = toset(keys(module.service.environment["auth-mfa-verify"])) == toset(["ACCESS_TOKEN_TTL_SECONDS", "ALLOWED_ORIGINS", "CACHE_MAX_AGE_SECONDS", "CACHE_PROVIDER", "DEVICE_TRUST_SECONDS", "FUNCTION_KEY", "HOLDFAST_ENV", "LOGIN_SESSION_TTL_SECONDS", "LOG_LEVEL", "MAX_LOGIN_ATTEMPTS", "MAX_MFA_ATTEMPTS", "MAX_SESSIONS_PER_USER", "MFA_SESSION_TTL_SECONDS", "REFRESH_GRACE_SECONDS", "SESSIONS_TABLE", "SESSION_ABSOLUTE_SECONDS", "SESSION_IDLE_SECONDS", "STAY_SIGNED_IN_ABSOLUTE_SECONDS", "STAY_SIGNED_IN_IDLE_SECONDS"])
     error_message = "auth-mfa-verify must get exactly these variables."
   }
   assert {
-    condition = toset([for grant in module.service.grants["auth-mfa-enroll"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
-      "dynamodb:ConditionCheckItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-    ])
-    error_message = "auth-mfa-enroll must be allowed exactly this."
-  }
-  assert {
     condition     = toset(keys(module.service.environment["auth-mfa-enroll"])) == toset(["ACCESS_TOKEN_TTL_SECONDS", "ALLOWED_ORIGINS", "CACHE_MAX_AGE_SECONDS", "CACHE_PROVIDER", "DEVICE_TRUST_SECONDS", "FUNCTION_KEY", "HOLDFAST_ENV", "LOGIN_SESSION_TTL_SECONDS", "LOG_LEVEL", "MAX_LOGIN_ATTEMPTS", "MAX_MFA_ATTEMPTS", "MAX_SESSIONS_PER_USER", "MFA_SESSION_TTL_SECONDS", "REFRESH_GRACE_SECONDS", "SESSIONS_TABLE", "SESSION_ABSOLUTE_SECONDS", "SESSION_IDLE_SECONDS", "STAY_SIGNED_IN_ABSOLUTE_SECONDS", "STAY_SIGNED_IN_IDLE_SECONDS", "MFA_ISSUER"])
     error_message = "auth-mfa-enroll must get exactly these variables."
-  }
-  assert {
-    condition = toset([for grant in module.service.grants["auth-mfa-activate"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
-      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-    ])
-    error_message = "auth-mfa-activate must be allowed exactly this."
   }
   assert {
     condition     = toset(keys(module.service.environment["auth-mfa-activate"])) == toset(["ACCESS_TOKEN_TTL_SECONDS", "ALLOWED_ORIGINS", "CACHE_MAX_AGE_SECONDS", "CACHE_PROVIDER", "DEVICE_TRUST_SECONDS", "FUNCTION_KEY", "HOLDFAST_ENV", "LOGIN_SESSION_TTL_SECONDS", "LOG_LEVEL", "MAX_LOGIN_ATTEMPTS", "MAX_MFA_ATTEMPTS", "MAX_SESSIONS_PER_USER", "MFA_SESSION_TTL_SECONDS", "REFRESH_GRACE_SECONDS", "SESSIONS_TABLE", "SESSION_ABSOLUTE_SECONDS", "SESSION_IDLE_SECONDS", "STAY_SIGNED_IN_ABSOLUTE_SECONDS", "STAY_SIGNED_IN_IDLE_SECONDS", "MFA_ISSUER"])
     error_message = "auth-mfa-activate must get exactly these variables."
   }
   assert {
-    condition = toset([for grant in module.service.grants["auth-mfa-disable"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
-      "dynamodb:ConditionCheckItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-    ])
-    error_message = "auth-mfa-disable must be allowed exactly this."
-  }
-  assert {
     condition     = toset(keys(module.service.environment["auth-mfa-disable"])) == toset(["ACCESS_TOKEN_TTL_SECONDS", "ALLOWED_ORIGINS", "CACHE_MAX_AGE_SECONDS", "CACHE_PROVIDER", "DEVICE_TRUST_SECONDS", "FUNCTION_KEY", "HOLDFAST_ENV", "LOGIN_SESSION_TTL_SECONDS", "LOG_LEVEL", "MAX_LOGIN_ATTEMPTS", "MAX_MFA_ATTEMPTS", "MAX_SESSIONS_PER_USER", "MFA_SESSION_TTL_SECONDS", "REFRESH_GRACE_SECONDS", "SESSIONS_TABLE", "SESSION_ABSOLUTE_SECONDS", "SESSION_IDLE_SECONDS", "STAY_SIGNED_IN_ABSOLUTE_SECONDS", "STAY_SIGNED_IN_IDLE_SECONDS", "MFA_ISSUER"])
     error_message = "auth-mfa-disable must get exactly these variables."
   }
   assert {
-    condition = toset([for grant in module.service.grants["auth-password"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
-      "dynamodb:ConditionCheckItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-    ])
-    error_message = "auth-password must be allowed exactly this."
-  }
-  assert {
     condition     = toset(keys(module.service.environment["auth-password"])) == toset(["ACCESS_TOKEN_TTL_SECONDS", "ALLOWED_ORIGINS", "CACHE_MAX_AGE_SECONDS", "CACHE_PROVIDER", "CREDENTIAL_VERIFIER", "DEVICE_TRUST_SECONDS", "FUNCTION_KEY", "HOLDFAST_ENV", "LOGIN_SESSION_TTL_SECONDS", "LOG_LEVEL", "MAX_LOGIN_ATTEMPTS", "MAX_MFA_ATTEMPTS", "MAX_SESSIONS_PER_USER", "MFA_SESSION_TTL_SECONDS", "REFRESH_GRACE_SECONDS", "SESSIONS_TABLE", "SESSION_ABSOLUTE_SECONDS", "SESSION_IDLE_SECONDS", "STAY_SIGNED_IN_ABSOLUTE_SECONDS", "STAY_SIGNED_IN_IDLE_SECONDS"])
     error_message = "auth-password must get exactly these variables."
-  }
-  assert {
-    condition = toset([for grant in module.service.grants["auth-refresh"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
-      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-    ])
-    error_message = "auth-refresh must be allowed exactly this."
-  }
-  assert {
-    condition = toset([for grant in module.service.grants["auth-logout"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
-      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-    ])
-    error_message = "auth-logout must be allowed exactly this."
   }
   assert {
     condition = alltrue([for grants in values(module.service.grants) : toset([for grant in grants : grant if startswith(grant, "logs:") || endswith(grant, " *")]) == toset([
@@ -275,7 +218,7 @@ run "a_user_pool_checks_passwords" {
   assert {
     condition = alltrue([
       for key, environment in module.service.environment :
-      (try(environment.COGNITO_CLIENT_ID, "") == "client") == contains(["auth-login", "auth-password"], key)
+      (try(environment.COGNITO_CLIENT_ID, "") == "client") == contains(["auth-login", "auth-password", "auth-reauthenticate"], key)
     ])
     error_message = "Only those that look at a password know the pool."
   }

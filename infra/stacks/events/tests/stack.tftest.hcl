@@ -61,6 +61,11 @@ override_data {
   values = { insecure_value = "arn:aws:sqs:us-east-1:123456789012:push" }
 }
 
+override_data {
+  target = data.aws_ssm_parameter.input["platform/activity-table-name"]
+  values = { insecure_value = "activity" }
+}
+
 variables {
   env              = "test"
   release_manifest = "tests/release.json"

@@ -44,6 +44,26 @@ override_data {
   values = { insecure_value = "arn:aws:dynamodb:us-east-1:123456789012:table/sessions" }
 }
 
+override_data {
+  target = data.aws_ssm_parameter.input["platform/connections-table-name"]
+  values = { insecure_value = "connections" }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.input["platform/connections-table-arn"]
+  values = { insecure_value = "arn:aws:dynamodb:us-east-1:123456789012:table/connections" }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.input["platform/activity-table-name"]
+  values = { insecure_value = "activity" }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.input["platform/activity-table-arn"]
+  values = { insecure_value = "arn:aws:dynamodb:us-east-1:123456789012:table/activity" }
+}
+
 variables {
   env              = "test"
   release_manifest = "tests/release.json"
@@ -70,47 +90,19 @@ run "without_a_bootstrap_there_is_no_boundary" {
 run "each_function_gets_its_variables_and_its_role_exactly_what_it_needs" {
   command = apply
   assert {
-    condition = toset([for grant in module.service.grants["sessions-list"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
-      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-    ])
-    error_message = "sessions-list must be allowed exactly this."
-  }
-  assert {
-    condition = toset([for grant in module.service.grants["sessions-current"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
-      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-    ])
-    error_message = "sessions-current must be allowed exactly this."
-  }
-  assert {
-    condition = toset([for grant in module.service.grants["sessions-revoke"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
-      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-    ])
-    error_message = "sessions-revoke must be allowed exactly this."
-  }
-  assert {
-    condition = toset([for grant in module.service.grants["sessions-revoke-all"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
-      "dynamodb:ConditionCheckItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-    ])
-    error_message = "sessions-revoke-all must be allowed exactly this."
-  }
-  assert {
-    condition = toset([for grant in module.service.grants["sessions-trust"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
-      "dynamodb:ConditionCheckItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:DeleteItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:PutItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-    ])
-    error_message = "sessions-trust must be allowed exactly this."
+    condition = jsonencode({ for key, grants in module.service.grants : key => [
+      for grant in grants : replace(grant, "arn:aws:dynamodb:us-east-1:123456789012:table/", "") if !startswith(grant, "logs:") && !startswith(grant, "xray:")
+      ] }) == jsonencode({
+      sessions-admin          = ["dynamodb:BatchWriteItem activity", "dynamodb:ConditionCheckItem sessions", "dynamodb:DeleteItem activity", "dynamodb:DeleteItem connections", "dynamodb:DeleteItem sessions", "dynamodb:GetItem sessions", "dynamodb:PutItem sessions", "dynamodb:Query activity", "dynamodb:Query connections", "dynamodb:Query sessions", "dynamodb:UpdateItem activity", "dynamodb:UpdateItem sessions"]
+      sessions-current        = ["dynamodb:GetItem sessions", "dynamodb:UpdateItem sessions"]
+      sessions-devices        = ["dynamodb:GetItem sessions", "dynamodb:Query sessions", "dynamodb:UpdateItem sessions"]
+      sessions-list           = ["dynamodb:GetItem sessions", "dynamodb:Query sessions", "dynamodb:UpdateItem sessions"]
+      sessions-remove-devices = ["dynamodb:ConditionCheckItem sessions", "dynamodb:DeleteItem sessions", "dynamodb:GetItem sessions", "dynamodb:Query sessions", "dynamodb:UpdateItem sessions"]
+      sessions-revoke         = ["dynamodb:ConditionCheckItem sessions", "dynamodb:DeleteItem sessions", "dynamodb:GetItem sessions", "dynamodb:Query sessions", "dynamodb:UpdateItem sessions"]
+      sessions-revoke-all     = ["dynamodb:ConditionCheckItem sessions", "dynamodb:DeleteItem sessions", "dynamodb:GetItem sessions", "dynamodb:Query sessions", "dynamodb:UpdateItem sessions"]
+      sessions-trust          = ["dynamodb:ConditionCheckItem sessions", "dynamodb:DeleteItem sessions", "dynamodb:GetItem sessions", "dynamodb:PutItem sessions", "dynamodb:Query sessions", "dynamodb:UpdateItem sessions"]
+    })
+    error_message = "Each role allows exactly what its function does."
   }
   assert {
     condition = alltrue([for grants in values(module.service.grants) : toset([for grant in grants : grant if startswith(grant, "logs:") || endswith(grant, " *")]) == toset([
@@ -146,18 +138,8 @@ run "each_function_gets_its_variables_and_its_role_exactly_what_it_needs" {
 run "operators_get_what_their_commands_need_and_no_more" {
   command = apply
   assert {
-    condition = toset([for grant in module.service.grants["sessions-admin"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
-      "dynamodb:ConditionCheckItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:DeleteItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-    ])
-    error_message = "sessions-admin must be allowed exactly this."
-  }
-  assert {
-    condition     = setsubtract(keys(module.service.environment["sessions-admin"]), keys(module.service.environment["sessions-list"])) == toset(["MAX_LOGIN_ATTEMPTS"])
-    error_message = "sessions-admin gets the session policy and the attempt budget."
+    condition     = setsubtract(keys(module.service.environment["sessions-admin"]), keys(module.service.environment["sessions-list"])) == toset(["ACTIVITY_TABLE", "CONNECTIONS_TABLE", "MAX_LOGIN_ATTEMPTS"])
+    error_message = "sessions-admin gets the session policy, the attempt budget, and the tables that a user leaves rows in."
   }
 }
 
