@@ -64,10 +64,12 @@ output "policy_documents" {
 }
 
 output "grants" {
-  description = "What the role may do, as `<action> <resource>`, taken from the policy itself: for reviews and tests."
+  description = "What the role may do, as `<action> <resource>`, with ` if <condition as JSON>` where there is one, taken from the policy itself: for reviews and tests."
   value = var.create ? sort(flatten([
     for statement in jsondecode(aws_iam_role_policy.this["this"].policy).Statement : [
-      for action in statement.Action : [for resource in statement.Resource : "${action} ${resource}"]
+      for action in statement.Action : [
+        for resource in statement.Resource : join("", ["${action} ${resource}", can(statement.Condition) ? " if ${jsonencode(statement.Condition)}" : ""])
+      ]
     ] if statement.Effect == "Allow"
   ])) : []
 }

@@ -11,7 +11,7 @@ locals {
   in_cache_network = toset([for key, function in local.functions : key if var.private_cache != null && contains(keys(function.environment), "CACHE_PROVIDER")])
 
   cache_permission = var.private_cache == null ? {} : {
-    Cache = { actions = toset(["elasticache:Connect"]), resources = toset(var.private_cache.connect_arns) }
+    Cache = { actions = toset(["elasticache:Connect"]), resources = toset(var.private_cache.connect_arns), conditions = tomap({}) }
   }
 
   cache_network = var.private_cache == null ? null : {

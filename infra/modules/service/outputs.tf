@@ -33,7 +33,7 @@ output "watch" {
 }
 
 output "grants" {
-  description = "What each function's role may do, as `<action> <resource>`, by key: for reviews and tests."
+  description = "What each function's role may do, as `<action> <resource>`, with ` if <condition as JSON>` where there is one, by key: for reviews and tests."
   value       = { for key, function in module.function : key => function.grants }
 }
 

@@ -6,6 +6,7 @@ locals {
     "platform/http-api-id",
     "platform/http-api-execution-arn",
     "platform/kms-key-arn",
+    "platform/mfa-key-arn",
     "platform/sessions-table-name",
     "platform/sessions-table-arn",
   ])
@@ -36,6 +37,18 @@ locals {
     var.credential_verifier == "cognito" ? { COGNITO_CLIENT_ID = var.cognito_client_id } : {},
   )
   factor_environment = merge(local.sign_in_environment, { MFA_ISSUER = var.mfa_issuer })
+
+  # The secret of a second factor (its TOTP seed) is stored encrypted. Only the functions with this permission read or write it, and only
+  # with the user's id as encryption context. The key's own policy names the same functions (mfa_functions in the stack platform).
+  mfa_key_arn     = local.input["platform/mfa-key-arn"]
+  mfa_environment = { MFA_KEY_ID = local.mfa_key_arn }
+  mfa_permission = {
+    MfaKey = {
+      actions    = ["kms:Decrypt", "kms:Encrypt"]
+      resources  = [local.mfa_key_arn]
+      conditions = { "ForAllValues:StringEquals" = { "kms:EncryptionContextKeys" = ["userId"] } }
+    }
+  }
 
   # A change of the account on behalf of a session reads both, and the session is a condition of the write.
   edit_account = ["dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"]
@@ -93,31 +106,31 @@ module "service" {
 
     auth-mfa-verify = {
       description = "POST /v1/auth/mfa/verify"
-      environment = local.sign_in_environment
-      permissions = {
+      environment = merge(local.sign_in_environment, local.mfa_environment)
+      permissions = merge(local.mfa_permission, {
         Sessions = {
           actions   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
           resources = [local.sessions_table_arn]
         }
-      }
+      })
     }
 
     auth-mfa-enroll = {
       description = "POST /v1/auth/mfa/enroll"
-      environment = local.factor_environment
-      permissions = { Sessions = { actions = local.edit_account, resources = [local.sessions_table_arn] } }
+      environment = merge(local.factor_environment, local.mfa_environment)
+      permissions = merge(local.mfa_permission, { Sessions = { actions = local.edit_account, resources = [local.sessions_table_arn] } })
     }
 
     auth-mfa-activate = {
       description = "POST /v1/auth/mfa/activate"
-      environment = local.factor_environment
-      permissions = { Sessions = { actions = local.edit_credentials, resources = [local.sessions_table_arn] } }
+      environment = merge(local.factor_environment, local.mfa_environment)
+      permissions = merge(local.mfa_permission, { Sessions = { actions = local.edit_credentials, resources = [local.sessions_table_arn] } })
     }
 
     auth-mfa-disable = {
       description = "DELETE /v1/auth/mfa"
-      environment = local.factor_environment
-      permissions = { Sessions = { actions = local.edit_credentials, resources = [local.sessions_table_arn] } }
+      environment = merge(local.factor_environment, local.mfa_environment)
+      permissions = merge(local.mfa_permission, { Sessions = { actions = local.edit_credentials, resources = [local.sessions_table_arn] } })
     }
 
     auth-mfa-recovery-codes = {
@@ -136,10 +149,10 @@ module "service" {
     auth-reauthenticate = {
       description    = "POST /v1/auth/reauthenticate"
       memory_size_mb = 512
-      environment    = local.password_environment
-      permissions = {
+      environment    = merge(local.password_environment, local.mfa_environment)
+      permissions = merge(local.mfa_permission, {
         Sessions = { actions = concat(local.edit_account, ["dynamodb:PutItem"]), resources = [local.sessions_table_arn] }
-      }
+      })
     }
 
     auth-refresh = {

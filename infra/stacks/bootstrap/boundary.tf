@@ -62,7 +62,7 @@ locals {
         # Keys have ids, not names. A key without the tag passes: AWS takes up to five minutes to see that of a new key.
         Sid       = "Keys"
         Effect    = "Allow"
-        Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+        Action    = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"]
         Resource  = ["${local.arn}:kms:${local.own}:key/*"]
         Condition = { StringEqualsIfExists = { "aws:ResourceTag/environment" = [var.env] } }
       }],

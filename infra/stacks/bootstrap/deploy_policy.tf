@@ -97,6 +97,11 @@ locals {
       ]
       resources = [for kind in ["vpc", "subnet", "route-table", "security-group", "security-group-rule", "vpc-endpoint", "vpc-flow-log"] : "${local.arn}:ec2:${local.own}:${kind}/*"]
     }
+    # The private name of an interface endpoint is a hosted zone that AWS keeps and puts into the network.
+    EndpointNames = {
+      actions   = ["route53:AssociateVPCWithHostedZone"]
+      resources = ["${local.arn}:route53:::hostedzone/*", "${local.arn}:ec2:${local.own}:vpc/*"]
+    }
     Keys = {
       actions   = ["kms:DescribeKey", "kms:CreateGrant", "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:GetKeyPolicy", "kms:PutKeyPolicy", "kms:GetKeyRotationStatus", "kms:EnableKeyRotation", "kms:ListResourceTags", "kms:TagResource", "kms:UntagResource", "kms:UpdateKeyDescription", "kms:ScheduleKeyDeletion", "kms:CreateAlias", "kms:UpdateAlias", "kms:DeleteAlias"]
       resources = ["${local.arn}:kms:${local.own}:key/*", "${local.arn}:kms:${local.own}:alias/${local.name_prefix}*"]

@@ -12,6 +12,7 @@ locals {
     connections-table-arn  = module.connections_table.arn
     activity-table-name    = local.activity_table_name
     activity-table-arn     = local.activity_table_arn
+    mfa-key-arn            = module.mfa_key.arn
     # A parameter cannot be empty.
     kms-key-arn = local.kms_key_arn == null ? "none" : local.kms_key_arn
   })
@@ -34,6 +35,33 @@ module "kms" {
 
   create = var.kms_mode == "cmk"
   name   = local.name_prefix
+}
+
+locals {
+  # The only functions that read or write the secret of a second factor. The stack auth gives the same functions the permission.
+  mfa_functions = ["auth-mfa-activate", "auth-mfa-disable", "auth-mfa-enroll", "auth-mfa-verify", "auth-reauthenticate"]
+
+  account_arns = { for service in ["iam", "sts"] : service => "arn:${data.aws_partition.current.partition}:${service}::${data.aws_caller_identity.current.account_id}" }
+}
+
+# The key for the secrets of second factors (TOTP seeds), apart from the key for data at rest: no other role can decrypt with it, whatever
+# that role's own policy allows. The encryption context binds a secret to its user.
+module "mfa_key" {
+  source = "../../modules/kms"
+
+  name        = "${local.name_prefix}-mfa"
+  description = "Secrets of second factors of ${local.name_prefix}."
+
+  users = {
+    principal_arns = concat(
+      [for key in local.mfa_functions : "${local.account_arns.iam}:role/${local.name_prefix}-${key}"],
+      # The local cloud compares the ARN of the session, where AWS compares that of the role.
+      local.is_local ? [for key in local.mfa_functions : "${local.account_arns.sts}:assumed-role/${local.name_prefix}-${key}/*"] : [],
+    )
+    encryption_context_keys = ["userId"]
+    # The local cloud does not show the encryption context to policies.
+    encryption_context_required = !local.is_local
+  }
 }
 
 # The truth: accounts, sessions, devices, sign-ins. No index: every read that authenticates is a strong one.

@@ -121,6 +121,35 @@ run "who_uses_the_cache_runs_in_its_network" {
   }
 }
 
+run "what_has_an_endpoint_in_the_network_can_be_used_from_it" {
+  command = apply
+  variables {
+    private_cache = {
+      subnet_ids         = ["subnet-1", "subnet-2"]
+      security_group_ids = ["sg-1"]
+      connect_arns       = ["arn:aws:elasticache:us-east-1:123456789012:user:u"]
+      endpoint_services  = ["kms"]
+    }
+    functions = {
+      shop-buy = {
+        environment = { CACHE_PROVIDER = "redis" }
+        permissions = {
+          Key = {
+            actions    = ["kms:Decrypt"]
+            resources  = ["arn:aws:kms:us-east-1:123456789012:key/k"]
+            conditions = { StringEquals = { "kms:EncryptionContext:shop" = ["a"] } }
+          }
+        }
+      }
+      shop-ship = {}
+    }
+  }
+  assert {
+    condition     = contains(output.grants.shop-buy, "kms:Decrypt arn:aws:kms:us-east-1:123456789012:key/k if ${jsonencode({ StringEquals = { "kms:EncryptionContext:shop" = ["a"] } })}")
+    error_message = "A permission keeps its condition."
+  }
+}
+
 run "refuses_what_cannot_be_reached_from_the_caches_network" {
   command = plan
   variables {

@@ -37,6 +37,11 @@ override_resource {
   values = { arn = "arn:aws:dynamodb:us-east-1:123456789012:table/connections", stream_arn = "arn:aws:dynamodb:us-east-1:123456789012:table/connections/stream/2026" }
 }
 
+override_resource {
+  target = module.mfa_key.aws_kms_key.this
+  values = { arn = "arn:aws:kms:us-east-1:123456789012:key/mfa", key_id = "mfa" }
+}
+
 variables {
   env              = "test"
   release_manifest = "tests/release.json"
@@ -150,6 +155,39 @@ run "a_key_of_ones_own_is_published" {
   assert {
     condition     = aws_ssm_parameter.output["kms-key-arn"].value == "arn:aws:kms:us-east-1:123456789012:key/k" && contains(module.service.grants.ops-health, "kms:Decrypt arn:aws:kms:us-east-1:123456789012:key/k")
     error_message = "Other stacks and the functions must be able to use the key."
+  }
+}
+
+run "only_the_functions_for_second_factors_can_use_their_key" {
+  command = apply
+  assert {
+    condition     = module.mfa_key.alias_name == "alias/holdfast-test-mfa" && aws_ssm_parameter.output["mfa-key-arn"].value == "arn:aws:kms:us-east-1:123456789012:key/mfa"
+    error_message = "The stack auth reads the key's ARN."
+  }
+  assert {
+    condition = jsonencode([for statement in jsondecode(module.mfa_key.key_policy).Statement : statement.Condition if contains(statement.Action, "kms:Decrypt")]) == jsonencode([{
+      ArnLike                     = { "aws:PrincipalArn" = [for key in ["auth-mfa-activate", "auth-mfa-disable", "auth-mfa-enroll", "auth-mfa-verify", "auth-reauthenticate"] : "arn:aws:iam::123456789012:role/holdfast-test-${key}"] }
+      "ForAllValues:StringEquals" = { "kms:EncryptionContextKeys" = ["userId"] }
+      Null                        = { "kms:EncryptionContext:userId" = "false" }
+    }])
+    error_message = "Exactly these five roles, with the user's id as encryption context and nothing else. The stack auth gives the same five the permission."
+  }
+}
+
+run "the_local_cloud_compares_sessions_of_the_same_roles_with_the_keys_policy" {
+  command = apply
+  variables {
+    local_endpoint   = "http://127.0.0.1:4566"
+    artifacts_bucket = ""
+  }
+  assert {
+    condition = jsonencode([for statement in jsondecode(module.mfa_key.key_policy).Statement : statement.Condition if contains(statement.Action, "kms:Decrypt")]) == jsonencode([{
+      ArnLike = { "aws:PrincipalArn" = sort(flatten([for key in ["auth-mfa-activate", "auth-mfa-disable", "auth-mfa-enroll", "auth-mfa-verify", "auth-reauthenticate"] : [
+        "arn:aws:iam::123456789012:role/holdfast-test-${key}", "arn:aws:sts::123456789012:assumed-role/holdfast-test-${key}/*",
+      ]])) }
+      "ForAllValues:StringEquals" = { "kms:EncryptionContextKeys" = ["userId"] }
+    }])
+    error_message = "The same five roles."
   }
 }
 
