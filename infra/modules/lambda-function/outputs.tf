@@ -87,6 +87,15 @@ output "stream_retries" {
   } }
 }
 
+output "stream_batches" {
+  description = "How many records of each stream source one invocation gets, how many batches of a shard are handled at once, and which records are read at all (filter patterns, empty for every record), by source."
+  value = { for key, source in aws_lambda_event_source_mapping.stream : key => {
+    batch_size             = source.batch_size
+    parallelization_factor = source.parallelization_factor
+    filter_patterns        = sort(flatten([for criteria in source.filter_criteria : [for filter in criteria.filter : filter.pattern]]))
+  } }
+}
+
 output "vpc" {
   description = "Subnets and security groups of the function; null outside any VPC."
   value = try({

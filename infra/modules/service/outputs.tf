@@ -57,6 +57,11 @@ output "policy_documents" {
   value       = { for key, function in module.function : key => { invoke = function.policy_documents.invoke } }
 }
 
+output "stream_batches" {
+  description = "How many records one invocation gets, how many batches of a shard are handled at once, and which records are read at all (filter patterns, empty for every record), by function and stream source; without the functions that read no stream."
+  value       = { for key, function in module.function : key => function.stream_batches if length(function.stream_batches) > 0 }
+}
+
 output "stream_retries" {
   description = "How often, and up to what age in seconds, a record is tried again, by function and stream source; without the functions that read no stream."
   value       = { for key, function in module.function : key => function.stream_retries if length(function.stream_retries) > 0 }

@@ -139,6 +139,11 @@ locals {
         sessions = {
           stream_arn           = local.input["platform/sessions-stream-arn"]
           on_failure_queue_arn = module.relay_dlq.arn
+          batch_size           = 100
+          # Batches of one user's or sign-in's records stay in order: Lambda splits a shard by partition key.
+          parallelization_factor = 2
+          # Accounts, sessions and devices (U#) and sign-ins (L#). Counters of attempts make no events: a flood of refused sign-ins invokes nothing.
+          filter_patterns = [jsonencode({ dynamodb = { Keys = { PK = { S = [{ prefix = "U#" }, { prefix = "L#" }] } } } })]
           # As long as the stream keeps a record: what is given up is an event, or a socket that is not closed.
           maximum_retry_attempts     = 10000
           maximum_record_age_seconds = 86400
@@ -188,7 +193,8 @@ locals {
           batch_size           = 100
           # Its age alone ends the tries: a cache that is away for a while must not.
           maximum_retry_attempts = 10000
-          filter_patterns        = [jsonencode({ dynamodb = { Keys = { SK = { S = [{ prefix = "S#" }] } } } })]
+          # Slots of users: nothing else is cached.
+          filter_patterns = [jsonencode({ dynamodb = { Keys = { PK = { S = [{ prefix = "U#" }] }, SK = { S = [{ prefix = "S#" }] } } } })]
         }
       }
     }

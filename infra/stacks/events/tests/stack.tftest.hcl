@@ -156,6 +156,20 @@ run "the_relay_waits_out_an_outage" {
   }
 }
 
+run "the_relay_reads_only_what_can_be_an_event" {
+  command = apply
+  assert {
+    condition = jsonencode(module.service.stream_batches) == jsonencode({
+      events-relay = { sessions = {
+        batch_size             = 100
+        filter_patterns        = [jsonencode({ dynamodb = { Keys = { PK = { S = [{ prefix = "U#" }, { prefix = "L#" }] } } } })]
+        parallelization_factor = 2
+      } }
+    })
+    error_message = "Users and sign-ins: counters of attempts must not invoke the relay, or a flood of refused sign-ins delays the closing of sockets."
+  }
+}
+
 run "one_unreadable_record_is_enough" {
   command = apply
   assert {
@@ -210,6 +224,14 @@ run "the_cache_is_repaired_where_there_is_one" {
   assert {
     condition     = jsonencode(module.service.stream_retries["events-cache-repair"]) == jsonencode({ sessions = { age_seconds = 3600, attempts = 10000 } })
     error_message = "A delete is repeated until no copy can be young enough to be served, however often that is."
+  }
+  assert {
+    condition = jsonencode(module.service.stream_batches["events-cache-repair"]) == jsonencode({ sessions = {
+      batch_size             = 100
+      filter_patterns        = [jsonencode({ dynamodb = { Keys = { PK = { S = [{ prefix = "U#" }] }, SK = { S = [{ prefix = "S#" }] } } } })]
+      parallelization_factor = 1
+    } })
+    error_message = "Only slots of users are cached."
   }
   assert {
     condition     = toset([for key in keys(module.service.environment) : key if can(module.service.environment[key].STREAM_PARTIAL_BATCH)]) == toset(["events-cache-repair", "events-relay"])
