@@ -96,6 +96,11 @@ output "stream_batches" {
   } }
 }
 
+output "reserved_concurrency" {
+  description = "Executions reserved for the function; null for none."
+  value       = var.create ? var.reserved_concurrency : null
+}
+
 output "vpc" {
   description = "Subnets and security groups of the function; null outside any VPC."
   value = try({

@@ -47,6 +47,11 @@ output "environment" {
   value       = { for key, function in module.function : key => function.environment }
 }
 
+output "reserved_concurrency" {
+  description = "Executions reserved for each function, by key; without the functions that have none reserved."
+  value       = { for key, function in module.function : key => function.reserved_concurrency if try(function.reserved_concurrency >= 0, false) }
+}
+
 output "in_cache_network" {
   description = "Keys of the functions that run in the cache's network."
   value       = local.in_cache_network

@@ -126,6 +126,30 @@ variable "functions" {
   }
 }
 
+variable "reserved_concurrency" {
+  description = "Executions reserved for single functions, by key; before what `functions` says of them. Keys of other stacks' functions do nothing."
+  type        = map(number)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for number in values(var.reserved_concurrency) : number >= 0 && floor(number) == number])
+    error_message = "reserved_concurrency must be whole numbers, 0 (the function does not run) or more."
+  }
+}
+
+variable "http_environment" {
+  description = "Environment variables of every function that has routes, besides its own."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for name in keys(var.http_environment) : can(regex("^[A-Z][A-Z0-9_]*$", name))])
+    error_message = "http_environment must have names of capital letters, digits and '_'."
+  }
+}
+
 variable "private_cache" {
   description = "A cache in a private network: the functions whose environment has CACHE_PROVIDER run in the network and may connect to the cache. Besides it they reach DynamoDB and the services of `endpoint_services` (such as kms), which have an interface endpoint there, and nothing else. Null for none."
   type = object({

@@ -69,6 +69,8 @@ module "service" {
   log_level                = var.log_level
   log_retention_days       = var.log_retention_days
   alias_owner              = local.alias_owner
+  reserved_concurrency     = var.reserved_concurrency
+  http_environment         = local.http_environment
   kms_key_arn              = local.kms_key_arn
   permissions_boundary_arn = local.permissions_boundary_arn
   private_cache            = local.private_cache
@@ -86,9 +88,12 @@ module "service" {
       environment = {
         SESSIONS_TABLE       = local.input["platform/sessions-table-name"]
         REGISTRATION_ENABLED = var.registration_enabled
+
+        MAX_REGISTRATIONS_PER_NETWORK = var.max_registrations_per_network
       }
+      # The network's budget is read and counted before the account is written.
       permissions = {
-        Sessions = { actions = ["dynamodb:PutItem"], resources = [local.sessions_table_arn] }
+        Sessions = { actions = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], resources = [local.sessions_table_arn] }
       }
     }
 

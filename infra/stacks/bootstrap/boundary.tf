@@ -31,9 +31,9 @@ locals {
       actions   = ["execute-api:ManageConnections"]
       resources = ["${local.arn}:execute-api:${local.own}:*/*/*/@connections/*"]
     }
-    TopicPolicy = {
+    Policies = {
       actions   = ["lambda:InvokeFunction"]
-      resources = concat(["${local.arn}:lambda:${local.own}:function:${local.name_prefix}-*"], startswith(var.topic_policy, "arn:") ? [var.topic_policy] : [])
+      resources = concat(["${local.arn}:lambda:${local.own}:function:${local.name_prefix}-*"], distinct([for policy in [var.topic_policy, var.presence_policy] : policy if startswith(policy, "arn:")]))
     }
     Caches = {
       actions   = ["elasticache:Connect", "elasticache:DescribeCacheClusters", "elasticache:DescribeReplicationGroups", "elasticache:DescribeServerlessCaches"]

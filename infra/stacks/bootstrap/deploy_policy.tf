@@ -57,7 +57,7 @@ locals {
       ]
     }
     Parameters = {
-      actions   = ["ssm:GetParameter", "ssm:GetParameters", "ssm:PutParameter", "ssm:DeleteParameter", "ssm:AddTagsToResource", "ssm:RemoveTagsFromResource", "ssm:ListTagsForResource"]
+      actions   = ["ssm:GetParameter", "ssm:GetParameters", "ssm:GetParametersByPath", "ssm:PutParameter", "ssm:DeleteParameter", "ssm:AddTagsToResource", "ssm:RemoveTagsFromResource", "ssm:ListTagsForResource"]
       resources = ["${local.arn}:ssm:${local.own}:parameter/holdfast/${var.env}/*"]
     }
     Alarms = {

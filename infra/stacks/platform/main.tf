@@ -108,6 +108,8 @@ module "http_api" {
   description = "Holdfast HTTP API (${var.env}); each stack attaches its own routes."
   throttling  = var.http_throttling
 
+  route_throttles = { for key, limits in local.route_throttles : key => limits if contains(local.attached_routes, key) }
+
   cors = {
     allow_origins     = var.allowed_origins
     allow_methods     = ["DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"]
@@ -150,6 +152,8 @@ module "service" {
   log_level                = var.log_level
   log_retention_days       = var.log_retention_days
   alias_owner              = local.alias_owner
+  reserved_concurrency     = var.reserved_concurrency
+  http_environment         = local.http_environment
   kms_key_arn              = local.kms_key_arn
   permissions_boundary_arn = local.permissions_boundary_arn
   private_cache            = local.private_cache
@@ -165,6 +169,7 @@ module "service" {
       environment = merge(local.cache_environment, {
         SESSIONS_TABLE   = module.sessions_table.name
         HOLDFAST_VERSION = jsondecode(file(var.release_manifest)).version
+        HEALTH_DETAILS   = var.health_details
       })
       permissions = {
         Sessions = { actions = ["dynamodb:GetItem"], resources = [module.sessions_table.arn] }
