@@ -7,3 +7,6 @@ point_in_time_recovery_enabled = false
 allowed_origins                = ["http://localhost:5173", "http://127.0.0.1:5173"]
 log_retention_days             = 1
 permissions_boundary           = false
+# The tests make hundreds of accounts from one address.
+max_registrations_per_network = 1000000
+health_details                = "everyone"

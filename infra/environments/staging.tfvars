@@ -7,7 +7,7 @@ region = "us-east-1"
 
 # artifacts_bucket = "holdfast-staging-artifacts-<account id>"
 
-# Origins of the web apps that may call the API with credentials.
+# Origins of the web apps that may call the API with credentials: https://, or http://localhost:<port> of a developer.
 # allowed_origins = ["https://staging.example.com"]
 
 # Who reads and writes state and artifacts is written down in this bucket of the account (make bootstrap).
@@ -33,3 +33,11 @@ alias_owner = "deployer"
 # A user pool's passwords instead of hashes in the sessions table; not together with redis.
 # credential_verifier = "cognito"
 # cognito_client_id   = "<app client id>"
+
+# CloudFront in front of the HTTP API: the client's address is then the one that CloudFront names, in requests that carry the secret header.
+# trusted_proxy        = "cloudfront"
+# origin_secret_sha256 = "<SHA-256 of the secret, 64 hexadecimal digits>"
+
+# Executions that no other function can take, and that a flood of sign-ins cannot exceed. The account's quota has to leave 100 unreserved
+# (new accounts have 10 in all: ask for more first).
+# reserved_concurrency = { sessions-current = 200, auth-refresh = 50, auth-login = 50 }

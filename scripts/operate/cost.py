@@ -100,9 +100,12 @@ def month(prices, assume, users, sockets, pushes, cache, own_key=False):
     bill.add("Alarms", f"{watched['alarm']} metrics, {watched['composite_alarm']} composite", alarm=watched["alarm"], composite_alarm=watched["composite_alarm"])
     bill.add("Dashboards", f"{watched['dashboard']}", dashboard=watched["dashboard"])
     bill.add("Metrics of our own", f"{watched['custom_metric']}", custom_metric=watched["custom_metric"])
+    factors = sign_ins * assume["mfa_percent"] / 100
+    bill.add("KMS: second factors", f"{factors:,.0f} sign-ins", kms_key=1, kms_request=factors * assume["kms_requests_per_factor"])
     if own_key:
-        bill.add("KMS key", "without requests to it", kms_key=1)
+        bill.add("KMS: data at rest", "without requests to it", kms_key=1)
     if cache == "redis":
+        bill.add("VPC endpoint to KMS", f"{assume['endpoint_zones']} zones", endpoint_hour=assume["endpoint_zones"] * HOURS)
         bill.add("Cache: Valkey Serverless", cache_size(assume, users), valkey_serverless_gb_hour=max(0.1, users * assume["cache_bytes_per_user"] / 1e9) * HOURS,
                  # Every validation asks; a miss fills; a change deletes.
                  valkey_ecpu=(validations + misses + sign_ins + refreshes) * assume["cache_commands"])
@@ -121,10 +124,11 @@ def break_even(prices, assume, gigabytes=0.1):
 
 
 def floor(prices, assume, gigabytes=0.1):
-    """What a cache costs a month before anybody asks it: its memory, and what watches it."""
+    """What a cache costs a month before anybody asks it: its memory, the endpoint that its network needs, and what watches it."""
     with_it, without = (watching(assume, cache, True) for cache in ("redis", "dynamodb"))
     watched = sum(prices[name]["usd"] * (with_it[name] - without[name]) for name in with_it)
-    return prices["valkey_serverless_gb_hour"]["usd"] * gigabytes * HOURS + watched
+    endpoint = prices["endpoint_hour"]["usd"] * assume["endpoint_zones"] * HOURS
+    return prices["valkey_serverless_gb_hour"]["usd"] * gigabytes * HOURS + endpoint + watched
 
 
 def number(environ, name, default):
@@ -156,9 +160,9 @@ def cost(settings, environ=os.environ):
     line(f"\nWith CACHE={other}: {against:,.2f} $ ({against - bill.total():+,.2f} $).")
     pays = break_even(found["prices"], assume)
     each = assume["requests_per_user"] * DAYS
-    line(f"Valkey Serverless, and what watches it, costs at least {floor(found['prices'], assume):.2f} $ a month and pays above {pays / 1e6:,.0f} million validations a month: {pays / each:,.0f} users "
+    line(f"Valkey Serverless, the network's endpoint to KMS, and what watches it, cost at least {floor(found['prices'], assume):.2f} $ a month and pay above {pays / 1e6:,.0f} million validations a month: {pays / each:,.0f} users "
          f"of {each:,} requests (this is {validations / 1e6:,.1f} million). It needs no NAT gateway, which is {found['prices']['nat_hour']['usd'] * HOURS:.2f} $ "
-         "in each zone: what is in the VPC talks to the cache and to DynamoDB only.")
+         "in each zone: what is in the VPC talks to the cache, to DynamoDB and to KMS only.")
     line(f"\nPrices (and what is assumed of users, memory, log lines) are in {FILE.relative_to(ROOT)}:")
     for name, entry in found["prices"].items():
         usd, times = (entry["usd"] * 1e6, "million × ") if entry["usd"] < 0.001 else (entry["usd"], "")

@@ -126,6 +126,11 @@ ATTEMPTS = {
     # No policy at all: refused where it is let through.
     "iam:PutRolePolicy": lambda cloud, arn: cloud.client("iam").put_role_policy(RoleName=arn.split("/")[-1], PolicyName="more", PolicyDocument="none"),
     "s3:ListBucket": lambda cloud, arn: cloud.client("s3").list_objects_v2(Bucket=arn.split(":")[-1], MaxKeys=1),
+    # With the only context that a role may give. What it decrypts is no ciphertext: refused after the permission was checked.
+    "kms:Encrypt": lambda cloud, arn: cloud.client("kms").encrypt(KeyId=arn, Plaintext=b"denied", EncryptionContext={"userId": "nobody"}),
+    "kms:Decrypt": lambda cloud, arn: cloud.client("kms").decrypt(KeyId=arn, CiphertextBlob=b"denied", EncryptionContext={"userId": "nobody"}),
+    "kms:GenerateDataKey": lambda cloud, arn: cloud.client("kms").generate_data_key(KeyId=arn, KeySpec="AES_256", EncryptionContext={"userId": "nobody"}),
+    "kms:GetKeyPolicy": lambda cloud, arn: cloud.client("kms").get_key_policy(KeyId=arn, PolicyName="default"),
     "ssm:GetParameter": lambda cloud, arn: cloud.client("ssm").get_parameter(Name=arn.split(":parameter")[1]),
 }
 

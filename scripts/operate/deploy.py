@@ -284,7 +284,7 @@ def greet(settings, outputs, health):
         line(f"  AWS API     {outputs['awsEndpointUrl']}   (access key test, secret test)")
     if outputs["redisUrl"]:
         line(f"  Redis       {outputs['redisUrl']}")
-    line(f"  Health      {health['status']}, cache {health['checks']['cache']['provider']}")
+    line(f"  Health      {health['status']}, cache {outputs['cacheProvider']}")
     line(f"  All of it   {settings.outputs_file}")
     line()
     line("Try it:")

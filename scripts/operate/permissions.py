@@ -19,10 +19,11 @@ ACTIONS = {
     "role": ("iam:GetRole", "iam:PutRolePolicy"),
     "bucket": ("s3:ListBucket",),
     "parameter": ("ssm:GetParameter",),
+    "key": ("kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:GetKeyPolicy"),
 }
 
 # Lambda itself does these with a role, or nothing here can ask for them: they are in the table and are not tried.
-NOT_TRIED = re.compile(r"^(logs|xray|ec2|elasticache|kms|cognito-idp):|^dynamodb:(DescribeStream|GetRecords|GetShardIterator|ListStreams)$")
+NOT_TRIED = re.compile(r"^(logs|xray|ec2|elasticache|cognito-idp):|^dynamodb:(DescribeStream|GetRecords|GetShardIterator|ListStreams)$")
 
 _FUNCTION = re.compile(r'module\.function\["([a-z0-9-]+)"\]$')
 
@@ -55,7 +56,7 @@ def kind(arn):
         return "function"
     if service == "execute-api":
         return "sockets" if "/@connections/" in rest else None
-    return {"sqs": "queue", "events": "bus", "iam": "role", "s3": "bucket", "ssm": "parameter"}.get(service)
+    return {"sqs": "queue", "events": "bus", "iam": "role", "s3": "bucket", "ssm": "parameter", "kms": "key"}.get(service)
 
 
 def short(arn, prefix):
@@ -68,6 +69,9 @@ def short(arn, prefix):
         return f"sockets, {rest.split('/')[2]}"
     if service == "events":
         return "the event bus"
+    if service == "kms":
+        # Its id is another one in every account. Locally there is no other key.
+        return "the key for second factors"
     if service == "elasticache":
         return "the cache" if prefix in rest else rest
     names = {"sqs": "queue", "lambda": "function", "iam": "role", "s3": "bucket", "ssm": "parameter"}
@@ -103,7 +107,8 @@ cloud with `CACHE=redis`; `make test` compares it, and tries with the credential
 below: what is not in a function's row has to be denied, what is has to be let through.
 
 Not tried, because Lambda does them with the role and not the code, or because the local cloud does not judge them: writing logs and
-traces, reading streams and queues for the code, network interfaces, the cache's connection, keys. They are in the first table.
+traces, reading streams and queues for the code, network interfaces, the cache's connection. They are in the first table.
+The key for second factors is tried with a user's id as encryption context, the only one that a role may give.
 
 ## Allowed
 

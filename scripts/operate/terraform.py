@@ -21,6 +21,9 @@ LOCK = ".terraform.lock.hcl"
 # What may be applied side by side, in order: values cross stacks as parameters of SSM.
 STAGES = (("platform",), ("auth", "sessions", "push"), ("events",))
 
+# It owns the stage of the HTTP API, with the limits of single routes.
+STAGE_OWNER = "platform"
+
 # What holds data that nothing else has: a plan that removes or replaces one is not applied unless ALLOW_DESTROY=1.
 PRECIOUS = ("aws_dynamodb_table", "aws_elasticache_serverless_cache", "aws_elasticache_replication_group", "aws_kms_key")
 
@@ -356,6 +359,9 @@ def apply_all(settings, chosen, touched=None):
         side_by_side(one, [stack for stack in chosen if stack.name in stage])
         if len(applied) > before:
             known = {}
+    if applied and not settings.on_local_cloud:
+        # API Gateway takes limits only for routes that exist, and the stacks above attach them after the one that owns the stage.
+        side_by_side(one, [stack for stack in chosen if stack.name == STAGE_OWNER])
     return applied
 
 

@@ -116,7 +116,7 @@ class HandOver(unittest.TestCase):
     def test_a_parameter_is_below_its_environment_and_stack(self):
         for stack in STACKS:
             for _, body in resources(docs.source(INFRA / "stacks" / stack), "aws_ssm_parameter"):
-                self.assertIn('"${local.ssm_prefix}/${local.stack}/${each.key}"', body, stack)
+                self.assertRegex(body, r'"\$\{local\.ssm_prefix\}/(\$\{local\.stack\}/\$\{each\.key\}|routes/\$\{local\.stack\})"', stack)
 
 
 class Traps(unittest.TestCase):

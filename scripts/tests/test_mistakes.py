@@ -312,6 +312,17 @@ class Plans(unittest.TestCase):
         self.assertEqual(self.apply({"auth": 2}), ["auth"])
         self.assertEqual(self.called("apply"), ["auth"])
 
+    def test_on_aws_the_stack_of_the_stage_is_planned_again_when_the_routes_are_there(self):
+        self.settings = read(ENV="staging", HOLDFAST_WORK_DIR=str(self.folder))
+        self.assertEqual(self.apply({"auth": 2}), ["auth"])
+        # The plans of all stacks at once, those after the first change, and the one that finds the new routes.
+        self.assertEqual(self.called("plan")[-1], "platform")
+        self.assertEqual(self.called("plan").count("platform"), 2)
+
+    def test_the_local_cloud_throttles_no_route_so_nothing_is_planned_again(self):
+        self.apply({"auth": 2})
+        self.assertEqual(self.called("plan").count("platform"), 1)
+
     def test_a_replaced_table_in_a_late_stack_stops_all_stacks_before_the_first_is_changed(self):
         with self.assertRaises(Refused) as caught:
             self.apply({"platform": 2, "events": 2}, {"events": self.TABLE})

@@ -225,7 +225,7 @@ class Cost(unittest.TestCase):
         said = io.StringIO()
         with contextlib.redirect_stdout(said), mock.patch.object(cost, "load", lambda: (self.found, self.assume)):
             cost.cost(read(), {})
-        self.assertRegex(said.getvalue(), r"(?m)^  Alarms +16\.90 \$\*")
+        self.assertRegex(said.getvalue(), r"(?m)^  Alarms +18\.50 \$\*")
         self.assertRegex(said.getvalue(), r"(?m)^  HTTP API +[\d.,]+ \$ ")
         self.assertIn("* with a price that nobody has looked up", said.getvalue())
 
@@ -242,10 +242,15 @@ class Cost(unittest.TestCase):
         self.assertGreater(self.total(pushes=2000), base)
 
     def test_nobody_costs_what_watches_only_and_with_a_cache_its_floor(self):
-        # 144 metrics of alarms, 5 composite alarms, 6 dashboards.
-        self.assertAlmostEqual(self.total(0, 0, 0), 14.4 + 2.5 + 18)
-        # 0.1 GB, 20 more metrics of alarms, and 4 that are sent every minute.
-        self.assertAlmostEqual(self.total(0, 0, 0, "redis") - self.total(0, 0, 0), 6.132 + 2.0 + 1.2)
+        # 160 metrics of alarms, 5 composite alarms, 6 dashboards, the key for second factors.
+        self.assertAlmostEqual(self.total(0, 0, 0), 16.0 + 2.5 + 18 + 1)
+        # 0.1 GB, 20 more metrics of alarms, 4 that are sent every minute, and an endpoint to KMS in two zones.
+        self.assertAlmostEqual(self.total(0, 0, 0, "redis") - self.total(0, 0, 0), 6.132 + 2.0 + 1.2 + 14.6)
+
+    def test_second_factors_cost_their_key_and_a_request_each(self):
+        rows = dict((name, usd) for name, _, usd, _ in cost.month(self.found["prices"], self.assume, 100_000, 0, 0, "dynamodb")[0].rows)
+        # 100 000 users sign in 0.2 times on 30 days, a fifth of them with a second factor, at 0.03 $ for 10 000 requests.
+        self.assertAlmostEqual(rows["KMS: second factors"], 1 + 12 * 0.03)
 
     def test_of_traces_every_second_has_its_first(self):
         seconds = 30 * 86_400
@@ -258,7 +263,7 @@ class Cost(unittest.TestCase):
         for variables, says in (("", self.assertNotIn), ("kms_mode=cmk", self.assertIn)):
             with contextlib.redirect_stdout(io.StringIO()) as said:
                 cost.cost(read(ENV="staging", VARS=variables), {})
-            says("\n  KMS key ", said.getvalue())
+            says("\n  KMS: data at rest ", said.getvalue())
 
     def test_as_many_alarms_dashboards_and_metrics_are_paid_for_as_terraform_and_the_functions_make(self):
         infra, catalogue = OPERATE.parents[1] / "infra", json.loads((OPERATE.parents[1] / "services" / "functions.json").read_text(encoding="utf-8"))
@@ -286,7 +291,7 @@ class Cost(unittest.TestCase):
 
     def test_the_cache_pays_above_the_break_even_and_not_below(self):
         at = cost.break_even(self.found["prices"], self.assume)
-        self.assertTrue(90e6 < at < 100e6, at)
+        self.assertTrue(210e6 < at < 230e6, at)
         users = at / self.assume["requests_per_user"] / cost.DAYS
         # So few users that they fit into the least that a cache holds.
         self.assertGreater(self.total(int(users * 0.9), cache="redis"), self.total(int(users * 0.9)))

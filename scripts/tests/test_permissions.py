@@ -47,6 +47,15 @@ class Denied(unittest.TestCase):
         rows = set(permissions.judged(granted(push_ticket=[statement(["dynamodb:PartiQLDelete"], TABLE)], ops_health=[]), []))
         self.assertIn(("ops-health", "dynamodb:PartiQLDelete", TABLE, False), rows)
 
+    def test_the_key_for_second_factors_is_tried_with_every_role(self):
+        key = "arn:aws:kms:us-east-1:123456789012:key/k"
+        rows = set(permissions.judged(granted(auth_mfa_verify=[statement(["kms:Decrypt", "kms:Encrypt"], key)], auth_login=[]), []))
+        for action in ("kms:Decrypt", "kms:Encrypt"):
+            self.assertIn(("auth-mfa-verify", action, key, True), rows)
+            self.assertIn(("auth-login", action, key, False), rows)
+        self.assertIn(("auth-mfa-verify", "kms:GenerateDataKey", key, False), rows)
+        self.assertEqual(permissions.short(key, "p"), "the key for second factors")
+
     def test_a_deny_grants_nothing_and_streams_and_logs_are_not_tried(self):
         pairs = permissions.grants({"Statement": [statement(["dynamodb:PutItem"], TABLE, effect="Deny"), statement(["logs:PutLogEvents"], "arn:aws:logs:us-east-1:1:log-group:g"),
                                                   statement(["dynamodb:GetRecords"], STREAM), statement(["xray:PutTraceSegments"], "*")]})

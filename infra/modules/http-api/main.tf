@@ -54,6 +54,17 @@ resource "aws_apigatewayv2_stage" "this" {
     detailed_metrics_enabled = var.detailed_metrics_enabled
   }
 
+  # A route's own settings replace the default ones: all of them are said again.
+  dynamic "route_settings" {
+    for_each = var.route_throttles
+    content {
+      route_key                = route_settings.key
+      throttling_burst_limit   = route_settings.value.burst_limit
+      throttling_rate_limit    = route_settings.value.rate_limit
+      detailed_metrics_enabled = var.detailed_metrics_enabled
+    }
+  }
+
   # No header, no query string, no body: nothing of a token can get into the log.
   dynamic "access_log_settings" {
     for_each = aws_cloudwatch_log_group.access

@@ -18,6 +18,26 @@ output "endpoint" {
   value       = try(local.api.api_endpoint, null)
 }
 
+output "throttling" {
+  description = "Limits of the stage's routes as `<rate> a second, burst <burst>`: of `default`, and of each route that has its own."
+  value = var.create ? merge(
+    { for settings in aws_apigatewayv2_stage.this["this"].default_route_settings : "default" => "${settings.throttling_rate_limit} a second, burst ${settings.throttling_burst_limit}" },
+    { for settings in aws_apigatewayv2_stage.this["this"].route_settings : settings.route_key => "${settings.throttling_rate_limit} a second, burst ${settings.throttling_burst_limit}" },
+  ) : null
+}
+
+output "cors" {
+  description = "What browsers of other origins may do; null when no CORS headers are sent."
+  value = try({
+    allow_origins     = sort(local.api.cors_configuration[0].allow_origins)
+    allow_methods     = sort(local.api.cors_configuration[0].allow_methods)
+    allow_headers     = sort(local.api.cors_configuration[0].allow_headers)
+    expose_headers    = sort(local.api.cors_configuration[0].expose_headers)
+    allow_credentials = local.api.cors_configuration[0].allow_credentials
+    max_age_seconds   = local.api.cors_configuration[0].max_age
+  }, null)
+}
+
 output "access_log_group_name" {
   description = "Name of the access log group; null without one."
   value       = try(aws_cloudwatch_log_group.access["this"].name, null)

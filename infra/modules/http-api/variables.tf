@@ -61,7 +61,7 @@ variable "cors" {
 }
 
 variable "throttling" {
-  description = "Requests a second over all routes, and the burst above them. All APIs of an account and Region share 10000/s by default."
+  description = "Requests a second of the routes that have no limits of their own (route_throttles), and the burst above them. All APIs of an account and Region share 10000/s by default."
   type = object({
     rate_limit  = number
     burst_limit = number
@@ -80,6 +80,26 @@ variable "throttling" {
   validation {
     condition     = var.throttling.burst_limit == null ? false : var.throttling.burst_limit > 0
     error_message = "throttling.burst_limit must be more than 0: API Gateway answers 429 to everything at 0."
+  }
+}
+
+variable "route_throttles" {
+  description = "Requests a second, and the burst above them, of single routes, by route key (`POST /v1/orders`, `$default`). The other routes have the limits of `throttling`. API Gateway refuses the limits of a route that does not exist: name only those that are attached."
+  type = map(object({
+    rate_limit  = number
+    burst_limit = number
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for key in keys(var.route_throttles) : key == "$default" || can(regex("^(ANY|DELETE|GET|HEAD|OPTIONS|PATCH|POST|PUT) /[^ ]*$", key))])
+    error_message = "route_throttles must be named by route keys: `METHOD /path`, or `$default`."
+  }
+
+  validation {
+    condition     = alltrue([for limits in values(var.route_throttles) : limits.rate_limit > 0 && limits.burst_limit > 0])
+    error_message = "route_throttles must have a rate_limit and a burst_limit of more than 0: API Gateway answers 429 to everything at 0."
   }
 }
 

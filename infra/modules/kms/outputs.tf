@@ -8,12 +8,17 @@ output "alias_name" {
   value       = try(aws_kms_alias.this["this"].name, null)
 }
 
+output "key_policy" {
+  description = "The key's policy (JSON); null without a key."
+  value       = try(aws_kms_key.this["this"].policy, null)
+}
+
 output "policy_documents" {
   description = "Ready IAM policy documents (JSON): `use` the key for data."
   value = var.create ? {
     use = jsonencode({
       Version   = "2012-10-17"
-      Statement = [{ Effect = "Allow", Action = ["kms:Decrypt", "kms:GenerateDataKey"], Resource = [aws_kms_key.this["this"].arn] }]
+      Statement = [{ Effect = "Allow", Action = var.users == null ? ["kms:Decrypt", "kms:GenerateDataKey"] : ["kms:Decrypt", "kms:Encrypt"], Resource = [aws_kms_key.this["this"].arn] }]
     })
   } : null
 }

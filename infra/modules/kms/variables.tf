@@ -20,6 +20,37 @@ variable "name_prefix" {
   default     = null
 }
 
+variable "description" {
+  description = "What the key is for, in one line; null for data at rest."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.description == null ? true : length(var.description) >= 1 && length(var.description) <= 1024
+    error_message = "description must have 1 to 1024 characters, or be null."
+  }
+}
+
+variable "users" {
+  description = "The only principals that may encrypt and decrypt with the key, and the keys of the encryption context that each call must have (all of them, and no other). The account's root and administrators then manage the key and cannot use it. Null: every role of the account may use the key that its own policy allows, and so may CloudWatch, EventBridge and SNS."
+  type = object({
+    principal_arns              = set(string)
+    encryption_context_keys     = optional(set(string), [])
+    encryption_context_required = optional(bool, true)
+  })
+  default = null
+
+  validation {
+    condition     = var.users == null ? true : length(var.users.principal_arns) > 0 && alltrue([for arn in var.users.principal_arns : can(regex("^arn:[a-z-]+:(iam|sts)::[0-9]{12}:(role|assumed-role)/[^*]+(/\\*)?$", arn))])
+    error_message = "users.principal_arns must be ARNs of roles, at least one."
+  }
+
+  validation {
+    condition     = var.users == null ? true : alltrue([for key in var.users.encryption_context_keys : can(regex("^[A-Za-z][A-Za-z0-9_-]{0,127}$", key))])
+    error_message = "users.encryption_context_keys must be names of letters, digits, '_' and '-' that start with a letter."
+  }
+}
+
 variable "rotation_period_days" {
   description = "How often the key's material is renewed (90 to 2560)."
   type        = number

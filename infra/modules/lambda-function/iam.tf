@@ -70,12 +70,15 @@ locals {
     },
   ] : statement if var.vpc != null]
 
-  permission_statements = [for sid, permission in var.permissions : {
-    Sid      = sid
-    Effect   = "Allow"
-    Action   = sort(permission.actions)
-    Resource = sort(permission.resources)
-  }]
+  permission_statements = [for sid, permission in var.permissions : merge(
+    {
+      Sid      = sid
+      Effect   = "Allow"
+      Action   = sort(permission.actions)
+      Resource = sort(permission.resources)
+    },
+    length(permission.conditions) == 0 ? {} : { Condition = permission.conditions },
+  )]
 }
 
 resource "aws_iam_role" "this" {

@@ -64,10 +64,12 @@ output "policy_documents" {
 }
 
 output "grants" {
-  description = "What the role may do, as `<action> <resource>`, taken from the policy itself: for reviews and tests."
+  description = "What the role may do, as `<action> <resource>`, with ` if <condition as JSON>` where there is one, taken from the policy itself: for reviews and tests."
   value = var.create ? sort(flatten([
     for statement in jsondecode(aws_iam_role_policy.this["this"].policy).Statement : [
-      for action in statement.Action : [for resource in statement.Resource : "${action} ${resource}"]
+      for action in statement.Action : [
+        for resource in statement.Resource : join("", ["${action} ${resource}", can(statement.Condition) ? " if ${jsonencode(statement.Condition)}" : ""])
+      ]
     ] if statement.Effect == "Allow"
   ])) : []
 }
@@ -83,6 +85,20 @@ output "stream_retries" {
     attempts    = source.maximum_retry_attempts
     age_seconds = source.maximum_record_age_in_seconds
   } }
+}
+
+output "stream_batches" {
+  description = "How many records of each stream source one invocation gets, how many batches of a shard are handled at once, and which records are read at all (filter patterns, empty for every record), by source."
+  value = { for key, source in aws_lambda_event_source_mapping.stream : key => {
+    batch_size             = source.batch_size
+    parallelization_factor = source.parallelization_factor
+    filter_patterns        = sort(flatten([for criteria in source.filter_criteria : [for filter in criteria.filter : filter.pattern]]))
+  } }
+}
+
+output "reserved_concurrency" {
+  description = "Executions reserved for the function; null for none."
+  value       = var.create ? var.reserved_concurrency : null
 }
 
 output "vpc" {

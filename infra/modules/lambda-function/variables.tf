@@ -117,10 +117,11 @@ variable "environment" {
 }
 
 variable "permissions" {
-  description = "What the function may do besides its own logs and its event sources: actions on resources, by statement id. No wildcards in actions, no bare \"*\" resource."
+  description = "What the function may do besides its own logs and its event sources: actions on resources, by statement id, and the conditions (values by operator and key) under which it may. No wildcards in actions, no bare \"*\" resource."
   type = map(object({
-    actions   = set(string)
-    resources = set(string)
+    actions    = set(string)
+    resources  = set(string)
+    conditions = optional(map(map(list(string))), {})
   }))
   default  = {}
   nullable = false

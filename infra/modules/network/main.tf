@@ -13,6 +13,8 @@ locals {
   create  = var.create ? { this = true } : {}
   subnets = var.create ? { for index, zone in var.availability_zones : zone => cidrsubnet(var.cidr_block, var.subnet_newbits, index) } : {}
   vpc_id  = try(aws_vpc.this["this"].id, null)
+
+  kms_endpoint = var.create && var.endpoint_kms_key_arns != null ? { this = true } : {}
 }
 
 # Private and closed: no internet gateway, no NAT (no fixed cost), and no execute-api endpoint, which serves private APIs
@@ -104,6 +106,64 @@ resource "aws_vpc_security_group_egress_rule" "dynamodb" {
   to_port           = 443
   prefix_list_id    = data.aws_prefix_list.dynamodb["this"].id
   tags              = var.tags
+}
+
+# Interface endpoint: an address in each subnet, charged by the hour. With private DNS the SDK's default address leads to it. Its policy lets
+# through exactly these keys, whatever a role allows.
+resource "aws_vpc_endpoint" "kms" {
+  for_each = local.kms_endpoint
+
+  vpc_id              = local.vpc_id
+  service_name        = "com.amazonaws.${data.aws_region.current.id}.kms"
+  vpc_endpoint_type   = "Interface"
+  private_dns_enabled = true
+  subnet_ids          = [for zone in var.availability_zones : aws_subnet.private[zone].id]
+  security_group_ids  = [aws_security_group.endpoints["this"].id]
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = "*"
+      Action    = ["kms:Decrypt", "kms:Encrypt"]
+      Resource  = var.endpoint_kms_key_arns
+    }]
+  })
+
+  tags = merge(var.tags, { Name = "${local.name}-kms" })
+}
+
+resource "aws_security_group" "endpoints" {
+  for_each = local.kms_endpoint
+
+  name        = "${local.name}-endpoints"
+  description = "Interface endpoints in ${local.name}: in from the functions, and nothing out."
+  vpc_id      = local.vpc_id
+  tags        = merge(var.tags, { Name = "${local.name}-endpoints" })
+}
+
+resource "aws_vpc_security_group_ingress_rule" "endpoints" {
+  for_each = local.kms_endpoint
+
+  security_group_id            = aws_security_group.endpoints["this"].id
+  description                  = "HTTPS from the functions."
+  ip_protocol                  = "tcp"
+  from_port                    = 443
+  to_port                      = 443
+  referenced_security_group_id = aws_security_group.functions["this"].id
+  tags                         = var.tags
+}
+
+resource "aws_vpc_security_group_egress_rule" "endpoints" {
+  for_each = local.kms_endpoint
+
+  security_group_id            = aws_security_group.functions["this"].id
+  description                  = "HTTPS to the interface endpoints."
+  ip_protocol                  = "tcp"
+  from_port                    = 443
+  to_port                      = 443
+  referenced_security_group_id = aws_security_group.endpoints["this"].id
+  tags                         = var.tags
 }
 
 resource "aws_cloudwatch_log_group" "flow" {

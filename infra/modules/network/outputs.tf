@@ -17,3 +17,8 @@ output "endpoint_policy" {
   description = "What the gateway endpoint to DynamoDB lets through (JSON); null without a network."
   value       = try(aws_vpc_endpoint.dynamodb["this"].policy, null)
 }
+
+output "kms_endpoint_policy" {
+  description = "What the interface endpoint to KMS lets through (JSON); null without one."
+  value       = try(aws_vpc_endpoint.kms["this"].policy, null)
+}

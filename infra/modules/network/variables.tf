@@ -67,6 +67,17 @@ variable "dynamodb_table_arns" {
   }
 }
 
+variable "endpoint_kms_key_arns" {
+  description = "KMS keys that can be used from the network (Encrypt and Decrypt), through an interface endpoint: AWS charges it by the hour in each zone. Null for no endpoint."
+  type        = list(string)
+  default     = null
+
+  validation {
+    condition     = var.endpoint_kms_key_arns == null ? true : length(var.endpoint_kms_key_arns) > 0 && alltrue([for arn in var.endpoint_kms_key_arns : can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/.+$", arn))])
+    error_message = "endpoint_kms_key_arns must be ARNs of keys (not of aliases), at least one, or null."
+  }
+}
+
 variable "flow_logs_enabled" {
   description = "Whether refused traffic is logged."
   type        = bool

@@ -11,7 +11,7 @@ locals {
   in_cache_network = toset([for key, function in local.functions : key if var.private_cache != null && contains(keys(function.environment), "CACHE_PROVIDER")])
 
   cache_permission = var.private_cache == null ? {} : {
-    Cache = { actions = toset(["elasticache:Connect"]), resources = toset(var.private_cache.connect_arns) }
+    Cache = { actions = toset(["elasticache:Connect"]), resources = toset(var.private_cache.connect_arns), conditions = tomap({}) }
   }
 
   cache_network = var.private_cache == null ? null : {
@@ -60,7 +60,7 @@ module "function" {
 
   memory_size_mb       = each.value.memory_size_mb
   timeout_seconds      = each.value.timeout_seconds
-  reserved_concurrency = each.value.reserved_concurrency
+  reserved_concurrency = lookup(var.reserved_concurrency, each.key, each.value.reserved_concurrency)
 
   environment = merge(
     {
@@ -68,6 +68,7 @@ module "function" {
       HOLDFAST_ENV = var.env
       LOG_LEVEL    = var.log_level
     },
+    contains(keys(local.http), each.key) ? var.http_environment : {},
     each.value.environment,
   )
 

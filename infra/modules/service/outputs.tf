@@ -33,7 +33,7 @@ output "watch" {
 }
 
 output "grants" {
-  description = "What each function's role may do, as `<action> <resource>`, by key: for reviews and tests."
+  description = "What each function's role may do, as `<action> <resource>`, with ` if <condition as JSON>` where there is one, by key: for reviews and tests."
   value       = { for key, function in module.function : key => function.grants }
 }
 
@@ -47,6 +47,11 @@ output "environment" {
   value       = { for key, function in module.function : key => function.environment }
 }
 
+output "reserved_concurrency" {
+  description = "Executions reserved for each function, by key; without the functions that have none reserved."
+  value       = { for key, function in module.function : key => function.reserved_concurrency if try(function.reserved_concurrency >= 0, false) }
+}
+
 output "in_cache_network" {
   description = "Keys of the functions that run in the cache's network."
   value       = local.in_cache_network
@@ -55,6 +60,11 @@ output "in_cache_network" {
 output "policy_documents" {
   description = "Ready IAM policy documents (JSON): `invoke` each function, by key."
   value       = { for key, function in module.function : key => { invoke = function.policy_documents.invoke } }
+}
+
+output "stream_batches" {
+  description = "How many records one invocation gets, how many batches of a shard are handled at once, and which records are read at all (filter patterns, empty for every record), by function and stream source; without the functions that read no stream."
+  value       = { for key, function in module.function : key => function.stream_batches if length(function.stream_batches) > 0 }
 }
 
 output "stream_retries" {

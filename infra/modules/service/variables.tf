@@ -93,8 +93,9 @@ variable "functions" {
     timeout_seconds      = optional(number, 10)
     reserved_concurrency = optional(number)
     permissions = optional(map(object({
-      actions   = set(string)
-      resources = set(string)
+      actions    = set(string)
+      resources  = set(string)
+      conditions = optional(map(map(list(string))), {})
     })), {})
     queue_sources = optional(map(object({
       queue_arn               = string
@@ -125,22 +126,49 @@ variable "functions" {
   }
 }
 
+variable "reserved_concurrency" {
+  description = "Executions reserved for single functions, by key; before what `functions` says of them. Keys of other stacks' functions do nothing."
+  type        = map(number)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for number in values(var.reserved_concurrency) : number >= 0 && floor(number) == number])
+    error_message = "reserved_concurrency must be whole numbers, 0 (the function does not run) or more."
+  }
+}
+
+variable "http_environment" {
+  description = "Environment variables of every function that has routes, besides its own."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for name in keys(var.http_environment) : can(regex("^[A-Z][A-Z0-9_]*$", name))])
+    error_message = "http_environment must have names of capital letters, digits and '_'."
+  }
+}
+
 variable "private_cache" {
-  description = "A cache in a private network: the functions whose environment has CACHE_PROVIDER run in there and may connect to it. They reach nothing else but DynamoDB. Null for none."
+  description = "A cache in a private network: the functions whose environment has CACHE_PROVIDER run in the network and may connect to the cache. Besides it they reach DynamoDB and the services of `endpoint_services` (such as kms), which have an interface endpoint there, and nothing else. Null for none."
   type = object({
     subnet_ids         = list(string)
     security_group_ids = list(string)
     connect_arns       = list(string)
+    endpoint_services  = optional(list(string), [])
   })
   default = null
 
   validation {
     condition = var.private_cache == null || alltrue(flatten([
       for function in values(var.functions) : [
-        for permission in values(function.permissions) : [for action in permission.actions : startswith(action, "dynamodb:")]
+        for permission in values(function.permissions) : [
+          for action in permission.actions : contains(concat(["dynamodb"], try(var.private_cache.endpoint_services, [])), split(":", action)[0])
+        ]
       ] if contains(keys(function.environment), "CACHE_PROVIDER")
     ]))
-    error_message = "private_cache: a function in the cache's network reaches DynamoDB and the cache only, so it must not need anything else: what posts to sockets, queues or a bus has to run outside."
+    error_message = "private_cache: a function in the cache's network reaches the cache, DynamoDB and its endpoint_services only, so it must not need anything else: what posts to sockets, queues or a bus has to run outside."
   }
 }
 

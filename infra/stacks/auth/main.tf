@@ -6,6 +6,7 @@ locals {
     "platform/http-api-id",
     "platform/http-api-execution-arn",
     "platform/kms-key-arn",
+    "platform/mfa-key-arn",
     "platform/sessions-table-name",
     "platform/sessions-table-arn",
   ])
@@ -37,8 +38,22 @@ locals {
   )
   factor_environment = merge(local.sign_in_environment, { MFA_ISSUER = var.mfa_issuer })
 
-  # Of a change of the account on behalf of a session: both are read, the session is a condition.
+  # The secret of a second factor (its TOTP seed) is stored encrypted. Only the functions with this permission read or write it, and only
+  # with the user's id as encryption context. The key's own policy names the same functions (mfa_functions in the stack platform).
+  mfa_key_arn     = local.input["platform/mfa-key-arn"]
+  mfa_environment = { MFA_KEY_ID = local.mfa_key_arn }
+  mfa_permission = {
+    MfaKey = {
+      actions    = ["kms:Decrypt", "kms:Encrypt"]
+      resources  = [local.mfa_key_arn]
+      conditions = { "ForAllValues:StringEquals" = { "kms:EncryptionContextKeys" = ["userId"] } }
+    }
+  }
+
+  # A change of the account on behalf of a session reads both, and the session is a condition of the write.
   edit_account = ["dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"]
+  # A changed password or second factor also deletes the trusted devices, in the same transaction.
+  edit_credentials = concat(local.edit_account, ["dynamodb:DeleteItem"])
 }
 
 module "service" {
@@ -54,6 +69,8 @@ module "service" {
   log_level                = var.log_level
   log_retention_days       = var.log_retention_days
   alias_owner              = local.alias_owner
+  reserved_concurrency     = var.reserved_concurrency
+  http_environment         = local.http_environment
   kms_key_arn              = local.kms_key_arn
   permissions_boundary_arn = local.permissions_boundary_arn
   private_cache            = local.private_cache
@@ -64,16 +81,19 @@ module "service" {
   }
 
   functions = {
-    # Memory is CPU: argon2id is what these two spend their time on.
+    # Lambda gives CPU by memory: the functions that hash passwords (argon2id) get more of it.
     auth-register = {
       description    = "POST /v1/users"
       memory_size_mb = 512
       environment = {
         SESSIONS_TABLE       = local.input["platform/sessions-table-name"]
         REGISTRATION_ENABLED = var.registration_enabled
+
+        MAX_REGISTRATIONS_PER_NETWORK = var.max_registrations_per_network
       }
+      # The network's budget is read and counted before the account is written.
       permissions = {
-        Sessions = { actions = ["dynamodb:PutItem"], resources = [local.sessions_table_arn] }
+        Sessions = { actions = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], resources = [local.sessions_table_arn] }
       }
     }
 
@@ -83,7 +103,7 @@ module "service" {
       environment    = local.password_environment
       permissions = {
         Sessions = {
-          actions   = ["dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
+          actions   = concat(local.edit_credentials, ["dynamodb:PutItem"])
           resources = [local.sessions_table_arn]
         }
       }
@@ -91,31 +111,35 @@ module "service" {
 
     auth-mfa-verify = {
       description = "POST /v1/auth/mfa/verify"
-      environment = local.sign_in_environment
-      permissions = {
+      environment = merge(local.sign_in_environment, local.mfa_environment)
+      permissions = merge(local.mfa_permission, {
         Sessions = {
           actions   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
           resources = [local.sessions_table_arn]
         }
-      }
+      })
     }
 
     auth-mfa-enroll = {
       description = "POST /v1/auth/mfa/enroll"
-      environment = local.factor_environment
-      permissions = { Sessions = { actions = local.edit_account, resources = [local.sessions_table_arn] } }
+      environment = merge(local.factor_environment, local.mfa_environment)
+      permissions = merge(local.mfa_permission, { Sessions = { actions = local.edit_account, resources = [local.sessions_table_arn] } })
     }
 
     auth-mfa-activate = {
       description = "POST /v1/auth/mfa/activate"
-      environment = local.factor_environment
-      permissions = {
-        Sessions = { actions = ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"], resources = [local.sessions_table_arn] }
-      }
+      environment = merge(local.factor_environment, local.mfa_environment)
+      permissions = merge(local.mfa_permission, { Sessions = { actions = local.edit_credentials, resources = [local.sessions_table_arn] } })
     }
 
     auth-mfa-disable = {
       description = "DELETE /v1/auth/mfa"
+      environment = merge(local.factor_environment, local.mfa_environment)
+      permissions = merge(local.mfa_permission, { Sessions = { actions = local.edit_credentials, resources = [local.sessions_table_arn] } })
+    }
+
+    auth-mfa-recovery-codes = {
+      description = "POST /v1/auth/mfa/recovery-codes"
       environment = local.factor_environment
       permissions = { Sessions = { actions = local.edit_account, resources = [local.sessions_table_arn] } }
     }
@@ -124,7 +148,16 @@ module "service" {
       description    = "POST /v1/auth/password"
       memory_size_mb = 512
       environment    = local.password_environment
-      permissions    = { Sessions = { actions = local.edit_account, resources = [local.sessions_table_arn] } }
+      permissions    = { Sessions = { actions = local.edit_credentials, resources = [local.sessions_table_arn] } }
+    }
+
+    auth-reauthenticate = {
+      description    = "POST /v1/auth/reauthenticate"
+      memory_size_mb = 512
+      environment    = merge(local.password_environment, local.mfa_environment)
+      permissions = merge(local.mfa_permission, {
+        Sessions = { actions = concat(local.edit_account, ["dynamodb:PutItem"]), resources = [local.sessions_table_arn] }
+      })
     }
 
     auth-refresh = {

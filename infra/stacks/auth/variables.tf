@@ -4,6 +4,17 @@ variable "registration_enabled" {
   default     = false
 }
 
+variable "max_registrations_per_network" {
+  description = "Accounts that POST /v1/users makes for one network (/24, /48) in an hour."
+  type        = number
+  default     = 20
+
+  validation {
+    condition     = var.max_registrations_per_network >= 1 && var.max_registrations_per_network <= 1000000 && floor(var.max_registrations_per_network) == var.max_registrations_per_network
+    error_message = "max_registrations_per_network must be a whole number from 1 to 1000000."
+  }
+}
+
 variable "max_login_attempts" {
   description = "Failed passwords per account from one network in 900 s (ten times that per account, twenty times per network)."
   type        = number

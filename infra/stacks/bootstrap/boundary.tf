@@ -13,7 +13,7 @@ locals {
     # Tables with their indexes and streams.
     Tables = {
       actions = [
-        "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:DescribeStream", "dynamodb:GetItem", "dynamodb:GetRecords", "dynamodb:GetShardIterator",
+        "dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:DescribeStream", "dynamodb:GetItem", "dynamodb:GetRecords", "dynamodb:GetShardIterator",
         "dynamodb:ListStreams", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem",
       ]
       resources = ["${local.arn}:dynamodb:${local.own}:table/${local.name_prefix}-*"]
@@ -31,9 +31,9 @@ locals {
       actions   = ["execute-api:ManageConnections"]
       resources = ["${local.arn}:execute-api:${local.own}:*/*/*/@connections/*"]
     }
-    TopicPolicy = {
+    Policies = {
       actions   = ["lambda:InvokeFunction"]
-      resources = concat(["${local.arn}:lambda:${local.own}:function:${local.name_prefix}-*"], startswith(var.topic_policy, "arn:") ? [var.topic_policy] : [])
+      resources = concat(["${local.arn}:lambda:${local.own}:function:${local.name_prefix}-*"], distinct([for policy in [var.topic_policy, var.presence_policy] : policy if startswith(policy, "arn:")]))
     }
     Caches = {
       actions   = ["elasticache:Connect", "elasticache:DescribeCacheClusters", "elasticache:DescribeReplicationGroups", "elasticache:DescribeServerlessCaches"]
@@ -62,7 +62,7 @@ locals {
         # Keys have ids, not names. A key without the tag passes: AWS takes up to five minutes to see that of a new key.
         Sid       = "Keys"
         Effect    = "Allow"
-        Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+        Action    = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"]
         Resource  = ["${local.arn}:kms:${local.own}:key/*"]
         Condition = { StringEqualsIfExists = { "aws:ResourceTag/environment" = [var.env] } }
       }],

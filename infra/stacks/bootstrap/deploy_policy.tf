@@ -57,7 +57,7 @@ locals {
       ]
     }
     Parameters = {
-      actions   = ["ssm:GetParameter", "ssm:GetParameters", "ssm:PutParameter", "ssm:DeleteParameter", "ssm:AddTagsToResource", "ssm:RemoveTagsFromResource", "ssm:ListTagsForResource"]
+      actions   = ["ssm:GetParameter", "ssm:GetParameters", "ssm:GetParametersByPath", "ssm:PutParameter", "ssm:DeleteParameter", "ssm:AddTagsToResource", "ssm:RemoveTagsFromResource", "ssm:ListTagsForResource"]
       resources = ["${local.arn}:ssm:${local.own}:parameter/holdfast/${var.env}/*"]
     }
     Alarms = {
@@ -96,6 +96,11 @@ locals {
         "ec2:CreateVpc", "ec2:CreateVpcEndpoint", "ec2:DisassociateRouteTable", "ec2:ModifySecurityGroupRules", "ec2:ModifySubnetAttribute", "ec2:ModifyVpcAttribute", "ec2:ModifyVpcEndpoint", "ec2:RevokeSecurityGroup*",
       ]
       resources = [for kind in ["vpc", "subnet", "route-table", "security-group", "security-group-rule", "vpc-endpoint", "vpc-flow-log"] : "${local.arn}:ec2:${local.own}:${kind}/*"]
+    }
+    # The private name of an interface endpoint is a hosted zone that AWS keeps and puts into the network.
+    EndpointNames = {
+      actions   = ["route53:AssociateVPCWithHostedZone"]
+      resources = ["${local.arn}:route53:::hostedzone/*", "${local.arn}:ec2:${local.own}:vpc/*"]
     }
     Keys = {
       actions   = ["kms:DescribeKey", "kms:CreateGrant", "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:GetKeyPolicy", "kms:PutKeyPolicy", "kms:GetKeyRotationStatus", "kms:EnableKeyRotation", "kms:ListResourceTags", "kms:TagResource", "kms:UntagResource", "kms:UpdateKeyDescription", "kms:ScheduleKeyDeletion", "kms:CreateAlias", "kms:UpdateAlias", "kms:DeleteAlias"]

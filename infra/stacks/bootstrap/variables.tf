@@ -92,6 +92,17 @@ variable "topic_policy" {
   }
 }
 
+variable "presence_policy" {
+  description = "The stack push's: a function that it names may be called although its name does not start with name_prefix."
+  type        = string
+  default     = "self"
+
+  validation {
+    condition     = contains(["self", "everyone"], var.presence_policy) || can(regex("^arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]+(:[A-Za-z0-9_-]+)?$", var.presence_policy))
+    error_message = "presence_policy must be self, everyone, or the ARN of one function."
+  }
+}
+
 variable "create_github_provider" {
   description = "Whether to create GitHub's identity provider; false in an account that has it (another environment's bootstrap made it)."
   type        = bool

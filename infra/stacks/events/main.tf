@@ -2,7 +2,7 @@ locals {
   stack = "events"
 
   # What other stacks publish, by "<stack>/<name>".
-  inputs = toset(["platform/kms-key-arn", "platform/sessions-stream-arn", "push/close-queue-url", "push/close-queue-arn", "push/push-queue-url", "push/push-queue-arn"])
+  inputs = toset(["platform/activity-table-name", "platform/kms-key-arn", "platform/sessions-stream-arn", "push/close-queue-url", "push/close-queue-arn", "push/push-queue-url", "push/push-queue-arn"])
   input  = { for name, parameter in data.aws_ssm_parameter.input : name => parameter.insecure_value }
 
   kms_key_arn = local.input["platform/kms-key-arn"] == "none" ? null : local.input["platform/kms-key-arn"]
@@ -59,7 +59,7 @@ module "repair_dlq" {
 module "activity" {
   source = "../../modules/dynamodb-table"
 
-  name                           = "${local.name_prefix}-activity"
+  name                           = local.input["platform/activity-table-name"]
   hash_key                       = { name = "PK", type = "S" }
   range_key                      = { name = "SK", type = "S" }
   ttl_attribute                  = "ttl"
@@ -100,6 +100,7 @@ module "service" {
   log_level                = var.log_level
   log_retention_days       = var.log_retention_days
   alias_owner              = local.alias_owner
+  reserved_concurrency     = var.reserved_concurrency
   kms_key_arn              = local.kms_key_arn
   permissions_boundary_arn = local.permissions_boundary_arn
   private_cache            = local.private_cache
@@ -139,6 +140,11 @@ locals {
         sessions = {
           stream_arn           = local.input["platform/sessions-stream-arn"]
           on_failure_queue_arn = module.relay_dlq.arn
+          batch_size           = 100
+          # Batches of one user's or sign-in's records stay in order: Lambda splits a shard by partition key.
+          parallelization_factor = 2
+          # Accounts, sessions and devices (U#) and sign-ins (L#). Counters of attempts make no events: a flood of refused sign-ins invokes nothing.
+          filter_patterns = [jsonencode({ dynamodb = { Keys = { PK = { S = [{ prefix = "U#" }, { prefix = "L#" }] } } } })]
           # As long as the stream keeps a record: what is given up is an event, or a socket that is not closed.
           maximum_retry_attempts     = 10000
           maximum_record_age_seconds = 86400
@@ -188,7 +194,8 @@ locals {
           batch_size           = 100
           # Its age alone ends the tries: a cache that is away for a while must not.
           maximum_retry_attempts = 10000
-          filter_patterns        = [jsonencode({ dynamodb = { Keys = { SK = { S = [{ prefix = "S#" }] } } } })]
+          # Slots of users: nothing else is cached.
+          filter_patterns = [jsonencode({ dynamodb = { Keys = { PK = { S = [{ prefix = "U#" }] }, SK = { S = [{ prefix = "S#" }] } } } })]
         }
       }
     }

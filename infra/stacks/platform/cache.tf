@@ -69,5 +69,7 @@ locals {
     subnet_ids         = split(",", local.cache["network-subnet-ids"])
     security_group_ids = [local.cache["network-functions-security-group-id"]]
     connect_arns       = split(",", local.cache["cache-connect-arns"])
+    # The network has an interface endpoint to KMS, for the functions that read the secrets of second factors.
+    endpoint_services = ["kms"]
   } : null
 }

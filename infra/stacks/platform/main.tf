@@ -10,11 +10,18 @@ locals {
     sessions-stream-arn    = module.sessions_table.stream_arn
     connections-table-name = module.connections_table.name
     connections-table-arn  = module.connections_table.arn
+    activity-table-name    = local.activity_table_name
+    activity-table-arn     = local.activity_table_arn
+    mfa-key-arn            = module.mfa_key.arn
     # A parameter cannot be empty.
     kms-key-arn = local.kms_key_arn == null ? "none" : local.kms_key_arn
   })
 
   kms_key_arn = var.kms_mode == "cmk" ? module.kms.arn : null
+
+  # The stack events makes this table. Its name is given here, because the stack sessions is applied before events.
+  activity_table_name = "${local.name_prefix}-activity"
+  activity_table_arn  = replace(module.sessions_table.arn, "/table\\/.*$/", "table/${local.activity_table_name}")
 
   # Every queue that a function reads, by the catalogue.
   queue_names = sort(distinct(flatten([for entry in values(jsondecode(file(local.catalogue_file))) : try(entry.queues, [])])))
@@ -28,6 +35,33 @@ module "kms" {
 
   create = var.kms_mode == "cmk"
   name   = local.name_prefix
+}
+
+locals {
+  # The only functions that read or write the secret of a second factor. The stack auth gives the same functions the permission.
+  mfa_functions = ["auth-mfa-activate", "auth-mfa-disable", "auth-mfa-enroll", "auth-mfa-verify", "auth-reauthenticate"]
+
+  account_arns = { for service in ["iam", "sts"] : service => "arn:${data.aws_partition.current.partition}:${service}::${data.aws_caller_identity.current.account_id}" }
+}
+
+# The key for the secrets of second factors (TOTP seeds), apart from the key for data at rest: no other role can decrypt with it, whatever
+# that role's own policy allows. The encryption context binds a secret to its user.
+module "mfa_key" {
+  source = "../../modules/kms"
+
+  name        = "${local.name_prefix}-mfa"
+  description = "Secrets of second factors of ${local.name_prefix}."
+
+  users = {
+    principal_arns = concat(
+      [for key in local.mfa_functions : "${local.account_arns.iam}:role/${local.name_prefix}-${key}"],
+      # The local cloud compares the ARN of the session, where AWS compares that of the role.
+      local.is_local ? [for key in local.mfa_functions : "${local.account_arns.sts}:assumed-role/${local.name_prefix}-${key}/*"] : [],
+    )
+    encryption_context_keys = ["userId"]
+    # The local cloud does not show the encryption context to policies.
+    encryption_context_required = !local.is_local
+  }
 }
 
 # The truth: accounts, sessions, devices, sign-ins. No index: every read that authenticates is a strong one.
@@ -74,8 +108,11 @@ module "http_api" {
   description = "Holdfast HTTP API (${var.env}); each stack attaches its own routes."
   throttling  = var.http_throttling
 
+  route_throttles = { for key, limits in local.route_throttles : key => limits if contains(local.attached_routes, key) }
+
   cors = {
     allow_origins     = var.allowed_origins
+    allow_methods     = ["DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"]
     allow_headers     = ["authorization", "content-type", "if-match", "x-holdfast-csrf"]
     expose_headers    = ["etag", "retry-after", "x-request-id"]
     allow_credentials = true
@@ -115,6 +152,8 @@ module "service" {
   log_level                = var.log_level
   log_retention_days       = var.log_retention_days
   alias_owner              = local.alias_owner
+  reserved_concurrency     = var.reserved_concurrency
+  http_environment         = local.http_environment
   kms_key_arn              = local.kms_key_arn
   permissions_boundary_arn = local.permissions_boundary_arn
   private_cache            = local.private_cache
@@ -130,6 +169,7 @@ module "service" {
       environment = merge(local.cache_environment, {
         SESSIONS_TABLE   = module.sessions_table.name
         HOLDFAST_VERSION = jsondecode(file(var.release_manifest)).version
+        HEALTH_DETAILS   = var.health_details
       })
       permissions = {
         Sessions = { actions = ["dynamodb:GetItem"], resources = [module.sessions_table.arn] }

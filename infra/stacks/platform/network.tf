@@ -1,5 +1,5 @@
-# The cache and the private network it needs: with cache_provider redis on AWS only. Everything in here costs nothing to
-# keep but the cache itself: no NAT, no interface endpoint.
+# The cache and the private network it needs: with cache_provider redis on AWS only. What costs money to keep is the cache itself, and the
+# interface endpoint to KMS that the functions for second factors need in there (about 7.30 USD a month for each zone). There is no NAT.
 
 variable "redis_keep" {
   description = "Whether the cache and its network stay although cache_provider is dynamodb: while functions of other stacks still leave it."
@@ -95,8 +95,9 @@ module "network" {
   name               = local.name_prefix
   cidr_block         = var.network_cidr_block
   availability_zones = length(var.availability_zones) > 0 ? var.availability_zones : ["${var.region}a", "${var.region}b"]
-  # The only table that the functions in there use.
-  dynamodb_table_arns      = [module.sessions_table.arn]
+  # The tables that the functions in the network use. All of them use sessions; sessions-admin alone deletes from the others.
+  dynamodb_table_arns      = [module.sessions_table.arn, module.connections_table.arn, local.activity_table_arn]
+  endpoint_kms_key_arns    = [module.mfa_key.arn]
   log_retention_days       = var.log_retention_days
   kms_key_arn              = local.kms_key_arn
   permissions_boundary_arn = local.permissions_boundary_arn

@@ -1,16 +1,5 @@
-variable "allowed_origins" {
-  description = "Origins (https://app.example.com) whose pages may call the API; empty for none."
-  type        = list(string)
-  default     = []
-
-  validation {
-    condition     = alltrue([for origin in var.allowed_origins : can(regex("^https?://[^/ ,*]+$", origin))])
-    error_message = "allowed_origins must be origins such as https://app.example.com: scheme, host and port, no path, no '*'."
-  }
-}
-
 variable "http_throttling" {
-  description = "Requests a second over all HTTP routes, and the burst above them."
+  description = "Requests a second of an HTTP route that has no limits of its own, and the burst above them."
   type = object({
     rate_limit  = number
     burst_limit = number
@@ -18,6 +7,43 @@ variable "http_throttling" {
   default = {
     rate_limit  = 1000
     burst_limit = 500
+  }
+}
+
+variable "account_requests_per_second" {
+  description = "Requests a second that the account grants in this Region, HTTP, WebSocket and @connections together (API Gateway quotas: 10000, in newer Regions 2500). The limits of anonymous routes follow from it."
+  type        = number
+  default     = 10000
+
+  validation {
+    condition     = var.account_requests_per_second >= 100 && var.account_requests_per_second <= 1000000 && floor(var.account_requests_per_second) == var.account_requests_per_second
+    error_message = "account_requests_per_second must be a whole number from 100 to 1000000."
+  }
+}
+
+variable "route_throttles" {
+  description = "Requests a second, and the burst above them, of single routes, by route key. They replace the limits that routes have without it: a part of account_requests_per_second for each route that anybody may call, and http_throttling for validation and refresh."
+  type = map(object({
+    rate_limit  = number
+    burst_limit = number
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = length(setsubtract(keys(var.route_throttles), flatten([for entry in values(jsondecode(file("${path.module}/../../../services/functions.json"))) : try(entry.routes, [])]))) == 0
+    error_message = "route_throttles must name routes of services/functions.json, such as \"POST /v1/auth/login\"."
+  }
+}
+
+variable "health_details" {
+  description = "Who is told version, dependencies and latencies by the health check: everyone, or iam (callers who may invoke the function ops-health; the route then says only whether the system is up)."
+  type        = string
+  default     = "iam"
+
+  validation {
+    condition     = contains(["everyone", "iam"], var.health_details)
+    error_message = "health_details must be everyone or iam."
   }
 }
 

@@ -115,6 +115,23 @@ variable "runbooks_url" {
   }
 }
 
+variable "reserved_concurrency" {
+  description = "Executions reserved for single functions, by key, such as { sessions-current = 200, auth-refresh = 50 }: no other function can take them, and the function gets no more. A limit on auth-login keeps a flood of sign-ins from taking the account's executions. AWS wants 100 of the account's executions to stay unreserved."
+  type        = map(number)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for number in values(var.reserved_concurrency) : number >= 1 && floor(number) == number])
+    error_message = "reserved_concurrency must be whole numbers, 1 or more."
+  }
+
+  validation {
+    condition     = length(setsubtract(keys(var.reserved_concurrency), keys(jsondecode(file("${path.module}/../../../services/functions.json"))))) == 0
+    error_message = "reserved_concurrency must name functions of services/functions.json."
+  }
+}
+
 variable "alarm_topic_arns" {
   description = "SNS topics that alarms are sent to."
   type        = list(string)

@@ -11,6 +11,11 @@ locals {
     TopicPolicy = { actions = ["lambda:InvokeFunction"], resources = [var.topic_policy] }
   } : {}
 
+  # PRESENCE_POLICY likewise.
+  ask_presence_policy = startswith(var.presence_policy, "arn:") ? {
+    PresencePolicy = { actions = ["lambda:InvokeFunction"], resources = [var.presence_policy] }
+  } : {}
+
   connections = module.websocket_api.connections_arns
 }
 
@@ -27,6 +32,8 @@ module "service" {
   log_level                = var.log_level
   log_retention_days       = var.log_retention_days
   alias_owner              = local.alias_owner
+  reserved_concurrency     = var.reserved_concurrency
+  http_environment         = local.http_environment
   kms_key_arn              = local.kms_key_arn
   permissions_boundary_arn = local.permissions_boundary_arn
 
@@ -126,11 +133,12 @@ module "service" {
         CONNECTIONS_TABLE      = local.connections_table
         WS_CALLBACK_URL        = local.ws_callback_url
         TOPIC_POLICY           = var.topic_policy
+        PRESENCE_POLICY        = var.presence_policy
         CONNECTION_TTL_SECONDS = var.connection_ttl_seconds
 
         RECOVERY_POSTS_PER_SECOND = local.posts_per_second.recovery
       }
-      permissions = merge(local.ask_topic_policy, {
+      permissions = merge(local.ask_topic_policy, local.ask_presence_policy, {
         Sessions = local.read_session
         Connections = {
           actions = [

@@ -1,14 +1,3 @@
-variable "allowed_origins" {
-  description = "Origins (https://app.example.com) whose pages may open sockets; an absent Origin is always accepted."
-  type        = list(string)
-  default     = []
-
-  validation {
-    condition     = alltrue([for origin in var.allowed_origins : can(regex("^https?://[^/ ,*]+$", origin))])
-    error_message = "allowed_origins must be origins such as https://app.example.com: scheme, host and port, no path, no '*'."
-  }
-}
-
 variable "topic_policy" {
   description = "Who may read topics: comma-separated public prefixes, or the ARN of a function that decides; empty to deny all."
   type        = string
@@ -17,6 +6,17 @@ variable "topic_policy" {
   validation {
     condition     = startswith(var.topic_policy, "arn:") ? can(regex("^arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]+(:[A-Za-z0-9_-]+)?$", var.topic_policy)) : can(regex("^[^*\\s]*$", var.topic_policy))
     error_message = "topic_policy must be empty, prefixes with commas and without spaces or '*', or the ARN of one function."
+  }
+}
+
+variable "presence_policy" {
+  description = "Whose presence a user may ask for: self (only the own), everyone, or the ARN of a function that decides."
+  type        = string
+  default     = "self"
+
+  validation {
+    condition     = contains(["self", "everyone"], var.presence_policy) || can(regex("^arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]+(:[A-Za-z0-9_-]+)?$", var.presence_policy))
+    error_message = "presence_policy must be self, everyone, or the ARN of one function."
   }
 }
 

@@ -8,12 +8,19 @@ locals {
     "platform/kms-key-arn",
     "platform/sessions-table-name",
     "platform/sessions-table-arn",
+    "platform/connections-table-name",
+    "platform/connections-table-arn",
+    "platform/activity-table-name",
+    "platform/activity-table-arn",
   ])
   input = { for name, parameter in data.aws_ssm_parameter.input : name => parameter.insecure_value }
 
   kms_key_arn = local.input["platform/kms-key-arn"] == "none" ? null : local.input["platform/kms-key-arn"]
 
   sessions_table_arn = local.input["platform/sessions-table-arn"]
+
+  # Ending a session ends the trust of its device: the device's row is deleted in the same transaction.
+  end_sessions = ["dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"]
 }
 
 data "aws_ssm_parameter" "input" {
@@ -34,6 +41,8 @@ module "service" {
   log_level                = var.log_level
   log_retention_days       = var.log_retention_days
   alias_owner              = local.alias_owner
+  reserved_concurrency     = var.reserved_concurrency
+  http_environment         = local.http_environment
   kms_key_arn              = local.kms_key_arn
   permissions_boundary_arn = local.permissions_boundary_arn
   private_cache            = local.private_cache
@@ -67,39 +76,46 @@ module "service" {
     sessions-revoke = {
       description = "DELETE /v1/sessions/{sessionId}"
       environment = local.session_environment
-      permissions = {
-        Sessions = {
-          actions   = ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"]
-          resources = [local.sessions_table_arn]
-        }
-      }
+      permissions = { Sessions = { actions = local.end_sessions, resources = [local.sessions_table_arn] } }
     }
 
     sessions-revoke-all = {
       description = "DELETE /v1/sessions"
       environment = local.session_environment
+      permissions = { Sessions = { actions = local.end_sessions, resources = [local.sessions_table_arn] } }
+    }
+
+    sessions-devices = {
+      description = "GET /v1/devices"
+      environment = local.session_environment
       permissions = {
-        Sessions = {
-          actions   = ["dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"]
-          resources = [local.sessions_table_arn]
-        }
+        Sessions = { actions = ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"], resources = [local.sessions_table_arn] }
       }
     }
 
-    # No route: operators invoke it, and IAM says who they are.
+    sessions-remove-devices = {
+      description = "DELETE /v1/devices and DELETE /v1/devices/{deviceId}"
+      environment = local.session_environment
+      permissions = { Sessions = { actions = local.end_sessions, resources = [local.sessions_table_arn] } }
+    }
+
+    # It has no route: operators invoke it, and IAM decides who may.
     sessions-admin = {
-      description = "Lists and ends any user's sessions, disables and enables users, shows and clears attempts"
-      environment = merge(local.session_environment, { MAX_LOGIN_ATTEMPTS = var.max_login_attempts })
+      description = "Creates, finds, disables and deletes users, lists and ends their sessions, shows and clears attempts"
+      # It hashes the passwords that it sets (argon2id): Lambda gives CPU by memory.
+      memory_size_mb = 512
+      environment = merge(local.session_environment, {
+        MAX_LOGIN_ATTEMPTS = var.max_login_attempts
+        CONNECTIONS_TABLE  = local.input["platform/connections-table-name"]
+        ACTIVITY_TABLE     = local.input["platform/activity-table-name"]
+      })
+      # Deleting a user deletes the user's rows of every table.
       permissions = {
-        Sessions = {
-          actions = [
-            "dynamodb:ConditionCheckItem",
-            "dynamodb:DeleteItem",
-            "dynamodb:GetItem",
-            "dynamodb:Query",
-            "dynamodb:UpdateItem",
-          ]
-          resources = [local.sessions_table_arn]
+        Sessions    = { actions = concat(local.end_sessions, ["dynamodb:PutItem"]), resources = [local.sessions_table_arn] }
+        Connections = { actions = ["dynamodb:DeleteItem", "dynamodb:Query"], resources = [local.input["platform/connections-table-arn"]] }
+        Activity = {
+          actions   = ["dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:Query", "dynamodb:UpdateItem"]
+          resources = [local.input["platform/activity-table-arn"]]
         }
       }
     }
@@ -109,14 +125,7 @@ module "service" {
       environment = merge(local.session_environment, { DEVICE_TRUST_SECONDS = var.device_trust_seconds })
       permissions = {
         Sessions = {
-          actions = [
-            "dynamodb:ConditionCheckItem",
-            "dynamodb:DeleteItem",
-            "dynamodb:GetItem",
-            "dynamodb:PutItem",
-            "dynamodb:Query",
-            "dynamodb:UpdateItem",
-          ]
+          actions   = concat(local.end_sessions, ["dynamodb:PutItem"])
           resources = [local.sessions_table_arn]
         }
       }

@@ -89,17 +89,6 @@ variable "cache_max_age_seconds" {
   }
 }
 
-variable "allowed_origins" {
-  description = "Origins that browsers may call from: https://app.example.com. With cookies, no other may change anything."
-  type        = list(string)
-  default     = []
-
-  validation {
-    condition     = alltrue([for origin in var.allowed_origins : can(regex("^https?://[^/ ,*]+$", origin))])
-    error_message = "allowed_origins must be origins such as https://app.example.com: scheme, host and port, no path, no '*'."
-  }
-}
-
 locals {
   session_environment = merge(local.cache_environment, {
     SESSIONS_TABLE                  = local.input["platform/sessions-table-name"]

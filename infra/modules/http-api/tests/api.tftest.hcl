@@ -43,6 +43,36 @@ run "cors_names_its_origins" {
   }
 }
 
+run "a_route_can_have_limits_of_its_own" {
+  command = plan
+  variables {
+    route_throttles = {
+      "POST /v1/orders" = { rate_limit = 5, burst_limit = 10 }
+      "$default"        = { rate_limit = 1, burst_limit = 2 }
+    }
+  }
+  assert {
+    condition     = output.throttling == { default = "1000 a second, burst 500", "POST /v1/orders" = "5 a second, burst 10", "$default" = "1 a second, burst 2" }
+    error_message = "The named routes have their own limits, the others the stage's."
+  }
+  assert {
+    condition     = alltrue([for settings in aws_apigatewayv2_stage.this["this"].route_settings : settings.detailed_metrics_enabled])
+    error_message = "A route's own settings replace the stage's, its metrics too."
+  }
+}
+
+run "refuses_limits_of_what_is_no_route" {
+  command = plan
+  variables { route_throttles = { "/v1/orders" = { rate_limit = 5, burst_limit = 10 } } }
+  expect_failures = [var.route_throttles]
+}
+
+run "refuses_a_route_that_nobody_could_call" {
+  command = plan
+  variables { route_throttles = { "POST /v1/orders" = { rate_limit = 5, burst_limit = 0 } } }
+  expect_failures = [var.route_throttles]
+}
+
 run "access_logs_can_be_off" {
   command = plan
   variables { access_logs_enabled = false }

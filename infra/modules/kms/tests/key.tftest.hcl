@@ -35,6 +35,56 @@ run "a_key_rotates_and_serves_this_account_only" {
   }
 }
 
+run "a_key_for_named_users_lets_nobody_else_encrypt_or_decrypt" {
+  command = apply
+  variables {
+    description = "Secrets of second factors."
+    users = {
+      principal_arns          = ["arn:aws:iam::123456789012:role/reader", "arn:aws:iam::123456789012:role/writer"]
+      encryption_context_keys = ["userId"]
+    }
+  }
+  assert {
+    condition     = [for statement in jsondecode(output.key_policy).Statement : statement.Sid] == ["Administration", "Users"] && aws_kms_key.this["this"].description == "Secrets of second factors."
+    error_message = "No service uses such a key, and no role by its own policy alone."
+  }
+  assert {
+    condition     = length(setintersection(jsondecode(output.key_policy).Statement[0].Action, ["kms:*", "kms:Decrypt", "kms:Encrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo", "kms:GenerateDataKey", "kms:CreateGrant"])) == 0 && contains(jsondecode(output.key_policy).Statement[0].Action, "kms:PutKeyPolicy")
+    error_message = "Administrators manage the key and cannot use it."
+  }
+  assert {
+    condition = jsonencode(jsondecode(output.key_policy).Statement[1]) == jsonencode({
+      Sid       = "Users"
+      Effect    = "Allow"
+      Principal = { AWS = "arn:aws:iam::123456789012:root" }
+      Action    = ["kms:Decrypt", "kms:Encrypt"]
+      Resource  = ["*"]
+      Condition = {
+        ArnLike                     = { "aws:PrincipalArn" = ["arn:aws:iam::123456789012:role/reader", "arn:aws:iam::123456789012:role/writer"] }
+        "ForAllValues:StringEquals" = { "kms:EncryptionContextKeys" = ["userId"] }
+        Null                        = { "kms:EncryptionContext:userId" = "false" }
+      }
+    })
+    error_message = "The named roles, with exactly this context."
+  }
+  assert {
+    condition     = jsondecode(output.policy_documents.use).Statement[0].Action == ["kms:Decrypt", "kms:Encrypt"]
+    error_message = "The ready policy document allows what the key policy allows."
+  }
+}
+
+run "refuses_users_that_are_no_roles" {
+  command = plan
+  variables { users = { principal_arns = ["arn:aws:iam::123456789012:role/*"] } }
+  expect_failures = [var.users]
+}
+
+run "refuses_a_context_without_a_name" {
+  command = plan
+  variables { users = { principal_arns = ["arn:aws:iam::123456789012:role/reader"], encryption_context_keys = [""] } }
+  expect_failures = [var.users]
+}
+
 run "create_false_makes_nothing" {
   command = plan
   variables { create = false }
@@ -48,11 +98,12 @@ run "refuses_wrong_values" {
   command = plan
   variables {
     name                 = "aws-mine"
+    description          = ""
     rotation_period_days = 89
     deletion_window_days = 6
     tags                 = { "aws:owner" = "me" }
   }
-  expect_failures = [var.name, var.rotation_period_days, var.deletion_window_days, var.tags]
+  expect_failures = [var.description, var.name, var.rotation_period_days, var.deletion_window_days, var.tags]
 }
 
 run "the_prefix_goes_before_the_name" {

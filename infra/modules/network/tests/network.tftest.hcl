@@ -13,6 +13,16 @@ mock_provider "aws" {
   }
 }
 
+override_resource {
+  target = aws_security_group.functions
+  values = { id = "sg-functions" }
+}
+
+override_resource {
+  target = aws_security_group.endpoints
+  values = { id = "sg-endpoints" }
+}
+
 variables {
   name                = "example"
   availability_zones  = ["us-east-1a", "us-east-1b"]
@@ -43,11 +53,48 @@ run "a_private_network_reaches_its_tables_and_nothing_else" {
   }
 }
 
+run "without_keys_there_is_no_interface_endpoint" {
+  command = plan
+  assert {
+    condition     = length(aws_vpc_endpoint.kms) + length(aws_security_group.endpoints) + length(aws_vpc_security_group_ingress_rule.endpoints) + length(aws_vpc_security_group_egress_rule.endpoints) == 0
+    error_message = "An interface endpoint costs money while nobody uses it."
+  }
+}
+
+run "keys_can_be_used_through_an_endpoint_that_lets_nothing_else_through" {
+  command = apply
+  variables { endpoint_kms_key_arns = ["arn:aws:kms:us-east-1:123456789012:key/k"] }
+  assert {
+    condition     = aws_vpc_endpoint.kms["this"].vpc_endpoint_type == "Interface" && aws_vpc_endpoint.kms["this"].service_name == "com.amazonaws.us-east-1.kms" && aws_vpc_endpoint.kms["this"].private_dns_enabled && length(aws_vpc_endpoint.kms["this"].subnet_ids) == length(toset(values(aws_subnet.private)[*].id))
+    error_message = "KMS under its usual name, in every subnet."
+  }
+  assert {
+    condition = jsonencode(jsondecode(aws_vpc_endpoint.kms["this"].policy).Statement) == jsonencode([{
+      Effect    = "Allow"
+      Principal = "*"
+      Action    = ["kms:Decrypt", "kms:Encrypt"]
+      Resource  = ["arn:aws:kms:us-east-1:123456789012:key/k"]
+    }])
+    error_message = "These keys, and no other call."
+  }
+  assert {
+    condition     = aws_vpc_endpoint.kms["this"].security_group_ids == toset(["sg-endpoints"]) && alltrue([for rule in [aws_vpc_security_group_ingress_rule.endpoints["this"], aws_vpc_security_group_egress_rule.endpoints["this"]] : rule.from_port == 443 && rule.to_port == 443 && rule.ip_protocol == "tcp"])
+    error_message = "HTTPS only."
+  }
+  assert {
+    condition     = [aws_vpc_security_group_ingress_rule.endpoints["this"].security_group_id, aws_vpc_security_group_ingress_rule.endpoints["this"].referenced_security_group_id] == ["sg-endpoints", "sg-functions"] && [aws_vpc_security_group_egress_rule.endpoints["this"].security_group_id, aws_vpc_security_group_egress_rule.endpoints["this"].referenced_security_group_id] == ["sg-functions", "sg-endpoints"]
+    error_message = "From the functions to the endpoint, and not the other way."
+  }
+}
+
 run "create_false_makes_nothing" {
   command = plan
-  variables { create = false }
+  variables {
+    create                = false
+    endpoint_kms_key_arns = ["arn:aws:kms:us-east-1:123456789012:key/k"]
+  }
   assert {
-    condition     = length(aws_vpc.this) + length(aws_subnet.private) + length(aws_vpc_endpoint.dynamodb) + length(aws_security_group.functions) == 0 && length(output.subnet_ids) == 0
+    condition     = length(aws_vpc_endpoint.kms) + length(aws_security_group.endpoints) + length(aws_vpc.this) + length(aws_subnet.private) + length(aws_vpc_endpoint.dynamodb) + length(aws_security_group.functions) == 0 && length(output.subnet_ids) == 0
     error_message = "Nothing may be created."
   }
 }
@@ -77,12 +124,13 @@ run "refuses_wrong_values" {
     cidr_block               = "10.0.0.0/8"
     availability_zones       = ["us-east-1a", "us-east-1a"]
     dynamodb_table_arns      = []
+    endpoint_kms_key_arns    = []
     log_retention_days       = 0
     tags                     = { "aws:owner" = "me" }
     kms_key_arn              = "alias/mine"
     permissions_boundary_arn = "boundary"
   }
-  expect_failures = [var.permissions_boundary_arn, var.name, var.cidr_block, var.availability_zones, var.dynamodb_table_arns, var.log_retention_days, var.tags, var.kms_key_arn]
+  expect_failures = [var.endpoint_kms_key_arns, var.permissions_boundary_arn, var.name, var.cidr_block, var.availability_zones, var.dynamodb_table_arns, var.log_retention_days, var.tags, var.kms_key_arn]
 }
 
 run "refuses_fewer_subnets_than_zones" {

@@ -121,6 +121,64 @@ run "who_uses_the_cache_runs_in_its_network" {
   }
 }
 
+run "what_has_an_endpoint_in_the_network_can_be_used_from_it" {
+  command = apply
+  variables {
+    private_cache = {
+      subnet_ids         = ["subnet-1", "subnet-2"]
+      security_group_ids = ["sg-1"]
+      connect_arns       = ["arn:aws:elasticache:us-east-1:123456789012:user:u"]
+      endpoint_services  = ["kms"]
+    }
+    functions = {
+      shop-buy = {
+        environment = { CACHE_PROVIDER = "redis" }
+        permissions = {
+          Key = {
+            actions    = ["kms:Decrypt"]
+            resources  = ["arn:aws:kms:us-east-1:123456789012:key/k"]
+            conditions = { StringEquals = { "kms:EncryptionContext:shop" = ["a"] } }
+          }
+        }
+      }
+      shop-ship = {}
+    }
+  }
+  assert {
+    condition     = contains(output.grants.shop-buy, "kms:Decrypt arn:aws:kms:us-east-1:123456789012:key/k if ${jsonencode({ StringEquals = { "kms:EncryptionContext:shop" = ["a"] } })}")
+    error_message = "A permission keeps its condition."
+  }
+}
+
+run "functions_with_routes_get_what_is_said_once_and_reserved_executions_are_said_by_key" {
+  command = apply
+  variables {
+    http_environment     = { TRUSTED_PROXY = "cloudfront" }
+    reserved_concurrency = { shop-buy = 3, elsewhere = 9 }
+    functions = {
+      shop-buy  = { reserved_concurrency = 1 }
+      shop-ship = { reserved_concurrency = 2 }
+    }
+  }
+  assert {
+    condition     = { for key, environment in output.environment : key => try(environment.TRUSTED_PROXY, "") } == { shop-buy = "cloudfront", shop-ship = "" }
+    error_message = "shop-ship has no route."
+  }
+  assert {
+    condition     = output.reserved_concurrency == { shop-buy = 3, shop-ship = 2 }
+    error_message = "What is said by key wins; other stacks' functions are none of this one's."
+  }
+}
+
+run "refuses_fractions_of_executions_and_odd_names" {
+  command = plan
+  variables {
+    http_environment     = { "trusted proxy" = "cloudfront" }
+    reserved_concurrency = { shop-buy = 1.5 }
+  }
+  expect_failures = [var.http_environment, var.reserved_concurrency]
+}
+
 run "refuses_what_cannot_be_reached_from_the_caches_network" {
   command = plan
   variables {

@@ -35,6 +35,11 @@ override_data {
 }
 
 override_data {
+  target = data.aws_ssm_parameter.input["platform/mfa-key-arn"]
+  values = { insecure_value = "arn:aws:kms:us-east-1:123456789012:key/mfa" }
+}
+
+override_data {
   target = data.aws_ssm_parameter.input["platform/sessions-table-name"]
   values = { insecure_value = "sessions" }
 }

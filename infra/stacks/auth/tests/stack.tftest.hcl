@@ -35,6 +35,11 @@ override_data {
 }
 
 override_data {
+  target = data.aws_ssm_parameter.input["platform/mfa-key-arn"]
+  values = { insecure_value = "arn:aws:kms:us-east-1:123456789012:key/mfa" }
+}
+
+override_data {
   target = data.aws_ssm_parameter.input["platform/sessions-table-name"]
   values = { insecure_value = "sessions" }
 }
@@ -48,6 +53,317 @@ variables {
   env              = "test"
   release_manifest = "tests/release.json"
   artifacts_bucket = "artifacts"
+}
+
+run "every_variable_reaches_the_functions_that_read_it" {
+  command = apply
+  variables {
+    allowed_origins                 = ["https://a.example", "https://b.example"]
+    access_token_ttl_seconds        = 101
+    cache_max_age_seconds           = 11
+    max_sessions_per_user           = 3
+    refresh_grace_seconds           = 12
+    session_idle_seconds            = 103
+    session_absolute_seconds        = 104
+    stay_signed_in_idle_seconds     = 105
+    stay_signed_in_absolute_seconds = 106
+    max_login_attempts              = 7
+    max_mfa_attempts                = 8
+    login_session_ttl_seconds       = 301
+    mfa_session_ttl_seconds         = 201
+    device_trust_seconds            = 107
+    mfa_issuer                      = "Shop"
+    max_registrations_per_network   = 9
+    credential_verifier             = "cognito"
+    cognito_client_id               = "client"
+    trusted_proxy                   = "cloudfront"
+    origin_secret_sha256            = "0000000000000000000000000000000000000000000000000000000000000001"
+    log_level                       = "debug"
+  }
+  assert {
+    condition = jsonencode(module.service.environment) == jsonencode({
+      auth-login = {
+        ACCESS_TOKEN_TTL_SECONDS        = "101"
+        ALLOWED_ORIGINS                 = "https://a.example,https://b.example"
+        CACHE_MAX_AGE_SECONDS           = "11"
+        CACHE_PROVIDER                  = "dynamodb"
+        COGNITO_CLIENT_ID               = "client"
+        CREDENTIAL_VERIFIER             = "cognito"
+        DEVICE_TRUST_SECONDS            = "107"
+        FUNCTION_KEY                    = "auth-login"
+        HOLDFAST_ENV                    = "test"
+        LOGIN_SESSION_TTL_SECONDS       = "301"
+        LOG_LEVEL                       = "debug"
+        MAX_LOGIN_ATTEMPTS              = "7"
+        MAX_MFA_ATTEMPTS                = "8"
+        MAX_SESSIONS_PER_USER           = "3"
+        MFA_SESSION_TTL_SECONDS         = "201"
+        ORIGIN_SECRET_SHA256            = "0000000000000000000000000000000000000000000000000000000000000001"
+        REFRESH_GRACE_SECONDS           = "12"
+        SESSIONS_TABLE                  = "sessions"
+        SESSION_ABSOLUTE_SECONDS        = "104"
+        SESSION_IDLE_SECONDS            = "103"
+        STAY_SIGNED_IN_ABSOLUTE_SECONDS = "106"
+        STAY_SIGNED_IN_IDLE_SECONDS     = "105"
+        TRUSTED_PROXY                   = "cloudfront"
+      }
+      auth-logout = {
+        ACCESS_TOKEN_TTL_SECONDS        = "101"
+        ALLOWED_ORIGINS                 = "https://a.example,https://b.example"
+        CACHE_MAX_AGE_SECONDS           = "11"
+        CACHE_PROVIDER                  = "dynamodb"
+        FUNCTION_KEY                    = "auth-logout"
+        HOLDFAST_ENV                    = "test"
+        LOG_LEVEL                       = "debug"
+        MAX_SESSIONS_PER_USER           = "3"
+        ORIGIN_SECRET_SHA256            = "0000000000000000000000000000000000000000000000000000000000000001"
+        REFRESH_GRACE_SECONDS           = "12"
+        SESSIONS_TABLE                  = "sessions"
+        SESSION_ABSOLUTE_SECONDS        = "104"
+        SESSION_IDLE_SECONDS            = "103"
+        STAY_SIGNED_IN_ABSOLUTE_SECONDS = "106"
+        STAY_SIGNED_IN_IDLE_SECONDS     = "105"
+        TRUSTED_PROXY                   = "cloudfront"
+      }
+      auth-mfa-activate = {
+        ACCESS_TOKEN_TTL_SECONDS        = "101"
+        ALLOWED_ORIGINS                 = "https://a.example,https://b.example"
+        CACHE_MAX_AGE_SECONDS           = "11"
+        CACHE_PROVIDER                  = "dynamodb"
+        DEVICE_TRUST_SECONDS            = "107"
+        FUNCTION_KEY                    = "auth-mfa-activate"
+        HOLDFAST_ENV                    = "test"
+        LOGIN_SESSION_TTL_SECONDS       = "301"
+        LOG_LEVEL                       = "debug"
+        MAX_LOGIN_ATTEMPTS              = "7"
+        MAX_MFA_ATTEMPTS                = "8"
+        MAX_SESSIONS_PER_USER           = "3"
+        MFA_ISSUER                      = "Shop"
+        MFA_KEY_ID                      = "arn:aws:kms:us-east-1:123456789012:key/mfa"
+        MFA_SESSION_TTL_SECONDS         = "201"
+        ORIGIN_SECRET_SHA256            = "0000000000000000000000000000000000000000000000000000000000000001"
+        REFRESH_GRACE_SECONDS           = "12"
+        SESSIONS_TABLE                  = "sessions"
+        SESSION_ABSOLUTE_SECONDS        = "104"
+        SESSION_IDLE_SECONDS            = "103"
+        STAY_SIGNED_IN_ABSOLUTE_SECONDS = "106"
+        STAY_SIGNED_IN_IDLE_SECONDS     = "105"
+        TRUSTED_PROXY                   = "cloudfront"
+      }
+      auth-mfa-disable = {
+        ACCESS_TOKEN_TTL_SECONDS        = "101"
+        ALLOWED_ORIGINS                 = "https://a.example,https://b.example"
+        CACHE_MAX_AGE_SECONDS           = "11"
+        CACHE_PROVIDER                  = "dynamodb"
+        DEVICE_TRUST_SECONDS            = "107"
+        FUNCTION_KEY                    = "auth-mfa-disable"
+        HOLDFAST_ENV                    = "test"
+        LOGIN_SESSION_TTL_SECONDS       = "301"
+        LOG_LEVEL                       = "debug"
+        MAX_LOGIN_ATTEMPTS              = "7"
+        MAX_MFA_ATTEMPTS                = "8"
+        MAX_SESSIONS_PER_USER           = "3"
+        MFA_ISSUER                      = "Shop"
+        MFA_KEY_ID                      = "arn:aws:kms:us-east-1:123456789012:key/mfa"
+        MFA_SESSION_TTL_SECONDS         = "201"
+        ORIGIN_SECRET_SHA256            = "0000000000000000000000000000000000000000000000000000000000000001"
+        REFRESH_GRACE_SECONDS           = "12"
+        SESSIONS_TABLE                  = "sessions"
+        SESSION_ABSOLUTE_SECONDS        = "104"
+        SESSION_IDLE_SECONDS            = "103"
+        STAY_SIGNED_IN_ABSOLUTE_SECONDS = "106"
+        STAY_SIGNED_IN_IDLE_SECONDS     = "105"
+        TRUSTED_PROXY                   = "cloudfront"
+      }
+      auth-mfa-enroll = {
+        ACCESS_TOKEN_TTL_SECONDS        = "101"
+        ALLOWED_ORIGINS                 = "https://a.example,https://b.example"
+        CACHE_MAX_AGE_SECONDS           = "11"
+        CACHE_PROVIDER                  = "dynamodb"
+        DEVICE_TRUST_SECONDS            = "107"
+        FUNCTION_KEY                    = "auth-mfa-enroll"
+        HOLDFAST_ENV                    = "test"
+        LOGIN_SESSION_TTL_SECONDS       = "301"
+        LOG_LEVEL                       = "debug"
+        MAX_LOGIN_ATTEMPTS              = "7"
+        MAX_MFA_ATTEMPTS                = "8"
+        MAX_SESSIONS_PER_USER           = "3"
+        MFA_ISSUER                      = "Shop"
+        MFA_KEY_ID                      = "arn:aws:kms:us-east-1:123456789012:key/mfa"
+        MFA_SESSION_TTL_SECONDS         = "201"
+        ORIGIN_SECRET_SHA256            = "0000000000000000000000000000000000000000000000000000000000000001"
+        REFRESH_GRACE_SECONDS           = "12"
+        SESSIONS_TABLE                  = "sessions"
+        SESSION_ABSOLUTE_SECONDS        = "104"
+        SESSION_IDLE_SECONDS            = "103"
+        STAY_SIGNED_IN_ABSOLUTE_SECONDS = "106"
+        STAY_SIGNED_IN_IDLE_SECONDS     = "105"
+        TRUSTED_PROXY                   = "cloudfront"
+      }
+      auth-mfa-recovery-codes = {
+        ACCESS_TOKEN_TTL_SECONDS        = "101"
+        ALLOWED_ORIGINS                 = "https://a.example,https://b.example"
+        CACHE_MAX_AGE_SECONDS           = "11"
+        CACHE_PROVIDER                  = "dynamodb"
+        DEVICE_TRUST_SECONDS            = "107"
+        FUNCTION_KEY                    = "auth-mfa-recovery-codes"
+        HOLDFAST_ENV                    = "test"
+        LOGIN_SESSION_TTL_SECONDS       = "301"
+        LOG_LEVEL                       = "debug"
+        MAX_LOGIN_ATTEMPTS              = "7"
+        MAX_MFA_ATTEMPTS                = "8"
+        MAX_SESSIONS_PER_USER           = "3"
+        MFA_ISSUER                      = "Shop"
+        MFA_SESSION_TTL_SECONDS         = "201"
+        ORIGIN_SECRET_SHA256            = "0000000000000000000000000000000000000000000000000000000000000001"
+        REFRESH_GRACE_SECONDS           = "12"
+        SESSIONS_TABLE                  = "sessions"
+        SESSION_ABSOLUTE_SECONDS        = "104"
+        SESSION_IDLE_SECONDS            = "103"
+        STAY_SIGNED_IN_ABSOLUTE_SECONDS = "106"
+        STAY_SIGNED_IN_IDLE_SECONDS     = "105"
+        TRUSTED_PROXY                   = "cloudfront"
+      }
+      auth-mfa-verify = {
+        ACCESS_TOKEN_TTL_SECONDS        = "101"
+        ALLOWED_ORIGINS                 = "https://a.example,https://b.example"
+        CACHE_MAX_AGE_SECONDS           = "11"
+        CACHE_PROVIDER                  = "dynamodb"
+        DEVICE_TRUST_SECONDS            = "107"
+        FUNCTION_KEY                    = "auth-mfa-verify"
+        HOLDFAST_ENV                    = "test"
+        LOGIN_SESSION_TTL_SECONDS       = "301"
+        LOG_LEVEL                       = "debug"
+        MAX_LOGIN_ATTEMPTS              = "7"
+        MAX_MFA_ATTEMPTS                = "8"
+        MAX_SESSIONS_PER_USER           = "3"
+        MFA_KEY_ID                      = "arn:aws:kms:us-east-1:123456789012:key/mfa"
+        MFA_SESSION_TTL_SECONDS         = "201"
+        ORIGIN_SECRET_SHA256            = "0000000000000000000000000000000000000000000000000000000000000001"
+        REFRESH_GRACE_SECONDS           = "12"
+        SESSIONS_TABLE                  = "sessions"
+        SESSION_ABSOLUTE_SECONDS        = "104"
+        SESSION_IDLE_SECONDS            = "103"
+        STAY_SIGNED_IN_ABSOLUTE_SECONDS = "106"
+        STAY_SIGNED_IN_IDLE_SECONDS     = "105"
+        TRUSTED_PROXY                   = "cloudfront"
+      }
+      auth-password = {
+        ACCESS_TOKEN_TTL_SECONDS        = "101"
+        ALLOWED_ORIGINS                 = "https://a.example,https://b.example"
+        CACHE_MAX_AGE_SECONDS           = "11"
+        CACHE_PROVIDER                  = "dynamodb"
+        COGNITO_CLIENT_ID               = "client"
+        CREDENTIAL_VERIFIER             = "cognito"
+        DEVICE_TRUST_SECONDS            = "107"
+        FUNCTION_KEY                    = "auth-password"
+        HOLDFAST_ENV                    = "test"
+        LOGIN_SESSION_TTL_SECONDS       = "301"
+        LOG_LEVEL                       = "debug"
+        MAX_LOGIN_ATTEMPTS              = "7"
+        MAX_MFA_ATTEMPTS                = "8"
+        MAX_SESSIONS_PER_USER           = "3"
+        MFA_SESSION_TTL_SECONDS         = "201"
+        ORIGIN_SECRET_SHA256            = "0000000000000000000000000000000000000000000000000000000000000001"
+        REFRESH_GRACE_SECONDS           = "12"
+        SESSIONS_TABLE                  = "sessions"
+        SESSION_ABSOLUTE_SECONDS        = "104"
+        SESSION_IDLE_SECONDS            = "103"
+        STAY_SIGNED_IN_ABSOLUTE_SECONDS = "106"
+        STAY_SIGNED_IN_IDLE_SECONDS     = "105"
+        TRUSTED_PROXY                   = "cloudfront"
+      }
+      auth-reauthenticate = {
+        ACCESS_TOKEN_TTL_SECONDS        = "101"
+        ALLOWED_ORIGINS                 = "https://a.example,https://b.example"
+        CACHE_MAX_AGE_SECONDS           = "11"
+        CACHE_PROVIDER                  = "dynamodb"
+        COGNITO_CLIENT_ID               = "client"
+        CREDENTIAL_VERIFIER             = "cognito"
+        DEVICE_TRUST_SECONDS            = "107"
+        FUNCTION_KEY                    = "auth-reauthenticate"
+        HOLDFAST_ENV                    = "test"
+        LOGIN_SESSION_TTL_SECONDS       = "301"
+        LOG_LEVEL                       = "debug"
+        MAX_LOGIN_ATTEMPTS              = "7"
+        MAX_MFA_ATTEMPTS                = "8"
+        MAX_SESSIONS_PER_USER           = "3"
+        MFA_KEY_ID                      = "arn:aws:kms:us-east-1:123456789012:key/mfa"
+        MFA_SESSION_TTL_SECONDS         = "201"
+        ORIGIN_SECRET_SHA256            = "0000000000000000000000000000000000000000000000000000000000000001"
+        REFRESH_GRACE_SECONDS           = "12"
+        SESSIONS_TABLE                  = "sessions"
+        SESSION_ABSOLUTE_SECONDS        = "104"
+        SESSION_IDLE_SECONDS            = "103"
+        STAY_SIGNED_IN_ABSOLUTE_SECONDS = "106"
+        STAY_SIGNED_IN_IDLE_SECONDS     = "105"
+        TRUSTED_PROXY                   = "cloudfront"
+      }
+      auth-refresh = {
+        ACCESS_TOKEN_TTL_SECONDS        = "101"
+        ALLOWED_ORIGINS                 = "https://a.example,https://b.example"
+        CACHE_MAX_AGE_SECONDS           = "11"
+        CACHE_PROVIDER                  = "dynamodb"
+        FUNCTION_KEY                    = "auth-refresh"
+        HOLDFAST_ENV                    = "test"
+        LOG_LEVEL                       = "debug"
+        MAX_SESSIONS_PER_USER           = "3"
+        ORIGIN_SECRET_SHA256            = "0000000000000000000000000000000000000000000000000000000000000001"
+        REFRESH_GRACE_SECONDS           = "12"
+        SESSIONS_TABLE                  = "sessions"
+        SESSION_ABSOLUTE_SECONDS        = "104"
+        SESSION_IDLE_SECONDS            = "103"
+        STAY_SIGNED_IN_ABSOLUTE_SECONDS = "106"
+        STAY_SIGNED_IN_IDLE_SECONDS     = "105"
+        TRUSTED_PROXY                   = "cloudfront"
+      }
+      auth-register = {
+        FUNCTION_KEY                  = "auth-register"
+        HOLDFAST_ENV                  = "test"
+        LOG_LEVEL                     = "debug"
+        MAX_REGISTRATIONS_PER_NETWORK = "9"
+        ORIGIN_SECRET_SHA256          = "0000000000000000000000000000000000000000000000000000000000000001"
+        REGISTRATION_ENABLED          = "false"
+        SESSIONS_TABLE                = "sessions"
+        TRUSTED_PROXY                 = "cloudfront"
+      }
+    })
+    error_message = "Each function gets exactly these variables, with the values that this run gives the stack."
+  }
+}
+
+run "the_stack_says_which_routes_it_has_attached" {
+  command = apply
+  assert {
+    condition     = aws_ssm_parameter.routes["this"].name == "/holdfast/test/routes/auth" && toset(split(",", aws_ssm_parameter.routes["this"].value)) == toset(["DELETE /v1/auth/mfa", "POST /v1/auth/login", "POST /v1/auth/logout", "POST /v1/auth/mfa/activate", "POST /v1/auth/mfa/enroll", "POST /v1/auth/mfa/recovery-codes", "POST /v1/auth/mfa/verify", "POST /v1/auth/password", "POST /v1/auth/reauthenticate", "POST /v1/auth/refresh", "POST /v1/users"])
+    error_message = "The stack platform sets limits for these routes."
+  }
+}
+
+run "functions_can_have_executions_reserved" {
+  command = apply
+  variables { reserved_concurrency = { auth-login = 7, events-relay = 3 } }
+  assert {
+    condition     = module.service.reserved_concurrency == { auth-login = 7 }
+    error_message = "Functions of this stack only; the others have none reserved."
+  }
+}
+
+run "without_a_proxy_nothing_says_so" {
+  command = apply
+  assert {
+    condition     = length(module.service.reserved_concurrency) == 0 && !anytrue([for environment in values(module.service.environment) : can(environment.TRUSTED_PROXY) || can(environment.ORIGIN_SECRET_SHA256)])
+    error_message = "The client's address is what API Gateway saw; nothing is reserved."
+  }
+}
+
+run "registration_is_open_only_where_it_is_said" {
+  command = apply
+  variables { registration_enabled = true }
+  assert {
+    condition     = module.service.environment.auth-register.REGISTRATION_ENABLED == "true"
+    error_message = "The variable decides; the run above has it closed by default."
+  }
 }
 
 run "every_role_gets_the_boundary_of_the_environment" {
@@ -67,102 +383,25 @@ run "without_a_bootstrap_there_is_no_boundary" {
   }
 }
 
-run "each_function_gets_its_variables_and_its_role_exactly_what_it_needs" {
+run "each_role_allows_exactly_what_its_function_needs" {
   command = apply
   assert {
-    condition = toset([for grant in module.service.grants["auth-register"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
-      "dynamodb:PutItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-    ])
-    error_message = "auth-register must be allowed exactly this."
-  }
-  assert {
-    condition = toset([for grant in module.service.grants["auth-login"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
-      "dynamodb:ConditionCheckItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:PutItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-    ])
-    error_message = "auth-login must be allowed exactly this."
-  }
-  assert {
-    condition = toset([for grant in module.service.grants["auth-mfa-verify"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
-      "dynamodb:DeleteItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:PutItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-    ])
-    error_message = "auth-mfa-verify must be allowed exactly this."
-  }
-  assert {
-    condition     = toset(keys(module.service.environment["auth-mfa-verify"])) == toset(["ACCESS_TOKEN_TTL_SECONDS", "ALLOWED_ORIGINS", "CACHE_MAX_AGE_SECONDS", "CACHE_PROVIDER", "DEVICE_TRUST_SECONDS", "FUNCTION_KEY", "HOLDFAST_ENV", "LOGIN_SESSION_TTL_SECONDS", "LOG_LEVEL", "MAX_LOGIN_ATTEMPTS", "MAX_MFA_ATTEMPTS", "MAX_SESSIONS_PER_USER", "MFA_SESSION_TTL_SECONDS", "REFRESH_GRACE_SECONDS", "SESSIONS_TABLE", "SESSION_ABSOLUTE_SECONDS", "SESSION_IDLE_SECONDS", "STAY_SIGNED_IN_ABSOLUTE_SECONDS", "STAY_SIGNED_IN_IDLE_SECONDS"])
-    error_message = "auth-mfa-verify must get exactly these variables."
-  }
-  assert {
-    condition = toset([for grant in module.service.grants["auth-mfa-enroll"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
-      "dynamodb:ConditionCheckItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-    ])
-    error_message = "auth-mfa-enroll must be allowed exactly this."
-  }
-  assert {
-    condition     = toset(keys(module.service.environment["auth-mfa-enroll"])) == toset(["ACCESS_TOKEN_TTL_SECONDS", "ALLOWED_ORIGINS", "CACHE_MAX_AGE_SECONDS", "CACHE_PROVIDER", "DEVICE_TRUST_SECONDS", "FUNCTION_KEY", "HOLDFAST_ENV", "LOGIN_SESSION_TTL_SECONDS", "LOG_LEVEL", "MAX_LOGIN_ATTEMPTS", "MAX_MFA_ATTEMPTS", "MAX_SESSIONS_PER_USER", "MFA_SESSION_TTL_SECONDS", "REFRESH_GRACE_SECONDS", "SESSIONS_TABLE", "SESSION_ABSOLUTE_SECONDS", "SESSION_IDLE_SECONDS", "STAY_SIGNED_IN_ABSOLUTE_SECONDS", "STAY_SIGNED_IN_IDLE_SECONDS", "MFA_ISSUER"])
-    error_message = "auth-mfa-enroll must get exactly these variables."
-  }
-  assert {
-    condition = toset([for grant in module.service.grants["auth-mfa-activate"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
-      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-    ])
-    error_message = "auth-mfa-activate must be allowed exactly this."
-  }
-  assert {
-    condition     = toset(keys(module.service.environment["auth-mfa-activate"])) == toset(["ACCESS_TOKEN_TTL_SECONDS", "ALLOWED_ORIGINS", "CACHE_MAX_AGE_SECONDS", "CACHE_PROVIDER", "DEVICE_TRUST_SECONDS", "FUNCTION_KEY", "HOLDFAST_ENV", "LOGIN_SESSION_TTL_SECONDS", "LOG_LEVEL", "MAX_LOGIN_ATTEMPTS", "MAX_MFA_ATTEMPTS", "MAX_SESSIONS_PER_USER", "MFA_SESSION_TTL_SECONDS", "REFRESH_GRACE_SECONDS", "SESSIONS_TABLE", "SESSION_ABSOLUTE_SECONDS", "SESSION_IDLE_SECONDS", "STAY_SIGNED_IN_ABSOLUTE_SECONDS", "STAY_SIGNED_IN_IDLE_SECONDS", "MFA_ISSUER"])
-    error_message = "auth-mfa-activate must get exactly these variables."
-  }
-  assert {
-    condition = toset([for grant in module.service.grants["auth-mfa-disable"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
-      "dynamodb:ConditionCheckItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-    ])
-    error_message = "auth-mfa-disable must be allowed exactly this."
-  }
-  assert {
-    condition     = toset(keys(module.service.environment["auth-mfa-disable"])) == toset(["ACCESS_TOKEN_TTL_SECONDS", "ALLOWED_ORIGINS", "CACHE_MAX_AGE_SECONDS", "CACHE_PROVIDER", "DEVICE_TRUST_SECONDS", "FUNCTION_KEY", "HOLDFAST_ENV", "LOGIN_SESSION_TTL_SECONDS", "LOG_LEVEL", "MAX_LOGIN_ATTEMPTS", "MAX_MFA_ATTEMPTS", "MAX_SESSIONS_PER_USER", "MFA_SESSION_TTL_SECONDS", "REFRESH_GRACE_SECONDS", "SESSIONS_TABLE", "SESSION_ABSOLUTE_SECONDS", "SESSION_IDLE_SECONDS", "STAY_SIGNED_IN_ABSOLUTE_SECONDS", "STAY_SIGNED_IN_IDLE_SECONDS", "MFA_ISSUER"])
-    error_message = "auth-mfa-disable must get exactly these variables."
-  }
-  assert {
-    condition = toset([for grant in module.service.grants["auth-password"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
-      "dynamodb:ConditionCheckItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-    ])
-    error_message = "auth-password must be allowed exactly this."
-  }
-  assert {
-    condition     = toset(keys(module.service.environment["auth-password"])) == toset(["ACCESS_TOKEN_TTL_SECONDS", "ALLOWED_ORIGINS", "CACHE_MAX_AGE_SECONDS", "CACHE_PROVIDER", "CREDENTIAL_VERIFIER", "DEVICE_TRUST_SECONDS", "FUNCTION_KEY", "HOLDFAST_ENV", "LOGIN_SESSION_TTL_SECONDS", "LOG_LEVEL", "MAX_LOGIN_ATTEMPTS", "MAX_MFA_ATTEMPTS", "MAX_SESSIONS_PER_USER", "MFA_SESSION_TTL_SECONDS", "REFRESH_GRACE_SECONDS", "SESSIONS_TABLE", "SESSION_ABSOLUTE_SECONDS", "SESSION_IDLE_SECONDS", "STAY_SIGNED_IN_ABSOLUTE_SECONDS", "STAY_SIGNED_IN_IDLE_SECONDS"])
-    error_message = "auth-password must get exactly these variables."
-  }
-  assert {
-    condition = toset([for grant in module.service.grants["auth-refresh"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
-      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-    ])
-    error_message = "auth-refresh must be allowed exactly this."
-  }
-  assert {
-    condition = toset([for grant in module.service.grants["auth-logout"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
-      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-    ])
-    error_message = "auth-logout must be allowed exactly this."
+    condition = jsonencode({ for key, grants in module.service.grants : key => [
+      for grant in grants : replace(grant, "arn:aws:dynamodb:us-east-1:123456789012:table/", "") if !startswith(grant, "logs:") && !startswith(grant, "xray:") && !startswith(grant, "kms:")
+      ] }) == jsonencode({
+      auth-login              = ["dynamodb:ConditionCheckItem sessions", "dynamodb:DeleteItem sessions", "dynamodb:GetItem sessions", "dynamodb:PutItem sessions", "dynamodb:Query sessions", "dynamodb:UpdateItem sessions"]
+      auth-logout             = ["dynamodb:GetItem sessions", "dynamodb:UpdateItem sessions"]
+      auth-mfa-activate       = ["dynamodb:ConditionCheckItem sessions", "dynamodb:DeleteItem sessions", "dynamodb:GetItem sessions", "dynamodb:Query sessions", "dynamodb:UpdateItem sessions"]
+      auth-mfa-disable        = ["dynamodb:ConditionCheckItem sessions", "dynamodb:DeleteItem sessions", "dynamodb:GetItem sessions", "dynamodb:Query sessions", "dynamodb:UpdateItem sessions"]
+      auth-mfa-enroll         = ["dynamodb:ConditionCheckItem sessions", "dynamodb:GetItem sessions", "dynamodb:Query sessions", "dynamodb:UpdateItem sessions"]
+      auth-mfa-recovery-codes = ["dynamodb:ConditionCheckItem sessions", "dynamodb:GetItem sessions", "dynamodb:Query sessions", "dynamodb:UpdateItem sessions"]
+      auth-mfa-verify         = ["dynamodb:DeleteItem sessions", "dynamodb:GetItem sessions", "dynamodb:PutItem sessions", "dynamodb:Query sessions", "dynamodb:UpdateItem sessions"]
+      auth-password           = ["dynamodb:ConditionCheckItem sessions", "dynamodb:DeleteItem sessions", "dynamodb:GetItem sessions", "dynamodb:Query sessions", "dynamodb:UpdateItem sessions"]
+      auth-reauthenticate     = ["dynamodb:ConditionCheckItem sessions", "dynamodb:GetItem sessions", "dynamodb:PutItem sessions", "dynamodb:Query sessions", "dynamodb:UpdateItem sessions"]
+      auth-refresh            = ["dynamodb:GetItem sessions", "dynamodb:UpdateItem sessions"]
+      auth-register           = ["dynamodb:GetItem sessions", "dynamodb:PutItem sessions", "dynamodb:UpdateItem sessions"]
+    })
+    error_message = "Each role allows exactly what its function does."
   }
   assert {
     condition = alltrue([for grants in values(module.service.grants) : toset([for grant in grants : grant if startswith(grant, "logs:") || endswith(grant, " *")]) == toset([
@@ -173,21 +412,22 @@ run "each_function_gets_its_variables_and_its_role_exactly_what_it_needs" {
     ])])
     error_message = "Each function writes its own log; \"*\" is for X-Ray only."
   }
+}
+
+run "only_the_functions_for_second_factors_use_their_key_and_only_for_one_user" {
+  command = apply
   assert {
-    condition     = toset(keys(module.service.environment["auth-register"])) == toset(["FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "REGISTRATION_ENABLED", "SESSIONS_TABLE"])
-    error_message = "auth-register must get exactly these variables."
+    condition = jsonencode({ for key, grants in module.service.grants : key => [for grant in grants : grant if startswith(grant, "kms:")] if anytrue([for grant in grants : startswith(grant, "kms:")]) }) == jsonencode({
+      for key in ["auth-mfa-activate", "auth-mfa-disable", "auth-mfa-enroll", "auth-mfa-verify", "auth-reauthenticate"] : key => [
+        for action in ["kms:Decrypt", "kms:Encrypt"] :
+        "${action} arn:aws:kms:us-east-1:123456789012:key/mfa if ${jsonencode({ "ForAllValues:StringEquals" = { "kms:EncryptionContextKeys" = ["userId"] } })}"
+      ]
+    })
+    error_message = "Exactly these five roles use the key, and only with the user's id as encryption context. The stack platform names the same five in the key's policy."
   }
   assert {
-    condition     = toset(keys(module.service.environment["auth-login"])) == toset(["ACCESS_TOKEN_TTL_SECONDS", "ALLOWED_ORIGINS", "CACHE_MAX_AGE_SECONDS", "CACHE_PROVIDER", "CREDENTIAL_VERIFIER", "DEVICE_TRUST_SECONDS", "FUNCTION_KEY", "HOLDFAST_ENV", "LOGIN_SESSION_TTL_SECONDS", "LOG_LEVEL", "MAX_LOGIN_ATTEMPTS", "MAX_MFA_ATTEMPTS", "MAX_SESSIONS_PER_USER", "MFA_SESSION_TTL_SECONDS", "REFRESH_GRACE_SECONDS", "SESSIONS_TABLE", "SESSION_ABSOLUTE_SECONDS", "SESSION_IDLE_SECONDS", "STAY_SIGNED_IN_ABSOLUTE_SECONDS", "STAY_SIGNED_IN_IDLE_SECONDS"])
-    error_message = "auth-login must get exactly these variables."
-  }
-  assert {
-    condition     = toset(keys(module.service.environment["auth-refresh"])) == toset(["ACCESS_TOKEN_TTL_SECONDS", "ALLOWED_ORIGINS", "CACHE_MAX_AGE_SECONDS", "CACHE_PROVIDER", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "MAX_SESSIONS_PER_USER", "REFRESH_GRACE_SECONDS", "SESSIONS_TABLE", "SESSION_ABSOLUTE_SECONDS", "SESSION_IDLE_SECONDS", "STAY_SIGNED_IN_ABSOLUTE_SECONDS", "STAY_SIGNED_IN_IDLE_SECONDS"])
-    error_message = "auth-refresh must get exactly these variables."
-  }
-  assert {
-    condition     = toset(keys(module.service.environment["auth-logout"])) == toset(["ACCESS_TOKEN_TTL_SECONDS", "ALLOWED_ORIGINS", "CACHE_MAX_AGE_SECONDS", "CACHE_PROVIDER", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "MAX_SESSIONS_PER_USER", "REFRESH_GRACE_SECONDS", "SESSIONS_TABLE", "SESSION_ABSOLUTE_SECONDS", "SESSION_IDLE_SECONDS", "STAY_SIGNED_IN_ABSOLUTE_SECONDS", "STAY_SIGNED_IN_IDLE_SECONDS"])
-    error_message = "auth-logout must get exactly these variables."
+    condition     = { for key, environment in module.service.environment : key => environment.MFA_KEY_ID if can(environment.MFA_KEY_ID) } == { for key in ["auth-mfa-activate", "auth-mfa-disable", "auth-mfa-enroll", "auth-mfa-verify", "auth-reauthenticate"] : key => "arn:aws:kms:us-east-1:123456789012:key/mfa" }
+    error_message = "The functions that may use the key know it, and no other does."
   }
 }
 
@@ -225,15 +465,16 @@ run "refuses_an_access_token_that_outlives_the_idle_session" {
 run "refuses_wrong_values" {
   command = plan
   variables {
-    max_login_attempts          = 0
-    login_session_ttl_seconds   = 299
-    sign_in_failures_per_minute = 0
-    max_mfa_attempts            = 11
-    device_trust_seconds        = 0
-    mfa_issuer                  = "a:b"
-    credential_verifier         = "ldap"
+    max_login_attempts            = 0
+    max_registrations_per_network = 0
+    login_session_ttl_seconds     = 299
+    sign_in_failures_per_minute   = 0
+    max_mfa_attempts              = 11
+    device_trust_seconds          = 0
+    mfa_issuer                    = "a:b"
+    credential_verifier           = "ldap"
   }
-  expect_failures = [var.credential_verifier, var.max_mfa_attempts, var.device_trust_seconds, var.mfa_issuer, var.max_login_attempts, var.login_session_ttl_seconds, var.sign_in_failures_per_minute]
+  expect_failures = [var.max_registrations_per_network, var.credential_verifier, var.max_mfa_attempts, var.device_trust_seconds, var.mfa_issuer, var.max_login_attempts, var.login_session_ttl_seconds, var.sign_in_failures_per_minute]
 }
 
 run "refuses_a_second_factor_that_outlives_the_sign_in" {
@@ -275,7 +516,7 @@ run "a_user_pool_checks_passwords" {
   assert {
     condition = alltrue([
       for key, environment in module.service.environment :
-      (try(environment.COGNITO_CLIENT_ID, "") == "client") == contains(["auth-login", "auth-password"], key)
+      (try(environment.COGNITO_CLIENT_ID, "") == "client") == contains(["auth-login", "auth-password", "auth-reauthenticate"], key)
     ])
     error_message = "Only those that look at a password know the pool."
   }

@@ -150,12 +150,15 @@ run "the_boundary_holds_what_functions_and_flow_logs_are_given_and_no_rights_ove
   }
 }
 
-run "a_function_that_decides_over_topics_may_be_of_another_name" {
+run "functions_that_decide_over_topics_and_presence_may_be_of_another_name" {
   command = apply
-  variables { topic_policy = "arn:aws:lambda:us-east-1:123456789012:function:topics" }
+  variables {
+    topic_policy    = "arn:aws:lambda:us-east-1:123456789012:function:topics"
+    presence_policy = "arn:aws:lambda:us-east-1:123456789012:function:presence"
+  }
   assert {
-    condition     = local.boundary_statements.TopicPolicy.resources == ["arn:aws:lambda:us-east-1:123456789012:function:holdfast-test-*", "arn:aws:lambda:us-east-1:123456789012:function:topics"]
-    error_message = "This one, besides the environment's own."
+    condition     = local.boundary_statements.Policies.resources == ["arn:aws:lambda:us-east-1:123456789012:function:holdfast-test-*", "arn:aws:lambda:us-east-1:123456789012:function:topics", "arn:aws:lambda:us-east-1:123456789012:function:presence"]
+    error_message = "These two, besides the environment's own."
   }
 }
 
@@ -266,8 +269,9 @@ run "refuses_wrong_values" {
     github_repository   = "owner"
     monthly_budget_usd  = -1
     topic_policy        = "arn:aws:s3:::bucket"
+    presence_policy     = "friends"
   }
-  expect_failures = [var.topic_policy, var.env, var.region, var.allowed_account_ids, var.name_prefix, var.local_endpoint, var.github_repository, var.monthly_budget_usd]
+  expect_failures = [var.topic_policy, var.presence_policy, var.env, var.region, var.allowed_account_ids, var.name_prefix, var.local_endpoint, var.github_repository, var.monthly_budget_usd]
 }
 
 run "refuses_a_budget_that_tells_nobody" {

@@ -101,6 +101,11 @@ override_data {
   values = { insecure_value = "subnet-1,subnet-2" }
 }
 
+override_data {
+  target = data.aws_ssm_parameter.input["platform/activity-table-name"]
+  values = { insecure_value = "activity" }
+}
+
 variables {
   env              = "test"
   release_manifest = "tests/release.json"

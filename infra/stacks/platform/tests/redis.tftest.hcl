@@ -69,6 +69,11 @@ override_resource {
   values = { id = "sg-functions" }
 }
 
+override_resource {
+  target = module.mfa_key.aws_kms_key.this
+  values = { arn = "arn:aws:kms:us-east-1:123456789012:key/mfa", key_id = "mfa" }
+}
+
 variables {
   env              = "test"
   release_manifest = "tests/release.json"
@@ -100,8 +105,14 @@ run "redis_is_a_serverless_valkey_in_a_closed_network" {
     error_message = "What the other stacks read."
   }
   assert {
-    condition     = jsondecode(module.network.endpoint_policy).Statement[0].Resource == ["arn:aws:dynamodb:us-east-1:123456789012:table/sessions", "arn:aws:dynamodb:us-east-1:123456789012:table/sessions/index/*"]
-    error_message = "From in there only the sessions table can be reached."
+    condition = jsondecode(module.network.endpoint_policy).Statement[0].Resource == flatten([
+      for table in ["sessions", "t", "holdfast-test-activity"] : [for arn in ["arn:aws:dynamodb:us-east-1:123456789012:table/${table}"] : [arn, "${arn}/index/*"]]
+    ])
+    error_message = "The network reaches the tables of this environment and no other (the mocked connections table is called t)."
+  }
+  assert {
+    condition     = jsondecode(module.network.kms_endpoint_policy).Statement[0].Resource == ["arn:aws:kms:us-east-1:123456789012:key/mfa"]
+    error_message = "The functions for second factors reach their key from the network."
   }
   assert {
     condition     = module.cache.access_string == "on ~s:{* resetchannels -@all +eval +evalsha +get +set +del +info +time +ping +cluster|slots"

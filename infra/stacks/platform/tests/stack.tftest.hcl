@@ -37,10 +37,262 @@ override_resource {
   values = { arn = "arn:aws:dynamodb:us-east-1:123456789012:table/connections", stream_arn = "arn:aws:dynamodb:us-east-1:123456789012:table/connections/stream/2026" }
 }
 
+override_resource {
+  target = module.mfa_key.aws_kms_key.this
+  values = { arn = "arn:aws:kms:us-east-1:123456789012:key/mfa", key_id = "mfa" }
+}
+
 variables {
   env              = "test"
   release_manifest = "tests/release.json"
   artifacts_bucket = "artifacts"
+}
+
+run "every_variable_reaches_the_functions_that_read_it" {
+  command = apply
+  variables {
+    health_details       = "everyone"
+    trusted_proxy        = "cloudfront"
+    origin_secret_sha256 = "0000000000000000000000000000000000000000000000000000000000000001"
+    log_level            = "debug"
+  }
+  assert {
+    condition = jsonencode(module.service.environment) == jsonencode({
+      ops-health = {
+        CACHE_PROVIDER       = "dynamodb"
+        FUNCTION_KEY         = "ops-health"
+        HEALTH_DETAILS       = "everyone"
+        HOLDFAST_ENV         = "test"
+        HOLDFAST_VERSION     = "test"
+        LOG_LEVEL            = "debug"
+        ORIGIN_SECRET_SHA256 = "0000000000000000000000000000000000000000000000000000000000000001"
+        SESSIONS_TABLE       = "holdfast-test-sessions"
+        TRUSTED_PROXY        = "cloudfront"
+      }
+      ops-not-found = {
+        FUNCTION_KEY         = "ops-not-found"
+        HOLDFAST_ENV         = "test"
+        LOG_LEVEL            = "debug"
+        ORIGIN_SECRET_SHA256 = "0000000000000000000000000000000000000000000000000000000000000001"
+        TRUSTED_PROXY        = "cloudfront"
+      }
+    })
+    error_message = "Each function gets exactly these variables, with the values that this run gives the stack."
+  }
+}
+
+run "the_stack_says_which_routes_it_has_attached" {
+  command = apply
+  assert {
+    condition     = aws_ssm_parameter.routes["this"].name == "/holdfast/test/routes/platform" && toset(split(",", aws_ssm_parameter.routes["this"].value)) == toset(["$default", "GET /v1/health", "HEAD /v1/health"])
+    error_message = "The stack platform sets limits for these routes."
+  }
+}
+
+run "functions_can_have_executions_reserved" {
+  command = apply
+  variables { reserved_concurrency = { ops-health = 7, events-relay = 3 } }
+  assert {
+    condition     = module.service.reserved_concurrency == { ops-health = 7 }
+    error_message = "Functions of this stack only; the others have none reserved."
+  }
+}
+
+run "without_a_proxy_nothing_says_so" {
+  command = apply
+  assert {
+    condition     = length(module.service.reserved_concurrency) == 0 && !anytrue([for environment in values(module.service.environment) : can(environment.TRUSTED_PROXY) || can(environment.ORIGIN_SECRET_SHA256)])
+    error_message = "The client's address is what API Gateway saw; nothing is reserved."
+  }
+}
+
+run "each_route_that_anybody_may_call_has_its_own_limits" {
+  command = apply
+  override_data {
+    target = data.aws_ssm_parameters_by_path.routes
+    values = {
+      names  = ["/holdfast/test/routes/auth", "/holdfast/test/routes/platform", "/holdfast/test/routes/sessions"]
+      values = ["POST /v1/auth/login,POST /v1/auth/logout,POST /v1/auth/mfa/verify,POST /v1/auth/reauthenticate,POST /v1/auth/refresh,POST /v1/users", "$default,GET /v1/health,HEAD /v1/health", "GET /v1/sessions,GET /v1/sessions/current"]
+    }
+  }
+  variables { account_requests_per_second = 2500 }
+  assert {
+    condition = module.http_api.throttling == {
+      default                        = "1000 a second, burst 500"
+      "POST /v1/auth/login"          = "125 a second, burst 125"
+      "POST /v1/auth/mfa/verify"     = "125 a second, burst 125"
+      "POST /v1/auth/reauthenticate" = "125 a second, burst 125"
+      "POST /v1/users"               = "25 a second, burst 25"
+      "GET /v1/health"               = "25 a second, burst 25"
+      "HEAD /v1/health"              = "25 a second, burst 25"
+      "$default"                     = "25 a second, burst 25"
+      "GET /v1/sessions/current"     = "1000 a second, burst 500"
+      "POST /v1/auth/refresh"        = "1000 a second, burst 500"
+    }
+    error_message = "Parts of what the account grants; validation and refresh have limits of their own."
+  }
+  assert {
+    condition     = sum(values(local.anonymous_percent)) <= 20
+    error_message = "All anonymous routes together leave four fifths of the account's requests to the others."
+  }
+  assert {
+    condition     = length(setsubtract(keys(local.route_throttles), flatten([for entry in values(jsondecode(file(local.catalogue_file))) : try(entry.routes, [])]))) == 0
+    error_message = "A limit without a route does nothing: it has been renamed."
+  }
+}
+
+run "a_route_that_is_not_attached_yet_gets_no_limits" {
+  command = apply
+  override_data {
+    target = data.aws_ssm_parameters_by_path.routes
+    values = { names = [], values = [] }
+  }
+  assert {
+    condition     = module.http_api.throttling == { default = "1000 a second, burst 500" }
+    error_message = "API Gateway refuses the limits of a route that does not exist: the first apply of an environment must not name any."
+  }
+}
+
+run "limits_can_be_set_by_route" {
+  command = apply
+  override_data {
+    target = data.aws_ssm_parameters_by_path.routes
+    values = { names = ["/holdfast/test/routes/auth"], values = ["POST /v1/auth/login"] }
+  }
+  variables {
+    http_throttling = { rate_limit = 5000, burst_limit = 2000 }
+    route_throttles = { "POST /v1/auth/login" = { rate_limit = 3, burst_limit = 4 } }
+  }
+  assert {
+    condition     = module.http_api.throttling == { default = "5000 a second, burst 2000", "POST /v1/auth/login" = "3 a second, burst 4" }
+    error_message = "What is given wins."
+  }
+}
+
+run "the_local_cloud_throttles_nothing" {
+  command = apply
+  variables {
+    local_endpoint   = "http://127.0.0.1:4566"
+    artifacts_bucket = ""
+  }
+  assert {
+    condition     = keys(module.http_api.throttling) == ["default"] && length(data.aws_ssm_parameters_by_path.routes) == 0 && length(aws_ssm_parameter.routes) == 0
+    error_message = "It has no throttling."
+  }
+}
+
+run "browsers_of_the_allowed_origins_may_send_and_read_what_clients_need" {
+  command = apply
+  variables { allowed_origins = ["https://a.example"] }
+  assert {
+    condition = jsonencode(module.http_api.cors) == jsonencode({
+      allow_origins     = ["https://a.example"]
+      allow_methods     = ["DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"]
+      allow_headers     = ["authorization", "content-type", "if-match", "x-holdfast-csrf"]
+      expose_headers    = ["etag", "retry-after", "x-request-id"]
+      allow_credentials = true
+      max_age_seconds   = 600
+    })
+    error_message = "Each header that a client sends or reads, and every method that a route has."
+  }
+  assert {
+    condition     = length(setsubtract([for route in flatten([for entry in values(jsondecode(file(local.catalogue_file))) : try(entry.routes, [])]) : split(" ", route)[0] if route != "$default"], module.http_api.cors.allow_methods)) == 0
+    error_message = "A method that a route has, and browsers may not use."
+  }
+}
+
+run "without_origins_no_browser_may" {
+  command = apply
+  assert {
+    condition     = module.http_api.cors == null && module.service.environment.ops-health.HEALTH_DETAILS == "iam"
+    error_message = "Nobody is allowed by default, and health tells its details to nobody without IAM."
+  }
+}
+
+run "refuses_origins_that_no_browser_sends" {
+  command = plan
+  variables { allowed_origins = ["https://App.example.com", "https://app.example.com/", "https://app.example.com:443", "null", "https://user@app.example.com"] }
+  expect_failures = [var.allowed_origins]
+}
+
+run "refuses_http_on_aws" {
+  command = plan
+  variables {
+    env             = "staging"
+    allowed_origins = ["http://staging.example.com"]
+  }
+  expect_failures = [var.allowed_origins]
+}
+
+run "refuses_a_host_that_only_begins_like_localhost" {
+  command = plan
+  variables {
+    env             = "staging"
+    allowed_origins = ["http://localhost.example.com"]
+  }
+  expect_failures = [var.allowed_origins]
+}
+
+run "refuses_localhost_in_production" {
+  command = plan
+  variables {
+    env             = "production"
+    allowed_origins = ["https://app.example.com", "http://localhost:5173"]
+  }
+  expect_failures = [var.allowed_origins]
+}
+
+run "a_developer_may_use_staging_from_localhost" {
+  command = apply
+  variables {
+    env             = "staging"
+    allowed_origins = ["https://staging.example.com", "http://localhost:5173", "http://127.0.0.1:5173", "http://[::1]:5173"]
+  }
+  assert {
+    condition     = length(module.http_api.cors.allow_origins) == 4
+    error_message = "http:// is allowed from the developer's own machine."
+  }
+}
+
+run "locally_every_http_origin_is_allowed" {
+  command = apply
+  variables {
+    env              = "local"
+    local_endpoint   = "http://127.0.0.1:4566"
+    artifacts_bucket = ""
+    allowed_origins  = ["http://192.168.1.7:3000"]
+  }
+  assert {
+    condition     = contains(module.http_api.cors.allow_origins, "http://192.168.1.7:3000")
+    error_message = "Somebody tries the page from a phone."
+  }
+}
+
+run "refuses_a_proxy_without_a_secret" {
+  command = plan
+  variables { trusted_proxy = "cloudfront" }
+  expect_failures = [var.origin_secret_sha256]
+}
+
+run "refuses_a_secret_that_is_no_hash" {
+  command = plan
+  variables {
+    trusted_proxy        = "cloudfront"
+    origin_secret_sha256 = "hunter2"
+  }
+  expect_failures = [var.origin_secret_sha256]
+}
+
+run "refuses_reserving_nothing_and_for_nobody" {
+  command = plan
+  variables { reserved_concurrency = { auth-login = 0 } }
+  expect_failures = [var.reserved_concurrency]
+}
+
+run "refuses_reserving_for_a_function_that_does_not_exist" {
+  command = plan
+  variables { reserved_concurrency = { auth-signin = 5 } }
+  expect_failures = [var.reserved_concurrency]
 }
 
 run "every_role_gets_the_boundary_of_the_environment" {
@@ -60,7 +312,7 @@ run "without_a_bootstrap_there_is_no_boundary" {
   }
 }
 
-run "each_function_gets_its_variables_and_its_role_exactly_what_it_needs" {
+run "each_role_allows_exactly_what_its_function_needs" {
   command = apply
   assert {
     condition = toset([for grant in module.service.grants["ops-health"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
@@ -81,14 +333,6 @@ run "each_function_gets_its_variables_and_its_role_exactly_what_it_needs" {
       "xray:PutTraceSegments *",
     ])])
     error_message = "Each function writes its own log; \"*\" is for X-Ray only."
-  }
-  assert {
-    condition     = toset(keys(module.service.environment["ops-health"])) == toset(["CACHE_PROVIDER", "FUNCTION_KEY", "HOLDFAST_ENV", "HOLDFAST_VERSION", "LOG_LEVEL", "SESSIONS_TABLE"])
-    error_message = "ops-health must get exactly these variables."
-  }
-  assert {
-    condition     = toset(keys(module.service.environment["ops-not-found"])) == toset(["FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL"])
-    error_message = "ops-not-found must get exactly these variables."
   }
 }
 
@@ -153,6 +397,39 @@ run "a_key_of_ones_own_is_published" {
   }
 }
 
+run "only_the_functions_for_second_factors_can_use_their_key" {
+  command = apply
+  assert {
+    condition     = module.mfa_key.alias_name == "alias/holdfast-test-mfa" && aws_ssm_parameter.output["mfa-key-arn"].value == "arn:aws:kms:us-east-1:123456789012:key/mfa"
+    error_message = "The stack auth reads the key's ARN."
+  }
+  assert {
+    condition = jsonencode([for statement in jsondecode(module.mfa_key.key_policy).Statement : statement.Condition if contains(statement.Action, "kms:Decrypt")]) == jsonencode([{
+      ArnLike                     = { "aws:PrincipalArn" = [for key in ["auth-mfa-activate", "auth-mfa-disable", "auth-mfa-enroll", "auth-mfa-verify", "auth-reauthenticate"] : "arn:aws:iam::123456789012:role/holdfast-test-${key}"] }
+      "ForAllValues:StringEquals" = { "kms:EncryptionContextKeys" = ["userId"] }
+      Null                        = { "kms:EncryptionContext:userId" = "false" }
+    }])
+    error_message = "Exactly these five roles, with the user's id as encryption context and nothing else. The stack auth gives the same five the permission."
+  }
+}
+
+run "the_local_cloud_compares_sessions_of_the_same_roles_with_the_keys_policy" {
+  command = apply
+  variables {
+    local_endpoint   = "http://127.0.0.1:4566"
+    artifacts_bucket = ""
+  }
+  assert {
+    condition = jsonencode([for statement in jsondecode(module.mfa_key.key_policy).Statement : statement.Condition if contains(statement.Action, "kms:Decrypt")]) == jsonencode([{
+      ArnLike = { "aws:PrincipalArn" = sort(flatten([for key in ["auth-mfa-activate", "auth-mfa-disable", "auth-mfa-enroll", "auth-mfa-verify", "auth-reauthenticate"] : [
+        "arn:aws:iam::123456789012:role/holdfast-test-${key}", "arn:aws:sts::123456789012:assumed-role/holdfast-test-${key}/*",
+      ]])) }
+      "ForAllValues:StringEquals" = { "kms:EncryptionContextKeys" = ["userId"] }
+    }])
+    error_message = "The same five roles."
+  }
+}
+
 run "refuses_wrong_common_values" {
   command = plan
   variables {
@@ -180,8 +457,13 @@ run "refuses_wrong_values" {
     cache_provider  = "memory"
     allowed_origins = ["*"]
     kms_mode        = "mine"
+    trusted_proxy   = "nginx"
+    health_details  = "nobody"
+    route_throttles = { "POST /v1/auth/signin" = { rate_limit = 1, burst_limit = 1 } }
+
+    account_requests_per_second = 99
   }
-  expect_failures = [var.cache_provider, var.allowed_origins, var.kms_mode]
+  expect_failures = [var.account_requests_per_second, var.route_throttles, var.trusted_proxy, var.health_details, var.cache_provider, var.allowed_origins, var.kms_mode]
 }
 
 run "a_local_redis_is_for_those_that_read_or_delete_the_cache" {

@@ -93,6 +93,147 @@ variables {
   artifacts_bucket = "artifacts"
 }
 
+run "every_variable_reaches_the_functions_that_read_it" {
+  command = apply
+  variables {
+    allowed_origins             = ["https://a.example", "https://b.example"]
+    max_sessions_per_user       = 3
+    topic_policy                = "arn:aws:lambda:us-east-1:123456789012:function:topics"
+    presence_policy             = "arn:aws:lambda:us-east-1:123456789012:function:presence"
+    connection_ttl_seconds      = 108
+    max_connections_per_user    = 4
+    account_requests_per_second = 2000
+    push_budget_percent         = { direct = 15, broadcast = 10, recovery = 4 }
+    trusted_proxy               = "cloudfront"
+    origin_secret_sha256        = "0000000000000000000000000000000000000000000000000000000000000001"
+    log_level                   = "debug"
+  }
+  assert {
+    condition = jsonencode(module.service.environment) == jsonencode({
+      push-authorizer = {
+        ALLOWED_ORIGINS       = "https://a.example,https://b.example"
+        CONNECTIONS_TABLE     = "connections"
+        FUNCTION_KEY          = "push-authorizer"
+        HOLDFAST_ENV          = "test"
+        LOG_LEVEL             = "debug"
+        MAX_SESSIONS_PER_USER = "3"
+        SESSIONS_TABLE        = "sessions"
+      }
+      push-close-sockets = {
+        CLOSE_QUEUE_URL   = "https://sqs/close"
+        CONNECTIONS_TABLE = "connections"
+        FUNCTION_KEY      = "push-close-sockets"
+        HOLDFAST_ENV      = "test"
+        LOG_LEVEL         = "debug"
+        WS_CALLBACK_URL   = "https://ws.execute-api.us-east-1.amazonaws.com/v1"
+      }
+      push-connect = {
+        CLOSE_QUEUE_URL          = "https://sqs/close"
+        CONNECTIONS_TABLE        = "connections"
+        CONNECTION_TTL_SECONDS   = "108"
+        FUNCTION_KEY             = "push-connect"
+        HOLDFAST_ENV             = "test"
+        LOG_LEVEL                = "debug"
+        MAX_CONNECTIONS_PER_USER = "4"
+        MAX_SESSIONS_PER_USER    = "3"
+        SESSIONS_TABLE           = "sessions"
+      }
+      push-default = {
+        CONNECTIONS_TABLE         = "connections"
+        CONNECTION_TTL_SECONDS    = "108"
+        FUNCTION_KEY              = "push-default"
+        HOLDFAST_ENV              = "test"
+        LOG_LEVEL                 = "debug"
+        MAX_SESSIONS_PER_USER     = "3"
+        PRESENCE_POLICY           = "arn:aws:lambda:us-east-1:123456789012:function:presence"
+        RECOVERY_POSTS_PER_SECOND = "80"
+        SESSIONS_TABLE            = "sessions"
+        TOPIC_POLICY              = "arn:aws:lambda:us-east-1:123456789012:function:topics"
+        WS_CALLBACK_URL           = "https://ws.execute-api.us-east-1.amazonaws.com/v1"
+      }
+      push-disconnect = {
+        CONNECTIONS_TABLE = "connections"
+        FUNCTION_KEY      = "push-disconnect"
+        HOLDFAST_ENV      = "test"
+        LOG_LEVEL         = "debug"
+      }
+      push-fanout = {
+        BROADCAST_DLQ_URL          = "https://sqs/broadcast-dlq"
+        BROADCAST_POSTS_PER_SECOND = "100"
+        BROADCAST_QUEUE_URL        = "https://sqs/broadcast"
+        CONNECTIONS_TABLE          = "connections"
+        FUNCTION_KEY               = "push-fanout"
+        HOLDFAST_ENV               = "test"
+        LOG_LEVEL                  = "debug"
+        PUSH_DLQ_URL               = "https://sqs/push-dlq"
+        PUSH_POSTS_PER_SECOND      = "150"
+        PUSH_QUEUE_URL             = "https://sqs/push"
+        WS_CALLBACK_URL            = "https://ws.execute-api.us-east-1.amazonaws.com/v1"
+      }
+      push-history = {
+        ALLOWED_ORIGINS       = "https://a.example,https://b.example"
+        CONNECTIONS_TABLE     = "connections"
+        FUNCTION_KEY          = "push-history"
+        HOLDFAST_ENV          = "test"
+        LOG_LEVEL             = "debug"
+        MAX_SESSIONS_PER_USER = "3"
+        ORIGIN_SECRET_SHA256  = "0000000000000000000000000000000000000000000000000000000000000001"
+        SESSIONS_TABLE        = "sessions"
+        TOPIC_POLICY          = "arn:aws:lambda:us-east-1:123456789012:function:topics"
+        TRUSTED_PROXY         = "cloudfront"
+      }
+      push-publish = {
+        BROADCAST_QUEUE_URL  = "https://sqs/broadcast"
+        CONNECTIONS_TABLE    = "connections"
+        FUNCTION_KEY         = "push-publish"
+        HOLDFAST_ENV         = "test"
+        LOG_LEVEL            = "debug"
+        ORIGIN_SECRET_SHA256 = "0000000000000000000000000000000000000000000000000000000000000001"
+        PUSH_QUEUE_URL       = "https://sqs/push"
+        TRUSTED_PROXY        = "cloudfront"
+      }
+      push-ticket = {
+        ALLOWED_ORIGINS       = "https://a.example,https://b.example"
+        CONNECTIONS_TABLE     = "connections"
+        FUNCTION_KEY          = "push-ticket"
+        HOLDFAST_ENV          = "test"
+        LOG_LEVEL             = "debug"
+        MAX_SESSIONS_PER_USER = "3"
+        ORIGIN_SECRET_SHA256  = "0000000000000000000000000000000000000000000000000000000000000001"
+        SESSIONS_TABLE        = "sessions"
+        TRUSTED_PROXY         = "cloudfront"
+        WS_URL                = "wss://ws.execute-api.us-east-1.amazonaws.com/v1"
+      }
+    })
+    error_message = "Each function gets exactly these variables, with the values that this run gives the stack."
+  }
+}
+
+run "the_stack_says_which_routes_it_has_attached" {
+  command = apply
+  assert {
+    condition     = aws_ssm_parameter.routes["this"].name == "/holdfast/test/routes/push" && toset(split(",", aws_ssm_parameter.routes["this"].value)) == toset(["GET /v1/channels/{channel}/messages", "HEAD /v1/channels/{channel}/messages", "POST /v1/messages", "POST /v1/push/tickets"])
+    error_message = "The stack platform sets limits for these routes."
+  }
+}
+
+run "functions_can_have_executions_reserved" {
+  command = apply
+  variables { reserved_concurrency = { push-ticket = 7, events-relay = 3 } }
+  assert {
+    condition     = module.service.reserved_concurrency == { push-ticket = 7 }
+    error_message = "Functions of this stack only; the others have none reserved."
+  }
+}
+
+run "without_a_proxy_nothing_says_so" {
+  command = apply
+  assert {
+    condition     = length(module.service.reserved_concurrency) == 0 && !anytrue([for environment in values(module.service.environment) : can(environment.TRUSTED_PROXY) || can(environment.ORIGIN_SECRET_SHA256)])
+    error_message = "The client's address is what API Gateway saw; nothing is reserved."
+  }
+}
+
 run "every_role_gets_the_boundary_of_the_environment" {
   command = apply
   assert {
@@ -110,7 +251,7 @@ run "without_a_bootstrap_there_is_no_boundary" {
   }
 }
 
-run "each_function_gets_its_variables_and_its_role_exactly_what_it_needs" {
+run "each_role_allows_exactly_what_its_function_needs" {
   command = apply
   assert {
     condition = toset([for grant in module.service.grants["push-ticket"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
@@ -228,42 +369,6 @@ run "each_function_gets_its_variables_and_its_role_exactly_what_it_needs" {
     ])])
     error_message = "Each function writes its own log; \"*\" is for X-Ray only."
   }
-  assert {
-    condition     = toset(keys(module.service.environment["push-ticket"])) == toset(["ALLOWED_ORIGINS", "MAX_SESSIONS_PER_USER", "CONNECTIONS_TABLE", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "SESSIONS_TABLE", "WS_URL"])
-    error_message = "push-ticket must get exactly these variables."
-  }
-  assert {
-    condition     = toset(keys(module.service.environment["push-publish"])) == toset(["BROADCAST_QUEUE_URL", "CONNECTIONS_TABLE", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "PUSH_QUEUE_URL"])
-    error_message = "push-publish must get exactly these variables."
-  }
-  assert {
-    condition     = toset(keys(module.service.environment["push-history"])) == toset(["ALLOWED_ORIGINS", "MAX_SESSIONS_PER_USER", "CONNECTIONS_TABLE", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "SESSIONS_TABLE", "TOPIC_POLICY"])
-    error_message = "push-history must get exactly these variables."
-  }
-  assert {
-    condition     = toset(keys(module.service.environment["push-authorizer"])) == toset(["MAX_SESSIONS_PER_USER", "ALLOWED_ORIGINS", "CONNECTIONS_TABLE", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "SESSIONS_TABLE"])
-    error_message = "push-authorizer must get exactly these variables."
-  }
-  assert {
-    condition     = toset(keys(module.service.environment["push-connect"])) == toset(["MAX_SESSIONS_PER_USER", "CLOSE_QUEUE_URL", "CONNECTIONS_TABLE", "CONNECTION_TTL_SECONDS", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "MAX_CONNECTIONS_PER_USER", "SESSIONS_TABLE"])
-    error_message = "push-connect must get exactly these variables."
-  }
-  assert {
-    condition     = toset(keys(module.service.environment["push-default"])) == toset(["MAX_SESSIONS_PER_USER", "CONNECTIONS_TABLE", "CONNECTION_TTL_SECONDS", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "RECOVERY_POSTS_PER_SECOND", "SESSIONS_TABLE", "TOPIC_POLICY", "WS_CALLBACK_URL"])
-    error_message = "push-default must get exactly these variables."
-  }
-  assert {
-    condition     = toset(keys(module.service.environment["push-disconnect"])) == toset(["CONNECTIONS_TABLE", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL"])
-    error_message = "push-disconnect must get exactly these variables."
-  }
-  assert {
-    condition     = toset(keys(module.service.environment["push-fanout"])) == toset(["BROADCAST_DLQ_URL", "BROADCAST_POSTS_PER_SECOND", "BROADCAST_QUEUE_URL", "CONNECTIONS_TABLE", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "PUSH_DLQ_URL", "PUSH_POSTS_PER_SECOND", "PUSH_QUEUE_URL", "WS_CALLBACK_URL"])
-    error_message = "push-fanout must get exactly these variables."
-  }
-  assert {
-    condition     = toset(keys(module.service.environment["push-close-sockets"])) == toset(["CLOSE_QUEUE_URL", "CONNECTIONS_TABLE", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "WS_CALLBACK_URL"])
-    error_message = "push-close-sockets must get exactly these variables."
-  }
 }
 
 run "addresses_on_aws" {
@@ -336,12 +441,30 @@ run "a_topic_policy_function_may_be_asked_and_nothing_else" {
   }
 }
 
+run "a_presence_policy_function_may_be_asked_by_the_one_that_asks" {
+  command = apply
+  variables { presence_policy = "arn:aws:lambda:us-east-1:123456789012:function:presence" }
+  assert {
+    condition     = [for key, grants in module.service.grants : key if contains(grants, "lambda:InvokeFunction arn:aws:lambda:us-east-1:123456789012:function:presence")] == ["push-default"]
+    error_message = "Presence is asked over the socket only."
+  }
+}
+
+run "by_default_users_see_only_their_own_presence" {
+  command = apply
+  assert {
+    condition     = module.service.environment.push-default.PRESENCE_POLICY == "self" && !anytrue(flatten([for grants in values(module.service.grants) : [for grant in grants : startswith(grant, "lambda:")]]))
+    error_message = "Whoever shows more says so."
+  }
+}
+
 run "refuses_wrong_values" {
   command = plan
   variables {
     push_p99_milliseconds         = 0
     allowed_origins               = ["*"]
     topic_policy                  = "arn:aws:s3:::bucket"
+    presence_policy               = "friends"
     connection_ttl_seconds        = 86401
     max_connections_per_user      = 0
     push_maximum_concurrency      = 1
@@ -351,5 +474,5 @@ run "refuses_wrong_values" {
     push_budget_percent           = { direct = 40, broadcast = 40 }
     post_latency_milliseconds     = 0
   }
-  expect_failures = [var.account_requests_per_second, var.push_budget_percent, var.post_latency_milliseconds, var.push_p99_milliseconds, var.allowed_origins, var.topic_policy, var.connection_ttl_seconds, var.max_connections_per_user, var.push_maximum_concurrency, var.broadcast_maximum_concurrency, var.close_maximum_concurrency]
+  expect_failures = [var.account_requests_per_second, var.push_budget_percent, var.post_latency_milliseconds, var.push_p99_milliseconds, var.allowed_origins, var.topic_policy, var.presence_policy, var.connection_ttl_seconds, var.max_connections_per_user, var.push_maximum_concurrency, var.broadcast_maximum_concurrency, var.close_maximum_concurrency]
 }

@@ -84,6 +84,26 @@ override_data {
   values = { insecure_value = "subnet-1,subnet-2" }
 }
 
+override_data {
+  target = data.aws_ssm_parameter.input["platform/connections-table-name"]
+  values = { insecure_value = "connections" }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.input["platform/connections-table-arn"]
+  values = { insecure_value = "arn:aws:dynamodb:us-east-1:123456789012:table/connections" }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.input["platform/activity-table-name"]
+  values = { insecure_value = "activity" }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.input["platform/activity-table-arn"]
+  values = { insecure_value = "arn:aws:dynamodb:us-east-1:123456789012:table/activity" }
+}
+
 variables {
   env              = "test"
   release_manifest = "tests/release.json"

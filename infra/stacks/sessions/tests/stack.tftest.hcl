@@ -44,10 +44,226 @@ override_data {
   values = { insecure_value = "arn:aws:dynamodb:us-east-1:123456789012:table/sessions" }
 }
 
+override_data {
+  target = data.aws_ssm_parameter.input["platform/connections-table-name"]
+  values = { insecure_value = "connections" }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.input["platform/connections-table-arn"]
+  values = { insecure_value = "arn:aws:dynamodb:us-east-1:123456789012:table/connections" }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.input["platform/activity-table-name"]
+  values = { insecure_value = "activity" }
+}
+
+override_data {
+  target = data.aws_ssm_parameter.input["platform/activity-table-arn"]
+  values = { insecure_value = "arn:aws:dynamodb:us-east-1:123456789012:table/activity" }
+}
+
 variables {
   env              = "test"
   release_manifest = "tests/release.json"
   artifacts_bucket = "artifacts"
+}
+
+run "every_variable_reaches_the_functions_that_read_it" {
+  command = apply
+  variables {
+    allowed_origins                 = ["https://a.example", "https://b.example"]
+    access_token_ttl_seconds        = 101
+    cache_max_age_seconds           = 11
+    max_sessions_per_user           = 3
+    refresh_grace_seconds           = 12
+    session_idle_seconds            = 103
+    session_absolute_seconds        = 104
+    stay_signed_in_idle_seconds     = 105
+    stay_signed_in_absolute_seconds = 106
+    device_trust_seconds            = 107
+    max_login_attempts              = 7
+    trusted_proxy                   = "cloudfront"
+    origin_secret_sha256            = "0000000000000000000000000000000000000000000000000000000000000001"
+    log_level                       = "debug"
+  }
+  assert {
+    condition = jsonencode(module.service.environment) == jsonencode({
+      sessions-admin = {
+        ACCESS_TOKEN_TTL_SECONDS        = "101"
+        ACTIVITY_TABLE                  = "activity"
+        ALLOWED_ORIGINS                 = "https://a.example,https://b.example"
+        CACHE_MAX_AGE_SECONDS           = "11"
+        CACHE_PROVIDER                  = "dynamodb"
+        CONNECTIONS_TABLE               = "connections"
+        FUNCTION_KEY                    = "sessions-admin"
+        HOLDFAST_ENV                    = "test"
+        LOG_LEVEL                       = "debug"
+        MAX_LOGIN_ATTEMPTS              = "7"
+        MAX_SESSIONS_PER_USER           = "3"
+        REFRESH_GRACE_SECONDS           = "12"
+        SESSIONS_TABLE                  = "sessions"
+        SESSION_ABSOLUTE_SECONDS        = "104"
+        SESSION_IDLE_SECONDS            = "103"
+        STAY_SIGNED_IN_ABSOLUTE_SECONDS = "106"
+        STAY_SIGNED_IN_IDLE_SECONDS     = "105"
+      }
+      sessions-current = {
+        ACCESS_TOKEN_TTL_SECONDS        = "101"
+        ALLOWED_ORIGINS                 = "https://a.example,https://b.example"
+        CACHE_MAX_AGE_SECONDS           = "11"
+        CACHE_PROVIDER                  = "dynamodb"
+        FUNCTION_KEY                    = "sessions-current"
+        HOLDFAST_ENV                    = "test"
+        LOG_LEVEL                       = "debug"
+        MAX_SESSIONS_PER_USER           = "3"
+        ORIGIN_SECRET_SHA256            = "0000000000000000000000000000000000000000000000000000000000000001"
+        REFRESH_GRACE_SECONDS           = "12"
+        SESSIONS_TABLE                  = "sessions"
+        SESSION_ABSOLUTE_SECONDS        = "104"
+        SESSION_IDLE_SECONDS            = "103"
+        STAY_SIGNED_IN_ABSOLUTE_SECONDS = "106"
+        STAY_SIGNED_IN_IDLE_SECONDS     = "105"
+        TRUSTED_PROXY                   = "cloudfront"
+      }
+      sessions-devices = {
+        ACCESS_TOKEN_TTL_SECONDS        = "101"
+        ALLOWED_ORIGINS                 = "https://a.example,https://b.example"
+        CACHE_MAX_AGE_SECONDS           = "11"
+        CACHE_PROVIDER                  = "dynamodb"
+        FUNCTION_KEY                    = "sessions-devices"
+        HOLDFAST_ENV                    = "test"
+        LOG_LEVEL                       = "debug"
+        MAX_SESSIONS_PER_USER           = "3"
+        ORIGIN_SECRET_SHA256            = "0000000000000000000000000000000000000000000000000000000000000001"
+        REFRESH_GRACE_SECONDS           = "12"
+        SESSIONS_TABLE                  = "sessions"
+        SESSION_ABSOLUTE_SECONDS        = "104"
+        SESSION_IDLE_SECONDS            = "103"
+        STAY_SIGNED_IN_ABSOLUTE_SECONDS = "106"
+        STAY_SIGNED_IN_IDLE_SECONDS     = "105"
+        TRUSTED_PROXY                   = "cloudfront"
+      }
+      sessions-list = {
+        ACCESS_TOKEN_TTL_SECONDS        = "101"
+        ALLOWED_ORIGINS                 = "https://a.example,https://b.example"
+        CACHE_MAX_AGE_SECONDS           = "11"
+        CACHE_PROVIDER                  = "dynamodb"
+        FUNCTION_KEY                    = "sessions-list"
+        HOLDFAST_ENV                    = "test"
+        LOG_LEVEL                       = "debug"
+        MAX_SESSIONS_PER_USER           = "3"
+        ORIGIN_SECRET_SHA256            = "0000000000000000000000000000000000000000000000000000000000000001"
+        REFRESH_GRACE_SECONDS           = "12"
+        SESSIONS_TABLE                  = "sessions"
+        SESSION_ABSOLUTE_SECONDS        = "104"
+        SESSION_IDLE_SECONDS            = "103"
+        STAY_SIGNED_IN_ABSOLUTE_SECONDS = "106"
+        STAY_SIGNED_IN_IDLE_SECONDS     = "105"
+        TRUSTED_PROXY                   = "cloudfront"
+      }
+      sessions-remove-devices = {
+        ACCESS_TOKEN_TTL_SECONDS        = "101"
+        ALLOWED_ORIGINS                 = "https://a.example,https://b.example"
+        CACHE_MAX_AGE_SECONDS           = "11"
+        CACHE_PROVIDER                  = "dynamodb"
+        FUNCTION_KEY                    = "sessions-remove-devices"
+        HOLDFAST_ENV                    = "test"
+        LOG_LEVEL                       = "debug"
+        MAX_SESSIONS_PER_USER           = "3"
+        ORIGIN_SECRET_SHA256            = "0000000000000000000000000000000000000000000000000000000000000001"
+        REFRESH_GRACE_SECONDS           = "12"
+        SESSIONS_TABLE                  = "sessions"
+        SESSION_ABSOLUTE_SECONDS        = "104"
+        SESSION_IDLE_SECONDS            = "103"
+        STAY_SIGNED_IN_ABSOLUTE_SECONDS = "106"
+        STAY_SIGNED_IN_IDLE_SECONDS     = "105"
+        TRUSTED_PROXY                   = "cloudfront"
+      }
+      sessions-revoke = {
+        ACCESS_TOKEN_TTL_SECONDS        = "101"
+        ALLOWED_ORIGINS                 = "https://a.example,https://b.example"
+        CACHE_MAX_AGE_SECONDS           = "11"
+        CACHE_PROVIDER                  = "dynamodb"
+        FUNCTION_KEY                    = "sessions-revoke"
+        HOLDFAST_ENV                    = "test"
+        LOG_LEVEL                       = "debug"
+        MAX_SESSIONS_PER_USER           = "3"
+        ORIGIN_SECRET_SHA256            = "0000000000000000000000000000000000000000000000000000000000000001"
+        REFRESH_GRACE_SECONDS           = "12"
+        SESSIONS_TABLE                  = "sessions"
+        SESSION_ABSOLUTE_SECONDS        = "104"
+        SESSION_IDLE_SECONDS            = "103"
+        STAY_SIGNED_IN_ABSOLUTE_SECONDS = "106"
+        STAY_SIGNED_IN_IDLE_SECONDS     = "105"
+        TRUSTED_PROXY                   = "cloudfront"
+      }
+      sessions-revoke-all = {
+        ACCESS_TOKEN_TTL_SECONDS        = "101"
+        ALLOWED_ORIGINS                 = "https://a.example,https://b.example"
+        CACHE_MAX_AGE_SECONDS           = "11"
+        CACHE_PROVIDER                  = "dynamodb"
+        FUNCTION_KEY                    = "sessions-revoke-all"
+        HOLDFAST_ENV                    = "test"
+        LOG_LEVEL                       = "debug"
+        MAX_SESSIONS_PER_USER           = "3"
+        ORIGIN_SECRET_SHA256            = "0000000000000000000000000000000000000000000000000000000000000001"
+        REFRESH_GRACE_SECONDS           = "12"
+        SESSIONS_TABLE                  = "sessions"
+        SESSION_ABSOLUTE_SECONDS        = "104"
+        SESSION_IDLE_SECONDS            = "103"
+        STAY_SIGNED_IN_ABSOLUTE_SECONDS = "106"
+        STAY_SIGNED_IN_IDLE_SECONDS     = "105"
+        TRUSTED_PROXY                   = "cloudfront"
+      }
+      sessions-trust = {
+        ACCESS_TOKEN_TTL_SECONDS        = "101"
+        ALLOWED_ORIGINS                 = "https://a.example,https://b.example"
+        CACHE_MAX_AGE_SECONDS           = "11"
+        CACHE_PROVIDER                  = "dynamodb"
+        DEVICE_TRUST_SECONDS            = "107"
+        FUNCTION_KEY                    = "sessions-trust"
+        HOLDFAST_ENV                    = "test"
+        LOG_LEVEL                       = "debug"
+        MAX_SESSIONS_PER_USER           = "3"
+        ORIGIN_SECRET_SHA256            = "0000000000000000000000000000000000000000000000000000000000000001"
+        REFRESH_GRACE_SECONDS           = "12"
+        SESSIONS_TABLE                  = "sessions"
+        SESSION_ABSOLUTE_SECONDS        = "104"
+        SESSION_IDLE_SECONDS            = "103"
+        STAY_SIGNED_IN_ABSOLUTE_SECONDS = "106"
+        STAY_SIGNED_IN_IDLE_SECONDS     = "105"
+        TRUSTED_PROXY                   = "cloudfront"
+      }
+    })
+    error_message = "Each function gets exactly these variables, with the values that this run gives the stack."
+  }
+}
+
+run "the_stack_says_which_routes_it_has_attached" {
+  command = apply
+  assert {
+    condition     = aws_ssm_parameter.routes["this"].name == "/holdfast/test/routes/sessions" && toset(split(",", aws_ssm_parameter.routes["this"].value)) == toset(["DELETE /v1/devices", "DELETE /v1/devices/{deviceId}", "DELETE /v1/sessions", "DELETE /v1/sessions/{sessionId}", "GET /v1/devices", "GET /v1/sessions", "GET /v1/sessions/current", "HEAD /v1/devices", "HEAD /v1/sessions", "HEAD /v1/sessions/current", "PUT /v1/sessions/{sessionId}/trust"])
+    error_message = "The stack platform sets limits for these routes."
+  }
+}
+
+run "functions_can_have_executions_reserved" {
+  command = apply
+  variables { reserved_concurrency = { sessions-current = 7, events-relay = 3 } }
+  assert {
+    condition     = module.service.reserved_concurrency == { sessions-current = 7 }
+    error_message = "Functions of this stack only; the others have none reserved."
+  }
+}
+
+run "without_a_proxy_nothing_says_so" {
+  command = apply
+  assert {
+    condition     = length(module.service.reserved_concurrency) == 0 && !anytrue([for environment in values(module.service.environment) : can(environment.TRUSTED_PROXY) || can(environment.ORIGIN_SECRET_SHA256)])
+    error_message = "The client's address is what API Gateway saw; nothing is reserved."
+  }
 }
 
 run "every_role_gets_the_boundary_of_the_environment" {
@@ -67,50 +283,22 @@ run "without_a_bootstrap_there_is_no_boundary" {
   }
 }
 
-run "each_function_gets_its_variables_and_its_role_exactly_what_it_needs" {
+run "each_role_allows_exactly_what_its_function_needs" {
   command = apply
   assert {
-    condition = toset([for grant in module.service.grants["sessions-list"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
-      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-    ])
-    error_message = "sessions-list must be allowed exactly this."
-  }
-  assert {
-    condition = toset([for grant in module.service.grants["sessions-current"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
-      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-    ])
-    error_message = "sessions-current must be allowed exactly this."
-  }
-  assert {
-    condition = toset([for grant in module.service.grants["sessions-revoke"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
-      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-    ])
-    error_message = "sessions-revoke must be allowed exactly this."
-  }
-  assert {
-    condition = toset([for grant in module.service.grants["sessions-revoke-all"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
-      "dynamodb:ConditionCheckItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-    ])
-    error_message = "sessions-revoke-all must be allowed exactly this."
-  }
-  assert {
-    condition = toset([for grant in module.service.grants["sessions-trust"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
-      "dynamodb:ConditionCheckItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:DeleteItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:PutItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-    ])
-    error_message = "sessions-trust must be allowed exactly this."
+    condition = jsonencode({ for key, grants in module.service.grants : key => [
+      for grant in grants : replace(grant, "arn:aws:dynamodb:us-east-1:123456789012:table/", "") if !startswith(grant, "logs:") && !startswith(grant, "xray:")
+      ] }) == jsonencode({
+      sessions-admin          = ["dynamodb:BatchWriteItem activity", "dynamodb:ConditionCheckItem sessions", "dynamodb:DeleteItem activity", "dynamodb:DeleteItem connections", "dynamodb:DeleteItem sessions", "dynamodb:GetItem sessions", "dynamodb:PutItem sessions", "dynamodb:Query activity", "dynamodb:Query connections", "dynamodb:Query sessions", "dynamodb:UpdateItem activity", "dynamodb:UpdateItem sessions"]
+      sessions-current        = ["dynamodb:GetItem sessions", "dynamodb:UpdateItem sessions"]
+      sessions-devices        = ["dynamodb:GetItem sessions", "dynamodb:Query sessions", "dynamodb:UpdateItem sessions"]
+      sessions-list           = ["dynamodb:GetItem sessions", "dynamodb:Query sessions", "dynamodb:UpdateItem sessions"]
+      sessions-remove-devices = ["dynamodb:ConditionCheckItem sessions", "dynamodb:DeleteItem sessions", "dynamodb:GetItem sessions", "dynamodb:Query sessions", "dynamodb:UpdateItem sessions"]
+      sessions-revoke         = ["dynamodb:ConditionCheckItem sessions", "dynamodb:DeleteItem sessions", "dynamodb:GetItem sessions", "dynamodb:Query sessions", "dynamodb:UpdateItem sessions"]
+      sessions-revoke-all     = ["dynamodb:ConditionCheckItem sessions", "dynamodb:DeleteItem sessions", "dynamodb:GetItem sessions", "dynamodb:Query sessions", "dynamodb:UpdateItem sessions"]
+      sessions-trust          = ["dynamodb:ConditionCheckItem sessions", "dynamodb:DeleteItem sessions", "dynamodb:GetItem sessions", "dynamodb:PutItem sessions", "dynamodb:Query sessions", "dynamodb:UpdateItem sessions"]
+    })
+    error_message = "Each role allows exactly what its function does."
   }
   assert {
     condition = alltrue([for grants in values(module.service.grants) : toset([for grant in grants : grant if startswith(grant, "logs:") || endswith(grant, " *")]) == toset([
@@ -120,44 +308,6 @@ run "each_function_gets_its_variables_and_its_role_exactly_what_it_needs" {
       "xray:PutTraceSegments *",
     ])])
     error_message = "Each function writes its own log; \"*\" is for X-Ray only."
-  }
-  assert {
-    condition     = toset(keys(module.service.environment["sessions-list"])) == toset(["ACCESS_TOKEN_TTL_SECONDS", "ALLOWED_ORIGINS", "CACHE_MAX_AGE_SECONDS", "CACHE_PROVIDER", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "MAX_SESSIONS_PER_USER", "REFRESH_GRACE_SECONDS", "SESSIONS_TABLE", "SESSION_ABSOLUTE_SECONDS", "SESSION_IDLE_SECONDS", "STAY_SIGNED_IN_ABSOLUTE_SECONDS", "STAY_SIGNED_IN_IDLE_SECONDS"])
-    error_message = "sessions-list must get exactly these variables."
-  }
-  assert {
-    condition     = toset(keys(module.service.environment["sessions-current"])) == toset(["ACCESS_TOKEN_TTL_SECONDS", "ALLOWED_ORIGINS", "CACHE_MAX_AGE_SECONDS", "CACHE_PROVIDER", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "MAX_SESSIONS_PER_USER", "REFRESH_GRACE_SECONDS", "SESSIONS_TABLE", "SESSION_ABSOLUTE_SECONDS", "SESSION_IDLE_SECONDS", "STAY_SIGNED_IN_ABSOLUTE_SECONDS", "STAY_SIGNED_IN_IDLE_SECONDS"])
-    error_message = "sessions-current must get exactly these variables."
-  }
-  assert {
-    condition     = toset(keys(module.service.environment["sessions-revoke"])) == toset(["ACCESS_TOKEN_TTL_SECONDS", "ALLOWED_ORIGINS", "CACHE_MAX_AGE_SECONDS", "CACHE_PROVIDER", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "MAX_SESSIONS_PER_USER", "REFRESH_GRACE_SECONDS", "SESSIONS_TABLE", "SESSION_ABSOLUTE_SECONDS", "SESSION_IDLE_SECONDS", "STAY_SIGNED_IN_ABSOLUTE_SECONDS", "STAY_SIGNED_IN_IDLE_SECONDS"])
-    error_message = "sessions-revoke must get exactly these variables."
-  }
-  assert {
-    condition     = toset(keys(module.service.environment["sessions-revoke-all"])) == toset(["ACCESS_TOKEN_TTL_SECONDS", "ALLOWED_ORIGINS", "CACHE_MAX_AGE_SECONDS", "CACHE_PROVIDER", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "MAX_SESSIONS_PER_USER", "REFRESH_GRACE_SECONDS", "SESSIONS_TABLE", "SESSION_ABSOLUTE_SECONDS", "SESSION_IDLE_SECONDS", "STAY_SIGNED_IN_ABSOLUTE_SECONDS", "STAY_SIGNED_IN_IDLE_SECONDS"])
-    error_message = "sessions-revoke-all must get exactly these variables."
-  }
-  assert {
-    condition     = toset(keys(module.service.environment["sessions-trust"])) == toset(["ACCESS_TOKEN_TTL_SECONDS", "ALLOWED_ORIGINS", "CACHE_MAX_AGE_SECONDS", "CACHE_PROVIDER", "DEVICE_TRUST_SECONDS", "FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL", "MAX_SESSIONS_PER_USER", "REFRESH_GRACE_SECONDS", "SESSIONS_TABLE", "SESSION_ABSOLUTE_SECONDS", "SESSION_IDLE_SECONDS", "STAY_SIGNED_IN_ABSOLUTE_SECONDS", "STAY_SIGNED_IN_IDLE_SECONDS"])
-    error_message = "sessions-trust must get exactly these variables."
-  }
-}
-
-run "operators_get_what_their_commands_need_and_no_more" {
-  command = apply
-  assert {
-    condition = toset([for grant in module.service.grants["sessions-admin"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
-      "dynamodb:ConditionCheckItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:DeleteItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-    ])
-    error_message = "sessions-admin must be allowed exactly this."
-  }
-  assert {
-    condition     = setsubtract(keys(module.service.environment["sessions-admin"]), keys(module.service.environment["sessions-list"])) == toset(["MAX_LOGIN_ATTEMPTS"])
-    error_message = "sessions-admin gets the session policy and the attempt budget."
   }
 }
 

@@ -1,0 +1,73 @@
+# What stands before the functions that answer HTTP: the same file in the stacks that have routes (checked by test.sh).
+
+variable "allowed_origins" {
+  description = "Origins (https://app.example.com) whose pages may call the API, with cookies too, and open sockets; empty for none. Clients that are no browsers need none."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition = alltrue([
+      for origin in var.allowed_origins :
+      can(regex("^https?://([a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*|\\[[0-9a-f:]+\\])(:[1-9][0-9]{0,4})?$", origin)) && !can(regex("^(http:.*:80|https:.*:443)$", origin))
+    ])
+    error_message = "allowed_origins must be origins as browsers send them, such as https://app.example.com: scheme, host in lower case, a port only if it is not the scheme's own, no path, no '*'."
+  }
+
+  validation {
+    condition = alltrue([
+      for origin in var.allowed_origins :
+      startswith(origin, "https://") || (var.env != "production" && can(regex("^http://(localhost|127[.]0[.]0[.]1|\\[::1\\])(:[0-9]+)?$", origin))) || (var.env == "local" && var.local_endpoint != "")
+    ])
+    error_message = "allowed_origins must start with https://: somebody on the network can change a page that is loaded over http, and that page could then act for the user who is signed in. http://localhost, http://127.0.0.1 and http://[::1] are allowed outside production, and every http:// origin with ENV=local."
+  }
+}
+
+variable "trusted_proxy" {
+  description = "What stands in front of the HTTP API and names the client's address: none (the API sees the client itself) or cloudfront (CloudFront's viewer address counts, in requests that carry the origin secret)."
+  type        = string
+  default     = "none"
+
+  validation {
+    condition     = contains(["none", "cloudfront"], var.trusted_proxy)
+    error_message = "trusted_proxy must be none or cloudfront."
+  }
+}
+
+variable "origin_secret_sha256" {
+  description = "SHA-256 (64 hexadecimal digits) of the secret header that CloudFront adds to requests; empty unless trusted_proxy is cloudfront. The secret itself is never given to Terraform here."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = var.origin_secret_sha256 == "" || can(regex("^[0-9a-f]{64}$", var.origin_secret_sha256))
+    error_message = "origin_secret_sha256 must be empty, or 64 hexadecimal digits in lower case."
+  }
+
+  validation {
+    condition     = (var.origin_secret_sha256 != "") == (var.trusted_proxy == "cloudfront")
+    error_message = "origin_secret_sha256 must be given with trusted_proxy cloudfront, and only then: without it anybody could name any address."
+  }
+}
+
+locals {
+  # Every function with a route gets these.
+  http_environment = var.trusted_proxy == "none" ? {} : {
+    TRUSTED_PROXY        = var.trusted_proxy
+    ORIGIN_SECRET_SHA256 = var.origin_secret_sha256
+  }
+}
+
+# The routes of this stack that exist. API Gateway refuses limits for a route that does not exist, so the stack platform, which owns the
+# stage, sets limits only for the routes that it finds here.
+resource "aws_ssm_parameter" "routes" {
+  #checkov:skip=CKV2_AWS_34:Names of routes that the stack platform must read while planning; no secret is ever a parameter
+
+  # The local cloud does not throttle.
+  for_each = local.is_local ? {} : { this = true }
+
+  name  = "${local.ssm_prefix}/routes/${local.stack}"
+  type  = "String"
+  value = join(",", sort(flatten([for entry in values(jsondecode(file(local.catalogue_file))) : try(entry.routes, []) if entry.stack == local.stack])))
+
+  depends_on = [module.service]
+}
