@@ -1,6 +1,6 @@
 // The routes of accounts, sessions and devices, as methods. A refusal is a HoldfastError with the code of the answer.
 
-import { HoldfastError, SessionOver, refusal } from "./errors.js";
+import { HoldfastError, SessionOver, errorFrom } from "./errors.js";
 
 /**
  * @typedef {import("./tokens.js").TokenStore} TokenStore
@@ -201,6 +201,6 @@ function init(method, body) {
 /** @param {Response} answer */
 async function read(answer) {
   if (answer.ok) return answer.json();
-  const error = await refusal(answer);
+  const error = await errorFrom(answer);
   throw error.code === "UNAUTHENTICATED" ? new SessionOver(error.message, error.code, error) : error;
 }

@@ -58,7 +58,7 @@ export class ConnectionLost extends HoldfastError {
  * @param {Response} answer
  * @returns {Promise<HoldfastError>}
  */
-export async function refusal(answer) {
+export async function errorFrom(answer) {
   const said = await answer.json().catch(() => null);
   const code = text(said?.code) ?? `HTTP_${answer.status}`;
   const title = text(said?.title);

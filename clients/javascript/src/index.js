@@ -2,7 +2,7 @@
 
 export { Account } from "./account.js";
 export { HoldfastClient } from "./client.js";
-export { ConnectionLost, HoldfastError, SessionOver } from "./errors.js";
+export { ConnectionLost, HoldfastError, SessionOver, errorFrom } from "./errors.js";
 export { memoryMarks, webStorageMarks } from "./marks.js";
 export { memoryStorage } from "./storage.js";
 export { ticketsFrom } from "./tickets.js";

@@ -1,6 +1,6 @@
 // One token pair for all tabs of a site, refreshed by one of them at a time; in a storage, or as cookies that no script can read.
 
-import { HoldfastError, SessionOver, refusal, unreachable } from "./errors.js";
+import { HoldfastError, SessionOver, errorFrom, unreachable } from "./errors.js";
 import { storageOf } from "./storage.js";
 
 /** Refreshed this long before it expires: longer than any request that carries it should take. */
@@ -94,7 +94,7 @@ export class TokenStore {
     const tokens = await this.#good();
     const answer = await this.#send(path, init, tokens.accessToken);
     if (answer.status !== 401) return answer;
-    const { code } = await refusal(answer.clone());
+    const { code } = await errorFrom(answer.clone());
     if (code !== "UNAUTHENTICATED") return answer;
     return this.#send(path, init, (await this.#refreshOnce(tokens)).accessToken);
   }
@@ -196,7 +196,7 @@ export class TokenStore {
         lost = error;
         continue;
       }
-      const error = await refusal(answer);
+      const error = await errorFrom(answer);
       // No refresh cookie was sent: it ended with the browser, or with signing out, and what is kept here did not.
       const isWithoutCookie = this.#isCookie && error.code === "INVALID_REQUEST";
       if (!OVER.has(error.code) && !isWithoutCookie) throw error;

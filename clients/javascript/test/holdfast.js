@@ -24,7 +24,8 @@ export class Holdfast {
   opened = 0;
   sockets = new Set();
   #server;
-  #offsets = new Map();
+  /** Every message, by channel. */
+  #history = new Map();
 
   static async listen() {
     const holdfast = new Holdfast();
@@ -97,9 +98,10 @@ export class Holdfast {
       const { action, topic, channels = [] } = JSON.parse(text);
       const say = (frame) => side.send(JSON.stringify(frame));
       if (action === "hello") {
-        const marks = new Set(channels.map(({ channel }) => channel));
+        const marks = new Map(channels.map(({ channel, offset }) => [channel, offset]));
         const all = ["user:u1", "broadcast"].map((channel) => ({ ...this.#head(channel), recovered: marks.has(channel) }));
         say({ type: "welcome", connectionId: "c1", channels: all });
+        for (const { channel, recovered } of all) if (recovered) this.#messages(channel).slice(marks.get(channel)).forEach(say);
       } else if (action === "subscribe" && this.topics.includes(topic)) {
         side.topics.add(topic);
         say({ type: "subscribed", ...this.#head(`topic:${topic}`) });
@@ -109,15 +111,20 @@ export class Holdfast {
     };
   }
 
+  #messages(channel) {
+    if (!this.#history.has(channel)) this.#history.set(channel, []);
+    return this.#history.get(channel);
+  }
+
   #head(channel) {
-    return { channel, epoch: "e", offset: this.#offsets.get(channel) ?? 0 };
+    return { channel, epoch: "e", offset: this.#messages(channel).length };
   }
 
   /** To every socket that reads the channel. */
   publish(channel, data) {
     const offset = this.#head(channel).offset + 1;
-    this.#offsets.set(channel, offset);
-    const frame = { type: "message", id: `${channel}${offset}`, channel, epoch: "e", offset, kind: "note", data, sentAt: LATER };
+    const frame = { type: "message", id: `${channel}${offset}`, channel, epoch: "e", offset, kind: "note", data, sentAt: new Date().toISOString() };
+    this.#messages(channel).push(frame);
     for (const side of this.sockets) if (!channel.startsWith("topic:") || side.topics.has(channel.slice(6))) side.send(JSON.stringify(frame));
   }
 

@@ -248,6 +248,9 @@ export declare class ConnectionLost extends HoldfastError {
   constructor(message?: string);
 }
 
+/** The error that a refusing answer of `TokenStore.fetch` tells of. */
+export declare function errorFrom(answer: Response): Promise<HoldfastError>;
+
 /** Marks that end with the page. */
 export declare function memoryMarks(): MarkStore;
 
