@@ -1,12 +1,13 @@
 // Sign in, see messages live, kill the network, see them recovered, end the session, hear bye.
 
-import { HoldfastClient, TokenStore, ticketsFrom, webStorageMarks } from "../javascript/src/index.js";
+import { Account, HoldfastClient, TokenStore, errorFrom, memoryStorage, ticketsFrom, webStorageMarks } from "../javascript/src/index.js";
 import { Plug } from "./network.js";
 
 const $ = (id) => document.getElementById(id);
 const { httpUrl } = await (await fetch("/config.json")).json();
 // Each tab is a session of its own here, to have several to look at; an application's tabs share theirs.
 const tokens = new TokenStore({ httpUrl, storage: sessionStorage });
+const account = new Account(tokens, { reauthenticate: askForPassword });
 const plug = new Plug(showFrame);
 let client = null;
 let session = null;
@@ -15,46 +16,72 @@ let shown = 0;
 /** For "Sign in once more"; gone with the page, as passwords should be. */
 let again = null;
 
-/** A request that says in one line what went wrong. */
-async function call(method, path, body, send = (init) => fetch(httpUrl + path, init)) {
-  const init = { method, headers: { "content-type": "application/json" }, ...(body && { body: JSON.stringify(body) }) };
-  const answer = await send(init);
-  const said = await answer.json().catch(() => null);
-  if (!answer.ok) throw new Error(said?.detail ?? said?.title ?? `${method} ${path}: HTTP ${answer.status}`);
-  return said;
+function notice(text, kind = "", title = "", small = "") {
+  $("notice").replaceChildren(...(title ? [element("strong", "", title), " "] : []), text, ...(small ? [element("small", "", small)] : []));
+  $("notice").dataset.kind = kind;
+  $("notice").hidden = !text && !title;
 }
 
-const mine = (method, path, body) => call(method, path, body, (init) => tokens.fetch(path, init));
-
-function notice(text, kind = "") {
-  $("notice").textContent = text;
-  $("notice").dataset.kind = kind;
-  $("notice").hidden = !text;
+/** What was refused, what to do about it, and what finds it in the logs. */
+function showError({ code, title, detail, message, retryAfterSeconds, requestId }) {
+  const wait = retryAfterSeconds ? ` Try again in ${retryAfterSeconds} s.` : "";
+  const text = title === undefined || title === detail ? message : detail;
+  notice(text + wait, "bad", text === title ? "" : title, [code, requestId && `request ${requestId}`].filter(Boolean).join(" · "));
+  $("notice").scrollIntoView({ block: "nearest" });
 }
 
 /** Whatever a button does, its trouble is shown. */
 const shows = (work) => async (event) => {
   event?.preventDefault?.();
+  notice("");
   try {
     await work(event);
   } catch (error) {
-    notice(error.message, "bad");
+    showError(error);
   }
 };
 
+/** Asks for some of the dialog's fields; null when the person gives up. */
+function ask(why, ...fields) {
+  const dialog = $("proof");
+  const form = dialog.querySelector("form");
+  form.reset();
+  $("proof-why").textContent = why;
+  for (const input of form.querySelectorAll("input")) input.closest("label").hidden = input.disabled = !fields.includes(input.name);
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((done) => {
+    const answer = () => done(dialog.returnValue === "ok" ? Object.fromEntries(new FormData(form)) : null);
+    dialog.addEventListener("close", answer, { once: true });
+  });
+}
+
+/** A route wants the password once more. */
+function askForPassword({ message }) {
+  return ask(message, "password", "code");
+}
+
+/** The token of a trusted device, for the next sign-in on it. An application may prefer cookies, which no script can read. */
+const deviceKey = (email) => `device.${email.toLowerCase()}`;
+const keepDevice = (email, { deviceToken }) => deviceToken && localStorage.setItem(deviceKey(email), deviceToken);
+
 $("sign-in").addEventListener("submit", shows(async (event) => {
   const { email, password } = Object.fromEntries(new FormData(event.target));
-  if (event.submitter?.name === "register") await call("POST", "/v1/users", { email, password });
-  const answer = await call("POST", "/v1/auth/login", { email, password });
-  if (answer.status !== "AUTHENTICATED") throw new Error("This account has a second factor, which this page does not ask for.");
-  tokens.set(answer.tokens);
+  if (event.submitter?.name === "register") await account.register({ email, password });
+  let answer = await account.signIn({ email, password, deviceToken: localStorage.getItem(deviceKey(email)) ?? undefined });
+  if (answer.status === "MFA_REQUIRED") {
+    const proof = await ask("This account has a second factor.", "code");
+    if (!proof) return;
+    answer = await account.verify({ mfaSessionId: answer.mfaSessionId, ...proof });
+  }
+  keepDevice(email, answer);
   again = { email, password };
   await begin();
 }));
 
 /** Signed in: everything that the page shows. */
 async function begin() {
-  session = await mine("GET", "/v1/sessions/current");
+  session = await account.session();
   notice("");
   $("who").textContent = session.email;
   $("signed-out").hidden = true;
@@ -70,15 +97,15 @@ async function begin() {
   client.on("reload", ({ channel, offset, first }) => first || showLine(`${channel} was reloaded: it goes on after ${offset}`));
   client.on("state", showState);
   client.on("ended", ended);
-  client.on("error", (error) => console.info("holdfast:", error));
+  client.on("error", (error) => plug.isPulled || showError(error));
   client.start();
-  await showSessions();
+  await Promise.all([showSessions(), showDevices()]);
 }
 
 function ended({ code, reason }) {
   tokens.clear();
   $("signed-in").querySelectorAll("button, input, select").forEach((one) => (one.disabled = true));
-  notice(`bye ${code}: ${reason} `, "bad");
+  notice(`${reason} `, "bad", `bye ${code}:`);
   const back = element("button", "quiet", "Sign in again");
   back.addEventListener("click", () => location.reload());
   $("notice").append(back);
@@ -87,7 +114,10 @@ function ended({ code, reason }) {
 let countdown;
 function showState({ state, retryAt }) {
   clearInterval(countdown);
-  if (state === "live") liveSince = Date.now();
+  if (state === "live") {
+    liveSince = Date.now();
+    notice("");
+  }
   const tell = () => {
     const seconds = retryAt && Math.max(0, Math.ceil((retryAt - Date.now()) / 1_000));
     $("state").textContent = plug.isPulled ? "unplugged" : retryAt ? `reconnecting in ${seconds} s` : state;
@@ -152,32 +182,83 @@ function withSight(store) {
   };
 }
 
-async function showSessions() {
-  const { sessions } = await mine("GET", "/v1/sessions");
-  $("sessions").replaceChildren(...sessions.map(({ sessionId, device, createdAt, current }) => {
+/** Rows with a name, a line about it, and a button that removes it. */
+function rows(list, all, empty) {
+  const items = all.map(({ name, about, verb, remove }) => {
     const item = element("li", "", "");
-    const what = element("div", "", device.name || "unnamed");
-    what.append(element("small", "", `${current ? "this tab · " : ""}since ${new Date(createdAt).toLocaleTimeString()}`));
-    const end = element("button", "danger", "End");
-    end.addEventListener("click", shows(async () => {
-      await mine("DELETE", `/v1/sessions/${sessionId}`);
-      if (!current) await showSessions();
-    }));
-    item.append(what, end);
+    const what = element("div", "", name);
+    what.append(element("small", "", about));
+    const button = element("button", "danger", verb);
+    button.addEventListener("click", shows(remove));
+    item.append(what, button);
     return item;
-  }));
+  });
+  list.replaceChildren(...(items.length ? items : [element("li", "empty", empty)]));
 }
+
+const time = (text) => new Date(text).toLocaleTimeString();
+const day = (text) => new Date(text).toLocaleDateString();
+
+async function showSessions() {
+  const sessions = await account.sessions();
+  rows($("sessions"), sessions.map(({ sessionId, device, createdAt, current, trusted }) => ({
+    name: device.name || "unnamed",
+    about: [current && "this tab", trusted && "trusted", `since ${time(createdAt)}`].filter(Boolean).join(" · "),
+    verb: "End",
+    async remove() {
+      await account.endSession(sessionId);
+      if (!current) await Promise.all([showSessions(), showDevices()]);
+    },
+  })), "None.");
+}
+
+async function showDevices() {
+  const devices = await account.devices();
+  rows($("devices"), devices.map(({ deviceId, name, lastUsedAt, expiresAt, current }) => ({
+    name: name || "unnamed",
+    about: [current && "this device", `used ${time(lastUsedAt)}`, `until ${day(expiresAt)}`].filter(Boolean).join(" · "),
+    verb: "Remove",
+    async remove() {
+      await account.removeDevice(deviceId);
+      if (current) localStorage.removeItem(deviceKey(session.email));
+      await Promise.all([showSessions(), showDevices()]);
+    },
+  })), "No device is trusted.");
+  $("forget").disabled = devices.length === 0;
+}
+
+$("trust").addEventListener("click", shows(async () => {
+  keepDevice(session.email, await account.trust(session.sessionId, true));
+  await Promise.all([showSessions(), showDevices()]);
+}));
+
+$("forget").addEventListener("click", shows(async () => {
+  await account.removeAllDevices();
+  localStorage.removeItem(deviceKey(session.email));
+  await Promise.all([showSessions(), showDevices()]);
+}));
 
 $("another").addEventListener("click", shows(async () => {
   if (!again) throw new Error("This page was loaded anew and does not know your password: sign out and in.");
-  await call("POST", "/v1/auth/login", { ...again, deviceName: `device ${Math.ceil(Math.random() * 99)}` });
+  // A device of its own: this tab's tokens stay.
+  const another = new Account(new TokenStore({ httpUrl, storage: memoryStorage() }));
+  await another.signIn({ ...again, deviceName: `device ${Math.ceil(Math.random() * 99)}` });
   await showSessions();
 }));
 
-$("sign-out").addEventListener("click", shows(() => mine("POST", "/v1/auth/logout")));
+$("sign-out").addEventListener("click", shows(async () => {
+  await account.signOut();
+  client.stop();
+  location.reload();
+}));
 
 /** Publishing is for services: this page's own little server signs it. */
-const publish = (to, text) => call("POST", "/publish", { to: to === "me" ? session.userId : null, text }, (init) => fetch("/publish", init));
+async function publish(to, text) {
+  const body = JSON.stringify({ to: to === "me" ? session.userId : null, text });
+  const answer = await fetch("/publish", { method: "POST", headers: { "content-type": "application/json" }, body });
+  if (!answer.ok) throw await errorFrom(answer);
+  return answer.json();
+}
 
 $("publish").addEventListener("submit", shows(async ({ target }) => {
   await publish(target.to.value, target.text.value);
@@ -202,8 +283,5 @@ $("plug").addEventListener("click", ({ target }) => {
 // Until here the form would have gone to the browser's own devices.
 $("sign-in").querySelector("fieldset").disabled = false;
 if (tokens.isSignedIn) {
-  await begin().catch((error) => {
-    tokens.clear();
-    notice(error.message, "bad");
-  });
+  await begin().catch(showError);
 }

@@ -122,6 +122,11 @@ class Page {
     return result.value;
   }
 
+  /** Lays the page out anew in a window of this width. */
+  async resize(width, height = 900) {
+    await this.call("Emulation.setDeviceMetricsOverride", { width, height, deviceScaleFactor: 1, mobile: width < 600 });
+  }
+
   /** A picture of the page as PNG. */
   async picture() {
     return Buffer.from((await this.call("Page.captureScreenshot", { format: "png" })).data, "base64");

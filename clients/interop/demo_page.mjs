@@ -40,7 +40,12 @@ const stateIs = (state) => `document.querySelector("#state").textContent === "${
 try {
   await page.visit(`http://127.0.0.1:${port}/`);
   await until("the page is ready", `!document.querySelector("fieldset").disabled`);
-  await fill("#sign-in", { email: `e2e-${randomBytes(12).toString("hex")}@holdfast.test`, password: `pw-${randomBytes(12).toString("hex")}` });
+  const person = { email: `e2e-${randomBytes(12).toString("hex")}@holdfast.test`, password: `pw-${randomBytes(12).toString("hex")}` };
+  await fill("#sign-in", person);
+  await click("#sign-in button:not([name])");
+  await until("a refusal is shown with its title, what to do, and its code",
+    `/\\w/.test(document.querySelector("#notice strong")?.textContent) && document.querySelector("#notice").innerText.includes("INVALID_CREDENTIALS")`);
+  await fill("#sign-in", person);
   await click("[name=register]");
   await until("a new account is signed in, and live", stateIs("live"));
   await until("its session is listed", `document.querySelectorAll("#sessions li").length === 1`);
@@ -56,6 +61,20 @@ try {
   await until("what was missed follows, in order, each once",
     `JSON.stringify(${texts}.reverse().slice(1)) === JSON.stringify(Array.from({ length: 10 }, (_, n) => \`number \${n + 1} of 10\`))`);
   await until("and is shown as recovered", `document.querySelectorAll("#messages .recovered").length === 10`);
+  await click("#trust");
+  await until("the device is trusted, and listed", `document.querySelectorAll("#devices .danger").length === 1`);
+  await click("#devices .danger");
+  await until("and is removed", `document.querySelectorAll("#devices .danger").length === 0`);
+  for (const width of [390, 768, 1280]) {
+    await page.resize(width);
+    const { narrowest, overflow } = await page.run(`({
+      narrowest: Math.min(...[...document.querySelectorAll("#messages .text")].map((one) => one.getBoundingClientRect().width)),
+      overflow: document.documentElement.scrollWidth - innerWidth,
+    })`);
+    // A word of ordinary length fits: at a letter a line nobody reads.
+    if (narrowest < 150 || overflow > 0) throw new Error(`at ${width} px a message has ${narrowest} px, and the page is ${overflow} px too wide`);
+  }
+  console.log("    demo     messages are legible at 390, 768 and 1280 px");
   await click("#sessions .danger");
   await until("the session is ended, and the page hears bye", `document.querySelector("#notice").textContent.includes("SESSION_ENDED")`);
 } catch (error) {

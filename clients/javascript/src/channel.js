@@ -16,6 +16,11 @@ export class Seen {
     if (this.#ids.size > MAX_SEEN) this.#ids.delete(this.#ids.values().next().value);
     return true;
   }
+
+  /** @param {string} id of a message that was not handed over after all */
+  forget(id) {
+    this.#ids.delete(id);
+  }
 }
 
 /**

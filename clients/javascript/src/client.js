@@ -51,6 +51,10 @@ export class HoldfastClient {
   #heardAt = 0;
   #connectionId = "";
   #conversation;
+  /** Before this time the server does not want to be asked again. */
+  #notBefore = 0;
+  /** Which `start` this is: what an earlier one still does is of no interest. */
+  #run = 0;
   #retry;
   #ping;
   #renew;
@@ -99,9 +103,16 @@ export class HoldfastClient {
     return this.#events.on(type, listener);
   }
 
-  /** Connects, and stays connected until `stop` or until the session is over. */
+  /**
+   * Connects, and stays connected until `stop` or until the session is over. Does nothing while it runs; starts anew when it was
+   * stopped or has ended. Throws where there is no WebSocket.
+   */
   start() {
-    if (this.#state !== "idle") throw new HoldfastError("STARTED", "A client starts once: make a new one.");
+    if (this.#isRunning) return this;
+    this.#socketClass();
+    this.#run += 1;
+    this.#attempt = 0;
+    this.#notBefore = 0;
     this.#ignoreThePage = listenToThePage(this.#options.page ?? globalThis, {
       online: () => this.#wake(true),
       visible: () => this.#wake(this.#clock.now() - this.#heardAt > PING_MS[0]),
@@ -111,16 +122,17 @@ export class HoldfastClient {
     return this;
   }
 
-  /** Ends it for good. What was received but not handed over is not: saved marks bring it back. */
+  /**
+   * Disconnects, and ends every subscription. What was received but not handed over comes after the next `start`, by the marks.
+   */
   stop() {
     if (this.#isOver) return;
-    this.#reader.end();
     this.#finish("stopped", new HoldfastError("STOPPED", "The client was stopped."));
   }
 
   /** Resolves when messages flow; rejects when they never will. */
   live() {
-    return new Promise((/** @type {(done: void) => void} */ resolve, reject) => {
+    const asked = new Promise((/** @type {(done: void) => void} */ resolve, reject) => {
       const check = () => {
         if (this.#state === "live") resolve();
         else if (this.#isOver) reject(this.#overError());
@@ -130,6 +142,8 @@ export class HoldfastClient {
       if (check()) return;
       const off = this.on("state", () => check() && off());
     });
+    asked.catch(() => {});
+    return asked;
   }
 
   /** Connects now, without waiting any longer. */
@@ -143,17 +157,20 @@ export class HoldfastClient {
   }
 
   /**
+   * Rejects when the topic is refused; `denied` says so, too, so that a promise that nobody looks at ends no process.
    * @param {string} topic
    * @returns {Promise<Place & {channel: string}>} where the topic stood: what comes later is delivered
    */
   subscribe(topic) {
-    return new Promise((resolve, reject) => {
+    const asked = new Promise((/** @type {(place: Place & {channel: string}) => void} */ resolve, reject) => {
       if (!isTopic(topic)) {
         throw new HoldfastError("INVALID_TOPIC", "A topic has 1 to 128 of A-Z a-z 0-9 . _ : -");
       }
       if (this.#isOver) throw this.#overError();
       this.#conversation.subscribe(`topic:${topic}`, { resolve, reject });
     });
+    asked.catch((error) => error.code === "INVALID_TOPIC" && this.#events.report(error));
+    return asked;
   }
 
   /**
@@ -161,7 +178,9 @@ export class HoldfastClient {
    * @returns {Promise<void>}
    */
   unsubscribe(topic) {
-    return this.#conversation.unsubscribe(`topic:${topic}`);
+    const asked = this.#conversation.unsubscribe(`topic:${topic}`);
+    asked.catch((error) => this.#events.report(error));
+    return asked;
   }
 
   /**
@@ -179,8 +198,23 @@ export class HoldfastClient {
     return online;
   }
 
+  get #isRunning() {
+    return this.#state === "connecting" || this.#state === "live" || this.#state === "waiting";
+  }
+
   get #isOver() {
     return this.#state === "ended" || this.#state === "stopped";
+  }
+
+  /** @returns {new (url: string, protocols?: string[]) => SocketLike} */
+  #socketClass() {
+    const found = this.#options.WebSocket ?? /** @type {any} */ (globalThis).WebSocket;
+    if (found) return found;
+    throw new HoldfastError(
+      "NO_WEBSOCKET",
+      "There is no global WebSocket here: Node has one from version 22. Run `npm install ws` and pass its class: " +
+        'new HoldfastClient({ WebSocket: (await import("ws")).WebSocket, … }).',
+    );
   }
 
   #overError() {
@@ -214,8 +248,7 @@ export class HoldfastClient {
     try {
       this.#open(ticket);
     } catch (error) {
-      this.#events.report(error);
-      this.#wait(this.#backOff());
+      this.#wait(0, error);
     }
   }
 
@@ -234,15 +267,24 @@ export class HoldfastClient {
 
   /** @param {any} error */
   #noTicket(error) {
-    if (error instanceof SessionOver) return this.#end({ type: "bye", code: error.code, reason: error.message, reconnect: false });
+    const isOver = error instanceof SessionOver;
+    if (!isOver) return this.#wait((error?.retryAfterSeconds ?? 0) * 1_000, error);
+    if (this.#reported(error)) this.#end({ type: "bye", code: error.code, reason: error.message, reconnect: false });
+  }
+
+  /**
+   * @param {unknown} error
+   * @returns {boolean} whether to go on: a listener may have stopped the client
+   */
+  #reported(error) {
+    const turn = this.#turn;
     this.#events.report(error);
-    this.#wait(Math.max((error?.retryAfterSeconds ?? 0) * 1_000, this.#backOff()));
+    return turn === this.#turn;
   }
 
   /** @param {{url: string, ticket?: string}} ticket */
   #open({ url, ticket }) {
-    const Socket = this.#options.WebSocket ?? /** @type {any} */ (globalThis).WebSocket;
-    if (!Socket) throw new HoldfastError("NO_WEBSOCKET", "There is no WebSocket here: pass one as an option.");
+    const Socket = this.#socketClass();
     const bySubprotocol = this.#options.subprotocol && ticket;
     /** @type {Connection} */
     const connection = new Connection(
@@ -252,7 +294,7 @@ export class HoldfastClient {
         answerMs: this.#options.answerMs,
         listeners: {
           frame: (frame) => connection === this.#connection && this.#hear(frame),
-          closed: (bye) => connection === this.#connection && this.#closed(bye),
+          closed: (bye, why) => connection === this.#connection && this.#closed(bye, why),
           error: (error) => this.#events.report(error),
         },
       },
@@ -280,7 +322,7 @@ export class HoldfastClient {
 
   /** @param {boolean} isDoubtful whether the socket may be dead */
   #wake(isDoubtful) {
-    this.reconnect();
+    if (this.#clock.now() >= this.#notBefore) this.reconnect();
     if (isDoubtful) this.check();
   }
 
@@ -312,13 +354,17 @@ export class HoldfastClient {
     this.#connect(ticket);
   }
 
-  /** @param {ByeFrame | null} bye */
-  #closed(bye) {
+  /**
+   * @param {ByeFrame | null} bye
+   * @param {HoldfastError} why
+   */
+  #closed(bye, why) {
+    const wasLive = this.#state === "live";
     this.#leave();
     if (bye && !bye.reconnect) return this.#end(bye);
-    const isLimited = bye?.code === "RATE_LIMITED";
-    const rest = isLimited ? RATE_LIMITED_MS : 0;
-    this.#wait(rest + this.#backOff());
+    const restMs = bye?.code === "RATE_LIMITED" ? RATE_LIMITED_MS : 0;
+    // Nothing else would say why this client does not become live.
+    this.#wait(restMs, wasLive || bye ? null : why);
   }
 
   /** Lets go of the connection. */
@@ -338,10 +384,17 @@ export class HoldfastClient {
     return wait;
   }
 
-  /** @param {number} ms */
-  #wait(ms) {
+  /**
+   * @param {number} restMs what the server asked for; the back-off comes after it, so that not all clients come at once
+   * @param {unknown} [why] what to report
+   */
+  #wait(restMs, why = null) {
+    if (why !== null && !this.#reported(why)) return;
+    const now = this.#clock.now();
+    const ms = restMs + this.#backOff();
+    this.#notBefore = now + restMs;
     this.#retry.set(ms, () => this.#connect());
-    this.#change("waiting", this.#clock.now() + ms);
+    this.#change("waiting", now + ms);
   }
 
   /** @param {ByeFrame} bye */
@@ -360,6 +413,7 @@ export class HoldfastClient {
     this.#leave();
     this.#ignoreThePage();
     this.#conversation.giveUp(why);
+    this.#reader.end();
     this.#change(state);
   }
 
@@ -393,9 +447,10 @@ export class HoldfastClient {
    * @returns {boolean | Promise<boolean>} whether it is
    */
   #handReload(channel, place, first, attempt) {
+    const run = this.#run;
     const again = async () => {
       await this.#sleep(fullJitter(attempt, AGAIN, this.#random));
-      return this.#isOver ? false : this.#handReload(channel, place, first, attempt + 1);
+      return this.#isOver || run !== this.#run ? false : this.#handReload(channel, place, first, attempt + 1);
     };
     const done = this.#events.emit("reload", { channel, ...place, first });
     if (done instanceof Promise) return done.then((isDone) => isDone || again());

@@ -23,7 +23,7 @@ const BYE_PATIENCE_MS = 5_000;
  *
  * @typedef {object} Listeners
  * @property {(frame: ServerFrame) => void} frame everything that came, answers included, before their promise settles
- * @property {(bye: ByeFrame | null) => void} closed once; with what Holdfast said before
+ * @property {(bye: ByeFrame | null, why: HoldfastError) => void} closed once; with what Holdfast said before, and what ended it
  * @property {(error: HoldfastError) => void} error what answers nothing
  */
 
@@ -42,6 +42,8 @@ export class Connection {
   #bye = null;
   #isOpen = false;
   #isOver = false;
+  /** What the socket said of its failure. @type {unknown} */
+  #cause = undefined;
   #patience;
   #pace;
 
@@ -56,7 +58,7 @@ export class Connection {
     this.#patience = new Timer(clock);
     this.#pace = new Timer(clock);
     this.#socket = open();
-    this.#patience.set(answerMs, () => this.drop());
+    this.#patience.set(answerMs, () => this.drop(new HoldfastError("CONNECT_TIMEOUT", `The socket did not open within ${answerMs} ms.`)));
     this.#socket.onopen = () => {
       if (this.#isOver) return;
       this.#isOpen = true;
@@ -64,9 +66,9 @@ export class Connection {
       this.#next();
     };
     this.#socket.onmessage = (event) => this.#hear(event.data);
-    this.#socket.onclose = () => this.#end();
-    // A close follows; what an error event says is nothing that a page may know.
-    this.#socket.onerror = () => {};
+    this.#socket.onclose = (event) => this.#end(this.#closedBecause(event));
+    // A close follows. Browsers say no reason here; npm `ws` does.
+    this.#socket.onerror = (event) => void (this.#cause = event?.error);
   }
 
   /**
@@ -85,11 +87,14 @@ export class Connection {
     });
   }
 
-  /** Ends it from this side, without waiting for the other. */
-  drop() {
+  /**
+   * Ends it from this side, without waiting for the other.
+   * @param {HoldfastError} [why]
+   */
+  drop(why = new ConnectionLost()) {
     if (this.#isOver) return;
     const socket = this.#socket;
-    this.#end();
+    this.#end(why);
     try {
       socket.close(1000);
     } catch {
@@ -109,11 +114,12 @@ export class Connection {
     const request = /** @type {Request} */ (this.#waiting.shift());
     this.#current = request;
     // No answer at all: the socket only looks open.
-    this.#patience.set(this.#answerMs, () => this.drop());
+    const late = () => this.drop(new HoldfastError("ANSWER_TIMEOUT", `No answer came within ${this.#answerMs} ms on an open socket.`));
+    this.#patience.set(this.#answerMs, late);
     try {
       this.#socket.send(JSON.stringify(request.frame));
-    } catch {
-      this.drop();
+    } catch (error) {
+      this.drop(new HoldfastError("CONNECTION_LOST", "The socket could not send.", { cause: error }));
     }
   }
 
@@ -156,7 +162,24 @@ export class Connection {
     this.#next();
   }
 
-  #end() {
+  /**
+   * @param {any} event
+   * @returns {HoldfastError}
+   */
+  #closedBecause(event) {
+    const code = event?.code ? ` with code ${event.code}` : "";
+    const reason = event?.reason ? ` (${event.reason})` : "";
+    const more = { cause: this.#cause };
+    if (this.#isOpen) return new HoldfastError("CONNECTION_LOST", `The socket closed${code}${reason}.`, more);
+    return new HoldfastError(
+      "CONNECTION_FAILED",
+      `The socket closed${code}${reason} before it opened: the server is unreachable, the ticket was used or has expired, or allowed_origins lacks this page's origin.`,
+      more,
+    );
+  }
+
+  /** @param {HoldfastError} why */
+  #end(why) {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#patience.clear();
@@ -165,6 +188,6 @@ export class Connection {
     this.#current = null;
     this.#waiting = [];
     for (const request of left) request.reject(new ConnectionLost());
-    this.#listeners.closed(this.#bye);
+    this.#listeners.closed(this.#bye, why);
   }
 }

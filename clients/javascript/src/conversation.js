@@ -18,7 +18,7 @@ export const AGAIN = { baseMs: 1_000, capMs: 30_000 };
  * @property {() => number} random
  * @property {number} gapMs
  * @property {(connectionId: string) => void} welcomed
- * @property {(channel: string, error: HoldfastError) => void} denied a channel that was served once
+ * @property {(channel: string, error: HoldfastError) => void} denied a channel that is refused
  * @property {(error: unknown) => void} failed
  */
 
@@ -65,12 +65,13 @@ export class Conversation {
   }
 
   /**
-   * There will be no further socket.
+   * There will be no further socket until the client is started anew.
    * @param {HoldfastError} why
    */
   giveUp(why) {
     const all = [...this.#waiters.values()].flat();
     this.#waiters.clear();
+    this.#fruitless = 0;
     for (const { reject } of all) reject(why);
   }
 
@@ -187,7 +188,7 @@ export class Conversation {
     this.#waiters.delete(name);
     this.#reader.close(name);
     for (const { reject } of waiters) reject(error);
-    if (wasThere && waiters.length === 0 && error.code !== "UNSUBSCRIBED") this.#means.denied(name, error);
+    if (wasThere && error.code !== "UNSUBSCRIBED") this.#means.denied(name, error);
   }
 
   /** While something is missing: gives it time to come, then asks for it. */

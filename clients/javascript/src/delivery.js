@@ -21,10 +21,10 @@ export class Delivery {
     if (!this.#isBusy) this.#drain();
   }
 
-  /** What has not been handed over never is. */
+  /** @returns {Item[]} what has not been handed over, and never is */
   end() {
     this.#isOver = true;
-    this.#items = [];
+    return this.#items.splice(0);
   }
 
   #drain() {

@@ -1,5 +1,7 @@
 // Where marks live while no page does.
 
+import { storageOf } from "./storage.js";
+
 /** History lasts 24 h: a mark of a topic that nobody asked for again by then recovers nothing. */
 export const MARK_LIFE_MS = 24 * 3_600_000;
 const VERSION = 1;
@@ -21,12 +23,13 @@ export function memoryMarks() {
 
 /**
  * Marks in the tab's `sessionStorage`: they outlive a reload of the page. Two tabs with one set of marks would skip each
- * other's messages, so `localStorage` is right only where tabs share their state, too.
+ * other's messages, so `localStorage` is right only where tabs share their state, too. Where there is no storage, as in
+ * Node, the marks live in memory.
  * @param {string} key one per user: other people's marks are of no use
  * @param {Pick<Storage, "getItem" | "setItem">} [storage]
  * @returns {MarkStore}
  */
-export function webStorageMarks(key, storage = globalThis.sessionStorage) {
+export function webStorageMarks(key, storage = storageOf("sessionStorage")) {
   return {
     load: () => JSON.parse(storage.getItem(key) ?? "null"),
     save: (marks) => storage.setItem(key, JSON.stringify(marks)),

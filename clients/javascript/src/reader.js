@@ -35,6 +35,8 @@ export class Reader {
   #now;
   #store;
   #keeper;
+  /** @type {Promise<unknown> | null} */
+  #loading = null;
 
   /**
    * @param {import("./marks.js").MarkStore} store
@@ -44,17 +46,27 @@ export class Reader {
     this.#store = store;
     this.#hands = hands;
     this.#now = now;
-    this.#keeper = new MarkKeeper(store, () => this.#collect(), failed);
+    this.#keeper = new MarkKeeper(store, () => [...this.#collect().values()], failed);
   }
 
-  /** Takes up where the last page left off. */
+  /** Takes up where the last page, or the last start, left off. */
   async load() {
-    for (const [name, mark] of readMarks(await this.#store.load())) {
-      const isTopic = name.startsWith("topic:");
-      if (!isTopic || mark.at > this.#now() - MARK_LIFE_MS) this.#remembered.set(name, mark);
-    }
+    // Once: after that the marks here are the newest.
+    await (this.#loading ??= this.#read());
     for (const name of [...this.#remembered.keys()]) {
       if (!name.startsWith("topic:") || this.#entries.has(name)) this.open(name);
+    }
+  }
+
+  async #read() {
+    try {
+      for (const [name, mark] of readMarks(await this.#store.load())) {
+        const isTopic = name.startsWith("topic:");
+        if (!isTopic || mark.at > this.#now() - MARK_LIFE_MS) this.#remembered.set(name, mark);
+      }
+    } catch (error) {
+      this.#loading = null;
+      throw error;
     }
   }
 
@@ -94,9 +106,13 @@ export class Reader {
     this.#keeper.changed();
   }
 
-  /** Nothing more is handed over. */
+  /** Nothing more is handed over until `load`. What has not been handed over counts as not seen, so that it can come again. */
   end() {
-    for (const { delivery } of this.#entries.values()) delivery.end();
+    for (const { delivery } of this.#entries.values()) {
+      for (const item of delivery.end()) if ("frame" in item && item.frame) this.#seen.forget(item.frame.id);
+    }
+    this.#remembered = this.#collect();
+    this.#entries.clear();
   }
 
   topics() {
@@ -234,6 +250,6 @@ export class Reader {
   #collect() {
     const saved = new Map(this.#remembered);
     for (const [channel, { done, at }] of this.#entries) if (done) saved.set(channel, { channel, ...done, at });
-    return [...saved.values()];
+    return saved;
   }
 }

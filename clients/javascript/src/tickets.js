@@ -1,7 +1,6 @@
 // Tickets over HTTP, with the token store's access token.
 
-import { HoldfastError, SessionOver } from "./errors.js";
-import { problem } from "./tokens.js";
+import { SessionOver, errorFrom } from "./errors.js";
 
 /**
  * @param {Pick<import("./tokens.js").TokenStore, "fetch">} tokens
@@ -11,8 +10,9 @@ export function ticketsFrom(tokens) {
   return async () => {
     const answer = await tokens.fetch("/v1/push/tickets", { method: "POST" });
     if (answer.ok) return answer.json();
-    const { code, detail, retryAfterSeconds } = await problem(answer);
-    if (answer.status === 401) throw new SessionOver(detail, code);
-    throw new HoldfastError(code, detail, { retryAfterSeconds });
+    const error = await errorFrom(answer);
+    // A 401 with another code is not Holdfast's: a proxy's, say, which knows nothing of the session.
+    if (error.code === "UNAUTHENTICATED") throw new SessionOver(error.message, error.code, error);
+    throw error;
   };
 }

@@ -1,6 +1,7 @@
 // One token pair for all tabs of a site, refreshed by one of them at a time; in a storage, or as cookies that no script can read.
 
-import { HoldfastError, SessionOver } from "./errors.js";
+import { HoldfastError, SessionOver, errorFrom, unreachable } from "./errors.js";
+import { storageOf } from "./storage.js";
 
 /** Refreshed this long before it expires: longer than any request that carries it should take. */
 const MARGIN_MS = 30_000;
@@ -9,15 +10,17 @@ const REFRESH_TRIES = 3;
 const TRY_MS = 2_500;
 /** A lock that a closed tab left behind is void after this. */
 const LEASE_MS = 10_000;
+/** The codes that say that a session is over. A 401 with another code comes from a proxy or a gateway. */
+const OVER = new Set(["INVALID_REFRESH_TOKEN", "REFRESH_TOKEN_REUSED", "UNAUTHENTICATED"]);
 
 /**
  * What is kept. With cookies that is when they expire, and nothing else.
- * @typedef {{accessToken?: string, accessExpiresAt: string, refreshToken?: string}} Tokens
+ * @typedef {{accessToken?: string, accessExpiresAt: string, refreshToken?: string, isClockAhead?: boolean}} Tokens
  * @typedef {Pick<Storage, "getItem" | "setItem" | "removeItem">} KeyValues
  * @typedef {object} TokenOptions
  * @property {string} httpUrl
  * @property {"bearer" | "cookie"} [transport] what the sign-in asked for
- * @property {KeyValues} [storage] shared by the tabs; `localStorage`
+ * @property {KeyValues} [storage] shared by the tabs: `localStorage`, or memory where there is none
  * @property {string} [key]
  * @property {Pick<LockManager, "request"> | null} [locks] `navigator.locks`; null where there is none
  * @property {typeof fetch} [fetch]
@@ -41,7 +44,7 @@ export class TokenStore {
   constructor({ httpUrl, transport, storage, key = "holdfast.tokens", locks, fetch, now, sleep }) {
     this.#httpUrl = httpUrl.replace(/\/+$/, "");
     this.#isCookie = transport === "cookie";
-    this.#storage = storage ?? globalThis.localStorage;
+    this.#storage = storage ?? storageOf("localStorage");
     this.#key = key;
     this.#locks = locks === undefined ? globalThis.navigator?.locks ?? null : locks;
     this.#fetch = fetch ?? ((input, init) => globalThis.fetch(input, init));
@@ -54,12 +57,17 @@ export class TokenStore {
    * @param {Tokens} tokens
    */
   set(tokens) {
-    const { accessExpiresAt } = tokens;
-    this.#storage.setItem(this.#key, JSON.stringify(this.#isCookie ? { accessExpiresAt } : tokens));
+    const { accessExpiresAt, isClockAhead } = tokens;
+    this.#storage.setItem(this.#key, JSON.stringify(this.#isCookie ? { accessExpiresAt, isClockAhead } : tokens));
   }
 
+  /** Forgets the tokens, here and in every tab that shares the storage. The session itself goes on: see `Account.signOut`. */
   clear() {
     this.#storage.removeItem(this.#key);
+  }
+
+  get isCookie() {
+    return this.#isCookie;
   }
 
   get isSignedIn() {
@@ -77,7 +85,7 @@ export class TokenStore {
   }
 
   /**
-   * `fetch` with the access token; once more with a new one if that is refused.
+   * `fetch` with the access token; once more with a new one if that is refused. Rejects with `UNREACHABLE` when no answer comes.
    * @param {string} path from `/v1/…`
    * @param {RequestInit} [init]
    * @returns {Promise<Response>}
@@ -86,9 +94,19 @@ export class TokenStore {
     const tokens = await this.#good();
     const answer = await this.#send(path, init, tokens.accessToken);
     if (answer.status !== 401) return answer;
-    const { code } = await problem(answer.clone());
+    const { code } = await errorFrom(answer.clone());
     if (code !== "UNAUTHENTICATED") return answer;
     return this.#send(path, init, (await this.#refreshOnce(tokens)).accessToken);
+  }
+
+  /**
+   * `fetch` without a token, for who is not signed in yet.
+   * @param {string} path from `/v1/…`
+   * @param {RequestInit} [init]
+   * @returns {Promise<Response>}
+   */
+  anonymous(path, init = {}) {
+    return this.#send(path, init);
   }
 
   /**
@@ -96,12 +114,18 @@ export class TokenStore {
    * @param {RequestInit} init
    * @param {string} [token]
    */
-  #send(path, init, token) {
+  async #send(path, init, token) {
     const headers = new Headers(init.headers);
     if (token !== undefined) headers.set("authorization", `Bearer ${token}`);
-    if (!this.#isCookie) return this.#fetch(this.#httpUrl + path, { ...init, headers });
-    headers.set("x-holdfast-csrf", "1");
-    return this.#fetch(this.#httpUrl + path, { ...init, headers, credentials: "include" });
+    if (this.#isCookie) headers.set("x-holdfast-csrf", "1");
+    const credentials = this.#isCookie ? { credentials: /** @type {const} */ ("include") } : {};
+    const url = this.#httpUrl + path;
+    try {
+      return await this.#fetch(url, { ...init, headers, ...credentials });
+    } catch (error) {
+      if (init.signal?.aborted) throw error;
+      throw unreachable(url, error);
+    }
   }
 
   async #good() {
@@ -121,7 +145,7 @@ export class TokenStore {
 
   /** @param {Tokens} tokens */
   #isGood(tokens) {
-    return Date.parse(tokens.accessExpiresAt) - MARGIN_MS > this.#now();
+    return tokens.isClockAhead || Date.parse(tokens.accessExpiresAt) - MARGIN_MS > this.#now();
   }
 
   /**
@@ -134,7 +158,7 @@ export class TokenStore {
       if (!tokens) throw new SessionOver("Signed out in another tab.", "UNAUTHENTICATED");
       // Another tab was first: its pair is this one's, too.
       if (!isSame(tokens, refused) && this.#isGood(tokens)) return tokens;
-      const fresh = await this.#refresh(tokens);
+      const fresh = this.#received(await this.#refresh(tokens));
       // Signed out, or in as somebody else, meanwhile: that stands.
       if (isSame(this.#read(), tokens)) this.set(fresh);
       return fresh;
@@ -142,6 +166,16 @@ export class TokenStore {
       this.#refreshing = null;
     });
     return this.#refreshing;
+  }
+
+  /**
+   * A token that has expired when it arrives has not: this machine's clock is ahead. Such a token is used until the server
+   * refuses it. Else every request would refresh.
+   * @param {Tokens} fresh
+   * @returns {Tokens}
+   */
+  #received(fresh) {
+    return this.#isGood(fresh) ? fresh : { ...fresh, isClockAhead: true };
   }
 
   /**
@@ -162,16 +196,14 @@ export class TokenStore {
         lost = error;
         continue;
       }
-      const { code, detail, retryAfterSeconds } = await problem(answer);
+      const error = await errorFrom(answer);
       // No refresh cookie was sent: it ended with the browser, or with signing out, and what is kept here did not.
-      const isWithoutCookie = this.#isCookie && answer.status === 400;
-      if (answer.status === 401 || isWithoutCookie) {
-        if (isSame(this.#read(), tokens)) this.clear();
-        throw new SessionOver(detail, code);
-      }
-      throw new HoldfastError(code, detail, { retryAfterSeconds });
+      const isWithoutCookie = this.#isCookie && error.code === "INVALID_REQUEST";
+      if (!OVER.has(error.code) && !isWithoutCookie) throw error;
+      if (isSame(this.#read(), tokens)) this.clear();
+      throw new SessionOver(error.message, error.code, error);
     }
-    throw new HoldfastError("UNREACHABLE", "The session could not be refreshed: no answer.", { cause: lost });
+    throw lost instanceof HoldfastError ? lost : unreachable(`${this.#httpUrl}/v1/auth/refresh`, lost);
   }
 
   /**
@@ -188,7 +220,9 @@ export class TokenStore {
     for (;;) {
       const [owner, until] = (this.#storage.getItem(name) ?? "").split(" ");
       if (owner === me) break;
-      const isFree = !owner || !(Number(until) > this.#now());
+      const left = Number(until) - this.#now();
+      // More than a whole lease left: the clock was set back since.
+      const isFree = !owner || !(left > 0) || left > LEASE_MS;
       if (isFree) this.#storage.setItem(name, `${me} ${this.#now() + LEASE_MS}`);
       await this.#sleep(isFree ? 10 : 50);
     }
@@ -206,17 +240,4 @@ export class TokenStore {
  */
 function isSame(one, other) {
   return one?.accessToken === other.accessToken && one?.accessExpiresAt === other.accessExpiresAt;
-}
-
-/**
- * What a refusal says, whoever made it: API Gateway's own are of another form.
- * @param {Response} answer
- * @returns {Promise<{code: string, detail: string, retryAfterSeconds?: number}>}
- */
-export async function problem(answer) {
-  const said = await answer.json().catch(() => null);
-  const code = typeof said?.code === "string" ? said.code : `HTTP_${answer.status}`;
-  const seconds = Number(said?.retryAfterSeconds ?? answer.headers.get("retry-after") ?? NaN);
-  const retryAfterSeconds = Number.isFinite(seconds) ? seconds : undefined;
-  return { code, detail: said?.detail ?? said?.title ?? `HTTP ${answer.status}`, retryAfterSeconds };
 }

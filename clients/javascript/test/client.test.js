@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ConnectionLost, HoldfastError, SessionOver, memoryMarks, webStorageMarks } from "../src/index.js";
+import {
+  ConnectionLost, HoldfastError, SessionOver, TokenStore, memoryMarks, memoryStorage, ticketsFrom, webStorageMarks,
+} from "../src/index.js";
 import { FakeClock, Server, clientOf, live } from "./world.js";
 
 const MINUTE = 60_000;
@@ -628,8 +630,320 @@ test("a client that is stopped leaves nothing behind", async () => {
   assert.equal(server.sockets.size, 0);
   assert.deepEqual(log.messages, []);
   assert.equal(client.state, "stopped");
-  assert.throws(() => client.start(), { code: "STARTED" });
 });
+
+test("React's StrictMode mounts, unmounts and mounts again: one socket, one subscription, one handler", async () => {
+  const clock = new FakeClock();
+  const server = new Server(clock);
+  const client = clientOf(server);
+  const messages = [];
+  const errors = [];
+  client.on("error", (error) => void errors.push(error));
+  const mount = () => {
+    const off = client.on("message", ({ data }) => void messages.push(data));
+    client.start();
+    const asked = client.subscribe("a");
+    return { asked, unmount: () => (off(), client.stop()) };
+  };
+  const first = mount();
+  first.unmount();
+  const second = mount();
+  await assert.rejects(first.asked, { code: "STOPPED" });
+  await clock.advance(1_000);
+  assert.equal((await second.asked).channel, "topic:a");
+  assert.equal(client.state, "live");
+  assert.equal(server.opened.length, 1);
+  server.publish("topic:a", "once");
+  assert.deepEqual([messages, errors], [["once"], []]);
+  second.unmount();
+  await clock.advance(MINUTE);
+  assert.equal(server.sockets.size, 0);
+});
+
+for (const [when, ms] of [["while the socket opens", 0], ["once it is live", 1_000]]) {
+  test(`a client that is stopped ${when} and started again goes on`, async () => {
+    const clock = new FakeClock();
+    const server = new Server(clock);
+    const client = clientOf(server);
+    const messages = [];
+    client.on("message", ({ data }) => void messages.push(data));
+    client.start();
+    await clock.advance(ms);
+    client.stop();
+    server.publish("user:u1", "missed");
+    client.start();
+    await clock.advance(1_000);
+    server.publish("user:u1", "new");
+    assert.equal(client.state, "live");
+    assert.equal(server.sockets.size, 1);
+    // Without a mark, what was published before the first welcome lies before this client.
+    assert.deepEqual(messages, ms ? ["missed", "new"] : ["new"]);
+  });
+}
+
+test("starting a client that runs changes nothing", async () => {
+  const { clock, server, client } = await live();
+  assert.equal(client.start(), client);
+  server.socket.cut();
+  client.start();
+  await clock.advance(5_000);
+  client.start();
+  await clock.advance(1_000);
+  assert.equal(server.opened.length, 2);
+  assert.equal(server.sockets.size, 1);
+});
+
+test("what was received but not handed over when the client was stopped comes after the next start, and nothing twice", async () => {
+  const { clock, server, client, log } = await live();
+  let done;
+  const off = client.on("message", () => new Promise((resolve) => (done = resolve)));
+  server.publish("user:u1", "handed");
+  server.publish("user:u1", "waits");
+  await clock.advance(10);
+  client.stop();
+  off();
+  client.start();
+  await clock.advance(1_000);
+  done();
+  await clock.advance(10);
+  server.publish("user:u1", "new");
+  assert.deepEqual(log.messages.map(({ data }) => data), ["handed", "waits", "new"]);
+});
+
+test("a stopped client keeps no subscription, and a topic that is asked for again goes on from its mark", async () => {
+  const { clock, server, client, log } = await live();
+  client.subscribe("a");
+  await clock.advance(10);
+  server.publish("topic:a", 1);
+  await clock.advance(10);
+  client.stop();
+  server.publish("topic:a", 2);
+  client.start();
+  await clock.advance(1_000);
+  assert.deepEqual(log.messages.map(({ data }) => data), [1]);
+  client.subscribe("a");
+  await clock.advance(10);
+  assert.deepEqual(log.messages.map(({ data }) => data), [1, 2]);
+});
+
+test("a reload that failed before the client was stopped is not tried again beside the new one", async () => {
+  const { clock, server, client } = await live();
+  let tries = 0;
+  client.on("reload", () => {
+    tries += 1;
+    if (tries === 1) throw new Error("no state");
+  });
+  server.renumber("broadcast");
+  server.socket.cut();
+  await clock.advance(700);
+  assert.equal(tries, 1);
+  client.stop();
+  client.start();
+  await clock.advance(10 * MINUTE);
+  assert.equal(tries, 2, "that of the new start");
+});
+
+test("after the end of the session the same client starts again, for whoever signed in", async () => {
+  const { clock, server, client, log } = await live();
+  server.dismiss(server.socket, "SESSION_ENDED", false);
+  await clock.advance(1_000);
+  assert.equal(client.state, "ended");
+  server.user = "u2";
+  client.start();
+  await clock.advance(1_000);
+  assert.equal(client.state, "live");
+  server.publish("user:u2", "for the other");
+  assert.deepEqual(log.messages.map(({ data }) => data), ["for the other"]);
+});
+
+test("a listener of error may stop the client, and start it again", async () => {
+  for (const [again, expected] of [[false, "stopped"], [true, "live"]]) {
+    let fail = true;
+    const ticket = () => {
+      if (fail) throw new HoldfastError("UNAVAILABLE", "later");
+      return { url: "ws://x/v1?ticket=t" };
+    };
+    const clock = new FakeClock();
+    const client = clientOf(new Server(clock), { ticket });
+    client.on("error", () => {
+      fail = false;
+      client.stop();
+      if (again) client.start();
+    });
+    client.start();
+    await clock.advance(10);
+    assert.equal(client.state, expected);
+  }
+});
+
+test("without a WebSocket class, start says what to pass", () => {
+  const own = Object.getOwnPropertyDescriptor(globalThis, "WebSocket");
+  Object.defineProperty(globalThis, "WebSocket", { value: undefined, configurable: true, writable: true });
+  try {
+    const client = clientOf(new Server(new FakeClock()), { WebSocket: undefined });
+    assert.throws(() => client.start(), (error) => error.code === "NO_WEBSOCKET" && /npm install ws/.test(error.message));
+    assert.equal(client.state, "idle");
+  } finally {
+    if (own) Object.defineProperty(globalThis, "WebSocket", own);
+    else delete globalThis.WebSocket;
+  }
+});
+
+test("a socket that closes before it opens is an error each time, and the client backs off", async () => {
+  const clock = new FakeClock();
+  const server = new Server(clock);
+  server.refuseHandshakes = true;
+  const { client, errors } = watched(server);
+  client.start();
+  await clock.advance(MINUTE);
+  assert.ok(errors.length > 2 && errors.length === server.opened.length - (client.state === "connecting" ? 1 : 0));
+  assert.ok(errors.every((error) => error instanceof HoldfastError && error.code === "CONNECTION_FAILED"), `${errors}`);
+  assert.match(errors[0].message, /code 1006.*before it opened/);
+  server.refuseHandshakes = false;
+  await clock.advance(MINUTE);
+  assert.equal(client.state, "live");
+});
+
+test("the reason that a socket gives for its failure is the cause", async () => {
+  const clock = new FakeClock();
+  const reason = new Error("Unexpected server response: 403");
+  class Refused {
+    constructor() {
+      clock.setTimeout(() => (this.onerror({ error: reason }), this.onclose({ code: 1006 })), 1);
+    }
+    close() {}
+  }
+  const { client, errors } = watched(new Server(clock), { WebSocket: Refused });
+  client.start();
+  await clock.advance(10);
+  assert.equal(errors[0].cause, reason);
+  client.stop();
+});
+
+test("a socket that neither opens nor closes is an error after 20 s, and another is tried", async () => {
+  const clock = new FakeClock();
+  let sockets = 0;
+  class Silent {
+    constructor() {
+      sockets += 1;
+    }
+    close() {}
+  }
+  const { client, errors } = watched(new Server(clock), { WebSocket: Silent });
+  client.start();
+  await clock.advance(21_000);
+  assert.deepEqual(errors.map(({ code }) => code), ["CONNECT_TIMEOUT"]);
+  assert.equal(sockets, 2);
+  client.stop();
+});
+
+test("a socket that opens and says nothing, and one that closes then, are errors", async () => {
+  const clock = new FakeClock();
+  const server = new Server(clock);
+  server.on_hello = () => {};
+  const { client, errors } = watched(server);
+  client.start();
+  await clock.advance(20_100);
+  server.on_hello = (socket) => socket.cut();
+  await clock.advance(2_000);
+  assert.deepEqual(errors.slice(0, 2).map(({ code }) => code), ["ANSWER_TIMEOUT", "CONNECTION_LOST"]);
+});
+
+for (const [what, answer, code, state] of [
+  ["401", () => new Response('{"code":"UNAUTHENTICATED","detail":"no"}', { status: 401 }), "UNAUTHENTICATED", "ended"],
+  ["a proxy's 401", () => new Response("<html>", { status: 401 }), "HTTP_401", "waiting"],
+  ["403", () => new Response('{"code":"FORBIDDEN"}', { status: 403 }), "FORBIDDEN", "waiting"],
+  ["503", () => new Response('{"code":"UNAVAILABLE","retryAfterSeconds":5}', { status: 503 }), "UNAVAILABLE", "waiting"],
+  ["no answer", () => Promise.reject(new TypeError("fetch failed")), "UNREACHABLE", "waiting"],
+]) {
+  test(`a ticket that is refused with ${what} is an error, and the client is ${state}`, async () => {
+    const clock = new FakeClock();
+    const later = new Date(clock.now() + 900_000).toISOString();
+    const tokens = new TokenStore({ httpUrl: "http://x", storage: memoryStorage(), locks: null, sleep: async () => {}, now: () => clock.now(), fetch: async (url) => {
+      if (url.endsWith("/v1/auth/refresh")) return Response.json({ tokens: { accessToken: "b", refreshToken: "s", accessExpiresAt: later } });
+      return answer();
+    } });
+    tokens.set({ accessToken: "a", refreshToken: "r", accessExpiresAt: later });
+    const { client, errors } = watched(new Server(clock), { ticket: ticketsFrom(tokens) });
+    client.start();
+    // Bodies of answers are read outside of the simulated time.
+    for (let turn = 0; turn < 50; turn += 1) await clock.advance(1);
+    assert.equal(client.state, state);
+    assert.deepEqual(errors.map((error) => [error instanceof HoldfastError, error.code]), [[true, code]]);
+    assert.ok(tokens.isSignedIn, "only a refusal of the refresh signs out");
+    client.stop();
+  });
+}
+
+test("the time that the server named is kept when the network is back or the page is looked at again", async () => {
+  const listeners = {};
+  const add = (type, listener) => (listeners[type] = listener);
+  const page = { addEventListener: add, removeEventListener() {}, document: { visibilityState: "visible", addEventListener: add, removeEventListener() {} } };
+  let asked = 0;
+  const ticket = () => {
+    asked += 1;
+    throw new HoldfastError("UNAVAILABLE", "later", { retryAfterSeconds: 30 });
+  };
+  const { clock, client } = await live({ ticket, page });
+  listeners.online();
+  listeners.visibilitychange();
+  await clock.advance(28_000);
+  assert.equal(asked, 1);
+  client.reconnect();
+  await clock.advance(10);
+  assert.equal(asked, 2, "the user may insist");
+});
+
+test("clients that were told to come back at one time do not come at once", async () => {
+  const times = [];
+  for (const chance of [0.1, 0.5, 0.9]) {
+    const clock = new FakeClock();
+    const ticket = () => {
+      times.push(clock.now());
+      throw new HoldfastError("UNAVAILABLE", "later", { retryAfterSeconds: 30 });
+    };
+    const { client } = watched(new Server(clock), { ticket, random: () => chance });
+    client.start();
+    await clock.advance(31_500);
+    client.stop();
+  }
+  assert.equal(new Set(times).size, 4, "the first is the same for all");
+});
+
+test("a subscription that nobody waits for and that is refused ends no process: denied says so", async () => {
+  const { clock, server, client, log } = await live();
+  const unhandled = [];
+  const listener = (error) => unhandled.push(error);
+  process.on("unhandledRejection", listener);
+  try {
+    server.forbidden.add("secret");
+    client.subscribe("open");
+    client.subscribe("secret");
+    client.subscribe("no spaces");
+    client.live();
+    await clock.advance(100);
+    server.publish("topic:open", "goes on");
+    client.subscribe("never");
+    client.stop();
+    client.live();
+    client.subscribe("late");
+    await clock.advance(100);
+  } finally {
+    process.off("unhandledRejection", listener);
+  }
+  assert.deepEqual(unhandled, []);
+  assert.deepEqual(log.denied.map(({ channel, error }) => [channel, error.code]), [["topic:secret", "FORBIDDEN"]]);
+  assert.deepEqual(log.errors.map(({ code }) => code), ["INVALID_TOPIC"]);
+  assert.deepEqual(log.messages.map(({ data }) => data), ["goes on"]);
+});
+
+/** A client that is not started yet, and its errors. */
+function watched(server, options) {
+  const client = clientOf(server, options);
+  const errors = [];
+  client.on("error", (error) => void errors.push(error));
+  return { client, errors };
+}
 
 function place(server, name, offset) {
   return { epoch: server.channel(name).epoch, offset };

@@ -124,6 +124,71 @@ test("a store that cannot be reached is not the end of the session, and says whe
   assert.ok(tokens.isSignedIn);
 });
 
+for (const [what, answer, code] of [
+  ["a proxy's 401", () => new Response("<html>", { status: 401 }), "HTTP_401"],
+  ["a gateway's 403", () => reply(403, { message: "Forbidden" }), "HTTP_403"],
+  ["a 500", () => reply(500, { code: "INTERNAL" }), "INTERNAL"],
+  ["too many requests", () => reply(429, { message: "Too Many Requests" }), "HTTP_429"],
+  ["a 400 of a proxy", () => new Response("<html>", { status: 400 }), "HTTP_400"],
+]) {
+  for (const transport of ["bearer", "cookie"]) {
+    test(`${what} at the refresh is not the end of a session of transport ${transport}`, async () => {
+      const tokens = tab({ fetch: async () => answer() }, storage(), { transport });
+      tokens.set(pair(1, 0));
+      await assert.rejects(tokens.fetch("/v1/sessions"), (error) => error.code === code && !(error instanceof SessionOver));
+      assert.ok(tokens.isSignedIn);
+    });
+  }
+}
+
+test("a clock that is ahead does not make every request refresh", async () => {
+  const server = api();
+  const shared = storage();
+  const ahead = { now: () => NOW + 2 * 3_600_000 };
+  const tokens = tab(server, shared, ahead);
+  tokens.set(pair(1));
+  for (let n = 0; n < 5; n += 1) assert.equal((await tokens.fetch("/v1/sessions/current")).status, 200);
+  assert.equal((await tab(server, shared, ahead).fetch("/v1/sessions/current")).status, 200);
+  assert.equal(server.refreshes(), 1, "the sign-in's token looked expired, that of the refresh cannot have been");
+  server.expire();
+  shared.setItem("holdfast.tokens", JSON.stringify({ ...JSON.parse(shared.getItem("holdfast.tokens")), refreshToken: "r3" }));
+  assert.equal((await tokens.fetch("/v1/sessions/current")).status, 200);
+  assert.equal(server.refreshes(), 2, "the server's refusal is what counts then");
+});
+
+test("a clock that is behind is found out by the server's refusal", async () => {
+  const server = api();
+  const tokens = tab(server, storage(), { now: () => NOW - 2 * 3_600_000 });
+  tokens.set(pair(1));
+  server.expire();
+  assert.equal((await tokens.fetch("/v1/sessions/current")).status, 200);
+  assert.equal(server.refreshes(), 1);
+});
+
+test("a lease that was taken before the clock was set back holds nobody up", async () => {
+  const shared = storage();
+  shared.setItem("holdfast.tokens.lock", `gone ${NOW + 3_600_000}`);
+  const tokens = tab(api(), shared);
+  tokens.set(pair(1, 0));
+  assert.equal(await tokens.access(), "a2");
+});
+
+test("where there is no localStorage, as in Node 20, tokens live in memory", async () => {
+  const own = Object.getOwnPropertyDescriptor(globalThis, "localStorage");
+  const forbidden = { get: () => { throw new Error("SecurityError"); }, configurable: true };
+  for (const property of [{ value: undefined, configurable: true }, forbidden]) {
+    Object.defineProperty(globalThis, "localStorage", property);
+    try {
+      const tokens = new TokenStore({ httpUrl: "http://x", fetch: api().fetch, now: () => NOW });
+      tokens.set(pair(1));
+      assert.equal(await tokens.access(), "a1");
+    } finally {
+      if (own) Object.defineProperty(globalThis, "localStorage", own);
+      else delete globalThis.localStorage;
+    }
+  }
+});
+
 for (const code of ["INVALID_REFRESH_TOKEN", "REFRESH_TOKEN_REUSED"]) {
   test(`${code} is the end of the session, for every tab`, async () => {
     const shared = storage();

@@ -21,3 +21,22 @@ export async function use(Client: typeof declared.HoldfastClient, socket: typeof
   off();
   return online;
 }
+
+export async function account(signedIn: declared.Account, show: (text: string | undefined) => void) {
+  const answer = await signedIn.signIn({ email: "", password: "" });
+  // @ts-expect-error a second factor may be asked for first
+  show(answer.session.email);
+  const { session, deviceToken } = answer.status === "MFA_REQUIRED" ? await signedIn.verify({ mfaSessionId: answer.mfaSessionId, code: "" }) : answer;
+  show(deviceToken);
+  show(session.identity?.provider ?? session.authenticatedAt);
+  // @ts-expect-error claims are what somebody else has set
+  session.claims.role.toUpperCase();
+  for (const device of await signedIn.devices()) if (!device.current) await signedIn.removeDevice(device.deviceId);
+  const codes: string[] = await signedIn.renewRecoveryCodes();
+  // @ts-expect-error a code alone is no re-authentication
+  await signedIn.reauthenticate({ code: codes[0] });
+  await signedIn.endSessions({ keepCurrent: true }).catch((error: declared.HoldfastError) => {
+    if (error.code === "REAUTHENTICATION_REQUIRED") show(error.detail);
+    return error.retryAfterSeconds?.toFixed();
+  });
+}
