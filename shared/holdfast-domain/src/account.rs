@@ -137,11 +137,6 @@ pub fn accept_new_password(
     }
 }
 
-/// Refuses a new password outside its bounds.
-pub fn check_new_password(field: &str, password: &str) -> Result<(), Failure> {
-    check_length(field, PreparedPassword::new(bounded(field, password)?).as_str())
-}
-
 /// Refuses what cannot be anybody's password, before any work is spent on it. Characters that a new password may not
 /// have are not refused: a password of version 0.1.0 may have them.
 pub fn check_password(field: &str, password: &str) -> Result<(), Failure> {

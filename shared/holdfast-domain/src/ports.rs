@@ -182,7 +182,7 @@ pub trait AccountDeletion: Send + Sync {
     /// Deletes everything that is kept under a user whose status is [`Status::Deleted`](crate::account::Status::Deleted):
     /// slots and devices first, then the account with the claims of its e-mail and identity, in one transaction. Repeating it
     /// goes on where it stopped.
-    fn erase(&self, account: &Account, email_key: Option<&[u8; 32]>) -> impl Future<Output = Stored<()>> + Send;
+    fn erase(&self, account: &Account, email_keys: &[[u8; 32]]) -> impl Future<Output = Stored<()>> + Send;
 }
 
 /// Improvements of how an account is kept, which change nothing that anybody sees.

@@ -165,8 +165,8 @@ impl<S: UserChanges> UserChanges for Faulty<S> {
 }
 
 impl<S: AccountDeletion> AccountDeletion for Faulty<S> {
-    async fn erase(&self, account: &Account, email_key: Option<&[u8; 32]>) -> Stored<()> {
-        through!(self, Err(conflict()), self.calm.erase(account, email_key))
+    async fn erase(&self, account: &Account, email_keys: &[[u8; 32]]) -> Stored<()> {
+        through!(self, Err(conflict()), self.calm.erase(account, email_keys))
     }
 }
 

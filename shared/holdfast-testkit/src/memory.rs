@@ -292,14 +292,12 @@ impl UserChanges for MemoryStore {
 }
 
 impl AccountDeletion for MemoryStore {
-    async fn erase(&self, account: &Account, email_key: Option<&[u8; 32]>) -> Stored<()> {
+    async fn erase(&self, account: &Account, email_keys: &[[u8; 32]]) -> Stored<()> {
         let mut tables = self.lock();
         let user = account.user;
         tables.slots.retain(|(owner, _), _| *owner != user);
         tables.devices.retain(|(owner, _), _| *owner != user);
-        if email_key.is_some_and(|key| tables.emails.get(key) == Some(&user)) {
-            email_key.map(|key| tables.emails.remove(key));
-        }
+        tables.emails.retain(|key, owner| !(email_keys.contains(key) && *owner == user));
         tables.identities.retain(|_, owner| *owner != user);
         tables.accounts.remove(&user);
         Ok(())

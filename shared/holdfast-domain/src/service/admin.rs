@@ -2,7 +2,7 @@
 
 use super::end::Sweep;
 use super::{Revoked, Sessions};
-use crate::account::{Account, Status, check_new_password};
+use crate::account::{Account, PasswordStrength, Status, accept_new_password};
 use crate::attempts::{self, Passwords, Scope};
 use crate::change::{AccountEdit, FactorEdit, Origin};
 use crate::email::Email;
@@ -57,7 +57,7 @@ where
     /// Whose e-mail this is.
     pub async fn user_by_email(&self, email: &str) -> Result<UserId, Failure> {
         let email = Email::parse(email)?;
-        self.store.user_of(&email.key()).await?.ok_or_else(unknown)
+        super::register::user_of(&self.store, &email).await?.ok_or_else(unknown)
     }
 
     /// A user's account, live sessions and trusted devices.
@@ -102,14 +102,15 @@ where
     }
 
     /// Gives a user another password and ends all sessions.
-    pub async fn set_password<P: NewPasswords>(
+    pub async fn set_password<P: NewPasswords + PasswordStrength>(
         &self,
         passwords: &P,
         user: UserId,
         password: &str,
         origin: &Origin,
     ) -> Result<Revoked, Failure> {
-        check_new_password("password", password)?;
+        let state = self.store.user(user).await?.ok_or_else(unknown)?;
+        accept_new_password("password", password, &[&state.account.email], passwords)?;
         let password = Some(passwords.keep(password, &self.host.random())?);
         self.sweep(user, EndReason::PasswordChanged, origin, AccountEdit { password, ..AccountEdit::default() }).await
     }
@@ -139,7 +140,7 @@ where
 
 impl<S, C, H> Sessions<S, C, H>
 where
-    S: AccountDeletion + Attempts + SessionReads + SessionWrites + Devices + UserChanges,
+    S: AccountDeletion + Accounts + Attempts + SessionReads + SessionWrites + Devices + UserChanges,
     C: SessionCache,
     H: Host,
 {
@@ -154,8 +155,15 @@ where
         for scope in account_scopes(user, key.as_ref(), limits) {
             self.store.clear(&scope).await?;
         }
+        // An e-mail that version 0.1.0 or a provider's label left without a claim of this account is nobody's to delete.
+        let mut claims = Vec::new();
+        for key in email.iter().flat_map(|email| [Some(email.key()), email.legacy_key()]).flatten() {
+            if self.store.user_of(&key).await? == Some(user) {
+                claims.push(key);
+            }
+        }
         let account = Account { status: Status::Deleted, ..state.account };
-        self.store.erase(&account, key.as_ref()).await?;
+        self.store.erase(&account, &claims).await?;
         Ok(revoked)
     }
 }
@@ -176,7 +184,7 @@ where
         let email = Email::parse(email)?;
         let Passwords { network, account_network, account } = Passwords::new(&email.key(), ip, limits);
         let mut scopes = vec![account_network, account, network];
-        if let Some(user) = self.store.user_of(&email.key()).await? {
+        if let Some(user) = super::register::user_of(&self.store, &email).await? {
             scopes.push(attempts::second_factor(user, limits));
             scopes.push(attempts::second_factor_network(user, ip, limits));
         }

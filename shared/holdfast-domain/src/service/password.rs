@@ -3,7 +3,7 @@
 use super::end::Sweep;
 use super::factor::sensitive;
 use super::{Current, Revoked, Sessions, budget};
-use crate::account::{check_new_password, check_password};
+use crate::account::{PasswordStrength, accept_new_password, check_password};
 use crate::change::{AccountEdit, Origin};
 use crate::email::Email;
 use crate::error::{Code, Failure};
@@ -32,7 +32,7 @@ where
 {
     /// Replaces the password and ends every other session, in one transaction that also moves the epoch: a sign-in that
     /// checked the old password before it cannot finish after it, and no device is trusted any more.
-    pub async fn change_password<V: CredentialVerifier>(
+    pub async fn change_password<V: CredentialVerifier + PasswordStrength>(
         &self,
         verifier: &V,
         limits: &SignInLimits,
@@ -42,7 +42,7 @@ where
         check_password("currentPassword", &request.current)?;
         let (user, sid) = (current.slot.at.user, current.slot.sid);
         let state = self.state(current).await?;
-        check_new_password("newPassword", &request.new)?;
+        accept_new_password("newPassword", &request.new, &[&state.account.email], verifier)?;
         sensitive(&state.account, self.own_slot(&state, current)?, self.host.now())?;
         let email = Email::parse(&state.account.email)?;
         let visitor = (&email.key(), request.ip.as_str());

@@ -1,12 +1,12 @@
 //! Creating accounts.
 
-use crate::account::{Account, Status, check_new_password};
+use crate::account::{Account, PasswordStrength, Status, accept_new_password};
 use crate::attempts;
 use crate::change::Origin;
 use crate::email::Email;
 use crate::error::{Code, Failure};
 use crate::ids::UserId;
-use crate::ports::{Accounts, Attempts, Host, NewPasswords, StoreError, Transacted};
+use crate::ports::{Accounts, Attempts, Host, NewPasswords, StoreError, Stored, Transacted};
 
 use super::sign_in::FIRST_EPOCH;
 use super::{budget, retry};
@@ -26,7 +26,7 @@ pub struct Registration<S, P, H> {
     pub per_network: u32,
 }
 
-impl<S: Accounts + Attempts, P: NewPasswords, H: Host> Registration<S, P, H> {
+impl<S: Accounts + Attempts, P: NewPasswords + PasswordStrength, H: Host> Registration<S, P, H> {
     /// A new account, or `EMAIL_TAKEN`. Each try counts against the network's budget: where registration is open, the answer
     /// tells who has an account.
     pub async fn register(&self, email: &str, password: &str, ip: &str) -> Result<Account, Failure> {
@@ -34,7 +34,7 @@ impl<S: Accounts + Attempts, P: NewPasswords, H: Host> Registration<S, P, H> {
             return Err(Failure::new(Code::RegistrationClosed, "Accounts are created elsewhere in this environment."));
         }
         let email = Email::parse(email)?;
-        check_new_password("password", password)?;
+        accept_new_password("password", password, &[email.written()], &self.passwords)?;
         let scopes = [attempts::registrations(ip, self.per_network)];
         let counters = self.store.counters(&scopes).await?;
         budget::draw(&self.store, &self.host, &scopes, &counters, self.host.now()).await?;
@@ -42,9 +42,10 @@ impl<S: Accounts + Attempts, P: NewPasswords, H: Host> Registration<S, P, H> {
     }
 }
 
-impl<S: Accounts, P: NewPasswords, H: Host> Registration<S, P, H> {
+impl<S: Accounts, P: NewPasswords + PasswordStrength, H: Host> Registration<S, P, H> {
     /// A new account for somebody who needs no budget.
     pub async fn create(&self, email: &Email, password: &str, origin: &Origin) -> Result<Account, Failure> {
+        accept_new_password("password", password, &[email.written()], &self.passwords)?;
         let account = Account {
             user: UserId::from_bytes(self.host.random()),
             email: email.written().to_owned(),
@@ -55,11 +56,26 @@ impl<S: Accounts, P: NewPasswords, H: Host> Registration<S, P, H> {
             mfa: crate::mfa::Mfa::default(),
             identity: None,
         };
-        if claim(&self.store, &self.host, Some(email), &account, origin).await? {
+        let is_free = match email.legacy_key() {
+            Some(legacy) => self.store.user_of(&legacy).await?.is_none(),
+            None => true,
+        };
+        if is_free && claim(&self.store, &self.host, Some(email), &account, origin).await? {
             return Ok(account);
         }
         Err(Failure::new(Code::EmailTaken, "An account with this e-mail exists; sign in instead."))
     }
+}
+
+/// Whose e-mail this is. An account of version 0.1.0 is found under the key of that version first: else somebody could
+/// register another spelling of its address, and its owner would meet that account.
+pub(super) async fn user_of<S: Accounts>(store: &S, email: &Email) -> Stored<Option<UserId>> {
+    if let Some(legacy) = email.legacy_key()
+        && let Some(user) = store.user_of(&legacy).await?
+    {
+        return Ok(Some(user));
+    }
+    store.user_of(&email.key()).await
 }
 
 /// Writes the account if nobody has the e-mail that it claims, and nobody its identity; whether it did.

@@ -118,9 +118,10 @@ where
     pub async fn sign_in(&self, request: &SignInRequest) -> Result<FirstStep, Failure> {
         let email = Email::parse(&request.email)?;
         check_password("password", &request.password)?;
+        let name = request.device_name.as_deref().map(Device::check_name).transpose()?;
         let wishes = Wishes {
             stay_signed_in: request.stay_signed_in,
-            device: Device::seen(request.device_name.as_deref(), &request.user_agent, &request.ip),
+            device: Device::seen(name.as_deref(), &request.user_agent, &request.ip),
         };
         let shown = request.device_token.as_deref().and_then(|text| DeviceToken::parse(text).ok());
         let standing = self.standing(&email, shown.as_ref()).await?;
@@ -154,7 +155,7 @@ where
         wishes: &Wishes,
         shown: Option<&DeviceToken>,
     ) -> Result<FirstStep, Failure> {
-        let user = self.store.user_of(&email.key()).await?;
+        let user = super::register::user_of(&self.store, email).await?;
         // An unknown e-mail costs the same reads, the same row and the same hash as a known one.
         let asked = user.unwrap_or_else(|| UserId::from_bytes(self.host.random()));
         let mut state = self.store.user(asked).await?;

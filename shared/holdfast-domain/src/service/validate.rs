@@ -11,16 +11,25 @@ where
     C: SessionCache,
     H: Host,
 {
-    /// Who presents this token, without leaving a trace: for functions that may only read.
-    pub async fn identify(&self, presented: Option<&str>) -> Result<Current, Failure> {
-        let token = presented.and_then(|text| AccessToken::parse(text).ok()).ok_or_else(Failure::unauthenticated)?;
+    /// Who presents one of these tokens, without leaving a trace: for functions that may only read. A browser may send an
+    /// outdated cookie before the good one.
+    pub async fn identify<'a>(&self, presented: impl IntoIterator<Item = &'a str>) -> Result<Current, Failure> {
+        for token in presented.into_iter().filter_map(|text| AccessToken::parse(text).ok()) {
+            if let Some(current) = self.look_up(&token).await? {
+                return Ok(current);
+            }
+        }
+        Err(Failure::unauthenticated())
+    }
+
+    async fn look_up(&self, token: &AccessToken) -> Result<Option<Current>, Failure> {
         let hash = token.hash();
         let found = self.cache.look_up(token.at, &hash).await?;
         // Judged by the clock after the read: a read may take longer than a session has left.
         let now = self.host.now();
         match session::live(found.as_ref(), token.at.slot, &self.policy, now) {
-            Some(slot) if session::opens(slot, &hash, now) => Ok(Current { slot: slot.clone() }),
-            _ => Err(Failure::unauthenticated()),
+            Some(slot) if session::opens(slot, &hash, now) => Ok(Some(Current { slot: slot.clone() })),
+            _ => Ok(None),
         }
     }
 }
@@ -31,9 +40,9 @@ where
     C: SessionCache,
     H: Host,
 {
-    /// Who presents this token; moves `lastUsedAt` at most every five minutes. A touch that fails for the store's reasons
+    /// Who presents one of these tokens; moves `lastUsedAt` at most every five minutes. A touch that fails for the store's reasons
     /// never fails the request.
-    pub async fn authenticate(&self, presented: Option<&str>) -> Result<Current, Failure> {
+    pub async fn authenticate<'a>(&self, presented: impl IntoIterator<Item = &'a str>) -> Result<Current, Failure> {
         let mut current = self.identify(presented).await?;
         let now = self.host.now();
         if !current.slot.wants_touch(now) {

@@ -92,7 +92,7 @@ impl Accounts for SessionsTable {
 }
 
 impl AccountDeletion for SessionsTable {
-    async fn erase(&self, account: &Account, email_key: Option<&[u8; 32]>) -> Stored<()> {
+    async fn erase(&self, account: &Account, email_keys: &[[u8; 32]]) -> Stored<()> {
         let user = account.user;
         loop {
             let answer = self
@@ -130,7 +130,7 @@ impl AccountDeletion for SessionsTable {
             .value(":deleted", deleted)
             .delete_part(&self.table, keys::account(user))?;
         let mut actions = vec![meta];
-        if let Some(key) = email_key {
+        for key in email_keys {
             actions.push(own(keys::email(key))?);
         }
         if let Some(identity) = &account.identity {
