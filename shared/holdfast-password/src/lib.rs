@@ -1,5 +1,4 @@
-//! argon2id behind the [`CredentialVerifier`] port, and zxcvbn behind the
-//! [`PasswordStrength`](holdfast_domain::account::PasswordStrength) port.
+//! argon2id behind the [`CredentialVerifier`] port, and zxcvbn behind the [`PasswordStrength`] port.
 //!
 //! Parameters: m = 19 456 KiB, t = 2, p = 1, the first choice of the OWASP Password Storage Cheat Sheet. The hash string
 //! says which parameters made it, so raising them later leaves old hashes verifiable.
