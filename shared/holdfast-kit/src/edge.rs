@@ -422,7 +422,8 @@ mod tests {
 
     #[test]
     fn a_handler_that_panics_or_takes_too_long_is_a_problem() {
-        let run = |handle: fn(Request) -> std::pin::Pin<Box<dyn Future<Output = Result<Response, Rejection>>>>| {
+        type Answer = std::pin::Pin<Box<dyn Future<Output = Result<Response, Rejection>>>>;
+        let run = |handle: fn(Request) -> Answer| {
             let invocation =
                 Invocation { budget: Duration::from_millis(1), ..invocation(event().to_string()).unwrap() };
             let answer = run(edge(&["keepCurrent"]).answer(&invocation, handle));
