@@ -7,7 +7,6 @@ use std::ops::RangeInclusive;
 
 use holdfast_domain::mfa;
 use holdfast_domain::policy::{Policy, SignInLimits};
-use holdfast_domain::service::FactorSettings;
 
 /// A variable that is missing or malformed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,17 +140,23 @@ impl Env {
             max_mfa_attempts: u8::try_from(self.int("MAX_MFA_ATTEMPTS", 1..=10, i64::from(d.max_mfa_attempts))?)
                 .map_err(|_| Self::error("MAX_MFA_ATTEMPTS", "is out of range"))?,
             device_trust_seconds: self.int("DEVICE_TRUST_SECONDS", 1..=31_536_000, d.device_trust_seconds)?,
+            device_grace_seconds: self.int("REFRESH_GRACE_SECONDS", 0..=60, d.device_grace_seconds)?,
         })
     }
 
-    /// What the routes of the second factor need. `MFA_ISSUER` is the name that stands above the e-mail in an
-    /// authenticator.
-    pub fn factor_settings(&self) -> Result<FactorSettings, ConfigError> {
+    /// `MFA_ISSUER`, the name that stands above the e-mail in an authenticator.
+    pub fn mfa_issuer(&self) -> Result<String, ConfigError> {
         let issuer = self.optional("MFA_ISSUER").unwrap_or("Holdfast");
         if !mfa::check_issuer(issuer) {
             return Err(Self::error("MFA_ISSUER", "must have 1 to 64 bytes, no colon and no control characters"));
         }
-        Ok(FactorSettings { issuer: issuer.to_owned(), limits: self.sign_in_limits()? })
+        Ok(issuer.to_owned())
+    }
+
+    /// `MAX_REGISTRATIONS_PER_NETWORK`, in an hour.
+    pub fn registrations_per_network(&self) -> Result<u32, ConfigError> {
+        let name = "MAX_REGISTRATIONS_PER_NETWORK";
+        u32::try_from(self.int(name, 1..=1_000_000, 20)?).map_err(|_| Self::error(name, "is out of range"))
     }
 
     /// Which cache answers validations: the environment alone decides.

@@ -30,6 +30,12 @@ pub struct Event {
     /// The name its user knows the device by.
     #[serde(default)]
     pub device: Option<String>,
+    /// Network of the client, /24 or /48.
+    #[serde(default)]
+    pub network: Option<String>,
+    /// The operator who did it: role and session name.
+    #[serde(default)]
+    pub actor: Option<String>,
 }
 
 /// What EventBridge puts around it.

@@ -1,8 +1,9 @@
 //! The JSON of sessions and tokens (contract §2). The domain has no `Serialize`: what leaves is named here, field by field.
 
 use holdfast_domain::ports::{Effect, Host as _};
-use holdfast_domain::service::{Revoked, SignedIn, Tokens};
+use holdfast_domain::service::{ListedDevice, Removed, Revoked, SignedIn, Tokens};
 use holdfast_domain::session::Slot;
+use holdfast_domain::token::DeviceToken;
 use holdfast_domain::{Failure, SessionId};
 use serde_json::{Map, Value, json};
 
@@ -11,10 +12,13 @@ use crate::http::Response;
 
 /// A session as its owner sees it; `current` is the session that asks.
 pub fn session(slot: &Slot, current: SessionId) -> Value {
-    json!({
+    let trust = slot.trusted(System.now());
+    let mut session = json!({
         "sessionId": slot.sid.to_string(),
         "userId": slot.at.user.to_string(),
         "email": slot.email,
+        "claims": {},
+        "authenticatedAt": slot.authenticated_at.to_string(),
         "current": slot.sid == current,
         "createdAt": slot.created_at.to_string(),
         "lastUsedAt": slot.last_used_at.to_string(),
@@ -28,10 +32,39 @@ pub fn session(slot: &Slot, current: SessionId) -> Value {
             "os": slot.device.os,
             "ip": slot.device.ip,
         },
-        "trusted": slot.trusted,
-        "trustedAt": slot.trusted_at.map(|at| at.to_string()),
+        "trusted": trust.is_some(),
+        "trustedAt": trust.map(|trust| trust.since.to_string()),
         "version": slot.version,
+    });
+    if let (Some(identity), Some(fields)) = (&slot.identity, session.as_object_mut()) {
+        fields.insert("identity".into(), json!({"provider": identity.provider, "subject": identity.subject}));
+    }
+    session
+}
+
+/// A trusted device as its owner sees it.
+pub fn device(device: &ListedDevice) -> Value {
+    json!({
+        "deviceId": device.id.to_string(),
+        "name": device.record.name,
+        "createdAt": device.record.created_at.to_string(),
+        "lastUsedAt": device.record.last_used_at.to_string(),
+        "expiresAt": device.record.expires_at.to_string(),
+        "current": device.current,
     })
+}
+
+/// `{removed:n,effective,withinSeconds?}`.
+pub fn removed(removed: &Removed) -> Value {
+    let mut body = Map::new();
+    body.insert("removed".into(), removed.count.into());
+    put_effect(&mut body, removed.effect);
+    Value::Object(body)
+}
+
+/// The seconds that a device's cookie may live: as long as its token works.
+pub fn device_seconds(slot: &Slot) -> i64 {
+    slot.trust.map_or(0, |trust| (trust.until.get() - System.now().get()) / 1000)
 }
 
 /// Tokens of the session in `slot`.
@@ -56,7 +89,7 @@ pub struct Granted<'a> {
     /// How surely what they replace is refused.
     pub effect: Effect,
     /// What a trusted device shows next time.
-    pub device_token: Option<&'a str>,
+    pub device_token: Option<&'a DeviceToken>,
     /// Tokens as cookies.
     pub cookies: bool,
 }
@@ -75,12 +108,20 @@ pub fn granted(status: Option<&str>, granted: &Granted<'_>) -> Result<Response, 
     } else {
         body.insert("tokens".into(), sent);
     }
-    if let Some(token) = granted.device_token {
-        body.insert("deviceToken".into(), token.into());
+    let device_token = granted.device_token.map(DeviceToken::text);
+    if let Some(token) = device_token.as_ref().filter(|_| !granted.cookies) {
+        body.insert("deviceToken".into(), token.as_str().into());
     }
     put_effect(&mut body, granted.effect);
     let response = Response::json(200, &Value::Object(body))?;
-    Ok(if granted.cookies { response.with_tokens(granted.slot, granted.tokens, System.now()) } else { response })
+    if !granted.cookies {
+        return Ok(response);
+    }
+    let response = response.with_tokens(granted.slot, granted.tokens, System.now());
+    Ok(match device_token {
+        Some(token) => response.with_device(&token, device_seconds(granted.slot)),
+        None => response,
+    })
 }
 
 /// The same of a sign-in.
@@ -91,7 +132,7 @@ pub fn signed_in(signed_in: &SignedIn) -> Result<Response, Failure> {
             slot: &signed_in.slot,
             tokens: &signed_in.tokens,
             effect: signed_in.effect,
-            device_token: signed_in.device_token.as_deref(),
+            device_token: signed_in.device_token.as_ref(),
             cookies: signed_in.cookies,
         },
     )

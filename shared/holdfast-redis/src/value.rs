@@ -1,14 +1,15 @@
 //! A copy of a slot as text. Short names: it is sent on every hit.
 
+use holdfast_domain::account::Identity;
 use holdfast_domain::cache::Cached;
 use holdfast_domain::device::Device;
-use holdfast_domain::session::{Keys, Slot};
+use holdfast_domain::session::{Keys, Slot, Trust};
 use holdfast_domain::token::Address;
 use holdfast_domain::{DeviceId, Millis, SessionId, SlotNo, TokenHash, UserId, ids};
 use serde::{Deserialize, Serialize};
 
 /// The form this version writes. Another one is not read: the truth is.
-const FORM: u8 = 1;
+const FORM: u8 = 2;
 /// Nothing longer is read: the longest copy of today is about a kilobyte and a half.
 const MAX_BYTES: usize = 8 * 1024;
 
@@ -20,12 +21,15 @@ struct Stored {
     n: u8,
     s: String,
     m: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id: Option<(String, String)>,
     v: u64,
     a: String,
     ae: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     p: Option<(String, i64)>,
     c: i64,
+    at: i64,
     lu: i64,
     up: i64,
     ie: i64,
@@ -33,12 +37,9 @@ struct Stored {
     st: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     mf: Option<i64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    di: Option<String>,
     d: [String; 4],
-    t: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    ta: Option<i64>,
+    t: Option<(String, i64, i64)>,
     o: String,
     until: i64,
 }
@@ -55,21 +56,21 @@ pub fn write(copy: &Cached) -> Option<String> {
         n: slot.at.slot.get(),
         s: slot.sid.to_string(),
         m: slot.email.clone(),
+        id: slot.identity.as_ref().map(|identity| (identity.provider.clone(), identity.subject.clone())),
         v: slot.version,
         a: hash(&keys.access),
         ae: keys.access_expires_at.get(),
         p: keys.previous_access.as_ref().map(|(previous, until)| (hash(previous), until.get())),
         c: slot.created_at.get(),
+        at: slot.authenticated_at.get(),
         lu: slot.last_used_at.get(),
         up: slot.last_updated_at.get(),
         ie: slot.idle_expires_at.get(),
         xe: slot.absolute_expires_at.get(),
         st: slot.stay_signed_in,
         mf: slot.mfa_verified_at.map(Millis::get),
-        di: slot.device_id.map(|id| id.to_string()),
         d: [device.name.clone(), device.browser.clone(), device.os.clone(), device.ip.clone()],
-        t: slot.trusted,
-        ta: slot.trusted_at.map(Millis::get),
+        t: slot.trust.map(|trust| (trust.device.to_string(), trust.since.get(), trust.until.get())),
         o: slot.op.clone(),
         until: copy.valid_until.get(),
     };
@@ -90,15 +91,20 @@ pub fn read(bytes: &[u8]) -> Option<Cached> {
         None => None,
         Some((text, until)) => Some((hash(&text)?, Millis::new(until))),
     };
-    let device_id = match stored.di {
+    let trust = match stored.t {
         None => None,
-        Some(text) => Some(text.parse::<DeviceId>().ok()?),
+        Some((device, since, until)) => Some(Trust {
+            device: device.parse::<DeviceId>().ok()?,
+            since: Millis::new(since),
+            until: Millis::new(until),
+        }),
     };
     let [name, browser, os, ip] = stored.d;
     let slot = Slot {
         at: Address { user: stored.u.parse::<UserId>().ok()?, slot: SlotNo::new(stored.n)? },
         sid: stored.s.parse::<SessionId>().ok()?,
         email: stored.m,
+        identity: stored.id.map(|(provider, subject)| Identity { provider, subject }),
         version: stored.v,
         keys: Some(Keys {
             access: hash(&stored.a)?,
@@ -107,16 +113,15 @@ pub fn read(bytes: &[u8]) -> Option<Cached> {
             refresh: None,
         }),
         created_at: Millis::new(stored.c),
+        authenticated_at: Millis::new(stored.at),
         last_used_at: Millis::new(stored.lu),
         last_updated_at: Millis::new(stored.up),
         idle_expires_at: Millis::new(stored.ie),
         absolute_expires_at: Millis::new(stored.xe),
         stay_signed_in: stored.st,
         mfa_verified_at: stored.mf.map(Millis::new),
-        device_id,
         device: Device { name, browser, os, ip },
-        trusted: stored.t,
-        trusted_at: stored.ta.map(Millis::new),
+        trust,
         op: stored.o,
         ended: None,
     };
@@ -142,10 +147,11 @@ mod tests {
     #[test]
     fn a_copy_reads_back_as_it_was_written() {
         let mut full = sample();
-        full.trusted = true;
-        full.trusted_at = Some(Millis::new(7));
+        full.trust =
+            Some(Trust { device: DeviceId::from_bytes([5; 16]), since: Millis::new(7), until: Millis::new(70) });
+        full.authenticated_at = Millis::new(1_500);
+        full.identity = Some(Identity { provider: "p".into(), subject: "s".into() });
         full.mfa_verified_at = Some(Millis::new(8));
-        full.device_id = Some(DeviceId::from_bytes([5; 16]));
         full.keys.as_mut().unwrap().previous_access = Some((TokenHash::from_bytes([9; 32]), Millis::new(9)));
         for slot in [sample(), full] {
             let copy = Cached::of(&slot, Millis::new(2_000), 60).unwrap();
@@ -168,8 +174,8 @@ mod tests {
     #[test]
     fn another_form_is_not_read() {
         let text = write(&Cached::of(&sample(), Millis::new(0), 60).unwrap()).unwrap();
-        assert_eq!(read(text.replace("\"f\":1", "\"f\":2").as_bytes()), None);
-        assert_eq!(read(text.replace("\"t\":false", "\"t\":false,\"x\":1").as_bytes()), None);
+        assert_eq!(read(text.replace("\"f\":2", "\"f\":1").as_bytes()), None);
+        assert_eq!(read(text.replace("\"st\":true", "\"st\":true,\"x\":1").as_bytes()), None);
         assert_eq!(read(&vec![b' '; MAX_BYTES + 1]), None);
     }
 

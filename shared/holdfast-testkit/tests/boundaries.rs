@@ -63,6 +63,7 @@ fn each_sdk_is_linked_by_one_adapter_only() {
         ("aws-sdk-dynamodb", "holdfast-dynamodb"),
         ("aws-sdk-sqs", "holdfast-queue"),
         ("aws-sdk-elasticache", "holdfast-elasticache"),
+        ("aws-sdk-kms", "holdfast-kms"),
         ("aws-sdk-lambda", "holdfast-lambda"),
         ("aws-sdk-eventbridge", "holdfast-eventbus"),
         ("aws-sdk-apigatewaymanagement", "holdfast-gateway"),

@@ -59,8 +59,8 @@ pub(crate) fn consequences(record: &Value) -> Result<Consequences, StoreError> {
     let (events, over) = match keys::row(key(keys::PK), key(keys::SK)) {
         keys::Row::Slot(_) => {
             let (old, new) = images()?;
-            let (old, new) = (old.as_ref().map(image::slot).transpose()?, new.as_ref().map(image::slot).transpose()?);
-            event::of_slot(old.as_ref(), new.as_ref(), at)
+            let read = |item: Option<Item>| item.as_ref().map(image::slot_event).transpose();
+            event::of_slot(read(old)?.as_ref(), read(new)?.as_ref(), at)
         }
         keys::Row::Login(_) => {
             let (old, new) = images()?;
@@ -76,6 +76,11 @@ pub(crate) fn consequences(record: &Value) -> Result<Consequences, StoreError> {
             let (old, new) = images()?;
             let read = |item: Option<Item>| item.as_ref().map(image::account_event).transpose();
             (event::of_account(read(old)?.as_ref(), read(new)?.as_ref()), vec![])
+        }
+        keys::Row::Device(..) => {
+            let (old, new) = images()?;
+            let read = |item: Option<Item>| item.as_ref().map(image::device_event).transpose();
+            (event::of_device(read(old)?.as_ref(), read(new)?.as_ref(), at), vec![])
         }
         keys::Row::Other => return Ok(Consequences::default()),
     };
@@ -121,6 +126,12 @@ fn entry(event: &Event, record: &Record, n: usize) -> Entry {
     if let Some(device) = &event.device {
         put("device", device.clone());
     }
+    if let Some(network) = &event.origin.network {
+        put("network", network.clone());
+    }
+    if let Some(actor) = &event.origin.actor {
+        put("actor", actor.clone());
+    }
     Entry { source: event.kind.source(), detail_type: event.kind.text(), detail: Value::Object(detail).to_string() }
 }
 
@@ -142,6 +153,7 @@ mod tests {
             "op": {"S": "x"}
         });
         if ended {
+            item["network"] = json!({"S": "192.0.2.0/24"});
             item["endedAt"] = json!({"N": "5000"});
             item["endedReason"] = json!({"S": "LOGOUT"});
         } else {
@@ -177,7 +189,7 @@ mod tests {
             detail,
             json!({"id": "e1-0", "seq": format!("{:0>40}-0", 12), "type": "SESSION_REVOKED",
                    "at": "1970-01-01T00:00:05.000Z", "userId": USER, "sessionId": SID, "reason": "LOGOUT",
-                   "device": "laptop"})
+                   "device": "laptop", "network": "192.0.2.0/24"})
         );
         assert!(!found.entries[0].detail.contains("ada@example.com"));
         assert_eq!(found.closes.len(), 1);
@@ -210,7 +222,8 @@ mod tests {
         let account = |mfa: bool| {
             let mut item = json!({
                 "PK": {"S": format!("U#{USER}")}, "SK": {"S": "META"}, "userId": {"S": USER}, "createdAt": {"N": "1"},
-                "email": {"S": "ada@example.com"}, "password": {"S": "$argon2id$x"}, "lastUpdatedAt": {"N": "7000"}
+                "email": {"S": "ada@example.com"}, "password": {"S": "$argon2id$x"}, "lastUpdatedAt": {"N": "7000"},
+                "status": {"S": "ACTIVE"}, "actor": {"S": "ops/ada"}
             });
             if mfa {
                 item["mfaEnabledAt"] = json!({"N": "7000"});
@@ -227,6 +240,27 @@ mod tests {
         );
         let off = consequences(&record(&pk, "META", Some(account(true)), Some(account(false)))).unwrap();
         assert_eq!(off.kinds, [Kind::MfaDisabled]);
+        assert!(off.entries[0].detail.contains(r#""actor":"ops/ada""#));
+        let made = consequences(&record(&pk, "META", None, Some(account(false)))).unwrap();
+        assert_eq!(made.kinds, [Kind::AccountCreated]);
+        let gone = consequences(&record(&pk, "META", Some(account(false)), None)).unwrap();
+        assert_eq!(gone.kinds, [Kind::AccountDeleted]);
+    }
+
+    #[test]
+    fn a_trusted_device_tells_when_it_comes_and_when_it_goes() {
+        let hash = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+        let device = json!({
+            "PK": {"S": format!("U#{USER}")}, "SK": {"S": format!("D#{SID}")}, "secretHash": {"B": hash},
+            "authEpoch": {"N": "1"}, "name": {"S": "laptop"}, "createdAt": {"N": "1000"}, "expiresAt": {"N": "99000"},
+            "network": {"S": "192.0.2.0/24"}, "op": {"S": "x"}
+        });
+        let (pk, sk) = (format!("U#{USER}"), format!("D#{SID}"));
+        let told = |old, new| consequences(&record(&pk, &sk, old, new)).unwrap();
+        let trusted = told(None, Some(device.clone()));
+        assert_eq!(trusted.kinds, [Kind::DeviceTrusted]);
+        assert!(trusted.entries[0].detail.contains("192.0.2.0/24") && !trusted.entries[0].detail.contains(hash));
+        assert_eq!(told(Some(device), None).kinds, [Kind::DeviceRemoved]);
     }
 
     #[test]

@@ -13,8 +13,8 @@ where
 {
     /// Who presents one of these tokens, without leaving a trace: for functions that may only read. A browser may send an
     /// outdated cookie before the good one.
-    pub async fn identify<'a>(&self, presented: impl IntoIterator<Item = &'a str>) -> Result<Current, Failure> {
-        for token in presented.into_iter().filter_map(|text| AccessToken::parse(text).ok()) {
+    pub async fn identify(&self, presented: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Current, Failure> {
+        for token in presented.into_iter().filter_map(|text| AccessToken::parse(text.as_ref()).ok()) {
             if let Some(current) = self.look_up(&token).await? {
                 return Ok(current);
             }
@@ -42,7 +42,7 @@ where
 {
     /// Who presents one of these tokens; moves `lastUsedAt` at most every five minutes. A touch that fails for the store's reasons
     /// never fails the request.
-    pub async fn authenticate<'a>(&self, presented: impl IntoIterator<Item = &'a str>) -> Result<Current, Failure> {
+    pub async fn authenticate(&self, presented: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Current, Failure> {
         let mut current = self.identify(presented).await?;
         let now = self.host.now();
         if !current.slot.wants_touch(now) {

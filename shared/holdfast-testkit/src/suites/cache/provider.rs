@@ -1,5 +1,6 @@
 //! What the session service promises whichever cache stands before the truth: the same story, told three times.
 
+use holdfast_domain::change::Origin;
 use holdfast_domain::SlotNo;
 use holdfast_domain::error::Code;
 use holdfast_domain::policy::TOUCH_SECONDS;
@@ -63,7 +64,7 @@ async fn a_logged_out_session_is_refused_at_once<S: Store, C: SessionCache + Clo
     let session = world.sign_in().await;
     warm(world, &session).await;
     let current = world.sessions().identify(Some(&session.tokens.access.text())).await.expect("live");
-    let revoked = world.sessions().log_out(&current).await.expect("logged out");
+    let revoked = world.sessions().log_out(&current, &Origin::default()).await.expect("logged out");
     assert_eq!((revoked.count, revoked.effect), (1, Effect::Immediate));
     assert!(!is_let_in(world, &session).await);
 }
@@ -73,7 +74,7 @@ async fn a_session_revoked_from_another_is_refused_at_once<S: Store, C: SessionC
     warm(world, &mine).await;
     warm(world, &other).await;
     let current = world.sessions().identify(Some(&mine.tokens.access.text())).await.expect("live");
-    world.sessions().revoke(&current, other.slot.sid).await.expect("revoked");
+    world.sessions().revoke(&current, other.slot.sid, &Origin::default()).await.expect("revoked");
     assert!(!is_let_in(world, &other).await);
     assert!(is_let_in(world, &mine).await);
 }
@@ -84,11 +85,11 @@ async fn revoking_all_others_spares_the_caller<S: Store, C: SessionCache + Clone
         warm(world, session).await;
     }
     let current = world.sessions().identify(Some(&mine.tokens.access.text())).await.expect("live");
-    let revoked = world.sessions().revoke_all(&current, true).await.expect("revoked");
+    let revoked = world.sessions().revoke_all(&current, true, &Origin::default()).await.expect("revoked");
     assert_eq!((revoked.count, revoked.effect), (2, Effect::Immediate));
     assert!(is_let_in(world, &mine).await);
     assert!(!is_let_in(world, &one).await && !is_let_in(world, &two).await);
-    world.sessions().revoke_all(&current, false).await.expect("revoked");
+    world.sessions().revoke_all(&current, false, &Origin::default()).await.expect("revoked");
     assert!(!is_let_in(world, &mine).await);
 }
 
@@ -110,7 +111,7 @@ async fn the_evicted_session_is_refused_at_once<S: Store, C: SessionCache + Clon
 async fn a_rotated_access_token_opens_until_the_grace_ends<S: Store, C: SessionCache + Clone>(world: &World<S, C>) {
     let session = world.sign_in().await;
     warm(world, &session).await;
-    let (slot, tokens, effect) = world.sessions().refresh(&session.tokens.refresh.text()).await.expect("refreshed");
+    let (slot, tokens, effect) = world.sessions().refresh(&session.tokens.refresh.text(), &Origin::default()).await.expect("refreshed");
     assert_eq!(effect, Effect::Immediate);
     let next = SignedIn { slot, tokens, effect, device_token: None, cookies: false };
     warm(world, &next).await;
@@ -127,7 +128,7 @@ async fn an_expired_access_token_is_refused<S: Store, C: SessionCache + Clone>(w
     assert!(is_let_in(world, &session).await);
     world.host.advance_seconds(10);
     assert!(!is_let_in(world, &session).await);
-    world.sessions().refresh(&session.tokens.refresh.text()).await.expect("the session itself lives");
+    world.sessions().refresh(&session.tokens.refresh.text(), &Origin::default()).await.expect("the session itself lives");
 }
 
 async fn an_edit_is_seen_by_the_next_reader<S: Store, C: SessionCache + Clone>(world: &World<S, C>) {
@@ -137,10 +138,14 @@ async fn an_edit_is_seen_by_the_next_reader<S: Store, C: SessionCache + Clone>(w
     let token = session.tokens.access.text();
     let current = sessions.identify(Some(&token)).await.expect("live");
     let wish = TrustRequest { sid: session.slot.sid, trusted: true, if_match: None, trust_seconds: 60 };
-    let (edited, _, _) = sessions.set_trust(&current, &wish).await.expect("trusted");
+    let set = sessions.set_trust(&current, &wish, &Origin::default()).await.expect("trusted");
     let seen = sessions.identify(Some(&token)).await.expect("live").slot;
-    assert!(seen.trusted);
-    assert_eq!(seen.version, edited.version);
+    assert!(seen.trust.is_some() && seen.trust == set.slot.trust);
+    assert_eq!(seen.version, set.slot.version);
+    let device = set.slot.trust.expect("trusted").device;
+    sessions.remove_device(&current, device, &Origin::default()).await.expect("removed");
+    let seen = sessions.identify(Some(&token)).await.expect("live").slot;
+    assert_eq!(seen.trust, None, "the list and the session never disagree");
 }
 
 async fn a_touch_is_seen_by_the_next_reader<S: Store, C: SessionCache + Clone>(world: &World<S, C>) {
@@ -157,11 +162,11 @@ async fn a_touch_is_seen_by_the_next_reader<S: Store, C: SessionCache + Clone>(w
 async fn a_reused_refresh_token_ends_the_session_at_once<S: Store, C: SessionCache + Clone>(world: &World<S, C>) {
     let session = world.sign_in().await;
     let old = session.tokens.refresh.text();
-    let (slot, tokens, effect) = world.sessions().refresh(&old).await.expect("refreshed");
+    let (slot, tokens, effect) = world.sessions().refresh(&old, &Origin::default()).await.expect("refreshed");
     let next = SignedIn { slot, tokens, effect, device_token: None, cookies: false };
     warm(world, &next).await;
     world.host.advance_seconds(11);
-    let refusal = world.sessions().refresh(&old).await.expect_err("an older generation");
+    let refusal = world.sessions().refresh(&old, &Origin::default()).await.expect_err("an older generation");
     assert_eq!(refusal.code, Code::RefreshTokenReused);
     assert!(!is_let_in(world, &next).await);
 }
@@ -186,12 +191,12 @@ async fn a_disabled_user_is_refused_at_once<S: Store, C: SessionCache + Clone>(w
     let (one, two) = (world.sign_in().await, world.sign_in().await);
     warm(world, &one).await;
     warm(world, &two).await;
-    let revoked = sessions.set_status(world.user, Status::Disabled).await.expect("disabled");
+    let revoked = sessions.set_status(world.user, Status::Disabled, &Origin::default()).await.expect("disabled");
     assert_eq!((revoked.count, revoked.effect), (2, Effect::Immediate));
     assert!(!is_let_in(world, &one).await && !is_let_in(world, &two).await);
     let refusal = world.sign_in_service(sessions.policy.clone()).sign_in(&world.request()).await;
     assert_eq!(refusal.err().map(|f| f.code), Some(Code::InvalidCredentials));
-    sessions.set_status(world.user, Status::Active).await.expect("enabled");
+    sessions.set_status(world.user, Status::Active, &Origin::default()).await.expect("enabled");
     assert!(is_let_in(world, &world.sign_in().await).await);
     assert!(!is_let_in(world, &one).await, "nothing comes back to life");
 }

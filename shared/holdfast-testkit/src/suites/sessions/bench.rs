@@ -1,10 +1,12 @@
 //! A store, a clock, one user, and the shortest ways to a session.
 
+use holdfast_domain::account::PasswordStrength;
+use holdfast_domain::change::Origin;
 use holdfast_domain::email::Email;
 use holdfast_domain::policy::{Policy, SignInLimits};
 use holdfast_domain::ports::{
-    AccountWrites, Accounts, AttemptRecords, Attempts, Committed, CredentialVerifier, Devices, EndAllSessions, Host,
-    NewPasswords, SessionCache, SessionReads, SessionWrites, SignIns, Stored, Verdict,
+    AccountDeletion, AccountUpkeep, Accounts, Attempts, Committed, CredentialVerifier, Devices, Host, NewPasswords,
+    SecretBox, SessionCache, SessionReads, SessionWrites, SignIns, StoreError, Stored, UserChanges, Verdict,
 };
 use holdfast_domain::service::{FirstStep, Registration, Sessions, SignIn, SignInRequest, SignedIn, StrongReads};
 use holdfast_domain::session::{RefreshKeys, Slot};
@@ -17,13 +19,13 @@ use holdfast_domain::{LoginId, Secret, SessionId, SlotNo, UserId};
 pub trait Store:
     SessionReads
     + SessionWrites
-    + EndAllSessions
+    + UserChanges
     + Accounts
-    + AccountWrites
+    + AccountDeletion
+    + AccountUpkeep
     + Devices
     + SignIns
     + Attempts
-    + AttemptRecords
     + Clone
     + Send
     + Sync
@@ -33,13 +35,13 @@ pub trait Store:
 impl<S> Store for S where
     S: SessionReads
         + SessionWrites
-        + EndAllSessions
+        + UserChanges
         + Accounts
-        + AccountWrites
+        + AccountDeletion
+        + AccountUpkeep
         + Devices
         + SignIns
         + Attempts
-        + AttemptRecords
         + Clone
         + Send
         + Sync
@@ -69,6 +71,31 @@ impl CredentialVerifier for PlainPasswords {
 
     fn adopted(&self) -> String {
         "nobody's".into()
+    }
+}
+
+impl PasswordStrength for PlainPasswords {
+    fn weakness(&self, password: &str, _context: &[&str]) -> Option<String> {
+        password.chars().all(|c| c.is_ascii_digit()).then(|| "It has only digits.".to_owned())
+    }
+}
+
+/// Seals by a key that is the user's id: what was sealed for one user does not open for another.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct UserBox;
+
+const SEAL: &[u8] = b"sealed";
+
+impl SecretBox for UserBox {
+    async fn seal(&self, user: UserId, plain: &[u8]) -> Stored<Vec<u8>> {
+        let mixed = plain.iter().zip(user.as_bytes().iter().cycle()).map(|(byte, key)| byte ^ key);
+        Ok(SEAL.iter().chain(user.as_bytes()).copied().chain(mixed).collect())
+    }
+
+    async fn open(&self, user: UserId, sealed: &[u8]) -> Stored<Vec<u8>> {
+        let own = sealed.strip_prefix(SEAL).and_then(|rest| rest.strip_prefix(user.as_bytes().as_slice()));
+        let mixed = own.ok_or_else(|| StoreError::Corrupt("sealed for another user".into()))?;
+        Ok(mixed.iter().zip(user.as_bytes().iter().cycle()).map(|(byte, key)| byte ^ key).collect())
     }
 }
 
@@ -117,9 +144,15 @@ where
     /// The same behind this cache.
     pub async fn behind(store: S, cache: C, host: H) -> Self {
         let email = format!("{}@example.com", SessionId::from_bytes(host.random()));
-        let registration =
-            Registration { store: store.clone(), passwords: PlainPasswords, host: host.clone(), open: true };
-        let account = registration.register(&email, PASSWORD).await.expect("registered");
+        let registration = Registration {
+            store: store.clone(),
+            passwords: PlainPasswords,
+            host: host.clone(),
+            open: true,
+            per_network: 1,
+        };
+        let name = Email::parse(&email).expect("an address");
+        let account = registration.create(&name, PASSWORD, &Origin::default()).await.expect("registered");
         Self { store, cache, host, email, user: account.user }
     }
 
@@ -190,6 +223,7 @@ where
             session: None,
             answered: None,
             cookies: false,
+            network: "192.0.2.0/24".into(),
         };
         self.store.begin(&login).await.expect("begun");
         login

@@ -1,6 +1,7 @@
 //! What signing in with a second factor promises, with many callers at once.
 
 use futures_util::future::join_all;
+use holdfast_domain::change::Origin;
 use holdfast_domain::error::Code;
 use holdfast_domain::mfa::{Answer, Seed, step_at};
 use holdfast_domain::policy::{Policy, SignInLimits};
@@ -9,11 +10,14 @@ use holdfast_domain::service::{
     Current, FactorSettings, FirstStep, MfaRequired, PasswordRequest, SignIn, SignInRequest, SignedIn, StrongReads,
     VerifyRequest,
 };
+use holdfast_domain::token::DeviceToken;
 use holdfast_domain::{Failure, Millis};
 
-use super::bench::{Bench, PASSWORD, PlainPasswords, Store};
+use super::bench::{Bench, PASSWORD, PlainPasswords, Store, UserBox};
 
 const NEW_PASSWORD: &str = "another horse battery";
+/// Where these users sign in from: a network that is known to their account.
+const HOME: &str = "192.0.2.1";
 
 /// A user with a second factor, and the authenticator that goes with it.
 struct Armed<S: Store, H> {
@@ -24,8 +28,8 @@ struct Armed<S: Store, H> {
     current: Current,
 }
 
-fn settings() -> FactorSettings {
-    FactorSettings { issuer: "Holdfast".into(), limits: limits() }
+fn settings() -> FactorSettings<UserBox> {
+    FactorSettings { issuer: "Holdfast".into(), limits: limits(), secrets: UserBox }
 }
 
 fn limits() -> SignInLimits {
@@ -51,10 +55,10 @@ impl<S: Store, H: Host + Clone + 'static> Armed<S, H> {
         let signed_in = bench.sign_in().await;
         let sessions = bench.sessions();
         let current = sessions.identify(Some(&signed_in.tokens.access.text())).await.expect("live");
-        let (seed, uri) = sessions.enroll(&current, &settings()).await.expect("enrolled");
+        let (seed, uri) = sessions.enroll(&current, &settings(), &Origin::client(HOME)).await.expect("enrolled");
         assert!(uri.contains(&seed.text()) && uri.starts_with("otpauth://totp/Holdfast:"));
         let answer = code(&seed, step_at(bench.host.now()) - 1);
-        let on = sessions.activate(&current, &answer, &settings()).await.expect("activated");
+        let on = sessions.activate(&current, &answer, &settings(), HOME).await.expect("activated");
         assert!(on.slot.mfa_verified_at.is_some() && on.slot.version == current.slot.version + 1);
         Self { bench, seed, recovery: on.codes.expose().to_vec(), current }
     }
@@ -80,8 +84,9 @@ impl<S: Store, H: Host + Clone + 'static> Armed<S, H> {
     }
 
     async fn answer(&self, to: &MfaRequired, answer: &Answer, trust_device: bool) -> Result<SignedIn, Failure> {
-        let request = VerifyRequest { token: to.token.text(), answer: answer.clone(), trust_device };
-        self.service().verify(&request).await
+        let request =
+            VerifyRequest { token: to.token.text(), answer: answer.clone(), trust_device, ip: HOME.into() };
+        self.service().verify(&UserBox, &request).await
     }
 
     async fn through(&self, step: u64, trust_device: bool) -> SignedIn {
@@ -92,6 +97,10 @@ impl<S: Store, H: Host + Clone + 'static> Armed<S, H> {
     async fn works(&self, signed_in: &SignedIn) -> bool {
         self.bench.sessions().identify(Some(&signed_in.tokens.access.text())).await.is_ok()
     }
+}
+
+fn device_token(signed_in: &SignedIn) -> Option<String> {
+    signed_in.device_token.as_ref().map(DeviceToken::text)
 }
 
 fn refused<T>(outcome: Result<T, Failure>) -> Code {
@@ -105,9 +114,9 @@ pub async fn a_second_factor_is_switched_on_shown_and_switched_off<S: Store, H: 
 ) {
     let armed = Armed::new(store, host).await;
     let sessions = armed.bench.sessions();
-    assert_eq!(refused(sessions.enroll(&armed.current, &settings()).await), Code::MfaAlreadyEnabled);
+    assert_eq!(refused(sessions.enroll(&armed.current, &settings(), &Origin::client(HOME)).await), Code::MfaAlreadyEnabled);
     let again = code(&armed.seed, armed.step());
-    assert_eq!(refused(sessions.activate(&armed.current, &again, &settings()).await), Code::MfaAlreadyEnabled);
+    assert_eq!(refused(sessions.activate(&armed.current, &again, &settings(), HOME).await), Code::MfaAlreadyEnabled);
 
     let second = armed.challenged().await;
     assert!(second.has_recovery && armed.bench.live().await.len() == 1, "no session before the second step");
@@ -120,10 +129,10 @@ pub async fn a_second_factor_is_switched_on_shown_and_switched_off<S: Store, H: 
 
     let current = sessions.identify(Some(&signed_in.tokens.access.text())).await.expect("live");
     let used = code(&armed.seed, armed.step());
-    assert_eq!(refused(sessions.disable(&current, &used, &settings()).await), Code::InvalidMfaCode);
-    sessions.disable(&current, &code(&armed.seed, armed.step() + 1), &settings()).await.expect("off");
+    assert_eq!(refused(sessions.disable(&current, &used, &settings(), HOME).await), Code::InvalidMfaCode);
+    sessions.disable(&current, &code(&armed.seed, armed.step() + 1), &settings(), HOME).await.expect("off");
     assert!(matches!(armed.first_step(None).await, Ok(FirstStep::Authenticated(_))));
-    assert_eq!(refused(sessions.disable(&current, &used, &settings()).await), Code::InvalidMfaCode);
+    assert_eq!(refused(sessions.disable(&current, &used, &settings(), HOME).await), Code::InvalidMfaCode);
 }
 
 /// However often one code is sent, there is one session, and everybody is given it.
@@ -139,7 +148,7 @@ pub async fn thirty_two_submits_of_one_code_make_one_session<S: Store, H: Host +
         assert_eq!(answer.slot.sid, first.slot.sid);
         assert_eq!(answer.tokens.access.text(), first.tokens.access.text());
         assert_eq!(answer.tokens.refresh.text(), first.tokens.refresh.text());
-        assert_eq!(answer.device_token, first.device_token);
+        assert_eq!(device_token(answer), device_token(first));
     }
     assert!(armed.works(first).await && first.device_token.is_some());
     assert_eq!(armed.bench.live().await.len(), before + 1);
@@ -149,7 +158,7 @@ pub async fn thirty_two_submits_of_one_code_make_one_session<S: Store, H: Host +
     let next = code(&armed.seed, armed.step() + 1);
     assert_eq!(refused(armed.answer(&second, &next, true).await), Code::MfaExpired);
     // Once the session has been refreshed, its first tokens are history.
-    armed.bench.sessions().refresh(&first.tokens.refresh.text()).await.expect("refreshed");
+    armed.bench.sessions().refresh(&first.tokens.refresh.text(), &Origin::default()).await.expect("refreshed");
     assert_eq!(refused(armed.answer(&second, &right, true).await), Code::MfaExpired);
 }
 
@@ -213,8 +222,8 @@ pub async fn new_sign_ins_bring_no_new_budget<S: Store, H: Host + Clone + 'stati
     // Operators see it, and can give it back.
     let sessions = armed.bench.sessions();
     let status = sessions.attempt_status(&armed.bench.email, "192.0.2.1", &limits()).await.expect("status");
-    let factor = status.iter().find(|budget| budget.scope == "second-factor").expect("an account has one");
-    assert_eq!((factor.count, factor.limit), (10, 10));
+    let factor = status.iter().find(|budget| budget.scope.name == "second-factor-network").expect("an account has one");
+    assert_eq!((factor.count, factor.scope.limit), (10, 10), "home is known");
     sessions.clear_attempts(&armed.bench.email, "192.0.2.1", &limits()).await.expect("cleared");
     assert!(armed.answer(&second, &right, false).await.is_ok());
 }
@@ -235,7 +244,7 @@ pub async fn a_recovery_code_works_once<S: Store, H: Host + Clone + 'static>(sto
     let sessions = armed.bench.sessions();
     let current = sessions.identify(Some(&signed_in.tokens.access.text())).await.expect("live");
     let last = Answer::read(None, Some(&armed.recovery[5])).expect("a code");
-    sessions.disable(&current, &last, &settings()).await.expect("off");
+    sessions.disable(&current, &last, &settings(), HOME).await.expect("off");
     assert!(matches!(armed.first_step(None).await, Ok(FirstStep::Authenticated(_))));
 }
 
@@ -243,7 +252,7 @@ pub async fn a_recovery_code_works_once<S: Store, H: Host + Clone + 'static>(sto
 pub async fn an_operator_switches_a_lost_second_factor_off<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
     let armed = Armed::new(store, host).await;
     let second = armed.challenged().await;
-    let revoked = armed.bench.sessions().reset_factor(armed.bench.user).await.expect("reset");
+    let revoked = armed.bench.sessions().reset_factor(armed.bench.user, &Origin::operator("ops/ada")).await.expect("reset");
     assert_eq!(revoked.count, 1);
     let right = code(&armed.seed, armed.step());
     assert_eq!(refused(armed.answer(&second, &right, false).await), Code::MfaExpired, "begun before");
@@ -257,18 +266,23 @@ pub async fn a_trusted_device_skips_the_second_factor_and_its_secret_rotates<S: 
 ) {
     let armed = Armed::new(store.clone(), host.clone()).await;
     let trusting = armed.through(armed.step(), true).await;
-    let first = trusting.device_token.clone().expect("a device token");
-    assert!(trusting.slot.trusted && trusting.slot.trusted_at.is_some());
+    let first = device_token(&trusting).expect("a device token");
+    let now = armed.bench.host.now();
+    assert!(trusting.slot.trusted(now).is_some());
 
     let Ok(FirstStep::Authenticated(skipped)) = armed.first_step(Some(first.clone())).await else {
         panic!("the device did not skip the second factor");
     };
-    let second = skipped.device_token.clone().expect("the next one");
+    let second = device_token(&skipped).expect("the next one");
     assert_ne!(first, second);
     assert!(skipped.slot.mfa_verified_at.is_none(), "a device is not a second factor");
-    assert!(skipped.slot.trusted && skipped.slot.device_id == trusting.slot.device_id);
-    // Its secret is spent; the password alone is still asked for with the new one.
-    assert!(matches!(armed.first_step(Some(first)).await, Ok(FirstStep::MfaRequired(_))));
+    assert_eq!(skipped.slot.trusted(now), trusting.slot.trusted(now));
+    // A second tab that shows the same token within the grace is given the same next one.
+    let Ok(FirstStep::Authenticated(again)) = armed.first_step(Some(first)).await else {
+        panic!("the previous token is good within the grace");
+    };
+    assert_eq!(device_token(&again).as_ref(), Some(&second));
+    // The password is still asked for.
     let wrong = SignInRequest {
         device_token: Some(second.clone()),
         password: "not the password".into(),
@@ -281,11 +295,12 @@ pub async fn a_trusted_device_skips_the_second_factor_and_its_secret_rotates<S: 
     for garbage in ["", "hf1", "hf1.a.0.b.c", &second[1..]] {
         assert!(matches!(armed.first_step(Some(garbage.into())).await, Ok(FirstStep::MfaRequired(_))), "{garbage}");
     }
-    // Two at once: one skips, the other is asked.
+    // Two at once: both skip, and both devices hold the same token afterwards.
     let (a, b) = tokio::join!(armed.first_step(Some(second.clone())), armed.first_step(Some(second.clone())));
-    let skipped = [&a, &b].iter().filter(|o| matches!(o, Ok(FirstStep::Authenticated(_)))).count();
-    let asked = [&a, &b].iter().filter(|o| matches!(o, Ok(FirstStep::MfaRequired(_)))).count();
-    assert_eq!((skipped, asked), (1, 1));
+    let tokens: Vec<_> = [a, b].into_iter().map(|outcome| outcome.expect("answered").session()).collect();
+    let tokens: Vec<_> = tokens.iter().map(|made| made.as_ref().and_then(device_token)).collect();
+    assert!(tokens[0].is_some() && tokens[0] == tokens[1], "{tokens:?}");
+    assert_ne!(tokens[0].as_ref(), Some(&second));
 }
 
 /// A new password, or a factor that is switched off and on, starts trust anew.
@@ -295,17 +310,17 @@ pub async fn a_trusted_device_is_forgotten_with_the_password_or_the_factor<S: St
 ) {
     let armed = Armed::new(store.clone(), host.clone()).await;
     let trusting = armed.through(armed.step(), true).await;
-    let device = trusting.device_token.clone().expect("a device token");
+    let device = device_token(&trusting).expect("a device token");
     let sessions = armed.bench.sessions();
     let current = sessions.identify(Some(&trusting.tokens.access.text())).await.expect("live");
-    sessions.disable(&current, &code(&armed.seed, armed.step() + 1), &settings()).await.expect("off");
-    let (seed, _) = sessions.enroll(&current, &settings()).await.expect("enrolled");
-    sessions.activate(&current, &code(&seed, armed.step()), &settings()).await.expect("on again");
+    sessions.disable(&current, &code(&armed.seed, armed.step() + 1), &settings(), HOME).await.expect("off");
+    let (seed, _) = sessions.enroll(&current, &settings(), &Origin::client(HOME)).await.expect("enrolled");
+    sessions.activate(&current, &code(&seed, armed.step()), &settings(), HOME).await.expect("on again");
     assert!(matches!(armed.first_step(Some(device)).await, Ok(FirstStep::MfaRequired(_))), "another factor");
 
     let armed = Armed::new(store, host).await;
     let trusting = armed.through(armed.step(), true).await;
-    let device = trusting.device_token.clone().expect("a device token");
+    let device = device_token(&trusting).expect("a device token");
     let sessions = armed.bench.sessions();
     let current = sessions.identify(Some(&trusting.tokens.access.text())).await.expect("live");
     let change = PasswordRequest { current: PASSWORD.into(), new: NEW_PASSWORD.into(), ip: "192.0.2.1".into() };
@@ -388,11 +403,9 @@ pub async fn a_stranger_elsewhere_locks_nobody_out<S: Store, H: Host + Clone + '
     assert_eq!(codes[5..], [Code::TooManyAttempts; 2]);
     assert_eq!(refused(service.sign_in(&from("198.51.100.9", PASSWORD)).await), Code::TooManyAttempts);
     assert!(service.sign_in(&from("192.0.2.1", PASSWORD)).await.is_ok(), "the owner is elsewhere");
-    let scope = holdfast_domain::attempts::scopes(
-        &holdfast_domain::email::Email::parse(&bench.email).expect("an e-mail"),
-        "192.0.2.1",
-        &service.limits,
-    );
-    let counted = bench.store.counted(&scope[0], bench.host.now()).await.expect("read");
-    assert_eq!(counted.map(|(count, _)| count), Some(0), "a sign-in that completes gives its attempt back");
+    let key = holdfast_domain::email::Email::parse(&bench.email).expect("an e-mail").key();
+    let budgets = holdfast_domain::attempts::Passwords::new(&key, HOME, &service.limits);
+    let counters = bench.store.counters(&[budgets.account_network]).await.expect("read");
+    assert_eq!((counters[0].count, counters[0].run), (0, 0), "a sign-in that completes gives its attempt back");
+    assert!(counters[0].is_known(bench.host.now()), "and its network is known");
 }

@@ -10,7 +10,7 @@ use std::future::Future;
 use holdfast_domain::Millis;
 use holdfast_domain::ports::Host;
 
-pub use bench::{Bench, PlainPasswords, Store};
+pub use bench::{Bench, PlainPasswords, Store, UserBox};
 pub use mfa::*;
 pub use service::*;
 pub use store::*;
@@ -44,6 +44,10 @@ where
         a_touch_only_moves_forward,
         end_all_is_all_or_nothing,
         attempts_never_exceed_their_budget,
+        distinct_answers_count_once,
+        a_long_run_of_failures_waits,
+        an_identity_belongs_to_one_account,
+        a_deleted_user_leaves_nothing_behind,
         trust_is_edited_at_the_version_read,
         twenty_refreshes_of_one_token_make_one_generation,
         concurrent_sign_ins_never_exceed_the_limit(12),

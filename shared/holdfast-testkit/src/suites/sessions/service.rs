@@ -1,6 +1,7 @@
 //! What the session service promises, with many callers at once.
 
 use futures_util::future::join_all;
+use holdfast_domain::change::Origin;
 use holdfast_domain::error::Code;
 use holdfast_domain::policy::Policy;
 use holdfast_domain::ports::Host;
@@ -14,19 +15,20 @@ pub async fn twenty_refreshes_of_one_token_make_one_generation<S: Store, H: Host
     let signed_in = bench.sign_in().await;
     let old = signed_in.tokens.refresh.text();
     let sessions = bench.sessions();
-    let answers = join_all((0..20).map(|_| sessions.refresh(&old))).await;
+    let origin = Origin::default();
+    let answers = join_all((0..20).map(|_| sessions.refresh(&old, &origin))).await;
     let mut pairs: Vec<_> = answers.into_iter().map(|a| a.expect("every tab is answered").1.refresh.text()).collect();
     pairs.dedup();
     assert_eq!(pairs.len(), 1);
     let slot = bench.store.slot(signed_in.slot.at).await.expect("read").expect("live");
     assert_eq!(refresh_keys(&slot).generation, 1);
-    let (_, tokens, _) = sessions.refresh(&pairs[0]).await.expect("the successor works");
+    let (_, tokens, _) = sessions.refresh(&pairs[0], &Origin::default()).await.expect("the successor works");
     assert!(sessions.identify(Some(&tokens.access.text())).await.is_ok());
 
     // Its successor's successor exists: the first generation is theft now, grace or not.
-    assert_eq!(sessions.refresh(&old).await.expect_err("refused").code, Code::RefreshTokenReused);
+    assert_eq!(sessions.refresh(&old, &Origin::default()).await.expect_err("refused").code, Code::RefreshTokenReused);
     assert!(sessions.identify(Some(&tokens.access.text())).await.is_err(), "the thief's and the owner's session alike");
-    assert_eq!(sessions.refresh(&old).await.expect_err("refused").code, Code::InvalidRefreshToken, "no alarm twice");
+    assert_eq!(sessions.refresh(&old, &Origin::default()).await.expect_err("refused").code, Code::InvalidRefreshToken, "no alarm twice");
 }
 
 /// Whatever the race, never more than the limit, and every success is a session or an eviction.
@@ -77,7 +79,7 @@ pub async fn what_lies_above_a_lowered_limit_is_ended_and_not_counted<S: Store, 
     sessions.policy = Policy { max_sessions: 2, ..Policy::default() };
     let caller = made.iter().find(|session| session.slot.at.slot.get() == 0).expect("five slots for five sessions");
     let current = sessions.identify(Some(&caller.tokens.access.text())).await.expect("below the limit");
-    let revoked = sessions.revoke_all(&current, true).await.expect("ended");
+    let revoked = sessions.revoke_all(&current, true, &Origin::default()).await.expect("ended");
     assert_eq!(revoked.count, 1, "the other one below the limit");
     let live = bench.live().await;
     assert!(live.len() == 1 && live[0].sid == caller.slot.sid, "whatever the limit becomes, nothing else comes back");
@@ -92,10 +94,11 @@ pub async fn one_if_match_lets_one_edit_through<S: Store, H: Host + Clone + 'sta
     let wish = TrustRequest {
         sid: signed_in.slot.sid,
         trusted: true,
-        if_match: Some(signed_in.slot.version),
+        if_match: Some(vec![signed_in.slot.version]),
         trust_seconds: 60,
     };
-    let answers = join_all((0..8).map(|_| sessions.set_trust(&current, &wish))).await;
+    let origin = Origin::default();
+    let answers = join_all((0..8).map(|_| sessions.set_trust(&current, &wish, &origin))).await;
     let (good, bad): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
     assert_eq!((good.len(), bad.len()), (1, 7));
     for refusal in bad {
@@ -114,17 +117,17 @@ pub async fn an_end_all_buries_what_has_expired<S: Store>(store: S, host: crate:
     let (idle, kept) = (bench.sign_in().await, bench.sign_in().await);
     // The refresh is judged a moment before the session runs out, and is then on its way for a while.
     host.advance_seconds(1_800);
-    let (_, kept, _) = sessions.refresh(&kept.tokens.refresh.text()).await.expect("refreshed");
+    let (_, kept, _) = sessions.refresh(&kept.tokens.refresh.text(), &Origin::default()).await.expect("refreshed");
     host.advance_seconds(1_799);
     let token = RefreshToken::parse(&idle.tokens.refresh.text()).expect("a token");
     let judged = host.now();
     let op = host.op();
     let (late, _) = rotation::rotate(&idle.slot, &token, host.random(), &Policy::default(), judged, op);
     host.advance_seconds(2);
-    let (slot, kept, _) = sessions.refresh(&kept.refresh.text()).await.expect("refreshed");
+    let (slot, kept, _) = sessions.refresh(&kept.refresh.text(), &Origin::default()).await.expect("refreshed");
     let current = sessions.identify(Some(&kept.access.text())).await.expect("live");
     assert_eq!(current.slot.sid, slot.sid);
-    let revoked = sessions.revoke_all(&current, true).await.expect("revoked");
+    let revoked = sessions.revoke_all(&current, true, &Origin::default()).await.expect("revoked");
     assert_eq!(revoked.count, 0, "nothing else was live");
     let written = store.rotate(&late, &token.hash(), judged).await.expect("judged");
     assert!(matches!(written, Conditional::Refused(Some(there)) if there.ended.is_some()), "it came back");
