@@ -91,11 +91,18 @@ def handler(outputs, port, publish):
     return Handler
 
 
+class Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, request, client_address):
+        # A browser that leaves the page or reloads it breaks off what it had asked for.
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
 def main(outputs_file, port):
     outputs = json.loads(Path(outputs_file).read_text(encoding="utf-8"))
     port = int(port)
     try:
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", port), handler(outputs, port, publisher(outputs)))
+        server = Server(("127.0.0.1", port), handler(outputs, port, publisher(outputs)))
     except OSError:
         print(f"Port {port} is taken: end what listens there. The page has to come from an origin that the deployment allows.", file=sys.stderr)
         return 2

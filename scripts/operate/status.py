@@ -47,7 +47,9 @@ def queues(settings, known):
 def cache(settings, known):
     """Says what the cache is made of, as ops/cache-status has it from ElastiCache; whether it is well."""
     name = known["functions"].get("ops-cache-status")
-    lines, well = cache_lines(aws.invoke(settings, name, {}) if name else None, known["cacheProvider"], settings.on_local_cloud)
+    # The local cloud has no ElastiCache. It also denies DescribeServerlessCaches to a role that names its resources, so the function fails there.
+    answer = aws.invoke(settings, name, {}) if name and not settings.on_local_cloud else None
+    lines, well = cache_lines(answer, known["cacheProvider"], settings.on_local_cloud)
     for number, text in enumerate(lines):
         line(f"{'' if number else 'cache':13} {text}")
     return well
@@ -57,12 +59,12 @@ def cache_lines(answer, provider, local):
     """What an answer of ops/cache-status means, in words; whether the cache is well."""
     if provider != "redis":
         return ["none: every validation reads the table (CACHE=dynamodb)"], True
+    if local:
+        return ["the redis-server of this machine; health says whether it answers"], True
     if answer is None:
         return ["nothing says what it is made of: ops-cache-status is not deployed"], False
     found = answer["cache"]
     if found is None:
-        if local:
-            return ["the redis-server of this machine; health says whether it answers"], True
         return [f"ElastiCache has none of the name {answer['name']}"], False
     nodes = [(shard, node) for shard in found["shards"] for node in shard["nodes"]]
     lines = [f"{found['engine']} {found['engineVersion']}, {found['kind']}, {found['status']}, TLS {'on' if found['tls'] else 'OFF'}, {found['endpoint']}",

@@ -1,11 +1,13 @@
 """The demo page's server, and the pieces of clients/interop that can be tried without a deployment."""
 
+import contextlib
 import http.client
+import http.server
+import io
 import json
 import sys
 import threading
 import unittest
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 from unittest import mock
 
@@ -21,7 +23,7 @@ import settings  # noqa: E402
 class DemoServer(unittest.TestCase):
     def setUp(self):
         self.published = []
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+        self.server = demo.Server(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
         self.port = self.server.server_address[1]
         self.server.RequestHandlerClass = demo.handler({"httpUrl": "http://x/"}, self.port, self.publish)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
@@ -60,6 +62,20 @@ class DemoServer(unittest.TestCase):
         self.assertEqual(self.ask("POST", "/publish", body, origin=own)[0], 202)
         self.assertEqual(self.ask("POST", "/publish", json.dumps({"to": None, "text": "all"}), origin=own)[0], 202)
         self.assertEqual([one["to"] for one in self.published], [{"userIds": ["u"]}, {"broadcast": True}])
+
+    def test_a_browser_that_breaks_off_prints_nothing_and_a_defect_prints_its_traceback(self):
+        for error, said in ((BrokenPipeError(), False), (ConnectionResetError(), False), (ConnectionAbortedError(), False), (ValueError("a defect"), True)):
+            with contextlib.redirect_stderr(io.StringIO()) as printed:
+                try:
+                    raise error
+                except (OSError, ValueError):
+                    self.server.handle_error(None, ("127.0.0.1", 1))
+            self.assertEqual("Traceback" in printed.getvalue(), said, error)
+            self.assertEqual(bool(printed.getvalue()), said, error)
+
+    def test_it_leaves_vite_its_port(self):
+        text = (ROOT / "scripts" / "operate" / "__main__.py").read_text(encoding="utf-8")
+        self.assertNotIn(text.split("DEMO_PORT = ")[1].split("\n")[0], ("5173", "5174", "5175"))
 
     def test_its_origin_is_allowed(self):
         port = (ROOT / "scripts" / "operate" / "__main__.py").read_text(encoding="utf-8").split("DEMO_PORT = ")[1].split("\n")[0]

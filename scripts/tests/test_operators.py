@@ -16,7 +16,7 @@ from fakes import OPERATE, read
 
 import cost  # noqa: I001
 import status
-from say import Refused
+from say import Failed, Refused
 
 
 class ClientError(Exception):
@@ -196,6 +196,17 @@ class Status(unittest.TestCase):
         for part in ("valkey 8.0.1, replication-group, available, TLS on", "failover enabled, in more than one zone",
                      "c-001 primary in us-east-1a, available", "c-002 replica"):
             self.assertIn(part, said)
+
+    def test_the_local_cloud_which_denies_it_is_not_asked_for_a_cache(self):
+        def denied(*_):
+            raise Failed("ops-cache-status failed: AccessDenied DescribeServerlessCaches")
+
+        known = {"cacheProvider": "redis", "functions": {"ops-cache-status": "holdfast-local-ops-cache-status"}}
+        with mock.patch.object(status.aws, "invoke", denied), contextlib.redirect_stdout(io.StringIO()) as said:
+            self.assertTrue(status.cache(read(), known))
+            with self.assertRaises(Failed):
+                status.cache(read(ENV="staging"), known)
+        self.assertIn("the redis-server of this machine", said.getvalue())
 
     def test_a_cache_that_is_ill_or_gone_is_not_well_but_one_that_is_not_wanted_is(self):
         for answer, provider, local, well in (({**self.ANSWER, "ok": False}, "redis", False, False), ({"ok": False, "name": "x", "cache": None}, "redis", False, False),

@@ -23,7 +23,8 @@ locals {
     }
   }
 
-  cache_watched = local.cache_is_redis ? { this = true } : {}
+  # The local cloud has no ElastiCache to look at, and denies DescribeServerlessCaches to a role that names its resources: every look would fail.
+  cache_watched = local.cache_is_redis && !local.is_local ? { this = true } : {}
 }
 
 resource "aws_cloudwatch_event_rule" "cache_status" {

@@ -132,7 +132,7 @@ run "and_it_is_watched" {
     error_message = "What ElastiCache says, with its runbook."
   }
   assert {
-    condition     = { for key, evaluation in module.alarms.evaluations : key => evaluation if startswith(key, "cache-") } == { cache-unavailable = "1 of 1 of 300 s", cache-without-failover = "1 of 1 of 300 s" } && aws_cloudwatch_event_rule.cache_status["this"].schedule_expression == "rate(5 minutes)"
+    condition     = { for key, evaluation in module.alarms.evaluations : key => evaluation if startswith(key, "cache-") } == { cache-unavailable = "1 of 1 of 300 s", cache-without-failover = "1 of 1 of 300 s" } && aws_cloudwatch_event_rule.cache_status["this"].schedule_expression == "rate(5 minutes)" && aws_lambda_permission.cache_status["this"].source_arn == aws_cloudwatch_event_rule.cache_status["this"].arn
     error_message = "As often as the cache is looked at: each datapoint counts."
   }
   assert {
