@@ -9,9 +9,13 @@
 use aws_config::SdkConfig;
 use aws_sdk_cognitoidentityprovider::Client;
 use aws_sdk_cognitoidentityprovider::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_cognitoidentityprovider::types::AuthFlowType;
+use aws_sdk_cognitoidentityprovider::types::{AuthFlowType, AuthenticationResultType};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use holdfast_domain::account::Identity;
 use holdfast_domain::email::Email;
-use holdfast_domain::ports::{CredentialVerifier, StoreError, Stored, Verdict};
+use holdfast_domain::ports::{CredentialVerifier, StoreError, Stored, Verdict, Vouched};
+use serde_json::Value;
 
 /// What an account keeps of a password that is not here.
 const ELSEWHERE: &str = "cognito";
@@ -43,8 +47,8 @@ impl Cognito {
         Self { client: Client::new(config), app }
     }
 
-    /// The access token of whoever has this password; `None` if nobody does.
-    async fn authenticate(&self, email: &Email, password: &str) -> Stored<Option<String>> {
+    /// The tokens of whoever has this password; `None` if nobody does.
+    async fn authenticate(&self, email: &Email, password: &str) -> Stored<Option<AuthenticationResultType>> {
         let answer = self
             .client
             .initiate_auth()
@@ -55,8 +59,8 @@ impl Cognito {
             .send()
             .await;
         match answer {
-            Ok(answer) => match answer.authentication_result.and_then(|result| result.access_token) {
-                Some(token) => Ok(Some(token)),
+            Ok(answer) => match answer.authentication_result {
+                Some(tokens) => Ok(Some(tokens)),
                 None => {
                     let asked = answer.challenge_name.map_or("nothing".to_owned(), |name| name.as_str().to_owned());
                     Err(StoreError::Unavailable(format!("cognito InitiateAuth: asks for {asked}")))
@@ -72,16 +76,31 @@ impl Cognito {
     }
 }
 
+/// What an ID token says of its owner: the pool (`iss`) and the pool's own name for them (`sub`), which it gives to nobody
+/// else, even under the same e-mail. It comes from the pool itself over TLS, so its signature adds nothing.
+fn vouched(id_token: &str) -> Option<Vouched> {
+    let payload = id_token.split('.').nth(1)?;
+    let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?).ok()?;
+    let text = |name: &str| claims[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+    let identity = Identity { provider: text("iss")?, subject: text("sub")? };
+    // A boolean, or its text.
+    let email_is_verified = claims["email_verified"] == true || claims["email_verified"] == "true";
+    Some(Vouched { identity, email_is_verified })
+}
+
 impl CredentialVerifier for Cognito {
     /// One call, whether there is an account or not. `stored` says nothing here: the pool decides.
     async fn verify(&self, email: &Email, password: &str, _stored: Option<&str>, _salt: &[u8; 16]) -> Stored<Verdict> {
-        Ok(if self.authenticate(email, password).await?.is_some() { Verdict::Right } else { Verdict::Wrong })
+        let Some(tokens) = self.authenticate(email, password).await? else { return Ok(Verdict::Wrong) };
+        let vouched = tokens.id_token().and_then(vouched);
+        vouched.map(Verdict::Vouched).ok_or_else(|| StoreError::Unavailable("cognito: an id token without sub".into()))
     }
 
     /// The pool changes it first. If what follows here fails, the pool has the new password and the old sessions live
     /// on until the change is repeated or they are ended: one transaction cannot span both.
     async fn change(&self, email: &Email, current: &str, new: &str, _salt: &[u8; 16]) -> Stored<String> {
-        let Some(token) = self.authenticate(email, current).await? else {
+        let tokens = self.authenticate(email, current).await?;
+        let Some(token) = tokens.and_then(|tokens| tokens.access_token) else {
             return Err(StoreError::Busy("cognito: the password has just changed".into()));
         };
         self.client
@@ -97,5 +116,29 @@ impl CredentialVerifier for Cognito {
 
     fn adopted(&self) -> String {
         ELSEWHERE.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(claims: &str) -> Option<(String, String, bool)> {
+        let token = format!("e30.{}.sig", URL_SAFE_NO_PAD.encode(claims));
+        vouched(&token).map(|v| (v.identity.provider, v.identity.subject, v.email_is_verified))
+    }
+
+    #[test]
+    fn the_pools_own_name_decides_and_an_email_is_verified_only_where_it_says_so() {
+        let claims = |rest: &str| format!(r#"{{"iss":"https://pool","sub":"s-1"{rest}}}"#);
+        let expected = |verified| Some(("https://pool".to_owned(), "s-1".to_owned(), verified));
+        assert_eq!(said(&claims("")), expected(false));
+        assert_eq!(said(&claims(r#","email_verified":true"#)), expected(true));
+        assert_eq!(said(&claims(r#","email_verified":"true""#)), expected(true));
+        assert_eq!(said(&claims(r#","email_verified":"false""#)), expected(false));
+        for bad in ["{}", r#"{"iss":"x"}"#, r#"{"iss":"x","sub":""}"#, "x"] {
+            assert_eq!(said(bad), None, "{bad}");
+        }
+        assert_eq!(vouched("not a token").is_none(), true);
     }
 }

@@ -2,16 +2,16 @@
 //!
 //! | PK | SK | holds |
 //! |---|---|---|
-//! | `U#<userId>`, or `L#<loginId>` where nobody knows whose | `E#<at>#<event id>` | one event, written once |
+//! | `U#<userId>` | `E#<at>#<event id>` | one event, written once |
 //! | `U#<userId>` | `LAST_LOGIN` | when and where the user last signed in |
 //! | `U#<userId>` | `DEVICES` | the names of the devices that were seen, hashed |
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::ReturnValue;
-use holdfast_domain::Millis;
 use holdfast_domain::ports::Stored;
 use holdfast_domain::secret::fingerprint;
+use holdfast_domain::{Millis, UserId};
 
 use crate::attributes::{Reader, bs, n, s};
 use crate::call::{conditional, trouble};
@@ -30,8 +30,9 @@ pub struct Entry<'a> {
     pub kind: &'a str,
     /// When, RFC 3339.
     pub at: &'a str,
-    /// To whom.
-    pub user: Option<&'a str>,
+    /// To whom. Events of nobody (a sign-in with an e-mail that has no account) are not kept: a flood of them would be a
+    /// flood of rows.
+    pub user: &'a str,
     /// To which session.
     pub session: Option<&'a str>,
     /// In which sign-in.
@@ -40,6 +41,10 @@ pub struct Entry<'a> {
     pub reason: Option<&'a str>,
     /// On what device.
     pub device: Option<&'a str>,
+    /// From which network.
+    pub network: Option<&'a str>,
+    /// By which operator.
+    pub actor: Option<&'a str>,
 }
 
 /// Whether a device had been seen before.
@@ -68,11 +73,7 @@ impl ActivityTable {
 
     /// Appends an event, once however often it is delivered; nothing is ever overwritten.
     pub async fn append(&self, entry: &Entry<'_>, delete_after: Millis) -> Stored<()> {
-        let owner = match (entry.user, entry.login) {
-            (Some(user), _) => format!("U#{user}"),
-            (None, Some(login)) => format!("L#{login}"),
-            (None, None) => "NOBODY".to_owned(),
-        };
+        let owner = format!("U#{}", entry.user);
         let mut put = self
             .client
             .put_item()
@@ -86,11 +87,13 @@ impl ActivityTable {
             .item("ttl", n(delete_after.seconds_up()))
             .condition_expression("attribute_not_exists(PK)");
         for (name, value) in [
-            ("userId", entry.user),
+            ("userId", Some(entry.user)),
             ("sessionId", entry.session),
             ("loginSessionId", entry.login),
             ("reason", entry.reason),
             ("device", entry.device),
+            ("network", entry.network),
+            ("actor", entry.actor),
         ] {
             if let Some(value) = value {
                 put = put.item(name, s(value));
@@ -117,6 +120,21 @@ impl ActivityTable {
             .send()
             .await;
         conditional("UpdateItem", None, result).map(|_| ())
+    }
+
+    /// Deletes what is kept of a user who is deleted, but for the audit trail: its events stay, and hold no e-mail.
+    pub async fn forget(&self, user: UserId) -> Stored<()> {
+        for sk in ["LAST_LOGIN", "DEVICES"] {
+            self.client
+                .delete_item()
+                .table_name(&self.table)
+                .key("PK", s(format!("U#{user}")))
+                .key("SK", s(sk))
+                .send()
+                .await
+                .map_err(|e| trouble("DeleteItem", &e))?;
+        }
+        Ok(())
     }
 
     /// Remembers a device by its name, and says whether it was known.

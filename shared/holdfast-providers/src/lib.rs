@@ -5,9 +5,10 @@ mod verifier;
 
 use aws_config::SdkConfig;
 use holdfast_domain::ports::{Host as _, StoreError};
-use holdfast_domain::service::{Registration, Sessions, SignIn};
-use holdfast_dynamodb::{ActivityTable, SessionsTable};
+use holdfast_domain::service::{FactorSettings, Registration, Sessions, SignIn};
+use holdfast_dynamodb::{ActivityTable, ConnectionsTable, SessionsTable};
 use holdfast_kit::{ConfigError, Env, System};
+use holdfast_kms::KmsBox;
 use holdfast_password::Argon2id;
 
 pub use cache::{LiveCache, LiveServer};
@@ -17,8 +18,24 @@ pub use verifier::LiveVerifier;
 pub type LiveSessions = Sessions<SessionsTable, LiveCache, System>;
 /// Sign-in over the real table.
 pub type LiveSignIn = SignIn<SessionsTable, LiveCache, LiveVerifier, System>;
-/// Its second step, which no password is part of.
-pub type LiveSecondFactor = SignIn<SessionsTable, LiveCache, (), System>;
+/// The second step of a sign-in, which no password is part of.
+#[derive(Clone, Debug)]
+pub struct LiveSecondFactor {
+    /// The sign-in.
+    pub sign_in: SignIn<SessionsTable, LiveCache, (), System>,
+    /// What opens seeds.
+    pub secrets: KmsBox,
+}
+
+/// The session service with what the second factor needs.
+#[derive(Clone, Debug)]
+pub struct LiveFactor {
+    /// The session service.
+    pub sessions: LiveSessions,
+    /// Issuer, budgets, and what seals seeds.
+    pub settings: FactorSettings<KmsBox>,
+}
+
 /// Registration over the real table.
 pub type LiveRegistration = Registration<SessionsTable, Argon2id, System>;
 
@@ -54,7 +71,21 @@ pub async fn sign_in(env: &Env) -> Result<LiveSignIn, ConfigError> {
 
 /// What the route of the second step needs.
 pub async fn second_factor(env: &Env) -> Result<LiveSecondFactor, ConfigError> {
-    with_verifier(env, &sdk(env).await, ()).await
+    let sdk = sdk(env).await;
+    let secrets = secrets(env, &sdk)?;
+    Ok(LiveSecondFactor { sign_in: with_verifier(env, &sdk, ()).await?, secrets })
+}
+
+/// What the routes that change a second factor need.
+pub async fn factor(env: &Env) -> Result<LiveFactor, ConfigError> {
+    let (issuer, limits) = (env.mfa_issuer()?, env.sign_in_limits()?);
+    let secrets = secrets(env, &sdk(env).await)?;
+    Ok(LiveFactor { sessions: sessions(env).await?, settings: FactorSettings { issuer, limits, secrets } })
+}
+
+/// `MFA_KEY_ID`: the key that seals seeds. There is no default: a seed is never kept in plain text.
+fn secrets(env: &Env, sdk: &SdkConfig) -> Result<KmsBox, ConfigError> {
+    Ok(KmsBox::new(sdk, env.text("MFA_KEY_ID")?))
 }
 
 async fn with_verifier<P>(
@@ -77,7 +108,8 @@ pub async fn verifier(env: &Env) -> Result<LiveVerifier, ConfigError> {
 pub async fn registration(env: &Env) -> Result<LiveRegistration, ConfigError> {
     let open = env.flag("REGISTRATION_ENABLED")?;
     let store = table(env, &sdk(env).await).await?;
-    Ok(Registration { store, passwords: passwords()?, host: System, open })
+    let per_network = env.registrations_per_network()?;
+    Ok(Registration { store, passwords: passwords()?, host: System, open, per_network })
 }
 
 /// The table alone, for health.
@@ -91,6 +123,12 @@ pub async fn activity_table(env: &Env) -> Result<ActivityTable, ConfigError> {
     Ok(ActivityTable::new(&sdk(env).await, name))
 }
 
+/// What a deleted user was sent.
+pub async fn connections_table(env: &Env) -> Result<ConnectionsTable, ConfigError> {
+    let name = env.text("CONNECTIONS_TABLE")?;
+    Ok(ConnectionsTable::new(&sdk(env).await, name))
+}
+
 /// The cache server alone, if there is one: for health, and for repairing it.
 pub async fn cache_server(env: &Env) -> Result<Option<LiveServer>, ConfigError> {
     match env.cache()?.server {
@@ -99,7 +137,8 @@ pub async fn cache_server(env: &Env) -> Result<Option<LiveServer>, ConfigError> 
     }
 }
 
-pub(crate) fn passwords() -> Result<Argon2id, ConfigError> {
+/// How passwords are hashed, for operators who set them.
+pub fn passwords() -> Result<Argon2id, ConfigError> {
     Argon2id::new(System.random())
         .map_err(|error: StoreError| ConfigError { variable: "argon2id".into(), problem: error.to_string() })
 }

@@ -5,7 +5,8 @@ use holdfast_cognito::Cognito;
 use holdfast_domain::email::Email;
 use holdfast_domain::ports::{CredentialVerifier, Stored, Verdict};
 use holdfast_kit::{ConfigError, Env};
-use holdfast_password::Argon2id;
+use holdfast_domain::account::PasswordStrength;
+use holdfast_password::{Argon2id, Zxcvbn};
 
 /// Hashes in the sessions table, or a user pool.
 #[derive(Clone, Debug)]
@@ -26,6 +27,12 @@ impl LiveVerifier {
                 problem: "must be password or cognito".into(),
             }),
         }
+    }
+}
+
+impl PasswordStrength for LiveVerifier {
+    fn weakness(&self, password: &str, context: &[&str]) -> Option<String> {
+        Zxcvbn.weakness(password, context)
     }
 }
 

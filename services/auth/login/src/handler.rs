@@ -37,13 +37,15 @@ pub(crate) async fn handle(sign_in: &'static LiveSignIn, request: Request) -> Re
         // Another site must not sign its visitors in as somebody else.
         request.no_foreign_origin()?;
     }
+    // With cookies, the device's token is one, too.
+    let device_token = body.device_token.or_else(|| request.device_cookie().filter(|_| cookies).map(str::to_owned));
     let first = sign_in
         .sign_in(&SignInRequest {
             email: body.email,
             password: body.password,
             stay_signed_in: body.stay_signed_in,
             device_name: body.device_name,
-            device_token: body.device_token,
+            device_token,
             cookies,
             user_agent: request.header("user-agent").unwrap_or_default().to_owned(),
             ip: request.source_ip().to_owned(),

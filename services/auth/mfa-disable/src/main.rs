@@ -7,5 +7,5 @@ use std::process::ExitCode;
 use holdfast_kit::boot;
 
 fn main() -> ExitCode {
-    boot::http(|env| async move { handler::Deps::from_env(&env).await }, handler::handle)
+    boot::http(|env| async move { holdfast_providers::factor(&env).await }, handler::handle)
 }

@@ -19,13 +19,14 @@ struct Body {
     trust_device: bool,
 }
 
-pub(crate) async fn handle(sign_in: &'static LiveSecondFactor, request: Request) -> Result<Response, Failure> {
+pub(crate) async fn handle(second: &'static LiveSecondFactor, request: Request) -> Result<Response, Failure> {
     let body: Body = request.json()?;
     // Its answer may set cookies.
     request.no_foreign_origin()?;
     let answer = Answer::read(body.code.as_deref(), body.recovery_code.as_deref())?;
-    let request = VerifyRequest { token: body.mfa_session_id, answer, trust_device: body.trust_device };
-    let signed_in = sign_in.verify(&request).await?;
+    let ip = request.source_ip().to_owned();
+    let request = VerifyRequest { token: body.mfa_session_id, answer, trust_device: body.trust_device, ip };
+    let signed_in = second.sign_in.verify(&second.secrets, &request).await?;
     metrics::count("AUTHENTICATED");
     wire::signed_in(&signed_in)
 }

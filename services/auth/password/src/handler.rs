@@ -29,7 +29,7 @@ impl Deps {
 }
 
 pub(crate) async fn handle(deps: &'static Deps, request: Request) -> Result<Response, Failure> {
-    let current = deps.sessions.identify(request.access_token()?).await?;
+    let current = deps.sessions.identify(request.access_tokens()?).await?;
     let body: Body = request.json()?;
     let change =
         PasswordRequest { current: body.current_password, new: body.new_password, ip: request.source_ip().to_owned() };

@@ -15,6 +15,6 @@ struct Body {
 
 pub(crate) async fn handle(registration: &'static LiveRegistration, request: Request) -> Result<Response, Failure> {
     let body: Body = request.json()?;
-    let account = registration.register(&body.email, &body.password).await?;
+    let account = registration.register(&body.email, &body.password, request.source_ip()).await?;
     Response::json(201, &json!({"userId": account.user.to_string(), "email": account.email}))
 }

@@ -19,16 +19,20 @@ impl Deps {
 }
 
 pub(crate) async fn handle(deps: &'static Deps, event: Event) -> Result<(), StoreError> {
+    // A sign-in with an e-mail that has no account: anybody can cause any number of these.
+    let Some(user) = event.user_id.as_deref() else { return Ok(()) };
     let entry = Entry {
         id: &event.id,
         seq: &event.seq,
         kind: &event.kind,
         at: &event.at,
-        user: event.user_id.as_deref(),
+        user,
         session: event.session_id.as_deref(),
         login: event.login_session_id.as_deref(),
         reason: event.reason.as_deref(),
         device: event.device.as_deref(),
+        network: event.network.as_deref(),
+        actor: event.actor.as_deref(),
     };
     deps.activity.append(&entry, System.now().plus_seconds(deps.keep_seconds)).await?;
     metrics::count("AuditEntryWritten");

@@ -1,5 +1,7 @@
 //! The commands, as JSON. Unknown and repeated fields are refused, as everywhere.
 
+use holdfast_domain::change::Origin;
+use holdfast_domain::text;
 use holdfast_domain::{Code, Failure, SessionId, UserId};
 use serde::Deserialize;
 use serde_json::Value;
@@ -11,10 +13,19 @@ pub(crate) enum Whom {
     Email(String),
 }
 
-/// What is to be done.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What is to be done. It may hold a password, so it has no `Debug` outside tests.
+#[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(test, derive(Debug))]
 pub(crate) enum Command {
-    /// Account and live sessions.
+    /// Who has this e-mail.
+    Find(String),
+    /// A new account.
+    Create { email: String, password: String },
+    /// Another password; all sessions ended.
+    SetPassword(Whom, String),
+    /// The account and everything that is kept under it.
+    Delete(Whom),
+    /// Account, live sessions and trusted devices.
     List(Whom),
     /// One session.
     End(Whom, SessionId),
@@ -44,16 +55,26 @@ struct Wire {
     session_id: Option<String>,
     #[serde(default)]
     ip: Option<String>,
+    #[serde(default)]
+    password: Option<String>,
+    #[serde(default)]
+    actor: Option<String>,
 }
 
-const ACTIONS: &str = "list, end, end-all, disable, enable, reset-mfa, attempts or clear-attempts";
+const ACTIONS: &str = "find, create, set-password, delete, list, end, end-all, disable, enable, reset-mfa, attempts or \
+    clear-attempts";
+
+/// The longest name of an operator, in bytes: a role and a session name have at most 64 characters each.
+const MAX_ACTOR: usize = 160;
+/// Who acts where a command does not say so. Every invocation is in CloudTrail with its caller.
+const UNNAMED: &str = "operator";
 
 fn invalid(detail: impl Into<std::borrow::Cow<'static, str>>) -> Failure {
     Failure::new(Code::InvalidRequest, detail)
 }
 
-/// Reads a command.
-pub(crate) fn parse(payload: Value) -> Result<Command, Failure> {
+/// Reads a command, and who gives it: the events of what it changes say so.
+pub(crate) fn parse(payload: Value) -> Result<(Command, Origin), Failure> {
     let wire: Wire =
         serde_json::from_value(payload).map_err(|error| invalid(format!("The command is not valid: {error}.")))?;
     let takes = |name: &str, given: bool, wanted: bool| match (given, wanted) {
@@ -63,6 +84,18 @@ pub(crate) fn parse(payload: Value) -> Result<Command, Failure> {
     };
     let by_budget = matches!(wire.action.as_str(), "attempts" | "clear-attempts");
     takes("sessionId", wire.session_id.is_some(), wire.action == "end")?;
+    let sets_password = matches!(wire.action.as_str(), "create" | "set-password");
+    takes("password", wire.password.is_some(), sets_password)?;
+    let by_email = matches!(wire.action.as_str(), "find" | "create");
+    if by_email {
+        takes("userId", wire.user_id.is_some(), false)?;
+        takes("email", wire.email.is_some(), true)?;
+    }
+    let actor = wire.actor.clone().unwrap_or_else(|| UNNAMED.to_owned());
+    if actor.len() > MAX_ACTOR {
+        return Err(invalid("`actor` must have at most 160 bytes."));
+    }
+    text::check("actor", &actor)?;
     if by_budget {
         takes("userId", wire.user_id.is_some(), false)?;
         takes("email", wire.email.is_some(), true)?;
@@ -82,26 +115,48 @@ pub(crate) fn parse(payload: Value) -> Result<Command, Failure> {
         (None, Some(email)) => Ok(Whom::Email(email.clone())),
         _ => Err(invalid("Name the user by `userId` or by `email`, one of the two.")),
     };
-    match wire.action.as_str() {
-        "list" => Ok(Command::List(whom()?)),
+    let email = || wire.email.clone().unwrap_or_default();
+    let password = || wire.password.clone().unwrap_or_default();
+    let command = match wire.action.as_str() {
+        "find" => Command::Find(email()),
+        "create" => Command::Create { email: email(), password: password() },
+        "set-password" => Command::SetPassword(whom()?, password()),
+        "delete" => Command::Delete(whom()?),
+        "list" => Command::List(whom()?),
         "end" => {
             let sid = wire.session_id.as_deref().unwrap_or_default();
-            Ok(Command::End(whom()?, sid.parse().map_err(|_| invalid("`sessionId` is not the id of a session."))?))
+            Command::End(whom()?, sid.parse().map_err(|_| invalid("`sessionId` is not the id of a session."))?)
         }
-        "end-all" => Ok(Command::EndAll(whom()?)),
-        "disable" => Ok(Command::Disable(whom()?)),
-        "enable" => Ok(Command::Enable(whom()?)),
-        "reset-mfa" => Ok(Command::ResetMfa(whom()?)),
-        "attempts" => budget().map(|(email, ip)| Command::Attempts { email, ip }),
-        "clear-attempts" => budget().map(|(email, ip)| Command::ClearAttempts { email, ip }),
-        _ => Err(invalid(format!("`action` must be {ACTIONS}."))),
-    }
+        "end-all" => Command::EndAll(whom()?),
+        "disable" => Command::Disable(whom()?),
+        "enable" => Command::Enable(whom()?),
+        "reset-mfa" => Command::ResetMfa(whom()?),
+        "attempts" => budget().map(|(email, ip)| Command::Attempts { email, ip })?,
+        "clear-attempts" => budget().map(|(email, ip)| Command::ClearAttempts { email, ip })?,
+        _ => return Err(invalid(format!("`action` must be {ACTIONS}."))),
+    };
+    Ok((command, Origin::operator(actor)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
+
+    fn parsed(payload: Value) -> Result<Command, Failure> {
+        parse(payload).map(|(command, _)| command)
+    }
+
+    #[test]
+    fn who_gives_a_command_is_named_in_its_events() {
+        let actor = |payload: Value| parse(payload).map(|(_, origin)| origin.actor.unwrap_or_default());
+        let id = UserId::from_bytes([1; 16]).to_string();
+        assert_eq!(actor(json!({"action": "end-all", "userId": id})).unwrap(), "operator");
+        assert_eq!(actor(json!({"action": "end-all", "userId": id, "actor": "ops/ada"})).unwrap(), "ops/ada");
+        for bad in ["", " ", "a\u{202e}b", &"x".repeat(161)] {
+            assert!(actor(json!({"action": "end-all", "userId": id, "actor": bad})).is_err(), "{bad:?}");
+        }
+    }
 
     fn refused(payload: Value) -> String {
         parse(payload).unwrap_err().detail.into_owned()
@@ -118,21 +173,27 @@ mod tests {
             ("disable", Command::Disable(Whom::Id(user))),
             ("enable", Command::Enable(Whom::Id(user))),
             ("reset-mfa", Command::ResetMfa(Whom::Id(user))),
+            ("delete", Command::Delete(Whom::Id(user))),
         ] {
-            assert_eq!(parse(json!({"action": action, "userId": id})), Ok(command));
+            assert_eq!(parsed(json!({"action": action, "userId": id})), Ok(command));
         }
         let end = json!({"action": "end", "email": "a@b.c", "sessionId": sid.to_string()});
-        assert_eq!(parse(end), Ok(Command::End(Whom::Email("a@b.c".into()), sid)));
+        assert_eq!(parsed(end), Ok(Command::End(Whom::Email("a@b.c".into()), sid)));
+        assert_eq!(parsed(json!({"action": "find", "email": "a@b.c"})), Ok(Command::Find("a@b.c".into())));
+        let create = json!({"action": "create", "email": "a@b.c", "password": "p"});
+        assert_eq!(parsed(create), Ok(Command::Create { email: "a@b.c".into(), password: "p".into() }));
+        let set = json!({"action": "set-password", "userId": id, "password": "p"});
+        assert_eq!(parsed(set), Ok(Command::SetPassword(Whom::Id(user), "p".into())));
         let budget = |action: &str| json!({"action": action, "email": "a@b.c", "ip": "192.0.2.1"});
         let (email, ip) = ("a@b.c".to_owned(), "192.0.2.1".to_owned());
-        assert_eq!(parse(budget("attempts")), Ok(Command::Attempts { email: email.clone(), ip: ip.clone() }));
-        assert_eq!(parse(budget("clear-attempts")), Ok(Command::ClearAttempts { email, ip }));
+        assert_eq!(parsed(budget("attempts")), Ok(Command::Attempts { email: email.clone(), ip: ip.clone() }));
+        assert_eq!(parsed(budget("clear-attempts")), Ok(Command::ClearAttempts { email, ip }));
     }
 
     #[test]
     fn a_wrong_command_says_what_is_wrong() {
         let id = UserId::from_bytes([1; 16]).to_string();
-        assert!(refused(json!({"action": "drop", "userId": id})).contains("`action` must be list"));
+        assert!(refused(json!({"action": "drop", "userId": id})).contains("`action` must be find"));
         assert!(refused(json!({"action": "list"})).contains("one of the two"));
         assert!(refused(json!({"action": "list", "userId": id, "email": "a@b.c"})).contains("one of the two"));
         assert!(refused(json!({"action": "list", "userId": "x"})).contains("`userId`"));
@@ -144,5 +205,8 @@ mod tests {
         assert!(refused(json!({"action": "attempts", "email": "a@b.c", "ip": "home"})).contains("`ip`"));
         assert!(refused(json!({"action": "list", "user": id})).contains("unknown field"));
         assert!(refused(json!([])).contains("not valid"));
+        assert!(refused(json!({"action": "find", "userId": id})).contains("takes no `userId`"));
+        assert!(refused(json!({"action": "create", "email": "a@b.c"})).contains("needs `password`"));
+        assert!(refused(json!({"action": "delete", "userId": id, "password": "p"})).contains("takes no `password`"));
     }
 }

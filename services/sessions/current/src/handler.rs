@@ -5,7 +5,7 @@ use holdfast_kit::{Request, Response, wire};
 use holdfast_providers::LiveSessions;
 
 pub(crate) async fn handle(sessions: &'static LiveSessions, request: Request) -> Result<Response, Failure> {
-    let current = sessions.authenticate(request.access_token()?).await?;
+    let current = sessions.authenticate(request.access_tokens()?).await?;
     request.no_body()?;
     let etag = format!("\"{}\"", current.slot.version);
     Ok(Response::json(200, &wire::session(&current.slot, current.slot.sid))?.with_header("etag", etag))

@@ -6,7 +6,7 @@ use holdfast_providers::LiveSessions;
 use serde_json::json;
 
 pub(crate) async fn handle(sessions: &'static LiveSessions, request: Request) -> Result<Response, Failure> {
-    let current = sessions.authenticate(request.access_token()?).await?;
+    let current = sessions.authenticate(request.access_tokens()?).await?;
     request.no_body()?;
     let slots = sessions.list(&current).await?;
     let list: Vec<_> = slots.iter().map(|slot| wire::session(slot, current.slot.sid)).collect();

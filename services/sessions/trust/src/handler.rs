@@ -1,6 +1,8 @@
 //! Trusts a device, or stops trusting it.
 
+use holdfast_domain::change::Origin;
 use holdfast_domain::service::TrustRequest;
+use holdfast_domain::token::DeviceToken;
 use holdfast_domain::{Code, Failure, SessionId};
 use holdfast_kit::{ConfigError, Env, Request, Response, wire};
 use holdfast_providers::LiveSessions;
@@ -25,20 +27,27 @@ impl Deps {
 }
 
 pub(crate) async fn handle(deps: &'static Deps, request: Request) -> Result<Response, Failure> {
-    let current = deps.sessions.authenticate(request.access_token()?).await?;
+    let current = deps.sessions.authenticate(request.access_tokens()?).await?;
     let body: Body = request.json()?;
     let sid: SessionId = request
         .path_parameter("sessionId")
         .parse()
         .map_err(|_| Failure::new(Code::NotFound, "You have no live session with this id."))?;
-    // No version is 0: a list without any version of a session matches none.
-    let if_match = request.if_match()?.map(|versions| versions.first().copied().unwrap_or_default());
-    let wish = TrustRequest { sid, trusted: body.trusted, if_match, trust_seconds: deps.trust_seconds };
-    let (slot, device_token, _) = deps.sessions.set_trust(&current, &wish).await?;
-    let mut answer = wire::session(&slot, current.slot.sid);
-    if let (Some(token), Some(fields)) = (device_token, answer.as_object_mut()) {
-        fields.insert("deviceToken".into(), token.into());
+    let wish =
+        TrustRequest { sid, trusted: body.trusted, if_match: request.if_match()?, trust_seconds: deps.trust_seconds };
+    let set = deps.sessions.set_trust(&current, &wish, &Origin::client(request.source_ip())).await?;
+    let mut answer = wire::session(&set.slot, current.slot.sid);
+    // Whoever asks by cookie keeps the device's token in one, too: no script can read it.
+    let by_cookie = request.header("authorization").is_none();
+    let token = set.device_token.as_ref().map(DeviceToken::text);
+    if let (Some(token), Some(fields), false) = (&token, answer.as_object_mut(), by_cookie) {
+        fields.insert("deviceToken".into(), token.as_str().into());
     }
-    let etag = format!("\"{}\"", slot.version);
-    Ok(Response::json(200, &answer)?.with_header("etag", etag))
+    let etag = format!("\"{}\"", set.slot.version);
+    let response = Response::json(200, &answer)?.with_header("etag", etag);
+    Ok(match token.filter(|_| by_cookie) {
+        Some(token) => response.with_device(&token, wire::device_seconds(&set.slot)),
+        None if by_cookie && !body.trusted && sid == current.slot.sid => response.without_device(),
+        None => response,
+    })
 }

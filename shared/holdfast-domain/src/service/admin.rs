@@ -156,8 +156,10 @@ where
             self.store.clear(&scope).await?;
         }
         // An e-mail that version 0.1.0 or a provider's label left without a claim of this account is nobody's to delete.
+        let mut keys: Vec<[u8; 32]> = key.into_iter().collect();
+        keys.extend(email.as_ref().and_then(Email::legacy_key));
         let mut claims = Vec::new();
-        for key in email.iter().flat_map(|email| [Some(email.key()), email.legacy_key()]).flatten() {
+        for key in keys {
             if self.store.user_of(&key).await? == Some(user) {
                 claims.push(key);
             }

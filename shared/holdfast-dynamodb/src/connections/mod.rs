@@ -11,7 +11,9 @@ mod tickets;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::BuildError;
+use holdfast_domain::UserId;
 use holdfast_domain::ports::{StoreError, Stored};
+use holdfast_push::channel::Channel;
 
 use crate::attributes::{Item, s};
 use crate::call::trouble;
@@ -60,6 +62,21 @@ impl ConnectionsTable {
             .await
             .map_err(|e| trouble("DeleteItem", &e))?;
         Ok(())
+    }
+
+    /// Deletes what a user who is deleted was sent. Sockets go by themselves: their sessions have ended.
+    pub async fn forget(&self, user: UserId) -> Stored<()> {
+        let channel = keys::channel(&Channel::User(user));
+        loop {
+            let rows = self.rows(channel.clone(), Rows::All, |_| true).await?;
+            if rows.is_empty() {
+                return Ok(());
+            }
+            for row in rows {
+                let sk = row.get(keys::SK).and_then(|sk| sk.as_s().ok()).cloned().unwrap_or_default();
+                self.delete(channel.clone(), sk).await?;
+            }
+        }
     }
 
     /// Strongly reads rows of one partition in order, page by page, until `enough` says so.

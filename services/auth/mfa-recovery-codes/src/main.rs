@@ -1,0 +1,11 @@
+//! `POST /v1/auth/mfa/recovery-codes`
+
+mod handler;
+
+use std::process::ExitCode;
+
+use holdfast_kit::boot;
+
+fn main() -> ExitCode {
+    boot::http(|env| async move { holdfast_providers::sessions(&env).await }, handler::handle)
+}

@@ -1,0 +1,11 @@
+//! `DELETE /v1/devices` and `DELETE /v1/devices/{deviceId}`
+
+mod handler;
+
+use std::process::ExitCode;
+
+use holdfast_kit::boot;
+
+fn main() -> ExitCode {
+    boot::http(|env| async move { holdfast_providers::sessions(&env).await }, handler::handle)
+}
