@@ -6,13 +6,37 @@ use holdfast_cognito::Cognito;
 use holdfast_domain::Code;
 use holdfast_domain::email::Email;
 use holdfast_domain::policy::{Policy, SignInLimits};
-use holdfast_domain::ports::{Accounts, CredentialVerifier, StoreError, Verdict};
+use holdfast_domain::account::PasswordStrength;
+use holdfast_domain::ports::{Accounts, CredentialVerifier, StoreError, Stored, Verdict};
 use holdfast_domain::service::{PasswordRequest, Sessions, SignIn, SignInRequest, StrongReads};
 use holdfast_testkit::{LocalCloud, ManualHost, MemoryStore};
 
 const EMAIL: &str = "ada@example.com";
 const PASSWORD: &str = "Correct-horse-battery-1";
 const NEW_PASSWORD: &str = "Another-horse-battery-2";
+
+/// The pool's passwords, and no opinion about new ones: the pool has a policy of its own.
+struct Pool(Cognito);
+
+impl PasswordStrength for Pool {
+    fn weakness(&self, _password: &str, _context: &[&str]) -> Option<String> {
+        None
+    }
+}
+
+impl CredentialVerifier for Pool {
+    async fn verify(&self, email: &Email, password: &str, stored: Option<&str>, salt: &[u8; 16]) -> Stored<Verdict> {
+        self.0.verify(email, password, stored, salt).await
+    }
+
+    async fn change(&self, email: &Email, current: &str, new: &str, salt: &[u8; 16]) -> Stored<String> {
+        self.0.change(email, current, new, salt).await
+    }
+
+    fn adopted(&self) -> String {
+        self.0.adopted()
+    }
+}
 
 /// A pool with one user, and the id of an app client of it.
 async fn pool(cloud: &LocalCloud) -> String {
@@ -72,6 +96,9 @@ async fn whoever_the_pool_knows_signs_in_and_gets_an_account() {
     let second =
         Box::pin(service.sign_in(&request(EMAIL, PASSWORD))).await.expect("signed in").session().expect("a session");
     assert_eq!(first.slot.at.user, second.slot.at.user, "one account");
+    assert_eq!(store.user_of(&key).await, Ok(None), "its e-mail is a label, and finds nothing");
+    let identity = first.slot.identity.clone().expect("the pool's own name for the user");
+    assert_eq!(store.user_of_identity(&identity.key()).await, Ok(Some(first.slot.at.user)));
 
     // The pool changes the password, Holdfast ends the sessions.
     let sessions =
@@ -79,7 +106,7 @@ async fn whoever_the_pool_knows_signs_in_and_gets_an_account() {
     let current = sessions.identify(Some(&second.tokens.access.text())).await.expect("live");
     let change = PasswordRequest { current: PASSWORD.into(), new: NEW_PASSWORD.into(), ip: "192.0.2.1".into() };
     let revoked =
-        sessions.change_password(&verifier, &SignInLimits::default(), &current, &change).await.expect("changed");
+        sessions.change_password(&Pool(verifier.clone()), &SignInLimits::default(), &current, &change).await.expect("changed");
     assert_eq!(revoked.count, 1);
     assert!(sessions.identify(Some(&first.tokens.access.text())).await.is_err());
     let old = Box::pin(service.sign_in(&request(EMAIL, PASSWORD))).await.expect_err("refused");

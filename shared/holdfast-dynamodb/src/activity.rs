@@ -123,7 +123,7 @@ impl ActivityTable {
     }
 
     /// Deletes what is kept of a user who is deleted, but for the audit trail: its events stay, and hold no e-mail.
-    pub async fn forget(&self, user: UserId) -> Stored<()> {
+    pub async fn forget_user(&self, user: UserId) -> Stored<()> {
         for sk in ["LAST_LOGIN", "DEVICES"] {
             self.client
                 .delete_item()

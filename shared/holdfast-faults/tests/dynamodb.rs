@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::join_all;
+use holdfast_domain::change::Origin;
 use holdfast_dynamodb::SessionsTable;
 use holdfast_faults::{DynamoDbProxy, Fault, Plan};
 use holdfast_testkit::LocalCloud;
@@ -104,12 +105,12 @@ async fn what_is_throttled_is_told_so_without_a_storm_of_retries() {
     let refusal = sessions.identify(Some(&signed_in.tokens.access.text())).await.expect_err("throttled");
     assert_eq!(refusal.code, holdfast_domain::error::Code::Unavailable, "never 401");
     assert_eq!(plan.total(), 3, "the client's own tries");
-    let refusal = sessions.refresh(&signed_in.tokens.refresh.text()).await.expect_err("throttled");
+    let refusal = sessions.refresh(&signed_in.tokens.refresh.text(), &Origin::default()).await.expect_err("throttled");
     assert_eq!(refusal.code, holdfast_domain::error::Code::Unavailable);
     assert_eq!(plan.total(), 6);
     let current =
         bench.sessions().identify(Some(&signed_in.tokens.access.text())).await.expect("nothing happened to it");
-    let refusal = sessions.revoke_all(&current, false).await.expect_err("throttled");
+    let refusal = sessions.revoke_all(&current, false, &Origin::default()).await.expect_err("throttled");
     assert_eq!(refusal.code, holdfast_domain::error::Code::Unavailable);
     assert_eq!(plan.total(), 9);
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use holdfast_domain::change::Origin;
 use holdfast_domain::cache::CacheEvent;
 use holdfast_domain::service::Leased;
 use holdfast_faults::{Fault, Plan, RedisProxy};
@@ -69,7 +70,7 @@ async fn sessions_survive_the_wire() {
                     assert_eq!(current.slot.sid, kept.slot.sid);
                 }
                 let current = sessions.identify(Some(&ended.tokens.access.text())).await.expect("let in");
-                let revoked = sessions.log_out(&current).await.expect("ended");
+                let revoked = sessions.log_out(&current, &Origin::default()).await.expect("ended");
                 let after = sessions.identify(Some(&ended.tokens.access.text())).await;
                 // Where the answer said `bounded`, a copy may be served for as long as it says.
                 if revoked.effect == holdfast_domain::ports::Effect::Immediate {

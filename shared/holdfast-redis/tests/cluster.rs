@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use holdfast_domain::change::Origin;
 use holdfast_domain::cache::CacheEvent;
 use holdfast_domain::ports::{Fence, Found, Host as _, LeaseCache, SessionCache as _};
 use holdfast_domain::service::Leased;
@@ -213,7 +214,7 @@ async fn while_a_slot_moves_nobody_is_refused_and_nothing_stale_is_served() {
         assert!(let_in(&kept.tokens.access).await, "while it moves");
     }
     let current = sessions.identify(Some(&ended.tokens.access.text())).await.expect("live");
-    let revoked = sessions.log_out(&current).await.expect("ended");
+    let revoked = sessions.log_out(&current, &Origin::default()).await.expect("ended");
     for _ in 0..3 {
         assert!(!let_in(&ended.tokens.access).await, "ended while it moves ({:?})", revoked.effect);
         assert!(let_in(&kept.tokens.access).await);

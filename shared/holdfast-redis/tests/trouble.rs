@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use holdfast_domain::change::Origin;
 use holdfast_domain::UserId;
 use holdfast_domain::cache::CacheEvent;
 use holdfast_domain::policy::Policy;
@@ -135,7 +136,7 @@ impl World {
             let session = bench.sign_in().await;
             let token = session.tokens.access.text();
             let current = service.identify(Some(&token)).await.expect("let in");
-            let revoked = service.log_out(&current).await.expect("ended");
+            let revoked = service.log_out(&current, &Origin::default()).await.expect("ended");
             if revoked.effect == Effect::Immediate {
                 for _ in 0..3 {
                     assert!(service.identify(Some(&token)).await.is_err(), "{when}: let in after a confirmed end");

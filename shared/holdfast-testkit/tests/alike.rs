@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use holdfast_domain::change::Origin;
 use holdfast_domain::account::Status;
 use holdfast_domain::email::Email;
 use holdfast_domain::policy::Policy;
@@ -53,7 +54,7 @@ async fn unknown_wrong_and_disabled_cost_the_same_and_say_the_same() {
         let failure = service.sign_in(&request).await.expect_err("refused");
         answers.push((failure, counted.0.load(Ordering::SeqCst) - before));
     }
-    bench.sessions().set_status(bench.user, Status::Disabled).await.expect("disabled");
+    bench.sessions().set_status(bench.user, Status::Disabled, &Origin::default()).await.expect("disabled");
     let before = counted.0.load(Ordering::SeqCst);
     let failure = service.sign_in(&bench.request()).await.expect_err("refused");
     answers.push((failure, counted.0.load(Ordering::SeqCst) - before));

@@ -1,5 +1,6 @@
 //! Functions whose clocks differ: how long a session lives may differ by as much, whether it was ended never does.
 
+use holdfast_domain::change::Origin;
 use holdfast_domain::error::Code;
 use holdfast_domain::policy::Policy;
 use holdfast_domain::ports::Host as _;
@@ -29,10 +30,10 @@ async fn a_clock_five_minutes_off_brings_no_ended_session_back() {
         // Both have it in their cache; the one whose clock is ahead by more than a copy lives reads the truth.
         let current = bench.sessions().identify(Some(&token)).await.expect("live");
         elsewhere.identify(Some(&token)).await.expect("live there, too");
-        bench.sessions().log_out(&current).await.expect("ended");
+        bench.sessions().log_out(&current, &Origin::default()).await.expect("ended");
         let refusal = elsewhere.identify(Some(&token)).await.expect_err("ended is ended");
         assert_eq!(refusal.code, Code::Unauthenticated);
-        let refusal = elsewhere.refresh(&session.tokens.refresh.text()).await.expect_err("no way back");
+        let refusal = elsewhere.refresh(&session.tokens.refresh.text(), &Origin::default()).await.expect_err("no way back");
         assert_eq!(refusal.code, Code::InvalidRefreshToken);
     }
 }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use futures_util::future::join_all;
+use holdfast_domain::change::Origin;
 use holdfast_domain::error::Code;
 use holdfast_domain::policy::Policy;
 use holdfast_domain::ports::{Host as _, SessionReads as _};
@@ -126,7 +127,7 @@ impl World {
             }
             6..=7 => {
                 let Some(held) = self.pick() else { return };
-                match service.refresh(&held.refresh).await {
+                match service.refresh(&held.refresh, &Origin::default()).await {
                     Ok((slot, tokens, _)) => {
                         assert_eq!(slot.sid, held.sid);
                         let mut known = self.known();
@@ -155,12 +156,12 @@ impl World {
                         if_match: None,
                         trust_seconds: 60,
                     };
-                    let outcome = service.set_trust(&current, &wish).await;
+                    let outcome = service.set_trust(&current, &wish, &Origin::default()).await;
                     self.note(u64::from(outcome.is_ok()) + 7);
                     return;
                 }
                 self.known().doomed.insert(held.sid);
-                let ended = service.log_out(&current).await;
+                let ended = service.log_out(&current, &Origin::default()).await;
                 let mut known = self.known();
                 known.held.remove(&held.sid);
                 if ended.is_ok() {
@@ -181,7 +182,7 @@ impl World {
                     known.doomed.extend(&others);
                     others
                 };
-                let ended = service.revoke_all(&current, true).await;
+                let ended = service.revoke_all(&current, true, &Origin::default()).await;
                 if ended.is_ok() {
                     // What was there before the call is over; what was signed in during it may be newer.
                     self.known().dead.extend(&others);

@@ -96,6 +96,8 @@ mod tests {
             login_session_id: None,
             reason: reason.map(str::to_owned),
             device: Some("laptop".into()),
+            network: None,
+            actor: None,
         }
     }
 

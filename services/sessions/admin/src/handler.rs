@@ -104,8 +104,8 @@ async fn run(deps: &Deps, command: &Command, origin: &Origin) -> Result<Value, F
 
 /// The account goes last: a deletion that stopped half-way is repeated by `userId` and goes on.
 async fn delete(deps: &Deps, user: UserId, origin: &Origin) -> Result<Revoked, Failure> {
-    deps.activity.forget(user).await?;
-    deps.connections.forget(user).await?;
+    deps.activity.forget_user(user).await?;
+    deps.connections.forget_user(user).await?;
     deps.sessions.delete_user(user, &deps.limits, origin).await
 }
 

@@ -258,21 +258,8 @@ where
     ) -> Result<FirstStep, Failure> {
         let draw = Draw::of(Secret::new(self.host.random()), self.host.random());
         let user = state.user();
-        let has_recovery = match &state.account.mfa.enabled {
-            None => {
-                let Some((_, Step::CreateSession { with_mfa: false })) =
-                    step(Some(login.state), Input::PasswordSuffices)
-                else {
-                    return Err(took_too_long());
-                };
-                return match self.commit(&Commission::of(login, &draw, wishes, None), state).await? {
-                    Ok(signed_in) => Ok(FirstStep::Authenticated(Box::new(signed_in))),
-                    Err(refusal) => self.refused(login, refusal).await,
-                };
-            }
-            Some(factor) => !factor.recovery.is_empty(),
-        };
-        // A parallel sign-in with the same token rotates it: then the record is judged once more.
+        // A trusted device is known again whether a second factor is on or not. A parallel sign-in with the same token
+        // rotates it: then the record is judged once more.
         for _ in 0..DEVICE_TRIES {
             let Some(shown) = shown else { break };
             let Some(grant) = self.device_grant(&state, shown).await? else { break };
@@ -286,6 +273,17 @@ where
                 None => return self.refused(login, Refusal::Account).await,
             };
         }
+        let Some(factor) = &state.account.mfa.enabled else {
+            let Some((_, Step::CreateSession { with_mfa: false })) = step(Some(login.state), Input::PasswordSuffices)
+            else {
+                return Err(took_too_long());
+            };
+            return match self.commit(&Commission::of(login, &draw, wishes, None), state).await? {
+                Ok(signed_in) => Ok(FirstStep::Authenticated(Box::new(signed_in))),
+                Err(refusal) => self.refused(login, refusal).await,
+            };
+        };
+        let has_recovery = !factor.recovery.is_empty();
         let Some((_, Step::OpenChild)) = step(Some(login.state), Input::SecondFactorNeeded) else {
             return Err(took_too_long());
         };

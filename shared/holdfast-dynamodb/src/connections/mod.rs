@@ -65,7 +65,7 @@ impl ConnectionsTable {
     }
 
     /// Deletes what a user who is deleted was sent. Sockets go by themselves: their sessions have ended.
-    pub async fn forget(&self, user: UserId) -> Stored<()> {
+    pub async fn forget_user(&self, user: UserId) -> Stored<()> {
         let channel = keys::channel(&Channel::User(user));
         loop {
             let rows = self.rows(channel.clone(), Rows::All, |_| true).await?;

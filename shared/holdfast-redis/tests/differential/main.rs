@@ -2,17 +2,19 @@
 
 mod model;
 
+use holdfast_domain::change::Origin;
 use holdfast_domain::cache::CacheEvent;
 use holdfast_domain::ports::{Host, SessionCache};
-use holdfast_domain::service::{Leased, StrongReads, TrustRequest};
-use holdfast_domain::{Failure, Millis, SessionId};
+use holdfast_domain::policy::Policy;
+use holdfast_domain::service::{Leased, SignInRequest, StrongReads, TrustRequest};
+use holdfast_domain::{DeviceId, Failure, Millis, SessionId};
 use holdfast_redis::{RedisCache, RedisConfig};
 use holdfast_testkit::cache::{MemoryCache, leased};
 use holdfast_testkit::host::RealHost;
 use holdfast_testkit::redis::RedisServer;
 use holdfast_testkit::suites::sessions::Bench;
 use holdfast_testkit::{ManualHost, MemoryStore};
-use model::{Answer, Command, Model, Tag};
+use model::{Answer, Command, Model, TRUST, Tag};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -41,6 +43,8 @@ struct World<C> {
     /// By session, by generation: access and refresh token.
     tokens: Vec<Vec<(String, String)>>,
     sids: Vec<SessionId>,
+    /// By device, by generation: its tokens.
+    devices: Vec<(DeviceId, Vec<String>)>,
 }
 
 fn code(failure: &Failure) -> Answer {
@@ -51,12 +55,31 @@ impl<C: SessionCache + Clone> World<C> {
     async fn new(name: &'static str, make: impl FnOnce(&MemoryStore, &ManualHost) -> C) -> Self {
         let (store, host) = (MemoryStore::default(), ManualHost::default());
         let cache = make(&store, &host);
-        Self { name, bench: Bench::behind(store, cache, host).await, tokens: vec![], sids: vec![] }
+        Self { name, bench: Bench::behind(store, cache, host).await, tokens: vec![], sids: vec![], devices: vec![] }
     }
 
     fn pair(&self, session: usize, age: usize) -> &(String, String) {
         let pairs = &self.tokens[session];
         &pairs[pairs.len().saturating_sub(1 + age)]
+    }
+
+    async fn sign_in(&mut self, device_token: Option<String>) -> Answer {
+        self.bench.host.advance_seconds(1);
+        let request = SignInRequest { device_token, ..self.bench.request() };
+        let first = self.bench.sign_in_service(Policy::default()).sign_in(&request).await.expect("signed in");
+        let made = first.session().expect("there is no second factor");
+        self.tokens.push(vec![(made.tokens.access.text(), made.tokens.refresh.text())]);
+        self.sids.push(made.slot.sid);
+        let session = self.sids.len() - 1;
+        let Some(token) = made.device_token else { return Answer::Made(session) };
+        assert!(made.slot.trusted(self.bench.host.now()).is_some_and(|trust| trust.device == token.device));
+        let device = self.devices.iter().position(|(known, _)| *known == token.device).expect("a known device");
+        let (tokens, text) = (&mut self.devices[device].1, token.text());
+        // The same next token for everybody who shows one within the grace.
+        if tokens.last() != Some(&text) {
+            tokens.push(text);
+        }
+        Answer::MadeOn(session, device, tokens.len() - 1)
     }
 
     async fn apply(&mut self, command: &Command, model: &Model) -> Answer {
@@ -66,23 +89,53 @@ impl<C: SessionCache + Clone> World<C> {
                 self.bench.host.advance_seconds(seconds);
                 Answer::Done
             }
-            Command::SignIn => {
-                self.bench.host.advance_seconds(1);
-                let made = self.bench.sign_in().await;
-                self.tokens.push(vec![(made.tokens.access.text(), made.tokens.refresh.text())]);
-                self.sids.push(made.slot.sid);
-                Answer::Made(self.sids.len() - 1)
+            Command::SignIn => self.sign_in(None).await,
+            Command::SignInOn { device, age } => {
+                let tokens = &self.devices[device].1;
+                let shown = tokens[tokens.len().saturating_sub(1 + age)].clone();
+                self.sign_in(Some(shown)).await
             }
+            Command::Devices { by } => match sessions.identify(Some(&self.pair(by, 0).0)).await {
+                Ok(current) => match sessions.devices(&current).await {
+                    Ok(devices) => {
+                        let number = |id: DeviceId| self.devices.iter().position(|(known, _)| *known == id);
+                        let mut all: Vec<_> =
+                            devices.iter().map(|device| number(device.id).unwrap_or(usize::MAX)).collect();
+                        all.sort_unstable();
+                        let own = devices.iter().find(|device| device.current).and_then(|device| number(device.id));
+                        Answer::Listed(all, own)
+                    }
+                    Err(failure) => code(&failure),
+                },
+                Err(failure) => code(&failure),
+            },
+            Command::RemoveDevice { by, device } => match sessions.identify(Some(&self.pair(by, 0).0)).await {
+                Ok(current) => {
+                    match sessions.remove_device(&current, self.devices[device].0, &Origin::default()).await {
+                        Ok(removed) => Answer::Removed(removed.count),
+                        Err(failure) => code(&failure),
+                    }
+                }
+                Err(failure) => code(&failure),
+            },
+            Command::RemoveAllDevices { by } => match sessions.identify(Some(&self.pair(by, 0).0)).await {
+                Ok(current) => match sessions.remove_all_devices(&current, &Origin::default()).await {
+                    Ok(removed) => Answer::Removed(removed.count),
+                    Err(failure) => code(&failure),
+                },
+                Err(failure) => code(&failure),
+            },
             Command::Validate { session, age } => match sessions.authenticate(Some(&self.pair(session, age).0)).await {
                 Ok(current) => {
                     let number = self.sids.iter().position(|sid| *sid == current.slot.sid);
-                    Answer::In(number.unwrap_or(usize::MAX), current.slot.version)
+                    let trusted = current.slot.trusted(self.bench.host.now()).is_some();
+                    Answer::In(number.unwrap_or(usize::MAX), current.slot.version, trusted)
                 }
                 Err(failure) => code(&failure),
             },
             Command::Refresh { session, age } => {
                 let presented = self.pair(session, age).1.clone();
-                match sessions.refresh(&presented).await {
+                match sessions.refresh(&presented, &Origin::default()).await {
                     Ok((_, tokens, _)) => {
                         let pair = (tokens.access.text(), tokens.refresh.text());
                         let pairs = &mut self.tokens[session];
@@ -96,14 +149,14 @@ impl<C: SessionCache + Clone> World<C> {
                 }
             }
             Command::End { by, session } => match sessions.identify(Some(&self.pair(by, 0).0)).await {
-                Ok(current) => match sessions.revoke(&current, self.sids[session]).await {
+                Ok(current) => match sessions.revoke(&current, self.sids[session], &Origin::default()).await {
                     Ok(revoked) => Answer::Ended(revoked.count),
                     Err(failure) => code(&failure),
                 },
                 Err(failure) => code(&failure),
             },
             Command::EndAll { by, keep } => match sessions.identify(Some(&self.pair(by, 0).0)).await {
-                Ok(current) => match sessions.revoke_all(&current, keep).await {
+                Ok(current) => match sessions.revoke_all(&current, keep, &Origin::default()).await {
                     Ok(revoked) => Answer::Ended(revoked.count),
                     Err(failure) => code(&failure),
                 },
@@ -113,12 +166,17 @@ impl<C: SessionCache + Clone> World<C> {
                 Ok(current) => {
                     let if_match = match tag {
                         Tag::None => None,
-                        Tag::Right => Some(model.version(session)),
-                        Tag::Wrong => Some(model.version(session) + 7),
+                        Tag::Right => Some(vec![model.version(session) + 9, model.version(session)]),
+                        Tag::Wrong => Some(vec![model.version(session) + 7]),
                     };
-                    let wish = TrustRequest { sid: self.sids[session], trusted, if_match, trust_seconds: 60 };
-                    match sessions.set_trust(&current, &wish).await {
-                        Ok((slot, ..)) => Answer::Edited(slot.version, slot.trusted),
+                    let wish = TrustRequest { sid: self.sids[session], trusted, if_match, trust_seconds: TRUST };
+                    match sessions.set_trust(&current, &wish, &Origin::default()).await {
+                        Ok(set) => {
+                            if let Some(token) = set.device_token {
+                                self.devices.push((token.device, vec![token.text()]));
+                            }
+                            Answer::Edited(set.slot.version, set.slot.trusted(self.bench.host.now()).is_some())
+                        }
                         Err(failure) => code(&failure),
                     }
                 }
@@ -139,8 +197,12 @@ fn commands() -> impl Strategy<Value = Vec<Command>> {
         5 => (session.clone(), 0usize..3).prop_map(|(session, age)| Command::Refresh { session, age }),
         1 => (session.clone(), session.clone()).prop_map(|(by, session)| Command::End { by, session }),
         1 => (session.clone(), any::<bool>()).prop_map(|(by, keep)| Command::EndAll { by, keep }),
-        2 => (session.clone(), session, any::<bool>(), tag)
+        4 => (session.clone(), session.clone(), any::<bool>(), tag)
             .prop_map(|(by, session, trusted, tag)| Command::Trust { by, session, trusted, tag }),
+        4 => (session.clone(), 0usize..3).prop_map(|(device, age)| Command::SignInOn { device, age }),
+        2 => session.clone().prop_map(|by| Command::Devices { by }),
+        1 => (session.clone(), session.clone()).prop_map(|(by, device)| Command::RemoveDevice { by, device }),
+        1 => session.clone().prop_map(|by| Command::RemoveAllDevices { by }),
         4 => seconds.prop_map(|seconds| Command::Wait { seconds }),
     ];
     prop::collection::vec(command, 1..60)
@@ -162,8 +224,20 @@ fn within(command: &Command, model: &Model) -> Option<Command> {
         Command::End { by, session } => Command::End { by: pick(by)?, session: pick(session)? },
         Command::EndAll { by, keep } => Command::EndAll { by: pick(by)?, keep },
         Command::Trust { by, session, trusted, tag } => {
+            // Every second one is about the caller's own session.
+            let session = if session.is_multiple_of(2) { by } else { session };
             Command::Trust { by: pick(by)?, session: pick(session)?, trusted, tag }
         }
+        Command::SignInOn { device, age } => {
+            let device = (model.devices() > 0).then(|| device % model.devices())?;
+            Command::SignInOn { device, age: age.min(model.device_generation(device)) }
+        }
+        Command::Devices { by } => Command::Devices { by: pick(by)? },
+        Command::RemoveDevice { by, device } => {
+            let device = (model.devices() > 0).then(|| device % model.devices())?;
+            Command::RemoveDevice { by: pick(by)?, device }
+        }
+        Command::RemoveAllDevices { by } => Command::RemoveAllDevices { by: pick(by)? },
         other => other,
     })
 }

@@ -6,6 +6,9 @@ const IDLE: i64 = 3_600;
 const ABSOLUTE: i64 = 86_400;
 const GRACE: i64 = 10;
 const TOUCH: i64 = 300;
+const RECENT: i64 = 900;
+/// How long a device is trusted in these stories.
+pub(crate) const TRUST: i64 = 400;
 
 /// Which of a session's tokens is presented, counted back from the newest pair.
 pub(crate) type Age = usize;
@@ -19,6 +22,11 @@ pub(crate) enum Command {
     End { by: usize, session: usize },
     EndAll { by: usize, keep: bool },
     Trust { by: usize, session: usize, trusted: bool, tag: Tag },
+    /// A sign-in that shows a device's token, counted back from the newest.
+    SignInOn { device: usize, age: Age },
+    Devices { by: usize },
+    RemoveDevice { by: usize, device: usize },
+    RemoveAllDevices { by: usize },
     Wait { seconds: i64 },
 }
 
@@ -35,14 +43,20 @@ pub(crate) enum Tag {
 pub(crate) enum Answer {
     /// A new session; this is its number.
     Made(usize),
-    /// Let in, as this session at this version.
-    In(usize, u64),
+    /// A new session on a trusted device, and the generation of that device's token.
+    MadeOn(usize, usize, usize),
+    /// Let in, as this session at this version, on a trusted device or not.
+    In(usize, u64, bool),
     /// A pair: of which generation.
     Pair(usize),
     /// So many ended.
     Ended(usize),
     /// An edit; the version after it.
     Edited(u64, bool),
+    /// The devices that are trusted, and the one of the caller.
+    Listed(Vec<usize>, Option<usize>),
+    /// So many devices are no longer trusted.
+    Removed(usize),
     /// Refused, with this code.
     Refused(&'static str),
     Done,
@@ -56,7 +70,7 @@ struct Session {
     idle: i64,
     absolute: i64,
     version: u64,
-    trusted: bool,
+    device: Option<usize>,
     generation: usize,
     rotated: i64,
     /// Expiry of the newest access token, and of the one before.
@@ -64,10 +78,19 @@ struct Session {
     previous: i64,
 }
 
+#[derive(Clone, Debug)]
+struct Device {
+    removed: bool,
+    until: i64,
+    generation: usize,
+    rotated: i64,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Model {
     now: i64,
     sessions: Vec<Session>,
+    devices: Vec<Device>,
 }
 
 impl Model {
@@ -86,6 +109,37 @@ impl Model {
                 1 => self.now < self.sessions[number].previous,
                 _ => false,
             }
+    }
+
+    fn is_valid(&self, device: usize) -> bool {
+        self.devices.get(device).is_some_and(|d| !d.removed && self.now < d.until)
+    }
+
+    fn valid_devices(&self) -> Vec<usize> {
+        (0..self.devices.len()).filter(|device| self.is_valid(*device)).collect()
+    }
+
+    /// The device of a session, while its token works.
+    fn device_of(&self, number: usize) -> Option<usize> {
+        self.sessions[number].device.filter(|device| self.is_valid(*device))
+    }
+
+    /// The device goes, and no session says that it is there.
+    fn remove(&mut self, device: usize) {
+        self.devices[device].removed = true;
+        for session in self.sessions.iter_mut().filter(|s| !s.ended && s.device == Some(device)) {
+            session.device = None;
+            session.version += 1;
+        }
+    }
+
+    /// How many devices were ever trusted, and the generation of one's token.
+    pub(crate) fn devices(&self) -> usize {
+        self.devices.len()
+    }
+
+    pub(crate) fn device_generation(&self, device: usize) -> usize {
+        self.devices[device].generation
     }
 
     /// How many sessions were ever made.
@@ -109,7 +163,32 @@ impl Model {
                 self.now += seconds;
                 Answer::Done
             }
-            Command::SignIn => self.sign_in(),
+            Command::SignIn => Answer::Made(self.sign_in(None)),
+            Command::SignInOn { device, age } => self.sign_in_on(device, age),
+            Command::Devices { by } => {
+                if !self.opens(by, 0) {
+                    return Answer::Refused("UNAUTHENTICATED");
+                }
+                Answer::Listed(self.valid_devices(), self.device_of(by))
+            }
+            Command::RemoveDevice { by, device } => {
+                if !self.opens(by, 0) {
+                    return Answer::Refused("UNAUTHENTICATED");
+                }
+                if !self.is_valid(device) {
+                    return Answer::Refused("NOT_FOUND");
+                }
+                self.remove(device);
+                Answer::Removed(1)
+            }
+            Command::RemoveAllDevices { by } => {
+                if !self.opens(by, 0) {
+                    return Answer::Refused("UNAUTHENTICATED");
+                }
+                let all = self.valid_devices();
+                all.iter().for_each(|device| self.remove(*device));
+                Answer::Removed(all.len())
+            }
             Command::Validate { session, age } => self.validate(session, age),
             Command::Refresh { session, age } => self.refresh(session, age),
             Command::End { by, session } => {
@@ -120,6 +199,10 @@ impl Model {
                     return Answer::Refused("NOT_FOUND");
                 }
                 self.end(session);
+                // A logout keeps the trust of the device; ending another session does not.
+                if let Some(device) = self.sessions[session].device.filter(|_| by != session) {
+                    self.remove(device);
+                }
                 Answer::Ended(1)
             }
             Command::EndAll { by, keep } => {
@@ -127,7 +210,20 @@ impl Model {
                     return Answer::Refused("UNAUTHENTICATED");
                 }
                 let over: Vec<_> = self.live().into_iter().filter(|number| !(keep && *number == by)).collect();
-                over.iter().for_each(|number| self.end(*number));
+                let kept = self.device_of(by).filter(|_| keep);
+                let unended: Vec<_> = (0..self.sessions.len()).filter(|n| !self.sessions[*n].ended).collect();
+                for number in unended.into_iter().filter(|number| !(keep && *number == by)) {
+                    self.end(number);
+                }
+                for device in (0..self.devices.len()).filter(|device| kept != Some(*device)) {
+                    self.devices[device].removed = true;
+                }
+                // The session that is kept no longer speaks of a device that is gone.
+                let own = &mut self.sessions[by];
+                if keep && own.device.is_some() && own.device != kept {
+                    own.device = None;
+                    own.version += 1;
+                }
                 Answer::Ended(over.len())
             }
             Command::Trust { by, session, trusted, tag } => {
@@ -140,10 +236,26 @@ impl Model {
                 if matches!(tag, Tag::Wrong) {
                     return Answer::Refused("PRECONDITION_FAILED");
                 }
-                let edited = &mut self.sessions[session];
-                edited.version += 1;
-                edited.trusted = trusted;
-                Answer::Edited(edited.version, trusted)
+                let own = by == session;
+                let recent = self.now < self.sessions[by].created + RECENT;
+                if own && trusted && !recent && self.device_of(session).is_none() {
+                    return Answer::Refused("REAUTHENTICATION_REQUIRED");
+                }
+                let old = self.sessions[session].device;
+                let becomes = own && trusted && recent;
+                if becomes || !trusted {
+                    self.sessions[session].device = None;
+                    if let Some(old) = old {
+                        self.remove(old);
+                    }
+                }
+                if becomes {
+                    let (until, rotated) = (self.now + TRUST, self.now);
+                    self.devices.push(Device { removed: false, until, generation: 0, rotated });
+                    self.sessions[session].device = Some(self.devices.len() - 1);
+                }
+                self.sessions[session].version += 1;
+                Answer::Edited(self.sessions[session].version, self.device_of(session).is_some())
             }
         }
     }
@@ -154,7 +266,7 @@ impl Model {
     }
 
     /// Time passes with every sign-in, so that no two were last used at the same moment.
-    fn sign_in(&mut self) -> Answer {
+    fn sign_in(&mut self, device: Option<usize>) -> usize {
         self.now += 1;
         let live = self.live();
         if live.len() == MAX_LIVE {
@@ -171,13 +283,30 @@ impl Model {
             idle: now + IDLE,
             absolute: now + ABSOLUTE,
             version: 1,
-            trusted: false,
+            device,
             generation: 0,
             rotated: now,
             access: now + ACCESS,
             previous: now,
         });
-        Answer::Made(self.sessions.len() - 1)
+        self.sessions.len() - 1
+    }
+
+    /// The token before the newest leads to the newest one within the grace.
+    fn sign_in_on(&mut self, device: usize, age: Age) -> Answer {
+        self.now += 1;
+        let there = &self.devices[device];
+        let works = self.is_valid(device) && (age == 0 || (age == 1 && self.now <= there.rotated + GRACE));
+        self.now -= 1;
+        let session = self.sign_in(Some(device).filter(|_| works));
+        if !works {
+            return Answer::Made(session);
+        }
+        if age == 0 {
+            self.devices[device].generation += 1;
+            self.devices[device].rotated = self.now;
+        }
+        Answer::MadeOn(session, device, self.devices[device].generation)
     }
 
     fn validate(&mut self, number: usize, age: Age) -> Answer {
@@ -189,7 +318,8 @@ impl Model {
         if now >= session.used + TOUCH {
             session.used = now;
         }
-        Answer::In(number, session.version)
+        let version = session.version;
+        Answer::In(number, version, self.device_of(number).is_some())
     }
 
     fn refresh(&mut self, number: usize, age: Age) -> Answer {
