@@ -71,7 +71,7 @@ pub(crate) fn check_session(reply: &Reply, pointer: &str) -> Result<(), Fault> {
     for member in ["sessionId", "userId", "email"] {
         reply.text(&format!("{pointer}/{member}"))?;
     }
-    for member in ["createdAt", "lastUsedAt", "expiresAt", "absoluteExpiresAt"] {
+    for member in ["authenticatedAt", "createdAt", "lastUsedAt", "expiresAt", "absoluteExpiresAt"] {
         let at = reply.text(&format!("{pointer}/{member}"))?;
         // RFC 3339, UTC, milliseconds: 2026-01-31T23:59:59.999Z
         let shape = at.bytes().map(|byte| if byte.is_ascii_digit() { b'0' } else { byte });
@@ -84,8 +84,10 @@ pub(crate) fn check_session(reply: &Reply, pointer: &str) -> Result<(), Fault> {
             return Err(reply.fault(format!("{member} to be true or false")));
         }
     }
-    if !reply.at(&format!("{pointer}/device")).is_object() {
-        return Err(reply.fault("device to be an object"));
+    for member in ["device", "claims"] {
+        if !reply.at(&format!("{pointer}/{member}")).is_object() {
+            return Err(reply.fault(format!("{member} to be an object")));
+        }
     }
     reply.number(&format!("{pointer}/version")).map(drop)
 }
@@ -191,6 +193,35 @@ impl Api {
     /// `DELETE /v1/auth/mfa`
     pub async fn remove_mfa(&self, access: &str, code: &str) -> Result<Reply, Fault> {
         self.send(Call::new("DELETE", "/v1/auth/mfa").bearer(access).json(&json!({"code": code}))).await
+    }
+
+    /// `POST /v1/auth/mfa/recovery-codes`
+    pub async fn renew_recovery_codes(&self, access: &str) -> Result<Reply, Fault> {
+        self.send(Call::new("POST", "/v1/auth/mfa/recovery-codes").bearer(access)).await
+    }
+
+    /// `POST /v1/auth/reauthenticate`, with a code where there is a second factor.
+    pub async fn reauthenticate(&self, access: &str, password: &str, code: Option<&str>) -> Result<Reply, Fault> {
+        let mut body = json!({"password": password});
+        if let Some(code) = code {
+            body["code"] = code.into();
+        }
+        self.send(Call::new("POST", "/v1/auth/reauthenticate").bearer(access).json(&body)).await
+    }
+
+    /// `GET /v1/devices`
+    pub async fn devices(&self, access: &str) -> Result<Reply, Fault> {
+        self.send(Call::new("GET", "/v1/devices").bearer(access)).await
+    }
+
+    /// `DELETE /v1/devices/{deviceId}`
+    pub async fn remove_device(&self, access: &str, device_id: &str) -> Result<Reply, Fault> {
+        self.send(Call::new("DELETE", format!("/v1/devices/{device_id}")).bearer(access)).await
+    }
+
+    /// `DELETE /v1/devices`
+    pub async fn remove_devices(&self, access: &str) -> Result<Reply, Fault> {
+        self.send(Call::new("DELETE", "/v1/devices").bearer(access)).await
     }
 
     /// `GET /v1/sessions`

@@ -153,15 +153,75 @@ async fn a_topic_that_no_policy_opens_is_nobodys_to_read() {
     socket.close().await;
 }
 
+/// The local environment leaves `presence_policy` at its default, `self`.
 #[tokio::test]
-async fn presence_shows_who_has_a_socket() {
+async fn presence_shows_ones_own_sockets_and_nobody_elses() {
     let world = World::open().await;
     let (_, here) = world.signed_in().await;
-    let (_, away) = world.signed_in().await;
+    let (_, there) = world.signed_in().await;
     let mut socket = open_socket(&world.api, &here.access, "A").await.unwrap();
-    socket.send(&json!({"action": "presence", "userIds": [here.user_id, away.user_id]})).await.unwrap();
+    let other = open_socket(&world.api, &there.access, "B").await.unwrap();
+    socket.send(&json!({"action": "presence", "userIds": [here.user_id]})).await.unwrap();
     let presence = socket.expect("presence").await.unwrap();
-    assert_eq!(presence["online"], json!({&here.user_id: true, &away.user_id: false}));
+    assert_eq!(presence["online"], json!({&here.user_id: true}));
+    socket.send(&json!({"action": "presence", "userIds": [there.user_id]})).await.unwrap();
+    assert_eq!(socket.expect("error").await.unwrap()["code"], "FORBIDDEN");
+    // Somebody else's does not come along with one's own.
+    socket.send(&json!({"action": "presence", "userIds": [here.user_id, there.user_id]})).await.unwrap();
+    let answer = socket.expect_that("an answer", |frame| frame["type"] == "error" || frame["type"] == "presence").await;
+    let answer = answer.unwrap();
+    assert!(answer["online"].get(&there.user_id).is_none(), "{answer}");
+    let everybody: Vec<_> = (0..101).map(|_| here.user_id.clone()).collect();
+    socket.send(&json!({"action": "presence", "userIds": everybody})).await.unwrap();
+    assert_eq!(socket.expect("error").await.unwrap()["code"], "INVALID_FRAME");
+    socket.close().await;
+    other.close().await;
+}
+
+/// Languages with one kind of number write 1 as `1.0`.
+#[tokio::test]
+async fn a_whole_offset_that_is_written_as_a_fraction_recovers() {
+    let world = World::open().await;
+    let (_, session) = world.signed_in().await;
+    let mut socket = open_socket(&world.api, &session.access, "A").await.unwrap();
+    let welcome = hello(&mut socket, json!([])).await;
+    let mark = channel(&welcome, &own(&session)).clone();
+    publish(&world, &session, &json!({})).await;
+    let second = publish(&world, &session, &json!({})).await;
+    socket.close().await;
+    let mut socket = open_socket(&world.api, &session.access, "B").await.unwrap();
+    let epoch = mark["epoch"].as_str().unwrap();
+    let frame = format!(
+        r#"{{"action":"hello","channels":[{{"channel":"{}","epoch":"{epoch}","offset":1.0}}]}}"#,
+        own(&session)
+    );
+    socket.send_text(frame).await.unwrap();
+    let welcome = socket.expect("welcome").await.unwrap();
+    assert_eq!(channel(&welcome, &own(&session))["recovered"], true, "{welcome}");
+    socket.expect_message(second["id"].as_str().unwrap()).await.unwrap();
+    socket.close().await;
+}
+
+#[tokio::test]
+async fn the_history_of_a_channel_without_messages_is_empty() {
+    let world = World::open().await;
+    let (_, session) = world.signed_in().await;
+    let page = async |query: &str| world.api.history_page(&session.access, &own(&session), query).await.unwrap();
+    for query in ["", "limit=5", "after=0"] {
+        let reply = page(query).await.expect(200).unwrap();
+        assert_eq!((reply.at("/messages"), reply.at("/recovered")), (json!([]), json!(true)), "never used, {query}");
+    }
+    // Somebody listens, and still nobody has written.
+    let mut socket = open_socket(&world.api, &session.access, "A").await.unwrap();
+    let welcome = hello(&mut socket, json!([])).await;
+    let epoch = channel(&welcome, &own(&session))["epoch"].as_str().unwrap().to_owned();
+    for query in [String::new(), "limit=5".into(), "after=0".into(), format!("after=0&epoch={epoch}")] {
+        let reply = page(&query).await.expect(200).unwrap();
+        assert_eq!((reply.at("/messages"), reply.at("/recovered")), (json!([]), json!(true)), "{query}");
+        assert_eq!(reply.at("/epoch"), json!(epoch), "{query}");
+    }
+    let reply = page(&format!("after=7&epoch={epoch}")).await.expect(200).unwrap();
+    assert_eq!(reply.at("/recovered"), false, "nobody has seen a seventh message");
     socket.close().await;
 }
 
@@ -180,7 +240,7 @@ async fn too_many_frames_end_the_socket() {
     socket.expect_bye("RATE_LIMITED", true).await.unwrap();
 }
 
-/// The names of API Gateway's own routes are not actions: they reach no other function's work.
+/// The names of API Gateway's own routes are no actions: such frames reach no other function, are answered, and count.
 #[tokio::test]
 async fn a_frame_cannot_pretend_to_be_a_handshake() {
     let world = World::open().await;
@@ -188,9 +248,27 @@ async fn a_frame_cannot_pretend_to_be_a_handshake() {
     let mut socket = open_socket(&world.api, &session.access, "A").await.unwrap();
     for action in ["$connect", "$disconnect", "$default"] {
         socket.send(&json!({"action": action})).await.unwrap();
+        let error = socket.expect("error").await.unwrap_or_else(|fault| panic!("{action}: {fault}"));
+        assert!(error["code"].is_string() && error["detail"].is_string(), "{action}: {error}");
     }
     socket.ping().await.unwrap();
     let sent = publish(&world, &session, &json!({})).await;
     socket.expect_message(sent["id"].as_str().unwrap()).await.unwrap();
     socket.close().await;
+}
+
+#[tokio::test]
+async fn frames_that_name_a_route_count_like_any_other() {
+    let world = World::open().await;
+    let (_, session) = world.signed_in().await;
+    let mut socket = open_socket(&world.api, &session.access, "A").await.unwrap();
+    for number in 0..100 {
+        let action = ["$connect", "$disconnect", "$default"][number % 3];
+        socket.send(&json!({"action": action})).await.unwrap();
+    }
+    for _ in 0..100 {
+        socket.expect("error").await.unwrap();
+    }
+    socket.send(&json!({"action": "ping"})).await.unwrap();
+    socket.expect_bye("RATE_LIMITED", true).await.unwrap();
 }

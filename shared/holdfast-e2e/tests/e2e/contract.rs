@@ -18,6 +18,15 @@ fn guarded() -> Vec<Call> {
         Call::new("DELETE", "/v1/sessions?keepCurrent=true"),
         Call::new("POST", "/v1/push/tickets"),
         Call::new("GET", format!("/v1/channels/user:{SESSION}/messages?after=0&epoch=0")),
+        Call::new("POST", "/v1/auth/password").json(&json!({"currentPassword": "x", "newPassword": "y"})),
+        Call::new("POST", "/v1/auth/reauthenticate").json(&json!({"password": "x"})),
+        Call::new("POST", "/v1/auth/mfa/enroll"),
+        Call::new("POST", "/v1/auth/mfa/activate").json(&json!({"code": "123456"})),
+        Call::new("POST", "/v1/auth/mfa/recovery-codes"),
+        Call::new("DELETE", "/v1/auth/mfa").json(&json!({"code": "123456"})),
+        Call::new("GET", "/v1/devices"),
+        Call::new("DELETE", "/v1/devices"),
+        Call::new("DELETE", format!("/v1/devices/{SESSION}")),
     ]
 }
 
@@ -127,11 +136,18 @@ async fn queries_that_a_route_does_not_take_are_400() {
         ("DELETE", "/v1/sessions?keepCurrent=true&x=1"),
         ("POST", "/v1/auth/logout?all=true"),
         ("POST", "/v1/push/tickets?x=1"),
+        ("GET", "/v1/devices?limit=5"),
+        ("DELETE", "/v1/devices?all=true"),
+        ("GET", "/v1/channels/broadcast/messages?after=0&after=0"),
+        ("GET", "/v1/channels/broadcast/messages?order=desc"),
+        ("POST", "/v1/auth/mfa/recovery-codes?x"),
     ];
     refused(&world, calls.map(|(method, path)| Call::new(method, path).bearer(&session.access)), &[400]).await;
     world.api.current(&session.access).await.unwrap().expect(200).unwrap();
-    // A stranger learns nothing about the form.
+    // A stranger learns nothing about the form, neither of the query nor of the body.
     refused(&world, calls[1..].iter().map(|(method, path)| Call::new(method, *path)), &[401]).await;
+    let guarded = guarded().into_iter().filter(|call| call.method != "GET");
+    refused(&world, guarded.map(|call| Call::new(call.method, call.path).raw("{\"x\":")), &[401]).await;
 }
 
 #[tokio::test]
@@ -220,8 +236,9 @@ async fn weak_passwords_and_wrong_e_mails_are_400() {
 #[tokio::test]
 async fn the_shortest_and_the_longest_password_work() {
     let world = World::open().await;
-    for length in [12, 256] {
-        let person = Person { password: random_text().repeat(12)[..length].to_owned(), ..Person::random() };
+    // Twelve characters that nobody guesses, and as many as there may be.
+    for password in ["kx9mq2vl7pzt".to_owned(), random_text().repeat(12)[..256].to_owned()] {
+        let person = Person { password, ..Person::random() };
         world.api.register(&person).await.unwrap().expect(201).unwrap();
         world.api.sign_in(&person, "device").await.unwrap();
     }
@@ -260,6 +277,55 @@ async fn health_names_its_checks() {
     assert!(reply.at("/checks/dynamodb/latencyMs").is_number());
     assert_eq!(reply.at("/checks/cache/provider"), json!(world.deployment.cache_provider));
     assert!(reply.at("/checks/cache/status").is_string());
+}
+
+#[tokio::test]
+async fn head_answers_as_get_without_a_body() {
+    let world = World::open().await;
+    let (_, session) = world.signed_in().await;
+    for path in ["/v1/health", "/v1/sessions", "/v1/sessions/current", "/v1/devices", "/v1/channels/broadcast/messages"]
+    {
+        let reply = send(&world, Call::new("HEAD", path).bearer(&session.access)).await.expect(200).unwrap();
+        assert!(reply.body.is_empty(), "{path}: {}", reply.fault("no body"));
+        assert!(reply.header("content-type").is_some_and(|kind| kind.starts_with("application/json")), "{path}");
+    }
+    let etag = send(&world, Call::new("GET", "/v1/sessions/current").bearer(&session.access)).await;
+    let head = send(&world, Call::new("HEAD", "/v1/sessions/current").bearer(&session.access)).await;
+    assert_eq!(head.header("etag"), etag.header("etag"));
+    let refused = send(&world, Call::new("HEAD", "/v1/sessions/current")).await;
+    assert_eq!((refused.status, refused.body.len()), (401, 0));
+}
+
+#[tokio::test]
+async fn a_value_of_a_wrong_type_names_its_field() {
+    let world = World::open().await;
+    let (_, session) = world.signed_in().await;
+    let email = Person::random().email;
+    let login = |field: &str| {
+        let body = format!(r#"{{"email":"{email}","password":"hunter2 hunter2",{field}}}"#);
+        Call::new("POST", "/v1/auth/login").raw(body)
+    };
+    let trust = format!("/v1/sessions/{}/trust", session.session_id);
+    for (call, field) in [
+        (login(r#""transport":5"#), "`transport`"),
+        (login(r#""transport":"carrier pigeon""#), "`transport`"),
+        (login(r#""staySignedIn":"yes""#), "`staySignedIn`"),
+        (login(r#""deviceName":["hunter2"]"#), "`deviceName`"),
+        (login(r#""deviceToken":7"#), "`deviceToken`"),
+        (login(r#""admin":true"#), "`admin`"),
+        (Call::new("PUT", trust).bearer(&session.access).raw(r#"{"trusted":1}"#), "`trusted`"),
+        (
+            Call::new("POST", "/v1/auth/reauthenticate").bearer(&session.access).raw(r#"{"password":["hunter2"]}"#),
+            "`password`",
+        ),
+    ] {
+        let reply = send(&world, call).await.expect_problem(400, "INVALID_REQUEST").unwrap();
+        let detail = reply.text("/detail").unwrap();
+        assert!(detail.contains(field) && !detail.contains("hunter2"), "{field}: {detail}");
+    }
+    // `null` is as if left out.
+    let nulls = r#""transport":null,"deviceName":null,"deviceToken":null,"staySignedIn":null"#;
+    send(&world, login(nulls)).await.expect_problem(401, "INVALID_CREDENTIALS").unwrap();
 }
 
 #[tokio::test]

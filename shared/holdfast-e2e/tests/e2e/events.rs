@@ -135,6 +135,7 @@ async fn tell(world: &World, subscription: &Subscription) {
     let user_id = sessions[0].user_id.clone();
 
     let wanted = [
+        ("ACCOUNT_CREATED", 1),
         ("AUTH_FAILED", 1),
         ("LOGIN_STARTED", 7),
         ("SESSION_CREATED", 6),
@@ -152,8 +153,22 @@ async fn tell(world: &World, subscription: &Subscription) {
             assert!(detail[member].as_str().is_some_and(|text| !text.is_empty()), "{member} in {event}");
         }
         assert!(event["source"].as_str().is_some_and(|source| source.starts_with("holdfast.")), "{event}");
-        let known = ["id", "seq", "type", "at", "userId", "sessionId", "loginSessionId", "reason", "device"];
+        let known = [
+            "id",
+            "seq",
+            "type",
+            "at",
+            "userId",
+            "sessionId",
+            "loginSessionId",
+            "reason",
+            "device",
+            "network",
+            "actor",
+        ];
         assert!(detail.as_object().unwrap().keys().all(|name| known.contains(&name.as_str())), "{event}");
+        // Clients did all of this, from one network; no operator did anything.
+        assert_eq!((&detail["network"], &detail["actor"]), (&json!("127.0.0.0/24"), &Value::Null), "{event}");
     }
 
     let created = of_type(&mine, "SESSION_CREATED");

@@ -7,7 +7,7 @@ use holdfast_e2e::{Call, Person, Reply, SignIn, SignedIn};
 use serde_json::json;
 use totp_rs::Totp;
 
-use crate::world::{World, redis};
+use crate::world::{World, redis, text};
 
 const PERIOD: u64 = 30;
 
@@ -15,7 +15,7 @@ const PERIOD: u64 = 30;
 pub(crate) struct Armed {
     pub(crate) person: Person,
     totp: Totp,
-    recovery: Vec<String>,
+    pub(crate) recovery: Vec<String>,
     /// The session that switched it on.
     pub(crate) session: SignedIn,
 }
@@ -27,11 +27,16 @@ fn now() -> u64 {
 impl Armed {
     /// Switched on with the code of the step before this one, so that this step and the next can still be used.
     pub(crate) async fn new(world: &World) -> Self {
+        let (person, session) = world.signed_in().await;
+        Self::with(world, person, session).await
+    }
+
+    /// The same for somebody who is signed in already.
+    pub(crate) async fn with(world: &World, person: Person, session: SignedIn) -> Self {
         // A step that is about to end might end between two requests.
         while now() % PERIOD > PERIOD - 8 {
             tokio::time::sleep(std::time::Duration::from_millis(500)).await;
         }
-        let (person, session) = world.signed_in().await;
         let enrolled = world.api.enroll_mfa(&session.access).await.unwrap().expect(200).unwrap();
         let uri = enrolled.text("/otpauthUri").unwrap();
         assert!(uri.contains(&format!("secret={}", enrolled.text("/secret").unwrap())));
@@ -47,6 +52,13 @@ impl Armed {
     /// The code of this step, or of one `ahead`.
     pub(crate) fn code(&self, ahead: u64) -> String {
         self.totp.generate(now() + ahead * PERIOD).to_string()
+    }
+
+    /// Codes that are wrong now and will be for a minute.
+    pub(crate) fn wrong_codes(&self, count: usize) -> Vec<String> {
+        let near = [now() - PERIOD, now(), now() + PERIOD, now() + 2 * PERIOD];
+        let near = near.map(|at| self.totp.generate(at).to_string());
+        (0..).map(|n: u32| format!("{n:06}")).filter(|code| !near.contains(code)).take(count).collect()
     }
 
     pub(crate) async fn login(&self, world: &World, how: &SignIn<'_>) -> Reply {
@@ -121,8 +133,7 @@ async fn five_codes_and_no_more() {
     let world = World::open().await;
     let armed = Armed::new(&world).await;
     let second = armed.challenged(&world).await;
-    let near: Vec<_> = [now() - PERIOD, now(), now() + PERIOD].map(|at| armed.totp.generate(at).to_string()).to_vec();
-    let wrong: Vec<_> = (0..).map(|n: u32| format!("{n:06}")).filter(|code| !near.contains(code)).take(20).collect();
+    let wrong = armed.wrong_codes(20);
     let replies = join_all(wrong.iter().map(|code| world.api.verify_mfa(&second, code))).await;
     let statuses: Vec<_> = replies.into_iter().map(|reply| reply.unwrap().status).collect();
     assert_eq!(statuses.iter().filter(|status| **status == 401).count(), 5, "{statuses:?}");
@@ -161,18 +172,94 @@ async fn a_trusted_device_is_not_asked_for_the_code() {
     let reply = verify(&world, body).await.expect(200).unwrap();
     assert_eq!(reply.at("/session/trusted"), true);
     let device = reply.text("/deviceToken").unwrap();
-    let skipped = armed.login(&world, &SignIn { device_token: Some(&device), ..SignIn::default() }).await;
-    assert_eq!(skipped.at("/status"), "AUTHENTICATED");
-    assert_eq!(skipped.at("/session/mfaVerified"), false);
-    let next = skipped.text("/deviceToken").unwrap();
+    let by = async |token: &str| armed.login(&world, &SignIn { device_token: Some(token), ..SignIn::default() }).await;
+    // Two tabs show it at once: both get in, and both are given the same next one.
+    let both = join_all([by(&device), by(&device)]).await;
+    for skipped in &both {
+        assert_eq!(skipped.at("/status"), "AUTHENTICATED");
+        assert_eq!(
+            skipped.at("/session/mfaVerified"),
+            false,
+            "the device stands in for the factor, it does not show it"
+        );
+        assert_eq!(skipped.at("/session/trusted"), true);
+    }
+    let next = both[0].text("/deviceToken").unwrap();
     assert_ne!(device, next);
-    let old = armed.login(&world, &SignIn { device_token: Some(&device), ..SignIn::default() }).await;
-    assert_eq!(old.at("/status"), "MFA_REQUIRED", "its secret has rotated");
-    // Untrusting the session that holds it deletes the device.
-    let session = SignedIn::from_reply(&skipped).unwrap();
+    assert_eq!(both[1].text("/deviceToken").unwrap(), next);
+    // After the grace only the new one works.
+    let user_id = &armed.session.user_id;
+    let rows = world.partition(&world.deployment.tables.sessions, &format!("U#{user_id}")).await;
+    let row = rows.iter().find(|row| text(row, "SK").starts_with("D#")).expect("a device's row");
+    world.move_back(&world.deployment.tables.sessions, row, "rotatedAt", 11).await;
+    assert_eq!(by(&device).await.at("/status"), "MFA_REQUIRED", "its secret has rotated");
+    let last = by(&next).await;
+    assert_eq!(last.at("/status"), "AUTHENTICATED");
+    // No longer trusting a session deletes its device, and every session that lives on it says so.
+    let session = SignedIn::from_reply(&last).unwrap();
     world.api.trust(&session.access, &session.session_id, false, None).await.unwrap().expect(200).unwrap();
-    let after = armed.login(&world, &SignIn { device_token: Some(&next), ..SignIn::default() }).await;
-    assert_eq!(after.at("/status"), "MFA_REQUIRED");
+    assert_eq!(by(&last.text("/deviceToken").unwrap()).await.at("/status"), "MFA_REQUIRED");
+    assert_eq!(by(&next).await.at("/status"), "MFA_REQUIRED");
+    let list = world.api.sessions(&session.access).await.unwrap().expect(200).unwrap();
+    let list = list.at("/sessions").as_array().unwrap().clone();
+    assert!(list.iter().all(|session| session["trusted"] == false && session["trustedAt"].is_null()), "{list:?}");
+}
+
+#[tokio::test]
+async fn a_code_is_read_as_authenticators_show_it() {
+    let world = World::open().await;
+    let armed = Armed::new(&world).await;
+    let second = armed.challenged(&world).await;
+    for code in ["12 34 5", "1234567", "123.456", "123_456", "١٢٣٤٥٦", ""] {
+        world.api.verify_mfa(&second, code).await.unwrap().expect_problem(400, "INVALID_REQUEST").unwrap();
+    }
+    let code = armed.code(0);
+    let grouped = format!("{} {}", &code[..3], &code[3..]);
+    world.api.verify_mfa(&second, &grouped).await.unwrap().expect(200).unwrap();
+    let code = armed.code(1);
+    let third = armed.challenged(&world).await;
+    let grouped = format!(" {}-{}-{} ", &code[..2], &code[2..4], &code[4..]);
+    world.api.verify_mfa(&third, &grouped).await.unwrap().expect(200).unwrap();
+}
+
+#[tokio::test]
+async fn two_enrolments_at_once_are_given_one_secret() {
+    let world = World::open().await;
+    let (_, session) = world.signed_in().await;
+    let answers = join_all((0..4).map(|_| world.api.enroll_mfa(&session.access))).await;
+    let answers: Vec<_> = answers.into_iter().map(|answer| answer.unwrap().expect(200).unwrap()).collect();
+    let later = world.api.enroll_mfa(&session.access).await.unwrap().expect(200).unwrap();
+    for answer in &answers {
+        assert_eq!(answer.text("/secret").unwrap(), later.text("/secret").unwrap());
+        assert_eq!(answer.text("/otpauthUri").unwrap(), later.text("/otpauthUri").unwrap());
+    }
+    // A seed that nobody used within 15 minutes is void.
+    let user = world.partition(&world.deployment.tables.sessions, &format!("U#{}", session.user_id)).await;
+    let account = user.iter().find(|row| text(row, "SK") == "META").expect("the account's row");
+    world.move_back(&world.deployment.tables.sessions, account, "mfaPendingAt", 901).await;
+    let totp = Totp::from_url(&later.text("/otpauthUri").unwrap()).unwrap();
+    let late = world.api.activate_mfa(&session.access, &totp.generate(now()).to_string()).await.unwrap();
+    late.expect_problem(400, "INVALID_REQUEST").unwrap();
+    let fresh = world.api.enroll_mfa(&session.access).await.unwrap().expect(200).unwrap();
+    assert_ne!(fresh.text("/secret").unwrap(), later.text("/secret").unwrap());
+}
+
+#[tokio::test]
+async fn new_recovery_codes_void_the_old_ones() {
+    let world = World::open().await;
+    let armed = Armed::new(&world).await;
+    let renewed = world.api.renew_recovery_codes(&armed.session.access).await.unwrap().expect(200).unwrap();
+    let new: Vec<String> = serde_json::from_value(renewed.at("/recoveryCodes")).unwrap();
+    assert_eq!(new.len(), 10);
+    assert!(new.iter().all(|code| !armed.recovery.contains(code)));
+    let second = armed.challenged(&world).await;
+    let old = verify(&world, json!({"mfaSessionId": second, "recoveryCode": armed.recovery[0]})).await;
+    old.expect_problem(401, "INVALID_MFA_CODE").unwrap();
+    verify(&world, json!({"mfaSessionId": second, "recoveryCode": new[0]})).await.expect(200).unwrap();
+
+    let (_, without) = world.signed_in().await;
+    let none = world.api.renew_recovery_codes(&without.access).await.unwrap();
+    none.expect_problem(403, "FORBIDDEN").unwrap();
 }
 
 #[tokio::test]

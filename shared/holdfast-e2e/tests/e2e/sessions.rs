@@ -124,14 +124,36 @@ async fn trusting_moves_the_version_each_time_and_honours_if_match() {
     for malformed in [next.to_string(), format!("\"{next}"), format!("*, \"{next}\"")] {
         trust(true, Some(&malformed)).await.unwrap().expect_problem(400, "INVALID_REQUEST").unwrap();
     }
-    let again = trust(true, None).await.unwrap().expect(200).unwrap();
+    // Any tag of a list will do.
+    let listed = format!("\"{version}\", \"{next}\" , \"0\"");
+    let again = trust(true, Some(&listed)).await.unwrap().expect(200).unwrap();
     assert_eq!(again.number("/version").unwrap(), version + 2, "also when nothing changes");
     let no_more = trust(false, Some(&format!("\"{}\"", version + 2))).await.unwrap().expect(200).unwrap();
-    assert_eq!(no_more.at("/trusted"), false);
+    assert_eq!((no_more.at("/trusted"), no_more.at("/trustedAt")), (Value::Bool(false), Value::Null));
     assert_eq!(no_more.number("/version").unwrap(), version + 3);
     assert!(no_more.at("/deviceToken").is_null());
     let shown = world.api.current(&session.access).await.unwrap().expect(200).unwrap();
     assert_eq!(shown.header("etag"), Some(format!("\"{}\"", version + 3).as_str()));
+}
+
+/// A device's token goes to the device itself and to nobody else: so another session's device cannot be made trusted.
+#[tokio::test]
+async fn trusting_another_session_moves_its_version_and_nothing_else() {
+    let world = World::open().await;
+    let (person, first) = world.signed_in().await;
+    let second = world.api.sign_in(&person, "second").await.unwrap();
+    let before = world.api.current(&second.access).await.unwrap().expect(200).unwrap().number("/version").unwrap();
+    let tag = format!("\"{before}\"");
+    let trusted =
+        world.api.trust(&first.access, &second.session_id, true, Some(&tag)).await.unwrap().expect(200).unwrap();
+    assert_eq!(trusted.at("/sessionId"), json!(second.session_id));
+    assert_eq!((trusted.at("/trusted"), trusted.at("/current")), (Value::Bool(false), Value::Bool(false)));
+    assert_eq!(trusted.number("/version").unwrap(), before + 1);
+    assert!(trusted.at("/deviceToken").is_null(), "{}", trusted.fault("no token"));
+    let devices = world.api.devices(&first.access).await.unwrap().expect(200).unwrap();
+    assert_eq!(devices.at("/devices"), json!([]));
+    let shown = world.api.current(&second.access).await.unwrap().expect(200).unwrap();
+    assert_eq!((shown.at("/trusted"), shown.number("/version").unwrap()), (Value::Bool(false), before + 1));
 }
 
 #[tokio::test]
@@ -150,10 +172,16 @@ async fn of_concurrent_edits_with_one_etag_exactly_one_succeeds() {
 #[tokio::test]
 async fn keep_current_has_to_be_true_or_false() {
     let world = World::open().await;
-    let (_, session) = world.signed_in().await;
-    let call = Call::new("DELETE", "/v1/sessions?keepCurrent=perhaps").bearer(&session.access);
-    world.api.send(call).await.unwrap().expect_any_problem(&[400]).unwrap();
-    world.api.current(&session.access).await.unwrap().expect(200).unwrap();
+    let (person, other) = world.signed_in().await;
+    let session = world.api.sign_in(&person, "second").await.unwrap();
+    for query in ["keepCurrent=perhaps", "keepCurrent=false&keepCurrent=true", "keepCurrent=true&keepCurrent=false"] {
+        let call = Call::new("DELETE", format!("/v1/sessions?{query}")).bearer(&session.access);
+        world.api.send(call).await.unwrap().expect_problem(400, "INVALID_REQUEST").unwrap();
+    }
+    // Nobody was logged out.
+    for kept in [&session, &other] {
+        world.api.current(&kept.access).await.unwrap().expect(200).unwrap();
+    }
 }
 
 #[tokio::test]

@@ -11,7 +11,8 @@ use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
-use holdfast_e2e::{Api, Deployment, Person, SignedIn};
+use holdfast_e2e::{Api, Call, Deployment, Http, Person, SignedIn, Signer, random_text};
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 pub(crate) type Item = HashMap<String, AttributeValue>;
@@ -68,7 +69,11 @@ impl World {
 
     /// Moves a time in an item to a second ago, as if everybody had waited for it.
     pub(crate) async fn has_passed(&self, table: &str, item: &Item, time: &str) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+        self.move_back(table, item, time, 1).await;
+    }
+
+    /// Moves a time in an item to so many seconds ago.
+    pub(crate) async fn move_back(&self, table: &str, item: &Item, time: &str, seconds: u64) {
         self.dynamodb
             .update_item()
             .table_name(table)
@@ -77,10 +82,57 @@ impl World {
             .update_expression("SET #time = :past")
             .condition_expression("#time > :past")
             .expression_attribute_names("#time", time)
-            .expression_attribute_values(":past", AttributeValue::N((now - 1_000).to_string()))
+            .expression_attribute_values(":past", AttributeValue::N((now_millis() - seconds * 1_000).to_string()))
             .send()
             .await
             .unwrap();
+    }
+
+    /// What a function answers when it is invoked with this payload.
+    pub(crate) async fn invoke(&self, function: &str, payload: &Value) -> Value {
+        let base = self.deployment.aws_endpoint_url.as_deref().unwrap();
+        let signer = Signer::new(self.deployment.credentials().await.unwrap(), &self.deployment.region, "lambda");
+        let name = self.deployment.functions.get(function).unwrap_or_else(|| panic!("no function {function}"));
+        let call = Call::new("POST", format!("/2015-03-31/functions/{name}/invocations")).json(payload);
+        let reply = Http::new().send(base, call, Some(&signer)).await.unwrap();
+        assert_eq!(reply.status, 200, "{function}: {}", reply.fault(200));
+        assert_eq!(reply.header("x-amz-function-error"), None, "{function}: {}", reply.fault("an answer"));
+        reply.json()
+    }
+
+    /// What `sessions-admin` answers.
+    pub(crate) async fn admin(&self, command: &Value) -> Value {
+        self.invoke("sessions-admin", command).await
+    }
+
+    /// Status and body of a `POST` whose client has this address: the event is the one that API Gateway would send.
+    pub(crate) async fn request_from(&self, ip: &str, function: &str, path: &str, body: &Value) -> (u64, Value) {
+        let event = json!({
+            "version": "2.0", "routeKey": format!("POST {path}"), "rawPath": path, "rawQueryString": "",
+            "headers": {"content-type": "application/json", "user-agent": "holdfast-e2e"},
+            "requestContext": {
+                "accountId": "000000000000", "apiId": "e2e", "stage": "$default", "requestId": random_text(), "time": "",
+                "timeEpoch": 0, "http": {"method": "POST", "path": path, "protocol": "HTTP/1.1", "sourceIp": ip,
+                                         "userAgent": "holdfast-e2e"}
+            },
+            "body": body.to_string(), "isBase64Encoded": false
+        });
+        let answer = self.invoke(function, &event).await;
+        let status = answer["statusCode"].as_u64().unwrap_or_else(|| panic!("no HTTP answer: {answer}"));
+        (status, serde_json::from_str(answer["body"].as_str().unwrap_or_default()).unwrap_or(Value::Null))
+    }
+
+    /// Gives this machine's network its attempts back, so that runs do not use them up for each other.
+    pub(crate) async fn clear_network(&self) {
+        let email = Person::random().email;
+        let cleared = self.admin(&json!({"action": "clear-attempts", "email": email, "ip": "127.0.0.1"})).await;
+        assert_eq!(cleared["ok"], true, "{cleared}");
+    }
+
+    /// The events of a user in the audit trail.
+    pub(crate) async fn trail(&self, user_id: &str) -> Vec<Item> {
+        let items = self.partition(&self.deployment.tables.activity, &format!("U#{user_id}")).await;
+        items.into_iter().filter(|item| text(item, "SK").starts_with("E#")).collect()
     }
 
     /// All items of a table, whatever tests made them.
@@ -92,6 +144,23 @@ impl World {
         }
         items
     }
+}
+
+/// The clock, in milliseconds.
+pub(crate) fn now_millis() -> u64 {
+    u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
+}
+
+/// An address in a network of its own.
+pub(crate) fn stranger() -> String {
+    let random = random_text();
+    let byte = |at: usize| u8::from_str_radix(&random[at..at + 2], 16).unwrap();
+    format!("10.{}.{}.{}", byte(0), byte(2), byte(4))
+}
+
+/// The network of such an address, as rows and events name it.
+pub(crate) fn network_of(ip: &str) -> String {
+    format!("{}.0/24", ip.rsplit_once('.').unwrap().0)
 }
 
 /// An AWS client's configuration for whoever has these credentials.
