@@ -237,9 +237,11 @@ async fn logging_out_needs_the_refresh_cookie_alone() {
     let logout = || Call::new("POST", "/v1/auth/logout");
     let jar = refresh_cookie(&session.refresh);
     // Another site's form ends nothing.
-    for call in [logout().header("cookie", jar.clone()), own(logout(), &jar).header("origin", "https://evil.example")] {
-        let reply = world.api.send(call).await.unwrap();
-        assert!(matches!(reply.status, 401 | 403), "{}", reply.fault("a refusal"));
+    let bare = logout().header("cookie", jar.clone());
+    let foreign = bare.clone().header("origin", "https://evil.example");
+    for call in [bare.clone(), foreign.clone(), foreign.header("x-holdfast-csrf", "1"), bare.header("origin", ORIGIN)] {
+        let reply = world.api.send(call).await.unwrap().expect_problem(403, "FORBIDDEN").unwrap();
+        assert!(cookies(&reply).1.is_empty(), "{}", reply.fault("no cookie"));
     }
     world.api.current(&session.access).await.unwrap().expect(200).unwrap();
     let out = world.api.send(own(logout(), &jar)).await.unwrap().expect(200).unwrap();

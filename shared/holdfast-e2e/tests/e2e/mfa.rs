@@ -237,7 +237,7 @@ async fn two_enrolments_at_once_are_given_one_secret() {
     let user = world.partition(&world.deployment.tables.sessions, &format!("U#{}", session.user_id)).await;
     let account = user.iter().find(|row| text(row, "SK") == "META").expect("the account's row");
     world.move_back(&world.deployment.tables.sessions, account, "mfaPendingAt", 901).await;
-    let totp = Totp::from_url(&later.text("/otpauthUri").unwrap()).unwrap();
+    let totp = Totp::from_url(later.text("/otpauthUri").unwrap()).unwrap();
     let late = world.api.activate_mfa(&session.access, &totp.generate(now()).to_string()).await.unwrap();
     late.expect_problem(400, "INVALID_REQUEST").unwrap();
     let fresh = world.api.enroll_mfa(&session.access).await.unwrap().expect(200).unwrap();
