@@ -87,38 +87,42 @@ impl<T> Plan<T> {
         self
     }
 
-    /// Removes these devices. Sessions that live on them are no longer trusted. Slots that end in this plan must have
-    /// their part already.
+    /// A session that lives on a device that goes says so in the same plan. One that is only required to be live is changed,
+    /// too; one that ends, or whose trust is set already, is left alone.
+    fn untrust(mut self, slot: &Slot) -> Self {
+        let update = SlotUpdate { trust: Some(None), ..SlotUpdate::default() };
+        let version = (slot.sid, slot.version);
+        match self.slots.iter_mut().find(|part| part.slot == slot.at.slot) {
+            None => {
+                // Expired sessions too: a refresh that was judged before the expiry may still be on its way.
+                self.slot(slot.at.slot, SlotSeen::Version(version.0, version.1), SlotEdit::Update(update))
+            }
+            Some(part) => {
+                match &mut part.edit {
+                    SlotEdit::End(_) => {}
+                    SlotEdit::Update(there) => there.trust = there.trust.or(update.trust),
+                    SlotEdit::Keep => {
+                        part.seen = SlotSeen::LiveVersion(version.0, version.1);
+                        part.edit = SlotEdit::Update(update);
+                    }
+                }
+                self
+            }
+        }
+    }
+
+    /// Removes these devices. Sessions that live on them are no longer trusted.
     pub(super) fn removing(mut self, reading: &Reading<'_>, gone: &[DeviceId]) -> Self {
         for (id, device) in reading.devices.iter().filter(|(id, _)| gone.contains(id)) {
             self = self.device(*id, DeviceEdit::Delete { seen: device.op.clone() });
         }
-        // Expired sessions too: a refresh that was judged before the expiry may still be on its way.
         let on_them = |slot: &&Slot| {
             slot.ended.is_none() && slot.trust.as_ref().is_some_and(|trust| gone.contains(&trust.device))
         };
         for slot in reading.state.slots.iter().filter(on_them) {
-            let update = SlotUpdate { trust: Some(None), ..SlotUpdate::default() };
-            self = self.slot(slot.at.slot, SlotSeen::Version(slot.sid, slot.version), SlotEdit::Update(update));
+            self = self.untrust(slot);
         }
         self
-    }
-
-    /// Removes these devices on behalf of the caller, whose session must be live whether it loses its trust or not.
-    pub(super) fn on_behalf_of(
-        self,
-        reading: &Reading<'_>,
-        caller: &Slot,
-        gone: &[DeviceId],
-    ) -> Self {
-        let plan = if caller.trust.is_some_and(|trust| gone.contains(&trust.device)) {
-            let update = SlotUpdate { trust: Some(None), ..SlotUpdate::default() };
-            let seen = SlotSeen::LiveVersion(caller.sid, caller.version);
-            self.slot(caller.at.slot, seen, SlotEdit::Update(update))
-        } else {
-            self.requires(caller)
-        };
-        plan.removing(reading, gone)
     }
 
     /// No device is trusted any more, and no session says so. The account's epoch must move in the same plan: it voids what
@@ -128,8 +132,7 @@ impl<T> Plan<T> {
             self = self.device(*id, DeviceEdit::Delete { seen: device.op.clone() });
         }
         for slot in reading.state.slots.iter().filter(|slot| slot.ended.is_none() && slot.trust.is_some()) {
-            let update = SlotUpdate { trust: Some(None), ..SlotUpdate::default() };
-            self = self.slot(slot.at.slot, SlotSeen::Version(slot.sid, slot.version), SlotEdit::Update(update));
+            self = self.untrust(slot);
         }
         self
     }

@@ -230,16 +230,7 @@ where
                 let proof = there.and_then(|there| answer.judge(&seed, there, reading.now)).ok_or_else(wrong_code)?;
                 let factor = Some(FactorEdit::Disable(proof));
                 let edit = AccountEdit { moves_epoch: true, factor, ..AccountEdit::default() };
-                let plan = Plan::new(()).account(reading, edit);
-                let plan = match caller.trust {
-                    None => plan.requires(caller),
-                    Some(_) => {
-                        let update = SlotUpdate { trust: Some(None), ..SlotUpdate::default() };
-                        let seen = SlotSeen::LiveVersion(caller.sid, caller.version);
-                        plan.slot(caller.at.slot, seen, SlotEdit::Update(update))
-                    }
-                };
-                Ok(plan.removing_all(reading))
+                Ok(Plan::new(()).account(reading, edit).requires(caller).removing_all(reading))
             })
             .await
             .map(|_| ())
