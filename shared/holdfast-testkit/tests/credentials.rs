@@ -27,15 +27,8 @@ const LABELS: [Label; 9] = [
     Label::DeviceSecret,
     Label::Attempt,
 ];
-const DOMAINS: [Domain; 7] = [
-    Domain::Access,
-    Domain::Refresh,
-    Domain::Family,
-    Domain::Mfa,
-    Domain::Ticket,
-    Domain::Device,
-    Domain::Recovery,
-];
+const DOMAINS: [Domain; 7] =
+    [Domain::Access, Domain::Refresh, Domain::Family, Domain::Mfa, Domain::Ticket, Domain::Device, Domain::Recovery];
 
 /// Everything of at least 16 bytes that the parts of a text stand for, and the pieces it may be made of.
 fn pieces(text: &str) -> Vec<Vec<u8>> {
@@ -118,14 +111,12 @@ async fn story(trusts: bool, by_device: bool, refreshes: u8) {
 
     // Each answer: everything that it gives, and which of it are credentials.
     let mut answers: Vec<(&str, Vec<String>)> = vec![("the first sign-in", tokens(&first))];
-    let Ok(FirstStep::MfaRequired(second)) = service.sign_in(&bench.request()).await else { panic!("no second factor") };
-    answers.push(("MFA_REQUIRED", vec![second.token.text(), second.login.to_string()]));
-    let request = VerifyRequest {
-        token: second.token.text(),
-        answer: code(step),
-        trust_device: trusts,
-        ip: "192.0.2.1".into(),
+    let Ok(FirstStep::MfaRequired(second)) = service.sign_in(&bench.request()).await else {
+        panic!("no second factor")
     };
+    answers.push(("MFA_REQUIRED", vec![second.token.text(), second.login.to_string()]));
+    let request =
+        VerifyRequest { token: second.token.text(), answer: code(step), trust_device: trusts, ip: "192.0.2.1".into() };
     let signed_in = service.verify(&UserBox, &request).await.expect("signed in");
     let mut given = tokens(&signed_in);
     given.push(signed_in.slot.sid.to_string());

@@ -2,7 +2,8 @@
 
 use super::retry;
 use crate::change::{
-    AccountChange, AccountEdit, DeviceChange, DeviceEdit, Origin, SlotChange, SlotEdit, SlotSeen, SlotUpdate, UserChange,
+    AccountChange, AccountEdit, DeviceChange, DeviceEdit, Origin, SlotChange, SlotEdit, SlotSeen, SlotUpdate,
+    UserChange,
 };
 use crate::error::Failure;
 use crate::ids::{DeviceId, SessionId, SlotNo, UserId};
@@ -113,8 +114,12 @@ impl<T> Plan<T> {
 
     /// Removes these devices. Sessions that live on them are no longer trusted.
     pub(super) fn removing(mut self, reading: &Reading<'_>, gone: &[DeviceId]) -> Self {
-        for (id, device) in reading.devices.iter().filter(|(id, _)| gone.contains(id)) {
-            self = self.device(*id, DeviceEdit::Delete { seen: device.op.clone() });
+        for id in gone {
+            let there = reading.devices.iter().find(|(known, _)| known == id);
+            // One that is not among the devices that were read, but that a slot names: it is gone, or it was made after
+            // the devices were read. Then the plan is refused, and made anew.
+            let edit = there.map_or(DeviceEdit::Absent, |(_, device)| DeviceEdit::Delete { seen: device.op.clone() });
+            self = self.device(*id, edit);
         }
         let on_them = |slot: &&Slot| {
             slot.ended.is_none() && slot.trust.as_ref().is_some_and(|trust| gone.contains(&trust.device))
@@ -163,6 +168,7 @@ where
 {
     let op = host.op();
     let mut planned: Option<(UserChange, Vec<SlotNo>, T)> = None;
+    let mut trouble = StoreError::Busy("change of a user".into());
     for attempt in 0..retry::MAX_TRIES {
         let (change, touched, outcome) = match planned.take() {
             Some(planned) => planned,
@@ -187,19 +193,27 @@ where
         };
         match store.apply(&change).await {
             Ok(Transacted::Done) => {
-                let effect =
-                    if touched.is_empty() { Effect::Immediate } else { cache.forget(user, &touched).await };
+                let effect = if touched.is_empty() { Effect::Immediate } else { cache.forget(user, &touched).await };
                 return Ok(Committed { outcome, effect });
             }
             // Something else was first: read it and judge anew.
             Ok(Transacted::Refused) => {}
             // Known not to have happened, or not known at all: the same plan again settles it.
-            Ok(Transacted::Busy) | Err(StoreError::Busy(_) | StoreError::Unavailable(_)) => {
+            Ok(Transacted::Busy) => {
+                planned = Some((change, touched, outcome));
+                retry::pause(host, attempt).await;
+            }
+            Err(unknown @ (StoreError::Busy(_) | StoreError::Unavailable(_))) => {
+                trouble = unknown;
                 planned = Some((change, touched, outcome));
                 retry::pause(host, attempt).await;
             }
             Err(other) => return Err(other.into()),
         }
     }
-    Err(StoreError::Busy("change of a user".into()).into())
+    // It may have happened: what is cached of these slots must not be served as if it had not.
+    if let Some((_, touched, _)) = planned {
+        cache.forget(user, &touched).await;
+    }
+    Err(trouble.into())
 }
