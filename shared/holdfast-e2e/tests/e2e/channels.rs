@@ -154,14 +154,18 @@ async fn a_topic_that_no_policy_opens_is_nobodys_to_read() {
 }
 
 #[tokio::test]
-async fn presence_shows_who_has_a_socket() {
+async fn presence_shows_ones_own_socket_and_nobody_elses() {
     let world = World::open().await;
     let (_, here) = world.signed_in().await;
     let (_, away) = world.signed_in().await;
     let mut socket = open_socket(&world.api, &here.access, "A").await.unwrap();
-    socket.send(&json!({"action": "presence", "userIds": [here.user_id, away.user_id]})).await.unwrap();
+    socket.send(&json!({"action": "presence", "userIds": [here.user_id]})).await.unwrap();
     let presence = socket.expect("presence").await.unwrap();
-    assert_eq!(presence["online"], json!({&here.user_id: true, &away.user_id: false}));
+    assert_eq!(presence["online"], json!({&here.user_id: true}));
+    // PRESENCE_POLICY is not set: nobody is told of anybody else.
+    socket.send(&json!({"action": "presence", "userIds": [here.user_id, away.user_id]})).await.unwrap();
+    let error = socket.expect("error").await.unwrap();
+    assert_eq!(error["code"], "FORBIDDEN");
     socket.close().await;
 }
 
@@ -180,7 +184,7 @@ async fn too_many_frames_end_the_socket() {
     socket.expect_bye("RATE_LIMITED", true).await.unwrap();
 }
 
-/// The names of API Gateway's own routes are not actions: they reach no other function's work.
+/// The names of API Gateway's own routes are not actions: each such frame is answered, and counted, and does no other function's work.
 #[tokio::test]
 async fn a_frame_cannot_pretend_to_be_a_handshake() {
     let world = World::open().await;
@@ -188,9 +192,14 @@ async fn a_frame_cannot_pretend_to_be_a_handshake() {
     let mut socket = open_socket(&world.api, &session.access, "A").await.unwrap();
     for action in ["$connect", "$disconnect", "$default"] {
         socket.send(&json!({"action": action})).await.unwrap();
+        let error = socket.expect("error").await.unwrap_or_else(|fault| panic!("{action}: {fault}"));
+        assert_eq!(error["code"], "UNKNOWN_ACTION", "{action}");
     }
     socket.ping().await.unwrap();
     let sent = publish(&world, &session, &json!({})).await;
     socket.expect_message(sent["id"].as_str().unwrap()).await.unwrap();
-    socket.close().await;
+    for _ in 0..=100 {
+        socket.send(&json!({"action": "$disconnect"})).await.unwrap();
+    }
+    socket.expect_bye("RATE_LIMITED", true).await.unwrap();
 }
