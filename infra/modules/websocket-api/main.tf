@@ -68,6 +68,13 @@ resource "aws_apigatewayv2_route" "this" {
   target             = "integrations/${aws_apigatewayv2_integration.this[each.key].id}"
   authorization_type = each.key == "$connect" ? "CUSTOM" : "NONE"
   authorizer_id      = each.key == "$connect" ? aws_apigatewayv2_authorizer.connect["this"].id : null
+
+  lifecycle {
+    precondition {
+      condition     = var.route_selection_expression != "\\$default" || startswith(each.key, "$")
+      error_message = "route_selection_expression is \\$default, so no frame would ever reach the route ${each.key}."
+    }
+  }
 }
 
 resource "aws_lambda_permission" "route" {

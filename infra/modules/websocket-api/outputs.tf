@@ -36,3 +36,8 @@ output "route_authorization" {
   description = "Authorization type of each route, by route key."
   value       = { for key, route in aws_apigatewayv2_route.this : key => route.authorization_type }
 }
+
+output "route_selection_expression" {
+  description = "What of a frame selects its route."
+  value       = try(local.api.route_selection_expression, null)
+}

@@ -43,13 +43,13 @@ variable "stage_name" {
 }
 
 variable "route_selection_expression" {
-  description = "What of a frame selects its route; without a match $default gets it."
+  description = "What of a frame selects its route; without a match $default gets it. A selection by what the frame says lets a client name $connect and $disconnect as well: their functions must look at the event type. \\$default gives every frame to that route."
   type        = string
   default     = "$request.body.action"
 
   validation {
-    condition     = startswith(var.route_selection_expression, "$request.body.")
-    error_message = "route_selection_expression must start with $request.body."
+    condition     = startswith(var.route_selection_expression, "$request.body.") || var.route_selection_expression == "\\$default"
+    error_message = "route_selection_expression must start with $request.body. or be \\$default, the static value of API Gateway that selects $default."
   }
 }
 

@@ -103,7 +103,7 @@ module "service" {
       environment    = local.password_environment
       permissions = {
         Sessions = {
-          actions   = concat(local.edit_credentials, ["dynamodb:PutItem"])
+          actions   = concat(local.edit_account, ["dynamodb:PutItem"])
           resources = [local.sessions_table_arn]
         }
       }
@@ -114,7 +114,7 @@ module "service" {
       environment = merge(local.sign_in_environment, local.mfa_environment)
       permissions = merge(local.mfa_permission, {
         Sessions = {
-          actions   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
+          actions   = concat(local.edit_credentials, ["dynamodb:PutItem"])
           resources = [local.sessions_table_arn]
         }
       })
@@ -129,13 +129,13 @@ module "service" {
     auth-mfa-activate = {
       description = "POST /v1/auth/mfa/activate"
       environment = merge(local.factor_environment, local.mfa_environment)
-      permissions = merge(local.mfa_permission, { Sessions = { actions = local.edit_credentials, resources = [local.sessions_table_arn] } })
+      permissions = merge(local.mfa_permission, { Sessions = { actions = concat(local.edit_credentials, ["dynamodb:PutItem"]), resources = [local.sessions_table_arn] } })
     }
 
     auth-mfa-disable = {
       description = "DELETE /v1/auth/mfa"
       environment = merge(local.factor_environment, local.mfa_environment)
-      permissions = merge(local.mfa_permission, { Sessions = { actions = local.edit_credentials, resources = [local.sessions_table_arn] } })
+      permissions = merge(local.mfa_permission, { Sessions = { actions = concat(local.edit_credentials, ["dynamodb:PutItem"]), resources = [local.sessions_table_arn] } })
     }
 
     auth-mfa-recovery-codes = {
@@ -148,7 +148,7 @@ module "service" {
       description    = "POST /v1/auth/password"
       memory_size_mb = 512
       environment    = local.password_environment
-      permissions    = { Sessions = { actions = local.edit_credentials, resources = [local.sessions_table_arn] } }
+      permissions    = { Sessions = { actions = concat(local.edit_credentials, ["dynamodb:PutItem"]), resources = [local.sessions_table_arn] } }
     }
 
     auth-reauthenticate = {

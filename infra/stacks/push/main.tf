@@ -63,6 +63,9 @@ module "websocket_api" {
   stage_name  = local.ws_stage
   throttling  = var.websocket_throttling
 
+  # Every frame goes to $default, whatever it says: selected by what they say, frames could name $connect and $disconnect.
+  route_selection_expression = "\\$default"
+
   authorizer = {
     function_name      = module.service.functions["push-authorizer"].name
     function_qualifier = module.service.functions["push-authorizer"].qualifier

@@ -114,7 +114,7 @@ module "service" {
         Sessions    = { actions = concat(local.end_sessions, ["dynamodb:PutItem"]), resources = [local.sessions_table_arn] }
         Connections = { actions = ["dynamodb:DeleteItem", "dynamodb:Query"], resources = [local.input["platform/connections-table-arn"]] }
         Activity = {
-          actions   = ["dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:Query", "dynamodb:UpdateItem"]
+          actions   = ["dynamodb:DeleteItem"]
           resources = [local.input["platform/activity-table-arn"]]
         }
       }

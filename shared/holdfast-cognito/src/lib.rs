@@ -78,13 +78,15 @@ impl Cognito {
 
 /// What an ID token says of its owner: the pool (`iss`) and the pool's own name for them (`sub`), which it gives to nobody
 /// else, even under the same e-mail. It comes from the pool itself over TLS, so its signature adds nothing.
-fn vouched(id_token: &str) -> Option<Vouched> {
+fn vouched(id_token: &str, typed: &Email) -> Option<Vouched> {
     let payload = id_token.split('.').nth(1)?;
     let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?).ok()?;
     let text = |name: &str| claims[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
     let identity = Identity { provider: text("iss")?, subject: text("sub")? };
-    // A boolean, or its text.
-    let email_is_verified = claims["email_verified"] == true || claims["email_verified"] == "true";
+    // A boolean, or its text; and of this very address: a pool may let people sign in by another name.
+    let is_verified = claims["email_verified"] == true || claims["email_verified"] == "true";
+    let verified = claims["email"].as_str().and_then(|text| Email::parse(text).ok()).filter(|_| is_verified);
+    let email_is_verified = verified.is_some_and(|email| email.key() == typed.key());
     Some(Vouched { identity, email_is_verified })
 }
 
@@ -92,7 +94,7 @@ impl CredentialVerifier for Cognito {
     /// One call, whether there is an account or not. `stored` says nothing here: the pool decides.
     async fn verify(&self, email: &Email, password: &str, _stored: Option<&str>, _salt: &[u8; 16]) -> Stored<Verdict> {
         let Some(tokens) = self.authenticate(email, password).await? else { return Ok(Verdict::Wrong) };
-        let vouched = tokens.id_token().and_then(vouched);
+        let vouched = tokens.id_token().and_then(|token| vouched(token, email));
         vouched.map(Verdict::Vouched).ok_or_else(|| StoreError::Unavailable("cognito: an id token without sub".into()))
     }
 
@@ -125,7 +127,8 @@ mod tests {
 
     fn said(claims: &str) -> Option<(String, String, bool)> {
         let token = format!("e30.{}.sig", URL_SAFE_NO_PAD.encode(claims));
-        vouched(&token).map(|v| (v.identity.provider, v.identity.subject, v.email_is_verified))
+        let ada = Email::parse("ada@example.com").unwrap();
+        vouched(&token, &ada).map(|v| (v.identity.provider, v.identity.subject, v.email_is_verified))
     }
 
     #[test]
@@ -133,12 +136,14 @@ mod tests {
         let claims = |rest: &str| format!(r#"{{"iss":"https://pool","sub":"s-1"{rest}}}"#);
         let expected = |verified| Some(("https://pool".to_owned(), "s-1".to_owned(), verified));
         assert_eq!(said(&claims("")), expected(false));
-        assert_eq!(said(&claims(r#","email_verified":true"#)), expected(true));
-        assert_eq!(said(&claims(r#","email_verified":"true""#)), expected(true));
+        assert_eq!(said(&claims(r#","email":"Ada@example.com","email_verified":true"#)), expected(true));
+        assert_eq!(said(&claims(r#","email":"ada@example.com","email_verified":"true""#)), expected(true));
+        assert_eq!(said(&claims(r#","email":"eve@example.com","email_verified":true"#)), expected(false));
+        assert_eq!(said(&claims(r#","email_verified":true"#)), expected(false));
         assert_eq!(said(&claims(r#","email_verified":"false""#)), expected(false));
         for bad in ["{}", r#"{"iss":"x"}"#, r#"{"iss":"x","sub":""}"#, "x"] {
             assert_eq!(said(bad), None, "{bad}");
         }
-        assert_eq!(vouched("not a token").is_none(), true);
+        assert!(said("").is_none());
     }
 }

@@ -4,9 +4,9 @@ use aws_sdk_cognitoidentityprovider::Client;
 use aws_sdk_cognitoidentityprovider::types::{ExplicitAuthFlowsType, PreventUserExistenceErrorTypes};
 use holdfast_cognito::Cognito;
 use holdfast_domain::Code;
+use holdfast_domain::account::PasswordStrength;
 use holdfast_domain::email::Email;
 use holdfast_domain::policy::{Policy, SignInLimits};
-use holdfast_domain::account::PasswordStrength;
 use holdfast_domain::ports::{Accounts, CredentialVerifier, StoreError, Stored, Verdict};
 use holdfast_domain::service::{PasswordRequest, Sessions, SignIn, SignInRequest, StrongReads};
 use holdfast_testkit::{LocalCloud, ManualHost, MemoryStore};
@@ -105,8 +105,10 @@ async fn whoever_the_pool_knows_signs_in_and_gets_an_account() {
         Sessions { cache: StrongReads(store.clone()), store: store.clone(), host, policy: Policy::default() };
     let current = sessions.identify(Some(&second.tokens.access.text())).await.expect("live");
     let change = PasswordRequest { current: PASSWORD.into(), new: NEW_PASSWORD.into(), ip: "192.0.2.1".into() };
-    let revoked =
-        sessions.change_password(&Pool(verifier.clone()), &SignInLimits::default(), &current, &change).await.expect("changed");
+    let revoked = sessions
+        .change_password(&Pool(verifier.clone()), &SignInLimits::default(), &current, &change)
+        .await
+        .expect("changed");
     assert_eq!(revoked.count, 1);
     assert!(sessions.identify(Some(&first.tokens.access.text())).await.is_err());
     let old = Box::pin(service.sign_in(&request(EMAIL, PASSWORD))).await.expect_err("refused");

@@ -29,6 +29,8 @@ pub struct Account {
     pub password: String,
     /// Moves with every event that must invalidate what was begun before it.
     pub auth_epoch: u64,
+    /// When the epoch last moved.
+    pub epoch_moved_at: Option<crate::time::Millis>,
     /// Whether it may be used.
     pub status: Status,
     /// Counts edits.

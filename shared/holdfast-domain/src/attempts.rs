@@ -2,14 +2,16 @@
 //!
 //! A **stranger** draws on three budgets in this order: the network, the account from this network, the account. A network
 //! that signed the account in within [`KNOWN_SECONDS`] is *known* and does not draw on the account's budget; a trusted device
-//! draws on a budget of its own and on nothing else. So somebody elsewhere who guesses can never lock the owner out.
+//! draws on a budget of its own first, and a live session on its own alone. So somebody elsewhere who guesses can never lock
+//! the owner out.
 //!
-//! Budgets of an account also count failures in a row, over windows: after [`RUN_LIMIT`] of them each further attempt has to
+//! The budgets of an account's strangers, of a device, of a session and of a second factor also count failures in a row,
+//! over windows: after [`RUN_LIMIT`] of them each further attempt has to
 //! wait, and the wait doubles up to a day (NIST SP 800-63B-4 §3.2.2 allows at most 100 consecutive failures).
 
 use std::net::IpAddr;
 
-use crate::ids::{DeviceId, UserId};
+use crate::ids::{DeviceId, SessionId, UserId};
 use crate::policy::{
     ACCOUNT_ATTEMPTS_FACTOR, ATTEMPT_WINDOW_SECONDS, KNOWN_SECONDS, MFA_ACCOUNT_ATTEMPTS_FACTOR,
     NETWORK_ATTEMPTS_FACTOR, REGISTRATION_WINDOW_SECONDS, RUN_LIMIT, RUN_MEMORY_SECONDS, RUN_WAIT_MAX_SECONDS,
@@ -67,11 +69,8 @@ impl Counter {
     #[must_use]
     pub fn drawn(&self, scope: &Scope, now: Millis) -> Self {
         let is_open = now < self.window_ends;
-        let (count, window_ends) = if is_open {
-            (self.count + 1, self.window_ends)
-        } else {
-            (1, now.plus_seconds(scope.window_seconds))
-        };
+        let (count, window_ends) =
+            if is_open { (self.count + 1, self.window_ends) } else { (1, now.plus_seconds(scope.window_seconds)) };
         let mut next = Self { count, window_ends, ..*self };
         if scope.counts_runs {
             next.run = if now < self.run_ends { self.run.saturating_add(1) } else { 1 };
@@ -162,7 +161,7 @@ impl Passwords {
         let base = limits.max_login_attempts;
         Self {
             network: scope("network", &[network.as_bytes()], base.saturating_mul(NETWORK_ATTEMPTS_FACTOR), false),
-            account_network: scope("account-network", &[account, network.as_bytes()], base, true),
+            account_network: scope("account-network", &[account, network.as_bytes()], base, false),
             account: scope("account", &[account], base.saturating_mul(ACCOUNT_ATTEMPTS_FACTOR), true),
         }
     }
@@ -187,10 +186,20 @@ pub fn second_factor(user: UserId, limits: &SignInLimits) -> Scope {
     scope("second-factor", &[user.as_bytes()], second_factor_limit(limits), true)
 }
 
-/// The same from one network that is known, and from live sessions in it.
+/// The same from one network that is known.
 pub fn second_factor_network(user: UserId, ip: &str, limits: &SignInLimits) -> Scope {
     let network = network(ip);
     scope("second-factor-network", &[user.as_bytes(), network.as_bytes()], second_factor_limit(limits), true)
+}
+
+/// The budget of answers that one live session gives. Its holder is known already; networks do not multiply it.
+pub fn second_factor_session(session: SessionId, limits: &SignInLimits) -> Scope {
+    scope("second-factor-session", &[session.as_bytes()], second_factor_limit(limits), true)
+}
+
+/// The budget of passwords that one live session shows.
+pub fn session(session: SessionId, limits: &SignInLimits) -> Scope {
+    scope("account-session", &[session.as_bytes()], limits.max_login_attempts, true)
 }
 
 /// The budget of registrations from one network.

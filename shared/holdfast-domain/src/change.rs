@@ -74,7 +74,8 @@ pub struct AccountChange {
 /// What changes of an account. The default changes nothing and only requires the epoch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccountEdit {
-    /// The epoch moves: sign-ins that began before can no longer finish, and older devices are void.
+    /// The epoch moves: sign-ins that began before can no longer finish, older devices are void, and a pending seed is
+    /// forgotten.
     pub moves_epoch: bool,
     /// The new status.
     pub status: Option<Status>,
@@ -94,12 +95,14 @@ impl AccountEdit {
 /// What changes of a second factor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FactorEdit {
-    /// A seed is handed out. It takes the place of a pending one that was made at or before `outdated`, and of no other.
+    /// A seed is handed out to a session. It takes the place of the pending one that was read, and of no other.
     Enroll {
         /// The new pending seed.
         pending: KeptSeed,
-        /// The moment up to which a pending seed is too old to be kept.
-        outdated: Millis,
+        /// The session that asked for it, and that alone may activate it.
+        session: SessionId,
+        /// The pending seed as read.
+        seen: Option<KeptSeed>,
     },
     /// The pending seed works: from now on it is asked for.
     Activate {
@@ -182,6 +185,8 @@ pub struct DeviceChange {
 /// What becomes of a trusted device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeviceEdit {
+    /// There must be no record: the reading found none.
+    Absent,
     /// A new record; there must be none.
     Create(Box<TrustedDevice>),
     /// The record goes, if it was last written by `seen`.

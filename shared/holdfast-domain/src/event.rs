@@ -420,7 +420,10 @@ mod tests {
         assert_eq!((trusted.kind, trusted.at, trusted.session), (Kind::DeviceTrusted, Millis::new(1), device.session));
         assert_eq!(trusted.origin.network.as_deref(), Some("192.0.2.0/24"));
         let removed = &told(Some(&device), None, 9)[0];
-        assert_eq!((removed.kind, removed.at, removed.device.as_deref()), (Kind::DeviceRemoved, Millis::new(9), Some("laptop")));
+        assert_eq!(
+            (removed.kind, removed.at, removed.device.as_deref()),
+            (Kind::DeviceRemoved, Millis::new(9), Some("laptop"))
+        );
         assert_eq!(told(Some(&device), None, 10), [], "it had expired");
         assert_eq!(told(Some(&device), Some(&device), 5), []);
     }

@@ -139,12 +139,14 @@ pub struct Pending {
     pub seed: KeptSeed,
     /// When it was handed out. Rows of version 0.1.0 do not say so; for them it is the epoch.
     pub made_at: Millis,
+    /// The session that it was handed out to: nobody else is told it, and nobody else can activate it.
+    pub session: Option<crate::ids::SessionId>,
 }
 
 impl Pending {
-    /// Whether it can still be activated.
-    pub fn is_open(&self, now: Millis) -> bool {
-        now < self.made_at.plus_seconds(PENDING_SECONDS)
+    /// Whether this session can still activate it.
+    pub fn is_open_to(&self, session: crate::ids::SessionId, now: Millis) -> bool {
+        self.session == Some(session) && now < self.made_at.plus_seconds(PENDING_SECONDS)
     }
 }
 

@@ -48,9 +48,10 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Corrupt(_) => Failure::new(Code::Internal, "A stored record could not be read."),
-            StoreError::Unavailable(_) | StoreError::Busy(_) | StoreError::Throttled(_) => {
-                Failure::new(Code::Unavailable, "The session store cannot be reached; nothing was decided. Try again.")
-            }
+            StoreError::Unavailable(_) | StoreError::Busy(_) | StoreError::Throttled(_) => Failure::new(
+                Code::Unavailable,
+                "The session store cannot be reached. A change may or may not have been made; try again.",
+            ),
         }
     }
 }
@@ -332,10 +333,7 @@ pub trait SignIns: Send + Sync {
         now: Millis,
     ) -> impl Future<Output = Stored<()>> + Send;
     /// Notes a failed reauthentication of a session, for its event.
-    fn note_failed_reauthentication(
-        &self,
-        failed: &FailedReauthentication,
-    ) -> impl Future<Output = Stored<()>> + Send;
+    fn note_failed_reauthentication(&self, failed: &FailedReauthentication) -> impl Future<Output = Stored<()>> + Send;
     /// Turns it into a session.
     fn commit(&self, plan: &Plan) -> impl Future<Output = Stored<Committed>> + Send;
 }
@@ -367,11 +365,8 @@ pub trait Attempts: Send + Sync {
     fn give_back(&self, reservation: &Reservation) -> impl Future<Output = Stored<()>> + Send;
     /// The attempt succeeded: it is given back, and the run of failures is over. With `known_until`, the network or device
     /// of this budget is known until then.
-    fn settle(
-        &self,
-        reservation: &Reservation,
-        known_until: Option<Millis>,
-    ) -> impl Future<Output = Stored<()>> + Send;
+    fn settle(&self, reservation: &Reservation, known_until: Option<Millis>)
+    -> impl Future<Output = Stored<()>> + Send;
     /// The network or device of this budget is known until then.
     fn remember(&self, scope: &Scope, known_until: Millis) -> impl Future<Output = Stored<()>> + Send;
     /// Forgets a counter.

@@ -311,7 +311,8 @@ pub(crate) mod tests {
 
     #[test]
     fn reauthentication_makes_a_session_recent_again() {
-        let slot = Slot { authenticated_at: Millis::new(5_000_000), mfa_verified_at: Some(Millis::new(0)), ..slot(0, 0) };
+        let slot =
+            Slot { authenticated_at: Millis::new(5_000_000), mfa_verified_at: Some(Millis::new(0)), ..slot(0, 0) };
         assert!(slot.is_recent(Millis::new(5_899_999)) && !slot.is_recent(Millis::new(5_900_000)));
         assert!(slot.is_recently_verified(Millis::new(899_999)) && !slot.is_recently_verified(Millis::new(900_000)));
         assert!(!Slot { mfa_verified_at: None, ..slot }.is_recently_verified(Millis::new(0)));

@@ -81,6 +81,7 @@ mod tests {
                 status: Status::Active,
                 version: 0,
                 mfa: crate::mfa::Mfa::default(),
+                epoch_moved_at: None,
                 identity: None,
             },
             slots,

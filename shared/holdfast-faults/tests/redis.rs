@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use holdfast_domain::change::Origin;
 use holdfast_domain::cache::CacheEvent;
+use holdfast_domain::change::Origin;
 use holdfast_domain::service::Leased;
 use holdfast_faults::{Fault, Plan, RedisProxy};
 use holdfast_redis::{RedisCache, RedisConfig};

@@ -78,8 +78,8 @@ mod tests {
     use aws_credential_types::Credentials;
     use aws_credential_types::provider::SharedCredentialsProvider;
     use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};
-    use aws_smithy_types::body::SdkBody;
     use aws_smithy_runtime_api::http::{Request, Response, StatusCode};
+    use aws_smithy_types::body::SdkBody;
 
     /// A box whose KMS gives this answer, and what it was asked.
     fn answering(status: u16, body: &str) -> (KmsBox, StaticReplayClient) {
@@ -114,7 +114,10 @@ mod tests {
         let (kms, client) = answering(200, r#"{"CiphertextBlob":"c2VhbGVk","KeyId":"k"}"#);
         assert_eq!(kms.seal(user(), b"seed").await, Ok(b"sealed".to_vec()));
         let asked_to_seal = asked(&client);
-        assert!(asked_to_seal.contains(&format!(r#""EncryptionContext":{{"userId":"{}"}}"#, user())), "{asked_to_seal}");
+        assert!(
+            asked_to_seal.contains(&format!(r#""EncryptionContext":{{"userId":"{}"}}"#, user())),
+            "{asked_to_seal}"
+        );
         let (kms, client) = answering(200, r#"{"Plaintext":"c2VlZA==","KeyId":"k"}"#);
         assert_eq!(kms.open(user(), b"sealed").await, Ok(b"seed".to_vec()));
         let asked_to_open = asked(&client);

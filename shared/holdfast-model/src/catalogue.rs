@@ -214,6 +214,7 @@ fn refresh_variants() -> Vec<Variant> {
         ("fresh-successor", "a repetition is answered under a new seed", FreshSuccessor),
         ("any-generation-in-grace", "within the grace every older generation is answered", AnyGenerationInGrace),
         ("family-not-checked", "an unknown token is theft whatever its family", FamilyNotChecked),
+        ("seed-dropped", "the first tokens follow from the secret in mfaSessionId alone", SeedDropped),
         ("reuse-ends-nothing", "TOKEN_REUSED is answered and the session not ended", ReuseEndsNothing),
     ]
     .into_iter()

@@ -2,10 +2,10 @@
 
 use aws_config::SdkConfig;
 use holdfast_cognito::Cognito;
+use holdfast_domain::account::PasswordStrength;
 use holdfast_domain::email::Email;
 use holdfast_domain::ports::{CredentialVerifier, Stored, Verdict};
 use holdfast_kit::{ConfigError, Env};
-use holdfast_domain::account::PasswordStrength;
 use holdfast_password::{Argon2id, Zxcvbn};
 
 /// Hashes in the sessions table, or a user pool.

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use holdfast_domain::change::Origin;
 use holdfast_domain::cache::CacheEvent;
+use holdfast_domain::change::Origin;
 use holdfast_domain::ports::{Fence, Found, Host as _, LeaseCache, SessionCache as _};
 use holdfast_domain::service::Leased;
 use holdfast_domain::token::{AccessToken, Address};

@@ -1,7 +1,7 @@
 //! The adapter against real servers that each test starts for itself.
 
-use holdfast_domain::change::Origin;
 use holdfast_domain::cache::{CacheEvent, Cached, Lease};
+use holdfast_domain::change::Origin;
 use holdfast_domain::ports::{Effect, Fence, Found, Host, LeaseCache, SessionCache, SessionReads as _};
 use holdfast_domain::service::{Leased, SignedIn};
 use holdfast_domain::{SlotNo, UserId};
@@ -116,7 +116,10 @@ async fn a_refill_that_pauses_across_a_logout_cannot_bring_the_session_back() {
     let (session, token) = filled(&world).await;
     let current = world.sessions().identify(Some(&token)).await.expect("live");
     let (lease, copy) = paused_refill(&world, &server, &session).await;
-    assert_eq!(world.sessions().log_out(&current, &Origin::default()).await.expect("logged out").effect, Effect::Immediate);
+    assert_eq!(
+        world.sessions().log_out(&current, &Origin::default()).await.expect("logged out").effect,
+        Effect::Immediate
+    );
     assert_eq!(world.cache.server.fill(session.slot.at, &lease, &copy, 60_000).await, Ok(false));
     assert!(matches!(world.cache.server.read(session.slot.at).await, Ok(Found::Miss(_))), "nothing was stored");
     assert!(world.sessions().identify(Some(&token)).await.is_err());
@@ -130,7 +133,10 @@ async fn a_logout_whose_cache_delete_fails_says_so_and_a_restart_cannot_bring_th
     let (session, token) = filled(&world).await;
     let current = world.sessions().identify(Some(&token)).await.expect("live");
     server.kill();
-    assert_eq!(world.sessions().log_out(&current, &Origin::default()).await.expect("logged out").effect, Effect::Bounded(60));
+    assert_eq!(
+        world.sessions().log_out(&current, &Origin::default()).await.expect("logged out").effect,
+        Effect::Bounded(60)
+    );
     server.start_again();
     let remembered = raw(&server).await.exists(key_of_copy(session.slot.at)).await.expect("asked");
     assert!(remembered, "else this shows nothing");
@@ -162,7 +168,10 @@ async fn what_a_promoted_replica_remembers_is_not_a_hit() {
         .expect("cut");
     assert_eq!(cut, 1);
     let current = world.sessions().identify(Some(&token)).await.expect("live");
-    assert_eq!(world.sessions().log_out(&current, &Origin::default()).await.expect("logged out").effect, Effect::Immediate);
+    assert_eq!(
+        world.sessions().log_out(&current, &Origin::default()).await.expect("logged out").effect,
+        Effect::Immediate
+    );
     primary.kill();
     replica.thaw();
     let () = redis::cmd("REPLICAOF").arg("NO").arg("ONE").query_async(&mut direct).await.expect("promoted");
@@ -191,7 +200,10 @@ async fn deletes_work_when_memory_is_full_and_nothing_is_filled() {
     assert_eq!(world.cache.server.read(other.slot.at).await, Ok(Found::Miss(None)), "no memory, no lease");
     assert!(matches!(world.cache.server.read(session.slot.at).await, Ok(Found::Hit(_))), "copies still serve");
     let current = world.sessions().identify(Some(&token)).await.expect("live");
-    assert_eq!(world.sessions().log_out(&current, &Origin::default()).await.expect("logged out").effect, Effect::Immediate);
+    assert_eq!(
+        world.sessions().log_out(&current, &Origin::default()).await.expect("logged out").effect,
+        Effect::Immediate
+    );
     assert!(world.sessions().identify(Some(&token)).await.is_err());
 }
 
@@ -205,7 +217,10 @@ async fn a_frozen_server_costs_nobody_a_session() {
         assert!(world.sessions().identify(Some(&token)).await.is_ok());
     }
     let current = world.sessions().identify(Some(&token)).await.expect("live");
-    assert_eq!(world.sessions().log_out(&current, &Origin::default()).await.expect("logged out").effect, Effect::Bounded(60));
+    assert_eq!(
+        world.sessions().log_out(&current, &Origin::default()).await.expect("logged out").effect,
+        Effect::Bounded(60)
+    );
     assert!(world.sessions().identify(Some(&token)).await.is_err());
     server.thaw();
 }
@@ -295,7 +310,10 @@ async fn a_demoted_server_is_left_alone() {
     let asked = connections(&mut direct).await - before;
     assert!(asked <= 6, "{asked} connections for five failures and a probe");
     let current = world.sessions().identify(Some(&token)).await.expect("live");
-    assert_eq!(world.sessions().log_out(&current, &Origin::default()).await.expect("logged out").effect, Effect::Bounded(60));
+    assert_eq!(
+        world.sessions().log_out(&current, &Origin::default()).await.expect("logged out").effect,
+        Effect::Bounded(60)
+    );
     assert!(world.sessions().identify(Some(&token)).await.is_err());
     let () = redis::cmd("REPLICAOF").arg("NO").arg("ONE").query_async(&mut direct).await.expect("promoted");
     let cache = &world.cache.server;
@@ -341,7 +359,10 @@ async fn a_connection_that_died_meanwhile_costs_no_delete_its_confirmation() {
         .await
         .expect("cut");
     assert_eq!(cut, 1);
-    assert_eq!(world.sessions().log_out(&current, &Origin::default()).await.expect("logged out").effect, Effect::Immediate);
+    assert_eq!(
+        world.sessions().log_out(&current, &Origin::default()).await.expect("logged out").effect,
+        Effect::Immediate
+    );
     assert!(world.sessions().identify(Some(&token)).await.is_err());
 }
 
@@ -392,7 +413,10 @@ async fn evictions_admit_nobody_and_refuse_nobody() {
             assert!(world.sessions().identify(Some(&mine)).await.is_ok());
         }
         let current = world.sessions().identify(Some(&token)).await.expect("live");
-        assert_eq!(world.sessions().log_out(&current, &Origin::default()).await.expect("logged out").effect, Effect::Immediate);
+        assert_eq!(
+            world.sessions().log_out(&current, &Origin::default()).await.expect("logged out").effect,
+            Effect::Immediate
+        );
         assert!(world.sessions().identify(Some(&token)).await.is_err());
     }
     assert!(evicted(&mut direct).await, "else this shows nothing");

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use holdfast_domain::change::Origin;
 use holdfast_domain::UserId;
 use holdfast_domain::cache::CacheEvent;
+use holdfast_domain::change::Origin;
 use holdfast_domain::policy::Policy;
 use holdfast_domain::ports::{Effect, SessionReads, Stored};
 use holdfast_domain::service::{Leased, Sessions, SignedIn, StrongReads};

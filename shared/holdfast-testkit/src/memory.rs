@@ -190,8 +190,8 @@ impl Tables {
 fn allows_factor(mfa: &Mfa, edit: &FactorEdit) -> bool {
     let unused = |proof: &Proof| mfa.enabled.as_ref().is_some_and(|factor| is_unused(factor, *proof));
     match edit {
-        FactorEdit::Enroll { outdated, .. } => {
-            mfa.enabled.is_none() && mfa.pending.as_ref().is_none_or(|pending| pending.made_at <= *outdated)
+        FactorEdit::Enroll { seen, .. } => {
+            mfa.enabled.is_none() && mfa.pending.as_ref().map(|pending| &pending.seed) == seen.as_ref()
         }
         FactorEdit::Activate { pending, .. } => {
             mfa.enabled.is_none() && mfa.pending.as_ref().is_some_and(|there| there.seed == *pending)
@@ -211,13 +211,18 @@ fn spend(factor: &mut Factor, proof: &Proof) {
 
 fn edit_account(account: &mut Account, edit: &AccountEdit, now: Millis) {
     account.version += 1;
-    account.auth_epoch += u64::from(edit.moves_epoch);
+    if edit.moves_epoch {
+        account.auth_epoch += 1;
+        account.epoch_moved_at = Some(now);
+        account.mfa.pending = None;
+    }
     account.status = edit.status.unwrap_or(account.status);
     account.password = edit.password.clone().unwrap_or_else(|| account.password.clone());
     match &edit.factor {
         None => {}
-        Some(FactorEdit::Enroll { pending, .. }) => {
-            account.mfa.pending = Some(Pending { seed: pending.clone(), made_at: now });
+        Some(FactorEdit::Enroll { pending, session, .. }) => {
+            let session = Some(*session);
+            account.mfa.pending = Some(Pending { seed: pending.clone(), made_at: now, session });
         }
         Some(FactorEdit::Activate { kept, step, recovery, .. }) => {
             let factor = Factor { seed: kept.clone(), last_step: Some(*step), recovery: recovery.clone() };
@@ -255,7 +260,7 @@ impl UserChanges for MemoryStore {
         let devices_allow = change.devices.iter().all(|part| {
             let there = tables.devices.get(&(change.user, part.id));
             match &part.edit {
-                DeviceEdit::Create(_) => there.is_none(),
+                DeviceEdit::Absent | DeviceEdit::Create(_) => there.is_none(),
                 DeviceEdit::Delete { seen } | DeviceEdit::Keep { seen, .. } => there.is_some_and(|d| d.op == *seen),
             }
         });
@@ -273,6 +278,7 @@ impl UserChanges for MemoryStore {
         for part in &change.devices {
             let key = (change.user, part.id);
             match &part.edit {
+                DeviceEdit::Absent => {}
                 DeviceEdit::Create(device) => {
                     tables.devices.insert(key, (**device).clone());
                 }
@@ -576,7 +582,10 @@ impl Budget {
 impl Attempts for MemoryStore {
     async fn counters(&self, scopes: &[Scope]) -> Stored<Vec<Counter>> {
         let tables = self.lock();
-        Ok(scopes.iter().map(|scope| tables.budgets.get(&scope.key).map_or(Counter::default(), |b| b.counter)).collect())
+        Ok(scopes
+            .iter()
+            .map(|scope| tables.budgets.get(&scope.key).map_or(Counter::default(), |b| b.counter))
+            .collect())
     }
 
     async fn draw(

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use holdfast_domain::change::Origin;
 use holdfast_domain::account::Status;
+use holdfast_domain::change::Origin;
 use holdfast_domain::email::Email;
 use holdfast_domain::policy::Policy;
 use holdfast_domain::ports::{CredentialVerifier, Stored, Verdict};

@@ -33,7 +33,8 @@ async fn a_clock_five_minutes_off_brings_no_ended_session_back() {
         bench.sessions().log_out(&current, &Origin::default()).await.expect("ended");
         let refusal = elsewhere.identify(Some(&token)).await.expect_err("ended is ended");
         assert_eq!(refusal.code, Code::Unauthenticated);
-        let refusal = elsewhere.refresh(&session.tokens.refresh.text(), &Origin::default()).await.expect_err("no way back");
+        let refusal =
+            elsewhere.refresh(&session.tokens.refresh.text(), &Origin::default()).await.expect_err("no way back");
         assert_eq!(refusal.code, Code::InvalidRefreshToken);
     }
 }

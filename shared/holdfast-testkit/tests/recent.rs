@@ -4,9 +4,9 @@ use holdfast_domain::change::Origin;
 use holdfast_domain::error::Code;
 use holdfast_domain::mfa::Answer;
 use holdfast_domain::policy::SignInLimits;
+use holdfast_domain::ports::Host as _;
 use holdfast_domain::service::{FactorSettings, PasswordRequest, ReauthenticationRequest};
 use holdfast_testkit::suites::sessions::{Bench, PlainPasswords, UserBox};
-use holdfast_domain::ports::Host as _;
 use holdfast_testkit::{ManualHost, MemoryStore};
 
 #[tokio::test]
@@ -39,11 +39,7 @@ async fn a_sensitive_change_needs_a_recent_sign_in() {
         assert_eq!(refusal.map(|failure| failure.code), Some(Code::ReauthenticationRequired));
     }
     // The password makes the session recent again, and no other.
-    let again = ReauthenticationRequest {
-        password: bench.request().password,
-        answer: None,
-        ip: "192.0.2.1".into(),
-    };
+    let again = ReauthenticationRequest { password: bench.request().password, answer: None, ip: "192.0.2.1".into() };
     let wrong = ReauthenticationRequest { password: "not the password".into(), ..again.clone() };
     let refused = sessions.reauthenticate(&PlainPasswords, &settings, &current, &wrong).await.unwrap_err();
     assert_eq!(refused.code, Code::InvalidCredentials);

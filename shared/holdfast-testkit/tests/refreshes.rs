@@ -2,8 +2,8 @@
 //!
 //! `HOLDFAST_REFRESHES` says how often (100 unless told; `make prove` says 5 000).
 
-use holdfast_domain::change::Origin;
 use holdfast_domain::Millis;
+use holdfast_domain::change::Origin;
 use holdfast_domain::policy::Policy;
 use holdfast_domain::ports::Host;
 use holdfast_domain::service::{Sessions, StrongReads};
@@ -57,7 +57,8 @@ async fn a_refresh_whose_reply_is_lost_for_longer_than_the_grace_is_no_theft() {
         host: Slow(host),
         policy: Policy::default(),
     };
-    let (_, tokens, _) = sessions.refresh(&session.tokens.refresh.text(), &Origin::default()).await.expect("its own write, found again");
+    let (_, tokens, _) =
+        sessions.refresh(&session.tokens.refresh.text(), &Origin::default()).await.expect("its own write, found again");
     assert!(bench.sessions().identify(Some(&tokens.access.text())).await.is_ok());
     bench.sessions().refresh(&tokens.refresh.text(), &Origin::default()).await.expect("and it goes on from there");
 }

@@ -94,6 +94,28 @@ run "every_lambda_permission_has_its_own_source" {
   }
 }
 
+run "every_frame_goes_to_default_where_that_is_asked_for" {
+  command = apply
+  variables { route_selection_expression = "\\$default" }
+  assert {
+    condition     = aws_apigatewayv2_api.this["this"].route_selection_expression == "\\$default"
+    error_message = "The static value must reach API Gateway with its backslash: without it, it would be a variable."
+  }
+}
+
+run "refuses_routes_that_no_frame_can_reach" {
+  command = plan
+  variables {
+    route_selection_expression = "\\$default"
+    routes = {
+      "$connect" = { function_name = "connect", invoke_arn = "arn:connect" }
+      "$default" = { function_name = "frame", invoke_arn = "arn:frame" }
+      "join"     = { function_name = "join", invoke_arn = "arn:join" }
+    }
+  }
+  expect_failures = [aws_apigatewayv2_route.this]
+}
+
 run "create_false_makes_nothing" {
   command = plan
   variables { create = false }

@@ -391,6 +391,14 @@ run "addresses_on_aws" {
   }
 }
 
+run "no_frame_can_name_a_route" {
+  command = apply
+  assert {
+    condition     = module.websocket_api.route_selection_expression == "\\$default"
+    error_message = "A frame {\"action\":\"$connect\"} must reach the function that serves frames, as every frame does."
+  }
+}
+
 run "addresses_on_the_local_cloud" {
   command = apply
   variables {

@@ -289,7 +289,7 @@ run "each_role_allows_exactly_what_its_function_needs" {
     condition = jsonencode({ for key, grants in module.service.grants : key => [
       for grant in grants : replace(grant, "arn:aws:dynamodb:us-east-1:123456789012:table/", "") if !startswith(grant, "logs:") && !startswith(grant, "xray:")
       ] }) == jsonencode({
-      sessions-admin          = ["dynamodb:BatchWriteItem activity", "dynamodb:ConditionCheckItem sessions", "dynamodb:DeleteItem activity", "dynamodb:DeleteItem connections", "dynamodb:DeleteItem sessions", "dynamodb:GetItem sessions", "dynamodb:PutItem sessions", "dynamodb:Query activity", "dynamodb:Query connections", "dynamodb:Query sessions", "dynamodb:UpdateItem activity", "dynamodb:UpdateItem sessions"]
+      sessions-admin          = ["dynamodb:ConditionCheckItem sessions", "dynamodb:DeleteItem activity", "dynamodb:DeleteItem connections", "dynamodb:DeleteItem sessions", "dynamodb:GetItem sessions", "dynamodb:PutItem sessions", "dynamodb:Query connections", "dynamodb:Query sessions", "dynamodb:UpdateItem sessions"]
       sessions-current        = ["dynamodb:GetItem sessions", "dynamodb:UpdateItem sessions"]
       sessions-devices        = ["dynamodb:GetItem sessions", "dynamodb:Query sessions", "dynamodb:UpdateItem sessions"]
       sessions-list           = ["dynamodb:GetItem sessions", "dynamodb:Query sessions", "dynamodb:UpdateItem sessions"]

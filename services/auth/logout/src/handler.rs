@@ -36,6 +36,7 @@ async fn by_refresh_cookie(
     origin: &Origin,
 ) -> Result<holdfast_domain::service::Revoked, Failure> {
     let candidates = request.refresh_cookies();
+    request.no_body()?;
     if !candidates.is_empty() {
         request.own_origin()?;
     }

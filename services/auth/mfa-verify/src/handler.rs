@@ -26,7 +26,7 @@ pub(crate) async fn handle(second: &'static LiveSecondFactor, request: Request) 
     let answer = Answer::read(body.code.as_deref(), body.recovery_code.as_deref())?;
     let ip = request.source_ip().to_owned();
     let request = VerifyRequest { token: body.mfa_session_id, answer, trust_device: body.trust_device, ip };
-    let signed_in = second.sign_in.verify(&second.secrets, &request).await?;
+    let signed_in = Box::pin(second.sign_in.verify(&second.secrets, &request)).await?;
     metrics::count("AUTHENTICATED");
     wire::signed_in(&signed_in)
 }

@@ -26,7 +26,9 @@ pub(crate) async fn handle(sessions: &'static LiveSessions, request: Request) ->
 async fn by_cookie(sessions: &'static LiveSessions, request: &Request) -> Result<Response, Rejection> {
     let candidates = request.refresh_cookies();
     if candidates.is_empty() {
-        return Err(Failure::new(Code::InvalidRequest, "Field `refreshToken` is missing, and there is no cookie.").into());
+        return Err(
+            Failure::new(Code::InvalidRequest, "Field `refreshToken` is missing, and there is no cookie.").into()
+        );
     }
     request.own_origin()?;
     let mut refusal = None;

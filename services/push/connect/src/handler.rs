@@ -28,10 +28,10 @@ impl Deps {
 }
 
 pub(crate) async fn handle(deps: &'static Deps, event: SocketEvent, _budget: Duration) -> Result<Value, Broken> {
-    // A frame may name this route (`{"action":"$connect"}`); it is no handshake.
-    let id = match event.connection_id.parse::<ConnectionId>() {
-        Ok(id) if event.event_type == "CONNECT" => id,
-        _ => return Ok(status(400)),
+    let Some(id) = opened(&event) else {
+        metrics::count("SOCKET_EVENT_MISROUTED");
+        tracing::error!(kind = event.event_type, "not an event of this route; is the API as deployed?");
+        return Ok(status(400));
     };
     let protocols = event.header("sec-websocket-protocol");
     let ticket = presented(event.query("ticket"), protocols);
@@ -55,5 +55,37 @@ pub(crate) async fn handle(deps: &'static Deps, event: SocketEvent, _budget: Dur
             tracing::error!(%error, "the handshake could not be finished");
             Ok(status(503))
         }
+    }
+}
+
+/// The socket of a handshake. `None` for everything else, also for a frame: the API gives every frame to `$default`, but where its
+/// route selection is changed, a frame can name this route, and then it is no handshake.
+fn opened(event: &SocketEvent) -> Option<ConnectionId> {
+    event.connection_id.parse().ok().filter(|_| event.event_type == "CONNECT")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(kind: &str, id: &str) -> Option<String> {
+        let event = SocketEvent {
+            connection_id: id.into(),
+            event_type: kind.into(),
+            route: "$connect".into(),
+            body: Some("{\"action\":\"$connect\"}".into()),
+            query: vec![("ticket".into(), "t".into())],
+            ..SocketEvent::default()
+        };
+        opened(&event).map(|id| id.to_string())
+    }
+
+    #[test]
+    fn a_frame_that_names_the_route_opens_nothing() {
+        assert_eq!(of("CONNECT", "c="), Some("c=".to_owned()));
+        for kind in ["MESSAGE", "DISCONNECT", "connect", ""] {
+            assert_eq!(of(kind, "c="), None, "{kind}");
+        }
+        assert_eq!(of("CONNECT", ""), None);
     }
 }

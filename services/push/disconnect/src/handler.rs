@@ -24,10 +24,10 @@ impl Deps {
 }
 
 pub(crate) async fn handle(deps: &'static Deps, event: SocketEvent, _budget: Duration) -> Result<Value, Broken> {
-    // A frame may name this route (`{"action":"$disconnect"}`); its socket is still open.
-    let id = match event.connection_id.parse::<ConnectionId>() {
-        Ok(id) if event.event_type == "DISCONNECT" => id,
-        _ => return Ok(status(400)),
+    let Some(id) = closed(&event) else {
+        metrics::count("SOCKET_EVENT_MISROUTED");
+        tracing::error!(kind = event.event_type, "not an event of this route; is the API as deployed?");
+        return Ok(status(400));
     };
     let user = event.context("userId").and_then(|text| text.parse().ok());
     let removed = async {
@@ -44,5 +44,37 @@ pub(crate) async fn handle(deps: &'static Deps, event: SocketEvent, _budget: Dur
             tracing::warn!(%error, "the rows of a closed socket remain for now");
             Ok(status(503))
         }
+    }
+}
+
+/// The socket that was closed. `None` for everything else, also for a frame: the API gives every frame to `$default`, but where its
+/// route selection is changed, a frame can name this route, and then its socket is still open.
+fn closed(event: &SocketEvent) -> Option<ConnectionId> {
+    event.connection_id.parse().ok().filter(|_| event.event_type == "DISCONNECT")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(kind: &str, id: &str) -> Option<String> {
+        let event = SocketEvent {
+            connection_id: id.into(),
+            event_type: kind.into(),
+            route: "$disconnect".into(),
+            body: Some("{\"action\":\"$disconnect\"}".into()),
+            query: vec![("ticket".into(), "t".into())],
+            ..SocketEvent::default()
+        };
+        closed(&event).map(|id| id.to_string())
+    }
+
+    #[test]
+    fn a_frame_that_names_the_route_closes_nothing() {
+        assert_eq!(of("DISCONNECT", "c="), Some("c=".to_owned()));
+        for kind in ["MESSAGE", "CONNECT", "disconnect", ""] {
+            assert_eq!(of(kind, "c="), None, "{kind}");
+        }
+        assert_eq!(of("DISCONNECT", ""), None);
     }
 }

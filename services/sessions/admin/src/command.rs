@@ -73,10 +73,20 @@ fn invalid(detail: impl Into<std::borrow::Cow<'static, str>>) -> Failure {
     Failure::new(Code::InvalidRequest, detail)
 }
 
+/// What serde says, without the values in a command: one may be a password.
+fn explain(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let names_a_field =
+        ["unknown field", "duplicate field", "missing field"].iter().any(|start| text.starts_with(start));
+    if names_a_field {
+        return format!("The command is not valid: {text}.");
+    }
+    "The command is not valid: it must be a JSON object whose members are texts.".to_owned()
+}
+
 /// Reads a command, and who gives it: the events of what it changes say so.
 pub(crate) fn parse(payload: Value) -> Result<(Command, Origin), Failure> {
-    let wire: Wire =
-        serde_json::from_value(payload).map_err(|error| invalid(format!("The command is not valid: {error}.")))?;
+    let wire: Wire = serde_json::from_value(payload).map_err(|error| invalid(explain(&error)))?;
     let takes = |name: &str, given: bool, wanted: bool| match (given, wanted) {
         (true, false) => Err(invalid(format!("`{}` takes no `{name}`.", wire.action))),
         (false, true) => Err(invalid(format!("`{}` needs `{name}`.", wire.action))),
@@ -205,6 +215,8 @@ mod tests {
         assert!(refused(json!({"action": "attempts", "email": "a@b.c", "ip": "home"})).contains("`ip`"));
         assert!(refused(json!({"action": "list", "user": id})).contains("unknown field"));
         assert!(refused(json!([])).contains("not valid"));
+        let typed = refused(json!({"action": "create", "email": "a@b.c", "password": 123_456_789_012_u64}));
+        assert!(!typed.contains("123456789012"), "{typed}");
         assert!(refused(json!({"action": "find", "userId": id})).contains("takes no `userId`"));
         assert!(refused(json!({"action": "create", "email": "a@b.c"})).contains("needs `password`"));
         assert!(refused(json!({"action": "delete", "userId": id, "password": "p"})).contains("takes no `password`"));

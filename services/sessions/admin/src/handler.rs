@@ -104,9 +104,12 @@ async fn run(deps: &Deps, command: &Command, origin: &Origin) -> Result<Value, F
 
 /// The account goes last: a deletion that stopped half-way is repeated by `userId` and goes on.
 async fn delete(deps: &Deps, user: UserId, origin: &Origin) -> Result<Revoked, Failure> {
+    // The sessions first: a live socket or a sign-in would bring back what is deleted.
+    let revoked = deps.sessions.begin_deletion(user, origin).await?;
     deps.activity.forget_user(user).await?;
     deps.connections.forget_user(user).await?;
-    deps.sessions.delete_user(user, &deps.limits, origin).await
+    deps.sessions.finish_deletion(user, &deps.limits).await?;
+    Ok(revoked)
 }
 
 fn user(account: &Account) -> Value {

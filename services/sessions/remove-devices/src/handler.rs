@@ -10,12 +10,12 @@ pub(crate) async fn handle(sessions: &'static LiveSessions, request: Request) ->
     request.no_body()?;
     let origin = Origin::client(request.source_ip());
     let removed = match request.path_parameter("deviceId") {
-        "" => sessions.remove_all_devices(&current, &origin).await?,
+        // By the path, not by an empty parameter: a trailing slash must not mean all of them.
+        _ if request.path().ends_with("/devices") => sessions.remove_all_devices(&current, &origin).await?,
         // What is no id of ours names no device of the caller's: the same answer as for somebody else's.
         id => {
-            let id: DeviceId = id
-                .parse()
-                .map_err(|_| Failure::new(Code::NotFound, "You have no trusted device with this id."))?;
+            let id: DeviceId =
+                id.parse().map_err(|_| Failure::new(Code::NotFound, "You have no trusted device with this id."))?;
             sessions.remove_device(&current, id, &origin).await?
         }
     };

@@ -2,6 +2,7 @@
 
 use super::end::Sweep;
 use super::{Revoked, Sessions};
+use crate::DeviceId;
 use crate::account::{Account, PasswordStrength, Status, accept_new_password};
 use crate::attempts::{self, Passwords, Scope};
 use crate::change::{AccountEdit, FactorEdit, Origin};
@@ -15,7 +16,6 @@ use crate::ports::{
 };
 use crate::session::{self, EndReason, Slot};
 use crate::time::Millis;
-use crate::DeviceId;
 
 /// How much of a budget is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,12 +144,15 @@ where
     C: SessionCache,
     H: Host,
 {
-    /// Deletes a user: all sessions end first, then every record goes, the account last. Repeating it goes on where it
-    /// stopped.
-    pub async fn delete_user(&self, user: UserId, limits: &SignInLimits, origin: &Origin) -> Result<Revoked, Failure> {
-        let state = self.store.user(user).await?.ok_or_else(unknown)?;
+    /// Begins to delete a user: all sessions end, and nobody signs in any more.
+    pub async fn begin_deletion(&self, user: UserId, origin: &Origin) -> Result<Revoked, Failure> {
         let edit = AccountEdit { status: Some(Status::Deleted), ..AccountEdit::default() };
-        let revoked = self.sweep(user, EndReason::AccountDeleted, origin, edit).await?;
+        self.sweep(user, EndReason::AccountDeleted, origin, edit).await
+    }
+
+    /// Finishes it: every record goes, the account last. Repeating both goes on where it stopped.
+    pub async fn finish_deletion(&self, user: UserId, limits: &SignInLimits) -> Result<(), Failure> {
+        let state = self.store.user(user).await?.ok_or_else(unknown)?;
         let email = Email::parse(&state.account.email).ok();
         let key = email.as_ref().map(Email::key);
         for scope in account_scopes(user, key.as_ref(), limits) {
@@ -166,7 +169,7 @@ where
         }
         let account = Account { status: Status::Deleted, ..state.account };
         self.store.erase(&account, &claims).await?;
-        Ok(revoked)
+        Ok(())
     }
 }
 

@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use super::retry;
 use crate::attempts::{self, Counter, Passwords, Scope};
 use crate::error::{Code, Failure};
-use crate::ids::DeviceId;
+use crate::ids::{DeviceId, SessionId};
 use crate::policy::SignInLimits;
 use crate::ports::{Attempts, Host, Reservation};
 use crate::time::Millis;
@@ -16,7 +16,7 @@ pub(super) enum Standing {
     /// Nothing, unless the network is known.
     Stranger,
     /// A live session of the account.
-    Session,
+    Session(SessionId),
     /// A trusted device of the account.
     Device(DeviceId),
 }
@@ -65,7 +65,7 @@ pub(super) async fn reserve<S: Attempts, H: Host>(
     let budgets = Passwords::new(key, ip, limits);
     let scopes = match standing {
         Standing::Device(id) => vec![attempts::device(key, id, limits)],
-        Standing::Session => vec![budgets.network, budgets.account_network],
+        Standing::Session(session) => vec![attempts::session(session, limits)],
         Standing::Stranger => budgets.in_order().to_vec(),
     };
     let mut counters = store.counters(&scopes).await?;

@@ -2,7 +2,8 @@
 
 use super::retry;
 use crate::change::{
-    AccountChange, AccountEdit, DeviceChange, DeviceEdit, Origin, SlotChange, SlotEdit, SlotSeen, SlotUpdate, UserChange,
+    AccountChange, AccountEdit, DeviceChange, DeviceEdit, Origin, SlotChange, SlotEdit, SlotSeen, SlotUpdate,
+    UserChange,
 };
 use crate::error::Failure;
 use crate::ids::{DeviceId, SessionId, SlotNo, UserId};
@@ -87,38 +88,46 @@ impl<T> Plan<T> {
         self
     }
 
-    /// Removes these devices. Sessions that live on them are no longer trusted. Slots that end in this plan must have
-    /// their part already.
-    pub(super) fn removing(mut self, reading: &Reading<'_>, gone: &[DeviceId]) -> Self {
-        for (id, device) in reading.devices.iter().filter(|(id, _)| gone.contains(id)) {
-            self = self.device(*id, DeviceEdit::Delete { seen: device.op.clone() });
+    /// A session that lives on a device that goes says so in the same plan. One that is only required to be live is changed,
+    /// too; one that ends, or whose trust is set already, is left alone.
+    fn untrust(mut self, slot: &Slot) -> Self {
+        let update = SlotUpdate { trust: Some(None), ..SlotUpdate::default() };
+        let version = (slot.sid, slot.version);
+        match self.slots.iter_mut().find(|part| part.slot == slot.at.slot) {
+            None => {
+                // Expired sessions too: a refresh that was judged before the expiry may still be on its way.
+                self.slot(slot.at.slot, SlotSeen::Version(version.0, version.1), SlotEdit::Update(update))
+            }
+            Some(part) => {
+                match &mut part.edit {
+                    SlotEdit::End(_) => {}
+                    SlotEdit::Update(there) => there.trust = there.trust.or(update.trust),
+                    SlotEdit::Keep => {
+                        part.seen = SlotSeen::LiveVersion(version.0, version.1);
+                        part.edit = SlotEdit::Update(update);
+                    }
+                }
+                self
+            }
         }
-        // Expired sessions too: a refresh that was judged before the expiry may still be on its way.
+    }
+
+    /// Removes these devices. Sessions that live on them are no longer trusted.
+    pub(super) fn removing(mut self, reading: &Reading<'_>, gone: &[DeviceId]) -> Self {
+        for id in gone {
+            let there = reading.devices.iter().find(|(known, _)| known == id);
+            // One that is not among the devices that were read, but that a slot names: it is gone, or it was made after
+            // the devices were read. Then the plan is refused, and made anew.
+            let edit = there.map_or(DeviceEdit::Absent, |(_, device)| DeviceEdit::Delete { seen: device.op.clone() });
+            self = self.device(*id, edit);
+        }
         let on_them = |slot: &&Slot| {
             slot.ended.is_none() && slot.trust.as_ref().is_some_and(|trust| gone.contains(&trust.device))
         };
         for slot in reading.state.slots.iter().filter(on_them) {
-            let update = SlotUpdate { trust: Some(None), ..SlotUpdate::default() };
-            self = self.slot(slot.at.slot, SlotSeen::Version(slot.sid, slot.version), SlotEdit::Update(update));
+            self = self.untrust(slot);
         }
         self
-    }
-
-    /// Removes these devices on behalf of the caller, whose session must be live whether it loses its trust or not.
-    pub(super) fn on_behalf_of(
-        self,
-        reading: &Reading<'_>,
-        caller: &Slot,
-        gone: &[DeviceId],
-    ) -> Self {
-        let plan = if caller.trust.is_some_and(|trust| gone.contains(&trust.device)) {
-            let update = SlotUpdate { trust: Some(None), ..SlotUpdate::default() };
-            let seen = SlotSeen::LiveVersion(caller.sid, caller.version);
-            self.slot(caller.at.slot, seen, SlotEdit::Update(update))
-        } else {
-            self.requires(caller)
-        };
-        plan.removing(reading, gone)
     }
 
     /// No device is trusted any more, and no session says so. The account's epoch must move in the same plan: it voids what
@@ -128,8 +137,7 @@ impl<T> Plan<T> {
             self = self.device(*id, DeviceEdit::Delete { seen: device.op.clone() });
         }
         for slot in reading.state.slots.iter().filter(|slot| slot.ended.is_none() && slot.trust.is_some()) {
-            let update = SlotUpdate { trust: Some(None), ..SlotUpdate::default() };
-            self = self.slot(slot.at.slot, SlotSeen::Version(slot.sid, slot.version), SlotEdit::Update(update));
+            self = self.untrust(slot);
         }
         self
     }
@@ -160,6 +168,7 @@ where
 {
     let op = host.op();
     let mut planned: Option<(UserChange, Vec<SlotNo>, T)> = None;
+    let mut trouble = StoreError::Busy("change of a user".into());
     for attempt in 0..retry::MAX_TRIES {
         let (change, touched, outcome) = match planned.take() {
             Some(planned) => planned,
@@ -184,19 +193,27 @@ where
         };
         match store.apply(&change).await {
             Ok(Transacted::Done) => {
-                let effect =
-                    if touched.is_empty() { Effect::Immediate } else { cache.forget(user, &touched).await };
+                let effect = if touched.is_empty() { Effect::Immediate } else { cache.forget(user, &touched).await };
                 return Ok(Committed { outcome, effect });
             }
             // Something else was first: read it and judge anew.
             Ok(Transacted::Refused) => {}
             // Known not to have happened, or not known at all: the same plan again settles it.
-            Ok(Transacted::Busy) | Err(StoreError::Busy(_) | StoreError::Unavailable(_)) => {
+            Ok(Transacted::Busy) => {
+                planned = Some((change, touched, outcome));
+                retry::pause(host, attempt).await;
+            }
+            Err(unknown @ (StoreError::Busy(_) | StoreError::Unavailable(_))) => {
+                trouble = unknown;
                 planned = Some((change, touched, outcome));
                 retry::pause(host, attempt).await;
             }
             Err(other) => return Err(other.into()),
         }
     }
-    Err(StoreError::Busy("change of a user".into()).into())
+    // It may have happened: what is cached of these slots must not be served as if it had not.
+    if let Some((_, touched, _)) = planned {
+        cache.forget(user, &touched).await;
+    }
+    Err(trouble.into())
 }

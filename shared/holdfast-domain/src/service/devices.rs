@@ -57,7 +57,7 @@ where
             .change(current.slot.at.user, origin, |reading| {
                 let caller = reading.caller(current.slot.sid)?;
                 reading.valid_devices().find(|(valid, _)| *valid == id).ok_or_else(not_found)?;
-                Ok(Plan::new(()).on_behalf_of(reading, caller, &[id]))
+                Ok(Plan::new(()).requires(caller).removing(reading, &[id]))
             })
             .await?;
         Ok(Removed { count: 1, effect: done.effect })
@@ -71,7 +71,7 @@ where
                 .change(current.slot.at.user, origin, |reading| {
                     let ids: Vec<_> = reading.valid_devices().map(|(id, _)| *id).take(MAX_REMOVED).collect();
                     let caller = reading.caller(current.slot.sid)?;
-                    Ok(Plan::new(ids.len()).on_behalf_of(reading, caller, &ids))
+                    Ok(Plan::new(ids.len()).requires(caller).removing(reading, &ids))
                 })
                 .await?;
             removed.count += done.outcome;

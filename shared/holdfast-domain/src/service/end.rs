@@ -6,7 +6,8 @@ use crate::change::{AccountEdit, DeviceEdit, Origin, SlotEdit, SlotSeen, SlotUpd
 use crate::error::{Code, Failure};
 use crate::ids::{DeviceId, SessionId, SlotNo, UserId};
 use crate::ports::{
-    Conditional, Devices, Effect, Host, SessionCache, SessionReads, SessionWrites, StoreError, UserChanges,
+    Conditional, Devices, Effect, Host, SessionCache, SessionReads, SessionWrites, StoreError, TrustedDevice,
+    UserChanges,
 };
 use crate::rotation::{self, Verdict};
 use crate::session::{EndReason, Slot};
@@ -120,12 +121,7 @@ where
 
     /// Ends every session of the caller, or every other one, in one transaction that also moves the account's epoch, so
     /// that a sign-in begun before it cannot finish after it. The devices of what is ended are no longer trusted.
-    pub async fn revoke_all(
-        &self,
-        current: &Current,
-        keep_current: bool,
-        origin: &Origin,
-    ) -> Result<Revoked, Failure> {
+    pub async fn revoke_all(&self, current: &Current, keep_current: bool, origin: &Origin) -> Result<Revoked, Failure> {
         let sid = current.slot.sid;
         self.end_all(current.slot.at.user, EndReason::RevokedAll, origin, |reading| {
             // The caller's own session is a condition: who was logged out meanwhile ends nobody else's.
@@ -201,7 +197,9 @@ fn sweep_plan<T>(reading: &Reading<'_>, sweep: &Sweep, reason: EndReason, outcom
         plan = plan.slot(number, seen, edit);
     }
     // What is not removed here is void all the same: the epoch moves.
-    for (id, device) in reading.valid_devices().take(MAX_REMOVED) {
+    let is_kept = |(id, _): &&(DeviceId, TrustedDevice)| sweep.keep_device == Some(*id);
+    let others = reading.valid_devices().filter(|device| !is_kept(device)).take(MAX_REMOVED);
+    for (id, device) in reading.valid_devices().filter(is_kept).chain(others) {
         let seen = device.op.clone();
         plan = if sweep.keep_device == Some(*id) {
             plan.device(*id, DeviceEdit::Keep { seen, auth_epoch: epoch + 1 })

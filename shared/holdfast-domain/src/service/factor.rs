@@ -7,14 +7,15 @@ use crate::attempts::{self, Scope};
 use crate::change::{AccountEdit, FactorEdit, Origin, SlotEdit, SlotSeen, SlotUpdate};
 use crate::error::{Code, Failure};
 use crate::ids::UserId;
-use crate::mfa::{Answer, Factor, KeptSeed, PENDING_SECONDS, Proof, RecoveryCodes, Seed};
+use crate::mfa::{Answer, Factor, KeptSeed, Proof, RecoveryCodes, Seed, step_at};
 use crate::policy::SignInLimits;
 use crate::ports::{
-    AccountUpkeep, Attempts, Devices, Effect, Host, SecretBox, SessionCache, SessionReads, StoreError, Stored,
+    AccountUpkeep, Attempts, Devices, Effect, Host, SecretBox, SessionCache, SessionReads, SignIns, StoreError, Stored,
     UserChanges,
 };
-use crate::secret::Secret;
+use crate::secret::{Secret, TokenHash, fingerprint};
 use crate::session::{Slot, UserState};
+use crate::signin::LoginFailure;
 use crate::time::Millis;
 
 /// What the routes of the second factor are configured with.
@@ -70,6 +71,22 @@ pub(super) fn sensitive(account: &Account, slot: &Slot, now: Millis) -> Result<(
     Ok(())
 }
 
+/// The seed, opened. One that version 0.1.0 kept in plain text is sealed on the way; if that fails, the next use does it.
+pub(super) async fn open_factor<S: AccountUpkeep, B: SecretBox>(
+    store: &S,
+    secrets: &B,
+    user: UserId,
+    factor: &Factor,
+) -> Stored<Seed> {
+    if let KeptSeed::Plain(seed) = &factor.seed {
+        if let Ok(sealed) = secrets.seal(user, seed.expose()).await {
+            let _ = store.seal_seed(user, seed, &sealed).await;
+        }
+        return Ok(seed.clone());
+    }
+    open_seed(secrets, user, &factor.seed).await
+}
+
 /// The seed as an authenticator knows it.
 pub(super) async fn open_seed<B: SecretBox>(secrets: &B, user: UserId, kept: &KeptSeed) -> Stored<Seed> {
     let sealed = match kept {
@@ -86,23 +103,34 @@ pub(super) async fn seal<B: SecretBox>(secrets: &B, user: UserId, seed: &Seed) -
     secrets.seal(user, seed.expose()).await.map(KeptSeed::Sealed)
 }
 
-/// How the proof of a session's user is counted: sessions are known to their account, so a network has a budget of its own.
-fn session_scope(user: UserId, ip: &str, limits: &SignInLimits) -> Scope {
-    attempts::second_factor_network(user, ip, limits)
+/// What an answer counts as in the budgets that hold over sign-ins: the same code at another step of the clock is another
+/// guess.
+pub(super) fn counted_as(answer: &Answer, seed: &Seed, now: Millis) -> TokenHash {
+    let mut key = [0; 32];
+    key[..20].copy_from_slice(seed.expose());
+    at_step(&answer.attempt(&Secret::new(key)), now)
+}
+
+/// See [`counted_as`].
+pub(super) fn at_step(attempt: &TokenHash, now: Millis) -> TokenHash {
+    let step = step_at(now).to_be_bytes();
+    TokenHash::from_bytes(fingerprint("holdfast/attempt-at-step/1", &[attempt.as_bytes(), &step]))
 }
 
 pub(super) fn too_many_codes(now: Millis, until: Millis) -> Failure {
-    Failure::new(Code::TooManyAttempts, "Too many wrong codes; wait, then try again.").retry_after(until.retry_after(now))
+    Failure::new(Code::TooManyAttempts, "Too many wrong codes; wait, then try again.")
+        .retry_after(until.retry_after(now))
 }
 
 impl<S, C, H> Sessions<S, C, H>
 where
-    S: SessionReads + AccountUpkeep + Attempts + Devices + UserChanges,
+    S: SessionReads + AccountUpkeep + Attempts + Devices + SignIns + UserChanges,
     C: SessionCache,
     H: Host,
 {
     /// Hands out a seed. Nothing is asked for at a sign-in until it has been shown to work. While it waits for its first
-    /// code, everybody who asks is given the same one.
+    /// code, the session that asked for it is given the same one again; another session gets one of its own, and this one is
+    /// void: a seed that a thief has seen never becomes the owner's.
     pub async fn enroll<B: SecretBox>(
         &self,
         current: &Current,
@@ -110,6 +138,9 @@ where
         origin: &Origin,
     ) -> Result<(Seed, String), Failure> {
         let user = current.slot.at.user;
+        // Judged before anything is sealed: whoever is refused costs no call of the key.
+        let state = self.state(current).await?;
+        sensitive(&state.account, self.own_slot(&state, current)?, self.host.now())?;
         let fresh = Seed::from_bytes(self.host.random());
         let sealed = seal(&settings.secrets, user, &fresh).await?;
         let done = self
@@ -120,14 +151,15 @@ where
                 if account.mfa.enabled.is_some() {
                     return Err(is_on());
                 }
-                let open = account.mfa.pending.as_ref().filter(|pending| pending.is_open(reading.now)).cloned();
+                let pending = account.mfa.pending.as_ref();
+                let open = pending.filter(|pending| pending.is_open_to(caller.sid, reading.now)).cloned();
                 let outcome = (open.clone(), account.email.clone());
                 let plan = Plan::new(outcome).requires(caller);
                 Ok(if open.is_some() {
                     plan.account(reading, AccountEdit::default())
                 } else {
-                    let outdated = reading.now.plus_seconds(-PENDING_SECONDS);
-                    let factor = FactorEdit::Enroll { pending: sealed.clone(), outdated };
+                    let seen = pending.map(|pending| pending.seed.clone());
+                    let factor = FactorEdit::Enroll { pending: sealed.clone(), session: caller.sid, seen };
                     plan.account(reading, AccountEdit { factor: Some(factor), ..AccountEdit::default() })
                 })
             })
@@ -154,7 +186,8 @@ where
         if state.account.mfa.enabled.is_some() {
             return Err(is_on());
         }
-        let Some(pending) = state.account.mfa.pending.filter(|pending| pending.is_open(self.host.now())) else {
+        let (sid, now) = (current.slot.sid, self.host.now());
+        let Some(pending) = state.account.mfa.pending.filter(|pending| pending.is_open_to(sid, now)) else {
             return Err(Failure::new(
                 Code::InvalidRequest,
                 "There is no seed to activate: call `POST /v1/auth/mfa/enroll`, and send its first code within 15 minutes.",
@@ -165,8 +198,8 @@ where
             KeptSeed::Plain(seed) => seal(&settings.secrets, user, seed).await?,
             sealed @ KeptSeed::Sealed(_) => sealed.clone(),
         };
-        let scope = session_scope(user, ip, &settings.limits);
-        self.counted(scope, &seed, answer, async || {
+        let scope = attempts::second_factor_session(current.slot.sid, &settings.limits);
+        self.counted((current, ip), scope, &seed, answer, async || {
             let codes = RecoveryCodes::generate(|| self.host.random());
             let recovery = codes.hashes();
             let done = self
@@ -189,7 +222,8 @@ where
                     };
                     let edit = AccountEdit { moves_epoch: true, factor: Some(factor), ..AccountEdit::default() };
                     // The session has shown its second factor: that is part of what it is.
-                    let update = SlotUpdate { mfa_verified_at: Some(reading.now), trust: Some(None), ..SlotUpdate::default() };
+                    let update =
+                        SlotUpdate { mfa_verified_at: Some(reading.now), trust: Some(None), ..SlotUpdate::default() };
                     let seen = SlotSeen::LiveVersion(caller.sid, caller.version);
                     let slot = Slot {
                         mfa_verified_at: Some(reading.now),
@@ -220,26 +254,20 @@ where
         let (user, origin) = (current.slot.at.user, Origin::client(ip));
         let state = self.state(current).await?;
         sensitive(&state.account, self.own_slot(&state, current)?, self.host.now())?;
+        let epoch = state.account.auth_epoch;
         let factor = state.account.mfa.enabled.ok_or_else(is_off)?;
-        let seed = open_seed(&settings.secrets, user, &factor.seed).await?;
-        let scope = session_scope(user, ip, &settings.limits);
-        self.counted(scope, &seed, answer, async || {
+        let seed = open_factor(&self.store, &settings.secrets, user, &factor).await?;
+        let scope = attempts::second_factor_session(current.slot.sid, &settings.limits);
+        self.counted((current, ip), scope, &seed, answer, async || {
             self.change(user, &origin, |reading| {
                 let caller = reading.caller(current.slot.sid)?;
-                let there = reading.state.account.mfa.enabled.as_ref().filter(|there| there.seed == factor.seed);
+                // The epoch moves with every other factor.
+                let account = &reading.state.account;
+                let there = account.mfa.enabled.as_ref().filter(|_| account.auth_epoch == epoch);
                 let proof = there.and_then(|there| answer.judge(&seed, there, reading.now)).ok_or_else(wrong_code)?;
                 let factor = Some(FactorEdit::Disable(proof));
                 let edit = AccountEdit { moves_epoch: true, factor, ..AccountEdit::default() };
-                let plan = Plan::new(()).account(reading, edit);
-                let plan = match caller.trust {
-                    None => plan.requires(caller),
-                    Some(_) => {
-                        let update = SlotUpdate { trust: Some(None), ..SlotUpdate::default() };
-                        let seen = SlotSeen::LiveVersion(caller.sid, caller.version);
-                        plan.slot(caller.at.slot, seen, SlotEdit::Update(update))
-                    }
-                };
-                Ok(plan.removing_all(reading))
+                Ok(Plan::new(()).account(reading, edit).requires(caller).removing_all(reading))
             })
             .await
             .map(|_| ())
@@ -261,7 +289,8 @@ where
                 ));
             }
             sensitive(account, caller, reading.now)?;
-            let edit = AccountEdit { factor: Some(FactorEdit::RenewRecovery(hashes.clone())), ..AccountEdit::default() };
+            let edit =
+                AccountEdit { factor: Some(FactorEdit::RenewRecovery(hashes.clone())), ..AccountEdit::default() };
             Ok(Plan::new(()).account(reading, edit).requires(caller))
         })
         .await?;
@@ -271,24 +300,29 @@ where
     /// Counts an answer before it is looked at and gives it back if it was right.
     pub(super) async fn counted<T>(
         &self,
+        (current, ip): (&Current, &str),
         scope: Scope,
         seed: &Seed,
         answer: &Answer,
         judged: impl AsyncFnOnce() -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let mut key = [0; 32];
-        key[..20].copy_from_slice(seed.expose());
-        let attempt = answer.attempt(&Secret::new(key));
         let now = self.host.now();
+        let attempt = counted_as(answer, seed, now);
         let drawn = retry::while_busy(&self.host, || self.store.draw(&scope, Some(&attempt), now)).await?;
         let reservation = drawn.map_err(|until| too_many_codes(now, until))?;
         let outcome = judged().await;
-        if outcome.is_ok() {
-            budget::settle(&self.store, &[reservation], None).await;
+        match &outcome {
+            Ok(_) => budget::settle(&self.store, &[reservation], None).await,
+            Err(failure) if failure.code == Code::InvalidMfaCode => {
+                self.note_failure(current, LoginFailure::WrongCode, ip).await?;
+            }
+            Err(_) => {}
         }
         outcome
     }
+}
 
+impl<S: SessionReads, C, H: Host> Sessions<S, C, H> {
     pub(super) async fn state(&self, current: &Current) -> Result<UserState, Failure> {
         self.store.user(current.slot.at.user).await?.ok_or_else(Failure::unauthenticated)
     }

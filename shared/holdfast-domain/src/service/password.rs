@@ -9,9 +9,10 @@ use crate::email::Email;
 use crate::error::{Code, Failure};
 use crate::policy::SignInLimits;
 use crate::ports::{
-    AccountUpkeep, Attempts, CredentialVerifier, Devices, Host, SessionCache, SessionReads, UserChanges,
+    AccountUpkeep, Attempts, CredentialVerifier, Devices, Host, SessionCache, SessionReads, SignIns, UserChanges,
 };
 use crate::session::EndReason;
+use crate::signin::LoginFailure;
 
 /// What a client sends to change its password.
 #[derive(Clone)]
@@ -26,7 +27,7 @@ pub struct PasswordRequest {
 
 impl<S, C, H> Sessions<S, C, H>
 where
-    S: SessionReads + AccountUpkeep + Attempts + Devices + UserChanges,
+    S: SessionReads + AccountUpkeep + Attempts + Devices + SignIns + UserChanges,
     C: SessionCache,
     H: Host,
 {
@@ -46,10 +47,11 @@ where
         sensitive(&state.account, self.own_slot(&state, current)?, self.host.now())?;
         let email = Email::parse(&state.account.email)?;
         let visitor = (&email.key(), request.ip.as_str());
-        let drawn = budget::reserve(&self.store, &self.host, limits, visitor, budget::Standing::Session).await?;
+        let drawn = budget::reserve(&self.store, &self.host, limits, visitor, budget::Standing::Session(sid)).await?;
         let kept = state.account.password.clone();
         let verdict = verifier.verify(&email, &request.current, Some(&kept), &self.host.random()).await?;
         if !verdict.proves(&state.account) {
+            self.note_failure(current, LoginFailure::WrongPassword, &request.ip).await?;
             return Err(Failure::new(Code::InvalidCredentials, "`currentPassword` is not this account's password."));
         }
         drawn.settle(&self.store).await;

@@ -1,7 +1,7 @@
 //! Proving once more that the user of a session is there.
 
 use super::change::Plan;
-use super::factor::{FactorSettings, is_off, open_seed, too_many_codes, wrong_code};
+use super::factor::{FactorSettings, counted_as, is_off, open_factor, too_many_codes, wrong_code};
 use super::{Current, Sessions, budget, retry};
 use crate::account::check_password;
 use crate::attempts;
@@ -14,7 +14,6 @@ use crate::ports::{
     AccountUpkeep, Attempts, CredentialVerifier, Devices, Effect, FailedReauthentication, Host, SecretBox,
     SessionCache, SessionReads, SignIns, UserChanges,
 };
-use crate::secret::Secret;
 use crate::session::Slot;
 use crate::signin::LoginFailure;
 
@@ -54,12 +53,12 @@ where
         };
 
         let visitor = (&email.key(), request.ip.as_str());
-        let standing = budget::Standing::Session;
+        let standing = budget::Standing::Session(current.slot.sid);
         let drawn = budget::reserve(&self.store, &self.host, &settings.limits, visitor, standing).await?;
         let kept = Some(account.password.as_str());
         let verdict = verifier.verify(&email, &request.password, kept, &self.host.random()).await?;
         if !verdict.proves(account) {
-            self.note(current, LoginFailure::WrongPassword, &request.ip).await?;
+            self.note_failure(current, LoginFailure::WrongPassword, &request.ip).await?;
             return Err(Failure::new(Code::InvalidCredentials, "The password is wrong."));
         }
         drawn.settle(&self.store).await;
@@ -68,19 +67,17 @@ where
         let mut counted = None;
         let mut proved = None;
         if let Some((answer, factor)) = factor {
-            let seed = open_seed(&settings.secrets, user, &factor.seed).await?;
-            let mut key = [0; 32];
-            key[..20].copy_from_slice(seed.expose());
-            let attempt = answer.attempt(&Secret::new(key));
-            let scope = attempts::second_factor_network(user, &request.ip, &settings.limits);
+            let seed = open_factor(&self.store, &settings.secrets, user, factor).await?;
+            let scope = attempts::second_factor_session(current.slot.sid, &settings.limits);
             let now = self.host.now();
+            let attempt = counted_as(answer, &seed, now);
             let draw = retry::while_busy(&self.host, || self.store.draw(&scope, Some(&attempt), now)).await?;
             counted = Some(draw.map_err(|until| too_many_codes(now, until))?);
             if answer.judge(&seed, factor, self.host.now()).is_none() {
-                self.note(current, LoginFailure::WrongCode, &request.ip).await?;
+                self.note_failure(current, LoginFailure::WrongCode, &request.ip).await?;
                 return Err(wrong_code());
             }
-            proved = Some((answer, seed, factor.seed.clone()));
+            proved = Some((answer, seed));
         }
 
         let epoch = account.auth_epoch;
@@ -90,12 +87,15 @@ where
                 let account = &reading.state.account;
                 // What was verified is no longer what is there: somebody else changed it meanwhile.
                 if account.auth_epoch != epoch {
-                    return Err(Failure::new(Code::InvalidCredentials, "The account has just been changed; try again."));
+                    return Err(Failure::new(
+                        Code::InvalidCredentials,
+                        "The account has just been changed; try again.",
+                    ));
                 }
                 let spent = match &proved {
                     None => None,
-                    Some((answer, seed, kept)) => {
-                        let there = account.mfa.enabled.as_ref().filter(|there| there.seed == *kept);
+                    Some((answer, seed)) => {
+                        let there = account.mfa.enabled.as_ref();
                         let proof = there.and_then(|there| answer.judge(seed, there, reading.now));
                         Some(FactorEdit::Spend(proof.ok_or_else(wrong_code)?))
                     }
@@ -122,9 +122,11 @@ where
         budget::settle(&self.store, counted.as_slice(), None).await;
         Ok((done.outcome, done.effect))
     }
+}
 
+impl<S: SignIns, C, H: Host> Sessions<S, C, H> {
     /// The event of a failure: it counts like one of a sign-in.
-    async fn note(&self, current: &Current, reason: LoginFailure, ip: &str) -> Result<(), Failure> {
+    pub(super) async fn note_failure(&self, current: &Current, reason: LoginFailure, ip: &str) -> Result<(), Failure> {
         let now = self.host.now();
         let failed = FailedReauthentication {
             id: LoginId::from_bytes(self.host.random()),

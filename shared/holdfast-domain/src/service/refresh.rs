@@ -1,8 +1,8 @@
 //! Exchanging a refresh token.
 
 use super::{Sessions, Tokens, retry};
-use crate::error::{Code, Failure};
 use crate::change::Origin;
+use crate::error::{Code, Failure};
 use crate::ports::{Conditional, Effect, Host, SessionCache, SessionReads, SessionWrites, StoreError};
 use crate::rotation::{self, Verdict};
 use crate::session::{EndReason, Slot};

@@ -54,6 +54,7 @@ impl<S: Accounts, P: NewPasswords + PasswordStrength, H: Host> Registration<S, P
             status: Status::Active,
             version: 1,
             mfa: crate::mfa::Mfa::default(),
+            epoch_moved_at: None,
             identity: None,
         };
         let is_free = match email.legacy_key() {

@@ -2,7 +2,7 @@
 
 use super::change::{self, Plan};
 use super::commit::{Commission, DeviceGrant, Refusal};
-use super::factor::{open_seed, too_many_codes};
+use super::factor::{at_step, open_factor, too_many_codes};
 use super::trust::too_many;
 use super::{SignIn, SignedIn, Tokens, budget, retry};
 use crate::account::Status;
@@ -12,8 +12,8 @@ use crate::coordinator::{Effect as Step, Input, step};
 use crate::email::Email;
 use crate::error::{Code, Failure};
 use crate::ids::UserId;
+use crate::mfa::{Answer, Proof};
 use crate::policy::MAX_DEVICES;
-use crate::mfa::{Answer, Factor, KeptSeed, Proof, Seed};
 use crate::ports::{
     AccountUpkeep, Attempts, Devices, Host, SecretBox, SessionCache, SessionReads, SignIns, Tried, UserChanges,
 };
@@ -80,6 +80,11 @@ where
         let Some(state) = self.store.user(challenge.user).await? else { return self.superseded(&login).await };
         let network = self.account_network(&state, &request.ip);
         let scope = self.answers(&state, network.as_ref(), &request.ip).await?;
+        // A long run of failures waits; nothing is counted against this sign-in meanwhile.
+        let counters = self.store.counters(&[scope]).await?;
+        if let Some(until) = counters.first().map(|counter| counter.wait_until).filter(|until| now < *until) {
+            return Err(too_many_codes(now, until));
+        }
         let max = self.limits.max_mfa_attempts;
         let tried = retry::while_busy(&self.host, || self.store.try_answer(login.id, &attempt, max, now)).await?;
         let left = match tried {
@@ -87,7 +92,8 @@ where
             Tried::Spent => return Err(spent(now, challenge.expires_at)),
             Tried::Gone => return self.look_again(&token, &attempt).await,
         };
-        let drawn = retry::while_busy(&self.host, || self.store.draw(&scope, Some(&attempt), now)).await?;
+        let counted = at_step(&attempt, now);
+        let drawn = retry::while_busy(&self.host, || self.store.draw(&scope, Some(&counted), now)).await?;
         let reservation = drawn.map_err(|until| too_many_codes(now, until))?;
 
         let waiting = Waiting { login, challenge, token, request, attempt, left };
@@ -135,7 +141,7 @@ where
         let (Some(factor), true) = (state.account.mfa.enabled.clone(), as_begun) else {
             return self.superseded(login).await;
         };
-        let seed = self.opened(secrets, &state, &factor).await?;
+        let seed = open_factor(&self.store, secrets, state.user(), &factor).await?;
         let Some(proof) = request.answer.judge(&seed, &factor, self.host.now()) else {
             return self.wrong(waiting).await;
         };
@@ -147,18 +153,6 @@ where
             Err(Refusal::Factor) => self.wrong(waiting).await,
             Err(Refusal::Account | Refusal::Device) => self.superseded(login).await,
         }
-    }
-
-    /// The seed, opened. One that version 0.1.0 kept in plain text is sealed on the way; if that fails, the next use does it.
-    async fn opened<B: SecretBox>(&self, secrets: &B, state: &UserState, factor: &Factor) -> Result<Seed, Failure> {
-        let user = state.user();
-        if let KeptSeed::Plain(seed) = &factor.seed {
-            if let Ok(sealed) = secrets.seal(user, seed.expose()).await {
-                let _ = self.store.seal_seed(user, seed, &sealed).await;
-            }
-            return Ok(seed.clone());
-        }
-        Ok(open_seed(secrets, user, &factor.seed).await?)
     }
 
     async fn create(
@@ -181,15 +175,16 @@ where
             token: draw.device_token(state.user()),
         });
         if device.is_some() {
-            self.make_room_for_a_device(state.user(), &request.ip).await?;
+            self.make_room_for_a_device(state.user(), state.account.auth_epoch, &request.ip).await?;
         }
         let what = Commission { login, draw: &draw, wishes: &challenge.wishes, answered: Some(answered), device };
         self.commit(&what, state).await
     }
 
     /// A user's trusted devices are bounded: the one that was used longest ago goes.
-    async fn make_room_for_a_device(&self, user: UserId, ip: &str) -> Result<(), Failure> {
-        if self.store.devices(user).await?.len() < MAX_DEVICES {
+    async fn make_room_for_a_device(&self, user: UserId, auth_epoch: u64, ip: &str) -> Result<(), Failure> {
+        let (all, now) = (self.store.devices(user).await?, self.host.now());
+        if all.iter().filter(|(_, device)| device.is_valid(auth_epoch, now)).count() < MAX_DEVICES {
             return Ok(());
         }
         let over = (&self.store, &self.cache, &self.host, &self.policy);

@@ -126,7 +126,13 @@ where
         let shown = request.device_token.as_deref().and_then(|text| DeviceToken::parse(text).ok());
         let standing = self.standing(&email, shown.as_ref()).await?;
         let visitor = (&email.key(), request.ip.as_str());
-        let drawn = budget::reserve(&self.store, &self.host, &self.limits, visitor, standing).await?;
+        let drawn = match budget::reserve(&self.store, &self.host, &self.limits, visitor, standing).await {
+            // Somebody may have copied the token and spent its budget: its owner is still known by the network.
+            Err(failure) if failure.code == Code::TooManyAttempts && standing != Standing::Stranger => {
+                budget::reserve(&self.store, &self.host, &self.limits, visitor, Standing::Stranger).await?
+            }
+            outcome => outcome?,
+        };
         let outcome = self.with_password(&email, request, &wishes, shown.as_ref()).await?;
         // The password was right: what counts against it are failures.
         match &outcome {
@@ -136,9 +142,14 @@ where
         Ok(outcome)
     }
 
-    /// Whether a trusted device of this account asks. Only the holder of a device token costs these reads.
+    /// Whether a trusted device of this account asks. A token that is made up costs one small read.
     async fn standing(&self, email: &Email, shown: Option<&DeviceToken>) -> Result<Standing, Failure> {
         let Some(shown) = shown else { return Ok(Standing::Stranger) };
+        let device = self.store.device(shown.user, shown.device).await?;
+        let presented = shown.hash();
+        if !device.is_some_and(|device| device.secret == presented || device.previous == Some(presented)) {
+            return Ok(Standing::Stranger);
+        }
         let Some(state) = self.store.user(shown.user).await? else { return Ok(Standing::Stranger) };
         // Of this account, whatever finds it: its e-mail as it is compared, or what its provider calls it.
         if Email::parse(&state.account.email).ok().map(|own| own.key()) != Some(email.key()) {
@@ -193,6 +204,11 @@ where
             }
         }
         let Some(state) = state else { return self.refuse(&login, LoginFailure::UnknownEmail).await };
+        // The provider judged a password before the account was read: what moved the epoch meanwhile ends this sign-in.
+        let is_late = state.account.epoch_moved_at.is_some_and(|at| at >= login.started_at);
+        if is_late && matches!(verdict, Verdict::Vouched(_)) {
+            return self.refuse(&login, LoginFailure::Superseded).await;
+        }
         if state.account.status != Status::Active {
             return self.refuse(&login, LoginFailure::Inactive).await;
         }
@@ -216,9 +232,7 @@ where
         // Accounts that version 0.1.0 made for this provider carry no identity yet. The first sign-in whose e-mail the
         // provider has verified binds it, once and for good.
         let unbound = by_email.filter(|state| {
-            email_is_verified
-                && state.account.identity.is_none()
-                && state.account.password == self.verifier.adopted()
+            email_is_verified && state.account.identity.is_none() && state.account.password == self.verifier.adopted()
         });
         if let Some(state) = unbound {
             let bound = retry::while_busy(&self.host, || {
@@ -237,6 +251,7 @@ where
                 status: Status::Active,
                 version: 1,
                 mfa: crate::mfa::Mfa::default(),
+                epoch_moved_at: None,
                 identity: Some(identity.clone()),
             };
             let origin = Origin::default();

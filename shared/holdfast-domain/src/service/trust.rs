@@ -62,9 +62,10 @@ where
         let done = self
             .change(user, origin, |reading| {
                 let caller = reading.caller(current.slot.sid)?;
-                let slot = reading.live().find(|slot| slot.sid == wish.sid).ok_or_else(|| {
-                    Failure::new(Code::NotFound, "You have no live session with this id.")
-                })?;
+                let slot = reading
+                    .live()
+                    .find(|slot| slot.sid == wish.sid)
+                    .ok_or_else(|| Failure::new(Code::NotFound, "You have no live session with this id."))?;
                 if wish.if_match.as_ref().is_some_and(|versions| !versions.contains(&slot.version)) {
                     return Err(Failure::new(
                         Code::PreconditionFailed,

@@ -43,7 +43,8 @@ where
     /// Who presents one of these tokens; moves `lastUsedAt` at most every five minutes. A touch that fails for the store's reasons
     /// never fails the request.
     pub async fn authenticate(&self, presented: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Current, Failure> {
-        let mut current = self.identify(presented).await?;
+        // Boxed: the store's call is most of this future, and every handler holds it.
+        let mut current = Box::pin(self.identify(presented)).await?;
         let now = self.host.now();
         if !current.slot.wants_touch(now) {
             return Ok(current);

@@ -107,10 +107,10 @@ impl AccountDeletion for SessionsTable {
                 .await
                 .map_err(|e| trouble("Query", &e))?;
             let is_account = |item: &Item| item.get(SK).is_some_and(|sk| *sk == s(keys::META));
-            let rest: Vec<Item> = answer.items.unwrap_or_default().into_iter().filter(|item| !is_account(item)).collect();
+            let rest: Vec<Item> =
+                answer.items.unwrap_or_default().into_iter().filter(|item| !is_account(item)).collect();
             for key in rest.iter() {
-                let result =
-                    self.client.delete_item().table_name(&self.table).set_key(Some(key.clone())).send().await;
+                let result = self.client.delete_item().table_name(&self.table).set_key(Some(key.clone())).send().await;
                 result.map_err(|e| trouble("DeleteItem", &e))?;
             }
             if rest.is_empty() && answer.last_evaluated_key.is_none() {

@@ -85,10 +85,8 @@ impl SessionsTable {
         next: &Counter,
         answers: Option<&HashSet<[u8; 32]>>,
     ) -> Stored<Conditional<Option<Item>>> {
-        let mut statement = Statement::new()
-            .set("windowEnds", at(next.window_ends))
-            .set("knownUntil", at(next.known_until))
-            .set(TTL, n(keys::ttl(next.ends())));
+        let mut statement =
+            Statement::new().set("windowEnds", at(next.window_ends)).set(TTL, n(keys::ttl(next.ends())));
         if scope.counts_runs {
             statement = statement
                 .set("run", n(next.run))
@@ -112,10 +110,7 @@ impl SessionsTable {
                 let name = format!("#seen_{attribute}");
                 // A counter of version 0.1.0, or one that only remembers, has no such number yet.
                 let none = if value == n(0) { format!("attribute_not_exists({name}) OR ") } else { String::new() };
-                as_seen = as_seen
-                    .when(&format!("{none}{name} = {place}"))
-                    .name(&name, attribute)
-                    .value(&place, value);
+                as_seen = as_seen.when(&format!("{none}{name} = {place}")).name(&name, attribute).value(&place, value);
             }
             as_seen
         } else {

@@ -60,7 +60,10 @@ impl SessionsTable {
             .set("lastUpdatedAt", at(change.now))
             .set("op", s(&change.op));
         if edit.moves_epoch {
-            meta = meta.set_to("authEpoch = authEpoch + :one");
+            meta = meta.set_to("authEpoch = authEpoch + :one").set("epochMovedAt", at(change.now));
+            if !matches!(edit.factor, Some(FactorEdit::Activate { .. } | FactorEdit::Disable(_) | FactorEdit::Reset)) {
+                meta = meta.remove(&PENDING);
+            }
         }
         if let Some(password) = &edit.password {
             meta = meta.set("password", s(password)).set("passwordChangedAt", at(change.now));
@@ -106,6 +109,7 @@ impl SessionsTable {
         let key = keys::device(user, part.id);
         let as_read = |seen: &str| Statement::new().when("op = :seen").value(":seen", s(seen));
         match &part.edit {
+            DeviceEdit::Absent => Statement::new().when("attribute_not_exists(PK)").check_part(&self.table, key),
             DeviceEdit::Create(device) => put_new(&self.table, image::device_item(user, part.id, device)),
             DeviceEdit::Delete { seen } => as_read(seen).delete_part(&self.table, key),
             DeviceEdit::Keep { seen, auth_epoch } => {
@@ -133,23 +137,30 @@ fn seen(seen: &SlotSeen, change: &UserChange) -> Statement {
     }
 }
 
-const FACTOR: [&str; 6] = ["mfaSecret", "mfaPending", "mfaPendingAt", "lastStep", "recovery", "mfaEnabledAt"];
+const PENDING: [&str; 3] = ["mfaPending", "mfaPendingAt", "mfaPendingSid"];
+const FACTOR: [&str; 7] =
+    ["mfaSecret", "mfaPending", "mfaPendingAt", "mfaPendingSid", "lastStep", "recovery", "mfaEnabledAt"];
 
 fn factor_change(meta: Statement, factor: &FactorEdit, change: &UserChange) -> Statement {
     let codes = |hashes: &[TokenHash]| -> AttributeValue { bs(hashes.iter().map(TokenHash::as_bytes)) };
     match factor {
-        FactorEdit::Enroll { pending, outdated } => meta
-            .set("mfaPending", image::seed_value(pending))
-            .set("mfaPendingAt", at(change.now))
-            .when("attribute_not_exists(mfaSecret)")
-            .when("attribute_not_exists(mfaPending) OR attribute_not_exists(mfaPendingAt) OR mfaPendingAt <= :outdated")
-            .value(":outdated", at(*outdated)),
+        FactorEdit::Enroll { pending, session, seen } => {
+            let meta = meta
+                .set("mfaPending", image::seed_value(pending))
+                .set("mfaPendingAt", at(change.now))
+                .set("mfaPendingSid", s(session.to_string()))
+                .when("attribute_not_exists(mfaSecret)");
+            match seen {
+                None => meta.when("attribute_not_exists(mfaPending)"),
+                Some(seen) => meta.when("mfaPending = :seen").value(":seen", image::seed_value(seen)),
+            }
+        }
         FactorEdit::Activate { pending, kept, step, recovery } => meta
             .set("mfaSecret", image::seed_value(kept))
             .set("lastStep", n(step))
             .set("recovery", codes(recovery))
             .set("mfaEnabledAt", at(change.now))
-            .remove(&["mfaPending", "mfaPendingAt"])
+            .remove(&PENDING)
             .when("mfaPending = :seed")
             .when("attribute_not_exists(mfaSecret)")
             .value(":seed", image::seed_value(pending)),
@@ -174,7 +185,5 @@ fn unused_step(meta: Statement, step: u64) -> Statement {
 }
 
 fn unused_code(meta: Statement, code: &TokenHash) -> Statement {
-    meta.when("attribute_exists(mfaSecret)")
-        .when("contains(recovery, :code)")
-        .value(":code", b(code.as_bytes()))
+    meta.when("attribute_exists(mfaSecret)").when("contains(recovery, :code)").value(":code", b(code.as_bytes()))
 }

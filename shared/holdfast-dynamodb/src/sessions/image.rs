@@ -116,9 +116,7 @@ pub(super) fn set_trust(slot: Statement, trust: Option<&Trust>) -> Statement {
             .set("trustedAt", at(trust.since))
             .set("trustedUntil", at(trust.until))
             .set("deviceId", s(trust.device.to_string())),
-        None => slot
-            .set("trusted", AttributeValue::Bool(false))
-            .remove(&["trustedAt", "trustedUntil", "deviceId"]),
+        None => slot.set("trusted", AttributeValue::Bool(false)).remove(&["trustedAt", "trustedUntil", "deviceId"]),
     }
 }
 
@@ -274,13 +272,18 @@ pub(super) fn account(item: &Item) -> Result<Account, StoreError> {
     let r = Reader::new(item);
     let pending = match seed(&r, "mfaPending")? {
         None => None,
-        Some(seed) => Some(Pending { seed, made_at: r.time_opt("mfaPendingAt")?.unwrap_or_default() }),
+        Some(seed) => Some(Pending {
+            seed,
+            made_at: r.time_opt("mfaPendingAt")?.unwrap_or_default(),
+            session: r.parse_opt("mfaPendingSid")?,
+        }),
     };
     Ok(Account {
         user: r.parse("userId")?,
         email: r.text("email")?.to_owned(),
         password: r.text("password")?.to_owned(),
         auth_epoch: r.int("authEpoch")?,
+        epoch_moved_at: r.time_opt("epochMovedAt")?,
         status: status(&r)?,
         version: r.int("version")?,
         mfa: Mfa {

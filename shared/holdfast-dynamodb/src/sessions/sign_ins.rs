@@ -205,12 +205,8 @@ impl SignIns for SessionsTable {
             return conditional("UpdateItem", None, result).map(|_| ());
         }
         let (pk, sk) = keys::challenge(id);
-        let child = Delete::builder()
-            .table_name(&self.table)
-            .key(PK, s(pk))
-            .key(SK, s(sk))
-            .build()
-            .map_err(build_error)?;
+        let child =
+            Delete::builder().table_name(&self.table).key(PK, s(pk)).key(SK, s(sk)).build().map_err(build_error)?;
         let result = self
             .client
             .transact_write_items()
@@ -390,10 +386,9 @@ impl SessionsTable {
                 .when("secretHash = :presented")
                 .value(":presented", b(rotation.presented.as_bytes()))
                 .update_part(&self.table, keys::device(user, rotation.id)),
-            DeviceStep::Repeat { id, seen, .. } => valid(used)
-                .when("op = :seen")
-                .value(":seen", s(seen))
-                .update_part(&self.table, keys::device(user, *id)),
+            DeviceStep::Repeat { id, seen, .. } => {
+                valid(used).when("op = :seen").value(":seen", s(seen)).update_part(&self.table, keys::device(user, *id))
+            }
             DeviceStep::Create { id, secret, until } => {
                 let device = TrustedDevice {
                     secret: *secret,

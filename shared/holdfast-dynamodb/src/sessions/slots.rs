@@ -36,13 +36,7 @@ const OPENERS: [&str; 8] = [
 ];
 
 /// Session to tombstone: the reason stays for the stream, what opens it goes.
-pub(super) fn tombstone(
-    slot: Statement,
-    reason: EndReason,
-    origin: &Origin,
-    now: Millis,
-    op: &str,
-) -> Statement {
+pub(super) fn tombstone(slot: Statement, reason: EndReason, origin: &Origin, now: Millis, op: &str) -> Statement {
     from(slot, origin)
         .set("endedAt", at(now))
         .set("endedReason", s(reason.text()))

@@ -34,7 +34,7 @@ async fn an_operator_sees_ends_disables_and_enables() {
     let scopes: Vec<&str> = budgets.iter().map(|budget| budget["scope"].as_str().unwrap()).collect();
     assert_eq!(scopes, ["account-network", "account", "network", "second-factor", "second-factor-network"]);
     let [own, account, ..] = budgets.as_slice() else { panic!("{attempts}") };
-    assert_eq!((&own["count"], &own["failuresInARow"]), (&json!(1), &json!(1)), "{attempts}");
+    assert_eq!((&own["count"], &own["limit"]), (&json!(1), &json!(5)), "{attempts}");
     assert!(own["windowEndsAt"].is_string() && own["waitUntil"].is_null(), "{attempts}");
     assert!(own["knownUntil"].is_string(), "this network has signed the account in: {attempts}");
     assert_eq!(account["count"], 0, "known networks do not draw on it: {attempts}");

@@ -3,7 +3,7 @@
 use holdfast_e2e::path::open_socket;
 use holdfast_e2e::{Person, SignIn};
 
-use crate::world::World;
+use crate::world::{World, eventually, text};
 
 #[tokio::test]
 async fn a_new_password_ends_every_other_session() {
@@ -44,4 +44,12 @@ async fn a_wrong_or_short_password_changes_nothing() {
     let nobody = world.api.change_password("x", &person.password, &new).await.unwrap();
     nobody.expect_problem(401, "UNAUTHENTICATED").unwrap();
     world.api.sign_in(&person, "still").await.unwrap();
+    // Whoever tries passwords in somebody's session leaves a trace.
+    eventually("the wrong password in the trail", async || {
+        let trail = world.trail(&session.user_id).await;
+        let failed = trail.iter().find(|entry| text(entry, "type") == "REAUTHENTICATION_FAILED")?;
+        let told = (text(failed, "sessionId"), text(failed, "reason"), text(failed, "network"));
+        (told == (session.session_id.as_str(), "WRONG_PASSWORD", "127.0.0.0/24")).then_some(())
+    })
+    .await;
 }

@@ -1,4 +1,5 @@
-//! Refresh rotation (design §4): two tabs that share a token store, a thief, lost replies, a clock.
+//! Refresh rotation (design §4): two tabs that share a token store, a thief who may know
+//! `mfaSessionId` or copy a token, lost replies, a clock.
 //!
 //! What a presented token means is decided by [`holdfast_domain::rotation::judge`], and what a rotation makes of the slot
 //! by [`holdfast_domain::rotation::rotate`], on real tokens: a token of the model is a number for one of them.
@@ -58,6 +59,8 @@ pub enum Mutant {
     FamilyNotChecked,
     /// TOKEN_REUSED is answered before the session is ended, and then it is not.
     ReuseEndsNothing,
+    /// The first tokens follow from the secret in `mfaSessionId` alone.
+    SeedDropped,
 }
 
 /// Places that a run must pass.
@@ -73,12 +76,13 @@ enum At {
     Expired,
     AfterEnd,
     Stranger,
+    NothingComputed,
 }
 
 impl Refresh {
     /// The protocol, or with a mutant a variant of it.
     pub fn new(scope: Scope, mutant: Option<Mutant>) -> Self {
-        Self { scope, mutant, tokens: Arc::new(Tokens::new()) }
+        Self { scope, mutant, tokens: Arc::new(Tokens::new(mutant == Some(Mutant::SeedDropped))) }
     }
 }
 
@@ -115,6 +119,7 @@ impl Protocol for Refresh {
             (true, "an older token ends the session", At::Reused),
             (thief, "a thief within the grace is answered", At::ThiefAnswered),
             (thief, "a thief is caught", At::ThiefCaught),
+            (thief, "a thief who knows mfaSessionId computes no token", At::NothingComputed),
             (self.scope.ticks > 2, "an expired session refuses", At::Expired),
             (true, "an ended session refuses", At::AfterEnd),
             (self.scope.replaced, "another session's token changes nothing", At::Stranger),

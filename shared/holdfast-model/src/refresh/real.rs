@@ -17,8 +17,18 @@ use super::state::{ACTORS, GENERATIONS, NONE, Session, Token, root_of};
 pub(super) struct Tokens {
     known: Vec<Known>,
     numbers: HashMap<[u8; 32], Token>,
+    /// What somebody computes who knows the first session's `mfaSessionId`, and nothing that only the store has.
+    computed: Token,
     policy: Policy,
 }
+
+/// The secret in the `mfaSessionId` of a session's sign-in: its client knows it, and whoever sees that answer.
+fn origin(session: u8) -> Secret<32> {
+    Secret::new([session; 32])
+}
+
+/// The seed of a sign-in, which only the store has.
+const STORED_SEED: [u8; 32] = [9; 32];
 
 #[derive(Debug)]
 struct Known {
@@ -57,12 +67,14 @@ fn address() -> Option<Address> {
 }
 
 impl Tokens {
-    pub(super) fn new() -> Self {
+    /// Of this protocol, or of the variant that derives tokens from the sign-in's secret alone.
+    pub(super) fn new(drops_seed: bool) -> Self {
+        let first_seed = if drops_seed { [0; 32] } else { STORED_SEED };
         let mut known = Vec::new();
         for session in 0..2 {
             let Some(at) = address() else { continue };
-            let first = RefreshToken::first(at, &Secret::new([session; 32]), &[9; 32]);
-            let mut level = vec![Known::new(first, [9; 32])];
+            let first = RefreshToken::first(at, &origin(session), &first_seed);
+            let mut level = vec![Known::new(first, first_seed)];
             for _ in 0..GENERATIONS {
                 let next = level
                     .iter()
@@ -81,8 +93,16 @@ impl Tokens {
             refresh_grace_seconds: 1,
             ..Policy::default()
         };
-        let numbers = known.iter().zip(0..).map(|(k, number)| (*k.hash.as_bytes(), number)).collect();
-        Self { known, numbers, policy }
+        let numbers: HashMap<_, _> = known.iter().zip(0..).map(|(k, number)| (*k.hash.as_bytes(), number)).collect();
+        // Everything about the derivation is public but the stored seed: without it, nothing is a better guess than none.
+        let guess = address().map(|at| RefreshToken::first(at, &origin(0), &[0; 32]).hash());
+        let computed = guess.and_then(|hash| numbers.get(hash.as_bytes()).copied()).unwrap_or(NONE);
+        Self { known, numbers, computed, policy }
+    }
+
+    /// The token of the first session that follows from its `mfaSessionId`, if one does.
+    pub(super) fn computed(&self) -> Token {
+        self.computed
     }
 
     fn of(&self, token: Token) -> &Known {

@@ -95,6 +95,8 @@ pub struct State {
     pub(super) owner: Token,
     /// What the thief holds.
     pub(super) thief: Token,
+    /// What the thief holds was computed, not copied.
+    pub(super) forged: bool,
     pub(super) losses_left: u8,
     pub(super) may_be_replaced: bool,
     /// A successor was made whose reply was lost.
@@ -122,6 +124,7 @@ impl State {
             presents_left: [scope.presents, scope.presents, scope.thefts],
             owner: 0,
             thief: NONE,
+            forged: false,
             losses_left: scope.lost_replies,
             may_be_replaced: scope.replaced,
             lost: false,

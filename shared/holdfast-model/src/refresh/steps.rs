@@ -19,6 +19,8 @@ pub enum Step {
     End(usize),
     /// The thief copies what the tabs hold.
     Steal,
+    /// The thief, who has seen `mfaSessionId`, computes what follows from it.
+    Compute,
     /// Another session takes the slot.
     Replace,
     /// Time passes.
@@ -49,6 +51,9 @@ impl Refresh {
         if s.presents_left[THIEF] > 0 && s.thief != s.owner {
             steps.push(Step::Steal);
         }
+        if s.presents_left[THIEF] > 0 && s.thief == NONE {
+            steps.push(Step::Compute);
+        }
         if s.may_be_replaced {
             steps.push(Step::Replace);
         }
@@ -78,7 +83,14 @@ impl Refresh {
                     self.end(s, actor, token, passed);
                 }
             }
-            Step::Steal => s.thief = s.owner,
+            Step::Steal => (s.thief, s.forged) = (s.owner, false),
+            Step::Compute => {
+                s.thief = self.tokens.computed();
+                s.forged = s.thief != NONE;
+                if !s.forged {
+                    passed.at(At::NothingComputed as u8);
+                }
+            }
             Step::Replace => {
                 s.may_be_replaced = false;
                 s.excused = true;
@@ -118,7 +130,12 @@ impl Refresh {
             s.excused = true; // An accepted limit: a lost reply and more than the grace offline.
         }
         s.phases[actor] = Phase::Idle;
-        match self.judge(s, token) {
+        let verdict = self.judge(s, token);
+        // Nobody receives another's session for what the client was told before there was one.
+        if actor == THIEF && s.forged && matches!(verdict, Judged::Current | Judged::Repeat(_)) {
+            s.broken = Some(Invariant::Iso);
+        }
+        match verdict {
             Judged::Current => s.phases[actor] = Phase::Writes { token, at: s.now },
             Judged::Repeat(successor) => {
                 passed.at(At::Repeated as u8);
@@ -127,7 +144,9 @@ impl Refresh {
                 }
                 let fresh = token * 3 + 1 + u8::try_from(actor).unwrap_or(0);
                 let successor = if self.is(Mutant::FreshSuccessor) { fresh } else { successor };
-                check_answer(s, token, successor);
+                if s.broken.is_none() {
+                    check_answer(s, token, successor);
+                }
                 hand_over(s, actor, successor, passed);
             }
             Judged::Reused => {

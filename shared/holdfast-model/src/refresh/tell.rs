@@ -64,6 +64,7 @@ pub(super) fn tell(before: &State, step: Step, after: &State) -> String {
             format!("{} is answered TOKEN_REUSED; the session is {}", NAMES[actor], ended(before, after))
         }
         Step::Steal => format!("the thief copies {}", token(after.thief)),
+        Step::Compute => format!("the thief computes {} from mfaSessionId", token(after.thief)),
         Step::Replace => "another session takes the slot".to_owned(),
         Step::Tick => format!("the clock shows {}", after.now),
     }

@@ -50,6 +50,7 @@ pub(super) fn plan(state: &State, random: u64, limit: usize) -> Plan {
             identity: None,
             password: String::new(),
             auth_epoch: u64::from(state.epoch),
+            epoch_moved_at: None,
             status: Status::Active,
             version: 0,
             mfa: holdfast_domain::mfa::Mfa::default(),

@@ -2,10 +2,10 @@
 
 mod model;
 
-use holdfast_domain::change::Origin;
 use holdfast_domain::cache::CacheEvent;
-use holdfast_domain::ports::{Host, SessionCache};
+use holdfast_domain::change::Origin;
 use holdfast_domain::policy::Policy;
+use holdfast_domain::ports::{Host, SessionCache};
 use holdfast_domain::service::{Leased, SignInRequest, StrongReads, TrustRequest};
 use holdfast_domain::{DeviceId, Failure, Millis, SessionId};
 use holdfast_redis::{RedisCache, RedisConfig};

@@ -17,17 +17,46 @@ pub(crate) type Age = usize;
 #[derive(Clone, Debug)]
 pub(crate) enum Command {
     SignIn,
-    Validate { session: usize, age: Age },
-    Refresh { session: usize, age: Age },
-    End { by: usize, session: usize },
-    EndAll { by: usize, keep: bool },
-    Trust { by: usize, session: usize, trusted: bool, tag: Tag },
+    Validate {
+        session: usize,
+        age: Age,
+    },
+    Refresh {
+        session: usize,
+        age: Age,
+    },
+    End {
+        by: usize,
+        session: usize,
+    },
+    EndAll {
+        by: usize,
+        keep: bool,
+    },
+    Trust {
+        by: usize,
+        session: usize,
+        trusted: bool,
+        tag: Tag,
+    },
     /// A sign-in that shows a device's token, counted back from the newest.
-    SignInOn { device: usize, age: Age },
-    Devices { by: usize },
-    RemoveDevice { by: usize, device: usize },
-    RemoveAllDevices { by: usize },
-    Wait { seconds: i64 },
+    SignInOn {
+        device: usize,
+        age: Age,
+    },
+    Devices {
+        by: usize,
+    },
+    RemoveDevice {
+        by: usize,
+        device: usize,
+    },
+    RemoveAllDevices {
+        by: usize,
+    },
+    Wait {
+        seconds: i64,
+    },
 }
 
 /// `If-Match`.

@@ -1,7 +1,7 @@
 //! What the session service promises whichever cache stands before the truth: the same story, told three times.
 
-use holdfast_domain::change::Origin;
 use holdfast_domain::SlotNo;
+use holdfast_domain::change::Origin;
 use holdfast_domain::error::Code;
 use holdfast_domain::policy::TOUCH_SECONDS;
 use holdfast_domain::ports::{Effect, Host, SessionCache};
@@ -111,7 +111,8 @@ async fn the_evicted_session_is_refused_at_once<S: Store, C: SessionCache + Clon
 async fn a_rotated_access_token_opens_until_the_grace_ends<S: Store, C: SessionCache + Clone>(world: &World<S, C>) {
     let session = world.sign_in().await;
     warm(world, &session).await;
-    let (slot, tokens, effect) = world.sessions().refresh(&session.tokens.refresh.text(), &Origin::default()).await.expect("refreshed");
+    let (slot, tokens, effect) =
+        world.sessions().refresh(&session.tokens.refresh.text(), &Origin::default()).await.expect("refreshed");
     assert_eq!(effect, Effect::Immediate);
     let next = SignedIn { slot, tokens, effect, device_token: None, cookies: false };
     warm(world, &next).await;
@@ -128,7 +129,11 @@ async fn an_expired_access_token_is_refused<S: Store, C: SessionCache + Clone>(w
     assert!(is_let_in(world, &session).await);
     world.host.advance_seconds(10);
     assert!(!is_let_in(world, &session).await);
-    world.sessions().refresh(&session.tokens.refresh.text(), &Origin::default()).await.expect("the session itself lives");
+    world
+        .sessions()
+        .refresh(&session.tokens.refresh.text(), &Origin::default())
+        .await
+        .expect("the session itself lives");
 }
 
 async fn an_edit_is_seen_by_the_next_reader<S: Store, C: SessionCache + Clone>(world: &World<S, C>) {

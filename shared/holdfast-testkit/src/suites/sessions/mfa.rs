@@ -3,12 +3,12 @@
 use futures_util::future::join_all;
 use holdfast_domain::change::Origin;
 use holdfast_domain::error::Code;
-use holdfast_domain::mfa::{Answer, Seed, step_at};
+use holdfast_domain::mfa::{Answer, KeptSeed, Seed, step_at};
 use holdfast_domain::policy::{Policy, SignInLimits};
 use holdfast_domain::ports::Host;
 use holdfast_domain::service::{
-    Current, FactorSettings, FirstStep, MfaRequired, PasswordRequest, SignIn, SignInRequest, SignedIn, StrongReads,
-    VerifyRequest,
+    Current, FactorSettings, FirstStep, MfaRequired, PasswordRequest, ReauthenticationRequest, SignIn, SignInRequest,
+    SignedIn, StrongReads, TrustRequest, VerifyRequest,
 };
 use holdfast_domain::token::DeviceToken;
 use holdfast_domain::{Failure, Millis};
@@ -84,8 +84,7 @@ impl<S: Store, H: Host + Clone + 'static> Armed<S, H> {
     }
 
     async fn answer(&self, to: &MfaRequired, answer: &Answer, trust_device: bool) -> Result<SignedIn, Failure> {
-        let request =
-            VerifyRequest { token: to.token.text(), answer: answer.clone(), trust_device, ip: HOME.into() };
+        let request = VerifyRequest { token: to.token.text(), answer: answer.clone(), trust_device, ip: HOME.into() };
         self.service().verify(&UserBox, &request).await
     }
 
@@ -114,7 +113,10 @@ pub async fn a_second_factor_is_switched_on_shown_and_switched_off<S: Store, H: 
 ) {
     let armed = Armed::new(store, host).await;
     let sessions = armed.bench.sessions();
-    assert_eq!(refused(sessions.enroll(&armed.current, &settings(), &Origin::client(HOME)).await), Code::MfaAlreadyEnabled);
+    assert_eq!(
+        refused(sessions.enroll(&armed.current, &settings(), &Origin::client(HOME)).await),
+        Code::MfaAlreadyEnabled
+    );
     let again = code(&armed.seed, armed.step());
     assert_eq!(refused(sessions.activate(&armed.current, &again, &settings(), HOME).await), Code::MfaAlreadyEnabled);
 
@@ -252,7 +254,8 @@ pub async fn a_recovery_code_works_once<S: Store, H: Host + Clone + 'static>(sto
 pub async fn an_operator_switches_a_lost_second_factor_off<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
     let armed = Armed::new(store, host).await;
     let second = armed.challenged().await;
-    let revoked = armed.bench.sessions().reset_factor(armed.bench.user, &Origin::operator("ops/ada")).await.expect("reset");
+    let revoked =
+        armed.bench.sessions().reset_factor(armed.bench.user, &Origin::operator("ops/ada")).await.expect("reset");
     assert_eq!(revoked.count, 1);
     let right = code(&armed.seed, armed.step());
     assert_eq!(refused(armed.answer(&second, &right, false).await), Code::MfaExpired, "begun before");
@@ -408,4 +411,156 @@ pub async fn a_stranger_elsewhere_locks_nobody_out<S: Store, H: Host + Clone + '
     let counters = bench.store.counters(&[budgets.account_network]).await.expect("read");
     assert_eq!((counters[0].count, counters[0].run), (0, 0), "a sign-in that completes gives its attempt back");
     assert!(counters[0].is_known(bench.host.now()), "and its network is known");
+}
+
+/// A seed that is handed out belongs to the session that asked: nobody else is told it, and it ends with the epoch.
+pub async fn a_pending_seed_belongs_to_the_session_that_asked<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+    let bench = Bench::new(store, host).await;
+    let sessions = bench.sessions();
+    let (one, other) = (bench.sign_in().await, bench.sign_in().await);
+    let thief = sessions.identify(Some(&one.tokens.access.text())).await.expect("live");
+    let owner = sessions.identify(Some(&other.tokens.access.text())).await.expect("live");
+    let origin = Origin::client(HOME);
+    let asked = settings();
+    let parallel = join_all((0..4).map(|_| sessions.enroll(&thief, &asked, &origin))).await;
+    let seeds: Vec<_> = parallel.into_iter().map(|answer| answer.expect("a seed").0).collect();
+    assert!(seeds.iter().all(|seed| *seed == seeds[0]), "one session, one seed");
+    let (own, _) = sessions.enroll(&owner, &settings(), &origin).await.expect("a seed of its own");
+    assert_ne!(own, seeds[0], "a thief's seed never becomes the owner's");
+    let now = step_at(bench.host.now());
+    let outcome = sessions.activate(&thief, &code(&own, now), &settings(), HOME).await;
+    assert_eq!(refused(outcome), Code::InvalidRequest, "it was handed out to another session");
+    // A changed password forgets it.
+    let change = PasswordRequest { current: PASSWORD.into(), new: NEW_PASSWORD.into(), ip: HOME.into() };
+    sessions.change_password(&PlainPasswords, &limits(), &owner, &change).await.expect("changed");
+    let outcome = sessions.activate(&owner, &code(&own, now), &settings(), HOME).await;
+    assert_eq!(refused(outcome), Code::InvalidRequest);
+    let (fresh, _) = sessions.enroll(&owner, &settings(), &origin).await.expect("another");
+    assert_ne!(fresh, own);
+    let on = sessions.activate(&owner, &code(&fresh, now), &settings(), HOME).await.expect("on");
+    assert!(on.slot.mfa_verified_at.is_some());
+}
+
+/// What a live session may guess is counted for the session, from however many networks it does.
+pub async fn a_stolen_session_guesses_no_more_from_more_networks<S: Store, H: Host + Clone + 'static>(
+    store: S,
+    host: H,
+) {
+    let armed = Armed::new(store, host).await;
+    let sessions = armed.bench.sessions();
+    let few = FactorSettings { limits: SignInLimits::default(), ..settings() };
+    let mut compared = 0;
+    for network in 0..12 {
+        let request = ReauthenticationRequest {
+            password: "not the password".into(),
+            answer: None,
+            ip: format!("198.51.{network}.1"),
+        };
+        let outcome = sessions.reauthenticate(&PlainPasswords, &few, &armed.current, &request).await;
+        compared += usize::from(refused(outcome) == Code::InvalidCredentials);
+    }
+    assert_eq!(compared, 5, "the budget of one session");
+    let mut compared = 0;
+    for (network, wrong) in wrong_codes(&armed.seed, armed.bench.host.now(), 14).into_iter().enumerate() {
+        let outcome = sessions.disable(&armed.current, &wrong, &few, &format!("198.51.{network}.1")).await;
+        compared += usize::from(refused(outcome) == Code::InvalidMfaCode);
+    }
+    assert_eq!(compared, 10);
+    // The owner, at home, signs in and reauthenticates as before.
+    let owner = armed.through(armed.step(), false).await;
+    let current = sessions.identify(Some(&owner.tokens.access.text())).await.expect("live");
+    let request = ReauthenticationRequest {
+        password: PASSWORD.into(),
+        answer: Some(code(&armed.seed, armed.step() + 1)),
+        ip: HOME.into(),
+    };
+    let (slot, _) = sessions.reauthenticate(&PlainPasswords, &few, &current, &request).await.expect("there");
+    assert!(slot.mfa_verified_at.is_some());
+    // A code is spent, wherever it was shown.
+    assert_eq!(refused(sessions.reauthenticate(&PlainPasswords, &few, &current, &request).await), Code::InvalidMfaCode);
+}
+
+/// A session that came by a trusted device is no second factor: it changes nothing sensitive before it has shown one.
+pub async fn a_session_by_device_is_not_verified<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+    let armed = Armed::new(store, host).await;
+    let trusting = armed.through(armed.step(), true).await;
+    let Ok(FirstStep::Authenticated(by_device)) = armed.first_step(device_token(&trusting)).await else {
+        panic!("not by device");
+    };
+    let sessions = armed.bench.sessions();
+    let current = sessions.identify(Some(&by_device.tokens.access.text())).await.expect("live");
+    let origin = Origin::client(HOME);
+    let change = PasswordRequest { current: PASSWORD.into(), new: NEW_PASSWORD.into(), ip: HOME.into() };
+    let next = code(&armed.seed, armed.step() + 1);
+    let trust = TrustRequest { sid: by_device.slot.sid, trusted: true, if_match: None, trust_seconds: 60 };
+    for outcome in [
+        sessions.change_password(&PlainPasswords, &limits(), &current, &change).await.err(),
+        sessions.disable(&current, &next, &settings(), HOME).await.err(),
+        sessions.renew_recovery_codes(&current, &origin).await.err(),
+    ] {
+        assert_eq!(outcome.map(|failure| failure.code), Some(Code::ReauthenticationRequired));
+    }
+    let kept = sessions.set_trust(&current, &trust, &origin).await.expect("already trusted: only its version grows");
+    assert!(kept.device_token.is_none(), "a device alone never makes itself a new token");
+    // The password alone does not make it verified either.
+    let password = ReauthenticationRequest { password: PASSWORD.into(), answer: None, ip: HOME.into() };
+    sessions.reauthenticate(&PlainPasswords, &settings(), &current, &password).await.expect("recent");
+    let outcome = sessions.change_password(&PlainPasswords, &limits(), &current, &change).await;
+    assert_eq!(refused(outcome), Code::ReauthenticationRequired);
+    let both = ReauthenticationRequest { answer: Some(next), ..password };
+    sessions.reauthenticate(&PlainPasswords, &settings(), &current, &both).await.expect("verified");
+    let renewed = sessions.renew_recovery_codes(&current, &origin).await.expect("renewed");
+    assert_eq!(renewed.expose().len(), 10);
+    assert!(renewed.expose().iter().all(|code| !armed.recovery.contains(code)));
+    sessions.change_password(&PlainPasswords, &limits(), &current, &change).await.expect("changed");
+    // Nothing is trusted any more: neither flag, nor list, nor token.
+    let current = sessions.identify(Some(&by_device.tokens.access.text())).await.expect("live");
+    assert!(current.slot.trust.is_none() && sessions.devices(&current).await.expect("read").is_empty());
+    let request = SignInRequest {
+        device_token: device_token(&by_device),
+        password: NEW_PASSWORD.into(),
+        ..armed.bench.request()
+    };
+    assert!(matches!(armed.service().sign_in(&request).await, Ok(FirstStep::MfaRequired(_))));
+}
+
+/// Trusting and ending race: a session that was ended leaves no device that works.
+pub async fn a_revoked_session_leaves_no_trusted_device<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+    let bench = Bench::new(store, host).await;
+    let sessions = bench.sessions();
+    let origin = Origin::client(HOME);
+    for round in 0..12 {
+        let (owner, thief) = (bench.sign_in().await, bench.sign_in().await);
+        let mine = sessions.identify(Some(&owner.tokens.access.text())).await.expect("live");
+        let theirs = sessions.identify(Some(&thief.tokens.access.text())).await.expect("live");
+        let trust = TrustRequest { sid: thief.slot.sid, trusted: true, if_match: None, trust_seconds: 60 };
+        let (ended, trusted, again) = tokio::join!(
+            sessions.revoke(&mine, thief.slot.sid, &origin),
+            sessions.set_trust(&theirs, &trust, &origin),
+            sessions.set_trust(&theirs, &trust, &origin),
+        );
+        assert_eq!(ended.expect("ended").count, 1);
+        let left = sessions.devices(&mine).await.expect("read");
+        assert!(left.is_empty(), "round {round}: {trusted:?} {again:?}");
+        sessions.revoke_all(&mine, false, &origin).await.expect("ended");
+    }
+}
+
+/// A seed that version 0.1.0 kept in plain text is sealed at its next use, and does not open for another user.
+pub async fn a_plain_seed_is_sealed_at_its_next_use<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+    let armed = Armed::new(store.clone(), host).await;
+    let state = store.user(armed.bench.user).await.expect("read").expect("a user");
+    let sealed = match state.account.mfa.enabled.expect("on").seed {
+        KeptSeed::Sealed(sealed) => sealed,
+        KeptSeed::Plain(_) => panic!("a new seed is never kept in plain text"),
+    };
+    use holdfast_domain::ports::SecretBox as _;
+    let other = holdfast_domain::UserId::from_bytes([77; 16]);
+    assert!(UserBox.open(other, &sealed).await.is_err(), "sealed for one user");
+    let signed_in = armed.through(armed.step(), false).await;
+    assert!(armed.works(&signed_in).await);
+    // What another request has sealed meanwhile is left alone.
+    store.seal_seed(armed.bench.user, &armed.seed, b"something else").await.expect("not plain any more");
+    let state = store.user(armed.bench.user).await.expect("read").expect("a user");
+    assert_eq!(state.account.mfa.enabled.expect("on").seed, KeptSeed::Sealed(sealed));
 }

@@ -28,7 +28,11 @@ pub async fn twenty_refreshes_of_one_token_make_one_generation<S: Store, H: Host
     // Its successor's successor exists: the first generation is theft now, grace or not.
     assert_eq!(sessions.refresh(&old, &Origin::default()).await.expect_err("refused").code, Code::RefreshTokenReused);
     assert!(sessions.identify(Some(&tokens.access.text())).await.is_err(), "the thief's and the owner's session alike");
-    assert_eq!(sessions.refresh(&old, &Origin::default()).await.expect_err("refused").code, Code::InvalidRefreshToken, "no alarm twice");
+    assert_eq!(
+        sessions.refresh(&old, &Origin::default()).await.expect_err("refused").code,
+        Code::InvalidRefreshToken,
+        "no alarm twice"
+    );
 }
 
 /// Whatever the race, never more than the limit, and every success is a session or an eviction.

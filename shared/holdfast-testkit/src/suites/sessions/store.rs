@@ -1,15 +1,16 @@
 //! What the ports promise, one call at a time.
 
 use futures_util::future::join_all;
-use holdfast_domain::error::Code;
-use holdfast_domain::policy::Policy;
+use holdfast_domain::account::{Account, Identity, Status};
 use holdfast_domain::attempts;
 use holdfast_domain::change::{
-    AccountChange, AccountEdit, DeviceChange, DeviceEdit, Origin, SlotChange, SlotEdit, SlotSeen, SlotUpdate, UserChange,
+    AccountChange, AccountEdit, DeviceChange, DeviceEdit, Origin, SlotChange, SlotEdit, SlotSeen, SlotUpdate,
+    UserChange,
 };
+use holdfast_domain::error::Code;
+use holdfast_domain::policy::Policy;
 use holdfast_domain::ports::{Committed, Conditional, Host, Transacted, TrustedDevice};
 use holdfast_domain::service::Registration;
-use holdfast_domain::account::{Account, Identity, Status};
 use holdfast_domain::session::{EndReason, Slot, Trust};
 use holdfast_domain::signin::{LoginState, Plan};
 use holdfast_domain::slots::Victim;
@@ -129,8 +130,14 @@ pub async fn an_end_is_final<S: Store, H: Host + Clone + 'static>(store: S, host
     let bench = Bench::new(store.clone(), host).await;
     let slot = bench.put_session(2).await;
     let now = bench.host.now();
-    assert_eq!(store.end(slot.at, slot.sid, EndReason::Logout, &Origin::default(), now, "op-1").await, Ok(Conditional::Done));
-    assert_eq!(store.end(slot.at, slot.sid, EndReason::Logout, &Origin::default(), now, "op-1").await, Ok(Conditional::Done));
+    assert_eq!(
+        store.end(slot.at, slot.sid, EndReason::Logout, &Origin::default(), now, "op-1").await,
+        Ok(Conditional::Done)
+    );
+    assert_eq!(
+        store.end(slot.at, slot.sid, EndReason::Logout, &Origin::default(), now, "op-1").await,
+        Ok(Conditional::Done)
+    );
     let tombstone = store.slot(slot.at).await.expect("read").expect("a tombstone");
     assert_eq!(tombstone.ended.map(|e| (e.at, e.reason)), Some((now, EndReason::Logout)));
     assert_eq!((tombstone.keys.clone(), tombstone.version), (None, slot.version + 1));
@@ -139,7 +146,10 @@ pub async fn an_end_is_final<S: Store, H: Host + Clone + 'static>(store: S, host
     let touched = store.touch(slot.at, slot.sid, now.plus_seconds(9), "op-3").await;
     assert_eq!(touched, Ok(Conditional::Refused(Some(tombstone))));
     let nobody = bench.at(3);
-    assert_eq!(store.end(nobody, slot.sid, EndReason::Logout, &Origin::default(), now, "op-4").await, Ok(Conditional::Refused(None)));
+    assert_eq!(
+        store.end(nobody, slot.sid, EndReason::Logout, &Origin::default(), now, "op-4").await,
+        Ok(Conditional::Refused(None))
+    );
     assert_eq!(store.slot(nobody).await, Ok(None), "ending nothing creates nothing");
 }
 
@@ -346,10 +356,7 @@ pub async fn trust_is_edited_at_the_version_read<S: Store, H: Host + Clone + 'st
     let origin = Origin::default();
     assert_eq!(store.end(mine.at, mine.sid, EndReason::Logout, &origin, now, "op-4").await, Ok(Conditional::Done));
     let caller = SlotChange { slot: mine.at.slot, seen: SlotSeen::Live(mine.sid), edit: SlotEdit::Keep };
-    let by_the_dead = UserChange {
-        slots: vec![caller, part(&other, other.version, None)],
-        ..change(&bench, "op-5")
-    };
+    let by_the_dead = UserChange { slots: vec![caller, part(&other, other.version, None)], ..change(&bench, "op-5") };
     assert_eq!(store.apply(&by_the_dead).await, Ok(Transacted::Refused));
 }
 
@@ -366,6 +373,7 @@ pub async fn an_identity_belongs_to_one_account<S: Store, H: Host + Clone + 'sta
         status: Status::Active,
         version: 1,
         mfa: Default::default(),
+        epoch_moved_at: None,
         identity: subject.map(identity),
     };
     let now = host.now();
@@ -399,12 +407,15 @@ pub async fn a_deleted_user_leaves_nothing_behind<S: Store, H: Host + Clone + 's
     let sessions = gone.sessions();
     let limits = holdfast_domain::policy::SignInLimits::default();
     let origin = Origin::operator("ops/ada");
-    let revoked = sessions.delete_user(gone.user, &limits, &origin).await.expect("deleted");
+    let revoked = sessions.begin_deletion(gone.user, &origin).await.expect("begun");
     assert_eq!(revoked.count, 1);
+    let enabled = sessions.set_status(gone.user, Status::Active, &origin).await.expect_err("being deleted");
+    assert_eq!(enabled.code, Code::NotFound);
+    sessions.finish_deletion(gone.user, &limits).await.expect("deleted");
     assert!(sessions.identify(Some(&*signed_in.tokens.access.text())).await.is_err());
     assert!(store.user(gone.user).await.expect("read").is_none());
     assert_eq!(sessions.user_by_email(&gone.email).await.expect_err("unknown").code, Code::NotFound);
-    let again = sessions.delete_user(gone.user, &limits, &origin).await.expect_err("gone");
+    let again = sessions.begin_deletion(gone.user, &origin).await.expect_err("gone");
     assert_eq!(again.code, Code::NotFound);
     assert!(sessions.identify(Some(&*other.tokens.access.text())).await.is_ok());
     assert_eq!(sessions.user_by_email(&stays.email).await.expect("known"), stays.user);
