@@ -36,10 +36,11 @@ async fn by_refresh_cookie(
     origin: &Origin,
 ) -> Result<holdfast_domain::service::Revoked, Failure> {
     let candidates = request.refresh_cookies();
-    request.no_body()?;
-    if !candidates.is_empty() {
-        request.own_origin()?;
+    if candidates.is_empty() {
+        return Err(Failure::unauthenticated());
     }
+    request.own_origin()?;
+    request.no_body()?;
     for token in candidates {
         match sessions.log_out_by_refresh_token(token, origin).await {
             Err(failure) if failure.code == Code::Unauthenticated => {}

@@ -29,7 +29,7 @@ impl Deps {
 }
 
 pub(crate) async fn handle(deps: &'static Deps, request: Request) -> Result<Response, Failure> {
-    let current = deps.sessions.identify(request.access_token()?).await?;
+    let current = deps.sessions.identify(request.access_tokens()?).await?;
     request.no_body()?;
     let name = decoded(request.path_parameter("channel"));
     let channel: Channel =

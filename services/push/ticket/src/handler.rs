@@ -30,7 +30,7 @@ impl Deps {
 }
 
 pub(crate) async fn handle(deps: &'static Deps, request: Request) -> Result<Response, Failure> {
-    let current = deps.sessions.identify(request.access_token()?).await?;
+    let current = deps.sessions.identify(request.access_tokens()?).await?;
     request.no_body()?;
     let ticket = Ticket::new(Secret::new(System.random()));
     // A ticket never outlives the session: the handshake would refuse it anyway.

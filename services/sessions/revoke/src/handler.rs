@@ -14,5 +14,6 @@ pub(crate) async fn handle(sessions: &'static LiveSessions, request: Request) ->
         .parse()
         .map_err(|_| Failure::new(Code::NotFound, "You have no live session with this id."))?;
     let revoked = sessions.revoke(&current, sid, &Origin::client(request.source_ip())).await?;
-    Response::json(200, &wire::revoked(&revoked))
+    let response = Response::json(200, &wire::revoked(&revoked))?;
+    Ok(if sid == current.slot.sid { response.without_tokens() } else { response })
 }
