@@ -1,11 +1,13 @@
-//! The authorization hook of topics: somebody's own function, asked who may read what (`TOPIC_POLICY` as an ARN).
+//! The authorization hooks of topics and of presence: somebody's own function, asked who may read what (`TOPIC_POLICY` as an
+//! ARN) or who may see whose presence (`PRESENCE_POLICY` as an ARN).
 //!
-//! It is invoked with `{"v":1,"userId":"…","topics":["…"]}`, all topics of one `subscribe` or `hello` at once, and answers
-//! `{"allowed":["…"]}`. What it does not name is denied; what was not asked for is ignored. An error, a time-out or any
-//! other answer decides nothing: the client is told `UNAVAILABLE`, the history route answers 503. Nothing is remembered
-//! between calls, so a right that is withdrawn is gone at the next question.
+//! The first is invoked with `{"v":1,"userId":"…","topics":["…"]}`, all topics of one `subscribe` or `hello` at once, the second
+//! with `{"v":1,"userId":"…","userIds":["…"]}`, all users of one `presence`; both answer `{"allowed":["…"]}`. What the answer does not name
+//! is denied; what was not asked for is ignored. An error, a time-out or any other answer decides nothing: the client is
+//! told `UNAVAILABLE`, the history route answers 503. Nothing is remembered between calls, so a right that is withdrawn is
+//! gone at the next question.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -17,7 +19,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use holdfast_domain::UserId;
 use holdfast_domain::ports::{StoreError, Stored};
 use holdfast_push::Topic;
-use holdfast_push::ports::TopicAccess;
+use holdfast_push::ports::{PresenceAccess, TopicAccess};
 use serde::{Deserialize, Serialize};
 
 /// The hook may have to start, and to ask others.
@@ -32,7 +34,15 @@ const VERSION: u32 = 1;
 struct Question {
     v: u32,
     user_id: String,
-    topics: Vec<String>,
+    #[serde(flatten)]
+    asked: Asked,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+enum Asked {
+    Topics(Vec<String>),
+    UserIds(Vec<String>),
 }
 
 #[derive(Deserialize)]
@@ -40,26 +50,53 @@ struct Answer {
     allowed: Vec<String>,
 }
 
-/// A function that decides about topics.
+/// A function that decides.
 #[derive(Clone, Debug)]
-pub struct TopicFunction {
+struct Hook {
     client: Client,
     name: String,
+    /// Where it is configured: for the log.
+    variable: &'static str,
 }
 
-impl TopicFunction {
-    /// `name` is the function's ARN, with or without an alias.
-    pub fn new(config: &SdkConfig, name: impl Into<String>) -> Self {
+impl Hook {
+    fn new(config: &SdkConfig, name: impl Into<String>, variable: &'static str) -> Self {
         let time_outs =
             TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).operation_timeout(OPERATION).build();
         let config = Builder::from(config).timeout_config(time_outs).build();
-        Self { client: Client::from_conf(config), name: name.into() }
+        Self { client: Client::from_conf(config), name: name.into(), variable }
+    }
+
+    fn undecided(&self, why: impl std::fmt::Display) -> StoreError {
+        tracing::error!(%why, variable = self.variable, "the policy's function did not decide");
+        StoreError::Unavailable(format!("{}: {why}", self.variable))
+    }
+
+    /// Those of `things`, by the names under which they are asked about, that the function allows.
+    async fn allowed<T: Ord>(
+        &self,
+        user: UserId,
+        things: BTreeMap<String, T>,
+        asked: fn(Vec<String>) -> Asked,
+    ) -> Stored<BTreeSet<T>> {
+        let payload = question(user, asked(things.keys().cloned().collect())).map_err(|why| self.undecided(why))?;
+        let answer = self
+            .client
+            .invoke()
+            .function_name(&self.name)
+            .payload(Blob::new(payload))
+            .send()
+            .await
+            .map_err(|error| self.undecided(reason(&error)))?;
+        if let Some(failed) = answer.function_error() {
+            return Err(self.undecided(failed));
+        }
+        judge(answer.payload().map(Blob::as_ref).unwrap_or_default(), things).map_err(|why| self.undecided(why))
     }
 }
 
-fn undecided(why: impl std::fmt::Display) -> StoreError {
-    tracing::error!(%why, "TOPIC_POLICY: the function did not decide");
-    StoreError::Unavailable(format!("topic policy: {why}"))
+fn question(user: UserId, asked: Asked) -> serde_json::Result<Vec<u8>> {
+    serde_json::to_vec(&Question { v: VERSION, user_id: user.to_string(), asked })
 }
 
 fn reason<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
@@ -72,30 +109,45 @@ fn reason<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
 }
 
 /// What the function said, of what it was asked.
-fn judge(payload: &[u8], asked: BTreeSet<Topic>) -> Result<BTreeSet<Topic>, String> {
+fn judge<T: Ord>(payload: &[u8], mut asked: BTreeMap<String, T>) -> Result<BTreeSet<T>, String> {
     let answer: Answer =
         serde_json::from_slice(payload).map_err(|_| "the answer is not {\"allowed\":[…]}".to_owned())?;
-    let allowed: BTreeSet<&str> = answer.allowed.iter().map(String::as_str).collect();
-    Ok(asked.into_iter().filter(|topic| allowed.contains(topic.as_str())).collect())
+    Ok(answer.allowed.iter().filter_map(|name| asked.remove(name)).collect())
+}
+
+/// A function that decides about topics.
+#[derive(Clone, Debug)]
+pub struct TopicFunction(Hook);
+
+impl TopicFunction {
+    /// `name` is the function's ARN, with or without an alias.
+    pub fn new(config: &SdkConfig, name: impl Into<String>) -> Self {
+        Self(Hook::new(config, name, "TOPIC_POLICY"))
+    }
 }
 
 impl TopicAccess for TopicFunction {
     async fn readable(&self, user: UserId, topics: BTreeSet<Topic>) -> Stored<BTreeSet<Topic>> {
-        let names = topics.iter().map(|topic| topic.as_str().to_owned()).collect();
-        let question = Question { v: VERSION, user_id: user.to_string(), topics: names };
-        let payload = serde_json::to_vec(&question).map_err(undecided)?;
-        let answer = self
-            .client
-            .invoke()
-            .function_name(&self.name)
-            .payload(Blob::new(payload))
-            .send()
-            .await
-            .map_err(|error| undecided(reason(&error)))?;
-        if let Some(failed) = answer.function_error() {
-            return Err(undecided(failed));
-        }
-        judge(answer.payload().map(Blob::as_ref).unwrap_or_default(), topics).map_err(undecided)
+        let named = topics.into_iter().map(|topic| (topic.as_str().to_owned(), topic)).collect();
+        self.0.allowed(user, named, Asked::Topics).await
+    }
+}
+
+/// A function that decides about presence.
+#[derive(Clone, Debug)]
+pub struct PresenceFunction(Hook);
+
+impl PresenceFunction {
+    /// `name` is the function's ARN, with or without an alias.
+    pub fn new(config: &SdkConfig, name: impl Into<String>) -> Self {
+        Self(Hook::new(config, name, "PRESENCE_POLICY"))
+    }
+}
+
+impl PresenceAccess for PresenceFunction {
+    async fn visible(&self, asker: UserId, users: BTreeSet<UserId>) -> Stored<BTreeSet<UserId>> {
+        let named = users.into_iter().map(|user| (user.to_string(), user)).collect();
+        self.0.allowed(asker, named, Asked::UserIds).await
     }
 }
 
@@ -103,17 +155,35 @@ impl TopicAccess for TopicFunction {
 mod tests {
     use super::*;
 
+    fn named(names: &[&str]) -> BTreeMap<String, Topic> {
+        names.iter().map(|name| ((*name).to_owned(), name.parse().unwrap())).collect()
+    }
+
     fn topics(names: &[&str]) -> BTreeSet<Topic> {
-        names.iter().map(|name| name.parse().unwrap()).collect()
+        named(names).into_values().collect()
     }
 
     #[test]
     fn only_what_was_asked_for_and_named_is_allowed() {
-        let asked = topics(&["a", "b"]);
-        assert_eq!(judge(br#"{"allowed":["b","c"]}"#, asked.clone()), Ok(topics(&["b"])));
+        let asked = named(&["a", "b"]);
+        assert_eq!(judge(br#"{"allowed":["b","c","b"]}"#, asked.clone()), Ok(topics(&["b"])));
         assert_eq!(judge(br#"{"allowed":[],"why":"x"}"#, asked.clone()), Ok(topics(&[])));
-        for unclear in [&b""[..], b"null", b"true", br#"{"allow":["a"]}"#, br#"{"allowed":"a"}"#] {
+        for unclear in
+            [&b""[..], b"null", b"true", br#"{"allow":["a"]}"#, br#"{"allowed":"a"}"#, br#"{"allowed":null}"#]
+        {
             assert!(judge(unclear, asked.clone()).is_err(), "{}", String::from_utf8_lossy(unclear));
         }
+    }
+
+    #[test]
+    fn the_questions_are_as_documented() {
+        let user = UserId::from_bytes([1; 16]);
+        let text = |asked| String::from_utf8(question(user, asked).unwrap()).unwrap();
+        let id = user.to_string();
+        assert_eq!(
+            text(Asked::Topics(vec!["a".into(), "b".into()])),
+            format!(r#"{{"v":1,"userId":"{id}","topics":["a","b"]}}"#)
+        );
+        assert_eq!(text(Asked::UserIds(vec![id.clone()])), format!(r#"{{"v":1,"userId":"{id}","userIds":["{id}"]}}"#));
     }
 }

@@ -13,10 +13,11 @@ use holdfast_domain::service::{Sessions, StrongReads};
 use holdfast_dynamodb::{ConnectionsTable, SessionsTable};
 use holdfast_gateway::Connections;
 use holdfast_kit::{ConfigError, Env, System, metrics};
-use holdfast_lambda::TopicFunction;
+use holdfast_lambda::{PresenceFunction, TopicFunction};
 use holdfast_push::channel::{Topic, TopicPolicy};
 use holdfast_push::ids::MessageId;
-use holdfast_push::ports::{Count, Tally, TopicAccess};
+use holdfast_push::ports::{Count, PresenceAccess, Tally, TopicAccess};
+use holdfast_push::presence::PresencePolicy;
 use holdfast_push::service::{Closer, Connector, FanOut, Frames, Heads, Publisher};
 use holdfast_queue::{Closing, Lanes, LanesWithDeadLetters, Queue};
 
@@ -25,7 +26,7 @@ pub type LiveSessions = Sessions<SessionsTable, StrongReads<SessionsTable>, Syst
 /// Handshakes.
 pub type LiveConnector = Connector<SessionsTable, ConnectionsTable, Closing, System>;
 /// Frames.
-pub type LiveFrames = Frames<SessionsTable, ConnectionsTable, Connections, LiveTopics, Metrics, System>;
+pub type LiveFrames = Frames<SessionsTable, ConnectionsTable, Connections, LiveTopics, LivePresence, Metrics, System>;
 /// The publishers' door.
 pub type LivePublisher = Publisher<ConnectionsTable, Lanes, Metrics, System>;
 /// Delivery.
@@ -104,12 +105,54 @@ pub fn topics(env: &Env, sdk: &SdkConfig) -> Result<LiveTopics, ConfigError> {
     let parts = env.list("TOPIC_POLICY");
     match parts.iter().find(|part| part.starts_with("arn:")) {
         None => Ok(LiveTopics::Prefixes(TopicPolicy::public(parts))),
-        Some(arn) if parts.len() == 1 && arn.contains(":function:") => {
-            Ok(LiveTopics::Function(TopicFunction::new(sdk, arn)))
-        }
+        Some(arn) if parts.len() == 1 && is_function(arn) => Ok(LiveTopics::Function(TopicFunction::new(sdk, arn))),
         Some(_) => Err(ConfigError {
             variable: "TOPIC_POLICY".to_owned(),
             problem: "must list public prefixes, or be the ARN of one Lambda function and nothing else".to_owned(),
+        }),
+    }
+}
+
+/// Whether this is the ARN of one function, with or without an alias.
+fn is_function(arn: &str) -> bool {
+    let parts: Vec<&str> = arn.split(':').collect();
+    let names = parts.get(6..).unwrap_or_default();
+    arn.starts_with("arn:aws")
+        && parts.get(2) == Some(&"lambda")
+        && parts.get(5) == Some(&"function")
+        && (1..=2).contains(&names.len())
+        && names
+            .iter()
+            .all(|name| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'))
+}
+
+/// Who decides about presence.
+#[derive(Clone, Debug)]
+pub enum LivePresence {
+    /// Oneself, or everybody.
+    Policy(PresencePolicy),
+    /// A function of the operator's.
+    Function(PresenceFunction),
+}
+
+impl PresenceAccess for LivePresence {
+    async fn visible(&self, asker: UserId, users: BTreeSet<UserId>) -> Stored<BTreeSet<UserId>> {
+        match self {
+            LivePresence::Policy(policy) => policy.visible(asker, users).await,
+            LivePresence::Function(function) => function.visible(asker, users).await,
+        }
+    }
+}
+
+/// `PRESENCE_POLICY`: `self`, `everyone`, or the ARN of one function; nothing shows users their own presence only.
+pub fn presence(env: &Env, sdk: &SdkConfig) -> Result<LivePresence, ConfigError> {
+    match env.optional("PRESENCE_POLICY") {
+        None | Some("self") => Ok(LivePresence::Policy(PresencePolicy::Own)),
+        Some("everyone") => Ok(LivePresence::Policy(PresencePolicy::Everyone)),
+        Some(arn) if is_function(arn) => Ok(LivePresence::Function(PresenceFunction::new(sdk, arn))),
+        Some(_) => Err(ConfigError {
+            variable: "PRESENCE_POLICY".to_owned(),
+            problem: "must be self, everyone, or the ARN of one Lambda function".to_owned(),
         }),
     }
 }
@@ -154,6 +197,7 @@ pub async fn frames(env: &Env, sdk: &SdkConfig) -> Result<LiveFrames, ConfigErro
         host: System,
         policy: policy(env)?,
         topics: topics(env, sdk)?,
+        presence: presence(env, sdk)?,
         tally: Metrics,
         recovery_per_second: u32::try_from(env.int("RECOVERY_POSTS_PER_SECOND", 1..=10_000, 1_000)?).unwrap_or(1_000),
         heads: Heads::default(),
@@ -212,8 +256,36 @@ mod tests {
         );
         assert!(matches!(of("news.,public."), Ok(LiveTopics::Prefixes(_))));
         assert!(matches!(of(hook), Ok(LiveTopics::Function(_))));
-        for unclear in [&format!("{hook},news."), "arn:aws:sqs:us-east-1:000000000000:queue"] {
+        for unclear in [&format!("{hook},news."), "arn:aws:sqs:us-east-1:000000000000:queue", "arn:x:function:y"] {
             assert_eq!(of(unclear).unwrap_err().variable, "TOPIC_POLICY", "{unclear}");
+        }
+    }
+
+    #[test]
+    fn a_presence_policy_is_oneself_everybody_or_one_function() {
+        let sdk = SdkConfig::builder().behavior_version(aws_config::BehaviorVersion::v2026_01_12()).build();
+        let of = |policy: &str| presence(&Env::of([("PRESENCE_POLICY", policy)]), &sdk);
+        let hook = "arn:aws:lambda:us-east-1:000000000000:function:hook";
+        for own in ["self", ""] {
+            assert!(matches!(of(own), Ok(LivePresence::Policy(PresencePolicy::Own))), "{own}");
+        }
+        assert!(matches!(presence(&Env::of([]), &sdk), Ok(LivePresence::Policy(PresencePolicy::Own))));
+        assert!(matches!(of("everyone"), Ok(LivePresence::Policy(PresencePolicy::Everyone))));
+        for function in [hook, &format!("{hook}:live")] {
+            assert!(matches!(of(function), Ok(LivePresence::Function(_))), "{function}");
+        }
+        let unclear = [
+            "Self",
+            "everyone,self",
+            "friends",
+            " everyone",
+            "arn:aws:sqs:us-east-1:000000000000:queue",
+            "arn:aws:lambda:us-east-1:000000000000:function:",
+            &format!("{hook},{hook}"),
+            &format!("{hook}:live:x"),
+        ];
+        for policy in unclear {
+            assert_eq!(of(policy).unwrap_err().variable, "PRESENCE_POLICY", "{policy}");
         }
     }
 

@@ -19,6 +19,7 @@ pub mod job;
 pub mod message;
 pub mod outcome;
 pub mod ports;
+pub mod presence;
 pub mod publish;
 pub mod service;
 pub mod socket;

@@ -65,6 +65,13 @@ pub trait TopicAccess: Send + Sync {
     fn readable(&self, user: UserId, topics: BTreeSet<Topic>) -> impl Future<Output = Stored<BTreeSet<Topic>>> + Send;
 }
 
+/// Who may see whether somebody is online: the authorization hook of presence.
+pub trait PresenceAccess: Send + Sync {
+    /// Those of `users` whose presence `asker` may see. All are asked about at once: an answer may cost a call. An error
+    /// means that nothing was decided.
+    fn visible(&self, asker: UserId, users: BTreeSet<UserId>) -> impl Future<Output = Stored<BTreeSet<UserId>>> + Send;
+}
+
 /// What recoveries of all functions together may post.
 pub trait RecoveryBudget: Send + Sync {
     /// Takes what is reserved, or nothing of it (`false`) when the window holds less. A lost reply may take it twice.

@@ -3,14 +3,17 @@
 use std::time::Duration;
 
 use holdfast_domain::SlotNo;
-use holdfast_domain::ports::Host as _;
+use holdfast_domain::ports::{Host, SessionReads};
 use holdfast_domain::token::Address;
 use holdfast_gateway::wire::frame_from_json;
 use holdfast_kit::boot::Broken;
 use holdfast_kit::websocket::{SocketEvent, status};
-use holdfast_kit::{ConfigError, Env, System, metrics};
+use holdfast_kit::{ConfigError, Env, metrics};
 use holdfast_push::outcome::Posted;
-use holdfast_push::service::Caller;
+use holdfast_push::ports::{
+    Channels, Gateway, PresenceAccess, RecoveryBudget, Sockets, Subscriptions, Tally, TopicAccess,
+};
+use holdfast_push::service::{Caller, Frames};
 use holdfast_push_providers::{self as providers, LiveFrames};
 use serde_json::Value;
 
@@ -29,15 +32,33 @@ impl Deps {
 }
 
 pub(crate) async fn handle(deps: &'static Deps, event: SocketEvent, budget: Duration) -> Result<Value, Broken> {
-    let Some(caller) = caller(&event) else {
+    Ok(answer(&deps.frames, &event, budget).await)
+}
+
+/// Answers the frame over `@connections`; what API Gateway is told.
+pub(crate) async fn answer<R, T, G, P, V, M, H>(
+    frames: &Frames<R, T, G, P, V, M, H>,
+    event: &SocketEvent,
+    budget: Duration,
+) -> Value
+where
+    R: SessionReads,
+    T: Sockets + Subscriptions + Channels + RecoveryBudget,
+    G: Gateway,
+    P: TopicAccess,
+    V: PresenceAccess,
+    M: Tally,
+    H: Host,
+{
+    let Some(caller) = caller(event) else {
         // Only a socket that never passed the authorizer has no context; there is none such while the API is as deployed.
         tracing::error!("a frame without the authorizer's context");
-        return Ok(status(403));
+        return status(403);
     };
     let left = i64::try_from(budget.as_millis()).unwrap_or(i64::MAX);
-    let deadline = System.now().plus_millis(left.saturating_sub(RESERVE_MILLIS));
+    let deadline = frames.host.now().plus_millis(left.saturating_sub(RESERVE_MILLIS));
     let frame = frame_from_json(event.body.as_deref().unwrap_or_default());
-    match deps.frames.receive(&caller, frame, deadline).await {
+    match frames.receive(&caller, frame, deadline).await {
         // Gone: the client left while it was served.
         Posted::Done | Posted::Gone => {}
         other => {
@@ -45,7 +66,7 @@ pub(crate) async fn handle(deps: &'static Deps, event: SocketEvent, budget: Dura
             tracing::warn!(outcome = other.text(), "a frame could not be answered");
         }
     }
-    Ok(status(200))
+    status(200)
 }
 
 fn caller(event: &SocketEvent) -> Option<Caller> {

@@ -1,5 +1,7 @@
 //! Every frame of a client (`$default`).
 
+#[cfg(test)]
+mod answers;
 mod handler;
 
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! Who may read which channel.
+//! Who may read which channel, and see whose presence.
 
 use std::collections::BTreeSet;
 
@@ -6,11 +6,18 @@ use holdfast_domain::UserId;
 use holdfast_domain::ports::Stored;
 
 use crate::channel::{Channel, Topic, TopicPolicy};
-use crate::ports::TopicAccess;
+use crate::ports::{PresenceAccess, TopicAccess};
+use crate::presence::PresencePolicy;
 
 impl TopicAccess for TopicPolicy {
     async fn readable(&self, _user: UserId, topics: BTreeSet<Topic>) -> Stored<BTreeSet<Topic>> {
         Ok(topics.into_iter().filter(|topic| self.allows(topic)).collect())
+    }
+}
+
+impl PresenceAccess for PresencePolicy {
+    async fn visible(&self, asker: UserId, users: BTreeSet<UserId>) -> Stored<BTreeSet<UserId>> {
+        Ok(users.into_iter().filter(|user| self.shows(asker, *user)).collect())
     }
 }
 

@@ -17,7 +17,7 @@ use crate::close::ByeCode;
 use crate::frame::{ClientFrame, ErrorCode, FrameError, ServerFrame};
 use crate::ids::ConnectionId;
 use crate::outcome::Posted;
-use crate::ports::{Channels, Gateway, RecoveryBudget, Sockets, Subscriptions, Tally, TopicAccess};
+use crate::ports::{Channels, Gateway, PresenceAccess, RecoveryBudget, Sockets, Subscriptions, Tally, TopicAccess};
 use crate::socket::{MAX_TOPICS, Seen, Socket, standing};
 
 /// Whose frame it is, as the authorizer said at the handshake.
@@ -33,7 +33,7 @@ pub struct Caller {
 
 /// Serves frames.
 #[derive(Clone, Debug)]
-pub struct Frames<R, T, G, P, M, H> {
+pub struct Frames<R, T, G, P, V, M, H> {
     /// Sessions.
     pub sessions: R,
     /// Sockets, subscriptions, channels, the budget of recoveries.
@@ -42,6 +42,8 @@ pub struct Frames<R, T, G, P, M, H> {
     pub gateway: G,
     /// Who may read which topic.
     pub topics: P,
+    /// Who may see whose presence.
+    pub presence: V,
     /// Counters.
     pub tally: M,
     /// Clock, randomness, patience.
@@ -54,12 +56,13 @@ pub struct Frames<R, T, G, P, M, H> {
     pub heads: Heads,
 }
 
-impl<R, T, G, P, M, H> Frames<R, T, G, P, M, H>
+impl<R, T, G, P, V, M, H> Frames<R, T, G, P, V, M, H>
 where
     R: SessionReads,
     T: Sockets + Subscriptions + Channels + RecoveryBudget,
     G: Gateway,
     P: TopicAccess,
+    V: PresenceAccess,
     M: Tally,
     H: Host,
 {
@@ -125,7 +128,10 @@ where
                 self.table.unsubscribe(&socket.id, &topic).await?;
                 ServerFrame::Unsubscribed(topic)
             }
-            ClientFrame::Presence(users) => ServerFrame::Presence(self.presence(users).await?),
+            ClientFrame::Presence(users) => match self.presence(socket, users).await? {
+                Ok(online) => ServerFrame::Presence(online),
+                Err(error) => ServerFrame::Error(error),
+            },
         };
         Ok(self.say(&socket.id, &answer).await)
     }
@@ -177,15 +183,24 @@ where
         head_of(&self.table, &self.host, &Channel::Topic(topic.clone())).await.map(Ok)
     }
 
-    async fn presence(&self, users: Vec<UserId>) -> Stored<Vec<(UserId, bool)>> {
+    /// Nothing is said of anybody as long as one of those asked about may not be seen.
+    async fn presence(&self, socket: &Socket, users: Vec<UserId>) -> Stored<Result<Vec<(UserId, bool)>, FrameError>> {
         let users: BTreeSet<UserId> = users.into_iter().collect();
+        if users.is_empty() {
+            return Ok(Ok(Vec::new()));
+        }
+        let visible = self.presence.visible(socket.at.user, users.clone()).await?;
+        if !users.is_subset(&visible) {
+            return Ok(Err(hidden(socket.at.user, &users, &visible)));
+        }
         let found = join_all(users.iter().map(|user| self.table.of_user(*user))).await;
         let now = self.host.now();
-        users
+        let online: Stored<Vec<_>> = users
             .into_iter()
             .zip(found)
             .map(|(user, sockets)| Ok((user, sockets?.iter().any(|s| s.is_fresh(now) && s.takes_posts(now)))))
-            .collect()
+            .collect();
+        online.map(Ok)
     }
 }
 
@@ -209,4 +224,14 @@ fn unavailable() -> ServerFrame {
 
 pub(super) fn forbidden(channel: &Channel) -> FrameError {
     FrameError::new(ErrorCode::Forbidden, format!("`{channel}` is not yours to read."))
+}
+
+/// Names those of `asked` that may be seen: a client asks again about them, and knows not to ask about the others.
+fn hidden(asker: UserId, asked: &BTreeSet<UserId>, visible: &BTreeSet<UserId>) -> FrameError {
+    let allowed: Vec<String> = asked.intersection(visible).map(|user| format!("`{user}`")).collect();
+    let detail = match allowed.is_empty() {
+        true => format!("You may not see the presence of any of these users; your own is `{asker}`."),
+        false => format!("Of these users you may see the presence of {} only.", allowed.join(", ")),
+    };
+    FrameError::new(ErrorCode::Forbidden, detail)
 }

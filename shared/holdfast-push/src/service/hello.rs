@@ -20,7 +20,9 @@ use crate::frame::{FrameError, Mark, ServerFrame, Welcomed};
 use crate::ids::ConnectionId;
 use crate::message::Recorded;
 use crate::outcome::Posted;
-use crate::ports::{Channels, Count, Gateway, RecoveryBudget, Sockets, Subscriptions, Tally, TopicAccess};
+use crate::ports::{
+    Channels, Count, Gateway, PresenceAccess, RecoveryBudget, Sockets, Subscriptions, Tally, TopicAccess,
+};
 use crate::socket::Socket;
 
 /// Tries of one recovery post.
@@ -34,12 +36,13 @@ struct Answer {
     missed: Vec<Recorded>,
 }
 
-impl<R, T, G, P, M, H> Frames<R, T, G, P, M, H>
+impl<R, T, G, P, V, M, H> Frames<R, T, G, P, V, M, H>
 where
     R: SessionReads,
     T: Sockets + Subscriptions + Channels + RecoveryBudget,
     G: Gateway,
     P: TopicAccess,
+    V: PresenceAccess,
     M: Tally,
     H: Host,
 {

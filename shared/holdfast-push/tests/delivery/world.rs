@@ -15,6 +15,7 @@ use holdfast_push::ids::{ConnectionId, MessageId};
 use holdfast_push::job::Job;
 use holdfast_push::message::Message;
 use holdfast_push::ports::{Count, Sockets as _, Tickets as _};
+use holdfast_push::presence::PresencePolicy;
 use holdfast_push::publish::{Body, Publish};
 use holdfast_push::service::{Caller, Connector, FanOut, Frames, Heads, Limits, Outcome, Publisher, Recovery, page};
 use holdfast_push::ticket::TicketRow;
@@ -325,6 +326,7 @@ impl Sim {
             table: self.table.clone(),
             gateway: self.network.calm(),
             topics: TopicPolicy::public(["public.".to_owned()]),
+            presence: PresencePolicy::Own,
             tally: self.counters.clone(),
             host: self.host.clone(),
             policy: Policy::default(),

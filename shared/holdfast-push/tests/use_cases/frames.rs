@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use holdfast_domain::UserId;
 use holdfast_domain::ports::Host as _;
 use holdfast_push::channel::{Channel, Position};
@@ -5,10 +7,11 @@ use holdfast_push::frame::{ClientFrame, ErrorCode, FrameError, Mark};
 use holdfast_push::ids::Epoch;
 use holdfast_push::outcome::Posted;
 use holdfast_push::ports::{Channels, Count, Sockets, Subscriptions};
+use holdfast_push::presence::PresencePolicy;
 use holdfast_push::publish::Publish;
 use holdfast_push::service::{Caller, Recovery, beginning, page};
 
-use crate::world::{Person, TestFrames, World, id, says, to, to_all};
+use crate::world::{Person, TestFrames, Watchers, World, id, says, to, to_all};
 
 async fn connected(name: &str) -> (World, Person) {
     let world = World::default();
@@ -262,10 +265,76 @@ async fn presence_is_a_socket_that_was_heard_of_lately() {
     world.host.advance_seconds(600);
     world.say(&person, "a", ClientFrame::Ping).await;
     world.host.advance_seconds(61);
-    world.say(&person, "a", ClientFrame::Presence(vec![person.at.user, other.at.user, nobody])).await;
-    let presence = last(&world, "a");
+    let asked = [person.at.user, other.at.user, nobody];
+    let presence = watch(&world, &person, Watchers::Policy(PresencePolicy::Everyone), &asked).await;
     let online = |user: &UserId, yes: bool| presence.contains(&format!("({user:?}, {yes})"));
     assert!(online(&person.at.user, true) && online(&other.at.user, false) && online(&nobody, false), "{presence}");
+}
+
+/// What `person` is answered by one `presence`.
+async fn watch(world: &World, person: &Person, presence: Watchers, users: &[UserId]) -> String {
+    let frames = TestFrames { presence, ..world.frames(&[]) };
+    let caller = Caller { connection: id("a"), at: person.at, sid: person.sid };
+    let before = world.gateway.received(&id("a")).len();
+    frames.receive(&caller, Ok(ClientFrame::Presence(users.to_vec())), world.soon()).await;
+    assert_eq!(world.gateway.received(&id("a")).len(), before + 1, "one answer");
+    last(world, "a")
+}
+
+#[tokio::test]
+async fn by_default_a_user_sees_no_presence_but_their_own() {
+    let (world, person) = connected("a").await;
+    let other = world.person();
+    world.connect(&other, "b").await.unwrap();
+    let own = || Watchers::Policy(PresencePolicy::default());
+    let me = person.at.user;
+    assert!(watch(&world, &person, own(), &[me, me]).await.contains(&format!("[({me:?}, true)]")));
+    for asked in [vec![other.at.user], vec![me, other.at.user], vec![UserId::from_bytes([7; 16])]] {
+        let error = watch(&world, &person, own(), &asked).await;
+        assert!(
+            error.starts_with("Error") && error.contains("Forbidden") && error.contains(&me.to_string()),
+            "{error}"
+        );
+        assert!(!error.contains("true") && !error.contains(&other.at.user.to_string()), "{error}");
+    }
+    assert_eq!(watch(&world, &person, own(), &[]).await, "Presence([])");
+    assert!(world.gateway.is_open(&id("a")));
+}
+
+#[tokio::test]
+async fn a_function_decides_whose_presence_is_seen_and_says_nothing_of_the_others() {
+    let (world, person) = connected("a").await;
+    let [friend, stranger] = [world.person(), world.person()].map(|person| person.at.user);
+    let names = || Watchers::Names(BTreeSet::from([friend]));
+    assert!(watch(&world, &person, names(), &[friend]).await.contains(&format!("({friend:?}, false)")));
+    let error = watch(&world, &person, names(), &[friend, stranger]).await;
+    assert!(error.contains("Forbidden") && error.contains(&friend.to_string()), "{error}");
+    assert!(!error.contains(&stranger.to_string()), "{error}");
+    // Not even oneself, where the function does not say so.
+    assert!(watch(&world, &person, names(), &[person.at.user]).await.contains("Forbidden"));
+}
+
+#[tokio::test]
+async fn a_presence_policy_in_trouble_shows_nobody() {
+    let (world, person) = connected("a").await;
+    let error = watch(&world, &person, Watchers::Undecided, &[person.at.user]).await;
+    assert!(error.starts_with("Error") && error.contains("Unavailable"), "{error}");
+    // Nobody is asked about nobody.
+    assert_eq!(watch(&world, &person, Watchers::Undecided, &[]).await, "Presence([])");
+    assert!(world.gateway.is_open(&id("a")));
+}
+
+#[tokio::test]
+async fn frames_that_are_not_understood_count_as_every_other() {
+    let (world, person) = connected("a").await;
+    let caller = Caller { connection: id("a"), at: person.at, sid: person.sid };
+    for _ in 0..=100 {
+        let error = FrameError::new(ErrorCode::InvalidFrame, "x");
+        world.frames(&[]).receive(&caller, Err(error), world.soon()).await;
+    }
+    let received = world.gateway.received(&id("a"));
+    assert_eq!(received.iter().filter(|frame| frame.starts_with("Error")).count(), 100);
+    assert!(says(&received, "Bye", "RateLimited") && received.len() == 101);
 }
 
 #[tokio::test]

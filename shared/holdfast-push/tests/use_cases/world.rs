@@ -1,7 +1,9 @@
 //! Everything a test needs, built from parts in memory.
 
+use std::collections::BTreeSet;
+
 use holdfast_domain::policy::Policy;
-use holdfast_domain::ports::{Host as _, Stored};
+use holdfast_domain::ports::{Host as _, StoreError, Stored};
 use holdfast_domain::token::{Address, Ticket};
 use holdfast_domain::{Millis, Secret, SessionId, SlotNo, UserId};
 use holdfast_push::budget::Pace;
@@ -11,7 +13,8 @@ use holdfast_push::frame::ClientFrame;
 use holdfast_push::ids::ConnectionId;
 use holdfast_push::job::Job;
 use holdfast_push::outcome::Posted;
-use holdfast_push::ports::Tickets as _;
+use holdfast_push::ports::{PresenceAccess, Tickets as _};
+use holdfast_push::presence::PresencePolicy;
 use holdfast_push::publish::{Body, Publish};
 use holdfast_push::service::{Caller, Closer, Connector, FanOut, Frames, Heads, Limits, Outcome, Publisher, Refusal};
 use holdfast_push::socket::Socket;
@@ -35,7 +38,28 @@ pub(crate) struct World {
     pub(crate) host: ManualHost,
 }
 
-pub(crate) type TestFrames = Frames<OpenSessions, MemoryTable, FakeGateway, TopicPolicy, Counters, ManualHost>;
+pub(crate) type TestFrames =
+    Frames<OpenSessions, MemoryTable, FakeGateway, TopicPolicy, Watchers, Counters, ManualHost>;
+
+/// Who may see whose presence.
+#[derive(Clone, Debug)]
+pub(crate) enum Watchers {
+    Policy(PresencePolicy),
+    /// A function of the operator's that names these, whoever asks.
+    Names(BTreeSet<UserId>),
+    /// One that does not answer.
+    Undecided,
+}
+
+impl PresenceAccess for Watchers {
+    async fn visible(&self, asker: UserId, users: BTreeSet<UserId>) -> Stored<BTreeSet<UserId>> {
+        match self {
+            Watchers::Policy(policy) => policy.visible(asker, users).await,
+            Watchers::Names(names) => Ok(users.intersection(names).copied().collect()),
+            Watchers::Undecided => Err(StoreError::Unavailable("no answer".into())),
+        }
+    }
+}
 
 /// A session that somebody signed in to.
 #[derive(Clone, Copy, Debug)]
@@ -112,6 +136,7 @@ impl World {
             host: self.host.clone(),
             policy: Policy::default(),
             topics: TopicPolicy::public(prefixes.iter().map(|p| (*p).to_owned())),
+            presence: Watchers::Policy(PresencePolicy::default()),
             tally: self.counters.clone(),
             recovery_per_second: 1_000,
             heads: self.heads.clone(),
