@@ -54,7 +54,7 @@ module "service" {
       }
       permissions = {
         Sessions    = local.read_session
-        Connections = { actions = ["dynamodb:PutItem"], resources = [local.connections_arn] }
+        Connections = { actions = ["dynamodb:PutItem", "dynamodb:UpdateItem"], resources = [local.connections_arn] }
       }
     }
 

@@ -6,7 +6,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use holdfast_domain::Millis;
+use holdfast_domain::{Millis, UserId};
 
 use crate::job::Lane;
 
@@ -108,14 +108,34 @@ pub const RECOVERY_WINDOW_SECONDS: i64 = 5;
 /// a `hello` writes once.
 const RECOVERY_SHARE: u32 = 500;
 
-/// What one `hello` wants to post, and out of which row.
+/// One user may take this part of all recoveries of a window, or one whole `hello`: nobody drains them for everybody else.
+const USERS_PART: u32 = 10;
+/// A user's tickets in [`TICKET_WINDOW_SECONDS`]. A user has at most ten sockets, and a page that is loaded anew asks again.
+pub const TICKETS_PER_WINDOW: u32 = 60;
+/// Tickets are counted in windows of this length.
+pub const TICKET_WINDOW_SECONDS: i64 = 60;
+
+/// The row that a reservation draws on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Row {
+    /// One of the rows that all recoveries share.
+    Recovery(u32),
+    /// The recoveries of one user.
+    RecoveryOf(UserId),
+    /// The tickets of one user.
+    TicketsOf(UserId),
+}
+
+/// What is wanted of a window, and out of which row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reservation {
-    /// The window: seconds since 1970 divided by [`RECOVERY_WINDOW_SECONDS`].
+    /// The window: seconds since 1970 divided by its length.
     pub window: i64,
-    /// Which of the window's rows.
-    pub shard: u32,
-    /// Posts.
+    /// Its length.
+    pub window_seconds: i64,
+    /// The row.
+    pub row: Row,
+    /// Posts, or tickets.
     pub posts: u32,
     /// What the row holds when nobody has taken anything.
     pub limit: u32,
@@ -129,7 +149,28 @@ impl Reservation {
         let seconds = u32::try_from(RECOVERY_WINDOW_SECONDS).unwrap_or(1);
         let limit = (per_second.saturating_mul(seconds) / shards).max(largest);
         let shard = u32::try_from(random % u64::from(shards)).unwrap_or_default();
-        Self { window: now.get().div_euclid(RECOVERY_WINDOW_SECONDS * 1_000), shard, posts, limit }
+        Self::within(RECOVERY_WINDOW_SECONDS, Row::Recovery(shard), posts, limit, now)
+    }
+
+    /// The same of one user's own part.
+    pub fn of_user(user: UserId, posts: u32, per_second: u32, largest: u32, now: Millis) -> Self {
+        let seconds = u32::try_from(RECOVERY_WINDOW_SECONDS).unwrap_or(1);
+        let limit = (per_second.saturating_mul(seconds) / USERS_PART).max(largest);
+        Self::within(RECOVERY_WINDOW_SECONDS, Row::RecoveryOf(user), posts, limit, now)
+    }
+
+    /// One ticket of a user.
+    pub fn ticket(user: UserId, now: Millis) -> Self {
+        Self::within(TICKET_WINDOW_SECONDS, Row::TicketsOf(user), 1, TICKETS_PER_WINDOW, now)
+    }
+
+    fn within(window_seconds: i64, row: Row, posts: u32, limit: u32, now: Millis) -> Self {
+        Self { window: now.get().div_euclid(window_seconds * 1_000), window_seconds, row, posts, limit }
+    }
+
+    /// When its window is over.
+    pub const fn ends(&self) -> Millis {
+        Millis::new((self.window + 1).saturating_mul(self.window_seconds * 1_000))
     }
 }
 
@@ -162,10 +203,25 @@ mod tests {
     #[test]
     fn the_rows_of_a_window_hold_its_budget() {
         let of = |per_second, random| Reservation::new(10, per_second, 1_000, Millis::new(12_345), random);
-        assert_eq!(of(1_000, 0), Reservation { window: 2, shard: 0, posts: 10, limit: 2_500 });
-        assert_eq!(of(1_000, 3), Reservation { window: 2, shard: 1, posts: 10, limit: 2_500 });
-        assert_eq!((of(100, 7).shard, of(100, 7).limit), (0, 1_000), "one hello always fits");
-        assert_eq!((of(10_000, 15).shard, of(10_000, 15).limit), (15, 3_125));
+        let shared = |shard| Reservation {
+            window: 2,
+            window_seconds: 5,
+            row: Row::Recovery(shard),
+            posts: 10,
+            limit: 2_500,
+        };
+        assert_eq!((of(1_000, 0), of(1_000, 3)), (shared(0), shared(1)));
+        assert_eq!((of(100, 7).row, of(100, 7).limit), (Row::Recovery(0), 1_000), "one hello always fits");
+        assert_eq!((of(10_000, 15).row, of(10_000, 15).limit), (Row::Recovery(15), 3_125));
+    }
+
+    #[test]
+    fn a_user_has_a_part_of_the_recoveries_and_so_many_tickets_a_minute() {
+        let (user, now) = (UserId::from_bytes([1; 16]), Millis::new(12_345));
+        assert_eq!(Reservation::of_user(user, 10, 10_000, 1_000, now).limit, 5_000);
+        assert_eq!(Reservation::of_user(user, 10, 100, 1_000, now).limit, 1_000, "one hello always fits");
+        let ticket = Reservation::ticket(user, now);
+        assert_eq!((ticket.limit, ticket.posts, ticket.ends()), (60, 1, Millis::new(60_000)));
     }
 
     #[test]

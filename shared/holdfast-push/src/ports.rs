@@ -74,7 +74,7 @@ pub trait PresenceAccess: Send + Sync {
 
 /// What recoveries of all functions together may post.
 pub trait RecoveryBudget: Send + Sync {
-    /// Takes what is reserved, or nothing of it (`false`) when the window holds less. A lost reply may take it twice.
+    /// Takes what is reserved of recoveries or tickets, or nothing of it (`false`) when the window holds less. A lost reply may take it twice.
     fn reserve(&self, reservation: &Reservation) -> impl Future<Output = Stored<bool>> + Send;
 }
 
@@ -116,7 +116,7 @@ pub trait Channels: Send + Sync {
     /// The same, possibly some milliseconds old and at half the price.
     fn recent_head(&self, channel: &Channel) -> impl Future<Output = Stored<Option<Position>>> + Send;
     /// Begins the numbering under `epoch` unless it has begun; the head either way.
-    fn begin(&self, channel: &Channel, epoch: Epoch) -> impl Future<Output = Stored<Position>> + Send;
+    fn begin(&self, channel: &Channel, epoch: Epoch, now: Millis) -> impl Future<Output = Stored<Position>> + Send;
     /// Appends `messages` after `head`, all of them in one transaction or none.
     fn append(
         &self,

@@ -257,6 +257,7 @@ run "each_role_allows_exactly_what_its_function_needs" {
     condition = toset([for grant in module.service.grants["push-ticket"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
       "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
       "dynamodb:PutItem arn:aws:dynamodb:us-east-1:123456789012:table/connections",
+      "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/connections",
     ])
     error_message = "push-ticket must be allowed exactly this."
   }

@@ -2,10 +2,11 @@
 
 use holdfast_domain::ports::Host as _;
 use holdfast_domain::token::Ticket;
-use holdfast_domain::{Failure, Secret};
+use holdfast_domain::{Code, Failure, Secret};
 use holdfast_dynamodb::ConnectionsTable;
 use holdfast_kit::{ConfigError, Env, Request, Response, System};
-use holdfast_push::ports::Tickets;
+use holdfast_push::budget::{Reservation, TICKETS_PER_WINDOW};
+use holdfast_push::ports::{RecoveryBudget as _, Tickets};
 use holdfast_push::ticket::{TICKET_SECONDS, TicketRow};
 use holdfast_push_providers::{self as providers, LiveSessions};
 use serde_json::json;
@@ -32,6 +33,12 @@ impl Deps {
 pub(crate) async fn handle(deps: &'static Deps, request: Request) -> Result<Response, Failure> {
     let current = deps.sessions.identify(request.access_tokens()?).await?;
     request.no_body()?;
+    let (user, now) = (current.slot.at.user, System.now());
+    let wanted = Reservation::ticket(user, now);
+    if !deps.table.reserve(&wanted).await? {
+        let detail = format!("A user may have {TICKETS_PER_WINDOW} tickets a minute; wait and try again.");
+        return Err(Failure::new(Code::TooManyAttempts, detail).retry_after(wanted.ends().retry_after(now)));
+    }
     let ticket = Ticket::new(Secret::new(System.random()));
     // A ticket never outlives the session: the handshake would refuse it anyway.
     let expires_at = System.now().plus_seconds(TICKET_SECONDS).min(current.slot.expires_at());

@@ -1,6 +1,7 @@
 //! Channels: a head, messages by offset, and the ids that make an append idempotent.
 
 use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure as OnRefusal, TransactWriteItem, Update};
+use holdfast_domain::Millis;
 use holdfast_domain::ports::{Conditional, StoreError, Stored};
 use holdfast_push::channel::{Channel, Position};
 use holdfast_push::data::Data;
@@ -66,6 +67,20 @@ fn keyed(channel: &Channel, sk: String, at: Position) -> Item {
     ])
 }
 
+/// A head outlives its last message by so long. One that comes back afterwards has a new epoch: nobody takes its offsets for
+/// the old ones.
+const HEAD_SECONDS: i64 = 30 * 86_400;
+
+fn head_ttl(now: Millis) -> i64 {
+    keys::ttl(now.plus_seconds(HEAD_SECONDS))
+}
+
+fn head_item(channel: &Channel, head: Position, now: Millis) -> Item {
+    let mut item = keyed(channel, keys::HEAD.to_owned(), head);
+    item.insert(TTL.to_owned(), n(head_ttl(now)));
+    item
+}
+
 impl Channels for ConnectionsTable {
     async fn head(&self, channel: &Channel) -> Stored<Option<Position>> {
         self.get(keys::channel(channel), keys::HEAD, true).await?.as_ref().map(position).transpose()
@@ -75,13 +90,13 @@ impl Channels for ConnectionsTable {
         self.get(keys::channel(channel), keys::HEAD, false).await?.as_ref().map(position).transpose()
     }
 
-    async fn begin(&self, channel: &Channel, epoch: Epoch) -> Stored<Position> {
+    async fn begin(&self, channel: &Channel, epoch: Epoch, now: Millis) -> Stored<Position> {
         let head = Position { epoch, offset: 0 };
         let result = self
             .client
             .put_item()
             .table_name(&self.table)
-            .set_item(Some(keyed(channel, keys::HEAD.to_owned(), head)))
+            .set_item(Some(head_item(channel, head, now)))
             .condition_expression("attribute_not_exists(PK)")
             .return_values_on_condition_check_failure(OnRefusal::AllOld)
             .send()
@@ -94,11 +109,15 @@ impl Channels for ConnectionsTable {
     }
 
     async fn append(&self, channel: &Channel, head: Position, messages: &[&Message]) -> Stored<Appended> {
+        let latest = messages.iter().map(|message| message.sent_at).max().unwrap_or_default();
         let update = Update::builder()
             .table_name(&self.table)
             .key(PK, s(keys::channel(channel)))
             .key(SK, s(keys::HEAD))
-            .update_expression("SET #offset = :next")
+            // Renewed by every message, and far later than the last one and its id.
+            .update_expression("SET #offset = :next, #ttl = :ttl")
+            .expression_attribute_names("#ttl", TTL)
+            .expression_attribute_values(":ttl", n(head_ttl(latest)))
             .condition_expression("#offset = :seen AND epoch = :epoch")
             .expression_attribute_names("#offset", "offset")
             .expression_attribute_values(":next", n(head.offset + messages.len() as u64))
@@ -135,6 +154,10 @@ impl Channels for ConnectionsTable {
     }
 
     async fn range(&self, channel: &Channel, after: u64, head: Position, max_bytes: usize) -> Stored<Vec<Recorded>> {
+        // Nothing lies after the head; a range from there would be reversed, which DynamoDB refuses.
+        if after >= head.offset {
+            return Ok(Vec::new());
+        }
         let which = Rows::Between(keys::message(after + 1), keys::message(head.offset));
         let size = |items: &[Item]| -> usize {
             items.iter().filter_map(|item| item.get("data")).filter_map(|v| v.as_s().ok()).map(String::len).sum()

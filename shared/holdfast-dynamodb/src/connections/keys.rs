@@ -4,6 +4,7 @@
 use holdfast_domain::{Millis, TokenHash, UserId, ids};
 use holdfast_push::channel::{Channel, Topic};
 use holdfast_push::ids::{ConnectionId, MessageId};
+use holdfast_push::budget::Row;
 use holdfast_push::publish::PublishKey;
 
 /// Partition key attribute.
@@ -89,9 +90,14 @@ pub fn publish(key: &PublishKey) -> (String, String) {
     (format!("PUBLISH#{}#{}", key.publisher, key.key_hash), "KEY".to_owned())
 }
 
-/// One row of one window of the recoveries' budget.
-pub fn recovery(window: i64, shard: u32) -> (String, String) {
-    (format!("BUDGET#RECOVERY#{shard}"), format!("WINDOW#{window}"))
+/// One row of one window of a budget.
+pub fn budget(row: &Row, window: i64) -> (String, String) {
+    let owner = match row {
+        Row::Recovery(shard) => format!("RECOVERY#{shard}"),
+        Row::RecoveryOf(user) => format!("RECOVERY-OF#{user}"),
+        Row::TicketsOf(user) => format!("TICKETS-OF#{user}"),
+    };
+    (format!("BUDGET#{owner}"), format!("WINDOW#{window}"))
 }
 
 /// The TTL of a row that is void at `expiry`: an hour's grace, so that what was just true can still be read.

@@ -1,8 +1,7 @@
-//! What recoveries of all functions may post: one counter per window and shard.
+//! What recoveries may post and how many tickets a user may have: one counter per window and row.
 
-use holdfast_domain::Millis;
 use holdfast_domain::ports::{Conditional, Stored};
-use holdfast_push::budget::{RECOVERY_WINDOW_SECONDS, Reservation};
+use holdfast_push::budget::Reservation;
 use holdfast_push::ports::RecoveryBudget;
 
 use super::ConnectionsTable;
@@ -13,8 +12,8 @@ use crate::call::conditional;
 impl RecoveryBudget for ConnectionsTable {
     async fn reserve(&self, reservation: &Reservation) -> Stored<bool> {
         let Some(room) = reservation.limit.checked_sub(reservation.posts) else { return Ok(false) };
-        let (pk, sk) = keys::recovery(reservation.window, reservation.shard);
-        let over = Millis::new((reservation.window + 1).saturating_mul(RECOVERY_WINDOW_SECONDS * 1_000));
+        let (pk, sk) = keys::budget(&reservation.row, reservation.window);
+        let over = reservation.ends();
         let result = self
             .client
             .update_item()

@@ -22,7 +22,7 @@ const MAX_APPEND: usize = 40;
 pub(super) async fn head_of<C: Channels, H: Host>(channels: &C, host: &H, channel: &Channel) -> Stored<Position> {
     match channels.head(channel).await? {
         Some(head) => Ok(head),
-        None => channels.begin(channel, Epoch::from_bytes(host.random())).await,
+        None => channels.begin(channel, Epoch::from_bytes(host.random()), host.now()).await,
     }
 }
 

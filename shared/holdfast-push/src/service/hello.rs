@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use holdfast_domain::Millis;
+use holdfast_domain::{Millis, UserId};
 use holdfast_domain::ports::{Host, SessionReads, Stored};
 
 use super::access::readable;
@@ -69,7 +69,7 @@ where
             };
             answers.push(Answer { welcomed: Welcomed { channel: mark.channel, head, recovered }, missed });
         }
-        self.within_budget(&mut answers, largest).await?;
+        self.within_budget(socket.at.user, &mut answers, largest).await?;
         for error in errors {
             self.say(&socket.id, &ServerFrame::Error(error)).await;
         }
@@ -115,12 +115,15 @@ where
     }
 
     /// Where there is no room for so many posts, nothing is recovered: the client loads its state anew.
-    async fn within_budget(&self, answers: &mut [Answer], largest: u32) -> Stored<()> {
+    async fn within_budget(&self, user: UserId, answers: &mut [Answer], largest: u32) -> Stored<()> {
         let posts = u32::try_from(answers.iter().map(|answer| answer.missed.len()).sum::<usize>()).unwrap_or(u32::MAX);
         if posts > 0 {
             let random = u64::from_be_bytes(self.host.random());
-            let wanted = Reservation::new(posts, self.recovery_per_second, largest, self.host.now(), random);
-            if !self.table.reserve(&wanted).await? {
+            let (rate, now) = (self.recovery_per_second, self.host.now());
+            // The user's own part first: who asks for too much takes nothing from the others.
+            let own = Reservation::of_user(user, posts, rate, largest, now);
+            let shared = Reservation::new(posts, rate, largest, now, random);
+            if !(self.table.reserve(&own).await? && self.table.reserve(&shared).await?) {
                 self.tally.add(Count::RecoveryRefused, 1);
                 for answer in answers.iter_mut().filter(|answer| !answer.missed.is_empty()) {
                     answer.missed.clear();

@@ -467,6 +467,34 @@ async fn recoveries_beyond_the_budget_are_told_to_reload_and_get_nothing() {
     assert_eq!(posted(2), 1 + 401);
 }
 
+/// One user who says `hello` again and again takes a part of the budget; everybody else recovers as before.
+#[tokio::test]
+async fn a_greedy_user_drains_the_recoveries_of_nobody_else() {
+    let world = World::default();
+    let (greedy, others) = (world.person(), [world.person(), world.person(), world.person()]);
+    world.connect(&greedy, "greedy").await.unwrap();
+    publish(&world, &greedy, 400).await;
+    for (n, person) in others.iter().enumerate() {
+        world.connect(person, &format!("o{n}")).await.unwrap();
+        publish(&world, person, 400).await;
+    }
+    // Room for ten thousand posts in a window, a thousand of them for one user.
+    let frames = TestFrames { recovery_per_second: 2_000, ..world.frames(&[]) };
+    let mark = Position { offset: 0, ..head(&world, &greedy).await };
+    let caller = Caller { connection: id("greedy"), at: greedy.at, sid: greedy.sid };
+    for _ in 0..40 {
+        frames.receive(&caller, Ok(hello(greedy.channel(), mark)), world.soon()).await;
+    }
+    let posted = |name: &str| world.gateway.received(&id(name)).len();
+    assert_eq!(posted("greedy"), 40 + 2 * 400, "two recoveries of four hundred, and forty welcomes");
+    for (n, person) in others.iter().enumerate() {
+        let caller = Caller { connection: id(&format!("o{n}")), at: person.at, sid: person.sid };
+        let mark = Position { offset: 0, ..head(&world, person).await };
+        frames.receive(&caller, Ok(hello(person.channel(), mark)), world.soon()).await;
+        assert_eq!(posted(&format!("o{n}")), 401, "person {n}");
+    }
+}
+
 #[tokio::test]
 async fn nothing_missed_costs_nothing_of_the_budget() {
     let (world, person) = connected("a").await;

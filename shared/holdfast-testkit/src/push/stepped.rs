@@ -82,7 +82,7 @@ stepped!(Audience {
 stepped!(Channels {
     fn head(channel: &Channel) -> Stored<Option<Position>>;
     fn recent_head(channel: &Channel) -> Stored<Option<Position>>;
-    fn begin(channel: &Channel, epoch: Epoch) -> Stored<Position>;
+    fn begin(channel: &Channel, epoch: Epoch, now: Millis) -> Stored<Position>;
     fn append(channel: &Channel, head: Position, messages: &[&Message]) -> Stored<Appended>;
     fn range(channel: &Channel, after: u64, head: Position, max_bytes: usize) -> Stored<Vec<Recorded>>;
 });

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use holdfast_domain::ports::{StoreError, Stored};
 use holdfast_domain::{Millis, TokenHash, UserId};
-use holdfast_push::budget::Reservation;
+use holdfast_push::budget::{Reservation, Row};
 use holdfast_push::channel::{Channel, Position, Topic, shard};
 use holdfast_push::ids::{ConnectionId, Epoch, MessageId};
 use holdfast_push::job::Recipient;
@@ -36,7 +36,7 @@ struct Tables {
     channels: HashMap<Channel, Line>,
     keys: HashMap<PublishKey, (Millis, Pending, Option<Answer>)>,
     /// Posts taken out of each row of the recoveries' budget.
-    reserved: HashMap<(i64, u32), u32>,
+    reserved: HashMap<(i64, Row), u32>,
     /// Appends that are still refused as if others wrote.
     contended: usize,
     /// Appends that were done.
@@ -235,7 +235,7 @@ impl Channels for MemoryTable {
         self.head(channel).await
     }
 
-    async fn begin(&self, channel: &Channel, epoch: Epoch) -> Stored<Position> {
+    async fn begin(&self, channel: &Channel, epoch: Epoch, _now: Millis) -> Stored<Position> {
         let mut state = self.lock();
         let line = state.channels.entry(channel.clone()).or_default();
         Ok(*line.head.get_or_insert(Position { epoch, offset: 0 }))
@@ -267,6 +267,9 @@ impl Channels for MemoryTable {
     }
 
     async fn range(&self, channel: &Channel, after: u64, head: Position, max_bytes: usize) -> Stored<Vec<Recorded>> {
+        if after >= head.offset {
+            return Ok(Vec::new());
+        }
         let state = self.lock();
         let mut bytes = 0;
         let Some(line) = state.channels.get(channel) else { return Ok(Vec::new()) };
@@ -311,7 +314,7 @@ impl PublishKeys for MemoryTable {
 impl RecoveryBudget for MemoryTable {
     async fn reserve(&self, reservation: &Reservation) -> Stored<bool> {
         let mut state = self.lock();
-        let taken = state.reserved.entry((reservation.window, reservation.shard)).or_default();
+        let taken = state.reserved.entry((reservation.window, reservation.row)).or_default();
         let fits = *taken + reservation.posts <= reservation.limit;
         if fits {
             *taken += reservation.posts;

@@ -2,10 +2,11 @@
 //! can run against one store.
 
 use futures_util::future::join_all;
+use crate::suites::sessions::real_now;
 use holdfast_domain::ports::Host;
 use holdfast_domain::token::{Address, Ticket};
 use holdfast_domain::{Millis, Secret, SessionId, SlotNo, UserId, ids};
-use holdfast_push::budget::Reservation;
+use holdfast_push::budget::{Reservation, Row};
 use holdfast_push::channel::{Channel, Position, SHARDS, Topic};
 use holdfast_push::data::Data;
 use holdfast_push::ids::{ConnectionId, Epoch, MessageId};
@@ -109,13 +110,19 @@ async fn audience<S: Store>(store: &S, channel: &Channel) -> Vec<ConnectionId> {
 /// Of many who reserve at once, as many get something as there is room for.
 pub async fn a_window_of_recoveries_is_never_overdrawn<S: Store, H: Host>(store: S, host: H) {
     let window = i64::from(u32::from_be_bytes(host.random()));
-    let wanted = |posts| Reservation { window, shard: 1, posts, limit: 100 };
+    let wanted = |posts| Reservation { window, window_seconds: 5, row: Row::Recovery(1), posts, limit: 100 };
     let results = join_all((0..8).map(|_| async { store.reserve(&wanted(30)).await })).await;
     assert_eq!(results.into_iter().filter(|r| r == &Ok(true)).count(), 3);
     assert_eq!(store.reserve(&wanted(11)).await, Ok(false));
     assert_eq!(store.reserve(&wanted(10)).await, Ok(true));
-    assert_eq!(store.reserve(&Reservation { shard: 2, ..wanted(100) }).await, Ok(true));
-    assert_eq!(store.reserve(&Reservation { shard: 3, ..wanted(101) }).await, Ok(false));
+    assert_eq!(store.reserve(&Reservation { row: Row::Recovery(2), ..wanted(100) }).await, Ok(true));
+    // A user's own rows are apart from it, and from other users'.
+    let (one, other) = (UserId::from_bytes(host.random()), UserId::from_bytes(host.random()));
+    for row in [Row::RecoveryOf(one), Row::RecoveryOf(other), Row::TicketsOf(one)] {
+        assert_eq!(store.reserve(&Reservation { row, ..wanted(100) }).await, Ok(true));
+        assert_eq!(store.reserve(&Reservation { row, ..wanted(1) }).await, Ok(false));
+    }
+    assert_eq!(store.reserve(&Reservation { row: Row::Recovery(3), ..wanted(101) }).await, Ok(false));
     assert_eq!(store.reserve(&Reservation { window: window + 1, ..wanted(1) }).await, Ok(true));
 }
 
@@ -249,7 +256,7 @@ pub async fn an_epoch_is_chosen_once<S: Store, H: Host>(store: S, host: H) {
     let names = Names(&host);
     let channel = Channel::User(names.user());
     assert_eq!(store.head(&channel).await, Ok(None));
-    let heads = join_all((0..8).map(|_| store.begin(&channel, names.epoch()))).await;
+    let heads = join_all((0..8).map(|_| store.begin(&channel, names.epoch(), real_now()))).await;
     let first = *heads[0].as_ref().expect("begun");
     assert!(heads.iter().all(|head| *head == Ok(first)), "{heads:?}");
     assert_eq!(first.offset, 0);
@@ -261,7 +268,7 @@ pub async fn an_epoch_is_chosen_once<S: Store, H: Host>(store: S, host: H) {
 pub async fn messages_stand_in_order<S: Store, H: Host>(store: S, host: H) {
     let names = Names(&host);
     let channel = Channel::Topic(names.topic());
-    let start = store.begin(&channel, names.epoch()).await.expect("begun");
+    let start = store.begin(&channel, names.epoch(), real_now()).await.expect("begun");
     let messages: Vec<_> =
         (0..4).map(|n| names.message(&format!("{{\"n\":{n},\"big\":123456789012345678901}}"))).collect();
     assert_eq!(store.append(&channel, start, &[&messages[0]]).await, Ok(Appended::Done));
@@ -271,6 +278,8 @@ pub async fn messages_stand_in_order<S: Store, H: Host>(store: S, host: H) {
     let found = store.range(&channel, 0, at(4), usize::MAX).await.expect("read");
     assert_eq!(found.iter().map(|r| r.at).collect::<Vec<_>>(), [at(1), at(2), at(3), at(4)]);
     assert!(found.iter().zip(&messages).all(|(recorded, message)| recorded.message == *message));
+    assert_eq!(store.range(&channel, 4, at(4), usize::MAX).await, Ok(vec![]), "nothing lies after the head");
+    assert_eq!(store.range(&channel, u64::MAX, at(4), usize::MAX).await, Ok(vec![]), "nor beyond it");
     let middle = store.range(&channel, 1, at(3), usize::MAX).await.expect("read");
     assert_eq!(middle.iter().map(|r| r.at.offset).collect::<Vec<_>>(), [2, 3]);
 }
@@ -279,7 +288,7 @@ pub async fn messages_stand_in_order<S: Store, H: Host>(store: S, host: H) {
 pub async fn a_message_is_appended_once<S: Store, H: Host>(store: S, host: H) {
     let names = Names(&host);
     let channel = Channel::User(names.user());
-    let start = store.begin(&channel, names.epoch()).await.expect("begun");
+    let start = store.begin(&channel, names.epoch(), real_now()).await.expect("begun");
     let (one, two) = (names.message("1"), names.message("2"));
     assert_eq!(store.append(&channel, start, &[&one]).await, Ok(Appended::Done));
     let first = Position { offset: 1, ..start };
@@ -296,7 +305,7 @@ pub async fn a_message_is_appended_once<S: Store, H: Host>(store: S, host: H) {
 pub async fn one_head_takes_one_append<S: Store, H: Host>(store: S, host: H) {
     let names = Names(&host);
     let channel = Channel::User(names.user());
-    let start = store.begin(&channel, names.epoch()).await.expect("begun");
+    let start = store.begin(&channel, names.epoch(), real_now()).await.expect("begun");
     let messages: Vec<_> = (0..8).map(|n| names.message(&n.to_string())).collect();
     let tried = join_all(messages.iter().map(|m| {
         let (store, channel) = (&store, &channel);
@@ -313,7 +322,7 @@ pub async fn one_head_takes_one_append<S: Store, H: Host>(store: S, host: H) {
 pub async fn reading_is_bounded<S: Store, H: Host>(store: S, host: H) {
     let names = Names(&host);
     let channel = Channel::User(names.user());
-    let start = store.begin(&channel, names.epoch()).await.expect("begun");
+    let start = store.begin(&channel, names.epoch(), real_now()).await.expect("begun");
     // 50 × 30 KB is more than one page of DynamoDB's 1 MB.
     let long = format!("\"{}\"", "x".repeat(30_000));
     for n in 0..50 {
