@@ -10,8 +10,8 @@ use holdfast_domain::{Millis, SessionId, UserId};
 
 use super::access::readable;
 use super::append::head_of;
-use super::dismiss;
 use super::heads::Heads;
+use super::{dismiss, pause};
 use crate::channel::{Channel, Position, Topic};
 use crate::close::ByeCode;
 use crate::frame::{ClientFrame, ErrorCode, FrameError, ServerFrame};
@@ -19,6 +19,9 @@ use crate::ids::ConnectionId;
 use crate::outcome::Posted;
 use crate::ports::{Channels, Gateway, PresenceAccess, RecoveryBudget, Sockets, Subscriptions, Tally, TopicAccess};
 use crate::socket::{MAX_TOPICS, Seen, Socket, standing};
+
+/// Tries of one post.
+pub(super) const POST_TRIES: u32 = 4;
 
 /// Whose frame it is, as the authorizer said at the handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,7 +75,7 @@ where
         let served = match self.standing(caller).await {
             Ok(Ok(socket)) => match frame {
                 Ok(frame) => self.serve(&socket, frame, deadline).await,
-                Err(error) => Ok(self.say(id, &ServerFrame::Error(error)).await),
+                Err(error) => Ok(self.say(id, &ServerFrame::Error(error), deadline).await),
             },
             Ok(Err(code)) => Ok(dismiss(&self.gateway, &self.host, id, code).await),
             // Neither served nor closed: nobody knows whether the session lives.
@@ -80,7 +83,7 @@ where
         };
         match served {
             Ok(posted) => posted,
-            Err(_) => self.say(id, &unavailable()).await,
+            Err(_) => self.say(id, &unavailable(), deadline).await,
         }
     }
 
@@ -112,8 +115,18 @@ where
         Ok(())
     }
 
-    pub(super) async fn say(&self, id: &ConnectionId, frame: &ServerFrame) -> Posted {
-        self.gateway.post(id, &self.gateway.text(frame)).await
+    /// Posts again only what was certainly not sent: a client that gets one answer twice takes the second for another's.
+    pub(super) async fn say(&self, id: &ConnectionId, frame: &ServerFrame, deadline: Millis) -> Posted {
+        let text = self.gateway.text(frame);
+        let mut answer = self.gateway.post(id, &text).await;
+        for attempt in 1..POST_TRIES {
+            if answer != Posted::Throttled || self.host.now() >= deadline {
+                break;
+            }
+            pause(&self.host, attempt - 1, 50, 1_000).await;
+            answer = self.gateway.post(id, &text).await;
+        }
+        answer
     }
 
     async fn serve(&self, socket: &Socket, frame: ClientFrame, deadline: Millis) -> Stored<Posted> {
@@ -133,7 +146,7 @@ where
                 Err(error) => ServerFrame::Error(error),
             },
         };
-        Ok(self.say(&socket.id, &answer).await)
+        Ok(self.say(&socket.id, &answer, deadline).await)
     }
 
     /// The heads of what the socket receives: its own channel strongly, shared ones as they come, not asked for again for

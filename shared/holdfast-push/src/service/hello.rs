@@ -9,7 +9,7 @@ use holdfast_domain::ports::{Host, SessionReads, Stored};
 
 use super::access::readable;
 use super::append::head_of;
-use super::frames::{Frames, forbidden, joins, too_many};
+use super::frames::{Frames, POST_TRIES, forbidden, joins, too_many};
 use super::history::{Budget, Recovery, recover};
 use super::{dismiss, pause};
 use crate::Topic;
@@ -25,8 +25,6 @@ use crate::ports::{
 };
 use crate::socket::Socket;
 
-/// Tries of one recovery post.
-const POST_TRIES: u32 = 4;
 /// Channels looked at at once.
 const CHANNELS_AT_ONCE: usize = 16;
 
@@ -71,7 +69,7 @@ where
         }
         self.within_budget(socket.at.user, &mut answers, largest).await?;
         for error in errors {
-            self.say(&socket.id, &ServerFrame::Error(error)).await;
+            self.say(&socket.id, &ServerFrame::Error(error), deadline).await;
         }
         let last = self.send(&socket.id, answers, deadline).await;
         if last != Posted::Done {

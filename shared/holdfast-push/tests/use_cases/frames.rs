@@ -57,6 +57,24 @@ async fn a_frame_that_is_not_understood_is_answered_and_costs_nothing() {
     assert!(world.gateway.is_open(&id("a")));
 }
 
+/// The account's requests are used up for a moment: the client waits for an answer all the same, and gets one.
+#[tokio::test]
+async fn an_answer_that_is_throttled_is_posted_again() {
+    let (world, person) = connected("a").await;
+    let caller = Caller { connection: id("a"), at: person.at, sid: person.sid };
+    let frames = [Ok(ClientFrame::Ping), Err(FrameError::new(ErrorCode::InvalidFrame, "x"))];
+    for (frame, answer) in frames.into_iter().zip(["Pong", "Error"]) {
+        world.gateway.script(&id("a"), [Posted::Throttled; 3]);
+        let before = world.gateway.received(&id("a")).len();
+        assert_eq!(world.frames(&[]).receive(&caller, frame, world.soon()).await, Posted::Done);
+        assert!(last(&world, "a").starts_with(answer));
+        assert_eq!(world.gateway.received(&id("a")).len(), before + 1);
+    }
+    // What may have been sent is not sent again.
+    world.gateway.script(&id("a"), [Posted::Unknown]);
+    assert_eq!(world.say(&person, "a", ClientFrame::Ping).await, Posted::Unknown);
+}
+
 #[tokio::test]
 async fn a_frame_of_an_ended_session_is_not_served() {
     let (world, person) = connected("a").await;
