@@ -203,13 +203,8 @@ mod tests {
     #[test]
     fn the_rows_of_a_window_hold_its_budget() {
         let of = |per_second, random| Reservation::new(10, per_second, 1_000, Millis::new(12_345), random);
-        let shared = |shard| Reservation {
-            window: 2,
-            window_seconds: 5,
-            row: Row::Recovery(shard),
-            posts: 10,
-            limit: 2_500,
-        };
+        let shared =
+            |shard| Reservation { window: 2, window_seconds: 5, row: Row::Recovery(shard), posts: 10, limit: 2_500 };
         assert_eq!((of(1_000, 0), of(1_000, 3)), (shared(0), shared(1)));
         assert_eq!((of(100, 7).row, of(100, 7).limit), (Row::Recovery(0), 1_000), "one hello always fits");
         assert_eq!((of(10_000, 15).row, of(10_000, 15).limit), (Row::Recovery(15), 3_125));

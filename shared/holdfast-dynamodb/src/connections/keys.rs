@@ -2,9 +2,9 @@
 //! has no separator in it, or hashed.
 
 use holdfast_domain::{Millis, TokenHash, UserId, ids};
+use holdfast_push::budget::Row;
 use holdfast_push::channel::{Channel, Topic};
 use holdfast_push::ids::{ConnectionId, MessageId};
-use holdfast_push::budget::Row;
 use holdfast_push::publish::PublishKey;
 
 /// Partition key attribute.

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use holdfast_domain::{Millis, UserId};
 use holdfast_domain::ports::{Host, SessionReads, Stored};
+use holdfast_domain::{Millis, UserId};
 
 use super::access::readable;
 use super::append::head_of;

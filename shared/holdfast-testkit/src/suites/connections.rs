@@ -1,8 +1,8 @@
 //! What every store of connections, channels and publishers' keys must do. Each check draws names of its own, so that all
 //! can run against one store.
 
-use futures_util::future::join_all;
 use crate::suites::sessions::real_now;
+use futures_util::future::join_all;
 use holdfast_domain::ports::Host;
 use holdfast_domain::token::{Address, Ticket};
 use holdfast_domain::{Millis, Secret, SessionId, SlotNo, UserId, ids};
