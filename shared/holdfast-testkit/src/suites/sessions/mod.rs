@@ -10,7 +10,7 @@ use std::future::Future;
 use holdfast_domain::Millis;
 use holdfast_domain::ports::Host;
 
-pub use bench::{Bench, PlainPasswords, Store, UserBox};
+pub use bench::{Bench, PASSWORD, PlainPasswords, Store, UserBox};
 pub use mfa::*;
 pub use service::*;
 pub use store::*;
