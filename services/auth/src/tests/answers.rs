@@ -2,7 +2,7 @@
 
 use holdfast_domain::account::Status;
 use holdfast_domain::change::Origin;
-use holdfast_domain::ports::{SessionReads as _, SignIns as _};
+use holdfast_domain::ports::SessionReads as _;
 use holdfast_domain::session::Slot;
 use holdfast_kit::cookies::{ACCESS, DEVICE, REFRESH};
 use holdfast_testkit::failing::Trouble;
