@@ -20,3 +20,23 @@ output "evaluations" {
     join("/", distinct(flatten([for query in alarm.metric_query : [for metric in query.metric : metric.period]]))),
   ) }
 }
+
+output "settings" {
+  description = "What each alarm watches, compares and tells, in one line, by name without prefix, taken from the alarm itself: for reviews and tests."
+  value = { for key, alarm in aws_cloudwatch_metric_alarm.this : key => join(" ", [
+    join(", ", [for query in alarm.metric_query : join("", concat(
+      ["${query.id}${query.return_data == true ? "!" : ""} = "],
+      [for metric in query.metric : "${metric.stat} of ${metric.namespace} ${metric.metric_name} (${join(", ", [for name, value in metric.dimensions == null ? {} : metric.dimensions : "${name}=${value}"])}) in ${metric.period} s"],
+      [query.expression == null ? "" : query.expression],
+    ))]),
+    "${alarm.comparison_operator} ${alarm.threshold},",
+    "${alarm.datapoints_to_alarm} of ${alarm.evaluation_periods},",
+    "missing ${alarm.treat_missing_data},",
+    "alarm to [${join(", ", coalesce(alarm.alarm_actions, []))}], ok to [${join(", ", coalesce(alarm.ok_actions, []))}]",
+  ]) }
+}
+
+output "rollback_rule" {
+  description = "Alarms (without prefix) of which any one says that a release is bad, taken from the composite alarm: for reviews and tests."
+  value       = flatten([for alarm in aws_cloudwatch_composite_alarm.rollback : [for name in split(" OR ", alarm.alarm_rule) : trimsuffix(trimprefix(name, "ALARM(\"${var.name_prefix}-"), "\")")]])
+}

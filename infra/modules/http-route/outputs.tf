@@ -17,3 +17,8 @@ output "policy_documents" {
     })
   } : null
 }
+
+output "routes" {
+  description = "Authorization type of each route, by route key, taken from the routes: for reviews and tests."
+  value       = { for key, route in aws_apigatewayv2_route.this : key => route.authorization_type }
+}
