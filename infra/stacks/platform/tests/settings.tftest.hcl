@@ -102,15 +102,15 @@ variables {
 run "each_setting_on_the_local_cloud" {
   command = apply
   variables {
-    env = "local"
-    deletion_protection_enabled = false
+    env                            = "local"
+    deletion_protection_enabled    = false
     point_in_time_recovery_enabled = false
-    allowed_origins = ["http://localhost:5173", "http://127.0.0.1:5173", "http://localhost:5199", "http://127.0.0.1:5199"]
-    log_retention_days = 1
-    permissions_boundary = false
-    health_details = "everyone"
-    local_endpoint = "http://127.0.0.1:4566"
-    artifacts_bucket = ""
+    allowed_origins                = ["http://localhost:5173", "http://127.0.0.1:5173", "http://localhost:5199", "http://127.0.0.1:5199"]
+    log_retention_days             = 1
+    permissions_boundary           = false
+    health_details                 = "everyone"
+    local_endpoint                 = "http://127.0.0.1:4566"
+    artifacts_bucket               = ""
   }
 
   assert {
@@ -118,18 +118,21 @@ run "each_setting_on_the_local_cloud" {
       for name, row in jsondecode(file("tests/settings.json")) :
       name => replace(replace(jsonencode(can(row.local) ? row.local : row.all), "[prefix]", local.name_prefix), "[env]", var.env) if can(row.local) || can(row.all)
     }
-    error_message = "These are not as the column local of tests/settings.json says:${join("", [
-      for name in distinct(concat(keys(local.settings), keys(jsondecode(file("tests/settings.json"))))) : "
-${name} = ${lookup(local.settings, name, "(absent)")}" if lookup(local.settings, name, "(absent)") != try(replace(replace(jsonencode(can(jsondecode(file("tests/settings.json"))[name].local) ? jsondecode(file("tests/settings.json"))[name].local : jsondecode(file("tests/settings.json"))[name].all), "[prefix]", local.name_prefix), "[env]", var.env), "(absent)")
-    ])}"
-  }
+    error_message = <<-EOT
+      These settings of the stack are not in the column local of tests/settings.json (a row that the stack does not have is not listed):
+      ${join("\n", setsubtract([for name, setting in local.settings : "${name} = ${setting}"], [
+    for name, row in jsondecode(file("tests/settings.json")) :
+    "${name} = ${replace(replace(jsonencode(can(row.local) ? row.local : row.all), "[prefix]", local.name_prefix), "[env]", var.env)}" if can(row.local) || can(row.all)
+]))}
+    EOT
+}
 }
 
 run "each_setting_of_staging" {
   command = apply
   variables {
-    env = "staging"
-    region = "us-east-1"
+    env         = "staging"
+    region      = "us-east-1"
     alias_owner = "deployer"
   }
 
@@ -143,20 +146,23 @@ run "each_setting_of_staging" {
       for name, row in jsondecode(file("tests/settings.json")) :
       name => replace(replace(jsonencode(can(row.staging) ? row.staging : row.all), "[prefix]", local.name_prefix), "[env]", var.env) if can(row.staging) || can(row.all)
     }
-    error_message = "These are not as the column staging of tests/settings.json says:${join("", [
-      for name in distinct(concat(keys(local.settings), keys(jsondecode(file("tests/settings.json"))))) : "
-${name} = ${lookup(local.settings, name, "(absent)")}" if lookup(local.settings, name, "(absent)") != try(replace(replace(jsonencode(can(jsondecode(file("tests/settings.json"))[name].staging) ? jsondecode(file("tests/settings.json"))[name].staging : jsondecode(file("tests/settings.json"))[name].all), "[prefix]", local.name_prefix), "[env]", var.env), "(absent)")
-    ])}"
-  }
+    error_message = <<-EOT
+      These settings of the stack are not in the column staging of tests/settings.json (a row that the stack does not have is not listed):
+      ${join("\n", setsubtract([for name, setting in local.settings : "${name} = ${setting}"], [
+    for name, row in jsondecode(file("tests/settings.json")) :
+    "${name} = ${replace(replace(jsonencode(can(row.staging) ? row.staging : row.all), "[prefix]", local.name_prefix), "[env]", var.env)}" if can(row.staging) || can(row.all)
+]))}
+    EOT
+}
 }
 
 run "each_setting_of_production" {
   command = apply
   variables {
-    env = "production"
-    region = "us-east-1"
+    env                = "production"
+    region             = "us-east-1"
     log_retention_days = 90
-    alias_owner = "deployer"
+    alias_owner        = "deployer"
   }
 
   override_data {
@@ -169,31 +175,34 @@ run "each_setting_of_production" {
       for name, row in jsondecode(file("tests/settings.json")) :
       name => replace(replace(jsonencode(can(row.production) ? row.production : row.all), "[prefix]", local.name_prefix), "[env]", var.env) if can(row.production) || can(row.all)
     }
-    error_message = "These are not as the column production of tests/settings.json says:${join("", [
-      for name in distinct(concat(keys(local.settings), keys(jsondecode(file("tests/settings.json"))))) : "
-${name} = ${lookup(local.settings, name, "(absent)")}" if lookup(local.settings, name, "(absent)") != try(replace(replace(jsonencode(can(jsondecode(file("tests/settings.json"))[name].production) ? jsondecode(file("tests/settings.json"))[name].production : jsondecode(file("tests/settings.json"))[name].all), "[prefix]", local.name_prefix), "[env]", var.env), "(absent)")
-    ])}"
-  }
+    error_message = <<-EOT
+      These settings of the stack are not in the column production of tests/settings.json (a row that the stack does not have is not listed):
+      ${join("\n", setsubtract([for name, setting in local.settings : "${name} = ${setting}"], [
+    for name, row in jsondecode(file("tests/settings.json")) :
+    "${name} = ${replace(replace(jsonencode(can(row.production) ? row.production : row.all), "[prefix]", local.name_prefix), "[env]", var.env)}" if can(row.production) || can(row.all)
+]))}
+    EOT
+}
 }
 
 run "each_setting_follows_its_variable" {
   command = apply
   variables {
-    env                  = "other"
-    name_prefix          = "changed"
-    log_level            = "warn"
-    log_retention_days   = 7
-    alias_owner          = "deployer"
-    permissions_boundary = false
-    runbooks_url         = "https://wiki.example/runbooks"
-    alarm_topic_arns     = ["arn:aws:sns:us-east-1:123456789012:alarms"]
-    region               = "eu-central-1"
-    allowed_account_ids  = ["123456789012"]
-    cache_provider       = "redis"
-    redis_delete_only    = true
-    allowed_origins      = ["https://a.example"]
-    trusted_proxy        = "cloudfront"
-    origin_secret_sha256 = "0000000000000000000000000000000000000000000000000000000000000001"
+    env                            = "other"
+    name_prefix                    = "changed"
+    log_level                      = "warn"
+    log_retention_days             = 7
+    alias_owner                    = "deployer"
+    permissions_boundary           = false
+    runbooks_url                   = "https://wiki.example/runbooks"
+    alarm_topic_arns               = ["arn:aws:sns:us-east-1:123456789012:alarms"]
+    region                         = "eu-central-1"
+    allowed_account_ids            = ["123456789012"]
+    cache_provider                 = "redis"
+    redis_delete_only              = true
+    allowed_origins                = ["https://a.example"]
+    trusted_proxy                  = "cloudfront"
+    origin_secret_sha256           = "0000000000000000000000000000000000000000000000000000000000000001"
     http_throttling                = { rate_limit = 2000, burst_limit = 1500 }
     account_requests_per_second    = 2500
     route_throttles                = { "GET /v1/health" = { rate_limit = 3, burst_limit = 4 } }
@@ -227,9 +236,12 @@ run "each_setting_follows_its_variable" {
       for name, row in jsondecode(file("tests/settings.json")) :
       name => replace(replace(jsonencode(can(row.changed) ? row.changed : row.all), "[prefix]", local.name_prefix), "[env]", var.env) if can(row.changed) || can(row.all)
     }
-    error_message = "These are not as the column changed of tests/settings.json says:${join("", [
-      for name in distinct(concat(keys(local.settings), keys(jsondecode(file("tests/settings.json"))))) : "
-${name} = ${lookup(local.settings, name, "(absent)")}" if lookup(local.settings, name, "(absent)") != try(replace(replace(jsonencode(can(jsondecode(file("tests/settings.json"))[name].changed) ? jsondecode(file("tests/settings.json"))[name].changed : jsondecode(file("tests/settings.json"))[name].all), "[prefix]", local.name_prefix), "[env]", var.env), "(absent)")
-    ])}"
-  }
+    error_message = <<-EOT
+      These settings of the stack are not in the column changed of tests/settings.json (a row that the stack does not have is not listed):
+      ${join("\n", setsubtract([for name, setting in local.settings : "${name} = ${setting}"], [
+    for name, row in jsondecode(file("tests/settings.json")) :
+    "${name} = ${replace(replace(jsonencode(can(row.changed) ? row.changed : row.all), "[prefix]", local.name_prefix), "[env]", var.env)}" if can(row.changed) || can(row.all)
+]))}
+    EOT
+}
 }
