@@ -58,8 +58,11 @@ def verdict(events):
     for event in events:
         trouble = event.get("diagnostic")
         if trouble and trouble.get("severity") == "error":
-            return ("caught" if trouble["summary"] in NOTICED else "invalid",
-                    event.get("@testrun") or f"{trouble['summary']}: {trouble.get('detail', '')[:200]}")
+            # An assertion that cannot even be evaluated (a block it looks into is not there) has noticed, too.
+            in_a_test = (trouble.get("range") or {}).get("filename", "").endswith(".tftest.hcl")
+            if (trouble["summary"] in NOTICED or in_a_test) and event.get("@testrun"):
+                return "caught", f"{event['@testfile']} {event['@testrun']}"
+            return "invalid", f"{trouble['summary']}: {trouble.get('detail', '')[:200]}"
     return None
 
 
@@ -125,54 +128,54 @@ class Copy:
 
 
 def play(settings, faults, control=True, jobs=2):
-    """Plays the faults, `jobs` at once. Returns a result for each. `control`: first, each folder without a fault passes."""
+    """Plays the faults, `jobs` at once. Returns a result for each. `control`: then the tests that noticed pass without a fault."""
     environment = {**suite.test_environment(settings), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", "GOGC": os.environ.get("GOGC", "400")}
     waiting, results, troubles = queue.Queue(), [], []
     # Faults of one folder follow each other, so that each copy is initialised for few.
     for fault in sorted(faults, key=lambda fault: fault.caught_by):
         waiting.put(fault)
-    folders = queue.Queue()
-    for folder in sorted({fault.caught_by for fault in faults}):
-        folders.put(folder)
     top = Path(tempfile.mkdtemp(prefix="holdfast-faults-")).resolve()
     # One by one: an empty plugin cache is filled by the first, and Terraform does not lock it.
     lock = threading.Lock()
-
-    def each(items, copy, work):
-        while not troubles:
-            try:
-                item = items.get_nowait()
-            except queue.Empty:
-                return
-            with lock:
-                copy.prepare(item.caught_by if isinstance(item, Fault) else item)
-            work(copy, item)
-
-    def unharmed(copy, folder):
-        found = copy.test(folder)
-        if found:
-            raise Failed(f"{folder} fails without any fault: {found[1]}")
 
     def one(copy, fault):
         result = copy.play(fault)
         results.append(result)
         line(f"  {result.verdict:10} {result.seconds:4.0f} s  {fault.what} ({fault.file}){': ' + result.by if result.by else ''}")
 
-    def worker(copy):
+    def unharmed(copy, noticed):
+        folder, file = noticed
+        found = copy.test(folder, file)
+        if found:
+            raise Failed(f"{folder} fails without any fault: {found[1]}")
+
+    def worker(copy, items, folder_of, work):
         try:
-            if control:
-                each(folders, copy, unharmed)
-            each(waiting, copy, one)
+            while not troubles:
+                item = items.get_nowait()
+                with lock:
+                    copy.prepare(folder_of(item))
+                work(copy, item)
+        except queue.Empty:
+            pass
         except Exception as trouble:  # noqa: BLE001 - told below, by the caller's thread
             troubles.append(trouble)
 
-    try:
-        copies = [Copy(top / str(number), environment) for number in range(jobs)]
-        threads = [threading.Thread(target=worker, args=(copy,)) for copy in copies]
+    def side_by_side(*how):
+        threads = [threading.Thread(target=worker, args=(copy, *how)) for copy in copies]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
+
+    try:
+        copies = [Copy(top / str(number), environment) for number in range(jobs)]
+        side_by_side(waiting, lambda fault: fault.caught_by, one)
+        if control:
+            again = queue.Queue()
+            for noticed in sorted({(result.fault.caught_by, result.by.split()[0]) for result in results if result.verdict == "caught"}):
+                again.put(noticed)
+            side_by_side(again, lambda noticed: noticed[0], unharmed)
     finally:
         run.interrupt_all()
         shutil.rmtree(top, ignore_errors=True)

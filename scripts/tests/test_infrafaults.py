@@ -47,11 +47,14 @@ class TheList(unittest.TestCase):
 class Verdicts(unittest.TestCase):
     def test_an_assertion_notices_and_an_error_of_the_fault_itself_does_not(self):
         def of(*summaries, severity="error"):
-            return infrafaults.verdict([{"type": "test_run"}, *({"@testrun": "r", "diagnostic": {"severity": severity, "summary": summary}} for summary in summaries)])
-        self.assertEqual(of("Test assertion failed"), ("caught", "r"))
-        self.assertEqual(of("Missing expected failure"), ("caught", "r"))
-        self.assertEqual(of("Invalid value for variable"), ("caught", "r"))
-        self.assertEqual(of("Unsupported argument", "Test assertion failed"), ("invalid", "r"))
+            return infrafaults.verdict([{"type": "test_run"}, *({"@testfile": "f", "@testrun": "r", "diagnostic": {"severity": severity, "summary": summary}} for summary in summaries)])
+        self.assertEqual(of("Test assertion failed"), ("caught", "f r"))
+        self.assertEqual(of("Missing expected failure"), ("caught", "f r"))
+        self.assertEqual(of("Invalid value for variable"), ("caught", "f r"))
+        self.assertEqual(of("Unsupported argument", "Test assertion failed")[0], "invalid")
+        self.assertEqual(infrafaults.verdict([{"diagnostic": {"severity": "error", "summary": "Test assertion failed"}}])[0], "invalid", "of no run")
+        self.assertEqual(infrafaults.verdict([{"@testfile": "f", "@testrun": "r", "diagnostic": {
+            "severity": "error", "summary": "Invalid index", "range": {"filename": "tests/a.tftest.hcl"}}}]), ("caught", "f r"))
         self.assertIsNone(of())
         self.assertIsNone(of("Deprecated", severity="warning"))
 

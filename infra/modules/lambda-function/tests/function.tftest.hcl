@@ -132,6 +132,75 @@ run "readers_of_queues_and_streams_get_what_lambda_needs" {
   }
 }
 
+run "each_setting_is_what_was_asked_for" {
+  command = apply
+  variables {
+    artifact             = { sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", s3_bucket = "artifacts", s3_key = "example.zip" }
+    architecture         = "x86_64"
+    memory_size_mb       = 384
+    timeout_seconds      = 45
+    reserved_concurrency = 3
+    log_retention_days   = 7
+    kms_key_arn          = "arn:aws:kms:us-east-1:123456789012:key/k"
+    alias_owner          = "deployer"
+    tracing_enabled      = false
+    queue_sources        = { work = { queue_arn = "arn:aws:sqs:us-east-1:123456789012:work", maximum_concurrency = 5, batch_size = 4, batching_window_seconds = 2 } }
+    stream_sources = { items = {
+      stream_arn                 = "arn:aws:dynamodb:us-east-1:123456789012:table/t/stream/2026-01-01T00:00:00.000"
+      on_failure_queue_arn       = "arn:aws:sqs:us-east-1:123456789012:failed"
+      starting_position          = "LATEST"
+      batch_size                 = 6
+      batching_window_seconds    = 1
+      parallelization_factor     = 3
+      maximum_retry_attempts     = 8
+      maximum_record_age_seconds = 120
+      filter_patterns            = ["{\"eventName\":[\"INSERT\"]}"]
+    } }
+  }
+  assert {
+    condition = jsonencode(output.settings) == jsonencode({
+      alias_owner          = "deployer"
+      architectures        = ["x86_64"]
+      artifacts_bucket     = "artifacts"
+      kms_key_arn          = "arn:aws:kms:us-east-1:123456789012:key/k"
+      log_days             = 7
+      log_format           = "JSON"
+      log_kms_key_arn      = "arn:aws:kms:us-east-1:123456789012:key/k"
+      memory_mb            = 384
+      publishes_versions   = true
+      reserved_concurrency = 3
+      timeout_seconds      = 45
+      tracing              = "PassThrough"
+    })
+    error_message = "The function as asked for: ${jsonencode(output.settings)}"
+  }
+  assert {
+    condition = jsonencode(output.sources) == jsonencode({
+      items = {
+        age_seconds            = 120
+        arn                    = "arn:aws:dynamodb:us-east-1:123456789012:table/t/stream/2026-01-01T00:00:00.000"
+        attempts               = 8
+        batch_size             = 6
+        bisects                = true
+        failures_to_arn        = "arn:aws:sqs:us-east-1:123456789012:failed"
+        filters                = ["{\"eventName\":[\"INSERT\"]}"]
+        parallelization_factor = 3
+        response_types         = ["ReportBatchItemFailures"]
+        starting_position      = "LATEST"
+        window_seconds         = 1
+      }
+      work = {
+        arn                 = "arn:aws:sqs:us-east-1:123456789012:work"
+        batch_size          = 4
+        maximum_concurrency = 5
+        response_types      = ["ReportBatchItemFailures"]
+        window_seconds      = 2
+      }
+    })
+    error_message = "The mappings as asked for: ${jsonencode(output.sources)}"
+  }
+}
+
 run "signed_code_can_be_asked_for" {
   command = plan
   variables { code_signing_config_arn = "arn:aws:lambda:us-east-1:123456789012:code-signing-config:csc-0123456789abcdef0" }
