@@ -137,3 +137,32 @@ run "callers_may_invoke_the_whole_api" {
     error_message = "Every route of the one stage."
   }
 }
+
+run "each_setting_is_what_was_asked_for" {
+  command = apply
+  variables {
+    cors                         = { allow_origins = ["https://a.example"], allow_methods = ["GET"], allow_headers = ["x-a"], expose_headers = ["x-b"], allow_credentials = true, max_age_seconds = 30 }
+    throttling                   = { rate_limit = 20, burst_limit = 30 }
+    log_retention_days           = 7
+    kms_key_arn                  = "arn:aws:kms:us-east-1:123456789012:key/k"
+    disable_execute_api_endpoint = true
+    detailed_metrics_enabled     = false
+    tags                         = { team = "a" }
+  }
+  assert {
+    condition = jsonencode([output.settings, output.cors, output.throttling]) == jsonencode([
+      {
+        access_log_days        = 7
+        access_log_kms_key_arn = "arn:aws:kms:us-east-1:123456789012:key/k"
+        access_logs            = true
+        deploys_by_itself      = true
+        detailed_metrics       = false
+        endpoint_disabled      = true
+        tags                   = { team = "a" }
+      },
+      { allow_credentials = true, allow_headers = ["x-a"], allow_methods = ["GET"], allow_origins = ["https://a.example"], expose_headers = ["x-b"], max_age_seconds = 30 },
+      { default = "20 a second, burst 30" },
+    ])
+    error_message = "The API as asked for: ${jsonencode([output.settings, output.cors, output.throttling])}"
+  }
+}

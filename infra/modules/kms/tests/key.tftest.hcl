@@ -114,3 +114,15 @@ run "the_prefix_goes_before_the_name" {
     error_message = "The name must start with the prefix."
   }
 }
+
+run "each_setting_is_what_was_asked_for" {
+  command = apply
+  variables {
+    rotation_period_days = 90
+    deletion_window_days = 8
+  }
+  assert {
+    condition     = jsonencode(output.settings) == jsonencode({ deletion_window_days = 8, rotation = true, rotation_period_days = 90 })
+    error_message = "The key as asked for: ${jsonencode(output.settings)}"
+  }
+}

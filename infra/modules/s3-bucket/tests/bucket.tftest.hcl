@@ -93,3 +93,27 @@ run "policy_documents_read_or_write" {
     error_message = "Writers put, and do not delete."
   }
 }
+
+run "each_setting_is_what_was_asked_for" {
+  command = apply
+  variables {
+    access_log_bucket                  = "example-logs"
+    noncurrent_version_expiration_days = 5
+    force_destroy                      = true
+    kms_key_arn                        = "arn:aws:kms:us-east-1:123456789012:key/k"
+  }
+  assert {
+    condition = jsonencode(output.settings) == jsonencode({
+      access_logs_to               = "example-logs/example-bucket/"
+      blocks_public_access         = true
+      encryption                   = "aws:kms"
+      force_destroy                = true
+      name                         = "example-bucket"
+      object_ownership             = "BucketOwnerEnforced"
+      old_versions_expire_days     = 5
+      unfinished_uploads_end_after = 7
+      versioning                   = "Enabled"
+    })
+    error_message = "The bucket as asked for: ${jsonencode(output.settings)}"
+  }
+}

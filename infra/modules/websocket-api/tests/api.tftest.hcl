@@ -174,3 +174,33 @@ run "refuses_a_route_key_that_aws_does_not_take" {
   }
   expect_failures = [var.routes]
 }
+
+run "each_setting_is_what_was_asked_for" {
+  command = apply
+  variables {
+    throttling               = { rate_limit = 20, burst_limit = 30 }
+    log_retention_days       = 7
+    kms_key_arn              = "arn:aws:kms:us-east-1:123456789012:key/k"
+    execution_logging_level  = "INFO"
+    detailed_metrics_enabled = false
+    tags                     = { team = "a" }
+  }
+  assert {
+    condition = jsonencode(output.settings) == jsonencode({
+      access_log_days           = 7
+      access_log_kms_key_arn    = "arn:aws:kms:us-east-1:123456789012:key/k"
+      access_logs               = true
+      authorizer_sources        = ["route.request.header.Host"]
+      data_trace                = false
+      detailed_metrics          = false
+      execution_log_days        = 7
+      execution_log_kms_key_arn = "arn:aws:kms:us-east-1:123456789012:key/k"
+      execution_logging         = "INFO"
+      route_selection           = "$request.body.action"
+      route_timeouts            = { "$connect" = 29000, "$default" = 29000, "$disconnect" = 29000 }
+      tags                      = { team = "a" }
+      throttling                = "20 a second, burst 30"
+    })
+    error_message = "The API as asked for: ${jsonencode(output.settings)}"
+  }
+}
