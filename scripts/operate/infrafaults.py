@@ -216,4 +216,4 @@ def prove(settings, size):
 
 def sample(settings):
     """A few of them for `make test`, where the tests without a fault have just passed."""
-    figure(play(settings, some(read(), 6, seed()), control=False))
+    figure(play(settings, some(read(), 4, seed()), control=False))

@@ -134,7 +134,7 @@ output "sources" {
       arn                 = source.event_source_arn
       batch_size          = source.batch_size
       maximum_concurrency = one([for scaling in source.scaling_config : scaling.maximum_concurrency])
-      response_types      = sort(source.function_response_types)
+      response_types      = sort(coalesce(source.function_response_types, []))
       window_seconds      = source.maximum_batching_window_in_seconds
     } },
     { for key, source in aws_lambda_event_source_mapping.stream : key => {
@@ -146,7 +146,7 @@ output "sources" {
       failures_to_arn        = source.destination_config[0].on_failure[0].destination_arn
       filters                = sort(flatten([for criteria in source.filter_criteria : [for filter in criteria.filter : filter.pattern]]))
       parallelization_factor = source.parallelization_factor
-      response_types         = sort(source.function_response_types)
+      response_types         = sort(coalesce(source.function_response_types, []))
       starting_position      = source.starting_position
       window_seconds         = source.maximum_batching_window_in_seconds
     } },
