@@ -146,6 +146,36 @@ override_resource {
   values = { arn = "arn:aws:events:us-east-1:123456789012:rule/bus/events-security-alerts" }
 }
 
+override_resource {
+  target = module.service.module.function["events-last-login"].aws_lambda_function.this
+  values = { arn = "arn:aws:lambda:us-east-1:123456789012:function:events-last-login", invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/events-last-login", version = "1" }
+}
+
+override_resource {
+  target = module.service.module.function["events-last-login"].aws_lambda_alias.deployer
+  values = { arn = "arn:aws:lambda:us-east-1:123456789012:function:events-last-login:live", invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/events-last-login:live" }
+}
+
+override_resource {
+  target = module.service.module.function["events-audit-trail"].aws_lambda_function.this
+  values = { arn = "arn:aws:lambda:us-east-1:123456789012:function:events-audit-trail", invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/events-audit-trail", version = "1" }
+}
+
+override_resource {
+  target = module.service.module.function["events-audit-trail"].aws_lambda_alias.deployer
+  values = { arn = "arn:aws:lambda:us-east-1:123456789012:function:events-audit-trail:live", invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/events-audit-trail:live" }
+}
+
+override_resource {
+  target = module.service.module.function["events-security-alerts"].aws_lambda_function.this
+  values = { arn = "arn:aws:lambda:us-east-1:123456789012:function:events-security-alerts", invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/events-security-alerts", version = "1" }
+}
+
+override_resource {
+  target = module.service.module.function["events-security-alerts"].aws_lambda_alias.deployer
+  values = { arn = "arn:aws:lambda:us-east-1:123456789012:function:events-security-alerts:live", invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/events-security-alerts:live" }
+}
+
 variables {
   release_manifest = "tests/release.json"
   artifacts_bucket = "artifacts"

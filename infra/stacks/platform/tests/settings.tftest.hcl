@@ -94,6 +94,16 @@ override_resource {
   values = { id = "subnet-c" }
 }
 
+override_resource {
+  target = module.service.module.function["ops-cache-status"].aws_lambda_function.this
+  values = { arn = "arn:aws:lambda:us-east-1:123456789012:function:ops-cache-status", invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/ops-cache-status", version = "1" }
+}
+
+override_resource {
+  target = module.service.module.function["ops-cache-status"].aws_lambda_alias.deployer
+  values = { arn = "arn:aws:lambda:us-east-1:123456789012:function:ops-cache-status:live", invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/ops-cache-status:live" }
+}
+
 variables {
   release_manifest = "tests/release.json"
   artifacts_bucket = "artifacts"

@@ -17,6 +17,9 @@ mock_provider "aws" {
   mock_resource "aws_lambda_alias" {
     defaults = { arn = "arn:aws:lambda:us-east-1:123456789012:function:f:live", invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/f:live" }
   }
+  mock_resource "aws_apigatewayv2_authorizer" {
+    defaults = { id = "connect" }
+  }
   mock_resource "aws_apigatewayv2_api" {
     defaults = { id = "ws", execution_arn = "arn:aws:execute-api:us-east-1:123456789012:ws" }
   }
@@ -85,6 +88,46 @@ override_resource {
 override_resource {
   target = module.queue["close"].aws_sqs_queue.this["dlq"]
   values = { arn = "arn:aws:sqs:us-east-1:123456789012:close-dlq", url = "https://sqs/close-dlq" }
+}
+
+override_resource {
+  target = module.service.module.function["push-authorizer"].aws_lambda_function.this
+  values = { arn = "arn:aws:lambda:us-east-1:123456789012:function:push-authorizer", invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/push-authorizer", version = "1" }
+}
+
+override_resource {
+  target = module.service.module.function["push-authorizer"].aws_lambda_alias.deployer
+  values = { arn = "arn:aws:lambda:us-east-1:123456789012:function:push-authorizer:live", invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/push-authorizer:live" }
+}
+
+override_resource {
+  target = module.service.module.function["push-connect"].aws_lambda_function.this
+  values = { arn = "arn:aws:lambda:us-east-1:123456789012:function:push-connect", invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/push-connect", version = "1" }
+}
+
+override_resource {
+  target = module.service.module.function["push-connect"].aws_lambda_alias.deployer
+  values = { arn = "arn:aws:lambda:us-east-1:123456789012:function:push-connect:live", invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/push-connect:live" }
+}
+
+override_resource {
+  target = module.service.module.function["push-default"].aws_lambda_function.this
+  values = { arn = "arn:aws:lambda:us-east-1:123456789012:function:push-default", invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/push-default", version = "1" }
+}
+
+override_resource {
+  target = module.service.module.function["push-default"].aws_lambda_alias.deployer
+  values = { arn = "arn:aws:lambda:us-east-1:123456789012:function:push-default:live", invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/push-default:live" }
+}
+
+override_resource {
+  target = module.service.module.function["push-disconnect"].aws_lambda_function.this
+  values = { arn = "arn:aws:lambda:us-east-1:123456789012:function:push-disconnect", invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/push-disconnect", version = "1" }
+}
+
+override_resource {
+  target = module.service.module.function["push-disconnect"].aws_lambda_alias.deployer
+  values = { arn = "arn:aws:lambda:us-east-1:123456789012:function:push-disconnect:live", invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/push-disconnect:live" }
 }
 
 variables {
