@@ -53,6 +53,16 @@ output "source_code_hash" {
   value       = local.code_hash
 }
 
+output "description" {
+  description = "What the function says it is for."
+  value       = try(aws_lambda_function.this["this"].description, null)
+}
+
+output "artifact" {
+  description = "Where the function's zip is: a file, or `<bucket>/<key>`."
+  value       = try(coalesce(aws_lambda_function.this["this"].filename, join("/", compact([aws_lambda_function.this["this"].s3_bucket, aws_lambda_function.this["this"].s3_key]))), null)
+}
+
 output "policy_documents" {
   description = "Ready IAM policy documents (JSON): `invoke` the function."
   value = var.create ? {

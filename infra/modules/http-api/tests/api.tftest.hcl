@@ -24,6 +24,20 @@ run "throttling_is_always_set" {
     condition     = length(aws_apigatewayv2_api.this["this"].cors_configuration) == 0
     error_message = "Without origins there is no CORS."
   }
+  assert {
+    condition = jsondecode(aws_apigatewayv2_stage.this["this"].access_log_settings[0].format) == {
+      integrationError   = "$context.integrationErrorMessage"
+      integrationLatency = "$context.integrationLatency"
+      requestId          = "$context.requestId"
+      responseLatency    = "$context.responseLatency"
+      responseLength     = "$context.responseLength"
+      routeKey           = "$context.routeKey"
+      sourceIp           = "$context.identity.sourceIp"
+      status             = "$context.status"
+      time               = "$context.requestTime"
+    }
+    error_message = "Each field of the access log was looked at: none can carry a token."
+  }
 }
 
 run "cors_names_its_origins" {

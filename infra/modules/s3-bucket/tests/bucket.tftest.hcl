@@ -17,7 +17,14 @@ run "a_bucket_is_private_versioned_and_encrypted" {
     error_message = "Versions and encryption."
   }
   assert {
-    condition     = jsondecode(aws_s3_bucket_policy.this["this"].policy).Statement[0].Condition.Bool["aws:SecureTransport"] == "false" && jsondecode(aws_s3_bucket_policy.this["this"].policy).Statement[0].Effect == "Deny"
+    condition = jsonencode(jsondecode(aws_s3_bucket_policy.this["this"].policy).Statement) == jsonencode([{
+      Sid       = "DenyInsecureTransport"
+      Effect    = "Deny"
+      Principal = "*"
+      Action    = "s3:*"
+      Resource  = ["arn:aws:s3:::example-bucket", "arn:aws:s3:::example-bucket/*"]
+      Condition = { Bool = { "aws:SecureTransport" = "false" } }
+    }])
     error_message = "No request without TLS."
   }
   assert {
@@ -30,7 +37,7 @@ run "a_key_replaces_aes256" {
   command = plan
   variables { kms_key_arn = "arn:aws:kms:us-east-1:123456789012:key/k" }
   assert {
-    condition     = one(aws_s3_bucket_server_side_encryption_configuration.this["this"].rule).apply_server_side_encryption_by_default[0].sse_algorithm == "aws:kms"
+    condition     = one(aws_s3_bucket_server_side_encryption_configuration.this["this"].rule).apply_server_side_encryption_by_default[0].sse_algorithm == "aws:kms" && one(aws_s3_bucket_server_side_encryption_configuration.this["this"].rule).apply_server_side_encryption_by_default[0].kms_master_key_id == "arn:aws:kms:us-east-1:123456789012:key/k"
     error_message = "The key must be used."
   }
 }

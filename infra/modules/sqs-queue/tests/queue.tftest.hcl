@@ -106,7 +106,24 @@ run "senders_are_bound_to_their_source" {
     senders = { Rule = { service = "events.amazonaws.com", source_arn = "arn:aws:events:us-east-1:123456789012:rule/r" } }
   }
   assert {
-    condition     = jsondecode(aws_sqs_queue_policy.this["main"].policy).Statement[1].Condition.ArnEquals["aws:SourceArn"] == "arn:aws:events:us-east-1:123456789012:rule/r"
+    condition = jsonencode(jsondecode(aws_sqs_queue_policy.this["main"].policy).Statement) == jsonencode([
+      {
+        Sid       = "DenyInsecureTransport"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "sqs:*"
+        Resource  = "arn:aws:sqs:us-east-1:123456789012:example"
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      },
+      {
+        Sid       = "Rule"
+        Effect    = "Allow"
+        Principal = { Service = "events.amazonaws.com" }
+        Action    = "sqs:SendMessage"
+        Resource  = "arn:aws:sqs:us-east-1:123456789012:example"
+        Condition = { ArnEquals = { "aws:SourceArn" = "arn:aws:events:us-east-1:123456789012:rule/r" } }
+      },
+    ])
     error_message = "A service may send for one source only."
   }
 }
