@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 
+import infrafaults
 import run
 import suite
 import tools
@@ -168,6 +169,7 @@ def over_http(settings, size):
 STEPS = (
     *((proof.key, proof.what, proof.run) for proof in PROOFS),
     ("mutants", "mutants of the protocol modules (tokens, slots, rotation, cache, breaker, sessions)", mutants),
+    ("terraform", "faults in copies of the stacks and modules, each a setting removed or changed: a test notices every one", infrafaults.prove),
     ("cloud", "on a local cloud: 32 sign-ins of one user at once, handshakes against logouts, a crowd of sockets", over_http),
 )
 

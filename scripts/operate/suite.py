@@ -14,6 +14,7 @@ from pathlib import Path
 
 import cloud
 import deploy
+import infrafaults
 import processes
 import remove
 import roles
@@ -183,6 +184,7 @@ def test(settings):
                 "cargo", "test", "--locked", "--workspace", "--lib", "--bins", *names))
         if only in ("", "terraform"):
             suite.step("terraform tests", lambda: suite.command("bash", "infra/test.sh"))
+            suite.step("terraform faults (a sample)", lambda: infrafaults.sample(settings))
             suite.step("terraform scan", lambda: scan.scan(settings, write=False))
         if only in ("", "mistakes"):
             suite.step("each mistake of a deploy, played", lambda: suite.command(
