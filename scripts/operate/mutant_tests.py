@@ -242,3 +242,14 @@ def judge(runner, mutants, found, say):
             results[mutant["id"]] = ("survived", "")
     runner.each(one, mutants, lambda done, of: say(done, of, results))
     return results
+
+
+def judge_built(runner, found):
+    """The verdict of a build that has a mutant in it: every test may notice."""
+    for binary in sorted(found, key=lambda b: b.name):
+        if not binary.tests:
+            continue
+        verdict, by = runner.play(binary, sorted(binary.tests), PATIENCE_SECONDS + PATIENCE_TIMES * 60)
+        if verdict != "passed":
+            return "caught" if verdict == "failed" else "timeout", f"{binary.package}, {binary.name}: {by}"
+    return "survived", ""

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import run
+import switches
 from say import Failed, Step
 from settings import ROOT
 
@@ -186,12 +187,9 @@ class Tree:
 
     def build(self, packages, environment, deadline=None):
         """Builds the tests of these packages until all compiles; returns cargo's notes about executables of tests. Raises `OutOfTime`."""
-        command = ["cargo", "build", "--tests", "--keep-going", "--message-format=json", *(a for name in packages for a in ("-p", name))]
-        environment = {**environment, "RUSTC_WORKSPACE_WRAPPER": str(FOLDER / "rustc"), "CARGO_TERM_COLOR": "never",
-                       "CARGO_TARGET_DIR": environment.get("CARGO_TARGET_DIR") or str(ROOT / "target")}
         for attempt in range(1, 60):
             with Step(f"building with switches, round {attempt}") as step:
-                code, messages, log = self._cargo(command, environment, deadline)
+                code, messages, log = self._cargo(packages, environment, deadline)
                 errors = [m["message"] for m in messages if m["reason"] == "compiler-message" and m["message"]["level"] == "error"]
                 before = len(self.unviable) + len(self.unswitched)
                 changed = self.leave_out(errors)
@@ -199,14 +197,27 @@ class Tree:
                 step.note = f"{left} mutants do not compile" if left else "compiles" if not code else ""
             if not code:
                 self.write_down()
-                return [m for m in messages if m["reason"] == "compiler-artifact" and m.get("executable") and m["profile"]["test"]]
+                return executables(messages)
             if not left:
                 told = next((e["rendered"] for e in errors if e["spans"]), None) or log
                 raise Failed(f"the copy with switches does not compile ({TREE}):\n{told.strip()}")
             self.switch(sorted(changed))
         raise Failed("the copy with switches does not come to compile.")
 
-    def _cargo(self, command, environment, deadline):
+    def build_one(self, mutant, packages, environment):
+        """Builds the tests with a mutant that cannot be switched in the place of its file; None if that does not compile. The file stays so
+        until `switch`."""
+        source = (ROOT / mutant["file"]).read_bytes()
+        offset = switches.offsets(source)
+        start, end = offset(mutant["span"]["start"]), offset(mutant["span"]["end"])
+        _put(TREE / mutant["file"], source[:start] + b" " + mutant["replacement"].encode() + b" " + source[end:])
+        code, messages, _ = self._cargo(packages, environment, None)
+        return None if code else executables(messages)
+
+    def _cargo(self, packages, environment, deadline):
+        command = ["cargo", "build", "--tests", "--keep-going", "--message-format=json", *(a for name in packages for a in ("-p", name))]
+        environment = {**environment, "RUSTC_WORKSPACE_WRAPPER": str(FOLDER / "rustc"), "CARGO_TERM_COLOR": "never",
+                       "CARGO_TARGET_DIR": environment.get("CARGO_TARGET_DIR") or str(ROOT / "target")}
         log = FOLDER / "cargo.log"
         messages, late = [], threading.Event()
         with open(log, "w", encoding="utf-8") as out:
@@ -265,6 +276,10 @@ class Tree:
 
     def _switch(self, span):
         return _innermost(self.places.get(span["file_name"], {}).get("switches", ()), span)
+
+
+def executables(messages):
+    return [m for m in messages if m["reason"] == "compiler-artifact" and m.get("executable") and m["profile"]["test"]]
 
 
 def _innermost(places, span):

@@ -18,6 +18,7 @@ import crates
 import mutant_tests
 import mutant_tree
 import run
+import switches
 import tools
 from mutant_tree import FOLDER, TREE, OutOfTime, described
 from say import Failed, Refused, Step, line
@@ -97,7 +98,7 @@ def measure(settings, environment, groups, packages, mutants, own=False, deadlin
     artifacts = tree.build(testers, environment, deadline)
     part("build")
     manifests = {str(TREE / folder / "Cargo.toml"): name for name, folder in workspace.folders.items()}
-    found = [b for b in mutant_tests.binaries(artifacts, manifests) if b.name.removeprefix("tests/") not in NOT_RUN]
+    found = _binaries(artifacts, manifests)
     temporary = Path(tempfile.mkdtemp(prefix="run-", dir=FOLDER))
     try:
         runner = mutant_tests.Runner(environment, temporary, deadline)
@@ -117,14 +118,41 @@ def measure(settings, environment, groups, packages, mutants, own=False, deadlin
         with Step(f"running the tests with each of {len(viable)} mutants"):
             results = mutant_tests.judge(runner, viable, found, _progress)
         part("tests with mutants")
+        constant = [m for m in mutants if tree.unswitched.get(m["id"]) == switches.IN_A_CONSTANT]
+        if constant and not deadline:
+            with Step(f"building {len(constant)} mutants of constants one by one, against their crates' tests"):
+                results.update(_one_by_one(tree, runner, environment, manifests, constant))
+            part("mutants of constants")
     finally:
         run.interrupt_all()
         shutil.rmtree(temporary, ignore_errors=True)
     for mutant in mutants:
         number = mutant["id"]
-        mutant["verdict"], mutant["by"] = (("unviable", "") if number in tree.unviable else
-                                           ("unswitched", tree.unswitched[number]) if number in tree.unswitched else results.get(number, (None, "")))
+        mutant["verdict"], mutant["by"] = (("unviable", "") if number in tree.unviable else results[number] if number in results else
+                                           ("unswitched", tree.unswitched[number]) if number in tree.unswitched else (None, ""))
     return took
+
+
+def _one_by_one(tree, runner, environment, manifests, constant):
+    results = {}
+    for done, mutant in enumerate(constant):
+        line(f"    {done} of {len(constant)}: {mutant['file']}: {mutant['change']}")
+        try:
+            artifacts = tree.build_one(mutant, [mutant["package"]], environment)
+            if artifacts is None:
+                results[mutant["id"]] = ("unviable", "")
+                continue
+            found = _binaries(artifacts, manifests)
+            for binary in found:
+                mutant_tests.discover(binary, environment)
+            results[mutant["id"]] = mutant_tests.judge_built(runner, found)
+        finally:
+            tree.switch([mutant["file"]])
+    return results
+
+
+def _binaries(artifacts, manifests):
+    return [b for b in mutant_tests.binaries(artifacts, manifests) if b.name.removeprefix("tests/") not in NOT_RUN]
 
 
 def _progress(done, of, results):

@@ -80,3 +80,41 @@ fn note(first: u32, last: u32) {
         }
     }
 }
+
+/// One of two iterators: what a function returns whose result is `impl Iterator`.
+#[derive(Clone, Debug)]
+pub enum Either<O, S> {
+    /// What a mutant returns.
+    Other(O),
+    /// What the function returns.
+    Same(S),
+}
+
+impl<T, O: Iterator<Item = T>, S: Iterator<Item = T>> Iterator for Either<O, S> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        match self {
+            Self::Other(iterator) => iterator.next(),
+            Self::Same(iterator) => iterator.next(),
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        match self {
+            Self::Other(iterator) => iterator.size_hint(),
+            Self::Same(iterator) => iterator.size_hint(),
+        }
+    }
+}
+
+impl<T, O: DoubleEndedIterator<Item = T>, S: DoubleEndedIterator<Item = T>> DoubleEndedIterator for Either<O, S> {
+    fn next_back(&mut self) -> Option<T> {
+        match self {
+            Self::Other(iterator) => iterator.next_back(),
+            Self::Same(iterator) => iterator.next_back(),
+        }
+    }
+}
+
+impl<T, O: ExactSizeIterator<Item = T>, S: ExactSizeIterator<Item = T>> ExactSizeIterator for Either<O, S> {}

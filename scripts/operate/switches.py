@@ -3,7 +3,8 @@
 Runs with the Python of `.tools/`, which has tree-sitter: reads a JSON request from stdin, writes the changed files and answers with
 JSON on stdout. cargo-mutants says which mutants there are; this says how each looks as a branch:
 
-* a function's body replaced by a value: `if on(7) { return <value>; }` before its first statement;
+* a function's body replaced by a value: `if on(7) { return <value>; }` before its first statement; where it returns `impl Iterator`,
+  whose type is one, an iterator that is either of two;
 * an operator: `(if off(8, 9) { (a == b) } else …)`, in whose other branches the operands stand as they were written;
 * a match arm removed: a guard; a guard replaced, a field of a struct expression left to its base: as an operator.
 
@@ -17,6 +18,9 @@ from pathlib import Path
 SWITCH = "::holdfast_switch"
 # Where the compiler evaluates an expression, no switch can be thrown at run time.
 CONSTANT = ("const_item", "static_item", "const_block", "enum_variant", "array_type", "type_arguments", "const_parameter")
+
+
+IN_A_CONSTANT = "it is in a constant, which the compiler evaluates"
 
 
 class Cannot(Exception):
@@ -81,7 +85,7 @@ class File:
         start, end = self.offset(mutant["span"]["start"]), self.offset(mutant["span"]["end"])
         node = self.root.descendant_for_byte_range(start, end)
         if mutant["genre"] != "FnValue" and _constant(node):
-            raise Cannot("it is in a constant, which the compiler evaluates")
+            raise Cannot(IN_A_CONSTANT)
         work = {"FnValue": self._function, "BinaryOperator": self._binary, "UnaryOperator": self._unary, "MatchArm": self._arm,
                 "MatchArmGuard": self._guard, "StructField": self._field}[mutant["genre"]]
         work(mutant, node, start, end)
@@ -90,10 +94,11 @@ class File:
         switch = self.switches.setdefault((kind, start, end), Switch(kind, start, end, **more))
         switch.branches.append((number, branch))
 
-    def _function(self, mutant, node, start, _end):
-        if "impl " in mutant["function"]["return_type"]:
-            raise Cannot("a function that returns `impl Trait` has one type of result")
+    def _function(self, mutant, node, start, end):
         value = mutant["replacement"].encode()
+        if mutant["function"]["return_type"].startswith("-> impl "):
+            self._place("iterator", start, end, mutant["id"], value)
+            return
         self._place("function", start, start, mutant["id"], b"return " + value + b";")
 
     def _binary(self, mutant, node, start, end):
@@ -209,6 +214,14 @@ def _one(out, place, inside):
             out.put(f"if {SWITCH}::on({number}) {{ ".encode())
             _branch(out, number, branch)
             out.put(b" } ")
+    elif place.kind == "iterator":
+        for number, branch in place.branches:
+            out.put(f"if {SWITCH}::on({number}) {{ {SWITCH}::Either::Other(".encode())
+            _branch(out, number, branch)
+            out.put(f") }} else {{ {SWITCH}::Either::Same(".encode())
+        out.put(b"{ ")
+        _write(out, inside, place.start, place.end)
+        out.put(b" }" + b") }" * len(ids))
     elif place.kind == "arm":
         _off(out, ids, b" if ", b"")
     else:
