@@ -276,6 +276,16 @@ class Verdict(unittest.TestCase):
         tried(4, 76)
         with self.assertRaisesRegex(Failed, "3 of 3 mutants of this change survive: write a test"):
             tried(3, 0)
+        with mock.patch.object(mutants, "line"):
+            mutants.judge_change([judged("unreached") for _ in range(9)], self.GROUPS)
+
+    def test_a_register_that_cannot_be_read_is_an_error(self):
+        with tempfile.TemporaryDirectory(dir=ROOT) as folder, mock.patch.object(mutants, "SURVIVORS", Path(folder) / "x.json"):
+            for text in (None, "{", "{}"):
+                if text:
+                    mutants.SURVIVORS.write_text(text)
+                with self.assertRaisesRegex(Failed, "cannot be read"):
+                    mutants.accepted()
 
     def test_a_large_change_is_sampled_evenly(self):
         self.assertEqual(mutants.some_of([1, 2], 2), [1, 2])
