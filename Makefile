@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 OPERATE := @command -v python3 >/dev/null || { echo 'python3 is missing: install Python 3.10 or newer.' >&2; exit 2; }; \
 	PYTHONUTF8=1 exec python3 -B scripts/operate
-export ENV ARCH CACHE SIZE VARS SERVICE ONLY N SINCE FOLLOW ALLOW_DESTROY BUILD SMOKE CANARY CANARY_MINUTES TO QUEUE RATE TABLE USERS SOCKETS PUSHES WITHIN WRITE \
+export ENV ARCH CACHE SIZE VARS SERVICE ONLY TESTS N SINCE FOLLOW ALLOW_DESTROY BUILD SMOKE CANARY CANARY_MINUTES TO QUEUE RATE TABLE USERS SOCKETS PUSHES WITHIN WRITE \
 	HOLDFAST_REHEARSAL HOLDFAST_PORT HOLDFAST_REDIS_PORT HOLDFAST_WORK_DIR HOLDFAST_TOOLS CHROMIUM
 
 .PHONY: help demo deploy plan smoke destroy outputs status logs soak rollback bootstrap build drift redrive epochs cost scale \
@@ -57,7 +57,7 @@ scan: ## checkov over the Terraform, against the register of exceptions (WRITE=1
 	$(OPERATE) scan
 permissions: ## try with every function's role what it may and may not do (WRITE=1 writes the table and the diagram)
 	$(OPERATE) permissions
-prove: ## the full-size correctness runs, as a table (ONLY=model,storms,… SIZE=small)
+prove: ## the full-size correctness runs, as a table (ONLY=model,storms,… SIZE=small; ONLY=mutants SERVICE=<crate>)
 	$(OPERATE) prove
 bench: ## benchmarks: figures and plots in target/bench/report.md (ONLY=<benchmark>)
 	$(OPERATE) bench

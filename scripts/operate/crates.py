@@ -26,6 +26,10 @@ class Workspace:
                       for p in packages}
         self.test_needs = {p["name"]: {d["name"] for d in p["dependencies"] if d["name"] in names} for p in packages}
 
+    def packages_of(self, functions):
+        """The packages that have the binaries of these functions."""
+        return {self.binaries[name] for name in functions if name in self.binaries}
+
     def closure(self, names):
         """These crates and all that they link."""
         found, todo = set(), [name for name in names if name in self.needs]
@@ -47,7 +51,7 @@ class Workspace:
 
     def needed_by_no(self, functions):
         """Crates that nothing of `functions` links: tests, models, clients."""
-        return sorted(set(self.folders) - self.closure(functions))
+        return sorted(set(self.folders) - self.closure(self.packages_of(functions)))
 
     def owner(self, path):
         """The crate a file belongs to, if to any."""

@@ -4,22 +4,19 @@
 `ONLY=model,storms` runs some of them.
 """
 
-import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
 
+import infrafaults
+import mutants
 import run
 import suite
 import tools
 from say import Failed, Refused, line
 from settings import ROOT
-
-# Of the mutants that compile, so many must be noticed by a test.
-CAUGHT_AT_LEAST = 0.9
 
 
 class Proof:
@@ -118,32 +115,10 @@ PROOFS = (
 )
 
 
-def mutants(settings, size):
-    """cargo-mutants over the domain's protocol modules, on a copy of the source."""
-    tool = tools.cargo_tool(settings, "cargo-mutants")
-    output = ROOT / "target" / "mutants"
-    shutil.rmtree(output, ignore_errors=True)
-    output.mkdir(parents=True)
-    command = [str(tool), "mutants", "--no-shuffle", "--colors", "never", "-p", "holdfast-domain", "--output", str(output)]
-    if size == "small":
-        command += ["--file", "**/src/breaker.rs"]
-    # 0: all caught, 2: some missed, 3: some timed out. Anything else says nothing about the tests.
-    code, _ = _spoken(command, suite.test_environment(settings))
-    if code not in (0, 2, 3):
-        raise Failed(f"cargo-mutants ended with exit code {code}")
-    report = json.loads((output / "mutants.out" / "outcomes.json").read_text(encoding="utf-8"))
-    return verdict_of(report)
-
-
-def verdict_of(report):
-    """How many of the mutants that compile a test noticed. One that never ends is noticed, too."""
-    caught, viable = report["caught"] + report["timeout"], report["caught"] + report["timeout"] + report["missed"]
-    if not viable:
-        raise Failed("no mutant was tested")
-    figure = f"{caught} of {viable} mutants caught ({100 * caught / viable:.0f} %), {report['unviable']} do not compile"
-    if caught < CAUGHT_AT_LEAST * viable:
-        raise Failed(figure)
-    return figure
+def of_the_code(settings, size):
+    """The mutants, each against the tests in the sizes that take minutes all together."""
+    sizes = {name: value for proof in PROOFS for name, value in proof.environment["small"].items()}
+    return mutants.whole(settings, size, suite.test_environment(settings, **sizes))
 
 
 # Played on one local cloud: the test's name, its size, what it says of itself.
@@ -167,7 +142,8 @@ def over_http(settings, size):
 
 STEPS = (
     *((proof.key, proof.what, proof.run) for proof in PROOFS),
-    ("mutants", "mutants of the protocol modules (tokens, slots, rotation, cache, breaker, sessions)", mutants),
+    ("mutants", "every mutant of the code that ships, against the tests that reach it", of_the_code),
+    ("terraform", "faults in copies of the stacks and modules, each a setting removed or changed: a test notices every one", infrafaults.prove),
     ("cloud", "on a local cloud: 32 sign-ins of one user at once, handshakes against logouts, a crowd of sockets", over_http),
 )
 

@@ -1,4 +1,5 @@
-"""A bill of materials for each function (CycloneDX 1.6): what is linked into it, by version and checksum, and nothing of tests."""
+"""A bill of materials for each function (CycloneDX 1.6): the crates that its service's package depends on, by version and checksum, without
+those that only tests use. The linker drops what a function does not call, so its executable may hold less than its bill names."""
 
 import hashlib
 import json
@@ -7,6 +8,7 @@ import subprocess
 
 import build
 import cloud
+import crates
 from say import Failed, line
 from settings import ROOT, TRIPLES
 
@@ -36,8 +38,8 @@ def linked(metadata, crate):
     return start, found
 
 
-def bill(metadata, crate, sums):
-    """The document: the same for the same Cargo.lock, so that two builds can be compared."""
+def bill(metadata, crate, function, sums):
+    """The document for a function whose binary is in a crate. It is the same for the same Cargo.lock, so that two builds can be compared."""
     packages = {package["id"]: package for package in metadata["packages"]}
     start, ids = linked(metadata, crate)
     nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
@@ -58,12 +60,13 @@ def bill(metadata, crate, sums):
         return found
 
     inner = sorted(ids - {start}, key=url)
+    application = f"pkg:cargo/{function}@{packages[start]['version']}"
     return {
         "bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1,
-        "metadata": {"component": {**component(start), "type": "application"}},
+        "metadata": {"component": {**component(start), "bom-ref": application, "name": function, "purl": application, "type": "application"}},
         "components": [component(one) for one in inner],
-        "dependencies": [{"ref": url(one), "dependsOn": sorted({url(d) for d in nodes[one]["dependencies"] if d in ids})}
-                         for one in [start, *inner]],
+        "dependencies": [{"ref": application if one == start else url(one),
+                          "dependsOn": sorted({url(d) for d in nodes[one]["dependencies"] if d in ids})} for one in [start, *inner]],
     }
 
 
@@ -75,9 +78,9 @@ def write(settings):
     metadata = json.loads(result.stdout)
     sums = checksums((ROOT / "Cargo.lock").read_text(encoding="utf-8"))
     FOLDER.mkdir(parents=True, exist_ok=True)
-    total = set()
+    total, binaries = set(), crates.workspace().binaries
     for name in build.functions():
-        document = bill(metadata, name, sums)
+        document = bill(metadata, binaries[name], name, sums)
         total.update(component["bom-ref"] for component in document["components"])
         (FOLDER / f"{name}.cdx.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     digest = hashlib.sha256("\n".join(sorted(total)).encode()).hexdigest()[:12]

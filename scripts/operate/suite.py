@@ -14,6 +14,8 @@ from pathlib import Path
 
 import cloud
 import deploy
+import infrafaults
+import mutants
 import processes
 import remove
 import roles
@@ -181,8 +183,10 @@ def test(settings):
             names = [argument for name in _test_targets() for argument in ("--test", name)]
             suite.step("unit and contract tests", lambda: suite.command(
                 "cargo", "test", "--locked", "--workspace", "--lib", "--bins", *names))
+            suite.step("mutants of the change", lambda: mutants.of_change(settings, test_environment(settings)))
         if only in ("", "terraform"):
             suite.step("terraform tests", lambda: suite.command("bash", "infra/test.sh"))
+            suite.step("terraform faults (a sample)", lambda: infrafaults.sample(settings))
             suite.step("terraform scan", lambda: scan.scan(settings, write=False))
         if only in ("", "mistakes"):
             suite.step("each mistake of a deploy, played", lambda: suite.command(

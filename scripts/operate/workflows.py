@@ -85,7 +85,7 @@ def affected(service, paths, workspace, catalogue):
     a crate that nothing of the service links does not count. `paths` None: everything."""
     if service not in SERVICES:
         raise Refused(f"SERVICE={service}: there is {', '.join(SERVICES)}.")
-    mine = {name for name, entry in catalogue.items() if entry["stack"] == SERVICES[service]}
+    mine = workspace.packages_of(name for name, entry in catalogue.items() if entry["stack"] == SERVICES[service])
     linked = workspace.closure(mine)
     if paths is None:
         return {"build": True, "deploy": True, "test": sorted(linked)}

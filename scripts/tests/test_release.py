@@ -23,13 +23,19 @@ from say import Failed, Refused
 
 
 def metadata(**needs):
-    """`cargo metadata` of crates and what they need; a name that begins with fn_ has a binary, `dev_x` is needed by tests."""
+    """`cargo metadata` of crates and what they need. A crate whose name begins with fn_ has a binary of that name, a crate service-<name> has
+    the binary <name>-one; `dev_x` is needed by tests."""
     def dependency(name):
         return {"name": name.removeprefix("dev_"), "kind": "dev" if name.startswith("dev_") else None}
 
+    def binary(name):
+        if name.startswith("service-"):
+            return {"name": f"{name.removeprefix('service-')}-one", "kind": ["bin"]}
+        return {"name": name, "kind": ["bin" if name.startswith("fn_") else "lib"]}
+
     packages = [{"id": name, "name": name, "manifest_path": f"/w/shared/{name}/Cargo.toml",
                  "dependencies": [dependency(other) for other in others],
-                 "targets": [{"name": name, "kind": ["bin" if name.startswith("fn_") else "lib"]}]}
+                 "targets": [binary(name)]}
                 for name, others in needs.items()]
     return {"workspace_root": "/w", "workspace_members": list(needs), "packages": packages}
 
@@ -42,6 +48,11 @@ class Crates(unittest.TestCase):
 
     def test_what_no_function_links_is_left_out(self):
         self.assertEqual(self.workspace.needed_by_no(["fn_login", "fn_health"]), ["model", "testkit"])
+
+    def test_a_function_stands_for_the_package_that_has_its_binary(self):
+        workspace = crates.Workspace(metadata(**{"domain": [], "model": ["domain"], "service-auth": ["domain"], "service-ops": []}))
+        self.assertEqual(workspace.packages_of(["auth-one"]), {"service-auth"})
+        self.assertEqual(workspace.needed_by_no(["auth-one"]), ["model", "service-ops"])
 
     def test_a_change_touches_all_that_link_it(self):
         self.assertEqual(self.workspace.affected(["shared/domain/src/lib.rs"]), {"domain", "store", "testkit", "model", "fn_login"})

@@ -72,6 +72,7 @@ where
         a_session_by_device_is_not_verified,
         a_revoked_session_leaves_no_trusted_device,
         a_plain_seed_is_sealed_at_its_next_use,
+        an_account_of_before_has_every_spelling_of_its_address,
         a_sign_in_that_waits_dies_with_the_account_it_began_with,
         an_old_password_never_outlives_its_change(4),
         a_stranger_elsewhere_locks_nobody_out,

@@ -1,0 +1,219 @@
+"""Faults put into copies of the Terraform: each removes or changes one setting, and a test has to notice.
+
+`scripts/faults/terraform.json` lists them: the file below infra/, the text that is replaced, and the folder whose own `terraform test`
+must fail. A fault whose text is not found exactly once, or that does not even plan, says nothing about the tests and is a failure.
+"""
+
+import json
+import os
+import queue
+import random
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections import namedtuple
+from pathlib import Path
+
+import run
+import suite
+import terraform
+from say import Failed, line
+from settings import ROOT
+
+LIST = ROOT / "scripts" / "faults" / "terraform.json"
+# The stacks' tables: where they are, they notice most, and they are few runs.
+FIRST = "tests/settings.tftest.hcl"
+# By these a test, or a rule of a variable, has refused the value. Any other error is of a fault that is no Terraform.
+NOTICED = ("Test assertion failed", "Missing expected failure", "Invalid value for variable", "Resource precondition failed",
+           "Resource postcondition failed", "Check block assertion failed")
+
+Fault = namedtuple("Fault", "what file find replace caught_by")
+Result = namedtuple("Result", "fault verdict by seconds")
+
+
+def read(path=LIST):
+    return [Fault(**entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
+
+
+def faulty(text, fault):
+    """The file with the fault in it. `Failed` where the list no longer fits the file."""
+    found = text.count(fault.find)
+    if found != 1:
+        raise Failed(f"{fault.what}: {fault.file} has its text {found} times, not once; {LIST.relative_to(ROOT)} has to follow the file")
+    if fault.find == fault.replace:
+        raise Failed(f"{fault.what}: it changes nothing")
+    return text.replace(fault.find, fault.replace)
+
+
+def some(faults, number, seed):
+    """So many of them, the same for the same seed."""
+    return random.Random(seed).sample(faults, min(number, len(faults)))
+
+
+def verdict(events):
+    """(caught | invalid, where) of the first trouble in what `terraform test -json` says, None without one."""
+    for event in events:
+        trouble = event.get("diagnostic")
+        if trouble and trouble.get("severity") == "error":
+            # An assertion that cannot even be evaluated (a block it looks into is not there) has noticed, too.
+            in_a_test = (trouble.get("range") or {}).get("filename", "").endswith(".tftest.hcl")
+            if (trouble["summary"] in NOTICED or in_a_test) and event.get("@testrun"):
+                return "caught", f"{event['@testfile']} {event['@testrun']}"
+            return "invalid", f"{trouble['summary']}: {trouble.get('detail', '')[:200]}"
+    return None
+
+
+class Copy:
+    """A copy of infra/ that one worker breaks and mends."""
+
+    def __init__(self, top, environment):
+        self.top, self.environment = top, environment
+        self.infra = top / "infra"
+        shutil.copytree(ROOT / "infra", self.infra, ignore=shutil.ignore_patterns(".terraform"))
+        (top / "services").mkdir()
+        shutil.copy(ROOT / "services" / "functions.json", top / "services")
+        for folder in (*self.infra.glob("modules/*/"), *self.infra.glob("examples/*/")):
+            shutil.copy(self.infra / "stacks" / "platform" / terraform.LOCK, folder)
+
+    def prepare(self, folder):
+        if (self.infra / folder / ".terraform").exists():
+            return
+        log = self.top / "init.log"
+        if run.logged(["terraform", "init", "-backend=false", "-input=false", "-no-color"], log, cwd=self.infra / folder, env=self.environment):
+            raise Failed(f"terraform init of {folder}: {log.read_text(encoding='utf-8')[-500:]}")
+
+    def test(self, folder, *only):
+        """The first trouble of the folder's tests, and no more than that."""
+        child = run.start(["terraform", "test", "-json", *(f"-filter={name}" for name in only)], cwd=self.infra / folder, env=self.environment,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", errors="replace")
+        said, passed = [], False
+
+        def events():
+            nonlocal passed
+            for text in child.stdout:
+                said.append(text)
+                if not text.startswith("{"):
+                    continue
+                event = json.loads(text)
+                passed = passed or event.get("test_summary", {}).get("status") == "pass"
+                yield event
+
+        with child.stdout:
+            found = verdict(events())
+            if found:
+                # The copy is thrown away: nothing it would still tear down exists.
+                os.killpg(child.pid, signal.SIGKILL)
+        run.finish(child)
+        if not found and not passed:
+            raise Failed(f"terraform test of {folder} neither passed nor failed: {''.join(said)[-500:]}")
+        return found
+
+    def play(self, fault):
+        began = time.monotonic()
+        file = self.infra / fault.file
+        right = file.read_text(encoding="utf-8")
+        try:
+            file.write_text(faulty(right, fault), encoding="utf-8")
+            self.prepare(fault.caught_by)
+            table = (self.infra / fault.caught_by / FIRST).exists()
+            found = (table and self.test(fault.caught_by, FIRST)) or self.test(fault.caught_by)
+        except Failed as trouble:
+            found = ("invalid", str(trouble))
+        finally:
+            file.write_text(right, encoding="utf-8")
+        return Result(fault, *(found or ("NOT CAUGHT", "")), time.monotonic() - began)
+
+
+def play(settings, faults, control=True, jobs=2):
+    """Plays the faults, `jobs` at once. Returns a result for each. `control`: then the tests that noticed pass without a fault."""
+    environment = {**suite.test_environment(settings), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", "GOGC": os.environ.get("GOGC", "400")}
+    waiting, results, troubles = queue.Queue(), [], []
+    # Faults of one folder follow each other, so that each copy is initialised for few.
+    for fault in sorted(faults, key=lambda fault: fault.caught_by):
+        waiting.put(fault)
+    top = Path(tempfile.mkdtemp(prefix="holdfast-faults-")).resolve()
+    # One by one: an empty plugin cache is filled by the first, and Terraform does not lock it.
+    lock = threading.Lock()
+
+    def one(copy, fault):
+        result = copy.play(fault)
+        results.append(result)
+        line(f"  {result.verdict:10} {result.seconds:4.0f} s  {fault.what} ({fault.file}){': ' + result.by if result.by else ''}")
+
+    def unharmed(copy, noticed):
+        folder, file = noticed
+        found = copy.test(folder, file)
+        if found:
+            raise Failed(f"{folder} fails without any fault: {found[1]}")
+
+    def worker(copy, items, folder_of, work):
+        try:
+            while not troubles:
+                item = items.get_nowait()
+                with lock:
+                    copy.prepare(folder_of(item))
+                work(copy, item)
+        except queue.Empty:
+            pass
+        except Exception as trouble:  # noqa: BLE001 - told below, by the caller's thread
+            troubles.append(trouble)
+
+    def side_by_side(*how):
+        threads = [threading.Thread(target=worker, args=(copy, *how)) for copy in copies]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    try:
+        copies = [Copy(top / str(number), environment) for number in range(jobs)]
+        side_by_side(waiting, lambda fault: fault.caught_by, one)
+        if control:
+            again = queue.Queue()
+            for noticed in sorted({(result.fault.caught_by, result.by.split()[0]) for result in results if result.verdict == "caught"}):
+                again.put(noticed)
+            side_by_side(again, lambda noticed: noticed[0], unharmed)
+    finally:
+        run.interrupt_all()
+        shutil.rmtree(top, ignore_errors=True)
+    if troubles:
+        raise troubles[0]
+    return results
+
+
+def table(results):
+    rows = ["| fault | in | noticed by | test | time |", "|---|---|---|---|---|"]
+    for result in sorted(results, key=lambda result: (result.fault.file, result.fault.what)):
+        by = result.by if result.verdict == "caught" else result.verdict
+        rows.append(f"| {result.fault.what} | {result.fault.file} | {result.fault.caught_by} | {by} | {result.seconds:.0f} s |")
+    return "\n".join(rows)
+
+
+def figure(results):
+    """What is told of them; `Failed` unless every one was noticed."""
+    missed = [f"{result.fault.what} ({result.verdict})" for result in results if result.verdict != "caught"]
+    said = f"{len(results) - len(missed)} of {len(results)} faults caught"
+    if missed or not results:
+        raise Failed("; ".join([said, *missed]))
+    return said
+
+
+def seed():
+    """This commit: the sample of a change is the same wherever it is tested."""
+    found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+    return found.stdout.strip() or "0"
+
+
+def prove(settings, size):
+    faults = read()
+    results = play(settings, faults if size == "full" else some(faults, 12, seed()), control=size == "full")
+    line("\n" + table(results))
+    return figure(results)
+
+
+def sample(settings):
+    """A few of them for `make test`, where the tests without a fault have just passed."""
+    figure(play(settings, some(read(), 4, seed()), control=False))
