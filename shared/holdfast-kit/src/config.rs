@@ -309,7 +309,8 @@ mod tests {
         let policy = |read: fn(&Policy) -> i64| move |env: &Env| env.policy().map(|policy| read(&policy));
         let limits = |read: fn(&SignInLimits) -> i64| move |env: &Env| env.sign_in_limits().map(|limits| read(&limits));
         let year = 31_536_000;
-        let numbers: [(&str, i64, i64, i64, &dyn Fn(&Env) -> Result<i64, ConfigError>); 14] = [
+        type Number<'a> = &'a dyn Fn(&Env) -> Result<i64, ConfigError>;
+        let numbers: [(&str, i64, i64, i64, Number<'_>); 14] = [
             ("MAX_SESSIONS_PER_USER", 1, 10, 5, &policy(|p| i64::from(p.max_sessions))),
             ("ACCESS_TOKEN_TTL_SECONDS", 1, 86_400, 900, &policy(|p| p.access_seconds)),
             ("SESSION_IDLE_SECONDS", 1, year, 3_600, &policy(|p| p.idle_seconds)),
@@ -326,7 +327,7 @@ mod tests {
             ("REFRESH_GRACE_SECONDS", 0, 60, 10, &limits(|l| l.device_grace_seconds)),
         ];
         let registrations: Read = |env| env.registrations_per_network().map(i64::from);
-        let registrations: (&str, i64, i64, i64, &dyn Fn(&Env) -> Result<i64, ConfigError>) =
+        let registrations: (&str, i64, i64, i64, Number<'_>) =
             ("MAX_REGISTRATIONS_PER_NETWORK", 1, 1_000_000, 20, &registrations);
         for (name, least, most, default, read) in numbers.into_iter().chain([registrations]) {
             assert_eq!(read(&Env::of([])), Ok(default), "{name} by default");

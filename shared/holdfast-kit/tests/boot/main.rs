@@ -173,7 +173,7 @@ fn every_request_is_answered_with_the_headers_of_every_answer() {
         let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap_or(Value::Null);
         assert_eq!(body["code"].as_str().unwrap_or_default(), code, "{answer}");
         let kind = if status == 200 { "application/json" } else { "application/problem+json" };
-        assert_eq!(headers.get("content-type").is_none_or(|found| found == kind), true, "{answer}");
+        assert!(headers.get("content-type").is_none_or(|found| found == kind), "{answer}");
         assert_eq!(headers.contains_key("content-type"), status != 204);
         assert_eq!(headers.contains_key("retry-after"), status == 503);
         assert_eq!(headers.contains_key("www-authenticate"), status == 401);
@@ -237,7 +237,8 @@ fn a_route_takes_the_query_that_it_names_and_no_other() {
 /// A function that is not configured says which variable, on one line, and takes no invocation.
 #[test]
 fn a_function_that_is_not_configured_takes_no_invocation() {
-    let cases: [(&[(&str, &str)], &str, &str); 4] = [
+    type Changes = [(&'static str, &'static str)];
+    let cases: [(&Changes, &str, &str); 4] = [
         (&[], "SESSIONS_TABLE", "is not set"),
         (&[("SESSIONS_TABLE", "")], "SESSIONS_TABLE", "is not set"),
         (
