@@ -1,0 +1,36 @@
+"""The canary scan finds what it looks for: a scan that finds nothing shows something only then."""
+
+import sys
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "operate"))
+
+import canary  # noqa: E402
+
+PLANTED = {
+    "a token": "x hf1.AAAAAAAAAAAAAAAAAAAAAA.3.BBBB.CCCC y",
+    "an e-mail": "to e2e-0123456789abcdef01234567@holdfast.test",
+    "a password": '{"password":"pw-0123456789abcdef01234567"}',
+    "a password hash": "$argon2id$v=19$m=19456",
+    "a recovery code": "ABCD-EFGH-IJKL-MNOP-QRST-UVWX",
+    "an authenticator's secret": "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ",
+    "a code": '{"code": "123456"}',
+}
+
+
+class Canary(unittest.TestCase):
+    def test_every_kind_of_secret_is_found(self):
+        self.assertEqual(set(PLANTED), set(canary.WHAT))
+        for name, text in PLANTED.items():
+            self.assertIn(name, canary.secrets(text))
+
+    def test_what_is_no_secret_is_left_alone(self):
+        for text in ("REPORT RequestId: 49583bdb-a2ca-45e4-878d-c160e04f0ec0 Duration: 27 ms",
+                     '{"code":"INVALID_MFA_CODE","route":"POST /v1/auth/mfa/verify"}',
+                     '{"userId":{"S":"AAAAAAAAAAAAAAAAAAAAAA"},"id":{"S":"49583bdb-0"}}'):
+            self.assertEqual(canary.secrets(text), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
