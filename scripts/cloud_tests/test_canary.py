@@ -1,45 +1,43 @@
 """What the canary asks of AWS, asked of the local cloud: it keeps aliases, weights and alarms, though it routes nothing by them."""
 
-import subprocess
+import io
 import sys
 import tempfile
 import unittest
+import zipfile
 from pathlib import Path
 
-OPERATE = Path(__file__).resolve().parents[1] / "operate"
-sys.dont_write_bytecode = True
-sys.path.insert(0, str(OPERATE))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import aws  # noqa: E402
-import cloud  # noqa: E402
-import processes  # noqa: E402
-import settings as settings_module  # noqa: E402
-import tools  # noqa: E402
+from holdfast_cli.core import processes, tools  # noqa: E402
+from holdfast_cli.core import settings as settings_module  # noqa: E402
+from holdfast_cli.deploy import aws  # noqa: E402
+from holdfast_cli.local import cloud  # noqa: E402
 
-# A function with two versions and an alias on the first, one without an alias, and an alarm of each kind.
-MAKE = """
-import io, sys, zipfile, botocore.session
-from botocore.config import Config
-session = botocore.session.Session()
-def client(name):
-    return session.create_client(name, region_name="us-east-1", endpoint_url=sys.argv[1], aws_access_key_id="test", aws_secret_access_key="test", config=Config(proxies={}))
+TRUST = ('{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}')
+
+
 def code(text):
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as archive:
         archive.writestr("f.py", text)
     return made.getvalue()
-functions, alarms = client("lambda"), client("cloudwatch")
-role = client("iam").create_role(RoleName="r", AssumeRolePolicyDocument='{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}')["Role"]["Arn"]
-for name in ("p-one", "p-two"):
-    functions.create_function(FunctionName=name, Runtime="python3.12", Handler="f.h", Role=role, Code={"ZipFile": code("h = 1")})
-    functions.publish_version(FunctionName=name)
-functions.create_alias(FunctionName="p-one", Name="live", FunctionVersion="1")
-functions.update_function_code(FunctionName="p-one", ZipFile=code("h = 2"))
-functions.publish_version(FunctionName="p-one")
-alarms.put_metric_alarm(AlarmName="p-errors", Namespace="n", MetricName="m", Statistic="Sum", Period=60, EvaluationPeriods=1, Threshold=1, ComparisonOperator="GreaterThanThreshold")
-for name in ("p-rollback", "p-other", "q-rollback"):
-    alarms.put_composite_alarm(AlarmName=name, AlarmRule='ALARM("p-errors")')
-"""
+
+
+def make(api):
+    """A function with two versions and an alias on the first, one without an alias, and an alarm of each kind."""
+    functions, alarms = api.functions, api.cloudwatch
+    role = api.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
+    for name in ("p-one", "p-two"):
+        functions.create_function(FunctionName=name, Runtime="python3.12", Handler="f.h", Role=role, Code={"ZipFile": code("h = 1")})
+        functions.publish_version(FunctionName=name)
+    functions.create_alias(FunctionName="p-one", Name="live", FunctionVersion="1")
+    functions.update_function_code(FunctionName="p-one", ZipFile=code("h = 2"))
+    functions.publish_version(FunctionName="p-one")
+    alarms.put_metric_alarm(AlarmName="p-errors", Namespace="n", MetricName="m", Statistic="Sum", Period=60, EvaluationPeriods=1, Threshold=1,
+                            ComparisonOperator="GreaterThanThreshold")
+    for name in ("p-rollback", "p-other", "q-rollback"):
+        alarms.put_composite_alarm(AlarmName=name, AlarmRule='ALARM("p-errors")')
 
 
 class Asked(unittest.TestCase):
@@ -50,10 +48,10 @@ class Asked(unittest.TestCase):
         cls.settings = settings_module.read({
             "ENV": "local", "HOLDFAST_WORK_DIR": str(Path(folder.name).resolve() / "work"), "HOLDFAST_PORT": str(processes.free_port()),
             "HOLDFAST_REDIS_PORT": str(processes.free_port())})
-        tools.python_tools(cls.settings)
+        tools.install(cls.settings)
         cloud.start(cls.settings, None)
         cls.addClassCleanup(cloud.stop, cls.settings)
-        subprocess.run([cls.settings.tools / "bin" / "python", "-c", MAKE, cls.settings.endpoint], check=True, env=cloud.clean_environment())
+        make(aws.Api(cls.settings))
 
     def test_where_an_alias_is_and_what_is_newer(self):
         aws.move_aliases(self.settings, "live", [{"name": "p-one", "version": "1", "weights": {}}])

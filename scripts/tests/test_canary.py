@@ -7,13 +7,11 @@ from unittest import mock
 
 from fakes import read
 
-import aws  # noqa: I001
-import deploy
-import shift
-from say import Failed, Refused
+from holdfast_cli.core.errors import Failed, Refused
+from holdfast_cli.core.settings import canary_of
+from holdfast_cli.deploy import aws, canary
 
 OUTPUTS = {"functions": {"ops-health": "p-ops-health", "auth-login": "p-auth-login"}, "httpUrl": "https://api"}
-QUICK = shift.Wish(10, 3)
 
 
 class FakeAws:
@@ -37,11 +35,11 @@ class FakeAws:
 
 
 class Shift(unittest.TestCase):
-    def shift(self, fake, wanted=QUICK, settings=None, sleep=lambda _: None):
+    def shift(self, fake, settings=None, sleep=lambda _: None, percent="10"):
         with mock.patch.object(aws, "aliases", lambda *_: fake.aliases), mock.patch.object(aws, "move_aliases", fake.move_aliases), \
                 mock.patch.object(aws, "rollback_alarms", fake.rollback_alarms), contextlib.redirect_stdout(io.StringIO()) as said:
             try:
-                return shift.release(settings or read(ENV="staging"), OUTPUTS, wanted, sleep)
+                return canary.release(settings or read(ENV="staging", CANARY=percent, CANARY_MINUTES="3"), OUTPUTS, sleep)
             finally:
                 self.said = said.getvalue()
 
@@ -107,7 +105,7 @@ class Shift(unittest.TestCase):
 
     def test_at_once_where_that_is_asked_for(self):
         fake = FakeAws(ops_health=("3", "4"))
-        self.shift(fake, shift.Wish(0, 5))
+        self.shift(fake, percent="0")
         self.assertEqual((fake.moves, fake.looks), ([{"p-ops-health": ("4", {})}], 0))
 
     def test_the_local_cloud_has_none(self):
@@ -118,15 +116,15 @@ class Shift(unittest.TestCase):
 
 class Wish(unittest.TestCase):
     def test_a_tenth_for_five_minutes_is_the_default(self):
-        self.assertEqual(shift.wish({}), (10, 5))
-        self.assertEqual(shift.wish({"CANARY": "25", "CANARY_MINUTES": "30"}), (25, 30))
+        self.assertEqual(canary_of({}), (10, 5))
+        self.assertEqual(read(ENV="staging", CANARY="25", CANARY_MINUTES="30").canary, (25, 30))
 
     def test_what_is_none_is_refused_before_anything_happens(self):
         for environ in ({"CANARY": "ten"}, {"CANARY": "51"}, {"CANARY": "-1"}, {"CANARY_MINUTES": "2"}, {"CANARY_MINUTES": "1e3"}):
             with self.assertRaises(Refused, msg=str(environ)):
-                shift.wish(environ)
-        with mock.patch.dict("os.environ", {"CANARY": "ten"}), self.assertRaisesRegex(Refused, "CANARY=ten"):
-            deploy.prerequisites(read())
+                canary_of(environ)
+        with self.assertRaisesRegex(Refused, "CANARY=ten"):
+            read(CANARY="ten")
 
 
 class AfterARollback(unittest.TestCase):
@@ -134,7 +132,7 @@ class AfterARollback(unittest.TestCase):
         fake = FakeAws(ops_health=("4", "5"))
         fake.aliases["p-ops-health"]["weights"] = {"3": 0.1}
         with mock.patch.object(aws, "aliases", lambda *_: fake.aliases), mock.patch.object(aws, "move_aliases", fake.move_aliases):
-            shift.settle(read(ENV="staging"), OUTPUTS)
+            canary.settle(read(ENV="staging"), OUTPUTS)
         self.assertEqual(fake.moves, [{"p-ops-health": ("5", {})}])
 
 

@@ -9,7 +9,8 @@ import unittest
 from pathlib import Path
 
 import fakes
-import terraform
+
+from holdfast_cli.deploy import stacks
 
 ROOT = Path(__file__).resolve().parents[2]
 INFRA = ROOT / "infra"
@@ -105,7 +106,7 @@ class HandOver(unittest.TestCase):
 
     def test_what_is_read_has_been_published_by_a_stack_that_is_applied_before(self):
         before, seen = set(), 0
-        for stage in terraform.STAGES:
+        for stage in stacks.STAGES:
             for stack in stage:
                 self.assertEqual(sorted(self.read(stack) - before), [], f"{stack} reads what nobody has published yet")
                 seen += len(self.read(stack))

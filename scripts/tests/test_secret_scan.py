@@ -1,12 +1,10 @@
-"""The canary scan finds what it looks for: a scan that finds nothing shows something only then."""
+"""The scan for secrets finds what it looks for: a scan that finds nothing shows something only then."""
 
-import sys
 import unittest
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "operate"))
+import fakes  # noqa: F401
 
-import canary  # noqa: E402
+from holdfast_cli.verify import secret_scan
 
 PLANTED = {
     "a token": "x hf1.AAAAAAAAAAAAAAAAAAAAAA.3.BBBB.CCCC y",
@@ -19,17 +17,17 @@ PLANTED = {
 }
 
 
-class Canary(unittest.TestCase):
+class SecretScan(unittest.TestCase):
     def test_every_kind_of_secret_is_found(self):
-        self.assertEqual(set(PLANTED), set(canary.WHAT))
+        self.assertEqual(set(PLANTED), set(secret_scan.WHAT))
         for name, text in PLANTED.items():
-            self.assertIn(name, canary.secrets(text))
+            self.assertIn(name, secret_scan.secrets(text))
 
     def test_what_is_no_secret_is_left_alone(self):
         for text in ("REPORT RequestId: 49583bdb-a2ca-45e4-878d-c160e04f0ec0 Duration: 27 ms",
                      '{"code":"INVALID_MFA_CODE","route":"POST /v1/auth/mfa/verify"}',
                      '{"userId":{"S":"AAAAAAAAAAAAAAAAAAAAAA"},"id":{"S":"49583bdb-0"}}'):
-            self.assertEqual(canary.secrets(text), [])
+            self.assertEqual(secret_scan.secrets(text), [])
 
 
 if __name__ == "__main__":
