@@ -278,7 +278,7 @@ class Cost(unittest.TestCase):
         self.assertEqual(self.assume["alarm_metrics"] + self.assume["alarm_metrics_redis"], metrics(True))
         self.assertEqual(self.assume["composite_alarms"], len(stacks))
         self.assertEqual(self.assume["dashboards"], len(stacks) + 1)
-        status = (settings.ROOT / "services" / "ops" / "cache-status" / "src" / "handler.rs").read_text(encoding="utf-8")
+        status = (settings.ROOT / "services" / "ops" / "src" / "cache_status.rs").read_text(encoding="utf-8")
         self.assertEqual(self.assume["cache_status_metrics"], status.count("metrics::add("))
 
     def test_the_cache_pays_above_the_break_even_and_not_below(self):

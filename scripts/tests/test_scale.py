@@ -32,7 +32,7 @@ class Plan(unittest.TestCase):
         push = "shared/holdfast-push/src/"
         self.assertEqual(found(r"SHARDS: u8 = (\d+)", push + "channel.rs"), (str(have["shards"]),))
         self.assertEqual(found(r"MAX_RECIPIENTS: usize = (\d+)", push + "job.rs"), (str(have["recipients"]),))
-        (each,), (at_once,) = found(r"IN_FLIGHT: usize = (\d+)", push + "service/deliver.rs"), found(r"AT_ONCE: usize = (\d+)", "services/push/fanout/src/handler.rs")
+        (each,), (at_once,) = found(r"IN_FLIGHT: usize = (\d+)", push + "service/deliver.rs"), found(r"AT_ONCE: usize = (\d+)", "services/push/src/fanout.rs")
         self.assertEqual(int(each) * int(at_once), have["in_flight"])
         client = "clients/javascript/src/client.js"
         for name, constant, unit in (("ping_seconds", "PING_MS", 60), ("socket_seconds", "RENEW_MS", 60)):

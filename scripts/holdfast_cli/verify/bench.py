@@ -79,6 +79,12 @@ BENCHMARKS = (
         "API Gateway takes some 20 ms; at 0 ms what is compared is processor time alone.",
         lambda executable, _: [executable, "fanout"]),
     Benchmark(
+        "flood", "An anonymous flood of sign-ins",
+        "The sign-in service before a table of the local cloud, through a proxy that records every request. Counts of one attempt with a wrong "
+        "password, from one network: the first one, the last one that is judged, and every one after it, which is refused with 429. Write units "
+        "as DynamoDB counts them (one for each item of up to 1 KB, twice in a transaction, condition checks included).",
+        lambda executable, _: [executable, "flood"]),
+    Benchmark(
         "sockets", "Sockets",
         "A local cloud, one user: from the logout's answer to the close at its socket, 300 times; from the sending of a publish "
         "to the frame at the socket, 300 times. Change stream, event bus and queues of the local cloud are polled: most of it is their waiting.",

@@ -47,7 +47,8 @@ impl AccountUpkeep for SessionsTable {
 
 impl Devices for SessionsTable {
     async fn device(&self, user: UserId, id: DeviceId) -> Stored<Option<TrustedDevice>> {
-        self.get(keys::device(user, id)).await?.as_ref().map(image::trusted_device).transpose()
+        let row = self.get(keys::device(user, id)).await?;
+        Ok(row.as_ref().map(image::device_if_trusted).transpose()?.flatten())
     }
 
     async fn devices(&self, user: UserId) -> Stored<Vec<(DeviceId, TrustedDevice)>> {
@@ -71,7 +72,7 @@ impl Devices for SessionsTable {
                 let Row::Device(_, id) = keys::row(reader.text(PK)?, reader.text(SK)?) else {
                     return Err(StoreError::Corrupt("a device's key".into()));
                 };
-                found.push((id, image::trusted_device(&item)?));
+                found.extend(image::device_if_trusted(&item)?.map(|device| (id, device)));
             }
             match answer.last_evaluated_key {
                 Some(key) => from = Some(key),
