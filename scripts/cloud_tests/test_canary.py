@@ -9,10 +9,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from holdfast_cli.core import processes, tools  # noqa: E402
-from holdfast_cli.core import settings as settings_module  # noqa: E402
-from holdfast_cli.deploy import aws  # noqa: E402
-from holdfast_cli.local import cloud  # noqa: E402
+from holdfast_cli.core import processes, tools
+from holdfast_cli.core import settings as settings_module
+from holdfast_cli.deploy import aws
+from holdfast_cli.local import cloud
 
 TRUST = ('{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}')
 

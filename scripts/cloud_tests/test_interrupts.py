@@ -13,8 +13,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from holdfast_cli.core import processes  # noqa: E402
-from holdfast_cli.core.settings import ROOT  # noqa: E402
+from holdfast_cli.core import processes
+from holdfast_cli.core.settings import ROOT
 
 # Knows the workspace, and compiles for ever.
 CARGO = """#!/bin/sh

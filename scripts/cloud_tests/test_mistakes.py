@@ -17,11 +17,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from holdfast_cli.core import catalogue, environment, processes  # noqa: E402
-from holdfast_cli.core import settings as settings_module  # noqa: E402
-from holdfast_cli.core.errors import Refused  # noqa: E402
-from holdfast_cli.deploy import aws, build, environments, terraform  # noqa: E402
-from holdfast_cli.local import cloud  # noqa: E402
+from holdfast_cli.core import catalogue, processes
+from holdfast_cli.core import settings as settings_module
+from holdfast_cli.core.errors import Refused
+from holdfast_cli.deploy import aws, build, environments, terraform
+from holdfast_cli.local import cloud
 
 ROOT = settings_module.ROOT
 LOCK = {"ID": "11111111-2222-3333-4444-555555555555", "Operation": "OperationTypeApply", "Info": "", "Who": "ada@elsewhere",

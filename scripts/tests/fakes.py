@@ -11,7 +11,7 @@ SCRIPTS = Path(__file__).resolve().parents[1]
 PACKAGE = SCRIPTS / "holdfast_cli"
 sys.path.insert(0, str(SCRIPTS))
 
-from holdfast_cli.core import settings  # noqa: E402
+from holdfast_cli.core import settings
 
 
 def read(**environ):

@@ -16,10 +16,10 @@ import fakes  # noqa: F401
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "clients" / "interop"))
 
-import browsers  # noqa: E402
+import browsers
 
-from holdfast_cli.core import settings  # noqa: E402
-from holdfast_cli.operate import demo  # noqa: E402
+from holdfast_cli.core import settings
+from holdfast_cli.operate import demo
 
 
 class DemoServer(unittest.TestCase):

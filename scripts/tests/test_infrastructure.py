@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 INFRA = ROOT / "infra"
 sys.path.insert(0, str(INFRA))
 
-import docs  # noqa: E402
+import docs
 
 STACKS = sorted(path.name for path in (INFRA / "stacks").iterdir() if path.is_dir())
 MODULES = sorted(path for path in (INFRA / "modules").iterdir() if path.is_dir())

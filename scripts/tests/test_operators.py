@@ -223,7 +223,7 @@ class Cost(unittest.TestCase):
 
     def test_ten_thousand_sockets_around_the_clock_cost_what_the_price_says(self):
         assume = {**self.assume, "socket_hours": 24}
-        rows = dict((name, usd) for name, _, usd, _ in cost.month(self.found["prices"], assume, 0, 10_000, 0, "dynamodb")[0].rows)
+        rows = {name: usd for name, _, usd, _ in cost.month(self.found["prices"], assume, 0, 10_000, 0, "dynamodb")[0].rows}
         # 10 000 sockets, 30 days of 24 hours, 0.25 $ for a million minutes.
         self.assertAlmostEqual(rows["WebSocket: minutes"], 108.0)
 
@@ -240,7 +240,7 @@ class Cost(unittest.TestCase):
         self.assertAlmostEqual(self.total(0, 0, 0, "redis") - self.total(0, 0, 0), 6.132 + 2.0 + 1.2 + 14.6)
 
     def test_second_factors_cost_their_key_and_a_request_each(self):
-        rows = dict((name, usd) for name, _, usd, _ in cost.month(self.found["prices"], self.assume, 100_000, 0, 0, "dynamodb")[0].rows)
+        rows = {name: usd for name, _, usd, _ in cost.month(self.found["prices"], self.assume, 100_000, 0, 0, "dynamodb")[0].rows}
         # 100 000 users sign in 0.2 times on 30 days, a fifth of them with a second factor, at 0.03 $ for 10 000 requests.
         self.assertAlmostEqual(rows["KMS: second factors"], 1 + 12 * 0.03)
 

@@ -140,10 +140,11 @@ class Interpreter(unittest.TestCase):
 
 class Doctor(unittest.TestCase):
     def examine(self, **commands_on_path):
-        with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()) as said:
-            with Command(Path(folder) / "bin", **commands_on_path), mock.patch.dict(os.environ, {"PATH": str(Path(folder) / "bin"), "CHROMIUM": ""}):
-                code = doctor.examine(read(HOLDFAST_WORK_DIR=folder, HOLDFAST_PORT=str(processes.free_port()),
-                                           HOLDFAST_REDIS_PORT=str(processes.free_port())), False)
+        with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()) as said, \
+                Command(Path(folder) / "bin", **commands_on_path), \
+                mock.patch.dict(os.environ, {"PATH": str(Path(folder) / "bin"), "CHROMIUM": ""}):
+            code = doctor.examine(read(HOLDFAST_WORK_DIR=folder, HOLDFAST_PORT=str(processes.free_port()),
+                                       HOLDFAST_REDIS_PORT=str(processes.free_port())), False)
         return code, said.getvalue()
 
     def test_everything_that_is_missing_is_named_at_once_with_what_to_do(self):

@@ -9,6 +9,7 @@ import re
 import struct
 import subprocess
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
@@ -93,8 +94,8 @@ def build(settings: Settings) -> int:
     with Step(f"building {len(wanted)} functions") as step:
         process = commands.start(cargo_lambda(settings, wanted, crates.workspace()), cwd=ROOT, env=env, stdout=subprocess.PIPE,
                                  stderr=subprocess.STDOUT, text=True, errors="replace")
-        with open(log, "w", buffering=1) as out:
-            compiled = follow(commands.lines_of(process), out, step)
+        with commands.lines_of(process) as said, open(log, "w", buffering=1) as out:
+            compiled = follow(said, out, step)
         if commands.finish(process):
             tail = [t for t in log.read_text(errors="replace").splitlines() if t.startswith("error") or "×" in t][:5]
             raise Failed("\n".join(["the build failed:", *tail, f"all of it: {log}"]))
@@ -103,7 +104,7 @@ def build(settings: Settings) -> int:
     return changed
 
 
-def follow(said: IO[str], log: IO[str], step: Step) -> int:
+def follow(said: Iterable[str], log: IO[str], step: Step) -> int:
     """Writes what cargo says into the log and shows how far it is; how many crates it compiled."""
     compiled = 0
     for text in said:

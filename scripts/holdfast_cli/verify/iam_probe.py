@@ -58,7 +58,7 @@ def credentials(admin: Cloud, role: str) -> list[str]:
         logs = admin.client("logs")
         with suppress(logs.exceptions.ResourceNotFoundException):
             logs.delete_log_group(logGroupName=f"/aws/lambda/{name}")
-    found: list[str] = answer if isinstance(answer, list) else []
+    found: list[str] = answer if isinstance(answer, list) else []  # pyright: ignore[reportUnknownVariableType]
     if found[:1] in ([], ["test"]):
         raise Failed(f"{role}: the local cloud does not say who a function is: {answer}")
     return found
