@@ -16,7 +16,7 @@ def main(arguments: list[str]) -> int:
     try:
         interpreter.install(folder, "cli", lambda text: print(text, file=sys.stderr, flush=True))
     except interpreter.CannotInstall as trouble:
-        if arguments[:1] != ["doctor"]:
+        if arguments[:1] != ["doctor"] or sys.version_info < interpreter.PYTHON_AT_LEAST:
             print(trouble, file=sys.stderr)
             return trouble.code
         # It needs nothing that is installed: it says what else is missing, at once.
