@@ -1,7 +1,7 @@
 # The operator's interface: each target is an alias of one verb of scripts/holdfast, and its variables are that verb's options.
 .DEFAULT_GOAL := help
 HOLDFAST := @scripts/holdfast
-export ENV ARCH CACHE SIZE VARS SERVICE ONLY N SINCE FOLLOW ALLOW_DESTROY PLAN_ALL BUILD SMOKE CANARY CANARY_MINUTES TO QUEUE RATE TABLE USERS SOCKETS \
+export ENV ARCH CACHE SIZE VARS SERVICE ONLY TESTS N SINCE FOLLOW ALLOW_DESTROY PLAN_ALL BUILD SMOKE CANARY CANARY_MINUTES TO QUEUE RATE TABLE USERS SOCKETS \
 	PUSHES WITHIN WRITE HOLDFAST_REHEARSAL HOLDFAST_PORT HOLDFAST_REDIS_PORT HOLDFAST_WORK_DIR HOLDFAST_TOOLS CHROMIUM
 
 .PHONY: help doctor demo deploy plan smoke destroy outputs status logs soak rollback bootstrap build drift redrive epochs cost scale \
@@ -59,7 +59,7 @@ scan: ## checkov over the Terraform, against the register of exceptions (WRITE=1
 	$(HOLDFAST) scan
 permissions: ## try with every function's role what it may and may not do (WRITE=1 writes the table and the diagram)
 	$(HOLDFAST) permissions
-prove: ## the full-size correctness runs, as a table (ONLY=model,storms,… SIZE=small)
+prove: ## the full-size correctness runs, as a table (ONLY=model,storms,… SIZE=small; ONLY=mutants SERVICE=<crate>)
 	$(HOLDFAST) prove
 bench: ## benchmarks: figures and plots in target/bench/report.md (ONLY=<benchmark>)
 	$(HOLDFAST) bench

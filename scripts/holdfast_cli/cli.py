@@ -269,11 +269,13 @@ def permissions(settings: Settings, write: Write = False) -> None:
 
 @verb()
 def prove(settings: Settings, only: Annotated[str, _option("ONLY", "--only", "Some of the proofs: model,storms", "NAMES")] = "",
-          size: Annotated[str, _option("SIZE", "--size", "full, or small: minutes instead of hours.", "SIZE")] = "full") -> None:
+          size: Annotated[str, _option("SIZE", "--size", "full, or small: minutes instead of hours.", "SIZE")] = "full",
+          service: Annotated[str, _option("SERVICE", "--service", "Of the mutants: those of these crates alone.", "CRATES")] = "",
+          tests: Annotated[str, _option("TESTS", "--tests", "own: judge a mutant by the tests of its own crate alone.", "own")] = "") -> None:
     """The full-size correctness runs, as a table."""
     from holdfast_cli.verify import prove as prove_module
 
-    prove_module.prove(settings, only, size)
+    prove_module.prove(settings, only, size, prove_module.Chosen(service, tests == "own"))
 
 
 @verb("env")

@@ -198,3 +198,8 @@ module "alarms" {
     }
   }
 }
+
+locals {
+  # For settings.tf: this stack has functions and alarms only.
+  own_settings = {}
+}

@@ -188,3 +188,8 @@ module "alarms" {
     }
   } : key => alarm if local.cache_is_redis }
 }
+
+locals {
+  # For settings.tf: this stack has functions and alarms only.
+  own_settings = {}
+}

@@ -6,30 +6,33 @@
 
 from __future__ import annotations
 
-import json
 import re
-import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import NamedTuple
 
 from holdfast_cli.core import commands, tools
 from holdfast_cli.core.console import line
 from holdfast_cli.core.errors import Failed, Refused
 from holdfast_cli.core.settings import ROOT, Settings
 from holdfast_cli.local.cloud import test_environment
-from holdfast_cli.verify import suite
-
-# Of the mutants that compile, so many must be noticed by a test.
-CAUGHT_AT_LEAST = 0.9
-
+from holdfast_cli.verify import mutants, suite, terraform_faults
 
 # What finds a figure in an output: a pattern, or a function.
 Figure = str | Callable[[str], str]
 # What was proved, what it is, its figure, how long it took, whether it holds.
 Row = tuple[str, str, str, float, str]
 
+
+class Chosen(NamedTuple):
+    """Of the mutants: the crates they are of (comma-separated, all if empty), and whether only their own tests judge them."""
+
+    crates: str = ""
+    own_tests: bool = False
+
+
+ALL = Chosen()
 
 class Proof:
     """A command with what makes it large or small, and where in its output the figure stands."""
@@ -120,32 +123,12 @@ PROOFS = (
 )
 
 
-def mutants(settings: Settings, size: str) -> str:
-    """cargo-mutants over the domain's protocol modules, on a copy of the source."""
-    tool = tools.cargo_tool(settings, "cargo-mutants")
-    output = ROOT / "target" / "mutants"
-    shutil.rmtree(output, ignore_errors=True)
-    output.mkdir(parents=True)
-    command = [str(tool), "mutants", "--no-shuffle", "--colors", "never", "-p", "holdfast-domain", "--output", str(output)]
-    if size == "small":
-        command += ["--file", "**/src/breaker.rs"]
-    # 0: all caught, 2: some missed, 3: some timed out. Anything else says nothing about the tests.
-    code, _ = spoken(command, test_environment(settings))
-    if code not in (0, 2, 3):
-        raise Failed(f"cargo-mutants ended with exit code {code}")
-    report = json.loads((output / "mutants.out" / "outcomes.json").read_text(encoding="utf-8"))
-    return verdict_of(report)
 
 
-def verdict_of(report: dict[str, Any]) -> str:
-    """How many of the mutants that compile a test noticed. One that never ends is noticed, too."""
-    caught, viable = report["caught"] + report["timeout"], report["caught"] + report["timeout"] + report["missed"]
-    if not viable:
-        raise Failed("no mutant was tested")
-    figure = f"{caught} of {viable} mutants caught ({100 * caught / viable:.0f} %), {report['unviable']} do not compile"
-    if caught < CAUGHT_AT_LEAST * viable:
-        raise Failed(figure)
-    return figure
+def of_the_code(settings: Settings, size: str, chosen: Chosen = ALL) -> str:
+    """The mutants, each against the tests in the sizes that take minutes all together."""
+    sizes = {name: value for proof in PROOFS for name, value in proof.environment["small"].items()}
+    return mutants.whole(settings, size, test_environment(settings, **sizes), chosen.crates, chosen.own_tests)
 
 
 # Played on one local cloud: the test's name, its size, what it says of itself.
@@ -169,7 +152,8 @@ def over_http(settings: Settings, size: str) -> str:
 
 STEPS: tuple[tuple[str, str, Callable[[Settings, str], str]], ...] = (
     *((proof.key, proof.what, proof.run) for proof in PROOFS),
-    ("mutants", "mutants of the protocol modules (tokens, slots, rotation, cache, breaker, sessions)", mutants),
+    ("mutants", "every mutant of the code that ships, against the tests that reach it", of_the_code),
+    ("terraform", "faults in copies of the stacks and modules, each a setting removed or changed: a test notices every one", terraform_faults.prove),
     ("cloud", "on a local cloud: 32 sign-ins of one user at once, handshakes against logouts, a crowd of sockets", over_http),
 )
 
@@ -183,7 +167,7 @@ def chosen(only: str) -> list[tuple[str, str, Callable[[Settings, str], str]]]:
     return [step for step in STEPS if not names or step[0] in names]
 
 
-def prove(settings: Settings, only: str = "", size: str = "full") -> None:
+def prove(settings: Settings, only: str = "", size: str = "full", of_mutants: Chosen = ALL) -> None:
     if size not in ("full", "small"):
         raise Refused(f"SIZE={size}: there is full and small.")
     steps = chosen(only)
@@ -196,7 +180,7 @@ def prove(settings: Settings, only: str = "", size: str = "full") -> None:
         line(f"\n=== {key}: {what}")
         began = time.monotonic()
         try:
-            verdict, figure = "holds", work(settings, size)
+            verdict, figure = "holds", of_the_code(settings, size, of_mutants) if work is of_the_code else work(settings, size)
         except (Refused, Failed) as trouble:
             verdict, figure = "FAILED", str(trouble)
         rows.append((key, what, figure, time.monotonic() - began, verdict))

@@ -24,7 +24,7 @@ from holdfast_cli.generate import workflows
 from holdfast_cli.local import cloud
 from holdfast_cli.local.cloud import test_environment
 from holdfast_cli.operate import smoke
-from holdfast_cli.verify import iam_probe, scan, secret_scan
+from holdfast_cli.verify import iam_probe, mutants, scan, secret_scan, terraform_faults
 
 Work = Callable[[], object]
 Step = tuple[str, Work]
@@ -170,8 +170,10 @@ def test(settings: Settings, only: str = "") -> None:
             names = [argument for name in _test_targets() for argument in ("--test", name)]
             suite.step("unit and contract tests", lambda: suite.command(
                 "cargo", "test", "--locked", "--workspace", "--lib", "--bins", *names))
+            suite.step("mutants of the change", lambda: mutants.of_change(settings, test_environment(settings)))
         if only in ("", "terraform"):
             suite.step("terraform tests", lambda: suite.command("bash", "infra/test.sh"))
+            suite.step("terraform faults (a sample)", lambda: terraform_faults.sample(settings))
             suite.step("terraform scan", lambda: scan.scan(settings))
         if only in ("", "mistakes"):
             suite.step("each mistake of a deploy, played", lambda: suite.command(

@@ -163,6 +163,7 @@ impl Statement {
             .set_condition_expression(self.condition())
             .set_expression_attribute_names(self.names())
             .set_expression_attribute_values(self.values())
+            .return_values_on_condition_check_failure(OnRefusal::AllOld)
             .build()
             .map_err(build_error)?;
         Ok(TransactWriteItem::builder().update(update).build())

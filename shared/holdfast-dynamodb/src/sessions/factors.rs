@@ -2,8 +2,9 @@
 
 use holdfast_domain::mfa::Seed;
 use holdfast_domain::ports::{AccountUpkeep, Devices, StoreError, Stored, TrustedDevice};
-use holdfast_domain::{DeviceId, UserId};
+use holdfast_domain::{DeviceId, Millis, UserId};
 
+use super::accounts::claim;
 use super::keys::{self, PK, Row, SK};
 use super::{SessionsTable, image};
 use crate::attributes::{Reader, b, s};
@@ -42,6 +43,18 @@ impl AccountUpkeep for SessionsTable {
             .send()
             .await;
         conditional("UpdateItem", None, result).map(|_| ())
+    }
+
+    async fn claim_email(&self, user: UserId, email_key: &[u8; 32], now: Millis) -> Stored<()> {
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(claim(keys::email(email_key), user, now)))
+            .condition_expression("attribute_not_exists(PK)")
+            .send()
+            .await;
+        conditional("PutItem", None, put).map(|_| ())
     }
 }
 

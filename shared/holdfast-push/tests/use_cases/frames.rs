@@ -267,7 +267,7 @@ async fn a_socket_has_a_hundred_topics_at_most() {
     let (world, person) = connected("a").await;
     let socket = world.table.socket(&id("a")).await.unwrap().unwrap();
     for n in 0..100 {
-        world.table.subscribe(&socket, &format!("public.{n}").parse().unwrap()).await.unwrap();
+        world.table.join(&socket, &[format!("public.{n}").parse().unwrap()]).await.unwrap();
     }
     world.say(&person, "a", ClientFrame::Subscribe("public.more".parse().unwrap())).await;
     assert!(last(&world, "a").contains("TooManyTopics"));

@@ -9,5 +9,7 @@ mod dying;
 mod fan_out;
 mod frames;
 mod interleavings;
+mod pace;
 mod publish;
+mod topics;
 mod world;
