@@ -1,4 +1,4 @@
-//! Tells a build that holds every mutant which one is on. `scripts/operate/mutants.py` writes this crate into its copy of the workspace.
+//! Tells a build that holds every mutant which one is on. `scripts/holdfast_cli/verify/mutants.py` writes this crate into its copy of the workspace.
 //!
 //! `HOLDFAST_MUTANT=<number>` switches one on; `HOLDFAST_MUTANT_SEEN=<file>` writes down which ones a run comes past. Where the compiler
 //! evaluates a function, none is on.
