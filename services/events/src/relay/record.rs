@@ -232,7 +232,13 @@ mod tests {
         let trusted = told(None, Some(device.clone()));
         assert_eq!(trusted.kinds, [Kind::DeviceTrusted]);
         assert!(trusted.entries[0].detail.contains("192.0.2.0/24") && !trusted.entries[0].detail.contains(hash));
-        assert_eq!(told(Some(device), None).kinds, [Kind::DeviceRemoved]);
+        let mut removed = device.clone();
+        removed["removedAt"] = json!({"N": "9000"});
+        removed["network"] = json!({"S": "203.0.113.0/24"});
+        let told_removed = told(Some(device.clone()), Some(removed));
+        assert_eq!(told_removed.kinds, [Kind::DeviceRemoved]);
+        assert!(told_removed.entries[0].detail.contains("203.0.113.0/24"), "the network that removed it");
+        assert_eq!(told(Some(device), None).kinds, [Kind::DeviceRemoved], "as version 0.1.0 removed it");
     }
 
     #[test]

@@ -78,7 +78,7 @@ impl World {
             expires_at: now.plus_seconds(7_800),
         };
         assert!(frames.table.open(&socket, "a@example.com").await.unwrap());
-        assert!(frames.table.subscribe(&socket, &"public.followed".parse().unwrap()).await.unwrap());
+        frames.table.join(&socket, &["public.followed".parse().unwrap()]).await.unwrap();
         frames.gateway.open(&id());
         Self(frames)
     }
