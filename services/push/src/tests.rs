@@ -5,6 +5,7 @@ mod failures;
 mod records;
 mod sockets;
 
+use std::future::Future;
 use std::time::Duration;
 
 use holdfast_domain::policy::Policy;
@@ -184,12 +185,13 @@ impl World {
 
     /// Delivers records of a queue.
     async fn queue(&self, function: &str, bodies: &[String], budget: Duration) -> (Result<Value, Broken>, Recorded) {
+        let sent_at = self.host.now().get().to_string();
         let records: Vec<_> = bodies
             .iter()
             .enumerate()
             .map(|(n, body)| {
                 json!({"messageId": format!("m{n}"), "body": body,
-                                    "attributes": {"SenderId": "AROA:service", "SentTimestamp": "1"}})
+                                    "attributes": {"SenderId": "AROA:service", "SentTimestamp": sent_at}})
             })
             .collect();
         let event: SqsEvent = serde_json::from_value(json!({"Records": records})).unwrap();
@@ -217,6 +219,21 @@ impl World {
             }
             other => panic!("{other} reads no queue"),
         }
+    }
+}
+
+/// Runs `work` while the clock moves on by a second whenever it waits.
+async fn while_time_passes<T>(host: &ManualHost, work: impl Future<Output = T>) -> T {
+    let passing = async {
+        loop {
+            tokio::task::yield_now().await;
+            host.advance_seconds(1);
+        }
+    };
+    tokio::select! {
+        biased;
+        output = work => output,
+        () = passing => unreachable!("time does not end"),
     }
 }
 

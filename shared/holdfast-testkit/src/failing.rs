@@ -30,7 +30,7 @@ use holdfast_push::ids::{ConnectionId, Epoch};
 use holdfast_push::job::{Job, Lane};
 use holdfast_push::message::{Message, Recorded};
 use holdfast_push::ports::{
-    Appended, Audience, Begun, Channels, CloseQueue, DeadLetters, JobQueue, Page, PresenceAccess, PublishKeys,
+    Appended, Audience, Begun, Channels, CloseQueue, DeadLetters, JobQueue, Joined, Page, PresenceAccess, PublishKeys,
     RecoveryBudget, Sockets, Subscriptions, Tickets, TopicAccess,
 };
 use holdfast_push::publish::{Answer, Pending, PublishKey, Queued};
@@ -56,15 +56,23 @@ impl Trouble {
     /// Every trouble that a store reports by an error.
     pub const ERRORS: [Self; 4] = [Self::Unavailable, Self::Busy, Self::Throttled, Self::Corrupt];
 
+    /// The error that a store reports; none where it does not answer.
+    fn error(&self) -> Option<StoreError> {
+        let what = "injected".to_owned();
+        match self {
+            Self::Unavailable => Some(StoreError::Unavailable(what)),
+            Self::Busy => Some(StoreError::Busy(what)),
+            Self::Throttled => Some(StoreError::Throttled(what)),
+            Self::Corrupt => Some(StoreError::Corrupt(what)),
+            Self::Silence => None,
+        }
+    }
+
     async fn happens<T>(self) -> Stored<T> {
-        let what = || "injected".to_owned();
-        Err(match self {
-            Self::Unavailable => StoreError::Unavailable(what()),
-            Self::Busy => StoreError::Busy(what()),
-            Self::Throttled => StoreError::Throttled(what()),
-            Self::Corrupt => StoreError::Corrupt(what()),
-            Self::Silence => pending().await,
-        })
+        match self.error() {
+            Some(error) => Err(error),
+            None => pending().await,
+        }
     }
 }
 
@@ -162,6 +170,7 @@ failing!(AccountDeletion {
 failing!(AccountUpkeep {
     fn strengthen(user: UserId, old: &str, new: &str) -> Stored<()>;
     fn seal_seed(user: UserId, plain: &Seed, sealed: &[u8]) -> Stored<()>;
+    fn claim_email(user: UserId, email_key: &[u8; 32], now: Millis) -> Stored<()>;
 });
 failing!(Devices {
     fn device(user: UserId, id: DeviceId) -> Stored<Option<TrustedDevice>>;
@@ -219,7 +228,7 @@ failing!(Sockets {
     fn refresh(seen: &Seen, session_expires_at: Millis, now: Millis) -> Stored<()>;
 });
 failing!(Subscriptions {
-    fn subscribe(socket: &Socket, topic: &Topic) -> Stored<bool>;
+    fn join(socket: &Socket, topics: &[Topic]) -> Stored<Joined>;
     fn unsubscribe(id: &ConnectionId, topic: &Topic) -> Stored<()>;
     fn topics(id: &ConnectionId) -> Stored<Vec<Topic>>;
 });
@@ -279,11 +288,10 @@ impl<T: PasswordStrength> PasswordStrength for Failing<T> {
     }
 }
 
-/// It fails as if the store could not be reached, whatever trouble was named: hashing waits for nobody.
 impl<T: NewPasswords> NewPasswords for Failing<T> {
     fn keep(&self, password: &str, salt: &[u8; 16]) -> Stored<String> {
-        match self.call("keep") {
-            Some(_) => Err(StoreError::Unavailable("injected".into())),
+        match self.call("keep").and_then(|trouble| trouble.error()) {
+            Some(error) => Err(error),
             None => self.calm.keep(password, salt),
         }
     }

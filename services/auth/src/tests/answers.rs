@@ -478,7 +478,7 @@ async fn new_recovery_codes_replace_the_old_ones() {
 #[tokio::test]
 async fn a_reauthentication_answers_with_the_session_and_its_version() {
     let (world, call) = ready("auth-reauthenticate").await;
-    world.host.advance_seconds(60);
+    world.host.advance_seconds(1);
     let before = live(&world).await.remove(0);
     let (answer, _) = serve("auth-reauthenticate", &world, &call).await;
     let after = live(&world).await.remove(0);

@@ -8,7 +8,7 @@ const ROUTES: &[Route] = &[
     Route { function: "push-ticket", ends: &["slot", "reserve", "put_ticket"], passes: &[], differs: &[] },
     Route {
         function: "push-publish",
-        ends: &["begin_publish", "head", "enqueue", "finish_publish"],
+        ends: &["begin_publish", "head", "begin", "append", "enqueue", "finish_publish"],
         passes: &[],
         differs: &[],
     },
@@ -16,7 +16,7 @@ const ROUTES: &[Route] = &[
 ];
 
 fn publish_call() -> Call {
-    let body = json!({"to": {"broadcast": true}, "kind": "note", "data": 1, "idempotencyKey": "k"});
+    let body = json!({"to": {"topic": "public.x"}, "kind": "note", "data": 1, "idempotencyKey": "k"});
     Call::new("POST", "/v1/messages").json(&body).signed_by("arn:aws:sts::1:assumed-role/service/s")
 }
 
@@ -25,7 +25,8 @@ fn call(function: &str, world: &World) -> Call {
         "push-ticket" => Call::new("POST", "/v1/push/tickets").bearer(&world.access),
         "push-publish" => publish_call(),
         _ => {
-            let call = Call::new("GET", "/v1/channels/broadcast/messages").path_parameter("channel", "broadcast");
+            let call =
+                Call::new("GET", "/v1/channels/topic:public.x/messages").path_parameter("channel", "topic:public.x");
             call.bearer(&world.access).query("after=0")
         }
     }
@@ -42,7 +43,9 @@ async fn play(function: &str, failing: Option<(&'static str, Trouble)>) -> Playe
         world.fail_at(name, &trouble);
     }
     let budget = if silent { Duration::from_millis(50) } else { TIME };
-    let (answer, Recorded { log, counts, .. }) = world.serve(function, &call(function, &world), budget).await;
+    let call = call(function, &world);
+    let serving = world.serve(function, &call, budget);
+    let (answer, Recorded { log, counts, .. }) = while_time_passes(&world.host, serving).await;
     Played { calls: world.calls(), status: answer.status, code: answer.code, log, counts }
 }
 

@@ -171,7 +171,7 @@ async fn a_frame_whose_store_fails_is_answered_with_an_error() {
         let ticket = world.ticket().await;
         world.socket("push-connect", handshake(&world, "c=", &ticket), TIME).await.0.unwrap();
         world.gateway.open(&id("c="));
-        world.fail_at("subscribe", &trouble);
+        world.fail_at("join", &trouble);
         let body = Some(r#"{"action":"subscribe","topic":"public.x"}"#.into());
         let event = SocketEvent { body, ..socket_event(&world, "MESSAGE", "c=") };
         let (answer, _) = world.socket("push-default", event, TIME).await;

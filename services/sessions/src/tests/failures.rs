@@ -86,7 +86,7 @@ async fn a_command_says_that_a_store_failed_and_never_that_it_was_done() {
                 desk.world.fail_at(call, &trouble);
                 desk.activity.fail_at(call, trouble.clone());
                 let (answer, recorded) = desk.run(command).await;
-                let code = if trouble == Trouble::Corrupt && *call != "keep" { "INTERNAL" } else { "UNAVAILABLE" };
+                let code = if trouble == Trouble::Corrupt { "INTERNAL" } else { "UNAVAILABLE" };
                 assert_eq!(
                     (&answer["ok"], &answer["error"]["code"]),
                     (&json!(false), &json!(code)),
