@@ -42,6 +42,7 @@ output "settings" {
       age_seconds      = target.retry_policy[0].maximum_event_age_in_seconds
       arn              = target.arn
       attempts         = target.retry_policy[0].maximum_retry_attempts
+      bus              = target.event_bus_name
       dead_letters_arn = target.dead_letter_config[0].arn
     }])
   }
