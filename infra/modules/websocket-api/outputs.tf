@@ -49,7 +49,7 @@ output "settings" {
     access_log_kms_key_arn    = one([for group in aws_cloudwatch_log_group.access : group.kms_key_id])
     access_logs               = length(flatten([for stage in aws_apigatewayv2_stage.this : stage.access_log_settings])) > 0
     authorizer                = one([for authorizer in aws_apigatewayv2_authorizer.connect : "${authorizer.authorizer_type} ${authorizer.authorizer_uri}"])
-    authorizer_sources        = sort(flatten([for authorizer in aws_apigatewayv2_authorizer.connect : authorizer.identity_sources]))
+    authorizer_sources        = sort(flatten([for authorizer in aws_apigatewayv2_authorizer.connect : coalesce(authorizer.identity_sources, [])]))
     data_trace                = one([for stage in aws_apigatewayv2_stage.this : stage.default_route_settings[0].data_trace_enabled])
     detailed_metrics          = one([for stage in aws_apigatewayv2_stage.this : stage.default_route_settings[0].detailed_metrics_enabled])
     execution_log_days        = one([for group in aws_cloudwatch_log_group.execution : group.retention_in_days])
