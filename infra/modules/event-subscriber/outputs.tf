@@ -32,7 +32,7 @@ output "settings" {
       attempts    = config.maximum_retry_attempts
       function    = config.function_name
       qualifier   = config.qualifier
-      to_arn      = config.destination_config[0].on_failure[0].destination
+      to_arn      = one(flatten([for destinations in config.destination_config : [for failures in destinations.on_failure : failures.destination]]))
     }])
     permission = one([for permission in aws_lambda_permission.this : format(
       "%v from %v to %v", permission.principal, permission.source_arn, join(":", compact([permission.function_name, permission.qualifier])),
@@ -43,7 +43,7 @@ output "settings" {
       arn              = target.arn
       attempts         = target.retry_policy[0].maximum_retry_attempts
       bus              = target.event_bus_name
-      dead_letters_arn = target.dead_letter_config[0].arn
+      dead_letters_arn = one([for config in target.dead_letter_config : config.arn])
     }])
   }
 }
