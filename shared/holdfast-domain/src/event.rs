@@ -427,7 +427,9 @@ mod tests {
             removed_at: None,
             origin: Origin::client("192.0.2.1"),
         };
-        let told = |old, new, at| of_device(old, new, Millis::new(at));
+        fn told(old: Option<&DeviceImage>, new: Option<&DeviceImage>, at: i64) -> Vec<Event> {
+            of_device(old, new, Millis::new(at))
+        }
         let trusted = &told(None, Some(&device), 5)[0];
         assert_eq!((trusted.kind, trusted.at, trusted.session), (Kind::DeviceTrusted, Millis::new(1), device.session));
         assert_eq!(trusted.origin.network.as_deref(), Some("192.0.2.0/24"));

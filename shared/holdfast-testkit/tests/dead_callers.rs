@@ -142,7 +142,7 @@ fn settings() -> FactorSettings<UserBox> {
 }
 
 fn code(seed: &Seed, step: u64) -> Answer {
-    Answer::read(Some(&String::from_utf8_lossy(&seed.code(step))), None).unwrap()
+    Answer::read(Some(&String::from_utf8_lossy(&seed.code(step))), None).expect("works before it is over")
 }
 
 type Service = Sessions<MemoryStore, StrongReads<MemoryStore>, ManualHost>;
@@ -153,12 +153,13 @@ impl World {
         let bench = Bench::new(MemoryStore::default(), host.clone()).await;
         let sessions = bench.sessions();
         let first = bench.sign_in().await;
-        let other = sessions.identify([&*first.tokens.access.text()]).await.unwrap();
+        let other = sessions.identify([&*first.tokens.access.text()]).await.expect("works before it is over");
         let (mut seed, mut recovery) = (None, vec![]);
         if with_factor {
-            let (made, _) = sessions.enroll(&other, &settings(), &Origin::client(HOME)).await.unwrap();
+            let (made, _) =
+                sessions.enroll(&other, &settings(), &Origin::client(HOME)).await.expect("works before it is over");
             let answer = code(&made, step_at(host.now()) - 1);
-            let on = sessions.activate(&other, &answer, &settings(), HOME).await.unwrap();
+            let on = sessions.activate(&other, &answer, &settings(), HOME).await.expect("works before it is over");
             recovery = on.codes.expose().to_vec();
             seed = Some(made);
         }
@@ -176,14 +177,21 @@ impl World {
             Some(seed) => world.sign_in(code(&seed, step_at(host.now()))).await,
             None => world.bench.sign_in().await,
         };
-        world.current = sessions.identify([&*world.caller.tokens.access.text()]).await.unwrap();
+        world.current =
+            sessions.identify([&*world.caller.tokens.access.text()]).await.expect("works before it is over");
         let trust = world.trust(world.caller.slot.sid, true);
-        let set = sessions.set_trust(&world.current, &trust, &Origin::client(HOME)).await.unwrap();
-        world.device = set.device_token.unwrap().device;
+        let set =
+            sessions.set_trust(&world.current, &trust, &Origin::client(HOME)).await.expect("works before it is over");
+        world.device = set.device_token.expect("works before it is over").device;
         if !with_factor {
-            world.seed = sessions.enroll(&world.current, &settings(), &Origin::client(HOME)).await.unwrap().0;
+            world.seed = sessions
+                .enroll(&world.current, &settings(), &Origin::client(HOME))
+                .await
+                .expect("works before it is over")
+                .0;
         }
-        world.current = sessions.identify([&*world.caller.tokens.access.text()]).await.unwrap();
+        world.current =
+            sessions.identify([&*world.caller.tokens.access.text()]).await.expect("works before it is over");
         world
     }
 
@@ -197,12 +205,16 @@ impl World {
 
     async fn sign_in(&self, answer: Answer) -> SignedIn {
         let service = self.bench.sign_in_service(self.policy.clone());
-        match service.sign_in(&SignInRequest { ip: HOME.into(), ..self.bench.request() }).await.unwrap() {
+        match service
+            .sign_in(&SignInRequest { ip: HOME.into(), ..self.bench.request() })
+            .await
+            .expect("works before it is over")
+        {
             FirstStep::Authenticated(signed_in) => *signed_in,
             FirstStep::MfaRequired(second) => {
                 let token = second.token.text();
                 let request = VerifyRequest { token, answer, trust_device: false, ip: HOME.into() };
-                service.verify(&UserBox, &request).await.unwrap()
+                service.verify(&UserBox, &request).await.expect("works before it is over")
             }
         }
     }
@@ -210,8 +222,8 @@ impl World {
     /// One more session of the user; `nth` chooses a recovery code.
     async fn another(&self, nth: usize) -> SignedIn {
         let answer = match self.recovery.get(nth) {
-            Some(text) => Answer::read(None, Some(text)).unwrap(),
-            None => Answer::read(Some("000000"), None).unwrap(),
+            Some(text) => Answer::read(None, Some(text)).expect("works before it is over"),
+            None => Answer::read(Some("000000"), None).expect("works before it is over"),
         };
         self.sign_in(answer).await
     }
@@ -261,13 +273,13 @@ impl World {
         match end {
             End::Idle => self.bench.host.advance_seconds(3_600),
             End::Logout => {
-                sessions.log_out(&self.current, &origin).await.unwrap();
+                sessions.log_out(&self.current, &origin).await.expect("works before it is over");
             }
             End::RevokedByAnother => {
-                sessions.revoke(&self.other, sid, &origin).await.unwrap();
+                sessions.revoke(&self.other, sid, &origin).await.expect("works before it is over");
             }
             End::RevokedWithAllOthers => {
-                sessions.revoke_all(&self.other, true, &origin).await.unwrap();
+                sessions.revoke_all(&self.other, true, &origin).await.expect("works before it is over");
             }
             End::Evicted => {
                 for nth in 0..5 {
@@ -276,7 +288,7 @@ impl World {
                 }
             }
             End::EndedAndItsSlotTaken => {
-                sessions.log_out(&self.current, &origin).await.unwrap();
+                sessions.log_out(&self.current, &origin).await.expect("works before it is over");
                 let there = self.another(0).await;
                 let mut last = there.slot.at;
                 for nth in 1..4 {
@@ -285,45 +297,49 @@ impl World {
                     }
                     last = self.another(nth).await.slot.at;
                 }
-                let taken = self.bench.store.slot(self.caller.slot.at).await.unwrap().unwrap();
+                let taken =
+                    self.bench.store.slot(self.caller.slot.at).await.expect("works before it is over").expect("a slot");
                 assert_ne!(taken.sid, sid, "another session lives in the slot");
             }
             End::EndedByOperator => {
-                sessions.end_any(user, sid, &origin).await.unwrap();
+                sessions.end_any(user, sid, &origin).await.expect("works before it is over");
             }
             End::AllEndedByOperator => {
-                sessions.end_all_of(user, &origin).await.unwrap();
+                sessions.end_all_of(user, &origin).await.expect("works before it is over");
             }
             End::Theft => {
                 let old = self.caller.tokens.refresh.text();
-                let (_, next, _) = sessions.refresh(&old, &origin).await.unwrap();
-                sessions.refresh(&next.refresh.text(), &origin).await.unwrap();
-                assert_eq!(sessions.refresh(&old, &origin).await.unwrap_err().code, Code::RefreshTokenReused);
+                let (_, next, _) = sessions.refresh(&old, &origin).await.expect("works before it is over");
+                sessions.refresh(&next.refresh.text(), &origin).await.expect("works before it is over");
+                assert_eq!(sessions.refresh(&old, &origin).await.expect_err("refused").code, Code::RefreshTokenReused);
             }
             End::LowerLimit => self.policy.max_sessions = self.caller.slot.at.slot.get(),
             End::PasswordChanged => {
                 let change =
                     PasswordRequest { current: self.bench.request().password, new: NEW.into(), ip: HOME.into() };
                 let limits = SignInLimits::default();
-                sessions.change_password(&PlainPasswords, &limits, &self.other, &change).await.unwrap();
+                sessions
+                    .change_password(&PlainPasswords, &limits, &self.other, &change)
+                    .await
+                    .expect("works before it is over");
             }
             End::FactorReset => {
-                sessions.reset_factor(user, &origin).await.unwrap();
+                sessions.reset_factor(user, &origin).await.expect("works before it is over");
             }
             End::Disabled => {
-                sessions.set_status(user, Status::Disabled, &origin).await.unwrap();
+                sessions.set_status(user, Status::Disabled, &origin).await.expect("works before it is over");
             }
             End::Deleted => {
-                sessions.begin_deletion(user, &origin).await.unwrap();
-                sessions.finish_deletion(user, &SignInLimits::default()).await.unwrap();
+                sessions.begin_deletion(user, &origin).await.expect("works before it is over");
+                sessions.finish_deletion(user, &SignInLimits::default()).await.expect("works before it is over");
             }
         }
     }
 
     /// Everything of the user that an operation could change, but for the caller's own slot where `own` is false.
     async fn state(&self, own: bool) -> (Option<(String, Vec<Slot>)>, Vec<(DeviceId, TrustedDevice)>) {
-        let state = self.bench.store.user(self.bench.user).await.unwrap();
-        let devices = self.bench.store.devices(self.bench.user).await.unwrap();
+        let state = self.bench.store.user(self.bench.user).await.expect("works before it is over");
+        let devices = self.bench.store.devices(self.bench.user).await.expect("works before it is over");
         let keep = |slot: &Slot| own || slot.sid != self.caller.slot.sid;
         let seen = state.map(|state| {
             let account = &state.account;
@@ -372,14 +388,15 @@ async fn expired_sessions_are_neither_listed_nor_counted_nor_revoked() {
     host.advance_seconds(3_600);
     let fresh = world.bench.sign_in().await;
     let sessions = world.sessions();
-    let caller = sessions.identify([&*fresh.tokens.access.text()]).await.unwrap();
+    let caller = sessions.identify([&*fresh.tokens.access.text()]).await.expect("works before it is over");
     let expired = [world.caller.slot.sid, world.other.slot.sid];
-    let there = world.bench.store.user(world.bench.user).await.unwrap().unwrap().slots;
+    let there = world.bench.store.user(world.bench.user).await.expect("works before it is over").unwrap().slots;
     assert!(there.iter().any(|slot| expired.contains(&slot.sid)), "its row is still there");
 
-    let listed: Vec<_> = sessions.list(&caller).await.unwrap().into_iter().map(|slot| slot.sid).collect();
+    let listed: Vec<_> =
+        sessions.list(&caller).await.expect("works before it is over").into_iter().map(|slot| slot.sid).collect();
     assert_eq!(listed, [fresh.slot.sid]);
-    let report = sessions.inspect(world.bench.user).await.unwrap();
+    let report = sessions.inspect(world.bench.user).await.expect("works before it is over");
     assert_eq!(report.sessions.iter().map(|slot| slot.sid).collect::<Vec<_>>(), [fresh.slot.sid]);
     let before = world.state(true).await;
     for sid in expired {
@@ -394,9 +411,9 @@ async fn expired_sessions_are_neither_listed_nor_counted_nor_revoked() {
         }
     }
     assert!(before == world.state(true).await);
-    assert_eq!(sessions.revoke_all(&caller, true, &origin).await.unwrap().count, 0);
-    assert_eq!(sessions.revoke_all(&caller, false, &origin).await.unwrap().count, 1);
-    assert_eq!(sessions.end_all_of(world.bench.user, &origin).await.unwrap().count, 0);
+    assert_eq!(sessions.revoke_all(&caller, true, &origin).await.expect("works before it is over").count, 0);
+    assert_eq!(sessions.revoke_all(&caller, false, &origin).await.expect("works before it is over").count, 1);
+    assert_eq!(sessions.end_all_of(world.bench.user, &origin).await.expect("works before it is over").count, 0);
 }
 
 /// A session that came by a trusted device has shown no second factor, so it makes no device trusted: not while its device is,
@@ -408,45 +425,63 @@ async fn a_session_that_came_by_a_device_trusts_no_device() {
         let (sessions, origin) = (world.sessions(), Origin::client(HOME));
         // A second device, whose token the next session comes by.
         let trusting = world.another(0).await;
-        let mine = sessions.identify([&*trusting.tokens.access.text()]).await.unwrap();
+        let mine = sessions.identify([&*trusting.tokens.access.text()]).await.expect("works before it is over");
         let wish = world.trust(trusting.slot.sid, true);
-        let token = sessions.set_trust(&mine, &wish, &origin).await.unwrap().device_token.unwrap();
+        let token =
+            sessions.set_trust(&mine, &wish, &origin).await.expect("works before it is over").device_token.unwrap();
         let request = SignInRequest { device_token: Some(token.text()), ..world.bench.request() };
         let service = world.bench.sign_in_service(Policy::default());
         let Ok(FirstStep::Authenticated(by_device)) = service.sign_in(&request).await else { panic!("not by device") };
-        world.current = sessions.identify([&*by_device.tokens.access.text()]).await.unwrap();
+        world.current = sessions.identify([&*by_device.tokens.access.text()]).await.expect("works before it is over");
         assert_eq!(by_device.slot.mfa_verified_at, None);
         match way {
             0 => {}
             1 => {
-                sessions.remove_device(&world.current, token.device, &origin).await.unwrap();
+                sessions.remove_device(&world.current, token.device, &origin).await.expect("works before it is over");
             }
             2 => {
-                sessions.remove_device(&mine, token.device, &origin).await.unwrap();
+                sessions.remove_device(&mine, token.device, &origin).await.expect("works before it is over");
             }
             _ => world.bench.host.advance_seconds(600),
         }
-        let before = world.bench.store.devices(world.bench.user).await.unwrap();
+        let before = world.bench.store.devices(world.bench.user).await.expect("works before it is over");
         let wish = world.trust(by_device.slot.sid, true);
         let outcome = sessions.set_trust(&world.current, &wish, &origin).await;
         if way == 0 {
-            let set = outcome.unwrap();
+            let set = outcome.expect("works before it is over");
             assert!(set.device_token.is_none() && set.slot.trust == by_device.slot.trust);
         } else {
             assert_eq!(outcome.unwrap_err().code, Code::ReauthenticationRequired, "way {way}");
         }
-        assert_eq!(world.bench.store.devices(world.bench.user).await.unwrap(), before, "way {way}");
+        assert_eq!(
+            world.bench.store.devices(world.bench.user).await.expect("works before it is over"),
+            before,
+            "way {way}"
+        );
         // The password alone proves no second factor; password and code do.
         let password = world.bench.request().password;
         let half = ReauthenticationRequest { password, answer: None, ip: HOME.into() };
-        sessions.reauthenticate(&PlainPasswords, &settings(), &world.current, &half).await.unwrap();
+        sessions
+            .reauthenticate(&PlainPasswords, &settings(), &world.current, &half)
+            .await
+            .expect("works before it is over");
         if way > 0 {
             let refused = sessions.set_trust(&world.current, &wish, &origin).await.unwrap_err();
             assert_eq!(refused.code, Code::ReauthenticationRequired, "way {way}");
         }
-        let answer = Answer::read(None, Some(&world.recovery[5])).unwrap();
+        let answer = Answer::read(None, Some(&world.recovery[5])).expect("works before it is over");
         let both = ReauthenticationRequest { answer: Some(answer), ..half };
-        sessions.reauthenticate(&PlainPasswords, &settings(), &world.current, &both).await.unwrap();
-        assert!(sessions.set_trust(&world.current, &wish, &origin).await.unwrap().device_token.is_some());
+        sessions
+            .reauthenticate(&PlainPasswords, &settings(), &world.current, &both)
+            .await
+            .expect("works before it is over");
+        assert!(
+            sessions
+                .set_trust(&world.current, &wish, &origin)
+                .await
+                .expect("works before it is over")
+                .device_token
+                .is_some()
+        );
     }
 }

@@ -210,6 +210,7 @@ run "each_setting_follows_its_variable" {
     cache_max_age_seconds           = 11
     device_trust_seconds            = 107
     max_login_attempts              = 7
+    max_mfa_attempts                = 8
     reserved_concurrency            = { sessions-current = 7 }
   }
 

@@ -83,7 +83,7 @@ pub async fn a_channel_remembers_for_a_day<S: Store>(store: S, host: ManualHost,
     host.advance_seconds(DAY - 1);
     expire().await;
     let found = store.range(&channel, 0, first, usize::MAX).await.expect("read");
-    assert_eq!(found.into_iter().map(|recorded| recorded.message).collect::<Vec<_>>(), [message.clone()]);
+    assert_eq!(found.into_iter().map(|recorded| recorded.message).collect::<Vec<_>>(), std::slice::from_ref(&message));
     for wait in [0, DAY, DAY] {
         host.advance_seconds(wait);
         expire().await;
