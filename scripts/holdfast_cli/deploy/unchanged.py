@@ -2,9 +2,9 @@
 
 A stack is skipped only if all of this is as it was when it was last applied, or planned without a difference: its code and that of every
 module, the catalogue of functions, the values it is given, the artifacts of its functions, its own state, every parameter that it read
-from other stacks, and the process of the local cloud. Where only its state and the process are, it is planned, but without asking for each of its resources. What a
-hand changed in the local cloud itself is not seen by either: `--plan-all` looks at it.
-On AWS every stack is planned, always: others deploy there, too.
+from other stacks, and the process of the local cloud. If only its state and the process are as they were, it is planned without asking
+for each of its resources. Neither sees what somebody changed in the local cloud by hand: `--plan-all` does. On AWS every stack is planned,
+always: others deploy there, too.
 """
 
 from __future__ import annotations
