@@ -272,7 +272,7 @@ mod tests {
         let env = Env::of([("MAX_SESSIONS_PER_USER", "hunter2")]);
         let error = env.policy().unwrap_err();
         assert_eq!(error.to_string(), "MAX_SESSIONS_PER_USER must be a whole number from 1 to 10");
-        assert!(!format!("{env:?}").contains("hunter2"));
+        assert_eq!(format!("{env:?}"), "{\"MAX_SESSIONS_PER_USER\"}");
         assert_eq!(env.text("SESSIONS_TABLE").unwrap_err().to_string(), "SESSIONS_TABLE is not set");
     }
 
@@ -389,7 +389,7 @@ mod tests {
         let server = of("rediss://h:6379", "true", "/etc/ca.pem").unwrap();
         assert!(server.cluster && server.iam.is_none() && server.authority_file.as_deref() == Some("/etc/ca.pem"));
         assert_eq!(server.url, "rediss://h:6379");
-        assert!(!format!("{server:?}").contains("6379"), "a URL may hold a password");
+        assert_eq!(format!("{server:?}"), "CacheServer { cluster: true, iam: None, .. }", "a URL may hold a password");
         assert_eq!(of("http://h", "", "").unwrap_err().to_string(), "REDIS_URL must start with rediss:// or redis://");
         assert_eq!(of("redis://h", "yes", "").unwrap_err().to_string(), "REDIS_CLUSTER must be true or false");
         let error = Env::of([("CACHE_PROVIDER", "memory")]).cache().unwrap_err();

@@ -196,4 +196,15 @@ mod tests {
         sorted.sort();
         assert_eq!(sorted, documented);
     }
+
+    #[test]
+    fn every_bye_says_in_a_sentence_of_its_own_why() {
+        let reasons: std::collections::BTreeSet<_> = ByeCode::ALL.iter().map(|code| code.reason()).collect();
+        assert_eq!(reasons.len(), ByeCode::ALL.len());
+        for code in ByeCode::ALL {
+            assert!(code.reason().len() > 20 && code.reason().ends_with('.'), "{code:?}");
+            let comes_back = code.reason().contains("reconnect");
+            assert_eq!(comes_back, code.reconnect(), "{code:?}");
+        }
+    }
 }

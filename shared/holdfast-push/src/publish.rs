@@ -310,6 +310,26 @@ mod tests {
     }
 
     #[test]
+    fn an_append_is_remembered_two_days_longer_than_a_key() {
+        assert_eq!((KEY_SECONDS, ID_SECONDS), (86_400, 259_200));
+    }
+
+    #[test]
+    fn what_a_target_may_be_is_said() {
+        let said = |body: Body| Publish::read(body).unwrap_err().detail.into_owned();
+        let nobody = || Body { broadcast: None, ..body() };
+        assert_eq!(said(Body { broadcast: Some(false), ..body() }), "`to.broadcast` must be true, or left out.");
+        let one = "`to` must hold exactly one of `userIds`, `topic` and `broadcast`.";
+        assert_eq!(said(nobody()), one);
+        assert_eq!(said(Body { topic: Some("a".into()), ..body() }), one);
+        let users = |ids: &[&str]| Body { user_ids: Some(ids.iter().map(|id| (*id).into()).collect()), ..nobody() };
+        assert_eq!(said(users(&[])), "`to.userIds` must name at least one user.");
+        assert_eq!(said(users(&["x"])), "`to.userIds` holds what is not a user id.");
+        let topic = Body { topic: Some("a#b".into()), ..nobody() };
+        assert_eq!(said(topic), "`to.topic` must have 1 to 128 of A-Z a-z 0-9 . _ : -");
+    }
+
+    #[test]
     fn a_message_is_kept_as_long_as_its_publisher_said_and_a_day_otherwise() {
         let id = MessageId::from_bytes([1; 16]);
         let of = |ttl_seconds| Publish::read(Body { ttl_seconds, ..body() }).unwrap().message(id, Millis::new(5));

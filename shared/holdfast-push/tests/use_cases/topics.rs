@@ -209,6 +209,10 @@ async fn the_channels_of_one_hello_share_what_may_come_back() {
         assert_eq!(posted, if both { own + shared } else { own }, "{case}: all of a channel, or nothing of it");
         assert_eq!(says(&frames, "Welcome", "recovered: false"), !both, "{case}");
         assert_eq!(world.counters.of(Count::RecoveryPosted), posted, "{case}");
+        let lost = usize::from(!both);
+        // The first `hello` named no marks: both of its channels began anew.
+        let counted = (world.counters.of(Count::Recovered), world.counters.of(Count::NotRecovered));
+        assert_eq!(counted, (2 - lost, 2 + lost), "{case}");
     }
 }
 

@@ -43,6 +43,8 @@ struct Tables {
     keys: HashMap<PublishKey, (Millis, Pending, Option<Answer>)>,
     /// Posts taken out of each row of the recoveries' budget, and when the window is over.
     reserved: HashMap<(i64, Row), (u32, Millis)>,
+    /// How often the budget was asked for something.
+    reservations: usize,
     /// Appends that are still refused as if others wrote.
     contended: usize,
     /// Appends that were done.
@@ -143,6 +145,11 @@ impl MemoryTable {
     /// Transactions that appended something.
     pub fn appends(&self) -> usize {
         self.lock().appends
+    }
+
+    /// How often the budget of recoveries or tickets was asked for something.
+    pub fn reservations(&self) -> usize {
+        self.lock().reservations
     }
 
     /// Takes one message out of a channel, as TTL does.
@@ -377,6 +384,7 @@ impl PublishKeys for MemoryTable {
 impl RecoveryBudget for MemoryTable {
     async fn reserve(&self, reservation: &Reservation) -> Stored<bool> {
         let mut state = self.lock();
+        state.reservations += 1;
         let fresh = (0, reservation.ends());
         let (taken, _) = state.reserved.entry((reservation.window, reservation.row)).or_insert(fresh);
         let fits = *taken + reservation.posts <= reservation.limit;
