@@ -214,9 +214,9 @@ def source_line(mutant):
 
 
 def matches(entry, mutant):
-    """`file` and `change` of an entry may hold `*`; `text`, where there is one, is the line of source."""
+    """`file` of an entry may be a pattern, `change` may be `*` for all of a function; `text`, where there is one, is the line of source."""
     return (fnmatch.fnmatchcase(mutant["file"], entry["file"]) and mutant["function"]["function_name"] == entry["function"]
-            and fnmatch.fnmatchcase(mutant["change"], entry["change"].replace("[", "[[]"))
+            and entry["change"] in ("*", mutant["change"])
             and entry.get("text") in (None, source_line(mutant)))
 
 

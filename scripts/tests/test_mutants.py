@@ -264,7 +264,8 @@ class Verdict(unittest.TestCase):
         text = (ROOT / "shared/holdfast-kit/src/http.rs").read_text().splitlines()[0].strip()
         entry = {"file": "shared/holdfast-kit/src/http.rs", "function": "f", "change": "replace f -> bool with true", "text": text, "reason": "why"}
         self.assertEqual(mutants.unlisted([judged("survived"), judged("caught")], [entry]), [])
-        for other in ({"function": "g"}, {"change": "replace f -> bool with false"}, {"text": "x"}, {"file": "shared/*/lib.rs"}):
+        self.assertEqual(mutants.unlisted([judged("survived")], [{**entry, "file": "shared/*/http.rs", "change": "*"}]), [])
+        for other in ({"function": "g"}, {"change": "replace f -> bool with false"}, {"change": "replace * with true"}, {"text": "x"}, {"file": "shared/*/lib.rs"}):
             self.assertEqual(len(mutants.unlisted([judged("survived")], [{**entry, **other}])), 1, other)
 
     def test_a_change_may_have_two_survivors_and_then_its_share(self):
