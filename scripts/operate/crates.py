@@ -20,6 +20,7 @@ class Workspace:
         members = set(metadata["workspace_members"])
         packages = [package for package in metadata["packages"] if package["id"] in members]
         names = {package["name"] for package in packages}
+        self.packages = packages
         self.folders = {p["name"]: str(PurePosixPath(p["manifest_path"]).parent.relative_to(root)) for p in packages}
         self.binaries = {t["name"]: p["name"] for p in packages for t in p["targets"] if "bin" in t["kind"]}
         self.needs = {p["name"]: {d["name"] for d in p["dependencies"] if d["name"] in names and d["kind"] != "dev"}

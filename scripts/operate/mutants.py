@@ -90,7 +90,7 @@ def measure(settings, environment, groups, packages, mutants, own=False, deadlin
     files = mutant_tree.numbered(mutants, book)
     (FOLDER / "numbers.json").write_text(json.dumps(book), encoding="utf-8")
     workspace = crates.workspace()
-    tree = mutant_tree.Tree(settings, files, {name: workspace.folders[name] for name in groups})
+    tree = mutant_tree.Tree(settings, files, {name: workspace.folders[name] for name in groups}, workspace.packages)
     with Step(f"copying the workspace, {len(mutants)} mutants behind switches"):
         tree.write()
     part("copy")

@@ -128,6 +128,13 @@ class Copy(unittest.TestCase):
         self.assertIn('[dependencies]\nholdfast-switch = { path = "../../shared/holdfast-switch" }\nhttp', text)
         self.assertIn('\n[dependencies]\nholdfast-switch = { path = "../holdfast-switch" }\n', mutant_tree.with_switch("[package]\n", "shared/a"))
 
+    def test_the_anchor_asks_for_all_that_the_workspace_asks_for(self):
+        def needs(name, features, default=False, **more):
+            return {"name": name, "req": "^1", "features": features, "uses_default_features": default, "kind": None, **more}
+        text = mutant_tree.anchor([{"dependencies": [needs("http", ["std"]), needs("holdfast-kit", [], path="/x")]},
+                                   {"dependencies": [needs("http", ["a"], True, kind="dev"), needs("cc", [], kind="build")]}])
+        self.assertTrue(text.endswith('[dependencies]\nhttp = { version = "^1", default-features = true, features = ["a", "std"] }\n'), text)
+
     def test_lints_are_off_and_nothing_else_changes(self):
         manifest = (ROOT / "Cargo.toml").read_text(encoding="utf-8")
         text = mutant_tree.without_lints(manifest)
