@@ -84,6 +84,7 @@ static() {
     step "$file is the same in every stack" same "$file" auth sessions push events bootstrap
   done
   step 'common.tf is the same in every stack' same common.tf auth sessions push events
+  step 'settings.tf is the same in every stack that has functions' same settings.tf auth sessions push events
   step 'edge.tf is the same in every stack that has routes' same edge.tf auth sessions push
   step 'cache.tf is the same in every stack that has it' same cache.tf platform auth sessions events
   step 'cache_input.tf is the same in every stack that reads where the cache is' alike cache_input.tf auth sessions events

@@ -1,5 +1,6 @@
 """What has to hold of all Terraform at once, read from its files."""
 
+import json
 import os
 import re
 import subprocess
@@ -9,13 +10,15 @@ import unittest
 from pathlib import Path
 
 import fakes
-import terraform
+
+from holdfast_cli.core import tfvars
+from holdfast_cli.deploy import stacks, terraform
 
 ROOT = Path(__file__).resolve().parents[2]
 INFRA = ROOT / "infra"
 sys.path.insert(0, str(INFRA))
 
-import docs  # noqa: E402
+import docs
 
 STACKS = sorted(path.name for path in (INFRA / "stacks").iterdir() if path.is_dir())
 MODULES = sorted(path for path in (INFRA / "modules").iterdir() if path.is_dir())
@@ -105,7 +108,7 @@ class HandOver(unittest.TestCase):
 
     def test_what_is_read_has_been_published_by_a_stack_that_is_applied_before(self):
         before, seen = set(), 0
-        for stage in terraform.STAGES:
+        for stage in stacks.STAGES:
             for stack in stage:
                 self.assertEqual(sorted(self.read(stack) - before), [], f"{stack} reads what nobody has published yet")
                 seen += len(self.read(stack))
@@ -117,6 +120,65 @@ class HandOver(unittest.TestCase):
         for stack in STACKS:
             for _, body in resources(docs.source(INFRA / "stacks" / stack), "aws_ssm_parameter"):
                 self.assertRegex(body, r'"\$\{local\.ssm_prefix\}/(\$\{local\.stack\}/\$\{each\.key\}|routes/\$\{local\.stack\})"', stack)
+
+
+class Settings(unittest.TestCase):
+    """tests/settings.json of each stack that has functions, and the runs that compare the stack with it."""
+
+    COLUMNS = {"local": "each_setting_on_the_local_cloud", "staging": "each_setting_of_staging", "production": "each_setting_of_production",
+               "changed": "each_setting_follows_its_variable"}
+    # Said by the local cloud, or for every run.
+    GIVEN = {"local_endpoint", "local_redis_url", "artifacts_bucket", "release_manifest"}
+    # Other runs change these: a user pool goes with neither a cache nor registration.
+    ELSEWHERE = {"credential_verifier", "cognito_client_id"}
+
+    def tables(self):
+        for stack in sorted(set(STACKS) - {"bootstrap"}):
+            yield stack, json.loads((INFRA / "stacks" / stack / "tests" / "settings.json").read_text())
+
+    @staticmethod
+    def variables(stack, run):
+        """What a run gives the stack."""
+        text = (INFRA / "stacks" / stack / "tests" / "settings.tftest.hcl").read_text()
+        start = text.index(f'run "{run}"')
+        start = text.index("  variables {\n", start) + len("  variables {\n")
+        return tfvars.parse(text[start : docs.closing(text, start)])
+
+    def test_the_runs_give_the_stack_what_the_environments_files_do(self):
+        for stack, _ in self.tables():
+            declared = terraform.declared(stack)
+            for env in ("local", "staging", "production"):
+                file = tfvars.parse((INFRA / "environments" / f"{env}.tfvars").read_text())
+                wanted = {name: value for name, value in file.items() if name in declared}
+                got = self.variables(stack, self.COLUMNS[env])
+                self.assertEqual({name: value for name, value in got.items() if name not in self.GIVEN}, wanted, f"{stack}, {env}")
+
+    def test_one_run_changes_every_variable(self):
+        for stack, _ in self.tables():
+            declared = set(terraform.declared(stack)) - self.GIVEN - self.ELSEWHERE
+            self.assertEqual(set(self.variables(stack, self.COLUMNS["changed"])), declared, stack)
+
+    def test_a_row_says_where_its_value_comes_from(self):
+        for stack, rows in self.tables():
+            self.assertGreater(len(rows), 40, stack)
+            known = set(terraform.declared(stack)) | HandOver.read(stack) | {"fixed"}
+            for name, row in rows.items():
+                self.assertEqual([source for source in row["from"].split(", ") if source not in known], [], f"{stack}: {name}")
+                self.assertLessEqual(set(row) - {"from"}, {"all"} if "all" in row else set(self.COLUMNS), f"{stack}: {name}")
+                if row["from"] == "fixed":
+                    self.assertIn("all", row, f"{stack}: {name} is not fixed")
+
+    def test_a_value_of_a_variable_is_another_when_the_variable_is(self):
+        for stack, rows in self.tables():
+            for name, row in rows.items():
+                # What is named after the environment shows it by [env] and [prefix].
+                if row["from"] in ("fixed", "env", "name_prefix", "release_manifest") or "/" in row["from"] or set(row["from"].split(", ")) & self.ELSEWHERE:
+                    continue
+                if name == "variable: CACHE_PROVIDER":
+                    # Delete only reads nothing, as without a cache: tests/redis.tftest.hcl has it with one.
+                    continue
+                values = [json.dumps(row[column]) if column in row else None for column in self.COLUMNS]
+                self.assertGreater(len(set(values)), 1, f"{stack}: {name}")
 
 
 class Traps(unittest.TestCase):

@@ -5,7 +5,8 @@ import unittest
 
 from fakes import settings
 
-import scale  # noqa: I001
+from holdfast_cli.capacity import scale
+from holdfast_cli.generate import scale_document
 
 ROOT = settings.ROOT
 
@@ -23,7 +24,7 @@ class Plan(unittest.TestCase):
         self.have = scale.load()[1]
 
     def test_the_document_is_what_the_command_prints(self):
-        said = read("docs/scale.md").partition(scale.BEGIN)[2].partition(scale.END)[0]
+        said = read("docs/scale.md").partition(scale_document.BEGIN)[2].partition(scale_document.END)[0]
         self.assertEqual(said, scale.markdown(1_000_000, 60), "`make scale WRITE=1` writes it again")
 
     def test_what_is_built_is_built_so(self):
@@ -31,7 +32,7 @@ class Plan(unittest.TestCase):
         push = "shared/holdfast-push/src/"
         self.assertEqual(found(r"SHARDS: u8 = (\d+)", push + "channel.rs"), (str(have["shards"]),))
         self.assertEqual(found(r"MAX_RECIPIENTS: usize = (\d+)", push + "job.rs"), (str(have["recipients"]),))
-        (each,), (at_once,) = found(r"IN_FLIGHT: usize = (\d+)", push + "service/deliver.rs"), found(r"AT_ONCE: usize = (\d+)", "services/push/fanout/src/handler.rs")
+        (each,), (at_once,) = found(r"IN_FLIGHT: usize = (\d+)", push + "service/deliver.rs"), found(r"AT_ONCE: usize = (\d+)", "services/push/src/fanout.rs")
         self.assertEqual(int(each) * int(at_once), have["in_flight"])
         client = "clients/javascript/src/client.js"
         for name, constant, unit in (("ping_seconds", "PING_MS", 60), ("socket_seconds", "RENEW_MS", 60)):

@@ -8,29 +8,27 @@ import unittest
 from pathlib import Path
 
 from fakes import read
-
-import build  # noqa: I001
-import crates
-import sbom
-import tools
-import workflows
-from settings import ROOT, STACKS
 from test_release import metadata
+
+from holdfast_cli.core import catalogue, tools
+from holdfast_cli.core.settings import ROOT, STACKS
+from holdfast_cli.deploy import crates
+from holdfast_cli.generate import sbom, workflows
 
 
 class Generated(unittest.TestCase):
     def test_the_callers_are_current(self):
         for name, text in workflows.callers().items():
-            self.assertEqual((workflows.FOLDER / name).read_text(encoding="utf-8"), text, f"{name}: python3 scripts/operate workflows")
+            self.assertEqual((workflows.FOLDER / name).read_text(encoding="utf-8"), text, f"{name}: scripts/holdfast workflows")
 
     def test_every_stack_has_one_service_and_every_service_a_folder(self):
-        self.assertEqual(sorted(workflows.SERVICES.values()), sorted(STACKS))
-        for service in workflows.SERVICES:
+        self.assertEqual(sorted(catalogue.SERVICES.values()), sorted(STACKS))
+        for service in catalogue.SERVICES:
             self.assertTrue((ROOT / "services" / service).is_dir(), service)
 
     def test_a_function_is_of_the_service_whose_stack_deploys_it(self):
-        for name, entry in build.functions().items():
-            self.assertEqual(workflows.SERVICES[name.split("-")[0]], entry["stack"], name)
+        for name, entry in catalogue.functions().items():
+            self.assertEqual(catalogue.SERVICES[name.split("-")[0]], entry["stack"], name)
 
     def test_every_action_is_pinned_and_every_workflow_begins_without_permissions(self):
         for file in workflows.FOLDER.glob("*.yml"):
@@ -61,7 +59,7 @@ class Generated(unittest.TestCase):
                 names.add(f"{file.stem.removeprefix('service-')} / gate")
             else:
                 names.add(re.search(r"^  gate:\n    name: (.+)$", text, re.M).group(1))
-        self.assertEqual(seen, {"ci", "infrastructure", "security", *(f"service-{service}" for service in workflows.SERVICES)})
+        self.assertEqual(seen, {"ci", "infrastructure", "security", *(f"service-{service}" for service in catalogue.SERVICES)})
         # A check is required by its name alone.
         self.assertEqual(len(names), len(seen))
         said = (ROOT / "docs" / "deploying.md").read_text(encoding="utf-8")
@@ -87,11 +85,11 @@ class Generated(unittest.TestCase):
 
 
 class Affected(unittest.TestCase):
-    CATALOGUE = {"auth-login": {"stack": "auth"}, "push-ticket": {"stack": "push"}}
+    CATALOGUE = {"auth-one": {"stack": "auth"}, "push-one": {"stack": "push"}}
 
     def setUp(self):
-        shape = metadata(**{"holdfast-domain": [], "holdfast-queue": [], "auth-login": ["holdfast-domain"],
-                            "push-ticket": ["holdfast-domain", "holdfast-queue"]})
+        shape = metadata(**{"holdfast-domain": [], "holdfast-queue": [], "service-auth": ["holdfast-domain"],
+                            "service-push": ["holdfast-domain", "holdfast-queue"]})
         self.workspace = crates.Workspace(shape)
 
     def of(self, service, *paths):
@@ -100,7 +98,7 @@ class Affected(unittest.TestCase):
     def test_a_shared_crate_touches_only_services_that_link_it(self):
         path = "shared/holdfast-queue/src/lib.rs"
         self.assertEqual(self.of("auth", path), {"build": False, "deploy": False, "test": []})
-        self.assertEqual(self.of("push", path), {"build": True, "deploy": True, "test": ["holdfast-queue", "push-ticket"]})
+        self.assertEqual(self.of("push", path), {"build": True, "deploy": True, "test": ["holdfast-queue", "service-push"]})
 
     def test_a_crate_that_all_link_touches_all(self):
         for service in ("auth", "push"):
@@ -116,7 +114,7 @@ class Affected(unittest.TestCase):
     def test_without_a_commit_to_compare_with_everything_is_touched(self):
         self.assertIsNone(workflows.changed_files("0" * 40))
         self.assertIsNone(workflows.changed_files(""))
-        self.assertEqual(workflows.affected("auth", None, self.workspace, self.CATALOGUE)["test"], ["auth-login", "holdfast-domain"])
+        self.assertEqual(workflows.affected("auth", None, self.workspace, self.CATALOGUE)["test"], ["holdfast-domain", "service-auth"])
 
 
 @unittest.skipUnless(shutil.which("node") and shutil.which("npm"), "no Node.js")
@@ -148,7 +146,7 @@ class Linters(unittest.TestCase):
 class Sbom(unittest.TestCase):
     METADATA = {
         "packages": [
-            {"id": "f", "name": "auth-login", "version": "0.1.0", "source": None, "license": "Apache-2.0"},
+            {"id": "f", "name": "service-auth", "version": "0.1.0", "source": None, "license": "Apache-2.0"},
             {"id": "s", "name": "serde", "version": "1.0.0", "source": "registry", "license": "MIT/Apache-2.0"},
             {"id": "p", "name": "proptest", "version": "1.2.0", "source": "registry", "license": "MIT"},
         ],
@@ -160,11 +158,13 @@ class Sbom(unittest.TestCase):
     LOCK = '[[package]]\nname = "serde"\nversion = "1.0.0"\nchecksum = "abc"\n'
 
     def test_what_is_linked_is_listed_with_its_checksum_and_what_tests_link_is_not(self):
-        found = sbom.bill(self.METADATA, "auth-login", sbom.checksums(self.LOCK))
+        found = sbom.bill(self.METADATA, "service-auth", "auth-login", sbom.checksums(self.LOCK))
         self.assertEqual([c["bom-ref"] for c in found["components"]], ["pkg:cargo/serde@1.0.0"])
         self.assertEqual(found["components"][0]["hashes"], [{"alg": "SHA-256", "content": "abc"}])
         self.assertEqual(found["components"][0]["licenses"], [{"expression": "MIT OR Apache-2.0"}])
-        self.assertEqual(found["metadata"]["component"]["name"], "auth-login")
+        component = found["metadata"]["component"]
+        self.assertEqual((component["name"], component["purl"]), ("auth-login", "pkg:cargo/auth-login@0.1.0"))
+        self.assertIn({"ref": component["bom-ref"], "dependsOn": ["pkg:cargo/serde@1.0.0"]}, found["dependencies"])
 
 
 if __name__ == "__main__":

@@ -20,3 +20,27 @@ output "evaluations" {
     join("/", distinct(flatten([for query in alarm.metric_query : [for metric in query.metric : metric.period]]))),
   ) }
 }
+
+output "settings" {
+  description = "What each alarm watches, compares and tells, in one line, by name without prefix, taken from the alarm itself: for reviews and tests."
+  value = { for key, alarm in aws_cloudwatch_metric_alarm.this : key => format(
+    "%s %s %s, %d of %d, missing %s, alarm to [%s], ok to [%s]",
+    join(", ", [for query in alarm.metric_query : join("", concat(
+      [query.id, query.return_data == true ? "!" : "", " = "],
+      [for metric in query.metric : format(
+        "%s of %s %s (%s) in %s s", metric.stat, metric.namespace, metric.metric_name,
+        join(", ", [for name, value in metric.dimensions == null ? {} : metric.dimensions : join("=", [name, value])]), metric.period,
+      )],
+      compact([query.expression]),
+    ))]),
+    alarm.comparison_operator, alarm.threshold, alarm.datapoints_to_alarm, alarm.evaluation_periods, alarm.treat_missing_data,
+    join(", ", coalesce(alarm.alarm_actions, [])), join(", ", coalesce(alarm.ok_actions, [])),
+  ) }
+}
+
+output "rollback_rule" {
+  description = "Alarms (without prefix) of which any one says that a release is bad, taken from the composite alarm: for reviews and tests."
+  value = flatten([for alarm in aws_cloudwatch_composite_alarm.rollback : [
+    for name in regexall("ALARM\\(.([^)]*).\\)", alarm.alarm_rule) : trimprefix(name[0], format("%s-", var.name_prefix))
+  ]])
+}

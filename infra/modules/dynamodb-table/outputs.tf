@@ -47,3 +47,23 @@ output "policy_documents" {
     })
   } : null
 }
+
+output "settings" {
+  description = "What the table is set to, taken from the table itself: for reviews and tests."
+  value = try({ for table in [aws_dynamodb_table.this["this"]] : "this" => {
+    attributes          = { for attribute in table.attribute : attribute.name => attribute.type }
+    billing_mode        = table.billing_mode
+    deletion_protection = table.deletion_protection_enabled
+    indexes = { for index in table.global_secondary_index : index.name => {
+      keys       = compact([index.hash_key, index.range_key])
+      projection = index.projection_type
+      attributes = sort(coalesce(index.non_key_attributes, []))
+    } }
+    keys                   = compact([table.hash_key, table.range_key])
+    kms_key_arns           = [for encryption in table.server_side_encryption : encryption.kms_key_arn if encryption.enabled]
+    name                   = table.name
+    point_in_time_recovery = table.point_in_time_recovery[0].enabled
+    stream                 = table.stream_enabled ? table.stream_view_type : null
+    ttl_attributes         = [for ttl in table.ttl : ttl.attribute_name if ttl.enabled]
+  } }["this"], null)
+}

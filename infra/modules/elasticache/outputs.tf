@@ -51,3 +51,19 @@ output "policy_documents" {
     })
   }
 }
+
+output "settings" {
+  description = "What the cache and its users are set to, taken from the resources: for reviews and tests."
+  value = {
+    authentication = { for user in concat(values(aws_elasticache_user.app), values(aws_elasticache_user.default)) : user.user_name => "${user.authentication_mode[0].type} ${user.access_string}" }
+    engines = concat(
+      [for cache in aws_elasticache_serverless_cache.this : "${cache.engine} ${cache.major_engine_version}"],
+      [for cache in aws_elasticache_replication_group.this : "${cache.engine} ${cache.engine_version} on ${cache.node_type}, ${cache.num_node_groups} × ${cache.replicas_per_node_group}"],
+    )
+    fails_over  = [for cache in aws_elasticache_replication_group.this : cache.automatic_failover_enabled && cache.multi_az_enabled]
+    kms_key_ids = concat([for cache in aws_elasticache_serverless_cache.this : cache.kms_key_id], [for cache in aws_elasticache_replication_group.this : cache.kms_key_id])
+    limits      = [for cache in aws_elasticache_serverless_cache.this : "${cache.cache_usage_limits[0].data_storage[0].maximum} ${cache.cache_usage_limits[0].data_storage[0].unit}, ${cache.cache_usage_limits[0].ecpu_per_second[0].maximum} ECPU a second"]
+    snapshots   = concat([for cache in aws_elasticache_serverless_cache.this : cache.snapshot_retention_limit], [for cache in aws_elasticache_replication_group.this : cache.snapshot_retention_limit])
+    encryption  = [for cache in aws_elasticache_replication_group.this : "${cache.transit_encryption_mode} ${cache.transit_encryption_enabled}, at rest ${cache.at_rest_encryption_enabled}"]
+  }
+}

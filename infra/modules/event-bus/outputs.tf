@@ -17,3 +17,11 @@ output "policy_documents" {
     })
   } : null
 }
+
+output "settings" {
+  description = "What the bus and its archive are set to, taken from the resources: for reviews and tests."
+  value = {
+    archive_days = one([for archive in aws_cloudwatch_event_archive.this : archive.retention_days])
+    kms_key_arn  = one([for bus in aws_cloudwatch_event_bus.this : bus.kms_key_identifier])
+  }
+}

@@ -22,3 +22,27 @@ output "policy_documents" {
   description = "Ready IAM policy documents (JSON): `dead_letter` to send to the dead-letter queue, for a function that is the target; null without a subscription."
   value       = var.create ? { dead_letter = module.dead_letter_queue.policy_documents.send } : null
 }
+
+output "settings" {
+  description = "What the subscription and its dead-letter queue are set to, taken from the resources: for reviews and tests."
+  value = {
+    dead_letter_queue = one(values(module.dead_letter_queue.settings))
+    function_failures = one([for config in aws_lambda_function_event_invoke_config.this : {
+      age_seconds = config.maximum_event_age_in_seconds
+      attempts    = config.maximum_retry_attempts
+      function    = config.function_name
+      qualifier   = config.qualifier
+      to_arn      = config.destination_config[0].on_failure[0].destination
+    }])
+    permission = one([for permission in aws_lambda_permission.this : format(
+      "%s from %s to %s", permission.principal, permission.source_arn, join(":", compact([permission.function_name, permission.qualifier])),
+    )])
+    rule = one([for rule in aws_cloudwatch_event_rule.this : "${rule.state} on ${rule.event_bus_name}: ${rule.event_pattern}"])
+    target = one([for target in aws_cloudwatch_event_target.this : {
+      age_seconds      = target.retry_policy[0].maximum_event_age_in_seconds
+      arn              = target.arn
+      attempts         = target.retry_policy[0].maximum_retry_attempts
+      dead_letters_arn = target.dead_letter_config[0].arn
+    }])
+  }
+}

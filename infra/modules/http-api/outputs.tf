@@ -52,3 +52,16 @@ output "policy_documents" {
     })
   } : null
 }
+
+output "settings" {
+  description = "What the API, its stage and its access log are set to besides limits and CORS, taken from the resources: for reviews and tests."
+  value = {
+    access_log_days        = one([for group in aws_cloudwatch_log_group.access : group.retention_in_days])
+    access_log_kms_key_arn = one([for group in aws_cloudwatch_log_group.access : group.kms_key_id])
+    access_logs            = length(flatten([for stage in aws_apigatewayv2_stage.this : stage.access_log_settings])) > 0
+    deploys_by_itself      = one([for stage in aws_apigatewayv2_stage.this : stage.auto_deploy])
+    detailed_metrics       = one([for stage in aws_apigatewayv2_stage.this : stage.default_route_settings[0].detailed_metrics_enabled])
+    endpoint_disabled      = one([for api in aws_apigatewayv2_api.this : api.disable_execute_api_endpoint])
+    tags                   = one([for api in aws_apigatewayv2_api.this : coalesce(api.tags, {})])
+  }
+}

@@ -53,6 +53,16 @@ output "source_code_hash" {
   value       = local.code_hash
 }
 
+output "description" {
+  description = "What the function says it is for."
+  value       = try(aws_lambda_function.this["this"].description, null)
+}
+
+output "artifact" {
+  description = "Where the function's zip is: a file, or `<bucket>/<key>`."
+  value       = try(coalesce(aws_lambda_function.this["this"].filename, join("/", compact([aws_lambda_function.this["this"].s3_bucket, aws_lambda_function.this["this"].s3_key]))), null)
+}
+
 output "policy_documents" {
   description = "Ready IAM policy documents (JSON): `invoke` the function."
   value = var.create ? {
@@ -107,4 +117,48 @@ output "vpc" {
     subnet_ids         = aws_lambda_function.this["this"].vpc_config[0].subnet_ids
     security_group_ids = aws_lambda_function.this["this"].vpc_config[0].security_group_ids
   }, null)
+}
+
+output "settings" {
+  description = "What the function and its log are set to, taken from the resources: for reviews and tests."
+  value = try({ for function in [aws_lambda_function.this["this"]] : "this" => {
+    alias_owner          = length(aws_lambda_alias.terraform) > 0 ? "terraform" : length(aws_lambda_alias.deployer) > 0 ? "deployer" : "none"
+    architectures        = function.architectures
+    artifacts_bucket     = function.s3_bucket
+    kms_key_arn          = function.kms_key_arn
+    log_days             = aws_cloudwatch_log_group.this["this"].retention_in_days
+    log_format           = function.logging_config[0].log_format
+    log_kms_key_arn      = aws_cloudwatch_log_group.this["this"].kms_key_id
+    memory_mb            = function.memory_size
+    publishes_versions   = function.publish
+    reserved_concurrency = function.reserved_concurrent_executions
+    timeout_seconds      = function.timeout
+    tracing              = function.tracing_config[0].mode
+  } }["this"], null)
+}
+
+output "sources" {
+  description = "What each queue and stream that the function reads is set to, by source, taken from the mappings: for reviews and tests."
+  value = merge(
+    { for key, source in aws_lambda_event_source_mapping.queue : key => {
+      arn                 = source.event_source_arn
+      batch_size          = source.batch_size
+      maximum_concurrency = one([for scaling in source.scaling_config : scaling.maximum_concurrency])
+      response_types      = sort(coalesce(source.function_response_types, []))
+      window_seconds      = source.maximum_batching_window_in_seconds
+    } },
+    { for key, source in aws_lambda_event_source_mapping.stream : key => {
+      age_seconds            = source.maximum_record_age_in_seconds
+      arn                    = source.event_source_arn
+      attempts               = source.maximum_retry_attempts
+      batch_size             = source.batch_size
+      bisects                = source.bisect_batch_on_function_error
+      failures_to_arn        = source.destination_config[0].on_failure[0].destination_arn
+      filters                = sort(flatten([for criteria in source.filter_criteria : [for filter in criteria.filter : filter.pattern]]))
+      parallelization_factor = source.parallelization_factor
+      response_types         = sort(coalesce(source.function_response_types, []))
+      starting_position      = source.starting_position
+      window_seconds         = source.maximum_batching_window_in_seconds
+    } },
+  )
 }

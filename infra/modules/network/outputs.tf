@@ -22,3 +22,16 @@ output "kms_endpoint_policy" {
   description = "What the interface endpoint to KMS lets through (JSON); null without one."
   value       = try(aws_vpc_endpoint.kms["this"].policy, null)
 }
+
+output "settings" {
+  description = "What the network, its endpoints and its flow logs are set to, taken from the resources: for reviews and tests."
+  value = {
+    cidr_block           = one([for vpc in aws_vpc.this : vpc.cidr_block])
+    endpoint_private_dns = one([for endpoint in aws_vpc_endpoint.kms : endpoint.private_dns_enabled])
+    flow_log_days        = one([for group in aws_cloudwatch_log_group.flow : group.retention_in_days])
+    flow_log_kms_key_arn = one([for group in aws_cloudwatch_log_group.flow : group.kms_key_id])
+    flow_log_traffic     = one([for log in aws_flow_log.this : log.traffic_type])
+    public_addresses     = anytrue([for subnet in aws_subnet.private : subnet.map_public_ip_on_launch])
+    zones                = sort([for subnet in aws_subnet.private : "${subnet.availability_zone} ${subnet.cidr_block}"])
+  }
+}

@@ -71,3 +71,18 @@ output "stream_retries" {
   description = "How often, and up to what age in seconds, a record is tried again, by function and stream source; without the functions that read no stream."
   value       = { for key, function in module.function : key => function.stream_retries if length(function.stream_retries) > 0 }
 }
+
+output "settings" {
+  description = "What each function and its log are set to, by key, taken from the resources: for reviews and tests."
+  value       = { for key, function in module.function : key => function.settings }
+}
+
+output "sources" {
+  description = "What each queue and stream that a function reads is set to, by function and source, taken from the mappings: for reviews and tests."
+  value       = { for key, function in module.function : key => function.sources if length(function.sources) > 0 }
+}
+
+output "routes" {
+  description = "Function and authorization type of each route, by route key, taken from the routes: for reviews and tests."
+  value       = merge([for function, route in module.route : { for key, authorization in route.routes : key => "${function} ${authorization}" }]...)
+}

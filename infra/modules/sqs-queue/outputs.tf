@@ -49,3 +49,19 @@ output "policy_documents" {
     }) : null
   } : null
 }
+
+output "settings" {
+  description = "What the queue (`main`) and its dead-letter queue (`dlq`) are set to, taken from the resources: for reviews and tests."
+  value = { for key, queue in aws_sqs_queue.this : key => {
+    dead_letters       = [for policy in aws_sqs_queue_redrive_policy.this : jsondecode(policy.redrive_policy) if key == "main" && policy.queue_url == queue.url]
+    dead_letters_of    = flatten([for policy in aws_sqs_queue_redrive_allow_policy.this : jsondecode(policy.redrive_allow_policy).sourceQueueArns if key == "dlq" && policy.queue_url == queue.url])
+    insecure_denied    = length([for policy in [for name, policy in aws_sqs_queue_policy.this : policy if name == key] : policy if jsondecode(policy.policy).Statement[0].Effect == "Deny"]) > 0
+    kms_key_arn        = queue.kms_master_key_id
+    managed_encryption = queue.sqs_managed_sse_enabled == true && queue.kms_master_key_id == null
+    max_size_bytes     = queue.max_message_size
+    name               = queue.name
+    retention_seconds  = queue.message_retention_seconds
+    visibility_seconds = queue.visibility_timeout_seconds
+    wait_seconds       = queue.receive_wait_time_seconds
+  } }
+}

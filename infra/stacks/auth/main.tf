@@ -52,7 +52,8 @@ locals {
 
   # A change of the account on behalf of a session reads both, and the session is a condition of the write.
   edit_account = ["dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"]
-  # A changed password or second factor also deletes the trusted devices, in the same transaction.
+  # A changed password or second factor also removes the trusted devices, in the same transaction. This release marks their
+  # rows; 0.1.0 deletes them, and must be able to after a rollback.
   edit_credentials = concat(local.edit_account, ["dynamodb:DeleteItem"])
 }
 
@@ -197,4 +198,9 @@ module "alarms" {
       threshold = var.sign_in_failures_per_minute
     }
   }
+}
+
+locals {
+  # For settings.tf: this stack has functions and alarms only.
+  own_settings = {}
 }

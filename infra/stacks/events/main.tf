@@ -246,3 +246,17 @@ module "alarms" {
     local.cache_is_redis ? { repair = { dlq_name = "${local.name_prefix}-repair-dlq" } } : {},
   )
 }
+
+locals {
+  # For settings.tf.
+  own_settings = merge(
+    { for name, settings in module.repair_dlq.settings : "queue repair-dlq" => settings },
+    { for key, subscriber in module.subscriber : "subscriber ${key}" => subscriber.settings },
+    {
+      "activity table"  = module.activity.settings
+      bus               = module.bus.settings
+      parameter         = { for key, parameter in aws_ssm_parameter.output : key => "${parameter.name} = ${nonsensitive(parameter.value)}" }
+      "queue relay-dlq" = module.relay_dlq.settings["main"]
+    },
+  )
+}

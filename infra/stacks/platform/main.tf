@@ -236,3 +236,25 @@ module "alarms" {
     } : key => merge(alarm, { period_seconds = 300, evaluation_periods = 1, datapoints_to_alarm = 1 }) if local.cache_is_redis },
   )
 }
+
+locals {
+  # For settings.tf.
+  own_settings = merge({ for key, dashboard in module.dashboard : "dashboard ${key}" => dashboard.settings }, {
+    "cache" = module.cache.settings
+    "cache status" = {
+      permission = [for permission in aws_lambda_permission.cache_status : format(
+        "%s from %s to %s", permission.principal, permission.source_arn, join(":", compact([permission.function_name, permission.qualifier])),
+      )]
+      rule   = [for rule in aws_cloudwatch_event_rule.cache_status : rule.schedule_expression]
+      target = [for target in aws_cloudwatch_event_target.cache_status : "${target.input} to ${target.arn}"]
+    }
+    "connections table" = module.connections_table.settings
+    dashboard           = { for key, dashboard in module.dashboard : key => dashboard.name }
+    "http api"          = merge(module.http_api.settings, { cors = module.http_api.cors, throttling = module.http_api.throttling })
+    kms                 = { key = module.kms.settings }
+    "mfa key"           = module.mfa_key.settings
+    network             = module.network.settings
+    parameter           = { for key, parameter in aws_ssm_parameter.output : key => "${parameter.name} = ${nonsensitive(parameter.value)}" }
+    "sessions table"    = module.sessions_table.settings
+  })
+}

@@ -161,3 +161,14 @@ module "alarms" {
     }
   }
 }
+
+locals {
+  # For settings.tf.
+  own_settings = merge(
+    { for pair in flatten([for key, queue in module.queue : [for kind, settings in queue.settings : { name = "queue ${key} ${kind}", settings = settings }]]) : pair.name => pair.settings },
+    {
+      parameter       = { for key, parameter in aws_ssm_parameter.output : key => "${parameter.name} = ${nonsensitive(parameter.value)}" }
+      "websocket api" = module.websocket_api.settings
+    },
+  )
+}

@@ -19,7 +19,8 @@ locals {
 
   sessions_table_arn = local.input["platform/sessions-table-arn"]
 
-  # Ending a session ends the trust of its device: the device's row is deleted in the same transaction.
+  # Ending a session ends the trust of its device in the same transaction. This release marks the device's row as removed;
+  # 0.1.0 deletes it, and must be able to after a rollback.
   end_sessions = ["dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"]
 }
 
@@ -106,6 +107,7 @@ module "service" {
       memory_size_mb = 512
       environment = merge(local.session_environment, {
         MAX_LOGIN_ATTEMPTS = var.max_login_attempts
+        MAX_MFA_ATTEMPTS   = var.max_mfa_attempts
         CONNECTIONS_TABLE  = local.input["platform/connections-table-name"]
         ACTIVITY_TABLE     = local.input["platform/activity-table-name"]
       })
@@ -187,4 +189,9 @@ module "alarms" {
       datapoints_to_alarm = 1
     }
   } : key => alarm if local.cache_is_redis }
+}
+
+locals {
+  # For settings.tf: this stack has functions and alarms only.
+  own_settings = {}
 }

@@ -19,3 +19,14 @@ variable "max_login_attempts" {
     error_message = "max_login_attempts must be a whole number from 1 to 1000000."
   }
 }
+
+variable "max_mfa_attempts" {
+  description = "Distinct codes per MFA session; twice that per account in 900 s."
+  type        = number
+  default     = 5
+
+  validation {
+    condition     = var.max_mfa_attempts >= 1 && var.max_mfa_attempts <= 10 && floor(var.max_mfa_attempts) == var.max_mfa_attempts
+    error_message = "max_mfa_attempts must be a whole number from 1 to 10."
+  }
+}

@@ -2,6 +2,7 @@
 
 mod fanout;
 mod figures;
+mod flood;
 mod http;
 mod scripts;
 mod sockets;
@@ -9,7 +10,7 @@ mod tokens;
 
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: holdfast-bench tokens | scripts REDIS_URL | http NAME=OUTPUTS.json NAME=OUTPUTS.json | fanout | sockets OUTPUTS.json";
+const USAGE: &str = "usage: holdfast-bench tokens | scripts REDIS_URL | http NAME=OUTPUTS.json NAME=OUTPUTS.json | fanout | flood | sockets OUTPUTS.json";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
         ["tokens"] => runtime.block_on(tokens::run()),
         ["scripts", server] => runtime.block_on(scripts::run(server)),
         ["fanout"] => runtime.block_on(fanout::run()),
+        ["flood"] => runtime.block_on(flood::run()),
         ["sockets", outputs] => runtime.block_on(sockets::run(outputs)),
         ["http", places @ ..] if places.len() >= 2 => runtime.block_on(http::run(places)),
         _ => {

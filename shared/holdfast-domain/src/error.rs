@@ -128,6 +128,31 @@ mod tests {
         assert!(Code::ALL.iter().all(|c| (400..600).contains(&c.status())));
     }
 
+    /// The page that clients are written from: its table has every code with its status, and no other.
+    #[test]
+    fn the_codes_and_statuses_are_those_of_the_page() {
+        let page = include_str!("../../../docs/api.md");
+        let rows = page.lines().skip_while(|line| !line.starts_with("| status | code |")).skip(2);
+        let documented: Vec<(u16, &str)> = rows
+            .take_while(|line| line.starts_with('|'))
+            .map(|row| {
+                let cells: Vec<_> = row.split('|').map(str::trim).collect();
+                (cells[1].parse().unwrap(), cells[2].trim_matches('`'))
+            })
+            .collect();
+        let coded: Vec<(u16, &str)> = Code::ALL.iter().map(|code| (code.status(), code.text())).collect();
+        assert_eq!(coded, documented);
+    }
+
+    #[test]
+    fn every_code_has_a_title_of_its_own() {
+        let mut titles: Vec<_> = Code::ALL.iter().map(|code| code.title()).collect();
+        titles.sort_unstable();
+        titles.dedup();
+        assert_eq!(titles.len(), Code::ALL.len());
+        assert!(titles.iter().all(|title| title.len() > 8 && !title.ends_with('.')), "{titles:?}");
+    }
+
     #[test]
     fn what_may_be_retried_says_when() {
         for code in Code::ALL {

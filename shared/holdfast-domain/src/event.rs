@@ -218,7 +218,9 @@ pub struct DeviceImage {
     pub created_at: Millis,
     /// When it is void.
     pub expires_at: Millis,
-    /// Where it was made trusted.
+    /// When it was removed, if it was.
+    pub removed_at: Option<Millis>,
+    /// Where the last change came from that is an event: the trust, or the removal.
     pub origin: Origin,
 }
 
@@ -227,7 +229,16 @@ pub struct DeviceImage {
 pub fn of_device(old: Option<&DeviceImage>, new: Option<&DeviceImage>, at: Millis) -> Vec<Event> {
     let (kind, device, at, origin) = match (old, new) {
         (None, Some(new)) => (Kind::DeviceTrusted, new, new.created_at, new.origin.clone()),
-        (Some(old), None) if at < old.expires_at => (Kind::DeviceRemoved, old, at, Origin::default()),
+        // Its own expiry came before: nothing worked any more that was taken away.
+        (Some(old), Some(DeviceImage { removed_at: Some(removed), origin, .. }))
+            if old.removed_at.is_none() && *removed < old.expires_at =>
+        {
+            (Kind::DeviceRemoved, old, *removed, origin.clone())
+        }
+        // Version 0.1.0 deleted the row, and said nothing of where that came from.
+        (Some(old), None) if old.removed_at.is_none() && at < old.expires_at => {
+            (Kind::DeviceRemoved, old, at, Origin::default())
+        }
         _ => return vec![],
     };
     let event = Event::of_user(kind, at, device.user, &origin);
@@ -413,9 +424,12 @@ mod tests {
             session: Some(SessionId::from_bytes([2; 16])),
             created_at: Millis::new(1),
             expires_at: Millis::new(10),
+            removed_at: None,
             origin: Origin::client("192.0.2.1"),
         };
-        let told = |old, new, at| of_device(old, new, Millis::new(at));
+        fn told(old: Option<&DeviceImage>, new: Option<&DeviceImage>, at: i64) -> Vec<Event> {
+            of_device(old, new, Millis::new(at))
+        }
         let trusted = &told(None, Some(&device), 5)[0];
         assert_eq!((trusted.kind, trusted.at, trusted.session), (Kind::DeviceTrusted, Millis::new(1), device.session));
         assert_eq!(trusted.origin.network.as_deref(), Some("192.0.2.0/24"));
@@ -425,6 +439,18 @@ mod tests {
             (Kind::DeviceRemoved, Millis::new(9), Some("laptop"))
         );
         assert_eq!(told(Some(&device), None, 10), [], "it had expired");
+        let gone = |at| DeviceImage {
+            expires_at: Millis::new(at),
+            removed_at: Some(Millis::new(at)),
+            origin: Origin::operator("admin/ada"),
+            ..device.clone()
+        };
+        let removed = &told(Some(&device), Some(&gone(9)), 50)[0];
+        assert_eq!((removed.kind, removed.at), (Kind::DeviceRemoved, Millis::new(9)));
+        assert_eq!(removed.origin.actor.as_deref(), Some("admin/ada"), "who removed it, not where it was trusted");
+        assert_eq!(told(Some(&device), Some(&gone(10)), 50), [], "it had expired before");
+        assert_eq!(told(Some(&gone(9)), None, 9), [], "the row of a removed device");
+        assert_eq!(told(Some(&gone(9)), Some(&gone(9)), 9), []);
         assert_eq!(told(Some(&device), Some(&device), 5), []);
     }
 

@@ -192,6 +192,8 @@ pub trait AccountUpkeep: Send + Sync {
     fn strengthen(&self, user: UserId, old: &str, new: &str) -> impl Future<Output = Stored<()>> + Send;
     /// Replaces the plain seed of a second factor by its sealed form, unless it has changed meanwhile.
     fn seal_seed(&self, user: UserId, plain: &Seed, sealed: &[u8]) -> impl Future<Output = Stored<()>> + Send;
+    /// Claims an e-mail for an account that is known by another key of it, unless somebody has it.
+    fn claim_email(&self, user: UserId, email_key: &[u8; 32], now: Millis) -> impl Future<Output = Stored<()>> + Send;
 }
 
 /// Encrypts what must be kept but cannot be hashed.

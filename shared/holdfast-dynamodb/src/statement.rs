@@ -111,6 +111,37 @@ impl Statement {
         clauses.join(" ")
     }
 
+    /// What DynamoDB refuses and a kinder store lets pass: a path that is written twice, or a bound name or value that no
+    /// expression uses. A defect of this crate, which every build with debug assertions finds.
+    fn defect(&self, with_update: bool) -> Option<String> {
+        let written: Vec<&str> =
+            self.set.iter().filter_map(|set| set.split_once(" = ")).map(|(path, _)| path).collect();
+        let written: Vec<&str> = written.into_iter().chain(self.remove.iter().map(String::as_str)).collect();
+        // `#status` and `status` are one path.
+        let plain = |path: &&str| self.names.get(*path).map_or((*path).to_owned(), Clone::clone);
+        let mut paths: Vec<String> = written.iter().map(plain).collect();
+        paths.sort_unstable();
+        if let Some(pair) = paths.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Some(format!("{} is written twice", pair[0]));
+        }
+        let update = if with_update { self.update() } else { String::new() };
+        let text = format!("{update} {}", self.condition().unwrap_or_default());
+        let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '#' | ':' | '_');
+        let used: Vec<&str> = text.split(|c: char| !is_word(c)).collect();
+        let unused = self.names.keys().chain(self.values.keys()).find(|bound| !used.contains(&bound.as_str()));
+        let unbound = used.iter().find(|word| {
+            word.starts_with('#') && !self.names.contains_key(**word)
+                || word.starts_with(':') && !self.values.contains_key(**word)
+        });
+        unused
+            .map(|name| format!("{name} is bound and not used"))
+            .or_else(|| unbound.map(|name| format!("{name} is used and not bound")))
+    }
+
+    pub(crate) fn checked(&self, with_update: bool) {
+        debug_assert_eq!(self.defect(with_update), None, "{self:?}");
+    }
+
     /// The names; `None` where there are none, as DynamoDB wants it.
     pub(crate) fn names(&self) -> Option<HashMap<String, String>> {
         Some(self.names.clone()).filter(|names| !names.is_empty())
@@ -123,6 +154,7 @@ impl Statement {
 
     /// As an update within a transaction.
     pub(crate) fn update_part(&self, table: &str, (pk, sk): Key) -> Stored<TransactWriteItem> {
+        self.checked(true);
         let update = Update::builder()
             .table_name(table)
             .key("PK", s(pk))
@@ -131,6 +163,7 @@ impl Statement {
             .set_condition_expression(self.condition())
             .set_expression_attribute_names(self.names())
             .set_expression_attribute_values(self.values())
+            .return_values_on_condition_check_failure(OnRefusal::AllOld)
             .build()
             .map_err(build_error)?;
         Ok(TransactWriteItem::builder().update(update).build())
@@ -138,6 +171,7 @@ impl Statement {
 
     /// As a condition within a transaction.
     pub(crate) fn check_part(&self, table: &str, (pk, sk): Key) -> Stored<TransactWriteItem> {
+        self.checked(false);
         let check = ConditionCheck::builder()
             .table_name(table)
             .key("PK", s(pk))
@@ -152,6 +186,7 @@ impl Statement {
 
     /// As a deletion within a transaction.
     pub(crate) fn delete_part(&self, table: &str, (pk, sk): Key) -> Stored<TransactWriteItem> {
+        self.checked(false);
         let delete = Delete::builder()
             .table_name(table)
             .key("PK", s(pk))
@@ -196,6 +231,24 @@ mod tests {
         assert_eq!(statement.condition().as_deref(), Some("(authEpoch = :epoch) AND (attribute_exists(PK))"));
         assert_eq!(statement.names().map(|names| names.len()), Some(2));
         assert_eq!(statement.values().map(|values| values.len()), Some(3));
+    }
+
+    #[test]
+    fn what_dynamodb_refuses_is_a_defect() {
+        let good = Statement::new().set("a", n(1)).remove(&["b"]).when("c = :c").value(":c", n(1));
+        assert_eq!(good.defect(true), None);
+        for (bad, says) in [
+            (good.clone().set("a", n(2)), "a is written twice"),
+            (good.clone().set_to("a = :c"), "a is written twice"),
+            (good.clone().set("b", n(2)), "b is written twice"),
+            (good.clone().value(":d", n(2)), ":d is bound and not used"),
+            (good.clone().name("#d", "d"), "#d is bound and not used"),
+            (good.clone().when("#d = :c"), "#d is used and not bound"),
+            (good.clone().when("e = :e"), ":e is used and not bound"),
+        ] {
+            assert_eq!(bad.defect(true).as_deref(), Some(says), "{bad:?}");
+        }
+        assert!(good.defect(false).is_some(), "a condition alone uses nothing of the update");
     }
 
     #[test]

@@ -19,13 +19,28 @@ const MAX_REQUEST: usize = 8 * 1024 * 1024;
 pub struct DynamoDbProxy {
     address: SocketAddr,
     task: JoinHandle<()>,
+    record: Option<Record>,
 }
+
+/// A request that the endpoint answered, and what it said.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// `GetItem`, `TransactWriteItems` …
+    pub operation: String,
+    /// The request's body.
+    pub request: serde_json::Value,
+    /// Whether the status was 200.
+    pub accepted: bool,
+}
+
+type Record = Arc<Mutex<Vec<Exchange>>>;
 
 struct Shared {
     upstream: String,
     plan: Plan,
     /// What eventually consistent reads said last, by request.
     last: Mutex<HashMap<String, Vec<u8>>>,
+    record: Option<Record>,
 }
 
 /// A request as it came.
@@ -39,9 +54,19 @@ struct Request {
 impl DynamoDbProxy {
     /// Starts before `upstream` (`127.0.0.1:4566`).
     pub async fn start(upstream: &str, plan: Plan) -> io::Result<Self> {
+        Self::listen(upstream, plan, None).await
+    }
+
+    /// Starts before `upstream`, injects nothing and keeps what was asked.
+    pub async fn recording(upstream: &str) -> io::Result<Self> {
+        Self::listen(upstream, Plan::new(0), Some(Record::default())).await
+    }
+
+    async fn listen(upstream: &str, plan: Plan, record: Option<Record>) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared { upstream: upstream.to_owned(), plan, last: Mutex::default() });
+        let shared =
+            Arc::new(Shared { upstream: upstream.to_owned(), plan, last: Mutex::default(), record: record.clone() });
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let shared = shared.clone();
@@ -51,7 +76,14 @@ impl DynamoDbProxy {
                 });
             }
         });
-        Ok(Self { address, task })
+        Ok(Self { address, task, record })
+    }
+
+    /// Takes what was asked since the last time, in the order of the answers. Empty unless this proxy is
+    /// [recording](Self::recording).
+    pub fn exchanges(&self) -> Vec<Exchange> {
+        let lock = self.record.as_ref().map(|record| record.lock().unwrap_or_else(PoisonError::into_inner));
+        lock.map(|mut kept| std::mem::take(&mut *kept)).unwrap_or_default()
     }
 
     /// What clients use as their endpoint: `http://127.0.0.1:<port>`.
@@ -83,6 +115,13 @@ async fn serve(mut client: TcpStream, shared: &Shared) -> io::Result<()> {
         _ => {}
     }
     let answer = forward(&request, &shared.upstream).await?;
+    if let Some(record) = &shared.record {
+        record.lock().unwrap_or_else(PoisonError::into_inner).push(Exchange {
+            operation: request.operation.clone(),
+            request: serde_json::from_slice(&request.body).unwrap_or_default(),
+            accepted: answer.split(|byte| *byte == b' ').nth(1) == Some(b"200"),
+        });
+    }
     match fault {
         Some(Fault::LostReply) => return Ok(()),
         Some(Fault::ErrorAfter) => return refuse(&mut client, 500, &error("InternalServerError", "injected")).await,

@@ -16,6 +16,6 @@ mod plan;
 mod redis;
 
 pub use connections::{ConnectionsGateway, Quotas};
-pub use dynamodb::DynamoDbProxy;
+pub use dynamodb::{DynamoDbProxy, Exchange};
 pub use plan::{Fault, Injected, Plan};
 pub use redis::RedisProxy;

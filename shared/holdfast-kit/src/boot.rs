@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use holdfast_domain::Millis;
 use holdfast_domain::ports::{Host as _, StoreError};
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde::Serialize;
@@ -148,7 +149,7 @@ where
             let handle = handle.clone();
             Box::pin(async move {
                 let LambdaEvent { payload, context } = event;
-                let budget = budget(context.deadline);
+                let budget = budget(context.deadline, System.now());
                 let result = handle(deps, Invocation { payload, id: context.request_id, budget }).await;
                 metrics::flush(System.now().get());
                 result.and_then(|answer| to_raw_value(&answer).map_err(|_| Broken("the answer cannot be written")))
@@ -202,8 +203,31 @@ where
     })
 }
 
-/// What is left of an invocation, less the time to answer.
-fn budget(deadline_millis: u64) -> Duration {
-    let now = u64::try_from(System.now().get()).unwrap_or_default();
+/// What is left of an invocation that Lambda ends at `deadline_millis`, less [`RESERVE`]. An invocation that is late gets a moment
+/// all the same: to answer that it is.
+fn budget(deadline_millis: u64, now: Millis) -> Duration {
+    let now = u64::try_from(now.get()).unwrap_or_default();
     Duration::from_millis(deadline_millis.saturating_sub(now)).saturating_sub(RESERVE).max(Duration::from_millis(50))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_of_an_invocation_ends_before_its_deadline() {
+        for (deadline, now, expected) in [
+            (10_000, 0, 9_700),
+            (1_790_000_010_000, 1_790_000_000_000, 9_700),
+            (30_000, 1_000, 28_700),
+            (10_000, 9_649, 51),
+            (10_000, 9_650, 50),
+            (10_000, 9_900, 50),
+            (10_000, 10_000, 50),
+            (10_000, 20_000, 50),
+            (0, 1_790_000_000_000, 50),
+        ] {
+            assert_eq!(budget(deadline, Millis::new(now)), Duration::from_millis(expected), "{deadline} {now}");
+        }
+    }
 }

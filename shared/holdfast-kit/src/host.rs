@@ -27,3 +27,28 @@ impl Host for System {
         tokio::time::sleep(Duration::from_millis(millis)).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future as _;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    #[test]
+    fn the_machine_has_a_clock_and_randomness() {
+        // 2026-01-01: this was written later.
+        assert!(System.now() > Millis::new(1_767_225_600_000));
+        let (one, other): ([u8; 32], [u8; 32]) = (System.random(), System.random());
+        assert!(one != other && one != [0; 32]);
+    }
+
+    #[tokio::test]
+    async fn waiting_takes_time() {
+        let mut waiting = pin!(System.sleep(600_000));
+        let mut context = Context::from_waker(Waker::noop());
+        assert_eq!(waiting.as_mut().poll(&mut context), Poll::Pending);
+        System.sleep(0).await;
+    }
+}

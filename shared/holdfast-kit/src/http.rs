@@ -352,7 +352,27 @@ mod tests {
     }
 
     #[test]
+    fn a_request_says_where_it_goes_and_prints_no_secret() {
+        let mut event = event("{}");
+        event["pathParameters"] = json!({"sessionId": "abc", "channel": "broadcast"});
+        event["headers"]["Cookie"] = "a=b; c=d".into();
+        let read = request(&event);
+        assert_eq!((read.method(), read.path(), read.route()), ("POST", "/v1/auth/login", "POST /v1/auth/login"));
+        assert_eq!((read.path_parameter("sessionId"), read.path_parameter("channel")), ("abc", "broadcast"));
+        assert_eq!(read.path_parameter("deviceId"), "");
+        assert_eq!((read.cookie("c"), read.cookie("x")), (Some("d"), None));
+        assert!(!read.is_direct() && request(&json!({})).is_direct());
+        let printed = format!("{read:?}");
+        assert!(printed.contains("r-1") && printed.contains("POST /v1/auth/login"), "{printed}");
+        assert!(!printed.contains("hf1.x") && !printed.contains("a=b"), "{printed}");
+    }
+
+    #[test]
     fn bodies_are_bounded() {
+        assert_eq!(MAX_BODY_BYTES, 16_384, "docs/api.md");
+        let fits = format!(r#"{{"email":"{}"}}"#, "a".repeat(MAX_BODY_BYTES - 12));
+        assert_eq!(fits.len(), MAX_BODY_BYTES);
+        assert!(request(&event(&fits)).json::<Login>().is_ok());
         let body = format!(r#"{{"email":"{}"}}"#, "a".repeat(MAX_BODY_BYTES));
         assert_eq!(request(&event(&body)).json::<Login>().unwrap_err().code, Code::PayloadTooLarge);
         assert_eq!(request(&event(&body)).no_body().unwrap_err().code, Code::PayloadTooLarge);

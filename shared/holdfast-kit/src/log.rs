@@ -86,5 +86,9 @@ mod tests {
         assert_eq!(mask("Authorization: Bearer abc.def"), "Authorization: Bearer [masked]");
         assert_eq!(mask("wss://x/v1?ticket=abc_-9&y=1"), "wss://x/v1?ticket=[masked]&y=1");
         assert_eq!(mask("nothing here"), "nothing here");
+        // Where nothing follows, nothing is masked.
+        for text in ["Bearer ", "Authorization: Bearer , x", "ticket=&y=1", "hf1. ends"] {
+            assert_eq!(mask(text), text);
+        }
     }
 }

@@ -154,6 +154,76 @@ mod tests {
         assert_eq!(result, json!({"batchItemFailures": [{"itemIdentifier": "b"}, {"itemIdentifier": "c"}]}));
     }
 
+    fn event(names: &[&str]) -> SqsEvent {
+        let records: Vec<_> = names.iter().map(|name| json!({"messageId": name, "body": name})).collect();
+        serde_json::from_value(json!({"Records": records})).unwrap()
+    }
+
+    /// An identifier that is empty or missing would fail the whole batch.
+    #[tokio::test]
+    async fn a_record_without_an_id_is_not_reported() {
+        let odd: SqsEvent =
+            serde_json::from_value(json!({"Records": [{"body": "a"}, {"messageId": "", "body": "b"}]})).unwrap();
+        let none = json!({"batchItemFailures": []});
+        assert_eq!(each(odd.clone(), Duration::from_secs(5), |_, _| async { Done::Again }).await, none);
+        assert_eq!(together(odd, Duration::from_secs(5), 2, |_, _| async { Done::Again }).await, none);
+    }
+
+    /// A record that begins with less than 200 ms left would be cut off in the middle.
+    #[tokio::test]
+    async fn no_record_begins_with_too_little_time_left() {
+        for (millis, served) in [(0, false), (199, false), (5_000, true)] {
+            let budget = Duration::from_millis(millis);
+            let reported = if served { json!([]) } else { json!([{"itemIdentifier": "a"}, {"itemIdentifier": "b"}]) };
+            let expected = json!({"batchItemFailures": reported});
+            let handle = move |_, left: Duration| async move {
+                assert!(left <= budget && left > Duration::from_millis(199));
+                Done::Yes
+            };
+            assert_eq!(each(event(&["a", "b"]), budget, handle).await, expected, "{millis} ms");
+            assert_eq!(together(event(&["a", "b"]), budget, 2, handle).await, expected, "{millis} ms");
+        }
+    }
+
+    #[tokio::test]
+    async fn no_more_records_run_at_once_than_there_are_places() {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        for (places, most) in [(0, 1), (1, 1), (3, 3), (9, 6)] {
+            let (running, peak) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+            let (now, highest) = (running.clone(), peak.clone());
+            let result =
+                together(event(&["a", "b", "c", "d", "e", "f"]), Duration::from_secs(60), places, move |_, _| {
+                    let (now, highest) = (now.clone(), highest.clone());
+                    async move {
+                        highest.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                        for _ in 0..20 {
+                            tokio::task::yield_now().await;
+                        }
+                        now.fetch_sub(1, Ordering::SeqCst);
+                        Done::Yes
+                    }
+                })
+                .await;
+            assert_eq!(result, json!({"batchItemFailures": []}));
+            assert_eq!((peak.load(Ordering::SeqCst), running.load(Ordering::SeqCst)), (most, 0), "{places} places");
+        }
+    }
+
+    #[tokio::test]
+    async fn records_are_handled_in_their_order_one_after_another() {
+        let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let kept = seen.clone();
+        each(event(&["a", "b", "c"]), Duration::from_secs(5), move |record, _| {
+            let kept = kept.clone();
+            async move {
+                kept.lock().unwrap().push(record.body.unwrap());
+                Done::Yes
+            }
+        })
+        .await;
+        assert_eq!(*seen.lock().unwrap(), ["a", "b", "c"]);
+    }
+
     #[tokio::test]
     async fn what_there_is_no_time_for_is_left_for_another_invocation() {
         let event: SqsEvent = serde_json::from_value(json!({"Records": [{"messageId": "m0", "body": ""}]})).unwrap();

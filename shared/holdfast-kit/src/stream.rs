@@ -60,6 +60,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_batch_and_its_records_are_read_as_far_as_they_go() {
+        let record =
+            json!({"eventID": "1", "dynamodb": {"SequenceNumber": "7", "Keys": {"PK": {"S": "p"}, "SK": {"S": "s"}}}});
+        let batch: Batch = serde_json::from_value(json!({"Records": [record, {}, null, 5]})).unwrap();
+        let read: Vec<_> = batch.records.iter().map(|record| (sequence_number(record), keys(record))).collect();
+        assert_eq!(read, [("7", ("p", "s")), ("", ("", "")), ("", ("", "")), ("", ("", ""))]);
+        assert!(serde_json::from_value::<Batch>(json!({})).unwrap().records.is_empty());
+    }
+
+    #[test]
+    fn how_trouble_is_reported_is_configured() {
+        let of = |value: &str| Reporting::from_env(&Env::of([("STREAM_PARTIAL_BATCH", value)]));
+        assert_eq!(of("true").map(|reporting| reporting.partial), Ok(true));
+        assert_eq!(of("false").map(|reporting| reporting.partial), Ok(false));
+        assert_eq!(of("").unwrap_err().to_string(), "STREAM_PARTIAL_BATCH is not set");
+    }
+
+    #[test]
     fn trouble_is_reported_in_the_form_the_event_source_understands() {
         let partial = Reporting { partial: true };
         assert_eq!(partial.again_from("7").unwrap(), json!({"batchItemFailures": [{"itemIdentifier": "7"}]}));

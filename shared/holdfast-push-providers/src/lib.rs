@@ -289,6 +289,55 @@ mod tests {
         }
     }
 
+    /// Every count by its public name (alarms and dashboards read it), and a latency as the milliseconds it is. This binary runs
+    /// itself again, because metrics are what a process writes.
+    #[test]
+    fn what_delivery_counts_is_written_as_metrics() {
+        let names = [
+            (Count::Accepted, "PUSH_ACCEPTED"),
+            (Count::Delivered, "PUSH_DELIVERED"),
+            (Count::Gone, "PUSH_GONE"),
+            (Count::Throttled, "PUSH_THROTTLED"),
+            (Count::Retried, "PUSH_RETRIED"),
+            (Count::DeadLettered, "PUSH_DEAD_LETTERED"),
+            (Count::Expired, "PUSH_EXPIRED"),
+            (Count::Undeliverable, "PUSH_UNDELIVERABLE"),
+            (Count::Forbidden, "PUSH_FORBIDDEN"),
+            (Count::AppendDelayed, "PUSH_APPEND_DELAYED"),
+            (Count::Recovered, "PUSH_RECOVERED"),
+            (Count::NotRecovered, "PUSH_NOT_RECOVERED"),
+            (Count::RecoveryPosted, "PUSH_RECOVERY_POSTED"),
+            (Count::RecoveryRefused, "PUSH_RECOVERY_REFUSED"),
+        ];
+        if std::env::var_os("HOLDFAST_TEST_METRICS").is_some() {
+            metrics::start("staging", "push-fanout");
+            for (n, (count, _)) in names.into_iter().enumerate() {
+                Metrics.add(count, n);
+                Metrics.add(count, n);
+            }
+            for millis in [1_234, 7] {
+                Metrics.latency(MessageId::from_bytes([1; 16]), millis);
+            }
+            metrics::flush(7);
+            return;
+        }
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "tests::what_delivery_counts_is_written_as_metrics", "--nocapture"])
+            .env("HOLDFAST_TEST_METRICS", "1")
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let line = text.lines().find(|line| line.contains("\"_aws\"")).unwrap_or_else(|| panic!("{text}"));
+        for (n, (_, name)) in names.into_iter().enumerate() {
+            let written = format!("\"{name}\":{}.0", 2 * n);
+            assert_eq!(line.contains(&written), n > 0, "{name}: what did not happen is not written: {line}");
+            assert_eq!(line.contains(&format!("\"Name\":\"{name}\",\"Unit\":\"Count\"")), n > 0, "{name}: {line}");
+        }
+        assert!(line.contains("\"PUSH_LATENCY\":[1234.0,7.0]"), "{line}");
+        assert!(line.contains("\"Name\":\"PUSH_LATENCY\",\"Unit\":\"Milliseconds\""), "{line}");
+        assert!(line.contains("\"env\":\"staging\"") && line.contains("\"function\":\"push-fanout\""), "{line}");
+    }
+
     #[test]
     fn every_slot_counts_unless_a_limit_is_given() {
         assert_eq!(policy(&Env::of([])).unwrap().max_sessions, 10);

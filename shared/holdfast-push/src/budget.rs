@@ -178,6 +178,20 @@ impl Reservation {
 mod tests {
     use super::*;
 
+    /// A hundred posts in flight meet one limit and halve the rate once; what comes 200 ms later is another event.
+    #[test]
+    fn throttles_that_are_close_together_are_one_event() {
+        for (second, rate) in [(0, 500), (199, 500), (200, 250)] {
+            let mut bucket = Bucket::new(1_000, Millis::new(0));
+            bucket.throttled(Millis::new(0));
+            bucket.throttled(Millis::new(second));
+            // It regrows by a tenth of the share in a second.
+            let regrown = second / 10;
+            let halved = if rate == 500 { 500 + regrown } else { (500 + regrown) / 2 };
+            assert_eq!(bucket.per_second(), halved, "{second} ms");
+        }
+    }
+
     /// How many posts pass in `millis` when as many are wanted as can be had.
     fn passed(bucket: &mut Bucket, from: i64, millis: i64) -> i64 {
         let (mut now, mut count) = (from, 0);

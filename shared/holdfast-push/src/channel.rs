@@ -139,6 +139,26 @@ mod tests {
     }
 
     #[test]
+    fn a_topic_is_the_text_it_was_read_from() {
+        for text in ["a", "A-z_0.9:x", &"t".repeat(128)] {
+            let topic: Topic = text.parse().unwrap();
+            assert_eq!(topic.as_str(), text);
+            assert_eq!(Channel::Topic(topic).to_string(), format!("topic:{text}"));
+        }
+        for bad in ["", "a/b", "a#b", "a b", "é", "a\n", &"t".repeat(129)] {
+            assert!(bad.parse::<Topic>().is_err(), "{bad:?}");
+        }
+    }
+
+    /// Part of the keys: another shard for the same id would lose the sockets that are open.
+    #[test]
+    fn a_connection_stays_in_its_shard() {
+        for (id, part) in [("L0SM9cOFvHcCIhw=", 10), ("a", 0), ("abc", 2), ("zzzzzzzzzzzzzzz=", 14)] {
+            assert_eq!(shard(&id.parse().unwrap()), part, "{id}");
+        }
+    }
+
+    #[test]
     fn topics_are_closed_unless_a_prefix_opens_them() {
         let news: Topic = "news.eu".parse().unwrap();
         assert!(!TopicPolicy::default().allows(&news));

@@ -147,7 +147,19 @@ mod tests {
     fn characters_stand_for_themselves_where_they_can() {
         check(r#""\u00e9\/\ud83d\ude00""#, "\"é/😀\"");
         check(r#""\u0022\u005c\u000a\u0001""#, r#""\"\\\n\u0001""#);
+        // The control characters end before the space.
+        check(r#""\u0020\u001f\u0000""#, r#"" \u001f\u0000""#);
+        check(r#""\u0008\u000c\u000d\u0009""#, r#""\b\f\r\t""#);
         check(r#""\" \\ }""#, r#""\" \\ }""#);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        let said = |json: &str| Data::compact(json).unwrap_err().to_string();
+        assert_eq!(said(r#""\ud83d""#), "holds half of a surrogate pair");
+        assert_eq!(said(&"[".repeat(101)), "is nested deeper than 100 levels");
+        assert_eq!(said(""), "is not JSON");
+        assert!(Data::compact(&format!("{}{}", "[".repeat(100), "]".repeat(100))).is_ok());
     }
 
     #[test]

@@ -53,6 +53,16 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
+    /// Every code.
+    pub const ALL: [ErrorCode; 6] = [
+        ErrorCode::InvalidFrame,
+        ErrorCode::UnknownAction,
+        ErrorCode::TooLarge,
+        ErrorCode::Forbidden,
+        ErrorCode::TooManyTopics,
+        ErrorCode::Unavailable,
+    ];
+
     /// As the frame says it.
     pub const fn text(self) -> &'static str {
         match self {
@@ -148,6 +158,53 @@ impl ServerFrame {
             kind,
             data,
             sent_at: message.sent_at,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The page that clients are written from.
+    const PAGE: &str = include_str!("../../../docs/websocket.md");
+
+    #[test]
+    fn the_error_codes_are_those_of_the_page() {
+        let line = PAGE.lines().find(|line| line.starts_with("Error codes:")).unwrap();
+        let documented: Vec<_> = line.split('`').skip(1).step_by(2).collect();
+        assert_eq!(ErrorCode::ALL.map(ErrorCode::text).to_vec(), documented);
+        let expected =
+            ["INVALID_FRAME", "UNKNOWN_ACTION", "PAYLOAD_TOO_LARGE", "FORBIDDEN", "TOO_MANY_TOPICS", "UNAVAILABLE"];
+        assert_eq!(documented, expected, "a code that is public does not change");
+    }
+
+    /// The table of `bye`: code, and whether the client may come back.
+    #[test]
+    fn the_byes_are_those_of_the_page() {
+        let rows = PAGE.lines().skip_while(|line| !line.starts_with("| `bye`")).skip(2);
+        let mut documented: Vec<(String, bool)> = Vec::new();
+        for row in rows.take_while(|line| line.starts_with('|')) {
+            let cells: Vec<_> = row.split('|').map(str::trim).collect();
+            for code in cells[1].split('`').skip(1).step_by(2) {
+                documented.push((code.to_owned(), cells[2].starts_with("yes")));
+            }
+        }
+        let coded: Vec<_> = ByeCode::ALL.iter().map(|code| (code.text().to_owned(), code.reconnect())).collect();
+        documented.sort();
+        let mut sorted = coded;
+        sorted.sort();
+        assert_eq!(sorted, documented);
+    }
+
+    #[test]
+    fn every_bye_says_in_a_sentence_of_its_own_why() {
+        let reasons: std::collections::BTreeSet<_> = ByeCode::ALL.iter().map(|code| code.reason()).collect();
+        assert_eq!(reasons.len(), ByeCode::ALL.len());
+        for code in ByeCode::ALL {
+            assert!(code.reason().len() > 20 && code.reason().ends_with('.'), "{code:?}");
+            let comes_back = code.reason().contains("reconnect");
+            assert_eq!(comes_back, code.reconnect(), "{code:?}");
         }
     }
 }

@@ -123,5 +123,6 @@ mod tests {
         let epoch = Epoch::from_bytes([7; 8]);
         assert_eq!(epoch.to_string().parse(), Ok(epoch));
         assert!("x".parse::<Epoch>().is_err());
+        assert_eq!(format!("{epoch:?}"), "Epoch(BwcHBwcHBwc)");
     }
 }

@@ -175,6 +175,16 @@ mod tests {
     }
 
     #[test]
+    fn a_wait_doubles_and_half_of_it_is_random() {
+        for (attempt, least, most) in
+            [(0, 1, 2), (1, 1, 2), (2, 2, 4), (3, 4, 8), (6, 32, 64), (7, 32, 64), (99, 32, 64)]
+        {
+            let waits: std::collections::BTreeSet<u32> = (0..200).map(|random| retry_delay(attempt, random)).collect();
+            assert_eq!(waits.into_iter().collect::<Vec<_>>(), (least..=most).collect::<Vec<_>>(), "attempt {attempt}");
+        }
+    }
+
+    #[test]
     fn five_waits_outlast_a_handshake() {
         let least: u32 = (1..MAX_ATTEMPTS).map(|attempt| retry_delay(attempt, 0)).sum();
         assert!(least > 30, "{least}");

@@ -90,6 +90,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn each_status_has_a_reason_of_its_own_in_dead_letters() {
+        for (status, reason) in [
+            (200, "DONE"),
+            (204, "DONE"),
+            (410, "GONE"),
+            (429, "THROTTLED"),
+            (413, "TOO_LARGE"),
+            (403, "FORBIDDEN"),
+            (400, "REJECTED"),
+            (404, "REJECTED"),
+            (499, "REJECTED"),
+            (500, "UNKNOWN"),
+            (302, "UNKNOWN"),
+            (0, "UNKNOWN"),
+        ] {
+            assert_eq!(Posted::of_status(status).text(), reason, "{status}");
+        }
+    }
+
+    #[test]
     fn each_status_has_one_consequence() {
         for (status, next) in [
             (200, Next::Finished),

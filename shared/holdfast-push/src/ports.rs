@@ -48,11 +48,28 @@ pub trait Sockets: Send + Sync {
     fn refresh(&self, seen: &Seen, session_expires_at: Millis, now: Millis) -> impl Future<Output = Stored<()>> + Send;
 }
 
+/// How adding topics to a socket ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Joined {
+    /// The socket has all of them.
+    Done,
+    /// The socket has no rows: it is closing, or closed.
+    Closed,
+    /// There is no room for all of them. Nothing was added.
+    TooMany,
+}
+
+/// Topics that one call of [`Subscriptions::join`] may add: DynamoDB takes 100 actions in a transaction.
+pub const JOIN_AT_ONCE: usize = 50;
+
 /// Who listens to what.
 pub trait Subscriptions: Send + Sync {
-    /// Adds a topic to a socket that exists; `false` if it does not.
-    fn subscribe(&self, socket: &Socket, topic: &Topic) -> impl Future<Output = Stored<bool>> + Send;
-    /// Takes it away.
+    /// Adds topics to a socket, all of them or none. A socket never has more than
+    /// [`MAX_TOPICS`](crate::socket::MAX_TOPICS), however many of its frames are served at once. `topics` has at most
+    /// [`JOIN_AT_ONCE`], and none that the socket has already: for such a list the answer may be an error that asks for a
+    /// repetition after another reading.
+    fn join(&self, socket: &Socket, topics: &[Topic]) -> impl Future<Output = Stored<Joined>> + Send;
+    /// Takes one away; one that the socket does not have is no error.
     fn unsubscribe(&self, id: &ConnectionId, topic: &Topic) -> impl Future<Output = Stored<()>> + Send;
     /// A socket's topics, strongly read.
     fn topics(&self, id: &ConnectionId) -> impl Future<Output = Stored<Vec<Topic>>> + Send;

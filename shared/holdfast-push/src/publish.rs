@@ -293,6 +293,49 @@ mod tests {
         assert_eq!(refused(Body { ttl_seconds: Some(86_401), ..body() }), Code::InvalidRequest);
         assert_eq!(refused(Body { idempotency_key: Some(String::new()), ..body() }), Code::InvalidRequest);
         assert!(Publish::read(Body { ttl_seconds: Some(86_400), ..body() }).is_ok());
+        assert!(Publish::read(Body { ttl_seconds: Some(1), ..body() }).is_ok());
+        assert!(Publish::read(Body { kind: "x".repeat(64), ..body() }).is_ok());
+        for control in ["a\nb", "\u{0}", "a\u{7f}"] {
+            assert_eq!(refused(Body { kind: control.into(), ..body() }), Code::InvalidRequest, "{control:?}");
+        }
+        let key = |text: String| Publish::read(Body { idempotency_key: Some(text), ..body() });
+        for good in ["k".to_owned(), "k".repeat(256), "é".repeat(128)] {
+            assert_eq!(key(good.clone()).unwrap().idempotency_key, Some(good));
+        }
+        for bad in ["k".repeat(257), "é".repeat(129), "k".repeat(3_000)] {
+            let refusal = key(bad).unwrap_err();
+            assert_eq!(refusal.code, Code::InvalidRequest);
+            assert_eq!(refusal.detail, "`idempotencyKey` must have 1 to 256 bytes.");
+        }
+    }
+
+    #[test]
+    fn an_append_is_remembered_two_days_longer_than_a_key() {
+        assert_eq!((KEY_SECONDS, ID_SECONDS), (86_400, 259_200));
+    }
+
+    #[test]
+    fn what_a_target_may_be_is_said() {
+        let said = |body: Body| Publish::read(body).unwrap_err().detail.into_owned();
+        let nobody = || Body { broadcast: None, ..body() };
+        assert_eq!(said(Body { broadcast: Some(false), ..body() }), "`to.broadcast` must be true, or left out.");
+        let one = "`to` must hold exactly one of `userIds`, `topic` and `broadcast`.";
+        assert_eq!(said(nobody()), one);
+        assert_eq!(said(Body { topic: Some("a".into()), ..body() }), one);
+        let users = |ids: &[&str]| Body { user_ids: Some(ids.iter().map(|id| (*id).into()).collect()), ..nobody() };
+        assert_eq!(said(users(&[])), "`to.userIds` must name at least one user.");
+        assert_eq!(said(users(&["x"])), "`to.userIds` holds what is not a user id.");
+        let topic = Body { topic: Some("a#b".into()), ..nobody() };
+        assert_eq!(said(topic), "`to.topic` must have 1 to 128 of A-Z a-z 0-9 . _ : -");
+    }
+
+    #[test]
+    fn a_message_is_kept_as_long_as_its_publisher_said_and_a_day_otherwise() {
+        let id = MessageId::from_bytes([1; 16]);
+        let of = |ttl_seconds| Publish::read(Body { ttl_seconds, ..body() }).unwrap().message(id, Millis::new(5));
+        assert_eq!(of(None).expires_at, Millis::new(86_400_005));
+        assert_eq!(of(Some(7)).expires_at, Millis::new(7_005));
+        assert_eq!((of(None).id, of(None).sent_at, of(None).kind.as_str()), (id, Millis::new(5), "note"));
     }
 
     #[test]

@@ -151,6 +151,63 @@ pub(crate) mod tests {
         }
     }
 
+    #[test]
+    fn the_limits_are_those_of_the_page() {
+        assert_eq!((MAX_FRAME_BYTES, MAX_TOPICS, FRAMES_PER_MINUTE), (32_768, 100, 100), "docs/websocket.md");
+    }
+
+    #[test]
+    fn posts_are_taken_until_the_session_expires() {
+        let socket = socket("a", 0);
+        assert!(socket.takes_posts(Millis::new(3_599_999)) && !socket.takes_posts(Millis::new(3_600_000)));
+        assert!(socket.is_fresh(Millis::new(659_999)) && !socket.is_fresh(Millis::new(660_000)));
+        assert!(!socket.is_settled(Millis::new(29_999)) && socket.is_settled(Millis::new(30_000)));
+    }
+
+    /// A socket is told that its session expired only where nobody ended it before.
+    #[test]
+    fn a_session_that_is_not_live_has_ended_or_expired() {
+        use holdfast_domain::TokenHash;
+        use holdfast_domain::session::{EndReason, Ended, Keys};
+        let at = Address { user: UserId::from_bytes([1; 16]), slot: SlotNo::new(3).unwrap() };
+        let hash = TokenHash::from_bytes([0; 32]);
+        let expires = Millis::new(1_000);
+        let live = Slot {
+            at,
+            sid: SessionId::from_bytes([2; 16]),
+            email: "a@example.com".into(),
+            identity: None,
+            version: 1,
+            keys: Some(Keys { access: hash, access_expires_at: expires, previous_access: None, refresh: None }),
+            created_at: Millis::new(0),
+            authenticated_at: Millis::new(0),
+            last_used_at: Millis::new(0),
+            last_updated_at: Millis::new(0),
+            idle_expires_at: expires,
+            absolute_expires_at: expires,
+            stay_signed_in: false,
+            mfa_verified_at: None,
+            device: Default::default(),
+            trust: None,
+            op: String::new(),
+            ended: None,
+        };
+        let ended =
+            Slot { keys: None, ended: Some(Ended { at: Millis::new(5), reason: EndReason::Revoked }), ..live.clone() };
+        let of = |slot: Option<&Slot>, sid: u8, max_sessions: u8, now: i64| {
+            let policy = Policy { max_sessions, ..Policy::default() };
+            standing(slot, at, SessionId::from_bytes([sid; 16]), &policy, Millis::new(now)).map(|slot| slot.sid)
+        };
+        assert_eq!(of(Some(&live), 2, 5, 999), Ok(live.sid));
+        assert_eq!(of(Some(&live), 2, 5, 1_000), Err(SessionOver::Expired));
+        assert_eq!(of(Some(&live), 2, 3, 999), Err(SessionOver::Ended), "above a lowered limit");
+        assert_eq!(of(Some(&live), 9, 5, 999), Err(SessionOver::Ended), "another session lives there");
+        assert_eq!(of(None, 2, 5, 999), Err(SessionOver::Ended));
+        for now in [10, 1_000, 5_000] {
+            assert_eq!(of(Some(&ended), 2, 5, now), Err(SessionOver::Ended), "however late it is");
+        }
+    }
+
     fn gone(sockets: &[Socket], cap: usize, now: i64) -> Vec<String> {
         surplus(sockets, cap, Millis::new(now)).iter().map(|s| s.id.to_string()).collect()
     }

@@ -13,11 +13,14 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
     ScalarAttributeType,
 };
+use holdfast_domain::Millis;
+
+use crate::suites::rows::Row;
 
 /// How long the emulator may take to answer after its start (it takes half a second).
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A running emulator with both tables.
+/// A running emulator with the tables.
 #[derive(Debug)]
 pub struct LocalCloud {
     process: Child,
@@ -46,8 +49,10 @@ impl LocalCloud {
     pub const SESSIONS: &str = "sessions";
     /// Name of the connections table.
     pub const CONNECTIONS: &str = "connections";
+    /// Name of the table of activity.
+    pub const ACTIVITY: &str = "activity";
 
-    /// Starts the emulator and creates both tables.
+    /// Starts the emulator and creates the tables.
     ///
     /// # Panics
     /// When the emulator is not installed or does not come up: a test that needs it cannot pass without.
@@ -90,6 +95,40 @@ impl LocalCloud {
         &self.endpoint
     }
 
+    /// Every row of a table, as it lies there.
+    ///
+    /// # Panics
+    /// When the emulator does not answer.
+    pub async fn rows(&self, table: &str) -> Vec<Row> {
+        let client = Client::new(&self.config);
+        let (mut rows, mut from) = (Vec::new(), None);
+        loop {
+            let scan = client.scan().table_name(table).consistent_read(true).set_exclusive_start_key(from);
+            let page = scan.send().await.expect("the rows of a page");
+            rows.extend(page.items.unwrap_or_default());
+            from = page.last_evaluated_key;
+            if from.is_none() {
+                return rows;
+            }
+        }
+    }
+
+    /// Deletes every row of a table that is past its TTL at `now`, as DynamoDB does at any time after it.
+    ///
+    /// # Panics
+    /// When the emulator does not answer.
+    pub async fn expire(&self, table: &str, now: Millis) {
+        let client = Client::new(&self.config);
+        for row in self.rows(table).await {
+            let ttl = row.get("ttl").and_then(|ttl| ttl.as_n().ok()).and_then(|digits| digits.parse::<i64>().ok());
+            if ttl.is_some_and(|ttl| ttl.saturating_mul(1_000) <= now.get()) {
+                let key = ["PK", "SK"].into_iter().filter_map(|name| Some((name.to_owned(), row.get(name)?.clone())));
+                let delete = client.delete_item().table_name(table).set_key(Some(key.collect()));
+                delete.send().await.expect("the row is deleted");
+            }
+        }
+    }
+
     async fn create_tables(&self) {
         let client = Client::new(&self.config);
         let started = Instant::now();
@@ -126,7 +165,7 @@ impl LocalCloud {
             )
             .build()
             .expect("complete");
-        for table in [Self::SESSIONS, Self::CONNECTIONS] {
+        for table in [Self::SESSIONS, Self::CONNECTIONS, Self::ACTIVITY] {
             let mut request = client
                 .create_table()
                 .table_name(table)

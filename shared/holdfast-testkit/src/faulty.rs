@@ -243,6 +243,10 @@ impl<S: AccountUpkeep> AccountUpkeep for Faulty<S> {
     async fn seal_seed(&self, user: UserId, plain: &Seed, sealed: &[u8]) -> Stored<()> {
         quietly!(self, self.calm.seal_seed(user, plain, sealed))
     }
+
+    async fn claim_email(&self, user: UserId, email_key: &[u8; 32], now: Millis) -> Stored<()> {
+        quietly!(self, self.calm.claim_email(user, email_key, now))
+    }
 }
 
 impl<S: Devices> Devices for Faulty<S> {

@@ -24,6 +24,11 @@ impl ManualHost {
         self.now.fetch_add(seconds * 1000, Ordering::SeqCst);
     }
 
+    /// Moves on by milliseconds.
+    pub fn advance_millis(&self, millis: i64) {
+        self.now.fetch_add(millis, Ordering::SeqCst);
+    }
+
     /// How long everybody together would have waited, in milliseconds.
     pub fn waited(&self) -> u64 {
         self.waited.load(Ordering::SeqCst)

@@ -1,7 +1,7 @@
 //! What tests of Holdfast stand on: a local cloud of their own, an in-memory store, a clock that is set by hand, and one
 //! contract suite per port that every implementation must pass.
 //!
-//! * [`cloud`]: starts the pinned emulator on a free port, with both tables; gone when dropped.
+//! * [`cloud`]: starts the pinned emulator on a free port, with the tables; gone when dropped.
 //! * [`memory`]: the session ports over a map behind one lock.
 //! * [`cache`]: a cache server in memory that can forget, restart and fail.
 //! * [`push`]: the push ports in memory, with sockets that tests open and close.

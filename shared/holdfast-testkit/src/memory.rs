@@ -10,12 +10,15 @@ use holdfast_domain::change::{AccountEdit, DeviceEdit, FactorEdit, Origin, SlotE
 use holdfast_domain::mfa::{Factor, KeptSeed, Mfa, Pending, Proof, Seed};
 use holdfast_domain::ports::{
     AccountDeletion, AccountUpkeep, Accounts, Attempts, Committed, Conditional, Devices, FailedReauthentication,
-    Reservation, SessionReads, SessionWrites, SignIns, Stored, Transacted, Tried, TrustedDevice, UserChanges,
+    Host as _, Reservation, SessionReads, SessionWrites, SignIns, Stored, Transacted, Tried, TrustedDevice,
+    UserChanges,
 };
 use holdfast_domain::session::{EndReason, Ended, RefreshKeys, Slot, UserState};
 use holdfast_domain::signin::{Challenge, DeviceStep, Login, LoginFailure, LoginState, Plan};
 use holdfast_domain::token::Address;
 use holdfast_domain::{DeviceId, LoginId, Millis, SessionId, SlotNo, TokenHash, UserId};
+
+use crate::host::ManualHost;
 
 /// A counter and, where distinct answers count, those of the open window.
 #[derive(Clone, Debug, Default)]
@@ -38,18 +41,56 @@ struct Tables {
     committed: HashMap<String, ()>,
 }
 
-/// A store in memory. Clones share it.
+/// A store in memory. Clones share it. Its rows stay for ever, as those of DynamoDB may for two days after their TTL, unless it
+/// was made by [`MemoryStore::expiring`].
 #[derive(Clone, Debug, Default)]
-pub struct MemoryStore(Arc<Mutex<Tables>>);
+pub struct MemoryStore(Arc<Mutex<Tables>>, Option<ManualHost>);
 
 impl MemoryStore {
+    /// A store that deletes every row at its TTL by this clock, as DynamoDB may.
+    pub fn expiring(clock: &ManualHost) -> Self {
+        Self(Arc::default(), Some(clock.clone()))
+    }
+
+    /// Deletes every row that is past its TTL at `now`.
+    pub fn expire(&self, now: Millis) {
+        self.lock().expire(now);
+    }
+
     /// The failed reauthentications that were noted.
     pub fn failed_reauthentications(&self) -> Vec<FailedReauthentication> {
         self.lock().failed_reauthentications.clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, Tables> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(clock) = &self.1 {
+            tables.expire(clock.now());
+        }
+        tables
+    }
+}
+
+/// The seconds that a row of the table `sessions` stays after it has become void.
+const GRACE: i64 = 86_400;
+/// The seconds that a tombstone stays.
+const TOMBSTONE: i64 = 3_600;
+
+impl Tables {
+    /// Deletes what is past its TTL. E-mails, identities and accounts have none.
+    fn expire(&mut self, now: Millis) {
+        let stays = |void: Millis, grace: i64| now < void.plus_seconds(grace);
+        self.slots.retain(|_, slot| match slot.ended {
+            Some(ended) => stays(ended.at, TOMBSTONE),
+            None => stays(slot.absolute_expires_at, GRACE),
+        });
+        self.logins.retain(|_, login| stays(login.expires_at, GRACE));
+        self.challenges.retain(|_, (challenge, _)| stays(challenge.expires_at, GRACE));
+        self.devices.retain(|_, device| stays(device.expires_at, GRACE));
+        self.budgets.retain(|_, budget| {
+            let Counter { window_ends, run_ends, wait_until, known_until, .. } = budget.counter;
+            stays(window_ends.max(run_ends).max(wait_until).max(known_until), GRACE)
+        });
     }
 }
 
@@ -553,6 +594,11 @@ impl AccountUpkeep for MemoryStore {
         if let Some(factor) = factor.filter(|factor| factor.seed == KeptSeed::Plain(plain.clone())) {
             factor.seed = KeptSeed::Sealed(sealed.to_vec());
         }
+        Ok(())
+    }
+
+    async fn claim_email(&self, user: UserId, email_key: &[u8; 32], _now: Millis) -> Stored<()> {
+        self.lock().emails.entry(*email_key).or_insert(user);
         Ok(())
     }
 }

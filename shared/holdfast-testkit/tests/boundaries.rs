@@ -46,6 +46,27 @@ fn functions() -> BTreeSet<String> {
         .collect()
 }
 
+/// The parts of a function's name: its service and its route.
+fn parts(function: &str) -> (&str, &str) {
+    function.split_once('-').expect("service-route")
+}
+
+/// The file that holds a function's handler.
+fn handler(function: &str) -> PathBuf {
+    let (service, route) = parts(function);
+    root().join("services").join(service).join("src").join(route.replace('-', "_")).with_extension("rs")
+}
+
+/// The file that holds a function's `main`.
+fn main_of(function: &str) -> PathBuf {
+    root().join("services").join(parts(function).0).join("src/bin").join(function).with_extension("rs")
+}
+
+/// The packages of all services.
+fn services() -> BTreeSet<String> {
+    functions().iter().map(|function| format!("service-{}", parts(function).0)).collect()
+}
+
 #[test]
 fn the_domain_links_no_runtime_no_aws_no_redis_and_no_serde() {
     for package in ["holdfast-domain", "holdfast-push"] {
@@ -87,23 +108,41 @@ fn each_sdk_is_linked_by_one_adapter_only() {
 
 #[test]
 fn no_lambda_links_what_only_tests_need() {
-    for function in functions() {
-        for name in tree(&function) {
+    for service in services() {
+        for name in tree(&service) {
             assert!(
                 !["holdfast-testkit", "holdfast-e2e", "proptest", "aws-lc-sys"].contains(&name.as_str()),
-                "{function} links {name}"
+                "{service} links {name}"
             );
         }
     }
 }
 
 #[test]
-fn every_function_is_a_crate_of_its_name_with_a_short_main() {
+fn every_function_is_a_binary_of_its_name_with_a_short_main_and_one_file_for_its_handler() {
     for function in functions() {
-        let (service, route) = function.split_once('-').expect("service-route");
-        let main = root().join("services").join(service).join(route).join("src/main.rs");
+        let main = main_of(&function);
         let text = fs::read_to_string(&main).unwrap_or_else(|_| panic!("{} is missing", main.display()));
         assert!(text.lines().count() < 40, "{} is longer than a table of contents", main.display());
+        let module = handler(&function).file_stem().expect("a name").to_string_lossy().into_owned();
+        assert!(text.contains(&format!("{module}::handle")), "{} runs another handler", main.display());
+        assert!(handler(&function).exists(), "{} is missing", handler(&function).display());
+    }
+}
+
+/// Each test harness is one more link in every run of the tests.
+#[test]
+fn the_binaries_of_a_service_are_its_functions_and_none_has_a_test_harness_of_its_own() {
+    for service in services() {
+        let name = service.trim_start_matches("service-");
+        let folder = root().join("services").join(name);
+        let manifest = fs::read_to_string(folder.join("Cargo.toml")).expect("a manifest");
+        let wanted: BTreeSet<String> = functions().into_iter().filter(|function| parts(function).0 == name).collect();
+        let listed = wanted.iter().filter(|f| manifest.contains(&format!("[[bin]]\nname = \"{f}\"\ntest = false\n")));
+        assert_eq!(listed.count(), wanted.len(), "{service} does not list each of {wanted:?} with `test = false`");
+        assert_eq!(manifest.matches("[[bin]]").count(), wanted.len(), "{service} lists another binary");
+        let found = files(&folder.join("src/bin"), "rs").len();
+        assert_eq!(found, wanted.len(), "{service} has a file in src/bin that is no function");
     }
 }
 
@@ -113,16 +152,15 @@ fn every_function_is_a_crate_of_its_name_with_a_short_main() {
 #[test]
 fn every_http_handler_reads_its_form_after_it_knows_its_caller() {
     let mut handlers = 0;
-    for main in files(&root().join("services"), "rs").into_iter().filter(|file| file.ends_with("src/main.rs")) {
-        let handler = main.with_file_name("handler.rs");
-        if !fs::read_to_string(&main).expect("a source file").contains("boot::http") {
-            continue;
-        }
-        let path = handler.to_string_lossy().into_owned();
+    for function in functions() {
         // Neither changes anything nor asks who calls; the kit refuses their queries by itself.
-        if path.contains("ops/health") || path.contains("ops/not-found") {
+        if !fs::read_to_string(main_of(&function)).expect("a source file").contains("boot::http")
+            || ["ops-health", "ops-not-found"].contains(&function.as_str())
+        {
             continue;
         }
+        let handler = handler(&function);
+        let path = handler.display();
         let text = fs::read_to_string(&handler).expect("a source file");
         let first = |names: &[&str]| names.iter().filter_map(|name| text.find(name)).min();
         let form = first(&["request.no_body()", "request.json"]);

@@ -16,6 +16,26 @@ async fn the_connections_in_memory_keep_the_contract_of_the_push_ports() {
     suites::connections::all(MemoryTable::default(), ManualHost::default()).await;
 }
 
+/// DynamoDB deletes a row at any time after its TTL. Both extremes keep the contract: at once, and never.
+#[tokio::test]
+async fn nothing_depends_on_when_a_row_past_its_ttl_is_deleted() {
+    suites::sessions::all(|| async {
+        let host = ManualHost::default();
+        (MemoryStore::expiring(&host), host)
+    })
+    .await;
+    suites::sessions::lifetimes(|| async {
+        let host = ManualHost::default();
+        (MemoryStore::expiring(&host), host, async || {})
+    })
+    .await;
+    suites::sessions::lifetimes(|| async { (MemoryStore::default(), ManualHost::default(), async || {}) }).await;
+    let host = ManualHost::default();
+    suites::connections::all(MemoryTable::expiring(&host), host.clone()).await;
+    suites::connections::lifetimes(MemoryTable::expiring(&host), host, async || {}).await;
+    suites::connections::lifetimes(MemoryTable::default(), ManualHost::default(), async || {}).await;
+}
+
 #[tokio::test]
 async fn the_cache_in_memory_keeps_the_contract_of_the_cache_server() {
     let host = ManualHost::default();

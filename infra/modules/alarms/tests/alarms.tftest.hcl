@@ -16,6 +16,23 @@ run "everything_is_watched" {
     error_message = "Errors, throttles and duration of functions; age of streams and queues; dead-letter queues."
   }
   assert {
+    condition = output.settings == {
+      for key, watched in {
+        login-duration     = "value! = p99 of AWS/Lambda Duration (FunctionName=example-login) in 60 s GreaterThanThreshold 8000, 2 of 3, missing notBreaching,"
+        login-errors       = "result! = IF(invocations > 0, 100 * errors / invocations, 0), errors = Sum of AWS/Lambda Errors (FunctionName=example-login) in 60 s, invocations = Sum of AWS/Lambda Invocations (FunctionName=example-login) in 60 s GreaterThanThreshold 1, 2 of 3, missing notBreaching,"
+        login-throttles    = "value! = Sum of AWS/Lambda Throttles (FunctionName=example-login) in 60 s GreaterThanThreshold 0, 2 of 3, missing notBreaching,"
+        push-age           = "value! = Maximum of AWS/SQS ApproximateAgeOfOldestMessage (QueueName=example-push) in 60 s GreaterThanThreshold 300, 2 of 3, missing notBreaching,"
+        push-dlq           = "value! = Maximum of AWS/SQS ApproximateNumberOfMessagesVisible (QueueName=example-push-dlq) in 60 s GreaterThanThreshold 0, 2 of 3, missing notBreaching,"
+        relay-dlq          = "value! = Maximum of AWS/SQS ApproximateNumberOfMessagesVisible (QueueName=example-relay-dlq) in 60 s GreaterThanThreshold 0, 2 of 3, missing notBreaching,"
+        relay-duration     = "value! = p99 of AWS/Lambda Duration (FunctionName=example-relay) in 60 s GreaterThanThreshold 48000, 2 of 3, missing notBreaching,"
+        relay-errors       = "result! = IF(invocations > 0, 100 * errors / invocations, 0), errors = Sum of AWS/Lambda Errors (FunctionName=example-relay) in 60 s, invocations = Sum of AWS/Lambda Invocations (FunctionName=example-relay) in 60 s GreaterThanThreshold 1, 2 of 3, missing notBreaching,"
+        relay-iterator-age = "value! = Maximum of AWS/Lambda IteratorAge (FunctionName=example-relay) in 60 s GreaterThanThreshold 60000, 2 of 3, missing notBreaching,"
+        relay-throttles    = "value! = Sum of AWS/Lambda Throttles (FunctionName=example-relay) in 60 s GreaterThanThreshold 0, 2 of 3, missing notBreaching,"
+      } : key => "${watched} alarm to [arn:aws:sns:us-east-1:123456789012:alarms], ok to [arn:aws:sns:us-east-1:123456789012:alarms]"
+    }
+    error_message = "What each alarm watches, compares and tells: ${join("\n", values(output.settings))}"
+  }
+  assert {
     condition     = aws_cloudwatch_metric_alarm.this["login-duration"].threshold == 8000 && aws_cloudwatch_metric_alarm.this["relay-iterator-age"].threshold == 60000 && aws_cloudwatch_metric_alarm.this["push-dlq"].threshold == 0
     error_message = "80 % of the time-out; a minute of age in milliseconds; one message in a dead-letter queue."
   }

@@ -17,6 +17,10 @@ run "spending_and_forecast_are_told" {
     condition     = one(aws_budgets_budget.this["this"].cost_filter).values[0] == "user:project$example"
     error_message = "Only what carries the tag counts."
   }
+  assert {
+    condition     = aws_budgets_budget.this["this"].limit_amount == "100" && aws_budgets_budget.this["this"].limit_unit == "USD" && aws_budgets_budget.this["this"].time_unit == "MONTHLY" && aws_budgets_budget.this["this"].budget_type == "COST"
+    error_message = "What a month may cost."
+  }
 }
 
 run "create_false_makes_nothing" {

@@ -23,6 +23,21 @@ run "functions_and_queues_are_shown" {
     condition     = jsondecode(aws_cloudwatch_dashboard.this["this"].dashboard_body).widgets[5].properties.metrics == [["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "example-push-dlq", { label = "push-dlq" }]]
     error_message = "The dead-letter queue's depth."
   }
+  assert {
+    condition = output.settings == {
+      "Invocations"                    = "Sum in 60 s: AWS/Lambda Invocations FunctionName example-login as login"
+      "Errors"                         = "Sum in 60 s: AWS/Lambda Errors FunctionName example-login as login"
+      "Throttles"                      = "Sum in 60 s: AWS/Lambda Throttles FunctionName example-login as login"
+      "Duration p99 (ms)"              = "p99 in 60 s: AWS/Lambda Duration FunctionName example-login as login"
+      "Age of the oldest message (s)"  = "Maximum in 60 s: AWS/SQS ApproximateAgeOfOldestMessage QueueName example-push as push"
+      "Messages in dead-letter queues" = "Maximum in 60 s: AWS/SQS ApproximateNumberOfMessagesVisible QueueName example-push-dlq as push-dlq"
+    }
+    error_message = "The widgets as asked for: ${jsonencode(output.settings)}"
+  }
+  assert {
+    condition     = alltrue([for widget in jsondecode(output.body).widgets : widget.properties.region == "us-east-1" && widget.type == "metric"])
+    error_message = "Metrics of the Region that the functions are in."
+  }
 }
 
 run "create_false_makes_nothing" {

@@ -38,11 +38,26 @@ run "keys_of_table_and_index_are_declared_once" {
     error_message = "Every key attribute, and only those, must be declared."
   }
   assert {
+    condition = jsonencode(output.settings) == jsonencode({
+      attributes             = { GSI1PK = "S", PK = "S", SK = "S" }
+      billing_mode           = "PAY_PER_REQUEST"
+      deletion_protection    = true
+      indexes                = { GSI1 = { attributes = ["a", "b"], keys = ["GSI1PK", "SK"], projection = "INCLUDE" } }
+      keys                   = ["PK", "SK"]
+      kms_key_arns           = ["arn:aws:kms:us-east-1:123456789012:key/k"]
+      name                   = "example"
+      point_in_time_recovery = true
+      stream                 = "NEW_AND_OLD_IMAGES"
+      ttl_attributes         = ["ttl"]
+    })
+    error_message = "Everything that was asked for: ${jsonencode(output.settings)}"
+  }
+  assert {
     condition     = aws_dynamodb_table.this["this"].ttl[0].attribute_name == "ttl" && aws_dynamodb_table.this["this"].ttl[0].enabled && output.stream_arn != null
     error_message = "TTL and stream must be on."
   }
   assert {
-    condition     = aws_dynamodb_table.this["this"].server_side_encryption[0].kms_key_arn == "arn:aws:kms:us-east-1:123456789012:key/k" && aws_dynamodb_table.this["this"].on_demand_throughput[0].max_read_request_units == 100
+    condition     = aws_dynamodb_table.this["this"].server_side_encryption[0].kms_key_arn == "arn:aws:kms:us-east-1:123456789012:key/k" && aws_dynamodb_table.this["this"].on_demand_throughput[0].max_read_request_units == 100 && aws_dynamodb_table.this["this"].on_demand_throughput[0].max_write_request_units == 50
     error_message = "Key and brake must be set."
   }
   assert {

@@ -41,7 +41,10 @@ run "none_makes_nothing" {
 
 run "serverless_is_valkey_with_iam_and_a_brake" {
   command = apply
-  variables { mode = "serverless" }
+  variables {
+    mode        = "serverless"
+    kms_key_arn = "arn:aws:kms:us-east-1:123456789012:key/k"
+  }
   assert {
     condition     = aws_elasticache_serverless_cache.this["this"].engine == "valkey" && length(aws_elasticache_replication_group.this) == 0
     error_message = "Valkey is the default engine."
@@ -55,7 +58,7 @@ run "serverless_is_valkey_with_iam_and_a_brake" {
     error_message = "Only these keys, only these commands, no channels."
   }
   assert {
-    condition     = aws_elasticache_serverless_cache.this["this"].cache_usage_limits[0].data_storage[0].maximum == 1 && aws_elasticache_serverless_cache.this["this"].snapshot_retention_limit == 0
+    condition     = aws_elasticache_serverless_cache.this["this"].cache_usage_limits[0].data_storage[0].maximum == 1 && aws_elasticache_serverless_cache.this["this"].cache_usage_limits[0].ecpu_per_second[0].maximum == 5000 && aws_elasticache_serverless_cache.this["this"].snapshot_retention_limit == 0
     error_message = "A brake on cost, and no snapshot that could bring back a revoked session."
   }
   assert {
@@ -74,11 +77,26 @@ run "serverless_is_valkey_with_iam_and_a_brake" {
     condition     = jsondecode(output.policy_documents.connect).Statement[0].Resource == ["arn:aws:elasticache:us-east-1:123456789012:serverlesscache:example", "arn:aws:elasticache:us-east-1:123456789012:user:example-app"]
     error_message = "Connecting is for this cache as this user."
   }
+  assert {
+    condition     = aws_elasticache_serverless_cache.this["this"].user_group_id == "example" && aws_elasticache_user_group.this["this"].user_ids == toset(["example-app"]) && aws_elasticache_serverless_cache.this["this"].kms_key_id == "arn:aws:kms:us-east-1:123456789012:key/k"
+    error_message = "Only this user, by IAM; at rest under the caller's key."
+  }
+  assert {
+    condition     = jsonencode([for rule in [aws_vpc_security_group_ingress_rule.caller["functions"], aws_vpc_security_group_egress_rule.caller["functions"]] : [rule.ip_protocol, rule.from_port, rule.to_port, rule.cidr_ipv4]]) == jsonencode([["tcp", 6379, 6380, null], ["tcp", 6379, 6380, null]])
+    error_message = "The cache's ports, of no addresses but the callers' group."
+  }
 }
 
 run "nodes_fail_over_and_speak_tls_only" {
   command = apply
-  variables { mode = "node" }
+  variables {
+    mode        = "node"
+    kms_key_arn = "arn:aws:kms:us-east-1:123456789012:key/k"
+  }
+  assert {
+    condition     = aws_elasticache_replication_group.this["this"].user_group_ids == toset(["example"]) && aws_elasticache_replication_group.this["this"].kms_key_id == "arn:aws:kms:us-east-1:123456789012:key/k"
+    error_message = "Only the users of its group; at rest under the caller's key."
+  }
   assert {
     condition     = aws_elasticache_replication_group.this["this"].transit_encryption_enabled && aws_elasticache_replication_group.this["this"].transit_encryption_mode == "required" && aws_elasticache_replication_group.this["this"].at_rest_encryption_enabled == "true"
     error_message = "Encrypted on the way and at rest."

@@ -55,3 +55,15 @@ run "the_prefix_goes_before_the_name" {
     error_message = "The name must start with the prefix."
   }
 }
+
+run "each_setting_is_what_was_asked_for" {
+  command = apply
+  variables {
+    archive_retention_days = 14
+    kms_key_arn            = "arn:aws:kms:us-east-1:123456789012:key/k"
+  }
+  assert {
+    condition     = jsonencode(output.settings) == jsonencode({ archive_days = 14, kms_key_arn = "arn:aws:kms:us-east-1:123456789012:key/k" })
+    error_message = "The bus as asked for: ${jsonencode(output.settings)}"
+  }
+}

@@ -97,3 +97,43 @@ run "refuses_an_event_type_without_a_name" {
   }
   expect_failures = [var.detail_types]
 }
+
+run "each_setting_is_what_was_asked_for" {
+  command = apply
+  variables {
+    maximum_event_age_seconds = 7200
+    maximum_retry_attempts    = 9
+    function_retry_attempts   = 1
+    kms_key_arn               = "arn:aws:kms:us-east-1:123456789012:key/k"
+  }
+  assert {
+    condition = jsonencode(output.settings) == jsonencode({
+      dead_letter_queue = {
+        dead_letters       = []
+        dead_letters_of    = []
+        insecure_denied    = true
+        kms_key_arn        = "arn:aws:kms:us-east-1:123456789012:key/k"
+        managed_encryption = false
+        max_size_bytes     = 262144
+        name               = "example-dlq"
+        retention_seconds  = 1209600
+        visibility_seconds = 30
+        wait_seconds       = 20
+      }
+      function_failures = { age_seconds = 7200, attempts = 1, function = "example", qualifier = "live", to_arn = "arn:aws:sqs:us-east-1:123456789012:example-dlq" }
+      permission        = "events.amazonaws.com arn:aws:events:us-east-1:123456789012:rule/bus/example"
+      rule              = "ENABLED on bus: {\"detail-type\":[\"SESSION_CREATED\",\"SESSION_REVOKED\"]}"
+      target            = { age_seconds = 7200, arn = "arn:aws:lambda:us-east-1:123456789012:function:example:live", attempts = 9, dead_letters_arn = "arn:aws:sqs:us-east-1:123456789012:example-dlq" }
+    })
+    error_message = "The subscription as asked for: ${jsonencode(output.settings)}"
+  }
+}
+
+run "a_subscription_can_be_off" {
+  command = apply
+  variables { enabled = false }
+  assert {
+    condition     = startswith(output.settings.rule, "DISABLED")
+    error_message = "Nothing is delivered while it is off."
+  }
+}

@@ -24,6 +24,20 @@ run "throttling_is_always_set" {
     condition     = length(aws_apigatewayv2_api.this["this"].cors_configuration) == 0
     error_message = "Without origins there is no CORS."
   }
+  assert {
+    condition = jsondecode(aws_apigatewayv2_stage.this["this"].access_log_settings[0].format) == {
+      integrationError   = "$context.integrationErrorMessage"
+      integrationLatency = "$context.integrationLatency"
+      requestId          = "$context.requestId"
+      responseLatency    = "$context.responseLatency"
+      responseLength     = "$context.responseLength"
+      routeKey           = "$context.routeKey"
+      sourceIp           = "$context.identity.sourceIp"
+      status             = "$context.status"
+      time               = "$context.requestTime"
+    }
+    error_message = "Each field of the access log was looked at: none can carry a token."
+  }
 }
 
 run "cors_names_its_origins" {
@@ -135,5 +149,34 @@ run "callers_may_invoke_the_whole_api" {
   assert {
     condition     = jsondecode(output.policy_documents.invoke).Statement[0].Resource == ["${output.execution_arn}/$default/*"]
     error_message = "Every route of the one stage."
+  }
+}
+
+run "each_setting_is_what_was_asked_for" {
+  command = apply
+  variables {
+    cors                         = { allow_origins = ["https://a.example"], allow_methods = ["GET"], allow_headers = ["x-a"], expose_headers = ["x-b"], allow_credentials = true, max_age_seconds = 30 }
+    throttling                   = { rate_limit = 20, burst_limit = 30 }
+    log_retention_days           = 7
+    kms_key_arn                  = "arn:aws:kms:us-east-1:123456789012:key/k"
+    disable_execute_api_endpoint = true
+    detailed_metrics_enabled     = false
+    tags                         = { team = "a" }
+  }
+  assert {
+    condition = jsonencode([output.settings, output.cors, output.throttling]) == jsonencode([
+      {
+        access_log_days        = 7
+        access_log_kms_key_arn = "arn:aws:kms:us-east-1:123456789012:key/k"
+        access_logs            = true
+        deploys_by_itself      = true
+        detailed_metrics       = false
+        endpoint_disabled      = true
+        tags                   = { team = "a" }
+      },
+      { allow_credentials = true, allow_headers = ["x-a"], allow_methods = ["GET"], allow_origins = ["https://a.example"], expose_headers = ["x-b"], max_age_seconds = 30 },
+      { default = "20 a second, burst 30" },
+    ])
+    error_message = "The API as asked for: ${jsonencode([output.settings, output.cors, output.throttling])}"
   }
 }

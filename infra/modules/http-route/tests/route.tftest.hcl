@@ -27,9 +27,10 @@ run "a_permission_is_for_its_route_only" {
 run "the_default_route_and_iam" {
   command = plan
   variables {
-    route_keys         = ["$default"]
-    authorization      = "AWS_IAM"
-    function_qualifier = "live"
+    route_keys           = ["$default"]
+    authorization        = "AWS_IAM"
+    function_qualifier   = "live"
+    timeout_milliseconds = 1234
   }
   assert {
     condition     = aws_lambda_permission.this["$default"].source_arn == "arn:aws:execute-api:us-east-1:123456789012:api/*/$default" && aws_lambda_permission.this["$default"].qualifier == "live"
@@ -38,6 +39,14 @@ run "the_default_route_and_iam" {
   assert {
     condition     = aws_apigatewayv2_route.this["$default"].authorization_type == "AWS_IAM"
     error_message = "Signed requests only."
+  }
+  assert {
+    condition = jsonencode(output.settings) == jsonencode({
+      calls      = "AWS_PROXY by POST arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:123456789012:function:example/invocations, payload 2.0, 1234 ms"
+      api_ids    = ["api"]
+      permission = { "$default" = "apigateway.amazonaws.com from arn:aws:execute-api:us-east-1:123456789012:api/*/$default to example:live" }
+    })
+    error_message = "The routes as asked for: ${jsonencode(output.settings)}"
   }
 }
 

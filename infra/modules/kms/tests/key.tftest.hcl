@@ -33,6 +33,34 @@ run "a_key_rotates_and_serves_this_account_only" {
     condition     = [for statement in jsondecode(aws_kms_key.this["this"].policy).Statement : [statement.Principal.Service, statement.Action] if statement.Sid == "EventsLook"] == [["events.amazonaws.com", ["kms:DescribeKey"]]]
     error_message = "EventBridge refuses a key for a bus that it may not describe; more than that is not for it without an account."
   }
+  assert {
+    condition = jsonencode([for statement in jsondecode(output.key_policy).Statement : statement if contains(["Logs", "Topics"], statement.Sid)]) == jsonencode([
+      {
+        Sid       = "Logs"
+        Effect    = "Allow"
+        Principal = { Service = "logs.us-east-1.amazonaws.com" }
+        Action    = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
+        Resource  = ["*"]
+        Condition = { ArnLike = { "kms:EncryptionContext:aws:logs:arn" = "arn:aws:logs:us-east-1:123456789012:log-group:*" } }
+      },
+      {
+        Sid       = "Topics"
+        Effect    = "Allow"
+        Principal = { Service = "sns.amazonaws.com" }
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
+        Resource  = ["*"]
+        Condition = { StringEquals = { "aws:SourceAccount" = "123456789012" } }
+      },
+    ])
+    error_message = "Logs of this account's groups, and a service that acts for this account."
+  }
+  assert {
+    condition = { for statement in jsondecode(output.key_policy).Statement : statement.Sid => values(statement.Principal)[0] } == {
+      Account = "arn:aws:iam::123456789012:root", Logs = "logs.us-east-1.amazonaws.com", EventsLook = "events.amazonaws.com"
+      Alarms  = "cloudwatch.amazonaws.com", Events = "events.amazonaws.com", Topics = "sns.amazonaws.com"
+    }
+    error_message = "Nobody else."
+  }
 }
 
 run "a_key_for_named_users_lets_nobody_else_encrypt_or_decrypt" {
@@ -112,5 +140,17 @@ run "the_prefix_goes_before_the_name" {
   assert {
     condition     = aws_kms_alias.this["this"].name == "alias/team-example"
     error_message = "The name must start with the prefix."
+  }
+}
+
+run "each_setting_is_what_was_asked_for" {
+  command = apply
+  variables {
+    rotation_period_days = 90
+    deletion_window_days = 8
+  }
+  assert {
+    condition     = jsonencode(output.settings) == jsonencode({ deletion_window_days = 8, rotation = true, rotation_period_days = 90 })
+    error_message = "The key as asked for: ${jsonencode(output.settings)}"
   }
 }

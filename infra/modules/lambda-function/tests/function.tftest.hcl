@@ -44,6 +44,7 @@ run "the_hash_is_the_base64_form_of_the_hexadecimal_one" {
 
 run "defaults_are_safe" {
   command = apply
+  variables { environment = { TABLE = "t" } }
   assert {
     condition     = aws_lambda_function.this["this"].reserved_concurrent_executions == null
     error_message = "Nothing may be reserved by default: new accounts have too little."
@@ -63,6 +64,22 @@ run "defaults_are_safe" {
   assert {
     condition     = aws_lambda_function.this["this"].tracing_config[0].mode == "Active"
     error_message = "Tracing is on by default."
+  }
+  assert {
+    condition     = aws_lambda_function.this["this"].source_code_hash == base64sha256("test") && aws_lambda_function.this["this"].filename == "example.zip" && aws_lambda_function.this["this"].environment[0].variables == tomap({ TABLE = "t" })
+    error_message = "A changed zip is deployed, and the function gets its environment."
+  }
+  assert {
+    condition = jsonencode(jsondecode(aws_iam_role.this["this"].assume_role_policy).Statement) == jsonencode([{
+      Effect    = "Allow"
+      Principal = { Service = "lambda.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+    }])
+    error_message = "Lambda takes the role, and nobody else."
+  }
+  assert {
+    condition     = output.invoke_arn == aws_lambda_alias.terraform["this"].invoke_arn
+    error_message = "API Gateway must call the alias."
   }
 }
 
@@ -84,6 +101,11 @@ run "permissions_are_added_as_they_are" {
     permissions = {
       Table = { actions = ["dynamodb:PutItem", "dynamodb:GetItem"], resources = ["arn:aws:dynamodb:us-east-1:123456789012:table/t"] }
     }
+    kms_key_arn = "arn:aws:kms:us-east-1:123456789012:key/k"
+  }
+  assert {
+    condition     = jsonencode(jsondecode(aws_iam_role_policy.this["this"].policy).Statement[2]) == jsonencode({ Sid = "Key", Effect = "Allow", Action = ["kms:Decrypt", "kms:GenerateDataKey"], Resource = ["arn:aws:kms:us-east-1:123456789012:key/k"] })
+    error_message = "The caller's key, to read and write data with."
   }
   assert {
     condition     = jsondecode(aws_iam_role_policy.this["this"].policy).Statement[1] == { Sid = "Table", Effect = "Allow", Action = ["dynamodb:GetItem", "dynamodb:PutItem"], Resource = ["arn:aws:dynamodb:us-east-1:123456789012:table/t"] }
@@ -127,8 +149,77 @@ run "readers_of_queues_and_streams_get_what_lambda_needs" {
     error_message = "The output says what the mapping has."
   }
   assert {
-    condition     = aws_lambda_event_source_mapping.queue["work"].function_name == output.arn && aws_lambda_event_source_mapping.queue["work"].scaling_config[0].maximum_concurrency == 5
+    condition     = aws_lambda_event_source_mapping.queue["work"].function_name == output.arn && aws_lambda_event_source_mapping.stream["items"].function_name == output.arn && aws_lambda_event_source_mapping.queue["work"].scaling_config[0].maximum_concurrency == 5
     error_message = "The mapping must call the alias, with the concurrency asked for."
+  }
+}
+
+run "each_setting_is_what_was_asked_for" {
+  command = apply
+  variables {
+    artifact             = { sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", s3_bucket = "artifacts", s3_key = "example.zip" }
+    architecture         = "x86_64"
+    memory_size_mb       = 384
+    timeout_seconds      = 45
+    reserved_concurrency = 3
+    log_retention_days   = 7
+    kms_key_arn          = "arn:aws:kms:us-east-1:123456789012:key/k"
+    alias_owner          = "deployer"
+    tracing_enabled      = false
+    queue_sources        = { work = { queue_arn = "arn:aws:sqs:us-east-1:123456789012:work", maximum_concurrency = 5, batch_size = 4, batching_window_seconds = 2 } }
+    stream_sources = { items = {
+      stream_arn                 = "arn:aws:dynamodb:us-east-1:123456789012:table/t/stream/2026-01-01T00:00:00.000"
+      on_failure_queue_arn       = "arn:aws:sqs:us-east-1:123456789012:failed"
+      starting_position          = "LATEST"
+      batch_size                 = 6
+      batching_window_seconds    = 1
+      parallelization_factor     = 3
+      maximum_retry_attempts     = 8
+      maximum_record_age_seconds = 120
+      filter_patterns            = ["{\"eventName\":[\"INSERT\"]}"]
+    } }
+  }
+  assert {
+    condition = jsonencode(output.settings) == jsonencode({
+      alias_owner          = "deployer"
+      architectures        = ["x86_64"]
+      artifacts_bucket     = "artifacts"
+      kms_key_arn          = "arn:aws:kms:us-east-1:123456789012:key/k"
+      log_days             = 7
+      log_format           = "JSON"
+      log_kms_key_arn      = "arn:aws:kms:us-east-1:123456789012:key/k"
+      memory_mb            = 384
+      publishes_versions   = true
+      reserved_concurrency = 3
+      timeout_seconds      = 45
+      tracing              = "PassThrough"
+    })
+    error_message = "The function as asked for: ${jsonencode(output.settings)}"
+  }
+  assert {
+    condition = jsonencode(output.sources) == jsonencode({
+      items = {
+        age_seconds            = 120
+        arn                    = "arn:aws:dynamodb:us-east-1:123456789012:table/t/stream/2026-01-01T00:00:00.000"
+        attempts               = 8
+        batch_size             = 6
+        bisects                = true
+        failures_to_arn        = "arn:aws:sqs:us-east-1:123456789012:failed"
+        filters                = ["{\"eventName\":[\"INSERT\"]}"]
+        parallelization_factor = 3
+        response_types         = ["ReportBatchItemFailures"]
+        starting_position      = "LATEST"
+        window_seconds         = 1
+      }
+      work = {
+        arn                 = "arn:aws:sqs:us-east-1:123456789012:work"
+        batch_size          = 4
+        maximum_concurrency = 5
+        response_types      = ["ReportBatchItemFailures"]
+        window_seconds      = 2
+      }
+    })
+    error_message = "The mappings as asked for: ${jsonencode(output.sources)}"
   }
 }
 
@@ -147,7 +238,7 @@ run "every_lambda_permission_has_a_source" {
     invoke_permissions = { rule = { principal = "events.amazonaws.com", source_arn = "arn:aws:events:us-east-1:123456789012:rule/bus/r" } }
   }
   assert {
-    condition     = alltrue([for permission in aws_lambda_permission.this : permission.source_arn != null && permission.qualifier == "live"])
+    condition     = [for permission in aws_lambda_permission.this : [permission.principal, permission.source_arn, permission.qualifier, permission.action]] == [["events.amazonaws.com", "arn:aws:events:us-east-1:123456789012:rule/bus/r", "live", "lambda:InvokeFunction"]]
     error_message = "Without a source ARN any account's resources could call the function."
   }
 }
@@ -161,6 +252,14 @@ run "in_a_vpc_the_code_is_denied_what_lambda_may" {
   assert {
     condition     = jsondecode(aws_iam_role_policy.this["this"].policy).Statement[2].Effect == "Deny" && jsondecode(aws_iam_role_policy.this["this"].policy).Statement[1].Action == jsondecode(aws_iam_role_policy.this["this"].policy).Statement[2].Action
     error_message = "The code itself must be denied the network interface calls."
+  }
+  assert {
+    condition     = jsonencode(jsondecode(aws_iam_role_policy.this["this"].policy).Statement[2].Condition) == jsonencode({ ArnLike = { "lambda:SourceFunctionArn" = ["arn:*:lambda:*:*:function:example"] } })
+    error_message = "The code, and not Lambda itself."
+  }
+  assert {
+    condition     = output.vpc == { subnet_ids = toset(["subnet-1"]), security_group_ids = toset(["sg-1"]) }
+    error_message = "The function must be in the network."
   }
 }
 

@@ -51,6 +51,18 @@ run "a_private_network_reaches_its_tables_and_nothing_else" {
     condition     = aws_flow_log.this["this"].vpc_id == aws_vpc.this["this"].id && aws_default_security_group.this["this"].vpc_id == aws_vpc.this["this"].id && length(aws_default_security_group.this["this"].ingress) + length(aws_default_security_group.this["this"].egress) == 0
     error_message = "The network's own log; and nothing goes through its default group."
   }
+  assert {
+    condition     = jsonencode([for rule in [aws_vpc_security_group_egress_rule.dynamodb["this"]] : [rule.ip_protocol, rule.from_port, rule.to_port, rule.cidr_ipv4, rule.security_group_id]]) == jsonencode([["tcp", 443, 443, null, "sg-functions"]])
+    error_message = "No other port, and nowhere else."
+  }
+  assert {
+    condition = jsondecode(aws_iam_role_policy.flow["this"].policy).Statement == [{
+      Effect   = "Allow"
+      Action   = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+      Resource = ["arn:aws:logs:us-east-1:123456789012:log-group:/aws/vpc/example:*"]
+    }] && jsondecode(aws_iam_role.flow["this"].assume_role_policy).Statement[0].Principal.Service == "vpc-flow-logs.amazonaws.com"
+    error_message = "Flow logs write their own group."
+  }
 }
 
 run "without_keys_there_is_no_interface_endpoint" {

@@ -30,13 +30,34 @@ run "a_role_is_for_its_subjects_only" {
     condition     = jsonencode(output.subjects) == jsonencode({ deploy = ["environment:production"], plan = ["pull_request"] }) && output.policies == { deploy = var.roles.deploy.policy_json }
     error_message = "The outputs say who may take a role, and what it has."
   }
+  assert {
+    condition = jsonencode(jsondecode(aws_iam_role.this["plan"].assume_role_policy).Statement) == jsonencode([{
+      Effect    = "Allow"
+      Principal = { Federated = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com" }
+      Action    = "sts:AssumeRoleWithWebIdentity"
+      Condition = { StringEquals = {
+        "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com"
+        "token.actions.githubusercontent.com:sub" = ["repo:owner/name:pull_request"]
+      } }
+    }]) && alltrue([for role in aws_iam_role.this : role.max_session_duration == 3600])
+    error_message = "GitHub's tokens for this repository's jobs, for an hour."
+  }
+  assert {
+    condition     = aws_iam_openid_connect_provider.github["this"].url == "https://token.actions.githubusercontent.com" && aws_iam_openid_connect_provider.github["this"].client_id_list == toset(["sts.amazonaws.com"])
+    error_message = "GitHub's tokens that are meant for AWS."
+  }
 }
 
 run "an_existing_provider_is_used" {
   command = apply
   variables {
-    create_provider = false
-    provider_arn    = "arn:aws:iam::123456789012:oidc-provider/existing"
+    create_provider          = false
+    provider_arn             = "arn:aws:iam::123456789012:oidc-provider/existing"
+    permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
+  }
+  assert {
+    condition     = alltrue([for role in aws_iam_role.this : role.permissions_boundary == "arn:aws:iam::123456789012:policy/boundary"])
+    error_message = "A role without it is not limited."
   }
   assert {
     condition     = length(aws_iam_openid_connect_provider.github) == 0 && jsondecode(aws_iam_role.this["plan"].assume_role_policy).Statement[0].Principal.Federated == "arn:aws:iam::123456789012:oidc-provider/existing"

@@ -17,7 +17,14 @@ run "a_bucket_is_private_versioned_and_encrypted" {
     error_message = "Versions and encryption."
   }
   assert {
-    condition     = jsondecode(aws_s3_bucket_policy.this["this"].policy).Statement[0].Condition.Bool["aws:SecureTransport"] == "false" && jsondecode(aws_s3_bucket_policy.this["this"].policy).Statement[0].Effect == "Deny"
+    condition = jsonencode(jsondecode(aws_s3_bucket_policy.this["this"].policy).Statement) == jsonencode([{
+      Sid       = "DenyInsecureTransport"
+      Effect    = "Deny"
+      Principal = "*"
+      Action    = "s3:*"
+      Resource  = ["arn:aws:s3:::example-bucket", "arn:aws:s3:::example-bucket/*"]
+      Condition = { Bool = { "aws:SecureTransport" = "false" } }
+    }])
     error_message = "No request without TLS."
   }
   assert {
@@ -30,7 +37,7 @@ run "a_key_replaces_aes256" {
   command = plan
   variables { kms_key_arn = "arn:aws:kms:us-east-1:123456789012:key/k" }
   assert {
-    condition     = one(aws_s3_bucket_server_side_encryption_configuration.this["this"].rule).apply_server_side_encryption_by_default[0].sse_algorithm == "aws:kms"
+    condition     = one(aws_s3_bucket_server_side_encryption_configuration.this["this"].rule).apply_server_side_encryption_by_default[0].sse_algorithm == "aws:kms" && one(aws_s3_bucket_server_side_encryption_configuration.this["this"].rule).apply_server_side_encryption_by_default[0].kms_master_key_id == "arn:aws:kms:us-east-1:123456789012:key/k"
     error_message = "The key must be used."
   }
 }
@@ -91,5 +98,29 @@ run "policy_documents_read_or_write" {
   assert {
     condition     = jsondecode(output.policy_documents.write).Statement[0].Action == ["s3:PutObject"]
     error_message = "Writers put, and do not delete."
+  }
+}
+
+run "each_setting_is_what_was_asked_for" {
+  command = apply
+  variables {
+    access_log_bucket                  = "example-logs"
+    noncurrent_version_expiration_days = 5
+    force_destroy                      = true
+    kms_key_arn                        = "arn:aws:kms:us-east-1:123456789012:key/k"
+  }
+  assert {
+    condition = jsonencode(output.settings) == jsonencode({
+      access_logs_to               = "example-logs/example-bucket/"
+      blocks_public_access         = true
+      encryption                   = "aws:kms"
+      force_destroy                = true
+      name                         = "example-bucket"
+      object_ownership             = "BucketOwnerEnforced"
+      old_versions_expire_days     = 5
+      unfinished_uploads_end_after = 7
+      versioning                   = "Enabled"
+    })
+    error_message = "The bucket as asked for: ${jsonencode(output.settings)}"
   }
 }

@@ -13,6 +13,16 @@ mock_provider "aws" {
   }
 }
 
+override_resource {
+  target = module.function["shop-buy"].aws_lambda_alias.terraform
+  values = { arn = "arn:aws:lambda:us-east-1:123456789012:function:buy:live", invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/buy:live" }
+}
+
+override_resource {
+  target = module.function["shop-ship"].aws_lambda_alias.terraform
+  values = { arn = "arn:aws:lambda:us-east-1:123456789012:function:ship:live", invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/ship:live" }
+}
+
 variables {
   stack            = "shop"
   env              = "test"
@@ -22,7 +32,7 @@ variables {
   artifacts_bucket = "artifacts"
   http_api         = { id = "api", execution_arn = "arn:aws:execute-api:us-east-1:123456789012:api" }
   functions = {
-    shop-buy  = { environment = { TABLE = "t" } }
+    shop-buy  = { environment = { TABLE = "t" }, description = "POST /v1/orders" }
     shop-ship = { timeout_seconds = 60, queue_sources = { orders = { queue_arn = "arn:aws:sqs:us-east-1:123456789012:orders" } } }
   }
 }
@@ -40,6 +50,33 @@ run "functions_routes_and_artifacts_follow_the_catalogue_and_the_release" {
   assert {
     condition     = output.watch.shop-ship.name == "example-test-shop-ship" && output.watch.shop-ship.timeout_seconds == 60 && output.watch.shop-ship.max_iterator_age_seconds == null
     error_message = "Alarms need name and time-out."
+  }
+  assert {
+    condition = jsonencode({ for key, route in module.route : key => route.settings }) == jsonencode({ shop-buy = {
+      api_ids    = ["api"]
+      calls      = "AWS_PROXY by POST arn:aws:apigateway:us-east-1:lambda:path/buy:live, payload 2.0, 29000 ms"
+      permission = { "POST /v1/orders" = "apigateway.amazonaws.com from arn:aws:execute-api:us-east-1:123456789012:api/*/POST/v1/orders to example-test-shop-buy:live" }
+    } }) && output.routes == { "POST /v1/orders" = "shop-buy AWS_IAM" }
+    error_message = "A route calls its own function, and is signed where the catalogue says so: ${jsonencode({ for key, route in module.route : key => route.settings })}"
+  }
+  assert {
+    condition = jsonencode(output.environment) == jsonencode({
+      shop-buy  = { FUNCTION_KEY = "shop-buy", HOLDFAST_ENV = "test", LOG_LEVEL = "info", TABLE = "t" }
+      shop-ship = { FUNCTION_KEY = "shop-ship", HOLDFAST_ENV = "test", LOG_LEVEL = "info" }
+    })
+    error_message = "What every function gets, and its own."
+  }
+  assert {
+    condition     = { for key, function in module.function : key => function.source_code_hash } == { shop-buy = base64sha256("test"), shop-ship = base64sha256("ship") }
+    error_message = "Each function has its own artifact."
+  }
+  assert {
+    condition     = { for key, function in module.function : key => function.artifact } == { shop-buy = "artifacts/shop-buy/9f86.zip", shop-ship = "artifacts/shop-ship/e5d5.zip" }
+    error_message = "Each function has its own artifact."
+  }
+  assert {
+    condition     = { for key, function in module.function : key => function.description } == { shop-buy = "POST /v1/orders", shop-ship = "" } && output.settings.shop-ship.architectures == tolist(["x86_64"])
+    error_message = "As the stack describes it, on the release's architecture."
   }
 }
 
@@ -213,7 +250,7 @@ run "create_false_makes_nothing" {
 run "each_function_can_be_invoked_by_whoever_is_given_its_document" {
   command = apply
   assert {
-    condition     = jsondecode(output.policy_documents.shop-buy.invoke).Statement[0] == { Effect = "Allow", Action = ["lambda:InvokeFunction"], Resource = ["arn:aws:lambda:us-east-1:123456789012:function:f:live"] }
+    condition     = jsondecode(output.policy_documents.shop-buy.invoke).Statement[0] == { Effect = "Allow", Action = ["lambda:InvokeFunction"], Resource = ["arn:aws:lambda:us-east-1:123456789012:function:buy:live"] }
     error_message = "Through its alias."
   }
 }

@@ -4,6 +4,16 @@ mock_provider "aws" {
   }
 }
 
+override_resource {
+  target = aws_sqs_queue.this["main"]
+  values = { arn = "arn:aws:sqs:us-east-1:123456789012:example", url = "https://sqs/example" }
+}
+
+override_resource {
+  target = aws_sqs_queue.this["dlq"]
+  values = { arn = "arn:aws:sqs:us-east-1:123456789012:example-dlq", url = "https://sqs/example-dlq" }
+}
+
 variables { name = "example" }
 
 run "a_queue_has_a_dead_letter_queue_and_refuses_plain_http" {
@@ -27,6 +37,45 @@ run "a_queue_has_a_dead_letter_queue_and_refuses_plain_http" {
   assert {
     condition     = jsondecode(output.policy_documents.consume).Statement[0].Action == ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
     error_message = "A reader needs these three."
+  }
+}
+
+run "each_setting_of_both_queues_is_what_was_asked_for" {
+  command = apply
+  variables {
+    visibility_timeout_seconds = 90
+    message_retention_seconds  = 3600
+    max_message_size_bytes     = 2048
+    dead_letter_queue          = { max_receive_count = 3, message_retention_seconds = 7200 }
+  }
+  assert {
+    condition = jsonencode(output.settings) == jsonencode({
+      dlq = {
+        dead_letters       = []
+        dead_letters_of    = ["arn:aws:sqs:us-east-1:123456789012:example"]
+        insecure_denied    = true
+        kms_key_arn        = null
+        managed_encryption = true
+        max_size_bytes     = 2048
+        name               = "example-dlq"
+        retention_seconds  = 7200
+        visibility_seconds = 30
+        wait_seconds       = 20
+      }
+      main = {
+        dead_letters       = [{ deadLetterTargetArn = "arn:aws:sqs:us-east-1:123456789012:example-dlq", maxReceiveCount = 3 }]
+        dead_letters_of    = []
+        insecure_denied    = true
+        kms_key_arn        = null
+        managed_encryption = true
+        max_size_bytes     = 2048
+        name               = "example"
+        retention_seconds  = 3600
+        visibility_seconds = 90
+        wait_seconds       = 20
+      }
+    })
+    error_message = "Both queues as asked for, and each other's: ${jsonencode(output.settings)}"
   }
 }
 
@@ -57,7 +106,24 @@ run "senders_are_bound_to_their_source" {
     senders = { Rule = { service = "events.amazonaws.com", source_arn = "arn:aws:events:us-east-1:123456789012:rule/r" } }
   }
   assert {
-    condition     = jsondecode(aws_sqs_queue_policy.this["main"].policy).Statement[1].Condition.ArnEquals["aws:SourceArn"] == "arn:aws:events:us-east-1:123456789012:rule/r"
+    condition = jsonencode(jsondecode(aws_sqs_queue_policy.this["main"].policy).Statement) == jsonencode([
+      {
+        Sid       = "DenyInsecureTransport"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "sqs:*"
+        Resource  = "arn:aws:sqs:us-east-1:123456789012:example"
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      },
+      {
+        Sid       = "Rule"
+        Effect    = "Allow"
+        Principal = { Service = "events.amazonaws.com" }
+        Action    = "sqs:SendMessage"
+        Resource  = "arn:aws:sqs:us-east-1:123456789012:example"
+        Condition = { ArnEquals = { "aws:SourceArn" = "arn:aws:events:us-east-1:123456789012:rule/r" } }
+      },
+    ])
     error_message = "A service may send for one source only."
   }
 }

@@ -34,6 +34,20 @@ run "throttling_is_always_set_and_frames_are_never_logged" {
     condition     = !strcontains(lower(aws_apigatewayv2_stage.this["this"].access_log_settings[0].format), "header") && !strcontains(lower(aws_apigatewayv2_stage.this["this"].access_log_settings[0].format), "query")
     error_message = "The access log must hold nothing that can carry a ticket."
   }
+  assert {
+    condition = jsondecode(aws_apigatewayv2_stage.this["this"].access_log_settings[0].format) == {
+      authorizerError  = "$context.authorizer.error"
+      connectionId     = "$context.connectionId"
+      eventType        = "$context.eventType"
+      integrationError = "$context.integrationErrorMessage"
+      requestId        = "$context.requestId"
+      routeKey         = "$context.routeKey"
+      sourceIp         = "$context.identity.sourceIp"
+      status           = "$context.status"
+      time             = "$context.requestTime"
+    }
+    error_message = "Each field of the access log was looked at: none can carry a ticket."
+  }
 }
 
 run "what_api_gateway_logs_itself_is_not_kept_for_ever" {
@@ -91,6 +105,10 @@ run "every_lambda_permission_has_its_own_source" {
   assert {
     condition     = output.connections_arns.POST == "arn:aws:execute-api:us-east-1:123456789012:ws/v1/POST/@connections/*" && jsondecode(output.policy_documents.delete).Statement[0].Resource == ["arn:aws:execute-api:us-east-1:123456789012:ws/v1/DELETE/@connections/*"]
     error_message = "Posting, probing and closing are permitted by method."
+  }
+  assert {
+    condition     = jsonencode(output.connections_arns) == jsonencode({ for method in ["POST", "GET", "DELETE"] : method => "arn:aws:execute-api:us-east-1:123456789012:ws/v1/${method}/@connections/*" })
+    error_message = "Each method is permitted by itself, and for this stage only."
   }
 }
 
@@ -173,4 +191,68 @@ run "refuses_a_route_key_that_aws_does_not_take" {
     routes = { for key in ["$connect", "$default", "has space"] : key => { function_name = "frame", invoke_arn = "arn:aws:apigateway:us-east-1:lambda:path/f" } }
   }
   expect_failures = [var.routes]
+}
+
+run "each_setting_is_what_was_asked_for" {
+  command = apply
+  variables {
+    throttling               = { rate_limit = 20, burst_limit = 30 }
+    log_retention_days       = 7
+    kms_key_arn              = "arn:aws:kms:us-east-1:123456789012:key/k"
+    execution_logging_level  = "INFO"
+    detailed_metrics_enabled = false
+    tags                     = { team = "a" }
+  }
+  assert {
+    condition = jsonencode(output.settings) == jsonencode({
+      access_log_days           = 7
+      access_log_kms_key_arn    = "arn:aws:kms:us-east-1:123456789012:key/k"
+      access_logs               = true
+      authorizer                = "REQUEST arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:123456789012:function:authorizer/invocations"
+      authorizer_sources        = ["route.request.header.Host"]
+      data_trace                = false
+      detailed_metrics          = false
+      execution_log_days        = 7
+      execution_log_kms_key_arn = "arn:aws:kms:us-east-1:123456789012:key/k"
+      execution_logging         = "INFO"
+      permissions = {
+        "$connect"    = "apigateway.amazonaws.com from arn:aws:execute-api:us-east-1:123456789012:ws/v1/$connect to connect"
+        "$default"    = "apigateway.amazonaws.com from arn:aws:execute-api:us-east-1:123456789012:ws/v1/$default to frame"
+        "$disconnect" = "apigateway.amazonaws.com from arn:aws:execute-api:us-east-1:123456789012:ws/v1/$disconnect to gone"
+        authorizer    = "apigateway.amazonaws.com from arn:aws:execute-api:us-east-1:123456789012:ws/authorizers/auth1 to authorizer"
+      }
+      route_calls = { for key, function in { "$connect" = "connect", "$default" = "frame", "$disconnect" = "gone" } : key =>
+        "AWS_PROXY arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:123456789012:function:${function}/invocations as CONVERT_TO_TEXT"
+      }
+      route_selection = "$request.body.action"
+      route_timeouts  = { "$connect" = 29000, "$default" = 29000, "$disconnect" = 29000 }
+      tags            = { team = "a" }
+      throttling      = "20 a second, burst 30"
+    })
+    error_message = "The API as asked for: ${jsonencode(output.settings)}"
+  }
+}
+
+run "the_alias_of_each_function_is_permitted" {
+  command = apply
+  variables {
+    authorizer = { function_name = "authorizer", function_qualifier = "live", invoke_arn = "arn:authorizer" }
+    routes = {
+      "$connect" = { function_name = "connect", function_qualifier = "live", invoke_arn = "arn:connect" }
+      "$default" = { function_name = "frame", function_qualifier = "live", invoke_arn = "arn:frame" }
+    }
+  }
+  assert {
+    condition     = [for permission in values(output.settings.permissions) : endswith(permission, ":live")] == [true, true, true]
+    error_message = "Routes and authorizer call the alias, and that is what must be permitted."
+  }
+  assert {
+    condition = aws_apigatewayv2_deployment.this["this"].triggers.routes == sha1(jsonencode([
+      "$request.body.action",
+      { for key in ["$connect", "$default"] : key => [aws_apigatewayv2_route.this[key].target, aws_apigatewayv2_route.this[key].authorization_type, aws_apigatewayv2_route.this[key].authorizer_id] },
+      { "$connect" = ["arn:connect", 29000], "$default" = ["arn:frame", 29000] },
+      ["arn:authorizer", ["route.request.header.Host"]],
+    ]))
+    error_message = "A stage serves what was deployed last: a change of any of these must be deployed."
+  }
 }

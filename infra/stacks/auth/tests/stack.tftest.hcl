@@ -520,6 +520,10 @@ run "a_user_pool_checks_passwords" {
     ])
     error_message = "Only those that look at a password know the pool."
   }
+  assert {
+    condition     = { for key, environment in module.service.environment : key => environment.CREDENTIAL_VERIFIER if can(environment.CREDENTIAL_VERIFIER) } == { for key in ["auth-login", "auth-password", "auth-reauthenticate"] : key => "cognito" }
+    error_message = "And they ask it."
+  }
 }
 
 run "refuses_a_user_pool_with_registration" {

@@ -279,3 +279,40 @@ run "refuses_a_budget_that_tells_nobody" {
   variables { monthly_budget_usd = 10 }
   expect_failures = [var.budget_email_addresses]
 }
+
+run "each_setting_of_buckets_and_budget_is_what_the_variables_say" {
+  command = apply
+  variables {
+    access_log_bucket      = "example-logs"
+    monthly_budget_usd     = 10
+    budget_email_addresses = ["ops@example.com"]
+  }
+  assert {
+    condition = jsonencode({ state = module.state_bucket.settings, artifacts = module.artifacts_bucket.settings }) == jsonencode({
+      for kind, days in { state      = 365, artifacts = 90 } : kind => {
+        access_logs_to               = "example-logs/holdfast-test-${kind}-123456789012/"
+        blocks_public_access         = true
+        encryption                   = "AES256"
+        force_destroy                = false
+        name                         = "holdfast-test-${kind}-123456789012"
+        object_ownership             = "BucketOwnerEnforced"
+        old_versions_expire_days     = days
+        unfinished_uploads_end_after = 7
+        versioning                   = "Enabled"
+      }
+    })
+    error_message = "Old states are kept for a year: ${jsonencode([module.state_bucket.settings, module.artifacts_bucket.settings])}"
+  }
+  assert {
+    condition = jsonencode(module.budget.settings) == jsonencode({
+      limit = "10 USD MONTHLY"
+      notifications = [
+        "ACTUAL GREATER_THAN 100 PERCENTAGE to ops@example.com",
+        "ACTUAL GREATER_THAN 50 PERCENTAGE to ops@example.com",
+        "ACTUAL GREATER_THAN 80 PERCENTAGE to ops@example.com",
+        "FORECASTED GREATER_THAN 100 PERCENTAGE to ops@example.com",
+      ]
+    })
+    error_message = "Those who are named are told: ${jsonencode(module.budget.settings)}"
+  }
+}

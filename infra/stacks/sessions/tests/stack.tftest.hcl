@@ -84,6 +84,7 @@ run "every_variable_reaches_the_functions_that_read_it" {
     stay_signed_in_absolute_seconds = 106
     device_trust_seconds            = 107
     max_login_attempts              = 7
+    max_mfa_attempts                = 8
     trusted_proxy                   = "cloudfront"
     origin_secret_sha256            = "0000000000000000000000000000000000000000000000000000000000000001"
     log_level                       = "debug"
@@ -101,6 +102,7 @@ run "every_variable_reaches_the_functions_that_read_it" {
         HOLDFAST_ENV                    = "test"
         LOG_LEVEL                       = "debug"
         MAX_LOGIN_ATTEMPTS              = "7"
+        MAX_MFA_ATTEMPTS                = "8"
         MAX_SESSIONS_PER_USER           = "3"
         REFRESH_GRACE_SECONDS           = "12"
         SESSIONS_TABLE                  = "sessions"
@@ -316,8 +318,9 @@ run "refuses_wrong_values" {
   variables {
     device_trust_seconds = 0
     max_login_attempts   = 0
+    max_mfa_attempts     = 11
   }
-  expect_failures = [var.device_trust_seconds, var.max_login_attempts]
+  expect_failures = [var.device_trust_seconds, var.max_login_attempts, var.max_mfa_attempts]
 }
 
 run "a_local_redis_is_for_those_that_read_or_delete_the_cache" {

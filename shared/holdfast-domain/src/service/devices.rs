@@ -33,14 +33,12 @@ where
     C: SessionCache,
     H: Host,
 {
-    /// The caller's trusted devices, the one used last first.
+    /// The caller's trusted devices, the one used last first. A caller whom only a cache still took for live is refused.
     pub async fn devices(&self, current: &Current) -> Result<Vec<ListedDevice>, Failure> {
-        let user = current.slot.at.user;
-        let all = self.store.devices(user).await?;
-        let state = self.store.user(user).await?.ok_or_else(Failure::unauthenticated)?;
+        let all = self.store.devices(current.slot.at.user).await?;
+        let state = self.state(current).await?;
         let now = self.host.now();
-        let own = state.slot(current.slot.at.slot).filter(|slot| slot.sid == current.slot.sid);
-        let own = own.and_then(|slot| slot.trusted(now)).map(|trust| trust.device);
+        let own = self.own_slot(&state, current)?.trusted(now).map(|trust| trust.device);
         let mut listed: Vec<_> = all
             .into_iter()
             .filter(|(_, record)| record.is_valid(state.account.auth_epoch, now))

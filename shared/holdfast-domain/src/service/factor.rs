@@ -183,6 +183,7 @@ where
     ) -> Result<Activated, Failure> {
         let (user, origin) = (current.slot.at.user, Origin::client(ip));
         let state = self.state(current).await?;
+        self.own_slot(&state, current)?;
         if state.account.mfa.enabled.is_some() {
             return Err(is_on());
         }

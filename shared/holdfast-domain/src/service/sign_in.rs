@@ -212,9 +212,20 @@ where
         if state.account.status != Status::Active {
             return self.refuse(&login, LoginFailure::Inactive).await;
         }
+        self.claim_spellings(email, state.user()).await;
         login.user = Some(state.user());
         login.auth_epoch = state.account.auth_epoch;
         self.with_right_password(&login, state, wishes, shown).await
+    }
+
+    /// An account that version 0.1.0 keyed by another form of this address is found under the present form from now on, too:
+    /// every spelling is its own, and nobody can register one. If this fails, the next sign-in tries again.
+    async fn claim_spellings(&self, email: &Email, user: UserId) {
+        let Some(legacy) = email.legacy_key() else { return };
+        let is_its = matches!(self.store.user_of(&legacy).await, Ok(Some(owner)) if owner == user);
+        if is_its && matches!(self.store.user_of(&email.key()).await, Ok(None)) {
+            let _ = self.store.claim_email(user, &email.key(), self.host.now()).await;
+        }
     }
 
     /// The account of somebody whom a provider vouches for. The provider's own name for them decides, and nothing else: an

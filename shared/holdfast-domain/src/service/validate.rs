@@ -77,11 +77,12 @@ where
     S: SessionReads,
     H: Host,
 {
-    /// The caller's live sessions, most recently used first.
+    /// The caller's live sessions, most recently used first. This read is strong: a caller whom only a cache still took for
+    /// live is refused.
     pub async fn list(&self, current: &Current) -> Result<Vec<Slot>, Failure> {
-        let state = self.store.user(current.slot.at.user).await?;
+        let state = self.state(current).await?;
+        self.own_slot(&state, current)?;
         let now = self.host.now();
-        let slots = state.map(|state| state.slots).unwrap_or_default();
-        Ok(session::most_recent_first(&slots, &self.policy, now).into_iter().cloned().collect())
+        Ok(session::most_recent_first(&state.slots, &self.policy, now).into_iter().cloned().collect())
     }
 }

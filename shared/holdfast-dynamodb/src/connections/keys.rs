@@ -116,6 +116,41 @@ mod tests {
         assert!(HEAD < message(0).as_str() && appended(MessageId::from_bytes([255; 16])) < message(0));
     }
 
+    /// DynamoDB refuses a partition key of more than 2 048 bytes and a sort key of more than 1 024, in an index, too.
+    #[test]
+    fn the_longest_names_fit_into_keys() {
+        let user = UserId::from_bytes([255; 16]);
+        let topic: Topic = "t".repeat(Topic::MAX_BYTES).parse().unwrap();
+        let id: ConnectionId = "c".repeat(ConnectionId::MAX_BYTES).parse().unwrap();
+        let hash = TokenHash::from_bytes([255; 32]);
+        // The longest ARN of a caller: a user's, with a path of 512 and a name of 64 characters. A key's own text is hashed.
+        let arn = format!("arn:aws-us-gov:iam::123456789012:user/{}/{}", "p".repeat(510), "n".repeat(64));
+        let key = PublishKey::new(&holdfast_push::publish::publisher(&arn), &"k".repeat(100_000));
+        let channels = [Channel::User(user), Channel::Topic(topic.clone()), Channel::Broadcast];
+        let mut partitions = vec![connection(&id), super::user(user), ticket(&hash).0, publish(&key).0];
+        let mut sorts =
+            vec![ticket(&hash).1, publish(&key).1, super::topic(&topic), connection(&id), message(u64::MAX)];
+        sorts.push(appended(MessageId::from_bytes([255; 16])));
+        for channel in &channels {
+            partitions.push(super::channel(channel));
+            partitions.extend(audience(channel, u8::MAX));
+            sorts.push(membership(channel));
+        }
+        for row in [Row::Recovery(u32::MAX), Row::RecoveryOf(user), Row::TicketsOf(user)] {
+            let (pk, sk) = budget(&row, i64::MIN);
+            partitions.push(pk);
+            sorts.push(sk);
+        }
+        assert!(partitions.iter().all(|key| (1..=2_048).contains(&key.len())), "{partitions:?}");
+        assert!(sorts.iter().all(|key| (1..=1_024).contains(&key.len())), "{sorts:?}");
+        for longer in ["t".repeat(Topic::MAX_BYTES + 1), String::new()] {
+            assert!(longer.parse::<Topic>().is_err());
+        }
+        for longer in ["c".repeat(ConnectionId::MAX_BYTES + 1), String::new()] {
+            assert!(longer.parse::<ConnectionId>().is_err());
+        }
+    }
+
     #[test]
     fn a_topic_cannot_be_confused_with_another_ones_shard() {
         let topic = |name: &str| Channel::Topic(name.parse().unwrap());

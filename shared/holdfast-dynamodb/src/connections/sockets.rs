@@ -50,6 +50,15 @@ impl ConnectionsTable {
 
     /// The row that puts a socket into an audience.
     pub(super) fn member(&self, socket: &Socket, channel: &Channel) -> Stored<TransactWriteItem> {
+        self.membership(socket, channel, None)
+    }
+
+    /// The same, where there must be none yet.
+    pub(super) fn new_member(&self, socket: &Socket, channel: &Channel) -> Stored<TransactWriteItem> {
+        self.membership(socket, channel, Some("attribute_not_exists(PK)"))
+    }
+
+    fn membership(&self, socket: &Socket, channel: &Channel, condition: Option<&str>) -> Stored<TransactWriteItem> {
         let audience = keys::audience(channel, shard(&socket.id))
             .ok_or_else(|| StoreError::Corrupt("a user's channel has no audience".into()))?;
         let put = Put::builder()
@@ -62,13 +71,14 @@ impl ConnectionsTable {
             .item("connectedAt", at(socket.connected_at))
             .item("sessionExpiresAt", at(socket.session_expires_at))
             .item(TTL, n(socket.expires_at.seconds_up()))
+            .set_condition_expression(condition.map(str::to_owned))
             .build()
             .map_err(build_error)?;
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
     /// A condition on another row of the same socket.
-    pub(super) fn check(&self, id: &ConnectionId, sk: &str, condition: &str) -> Stored<TransactWriteItem> {
+    fn check(&self, id: &ConnectionId, sk: &str, condition: &str) -> Stored<TransactWriteItem> {
         let check = ConditionCheck::builder()
             .table_name(&self.table)
             .key(PK, s(keys::connection(id)))

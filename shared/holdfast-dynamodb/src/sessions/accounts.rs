@@ -14,7 +14,7 @@ use crate::call::{Outcome, transaction, trouble};
 use crate::statement::{Key, Statement, put_new};
 
 /// An item that says which account a name belongs to.
-fn claim((pk, sk): Key, user: UserId, now: Millis) -> Item {
+pub(super) fn claim((pk, sk): Key, user: UserId, now: Millis) -> Item {
     Item::from([
         (PK.to_owned(), s(pk)),
         (SK.to_owned(), s(sk)),

@@ -58,6 +58,7 @@ impl SessionsTable {
         scope: &Scope,
         statement: &Statement,
     ) -> Stored<(Conditional<Option<Item>>, Option<Item>)> {
+        statement.checked(true);
         let (pk, sk) = keys::attempts(&scope.key);
         let result = self
             .client

@@ -1,13 +1,13 @@
 //! Changes of a user's account, slots and devices as one transaction.
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
+use holdfast_domain::TokenHash;
 use holdfast_domain::change::{
     AccountChange, DeviceChange, DeviceEdit, FactorEdit, Origin, SlotChange, SlotEdit, SlotSeen, UserChange,
 };
 use holdfast_domain::mfa::Proof;
 use holdfast_domain::ports::{Stored, Transacted, UserChanges};
 use holdfast_domain::token::Address;
-use holdfast_domain::{TokenHash, UserId};
 
 use super::keys;
 use super::slots::{FREE, LIVE, UNENDED, tombstone, transacted};
@@ -26,7 +26,7 @@ impl UserChanges for SessionsTable {
             actions.push(self.slot_change(change, slot)?);
         }
         for device in &change.devices {
-            actions.push(self.device_change(change.user, device)?);
+            actions.push(self.device_change(change, device)?);
         }
         let result = self
             .client
@@ -105,13 +105,16 @@ impl SessionsTable {
         }
     }
 
-    fn device_change(&self, user: UserId, part: &DeviceChange) -> Stored<TransactWriteItem> {
-        let key = keys::device(user, part.id);
+    fn device_change(&self, change: &UserChange, part: &DeviceChange) -> Stored<TransactWriteItem> {
+        let key = keys::device(change.user, part.id);
         let as_read = |seen: &str| Statement::new().when("op = :seen").value(":seen", s(seen));
         match &part.edit {
-            DeviceEdit::Absent => Statement::new().when("attribute_not_exists(PK)").check_part(&self.table, key),
-            DeviceEdit::Create(device) => put_new(&self.table, image::device_item(user, part.id, device)),
-            DeviceEdit::Delete { seen } => as_read(seen).delete_part(&self.table, key),
+            DeviceEdit::Absent => Statement::new().when(image::NO_DEVICE).check_part(&self.table, key),
+            DeviceEdit::Create(device) => put_new(&self.table, image::device_item(change.user, part.id, device)),
+            DeviceEdit::Delete { seen } => {
+                let removed = image::remove_device(from(as_read(seen), &change.origin), change.now, &change.op);
+                removed.update_part(&self.table, key)
+            }
             DeviceEdit::Keep { seen, auth_epoch } => {
                 as_read(seen).set("authEpoch", n(auth_epoch)).update_part(&self.table, key)
             }

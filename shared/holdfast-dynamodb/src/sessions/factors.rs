@@ -2,8 +2,9 @@
 
 use holdfast_domain::mfa::Seed;
 use holdfast_domain::ports::{AccountUpkeep, Devices, StoreError, Stored, TrustedDevice};
-use holdfast_domain::{DeviceId, UserId};
+use holdfast_domain::{DeviceId, Millis, UserId};
 
+use super::accounts::claim;
 use super::keys::{self, PK, Row, SK};
 use super::{SessionsTable, image};
 use crate::attributes::{Reader, b, s};
@@ -43,11 +44,24 @@ impl AccountUpkeep for SessionsTable {
             .await;
         conditional("UpdateItem", None, result).map(|_| ())
     }
+
+    async fn claim_email(&self, user: UserId, email_key: &[u8; 32], now: Millis) -> Stored<()> {
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(claim(keys::email(email_key), user, now)))
+            .condition_expression("attribute_not_exists(PK)")
+            .send()
+            .await;
+        conditional("PutItem", None, put).map(|_| ())
+    }
 }
 
 impl Devices for SessionsTable {
     async fn device(&self, user: UserId, id: DeviceId) -> Stored<Option<TrustedDevice>> {
-        self.get(keys::device(user, id)).await?.as_ref().map(image::trusted_device).transpose()
+        let row = self.get(keys::device(user, id)).await?;
+        Ok(row.as_ref().map(image::device_if_trusted).transpose()?.flatten())
     }
 
     async fn devices(&self, user: UserId) -> Stored<Vec<(DeviceId, TrustedDevice)>> {
@@ -71,7 +85,7 @@ impl Devices for SessionsTable {
                 let Row::Device(_, id) = keys::row(reader.text(PK)?, reader.text(SK)?) else {
                     return Err(StoreError::Corrupt("a device's key".into()));
                 };
-                found.push((id, image::trusted_device(&item)?));
+                found.extend(image::device_if_trusted(&item)?.map(|device| (id, device)));
             }
             match answer.last_evaluated_key {
                 Some(key) => from = Some(key),

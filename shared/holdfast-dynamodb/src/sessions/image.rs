@@ -8,7 +8,7 @@ use holdfast_domain::change::Origin;
 use holdfast_domain::device::Device;
 use holdfast_domain::event::{AccountImage, ChallengeImage, DeviceImage, LoginImage, SlotImage, created_from};
 use holdfast_domain::mfa::{Factor, KeptSeed, Mfa, Pending, Seed};
-use holdfast_domain::policy::SignInLimits;
+use holdfast_domain::policy::{SignInLimits, TOMBSTONE_SECONDS};
 use holdfast_domain::ports::{StoreError, TrustedDevice};
 use holdfast_domain::session::{EndReason, Ended, Keys, RefreshKeys, Slot, Trust};
 use holdfast_domain::signin::{Answered, Challenge, Login, LoginFailure, LoginState, Wishes};
@@ -317,6 +317,21 @@ pub fn account_event(item: &Item) -> Result<AccountImage, StoreError> {
     })
 }
 
+/// When a device was removed. Its row stays for a while, expired, so that the change stream says who removed it.
+const REMOVED_AT: &str = "removedAt";
+
+/// No device is trusted under this key: there is no row, or one that a removal left.
+pub(super) const NO_DEVICE: &str = "attribute_not_exists(PK) OR attribute_exists(removedAt)";
+
+/// A device is removed. It also expires now, so that a release which does not know removals does not accept it either.
+pub(super) fn remove_device(row: Statement, now: Millis, op: &str) -> Statement {
+    row.set(REMOVED_AT, at(now))
+        .set("expiresAt", at(now))
+        .set("op", s(op))
+        .set(TTL, n(keys::ttl(now.plus_seconds(TOMBSTONE_SECONDS))))
+        .remove(&["prevSecretHash", "seed"])
+}
+
 /// Writes a device that becomes trusted.
 pub(super) fn device_item(user: UserId, id: DeviceId, device: &TrustedDevice) -> Item {
     let (pk, sk) = keys::device(user, id);
@@ -343,8 +358,13 @@ pub(super) fn device_item(user: UserId, id: DeviceId, device: &TrustedDevice) ->
     item
 }
 
+/// The device of a row; none where the row is what a removal left for the change stream.
+pub(super) fn device_if_trusted(item: &Item) -> Result<Option<TrustedDevice>, StoreError> {
+    if item.contains_key(REMOVED_AT) { Ok(None) } else { trusted_device(item).map(Some) }
+}
+
 /// Reads a trusted device's record. Those of version 0.1.0 have no name and no rotation of their own.
-pub(super) fn trusted_device(item: &Item) -> Result<TrustedDevice, StoreError> {
+fn trusted_device(item: &Item) -> Result<TrustedDevice, StoreError> {
     let r = Reader::new(item);
     let created_at = r.time("createdAt")?;
     Ok(TrustedDevice {
@@ -367,13 +387,15 @@ pub(super) fn trusted_device(item: &Item) -> Result<TrustedDevice, StoreError> {
 pub fn device_event(item: &Item) -> Result<DeviceImage, StoreError> {
     let Row::Device(user, _) = row_of(item)? else { return Err(corrupt("a device's key")) };
     let device = trusted_device(item)?;
+    let r = Reader::new(item);
     Ok(DeviceImage {
         user,
         name: device.name,
         session: device.session,
         created_at: device.created_at,
         expires_at: device.expires_at,
-        origin: Origin { network: device.network, actor: None },
+        removed_at: r.time_opt(REMOVED_AT)?,
+        origin: origin(&r)?,
     })
 }
 

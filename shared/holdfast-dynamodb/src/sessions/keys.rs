@@ -123,6 +123,29 @@ mod tests {
         assert!(device.as_str() < META && META < slot.as_str());
     }
 
+    /// Every key has one length, whatever a user types: DynamoDB takes 2 048 bytes of a partition key, 1 024 of a sort key.
+    #[test]
+    fn keys_have_a_fixed_length() {
+        for byte in [0, 255] {
+            let at = Address { user: UserId::from_bytes([byte; 16]), slot: SlotNo::new(9).unwrap() };
+            let id = LoginId::from_bytes([byte; 16]);
+            let device_id = DeviceId::from_bytes([byte; 16]);
+            let lengths = [
+                email(&[byte; 32]),
+                identity(&[byte; 32]),
+                attempts(&[byte; 32]),
+                account(at.user),
+                slot(at),
+                device(at.user, device_id),
+                login(id),
+                challenge(id),
+            ]
+            .map(|(pk, sk)| (pk.len(), sk.len()));
+            let expected = [(45, 5), (45, 8), (45, 8), (24, 4), (24, 3), (24, 24), (24, 5), (24, 3)];
+            assert_eq!(lengths, expected);
+        }
+    }
+
     #[test]
     fn keys_read_back() {
         let at = Address { user: UserId::from_bytes([7; 16]), slot: SlotNo::new(9).unwrap() };

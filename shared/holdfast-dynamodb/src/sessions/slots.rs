@@ -137,6 +137,7 @@ impl SessionWrites for SessionsTable {
         let (pk, sk) = keys::slot(address);
         let unended = Statement::new().when(UNENDED).value(":sid", s(sid.to_string()));
         let end = tombstone(unended, reason, origin, now, op);
+        end.checked(true);
         let result = self
             .client
             .update_item()

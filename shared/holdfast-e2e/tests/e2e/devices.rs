@@ -133,7 +133,9 @@ async fn removing_a_device_voids_its_token_at_once() {
         let trail = world.trail(user_id).await;
         let count = |kind: &str, session: &SignedIn| {
             let of = |item: &&crate::world::Item| {
-                text(item, "type") == kind && text(item, "sessionId") == session.session_id
+                let told = text(item, "type") == kind && text(item, "sessionId") == session.session_id;
+                assert!(!told || text(item, "network") == "127.0.0.0/24", "{item:?}");
+                told
             };
             trail.iter().filter(of).count()
         };

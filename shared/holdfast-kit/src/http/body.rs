@@ -543,6 +543,50 @@ mod tests {
     }
 
     #[test]
+    fn what_is_expected_is_said_in_the_words_of_json() {
+        for (type_name, words) in [
+            ("u8", "a whole number"),
+            ("isize", "a whole number"),
+            ("f64", "a number"),
+            ("a sequence", "a list"),
+            ("a map", "an object"),
+            ("unit", "null"),
+            ("struct Login", "an object"),
+            ("a string", "a string"),
+        ] {
+            assert_eq!(in_words(type_name), words);
+        }
+        assert_eq!(one_of(&["a"]), "`a`");
+        assert_eq!(one_of(&["a", "b"]), "`a` or `b`");
+        assert_eq!(one_of(&["a", "b", "c"]), "one of `a`, `b`, `c`");
+    }
+
+    #[test]
+    fn every_kind_of_value_is_read() {
+        #[derive(Deserialize, Debug, PartialEq)]
+        struct Kinds {
+            yes: bool,
+            no: bool,
+            list: Vec<Option<u8>>,
+            plain: String,
+            escaped: String,
+            negative: i8,
+            fraction: f64,
+        }
+        let body = br#"{"yes":true,"no":false,"list":[1,null],"plain":"a/b","escaped":"a\u0062\"","negative":-3,"fraction":1.5}"#;
+        let expected = Kinds {
+            yes: true,
+            no: false,
+            list: vec![Some(1), None],
+            plain: "a/b".into(),
+            escaped: "ab\"".into(),
+            negative: -3,
+            fraction: 1.5,
+        };
+        assert_eq!(read::<Kinds>(body).unwrap(), expected);
+    }
+
+    #[test]
     fn repeated_fields_are_refused_by_name_at_any_depth() {
         for (field, expected) in [
             (r#""password":"hunter2""#, "Field `password` is repeated."),

@@ -122,6 +122,17 @@ mod tests {
         assert_eq!(viewer(forwarded), Ok(None), "a forwarded address is never read");
     }
 
+    /// A secret may be configured twice while it is replaced, and still counts.
+    #[test]
+    fn a_digest_that_is_listed_twice_counts() {
+        let twice = format!("{SECRET},{SECRET}");
+        let env = Env::of([("TRUSTED_PROXY", "cloudfront"), ("ORIGIN_SECRET_SHA256", &twice)]);
+        let event = json!({"headers": {"x-origin-secret": "secret", "cloudfront-viewer-address": "203.0.113.7:1"},
+            "requestContext": {"http": {"method": "GET", "sourceIp": "192.0.2.1"}}});
+        let viewer = Cloudfront::from_env(&env).unwrap().unwrap().viewer(&Request::from_event(&event));
+        assert_eq!(viewer.map_err(|failure| failure.code), Ok(Some("203.0.113.7".to_owned())));
+    }
+
     #[test]
     fn addresses_are_read_in_every_form_that_cloudfront_has() {
         for (text, expected) in [
@@ -159,7 +170,8 @@ mod tests {
         let error = |variables: &[(&str, &str)]| Cloudfront::from_env(&Env::of(variables.iter().copied())).unwrap_err();
         assert_eq!(error(&[("TRUSTED_PROXY", "nginx")]).variable, "TRUSTED_PROXY");
         assert_eq!(error(&[("TRUSTED_PROXY", "cloudfront")]).variable, "ORIGIN_SECRET_SHA256");
-        for digest in [",", "secret", &SECRET[1..], &format!("{SECRET},x"), &"é".repeat(32)] {
+        let longer = format!("{SECRET}ab");
+        for digest in [",", "secret", &SECRET[1..], &longer, &format!("{SECRET},x"), &"é".repeat(32)] {
             let error = error(&[("TRUSTED_PROXY", "cloudfront"), ("ORIGIN_SECRET_SHA256", digest)]);
             assert_eq!(error.variable, "ORIGIN_SECRET_SHA256");
             assert!(!error.problem.contains("secret"));

@@ -98,6 +98,24 @@ mod tests {
     }
 
     #[test]
+    fn a_name_is_repeated_to_the_caller_only_where_it_is_harmless() {
+        let (longest, longer) = ("a".repeat(64), "a".repeat(65));
+        for (name, said) in [
+            ("limit", "`limit`"),
+            ("a_B-9[]", "`a_B-9[]`"),
+            (longest.as_str(), format!("`{longest}`").as_str()),
+            (longer.as_str(), "with an unusual name"),
+            ("", "with an unusual name"),
+            ("a b", "with an unusual name"),
+            ("a\nb", "with an unusual name"),
+            ("<script>", "with an unusual name"),
+            ("é", "with an unusual name"),
+        ] {
+            assert_eq!(shown(name), said, "{name:?}");
+        }
+    }
+
+    #[test]
     fn one_plain_value_is_read() {
         for raw in ["keepCurrent=true", "&keepCurrent=true&", "keep%43urrent=tr%75e"] {
             assert_eq!(parse(raw, FLAG), Ok(vec![("keepCurrent".to_owned(), "true".to_owned())]), "{raw}");

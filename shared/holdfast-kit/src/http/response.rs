@@ -171,6 +171,39 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_response_says_what_it_was_made_of() {
+        let response = Response::json(201, &json!({"a": 1})).unwrap();
+        let response = response.with_header("etag", "\"7\"").with_header("location", "/x").with_cookie("a=b".into());
+        assert_eq!(
+            (response.status(), response.body(), response.cookies()),
+            (201, &json!({"a": 1}), &["a=b".to_owned()][..])
+        );
+        assert_eq!((response.header("location"), response.header("allow")), (Some("/x"), None));
+        let event = response.into_event("r");
+        assert_eq!((&event["statusCode"], &event["body"]), (&json!(201), &json!("{\"a\":1}")));
+        assert_eq!((&event["headers"]["etag"], &event["cookies"]), (&json!("\"7\""), &json!(["a=b"])));
+        let text = Response::json_text(200, "{\"b\":1.0,\"a\":2}".into()).into_event("r");
+        assert_eq!(text["body"], "{\"b\":1.0,\"a\":2}");
+        assert_eq!((&text["headers"]["content-type"], text.get("cookies")), (&json!("application/json"), None));
+        let nothing = Response::no_content().into_event("r");
+        assert_eq!((&nothing["statusCode"], &nothing["body"]), (&json!(204), &json!("")));
+        assert_eq!(nothing["headers"].get("content-type"), None);
+    }
+
+    /// Only who presents no token is told how to present one (RFC 6750 §3).
+    #[test]
+    fn only_a_missing_token_is_asked_for() {
+        for code in Code::ALL {
+            let response = Response::problem(&Failure::new(*code, "x"), "r");
+            let asked = (*code == Code::Unauthenticated).then_some("Bearer");
+            assert_eq!(response.header("www-authenticate"), asked, "{code:?}");
+            assert_eq!(response.header("retry-after").is_some(), matches!(code.status(), 429 | 503), "{code:?}");
+        }
+        let failure = Failure { attempts_remaining: Some(3), ..Failure::new(Code::InvalidMfaCode, "x") };
+        assert_eq!(Response::problem(&failure, "r").body()["attemptsRemaining"], 3);
+    }
+
+    #[test]
     fn problems_are_rfc_9457() {
         let failure = Failure::new(Code::TooManyAttempts, "wait").retry_after(9);
         let event = Response::problem(&failure, "r-1").into_event("r-1");

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use futures_util::future::{join, join_all};
 use holdfast_domain::policy::Policy;
-use holdfast_domain::ports::{Host, SessionReads, Stored};
+use holdfast_domain::ports::{Host, SessionReads, StoreError, Stored};
 use holdfast_domain::token::Address;
 use holdfast_domain::{Millis, SessionId, UserId};
 
@@ -17,11 +17,15 @@ use crate::close::ByeCode;
 use crate::frame::{ClientFrame, ErrorCode, FrameError, ServerFrame};
 use crate::ids::ConnectionId;
 use crate::outcome::Posted;
-use crate::ports::{Channels, Gateway, PresenceAccess, RecoveryBudget, Sockets, Subscriptions, Tally, TopicAccess};
+use crate::ports::{
+    Channels, Gateway, JOIN_AT_ONCE, Joined, PresenceAccess, RecoveryBudget, Sockets, Subscriptions, Tally, TopicAccess,
+};
 use crate::socket::{MAX_TOPICS, Seen, Socket, standing};
 
 /// Tries of one post.
 pub(super) const POST_TRIES: u32 = 4;
+/// Tries to change the topics of a socket: another frame of the same socket may be changing them.
+const JOIN_TRIES: u32 = 6;
 
 /// Whose frame it is, as the authorizer said at the handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,7 +142,7 @@ where
                 Err(error) => ServerFrame::Error(error),
             },
             ClientFrame::Unsubscribe(topic) => {
-                self.table.unsubscribe(&socket.id, &topic).await?;
+                self.leave(&socket.id, &topic).await?;
                 ServerFrame::Unsubscribed(topic)
             }
             ClientFrame::Presence(users) => match self.presence(socket, users).await? {
@@ -181,19 +185,63 @@ where
         if !readable(&self.topics, socket.at.user, std::slice::from_ref(&channel)).await?.contains(&channel) {
             return Ok(Err(forbidden(&channel)));
         }
-        let mut current: BTreeSet<Topic> = self.table.topics(&socket.id).await?.into_iter().collect();
-        if !joins(&mut current, topic) {
-            return Ok(Err(too_many()));
+        match self.join(socket, std::slice::from_ref(topic)).await? {
+            None => Ok(Err(closing())),
+            Some(refused) if refused.contains(topic) => Ok(Err(too_many())),
+            // The row first, then the head: what is published in between is delivered, not missed.
+            Some(_) => head_of(&self.table, &self.host, &channel).await.map(Ok),
         }
-        self.follow(socket, topic).await
     }
 
-    /// The row first, then the head: what is published in between is delivered, not missed.
-    pub(super) async fn follow(&self, socket: &Socket, topic: &Topic) -> Stored<Result<Position, FrameError>> {
-        if !self.table.subscribe(socket, topic).await? {
-            return Ok(Err(FrameError::new(ErrorCode::Unavailable, "The socket is closing; reconnect.")));
+    /// Subscribes a socket to as many of `wanted` as it has room for, the first ones first. Answers those for which there is
+    /// none; nothing where the socket is closing.
+    pub(super) async fn join(&self, socket: &Socket, wanted: &[Topic]) -> Stored<Option<BTreeSet<Topic>>> {
+        let mut refused = BTreeSet::new();
+        for attempt in 0..JOIN_TRIES {
+            let mut current: BTreeSet<Topic> = self.table.topics(&socket.id).await?.into_iter().collect();
+            let (mut new, mut beyond) = (Vec::new(), BTreeSet::new());
+            for topic in wanted {
+                if current.contains(topic) {
+                    continue;
+                }
+                if current.len() < MAX_TOPICS {
+                    current.insert(topic.clone());
+                    new.push(topic.clone());
+                } else {
+                    beyond.insert(topic.clone());
+                }
+            }
+            refused = beyond;
+            let mut again = false;
+            for part in new.chunks(JOIN_AT_ONCE) {
+                match self.table.join(socket, part).await {
+                    Ok(Joined::Done) => {}
+                    Ok(Joined::Closed) => return Ok(None),
+                    // Another frame of this socket was first: what there is room for is judged anew.
+                    Ok(Joined::TooMany) => {
+                        refused.extend(part.iter().cloned());
+                        again = true;
+                    }
+                    Err(StoreError::Busy(_)) if attempt + 1 < JOIN_TRIES => again = true,
+                    Err(error) => return Err(error),
+                }
+            }
+            if !again {
+                return Ok(Some(refused));
+            }
+            pause(&self.host, attempt, 25, 400).await;
         }
-        head_of(&self.table, &self.host, &Channel::Topic(topic.clone())).await.map(Ok)
+        Ok(Some(refused))
+    }
+
+    async fn leave(&self, id: &ConnectionId, topic: &Topic) -> Stored<()> {
+        for attempt in 1..JOIN_TRIES {
+            match self.table.unsubscribe(id, topic).await {
+                Err(StoreError::Busy(_)) => pause(&self.host, attempt, 25, 400).await,
+                other => return other,
+            }
+        }
+        self.table.unsubscribe(id, topic).await
     }
 
     /// Nothing is said of anybody as long as one of those asked about may not be seen.
@@ -217,18 +265,13 @@ where
     }
 }
 
-/// Whether one more topic fits, which then counts.
-pub(super) fn joins(current: &mut BTreeSet<Topic>, topic: &Topic) -> bool {
-    let fits = current.contains(topic) || current.len() < MAX_TOPICS;
-    if fits {
-        current.insert(topic.clone());
-    }
-    fits
-}
-
 pub(super) fn too_many() -> FrameError {
     let detail = format!("A socket may have {MAX_TOPICS} topics; unsubscribe from one first.");
     FrameError::new(ErrorCode::TooManyTopics, detail)
+}
+
+pub(super) fn closing() -> FrameError {
+    FrameError::new(ErrorCode::Unavailable, "The socket is closing; reconnect.")
 }
 
 fn unavailable() -> ServerFrame {

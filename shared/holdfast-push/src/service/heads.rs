@@ -51,6 +51,22 @@ mod tests {
     }
 
     #[test]
+    fn as_many_heads_are_remembered_as_there_is_room_for() {
+        let heads = Heads::default();
+        let topic = |n: usize| Channel::Topic(format!("t{n}").parse().unwrap());
+        let head = |offset| Position { epoch: Epoch::from_bytes([1; 8]), offset };
+        let known = |n: usize| heads.known(&topic(n), Millis::new(0)).map(|head| head.offset);
+        for n in 0..MOST {
+            heads.learn(&topic(n), head(1), Millis::new(0));
+        }
+        assert!((0..MOST).all(|n| known(n) == Some(1)));
+        heads.learn(&topic(3), head(2), Millis::new(0));
+        assert_eq!((known(3), known(4)), (Some(2), Some(1)), "one that is known needs no room");
+        heads.learn(&topic(MOST), head(1), Millis::new(0));
+        assert_eq!((known(MOST), known(3)), (Some(1), None), "one more, and all others are forgotten");
+    }
+
+    #[test]
     fn what_is_remembered_is_bounded() {
         let heads = Heads::default();
         let head = Position { epoch: Epoch::from_bytes([1; 8]), offset: 3 };

@@ -9,7 +9,7 @@ use holdfast_domain::{Millis, UserId};
 
 use super::access::readable;
 use super::append::head_of;
-use super::frames::{Frames, POST_TRIES, forbidden, joins, too_many};
+use super::frames::{Frames, POST_TRIES, closing, forbidden, too_many};
 use super::history::{Budget, Recovery, recover};
 use super::{dismiss, pause};
 use crate::Topic;
@@ -82,27 +82,27 @@ where
     async fn heads_of(&self, socket: &Socket, marks: Vec<Mark>) -> Stored<Vec<(Mark, Result<Position, FrameError>)>> {
         let channels: Vec<Channel> = marks.iter().map(|mark| mark.channel.clone()).collect();
         let open = readable(&self.topics, socket.at.user, &channels).await?;
-        let mut topics: BTreeSet<Topic> = match open.iter().any(|channel| channel.topic().is_some()) {
-            true => self.table.topics(&socket.id).await?.into_iter().collect(),
-            false => BTreeSet::new(),
-        };
+        let wanted: Vec<Topic> =
+            channels.iter().filter(|channel| open.contains(channel)).filter_map(Channel::topic).cloned().collect();
+        // The rows first, then the heads: what is published in between is delivered, not missed.
+        let refused = if wanted.is_empty() { Some(BTreeSet::new()) } else { self.join(socket, &wanted).await? };
         let judged: Vec<_> = marks
             .into_iter()
             .map(|mark| {
-                let refusal = match (&mark.channel, open.contains(&mark.channel)) {
-                    (channel, false) => Some(forbidden(channel)),
-                    (Channel::Topic(topic), true) if !joins(&mut topics, topic) => Some(too_many()),
-                    (_, true) => None,
+                let refusal = match (mark.channel.topic(), &refused) {
+                    _ if !open.contains(&mark.channel) => Some(forbidden(&mark.channel)),
+                    (None, _) => None,
+                    (Some(_), None) => Some(closing()),
+                    (Some(topic), Some(refused)) => refused.contains(topic).then(too_many),
                 };
                 (mark, refusal)
             })
             .collect();
         let heads: Vec<Stored<_>> = stream::iter(judged)
             .map(|(mark, refusal)| async move {
-                let head = match (refusal, &mark.channel) {
-                    (Some(error), _) => Err(error),
-                    (None, Channel::Topic(topic)) => self.follow(socket, topic).await?,
-                    (None, channel) => Ok(head_of(&self.table, &self.host, channel).await?),
+                let head = match refusal {
+                    Some(error) => Err(error),
+                    None => Ok(head_of(&self.table, &self.host, &mark.channel).await?),
                 };
                 Ok((mark, head))
             })

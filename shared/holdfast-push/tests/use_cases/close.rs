@@ -1,5 +1,5 @@
 use holdfast_domain::UserId;
-use holdfast_domain::ports::Host as _;
+use holdfast_domain::ports::{Host as _, StoreError};
 use holdfast_push::close::{CloseRequest, SessionOver};
 use holdfast_push::outcome::{Posted, Probe};
 use holdfast_push::ports::Sockets;
@@ -83,6 +83,32 @@ async fn a_look_without_an_answer_counts_for_nothing() {
     world.gateway.script_probe(&id("a"), Probe::Gone);
     world.close_off(2).await;
     assert_eq!(world.table.of_user(person.at.user).await, Ok(vec![]));
+}
+
+/// A socket that cannot be looked at is looked at again, soon at first, and given up in the end: the queue's dead letters have it
+/// then, with an alarm.
+#[tokio::test]
+async fn looks_become_rare_and_come_to_an_end() {
+    let world = World::default();
+    let person = world.person();
+    world.connect(&person, "a").await.unwrap();
+    world.gateway.drop_socket(&id("a"));
+    world.gateway.script_probe(&id("a"), Probe::Unknown);
+    world.closer().handle(&ended(&world, &person, SessionOver::Ended)).await.unwrap();
+    let mut looks = Vec::new();
+    let outcome = loop {
+        let (request, delay) = world.queues.next_close().unwrap();
+        let CloseRequest::Confirm { attempt, .. } = &request else { panic!("{request:?}") };
+        looks.push((*attempt, delay));
+        assert!(looks.len() <= 400, "it never ends");
+        if let Err(error) = world.closer().handle(&request).await {
+            break error;
+        }
+    };
+    assert_eq!(outcome, StoreError::Unavailable("a socket could not be closed".into()));
+    let expected: Vec<_> = (1..=300).map(|attempt| (attempt, if attempt <= 2 { 2 } else { 31 })).collect();
+    assert_eq!(looks, expected);
+    assert!(world.queues.next_close().is_none());
 }
 
 #[tokio::test]

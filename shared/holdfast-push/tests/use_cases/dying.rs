@@ -39,7 +39,7 @@ async fn world() -> (World, [Person; 2]) {
     let people = [world.person(), world.person()];
     for (person, name) in people.iter().zip(["a", "b"]) {
         let socket = world.connect(person, name).await.unwrap();
-        world.table.subscribe(&socket, &"public.x".parse().unwrap()).await.unwrap();
+        world.table.join(&socket, &["public.x".parse().unwrap()]).await.unwrap();
     }
     (world, people)
 }

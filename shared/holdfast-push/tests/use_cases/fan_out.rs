@@ -71,7 +71,7 @@ async fn a_topic_reaches_its_subscribers_only() {
     let (ada, bob) = (world.person(), world.person());
     let a = world.connect(&ada, "a").await.unwrap();
     world.connect(&bob, "b").await.unwrap();
-    world.table.subscribe(&a, &"public.x".parse().unwrap()).await.unwrap();
+    world.table.join(&a, &["public.x".parse().unwrap()]).await.unwrap();
     publish(&world, &to_topic("public.x", "1")).await;
     world.work_off().await;
     assert_eq!((got(&world, "a"), got(&world, "b")), (1, 0));

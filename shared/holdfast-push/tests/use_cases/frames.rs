@@ -144,6 +144,19 @@ async fn a_frame_keeps_the_socket_fresh_and_follows_the_session() {
     assert_eq!((socket.seen_at, socket.session_expires_at), (world.host.now(), later));
 }
 
+/// Also within the window in which frames are counted: what is posted meanwhile must not stop at the old expiry.
+#[tokio::test]
+async fn a_session_that_was_extended_extends_its_socket_at_the_next_frame() {
+    let (world, person) = connected("a").await;
+    let before = world.table.socket(&id("a")).await.unwrap().unwrap();
+    world.host.advance_seconds(1);
+    let later = world.host.now().plus_seconds(7_200);
+    world.sessions.open(person.at, person.sid, later);
+    world.say(&person, "a", ClientFrame::Ping).await;
+    let socket = world.table.socket(&id("a")).await.unwrap().unwrap();
+    assert_eq!((socket.seen_at, socket.session_expires_at), (before.seen_at, later));
+}
+
 #[tokio::test]
 async fn everything_missed_follows_the_welcome_in_order() {
     let (world, person) = connected("a").await;
@@ -267,7 +280,7 @@ async fn a_socket_has_a_hundred_topics_at_most() {
     let (world, person) = connected("a").await;
     let socket = world.table.socket(&id("a")).await.unwrap().unwrap();
     for n in 0..100 {
-        world.table.subscribe(&socket, &format!("public.{n}").parse().unwrap()).await.unwrap();
+        world.table.join(&socket, &[format!("public.{n}").parse().unwrap()]).await.unwrap();
     }
     world.say(&person, "a", ClientFrame::Subscribe("public.more".parse().unwrap())).await;
     assert!(last(&world, "a").contains("TooManyTopics"));
@@ -525,6 +538,7 @@ async fn nothing_missed_costs_nothing_of_the_budget() {
     }
     assert_eq!((world.counters.of(Count::RecoveryRefused), world.counters.of(Count::RecoveryPosted)), (0, 0));
     assert!(world.gateway.received(&id("a")).iter().all(|frame| frame.contains("recovered: true")));
+    assert_eq!(world.table.reservations(), 0, "nothing is asked of the budget, either");
 }
 
 #[tokio::test]

@@ -93,9 +93,14 @@ impl CloseQueue for MemoryQueues {
 
 /// Counts, by name. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct Counters(Arc<Mutex<HashMap<Count, usize>>>);
+pub struct Counters(Arc<Mutex<HashMap<Count, usize>>>, Arc<Mutex<Vec<(MessageId, i64)>>>);
 
 impl Counters {
+    /// How long each delivery took after its acceptance, in milliseconds and in the order of the deliveries.
+    pub fn latencies(&self) -> Vec<(MessageId, i64)> {
+        self.1.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// How many of that.
     pub fn of(&self, what: Count) -> usize {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&what).copied().unwrap_or_default()
@@ -107,5 +112,7 @@ impl Tally for Counters {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(what).or_default() += n;
     }
 
-    fn latency(&self, _message: MessageId, _millis: i64) {}
+    fn latency(&self, message: MessageId, millis: i64) {
+        self.1.lock().unwrap_or_else(PoisonError::into_inner).push((message, millis));
+    }
 }

@@ -17,8 +17,8 @@ use holdfast_push::job::{Job, Lane};
 use holdfast_push::message::{Message, Recorded};
 use holdfast_push::outcome::{Posted, Probe};
 use holdfast_push::ports::{
-    Appended, Audience, Begun, Channels, CloseQueue, DeadLetters, Gateway, JobQueue, Page, PublishKeys, RecoveryBudget,
-    Sockets, Subscriptions, Tickets,
+    Appended, Audience, Begun, Channels, CloseQueue, DeadLetters, Gateway, JobQueue, Joined, Page, PublishKeys,
+    RecoveryBudget, Sockets, Subscriptions, Tickets,
 };
 use holdfast_push::publish::{Answer, Pending, PublishKey, Queued};
 use holdfast_push::socket::{Seen, Socket};
@@ -72,7 +72,7 @@ stepped!(Sockets {
     fn refresh(seen: &Seen, session_expires_at: Millis, now: Millis) -> Stored<()>;
 });
 stepped!(Subscriptions {
-    fn subscribe(socket: &Socket, topic: &Topic) -> Stored<bool>;
+    fn join(socket: &Socket, topics: &[Topic]) -> Stored<Joined>;
     fn unsubscribe(id: &ConnectionId, topic: &Topic) -> Stored<()>;
     fn topics(id: &ConnectionId) -> Stored<Vec<Topic>>;
 });

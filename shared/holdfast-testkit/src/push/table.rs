@@ -1,9 +1,9 @@
 //! The table `connections` behind its ports, as maps behind one lock: every call is atomic, nothing is ever lost or late.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use holdfast_domain::ports::{StoreError, Stored};
+use holdfast_domain::ports::{Host as _, StoreError, Stored};
 use holdfast_domain::{Millis, TokenHash, UserId};
 use holdfast_push::budget::{Reservation, Row};
 use holdfast_push::channel::{Channel, Position, Topic, shard};
@@ -11,11 +11,13 @@ use holdfast_push::ids::{ConnectionId, Epoch, MessageId};
 use holdfast_push::job::Recipient;
 use holdfast_push::message::{Message, Recorded};
 use holdfast_push::ports::{
-    Appended, Audience, Begun, Channels, Page, PublishKeys, RecoveryBudget, Sockets, Subscriptions, Tickets,
+    Appended, Audience, Begun, Channels, Joined, Page, PublishKeys, RecoveryBudget, Sockets, Subscriptions, Tickets,
 };
 use holdfast_push::publish::{Answer, KEY_SECONDS, Pending, PublishKey};
-use holdfast_push::socket::{Seen, Socket};
+use holdfast_push::socket::{MAX_TOPICS, Seen, Socket};
 use holdfast_push::ticket::TicketRow;
+
+use crate::host::ManualHost;
 
 /// Recipients on a page of an audience: few, so that tests turn pages.
 const PAGE: usize = 100;
@@ -23,20 +25,26 @@ const PAGE: usize = 100;
 #[derive(Debug, Default)]
 struct Line {
     head: Option<Position>,
+    /// When the head was begun or last moved.
+    moved_at: Millis,
     messages: BTreeMap<u64, Recorded>,
-    ids: HashMap<MessageId, Position>,
+    /// Where each message stands, and when it was sent.
+    ids: HashMap<MessageId, (Position, Millis)>,
 }
 
 #[derive(Debug, Default)]
 struct Tables {
     tickets: HashMap<[u8; 32], TicketRow>,
     sockets: BTreeMap<ConnectionId, Seen>,
-    gone: HashSet<ConnectionId>,
+    /// When each was closed.
+    gone: HashMap<ConnectionId, Millis>,
     topics: BTreeSet<(ConnectionId, Topic)>,
     channels: HashMap<Channel, Line>,
     keys: HashMap<PublishKey, (Millis, Pending, Option<Answer>)>,
-    /// Posts taken out of each row of the recoveries' budget.
-    reserved: HashMap<(i64, Row), u32>,
+    /// Posts taken out of each row of the recoveries' budget, and when the window is over.
+    reserved: HashMap<(i64, Row), (u32, Millis)>,
+    /// How often the budget was asked for something.
+    reservations: usize,
     /// Appends that are still refused as if others wrote.
     contended: usize,
     /// Appends that were done.
@@ -45,9 +53,10 @@ struct Tables {
     broken: HashMap<Channel, StoreError>,
 }
 
-/// Clones share it.
+/// The table in memory. Clones share it. Its rows stay for ever, as those of DynamoDB may for two days after their TTL, unless
+/// it was made by [`MemoryTable::expiring`].
 #[derive(Clone, Default)]
-pub struct MemoryTable(Arc<Mutex<Tables>>, Arc<Mutex<Option<Hook>>>);
+pub struct MemoryTable(Arc<Mutex<Tables>>, Arc<Mutex<Option<Hook>>>, Option<ManualHost>);
 
 /// What happens to come in between.
 type Hook = Box<dyn FnOnce() + Send>;
@@ -58,9 +67,53 @@ impl std::fmt::Debug for MemoryTable {
     }
 }
 
+/// The seconds that a row of the table `connections` stays after it has become void.
+const GRACE: i64 = 3_600;
+/// The seconds that it is remembered that a socket was closed.
+const GONE: i64 = 3_600;
+/// The seconds that a message stays in its channel.
+const HISTORY: i64 = 86_400;
+/// The seconds that the id of an appended message is kept.
+const APPENDED: i64 = 3 * 86_400;
+/// The seconds that a head stays after it was last moved.
+const HEAD: i64 = 30 * 86_400;
+
+impl Tables {
+    /// Deletes what is past its TTL.
+    fn expire(&mut self, now: Millis) {
+        let stays = |void: Millis| now < void.plus_seconds(GRACE);
+        self.tickets.retain(|_, ticket| stays(ticket.expires_at));
+        self.sockets.retain(|_, seen| now < seen.socket.expires_at);
+        let sockets = &self.sockets;
+        self.topics.retain(|(socket, _)| sockets.contains_key(socket));
+        self.gone.retain(|_, at| now < at.plus_seconds(GONE));
+        self.keys.retain(|_, (expires, _, _)| stays(*expires));
+        self.reserved.retain(|_, (_, ends)| stays(*ends));
+        for line in self.channels.values_mut() {
+            line.messages.retain(|_, recorded| stays(recorded.message.sent_at.plus_seconds(HISTORY)));
+            line.ids.retain(|_, (_, sent)| stays(sent.plus_seconds(APPENDED)));
+            line.head = line.head.filter(|_| stays(line.moved_at.plus_seconds(HEAD)));
+        }
+    }
+}
+
 impl MemoryTable {
+    /// A table that deletes every row at its TTL by this clock, as DynamoDB may.
+    pub fn expiring(clock: &ManualHost) -> Self {
+        Self(Arc::default(), Arc::default(), Some(clock.clone()))
+    }
+
+    /// Deletes every row that is past its TTL at `now`.
+    pub fn expire(&self, now: Millis) {
+        self.lock().expire(now);
+    }
+
     fn lock(&self) -> MutexGuard<'_, Tables> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(clock) = &self.2 {
+            tables.expire(clock.now());
+        }
+        tables
     }
 
     /// Does this just before the next socket's rows are written.
@@ -71,7 +124,7 @@ impl MemoryTable {
     /// `$disconnect`, without waiting.
     pub fn close_at_once(&self, id: &ConnectionId) {
         let mut state = self.lock();
-        state.gone.insert(id.clone());
+        state.gone.insert(id.clone(), Millis::new(i64::MAX));
         state.sockets.remove(id);
     }
 
@@ -92,6 +145,11 @@ impl MemoryTable {
     /// Transactions that appended something.
     pub fn appends(&self) -> usize {
         self.lock().appends
+    }
+
+    /// How often the budget of recoveries or tickets was asked for something.
+    pub fn reservations(&self) -> usize {
+        self.lock().reservations
     }
 
     /// Takes one message out of a channel, as TTL does.
@@ -130,7 +188,7 @@ impl Sockets for MemoryTable {
             hook();
         }
         let mut state = self.lock();
-        if state.gone.contains(&socket.id) {
+        if state.gone.contains_key(&socket.id) {
             return Ok(false);
         }
         let seen = Seen { socket: socket.clone(), frames: 0, frames_before: 0 };
@@ -154,8 +212,8 @@ impl Sockets for MemoryTable {
         Ok(())
     }
 
-    async fn mark_gone(&self, id: &ConnectionId, _now: Millis) -> Stored<()> {
-        self.lock().gone.insert(id.clone());
+    async fn mark_gone(&self, id: &ConnectionId, now: Millis) -> Stored<()> {
+        self.lock().gone.insert(id.clone(), now);
         Ok(())
     }
 
@@ -181,13 +239,21 @@ impl Sockets for MemoryTable {
 }
 
 impl Subscriptions for MemoryTable {
-    async fn subscribe(&self, socket: &Socket, topic: &Topic) -> Stored<bool> {
+    async fn join(&self, socket: &Socket, topics: &[Topic]) -> Stored<Joined> {
         let mut state = self.lock();
-        let exists = state.sockets.contains_key(&socket.id);
-        if exists {
-            state.topics.insert((socket.id.clone(), topic.clone()));
+        if !state.sockets.contains_key(&socket.id) {
+            return Ok(Joined::Closed);
         }
-        Ok(exists)
+        let member = |topic: &Topic| (socket.id.clone(), topic.clone());
+        if topics.iter().any(|topic| state.topics.contains(&member(topic))) {
+            return Err(StoreError::Busy("a topic that is there already".into()));
+        }
+        let there = state.topics.iter().filter(|(id, _)| *id == socket.id).count();
+        if there + topics.len() > MAX_TOPICS {
+            return Ok(Joined::TooMany);
+        }
+        state.topics.extend(topics.iter().map(member));
+        Ok(Joined::Done)
     }
 
     async fn unsubscribe(&self, id: &ConnectionId, topic: &Topic) -> Stored<()> {
@@ -235,9 +301,12 @@ impl Channels for MemoryTable {
         self.head(channel).await
     }
 
-    async fn begin(&self, channel: &Channel, epoch: Epoch, _now: Millis) -> Stored<Position> {
+    async fn begin(&self, channel: &Channel, epoch: Epoch, now: Millis) -> Stored<Position> {
         let mut state = self.lock();
         let line = state.channels.entry(channel.clone()).or_default();
+        if line.head.is_none() {
+            line.moved_at = now;
+        }
         Ok(*line.head.get_or_insert(Position { epoch, offset: 0 }))
     }
 
@@ -248,7 +317,7 @@ impl Channels for MemoryTable {
             return Ok(Appended::Moved);
         }
         let line = state.channels.entry(channel.clone()).or_default();
-        let there = |(index, message): (usize, &&Message)| line.ids.get(&message.id).map(|at| (index, *at));
+        let there = |(index, message): (usize, &&Message)| line.ids.get(&message.id).map(|(at, _)| (index, *at));
         let already: Vec<_> = messages.iter().enumerate().filter_map(there).collect();
         if !already.is_empty() {
             return Ok(Appended::Already(already));
@@ -259,8 +328,9 @@ impl Channels for MemoryTable {
         for (message, offset) in messages.iter().zip(head.offset + 1..) {
             let at = Position { epoch: head.epoch, offset };
             line.messages.insert(offset, Recorded { at, message: (*message).clone() });
-            line.ids.insert(message.id, at);
+            line.ids.insert(message.id, (at, message.sent_at));
             line.head = Some(at);
+            line.moved_at = message.sent_at;
         }
         state.appends += 1;
         Ok(Appended::Done)
@@ -314,7 +384,9 @@ impl PublishKeys for MemoryTable {
 impl RecoveryBudget for MemoryTable {
     async fn reserve(&self, reservation: &Reservation) -> Stored<bool> {
         let mut state = self.lock();
-        let taken = state.reserved.entry((reservation.window, reservation.row)).or_default();
+        state.reservations += 1;
+        let fresh = (0, reservation.ends());
+        let (taken, _) = state.reserved.entry((reservation.window, reservation.row)).or_insert(fresh);
         let fits = *taken + reservation.posts <= reservation.limit;
         if fits {
             *taken += reservation.posts;

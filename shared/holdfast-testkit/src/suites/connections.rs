@@ -1,9 +1,13 @@
 //! What every store of connections, channels and publishers' keys must do. Each check draws names of its own, so that all
 //! can run against one store.
 
+mod lifetimes;
+
+use std::collections::BTreeSet;
+
 use crate::suites::sessions::real_now;
 use futures_util::future::join_all;
-use holdfast_domain::ports::Host;
+use holdfast_domain::ports::{Host, StoreError};
 use holdfast_domain::token::{Address, Ticket};
 use holdfast_domain::{Millis, Secret, SessionId, SlotNo, UserId, ids};
 use holdfast_push::budget::{Reservation, Row};
@@ -12,11 +16,13 @@ use holdfast_push::data::Data;
 use holdfast_push::ids::{ConnectionId, Epoch, MessageId};
 use holdfast_push::message::Message;
 use holdfast_push::ports::{
-    Appended, Audience, Begun, Channels, PublishKeys, RecoveryBudget, Sockets, Subscriptions, Tickets,
+    Appended, Audience, Begun, Channels, Joined, PublishKeys, RecoveryBudget, Sockets, Subscriptions, Tickets,
 };
 use holdfast_push::publish::{Answer, KEY_SECONDS, Pending, PublishKey, Target};
 use holdfast_push::socket::{Socket, WINDOW_SECONDS};
 use holdfast_push::ticket::TicketRow;
+
+pub use lifetimes::*;
 
 /// Everything push asks of a store.
 pub trait Store:
@@ -109,7 +115,8 @@ async fn audience<S: Store>(store: &S, channel: &Channel) -> Vec<ConnectionId> {
 
 /// Of many who reserve at once, as many get something as there is room for.
 pub async fn a_window_of_recoveries_is_never_overdrawn<S: Store, H: Host>(store: S, host: H) {
-    let window = i64::from(u32::from_be_bytes(host.random()));
+    // Windows of this moment and later: a row of an old one may be deleted at any time.
+    let window = host.now().get() / 5_000 + i64::from(u32::from_be_bytes(host.random()));
     let wanted = |posts| Reservation { window, window_seconds: 5, row: Row::Recovery(1), posts, limit: 100 };
     let results = join_all((0..8).map(|_| async { store.reserve(&wanted(30)).await })).await;
     assert_eq!(results.into_iter().filter(|r| r == &Ok(true)).count(), 3);
@@ -118,9 +125,9 @@ pub async fn a_window_of_recoveries_is_never_overdrawn<S: Store, H: Host>(store:
     assert_eq!(store.reserve(&Reservation { row: Row::Recovery(2), ..wanted(100) }).await, Ok(true));
     // A user's own rows are apart from it, and from other users'.
     let (one, other) = (UserId::from_bytes(host.random()), UserId::from_bytes(host.random()));
-    for row in [Row::RecoveryOf(one), Row::RecoveryOf(other), Row::TicketsOf(one)] {
-        assert_eq!(store.reserve(&Reservation { row, ..wanted(100) }).await, Ok(true));
-        assert_eq!(store.reserve(&Reservation { row, ..wanted(1) }).await, Ok(false));
+    for (row, window_seconds) in [(Row::RecoveryOf(one), 5), (Row::RecoveryOf(other), 5), (Row::TicketsOf(one), 60)] {
+        assert_eq!(store.reserve(&Reservation { row, window_seconds, ..wanted(100) }).await, Ok(true));
+        assert_eq!(store.reserve(&Reservation { row, window_seconds, ..wanted(1) }).await, Ok(false));
     }
     assert_eq!(store.reserve(&Reservation { row: Row::Recovery(3), ..wanted(101) }).await, Ok(false));
     assert_eq!(store.reserve(&Reservation { window: window + 1, ..wanted(1) }).await, Ok(true));
@@ -139,6 +146,11 @@ pub async fn a_ticket_is_consumed_once<S: Store, H: Host>(store: S, host: H) {
     let taken: Vec<_> = join_all(takers).await.into_iter().filter_map(|r| r.expect("decided")).collect();
     assert_eq!(taken, [row]);
     assert_eq!(store.ticket(&hash).await, Ok(None));
+    // One that nobody presents is left alone.
+    let other = TicketRow { hash: Ticket::new(Secret::new(host.random())).hash(), ..row };
+    store.put_ticket(&other).await.expect("kept");
+    assert_eq!(store.consume(&hash, host.now()).await, Ok(None));
+    assert_eq!(store.ticket(&other.hash).await, Ok(Some(other)));
 }
 
 /// A ticket that ran out opens nothing, even while its row is there.
@@ -165,7 +177,7 @@ pub async fn a_socket_is_found_until_it_is_forgotten<S: Store, H: Host>(store: S
     both.sort_by(|a, b| a.id.cmp(&b.id));
     assert_eq!(found, both);
     let topic = names.topic();
-    assert_eq!(store.subscribe(&one, &topic).await, Ok(true));
+    assert_eq!(store.join(&one, std::slice::from_ref(&topic)).await, Ok(Joined::Done));
     assert_eq!(audience(&store, &Channel::Topic(topic.clone())).await, std::slice::from_ref(&one.id));
     assert!(audience(&store, &Channel::Broadcast).await.contains(&one.id));
 
@@ -198,7 +210,8 @@ pub async fn a_forgotten_socket_stays_forgotten<S: Store, H: Host>(store: S, hos
     store.refresh(&seen, later.plus_seconds(600), later).await.expect("nothing to refresh");
     assert_eq!(store.count_frame(&socket.id).await, Ok(None));
     let topic = names.topic();
-    assert_eq!(store.subscribe(&socket, &topic).await, Ok(false));
+    assert_eq!(store.join(&socket, std::slice::from_ref(&topic)).await, Ok(Joined::Closed));
+    store.unsubscribe(&socket.id, &topic).await.expect("nothing to leave");
     assert_eq!(store.socket(&socket.id).await, Ok(None));
     assert_eq!(store.of_user(user).await, Ok(vec![]));
     assert_eq!(audience(&store, &Channel::Topic(topic)).await, Vec::<ConnectionId>::new());
@@ -210,7 +223,7 @@ pub async fn frames_are_counted_and_a_socket_is_kept_fresh<S: Store, H: Host>(st
     let user = names.user();
     let socket = opened(&store, &names, user).await;
     let topic = names.topic();
-    assert_eq!(store.subscribe(&socket, &topic).await, Ok(true));
+    assert_eq!(store.join(&socket, std::slice::from_ref(&topic)).await, Ok(Joined::Done));
     let counts = join_all((0..5).map(|_| store.count_frame(&socket.id))).await;
     let mut counts: Vec<_> = counts.into_iter().map(|c| c.expect("counted").expect("a socket").frames).collect();
     counts.sort_unstable();
@@ -237,8 +250,13 @@ pub async fn topics_are_subscribed_to_and_left<S: Store, H: Host>(store: S, host
     let names = Names(&host);
     let socket = opened(&store, &names, names.user()).await;
     let (a, b) = (names.topic(), names.topic());
-    for topic in [&a, &b, &a] {
-        assert_eq!(store.subscribe(&socket, topic).await, Ok(true));
+    assert_eq!(store.join(&socket, &[a.clone(), b.clone()]).await, Ok(Joined::Done));
+    for again in [vec![a.clone()], vec![names.topic(), b.clone()]] {
+        let repeated = store.join(&socket, &again).await;
+        assert!(
+            matches!(repeated, Err(StoreError::Busy(_))),
+            "one is there already, so nothing is added: {repeated:?}"
+        );
     }
     let mut topics = store.topics(&socket.id).await.expect("read");
     topics.sort();
@@ -249,6 +267,37 @@ pub async fn topics_are_subscribed_to_and_left<S: Store, H: Host>(store: S, host
     store.unsubscribe(&socket.id, &a).await.expect("left already");
     assert_eq!(store.topics(&socket.id).await, Ok(vec![b]));
     assert_eq!(audience(&store, &Channel::Topic(a)).await, Vec::<ConnectionId>::new());
+}
+
+/// However many frames of a socket are served at once, it never has more than a hundred topics; what is left makes room.
+pub async fn a_socket_never_has_more_than_a_hundred_topics<S: Store, H: Host>(store: S, host: H) {
+    let names = Names(&host);
+    let socket = opened(&store, &names, names.user()).await;
+    let wishes: Vec<Vec<Topic>> = (0..8).map(|_| (0..30).map(|_| names.topic()).collect()).collect();
+    let join = async |topics: &[Topic]| loop {
+        match store.join(&socket, topics).await {
+            Err(StoreError::Busy(_)) => host.sleep(1).await,
+            answer => return answer.expect("decided"),
+        }
+    };
+    let answers = join_all(wishes.iter().map(|topics| join(topics))).await;
+    let added: Vec<_> = wishes.iter().zip(&answers).filter(|(_, answer)| **answer == Joined::Done).collect();
+    assert_eq!(added.len(), 3, "{answers:?}");
+    assert_eq!(answers.iter().filter(|answer| **answer == Joined::TooMany).count(), 5, "{answers:?}");
+    let there: BTreeSet<_> = store.topics(&socket.id).await.expect("read").into_iter().collect();
+    let expected: BTreeSet<_> = added.iter().flat_map(|(topics, _)| topics.iter().cloned()).collect();
+    assert_eq!(there, expected, "what was said to be added is there, and nothing else");
+
+    let more: Vec<_> = (0..11).map(|_| names.topic()).collect();
+    assert_eq!(join(&more).await, Joined::TooMany);
+    assert_eq!(join(&more[..10]).await, Joined::Done);
+    assert_eq!(join(&more[10..]).await, Joined::TooMany);
+    for _ in 0..2 {
+        store.unsubscribe(&socket.id, &more[0]).await.expect("left");
+    }
+    assert_eq!(join(&more[10..]).await, Joined::Done, "one was left");
+    assert_eq!(join(&more[..1]).await, Joined::TooMany, "and it was counted once");
+    assert_eq!(store.topics(&socket.id).await.expect("read").len(), 100);
 }
 
 /// A channel's numbering begins once, whoever is first.
@@ -402,6 +451,7 @@ pub async fn all<S: Store, H: Host + Clone>(store: S, host: H) {
         a_forgotten_socket_stays_forgotten,
         frames_are_counted_and_a_socket_is_kept_fresh,
         topics_are_subscribed_to_and_left,
+        a_socket_never_has_more_than_a_hundred_topics,
         an_epoch_is_chosen_once,
         messages_stand_in_order,
         a_message_is_appended_once,

@@ -2,4 +2,5 @@
 
 pub mod cache;
 pub mod connections;
+pub mod rows;
 pub mod sessions;

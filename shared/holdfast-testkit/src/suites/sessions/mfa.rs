@@ -20,9 +20,9 @@ const NEW_PASSWORD: &str = "another horse battery";
 const HOME: &str = "192.0.2.1";
 
 /// A user with a second factor, and the authenticator that goes with it.
-struct Armed<S: Store, H> {
+pub(super) struct Armed<S: Store, H> {
     bench: Bench<S, H>,
-    seed: Seed,
+    pub(super) seed: Seed,
     recovery: Vec<String>,
     /// The session that switched it on.
     current: Current,
@@ -36,7 +36,7 @@ fn limits() -> SignInLimits {
     SignInLimits { max_login_attempts: 1_000_000, ..SignInLimits::default() }
 }
 
-fn code(seed: &Seed, step: u64) -> Answer {
+pub(super) fn code(seed: &Seed, step: u64) -> Answer {
     let digits = seed.code(step);
     Answer::read(Some(&String::from_utf8_lossy(&digits)), None).expect("six digits")
 }
@@ -50,7 +50,7 @@ fn wrong_codes(seed: &Seed, now: Millis, count: u32) -> Vec<Answer> {
 
 impl<S: Store, H: Host + Clone + 'static> Armed<S, H> {
     /// Switched on with the code of the step before this one, so that this step and the next can still be used.
-    async fn new(store: S, host: H) -> Self {
+    pub(super) async fn new(store: S, host: H) -> Self {
         let bench = Bench::new(store, host).await;
         let signed_in = bench.sign_in().await;
         let sessions = bench.sessions();
@@ -63,7 +63,7 @@ impl<S: Store, H: Host + Clone + 'static> Armed<S, H> {
         Self { bench, seed, recovery: on.codes.expose().to_vec(), current }
     }
 
-    fn step(&self) -> u64 {
+    pub(super) fn step(&self) -> u64 {
         step_at(self.bench.host.now())
     }
 
@@ -71,19 +71,24 @@ impl<S: Store, H: Host + Clone + 'static> Armed<S, H> {
         self.bench.sign_in_service(Policy::default())
     }
 
-    async fn first_step(&self, device: Option<String>) -> Result<FirstStep, Failure> {
+    pub(super) async fn first_step(&self, device: Option<String>) -> Result<FirstStep, Failure> {
         let request = SignInRequest { device_token: device, ..self.bench.request() };
         self.service().sign_in(&request).await
     }
 
-    async fn challenged(&self) -> MfaRequired {
+    pub(super) async fn challenged(&self) -> MfaRequired {
         match self.first_step(None).await {
             Ok(FirstStep::MfaRequired(second)) => second,
             other => panic!("no second factor was asked for: {other:?}"),
         }
     }
 
-    async fn answer(&self, to: &MfaRequired, answer: &Answer, trust_device: bool) -> Result<SignedIn, Failure> {
+    pub(super) async fn answer(
+        &self,
+        to: &MfaRequired,
+        answer: &Answer,
+        trust_device: bool,
+    ) -> Result<SignedIn, Failure> {
         let request = VerifyRequest { token: to.token.text(), answer: answer.clone(), trust_device, ip: HOME.into() };
         self.service().verify(&UserBox, &request).await
     }
@@ -98,11 +103,11 @@ impl<S: Store, H: Host + Clone + 'static> Armed<S, H> {
     }
 }
 
-fn device_token(signed_in: &SignedIn) -> Option<String> {
+pub(super) fn device_token(signed_in: &SignedIn) -> Option<String> {
     signed_in.device_token.as_ref().map(DeviceToken::text)
 }
 
-fn refused<T>(outcome: Result<T, Failure>) -> Code {
+pub(super) fn refused<T>(outcome: Result<T, Failure>) -> Code {
     outcome.err().expect("refused").code
 }
 

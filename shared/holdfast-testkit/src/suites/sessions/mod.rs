@@ -1,6 +1,7 @@
 //! What every store of sessions must do. Each check makes a user of its own, so that all can run against one store.
 
 mod bench;
+mod lifetimes;
 mod mfa;
 mod service;
 mod store;
@@ -10,7 +11,10 @@ use std::future::Future;
 use holdfast_domain::Millis;
 use holdfast_domain::ports::Host;
 
+use crate::ManualHost;
+
 pub use bench::{Bench, PlainPasswords, Store, UserBox};
+pub use lifetimes::*;
 pub use mfa::*;
 pub use service::*;
 pub use store::*;
@@ -68,10 +72,29 @@ where
         a_session_by_device_is_not_verified,
         a_revoked_session_leaves_no_trusted_device,
         a_plain_seed_is_sealed_at_its_next_use,
+        an_account_of_before_has_every_spelling_of_its_address,
         a_sign_in_that_waits_dies_with_the_account_it_began_with,
         an_old_password_never_outlives_its_change(4),
         a_stranger_elsewhere_locks_nobody_out,
     );
+}
+
+/// Runs every check of what is kept while time goes by. `make` also says how rows past their TTL are deleted.
+pub async fn lifetimes<S, E, M, F>(make: M)
+where
+    S: Store,
+    E: AsyncFn(),
+    M: Fn() -> F,
+    F: Future<Output = (S, ManualHost, E)>,
+{
+    let (store, host, expire) = make().await;
+    Box::pin(an_ended_session_stays_ended(store, host, expire)).await;
+    let (store, host, expire) = make().await;
+    Box::pin(a_session_works_until_it_expires(store, host, expire)).await;
+    let (store, host, expire) = make().await;
+    Box::pin(attempts_are_remembered_as_long_as_they_count(store, host, expire)).await;
+    let (store, host, expire) = make().await;
+    Box::pin(a_code_and_a_device_work_until_they_expire(store, host, expire)).await;
 }
 
 /// The moment tests against the emulator begin at: its own now, because it deletes what is past its TTL.

@@ -1,13 +1,16 @@
 //! What the session service promises, with many callers at once.
 
 use futures_util::future::join_all;
+use holdfast_domain::UserId;
+use holdfast_domain::account::Account;
 use holdfast_domain::change::Origin;
+use holdfast_domain::email::Email;
 use holdfast_domain::error::Code;
 use holdfast_domain::policy::Policy;
-use holdfast_domain::ports::Host;
-use holdfast_domain::service::TrustRequest;
+use holdfast_domain::ports::{Host, Transacted};
+use holdfast_domain::service::{Registration, SignInRequest, TrustRequest};
 
-use super::bench::{Bench, Store, refresh_keys};
+use super::bench::{Bench, PlainPasswords, Store, refresh_keys};
 
 /// Twenty tabs present one token: one generation, twenty answers that work.
 pub async fn twenty_refreshes_of_one_token_make_one_generation<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
@@ -135,4 +138,42 @@ pub async fn an_end_all_buries_what_has_expired<S: Store>(store: S, host: crate:
     assert_eq!(revoked.count, 0, "nothing else was live");
     let written = store.rotate(&late, &token.hash(), judged).await.expect("judged");
     assert!(matches!(written, Conditional::Refused(Some(there)) if there.ended.is_some()), "it came back");
+}
+
+/// Version 0.1.0 keyed some addresses by another form. From its owner's first sign-in on, such an account has every spelling.
+pub async fn an_account_of_before_has_every_spelling_of_its_address<S: Store, H: Host + Clone + 'static>(
+    store: S,
+    host: H,
+) {
+    let bench = Bench::new(store, host).await;
+    let unique = holdfast_domain::SessionId::from_bytes(bench.host.random()).to_string().to_lowercase();
+    let (small, capital) = (
+        format!("\u{3bd}\u{3b9}\u{3ba}\u{3bf}\u{3c2}@{unique}.example.com"),
+        format!("\u{39d}\u{399}\u{39a}\u{39f}\u{3a3}@{unique}.example.com"),
+    );
+    let email = Email::parse(&small).expect("an address");
+    let legacy = email.legacy_key().expect("0.1.0 kept the final sigma");
+    let state = bench.store.user(bench.user).await.expect("read").expect("there");
+    let account = Account { user: UserId::from_bytes(bench.host.random()), email: small.clone(), ..state.account };
+    let registered = bench.store.register(Some(&legacy), &account, &Origin::default(), bench.host.now()).await;
+    assert_eq!(registered, Ok(Transacted::Done));
+
+    let service = bench.sign_in_service(Policy::default());
+    let signed_in = async |email: &str| {
+        let first = service.sign_in(&SignInRequest { email: email.into(), ..bench.request() }).await;
+        first.map(|first| first.session().expect("no second factor").slot.at.user).map_err(|failure| failure.code)
+    };
+    assert_eq!(signed_in(&capital).await, Err(Code::InvalidCredentials), "not before its owner was there");
+    assert_eq!(signed_in(&small).await, Ok(account.user));
+    assert_eq!(signed_in(&capital).await, Ok(account.user));
+    let registration = Registration {
+        store: bench.store.clone(),
+        passwords: PlainPasswords,
+        host: bench.host.clone(),
+        open: true,
+        per_network: 1,
+    };
+    let capital = Email::parse(&capital).expect("an address");
+    let again = registration.create(&capital, "another long passphrase", &Origin::default()).await;
+    assert_eq!(again.expect_err("taken").code, Code::EmailTaken);
 }

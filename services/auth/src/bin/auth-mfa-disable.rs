@@ -1,0 +1,10 @@
+//! `DELETE /v1/auth/mfa` `{code | recoveryCode}`
+
+use std::process::ExitCode;
+
+use holdfast_kit::boot;
+use service_auth::mfa_disable;
+
+fn main() -> ExitCode {
+    boot::http(|env| async move { holdfast_providers::factor(&env).await }, mfa_disable::handle)
+}

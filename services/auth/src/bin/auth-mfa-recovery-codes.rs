@@ -1,0 +1,10 @@
+//! `POST /v1/auth/mfa/recovery-codes`
+
+use std::process::ExitCode;
+
+use holdfast_kit::boot;
+use service_auth::mfa_recovery_codes;
+
+fn main() -> ExitCode {
+    boot::http(|env| async move { holdfast_providers::sessions(&env).await }, mfa_recovery_codes::handle)
+}

@@ -1,0 +1,10 @@
+//! `POST /v1/users` `{email,password}`
+
+use std::process::ExitCode;
+
+use holdfast_kit::boot;
+use service_auth::register;
+
+fn main() -> ExitCode {
+    boot::http(|env| async move { holdfast_providers::registration(&env).await }, register::handle)
+}

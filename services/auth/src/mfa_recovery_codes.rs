@@ -1,0 +1,15 @@
+//! Ten new recovery codes take the place of the old ones.
+
+use holdfast_domain::Failure;
+use holdfast_domain::change::Origin;
+use holdfast_kit::{Request, Response};
+use holdfast_providers::LiveSessions;
+use serde_json::json;
+
+/// Serves `POST /v1/auth/mfa/recovery-codes`.
+pub async fn handle(sessions: &'static LiveSessions, request: Request) -> Result<Response, Failure> {
+    let current = sessions.identify(request.access_tokens()?).await?;
+    request.no_body()?;
+    let codes = sessions.renew_recovery_codes(&current, &Origin::client(request.source_ip())).await?;
+    Response::json(200, &json!({"recoveryCodes": codes.expose()}))
+}

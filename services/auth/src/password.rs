@@ -1,0 +1,41 @@
+//! Changes the password and ends every other session.
+
+use holdfast_domain::Failure;
+use holdfast_domain::policy::SignInLimits;
+use holdfast_domain::service::PasswordRequest;
+use holdfast_kit::{ConfigError, Env, Request, Response, wire};
+use holdfast_providers::{LiveSessions, LiveVerifier};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Body {
+    current_password: String,
+    new_password: String,
+}
+
+/// What `auth-password` needs.
+pub struct Deps {
+    sessions: LiveSessions,
+    verifier: LiveVerifier,
+    limits: SignInLimits,
+}
+
+impl Deps {
+    /// Reads it from the environment.
+    pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
+        let limits = env.sign_in_limits()?;
+        let verifier = holdfast_providers::verifier(env).await?;
+        Ok(Self { sessions: holdfast_providers::sessions(env).await?, verifier, limits })
+    }
+}
+
+/// Serves `POST /v1/auth/password`.
+pub async fn handle(deps: &'static Deps, request: Request) -> Result<Response, Failure> {
+    let current = deps.sessions.identify(request.access_tokens()?).await?;
+    let body: Body = request.json()?;
+    let change =
+        PasswordRequest { current: body.current_password, new: body.new_password, ip: request.source_ip().to_owned() };
+    let revoked = deps.sessions.change_password(&deps.verifier, &deps.limits, &current, &change).await?;
+    Response::json(200, &wire::revoked(&revoked))
+}

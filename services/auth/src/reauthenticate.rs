@@ -1,0 +1,47 @@
+//! Makes the session that asks recent, and with a second factor verified.
+
+use holdfast_domain::Failure;
+use holdfast_domain::mfa::Answer;
+use holdfast_domain::service::ReauthenticationRequest;
+use holdfast_kit::{ConfigError, Env, Request, Response, wire};
+use holdfast_providers::{LiveFactor, LiveVerifier};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Body {
+    password: String,
+    #[serde(default)]
+    code: Option<String>,
+    #[serde(default)]
+    recovery_code: Option<String>,
+}
+
+/// What `auth-reauthenticate` needs.
+pub struct Deps {
+    factor: LiveFactor,
+    verifier: LiveVerifier,
+}
+
+impl Deps {
+    /// Reads it from the environment.
+    pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
+        let verifier = holdfast_providers::verifier(env).await?;
+        Ok(Self { factor: holdfast_providers::factor(env).await?, verifier })
+    }
+}
+
+/// Serves `POST /v1/auth/reauthenticate`.
+pub async fn handle(deps: &'static Deps, request: Request) -> Result<Response, Failure> {
+    let LiveFactor { sessions, settings } = &deps.factor;
+    let current = sessions.identify(request.access_tokens()?).await?;
+    let body: Body = request.json()?;
+    let answer = match (&body.code, &body.recovery_code) {
+        (None, None) => None,
+        (code, recovery) => Some(Answer::read(code.as_deref(), recovery.as_deref())?),
+    };
+    let shown = ReauthenticationRequest { password: body.password, answer, ip: request.source_ip().to_owned() };
+    let (slot, _) = sessions.reauthenticate(&deps.verifier, settings, &current, &shown).await?;
+    let etag = format!("\"{}\"", slot.version);
+    Ok(Response::json(200, &wire::session(&slot, slot.sid))?.with_header("etag", etag))
+}

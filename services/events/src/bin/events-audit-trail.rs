@@ -1,0 +1,10 @@
+//! Subscriber: every event of every user, written down once.
+
+use std::process::ExitCode;
+
+use holdfast_kit::boot;
+use service_events::audit_trail;
+
+fn main() -> ExitCode {
+    boot::subscriber(|env| async move { audit_trail::Deps::from_env(&env).await }, audit_trail::handle)
+}

@@ -1,0 +1,10 @@
+//! Subscriber: when and on what device somebody last signed in.
+
+use std::process::ExitCode;
+
+use holdfast_kit::boot;
+use service_events::last_login;
+
+fn main() -> ExitCode {
+    boot::subscriber(|env| async move { last_login::Deps::from_env(&env).await }, last_login::handle)
+}

@@ -1,0 +1,123 @@
+//! An alert is a message like any other, of kind `security.alert`, through the push queue. Its idempotency key is the
+//! event's id: delivered twice, it is sent once.
+
+use holdfast_domain::UserId;
+use holdfast_domain::ports::StoreError;
+use holdfast_dynamodb::ActivityTable;
+use holdfast_dynamodb::activity::Seen;
+use holdfast_kit::events::Event;
+use holdfast_kit::{ConfigError, Env, metrics};
+use holdfast_queue::Queue;
+use serde_json::{Value, json};
+
+/// What clients branch on.
+const KIND: &str = "security.alert";
+
+/// What `events-security-alerts` needs.
+pub struct Deps {
+    activity: ActivityTable,
+    push: Queue,
+}
+
+impl Deps {
+    /// Reads it from the environment.
+    pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
+        let queue = env.url("PUSH_QUEUE_URL")?;
+        let activity = holdfast_providers::activity_table(env).await?;
+        Ok(Self { activity, push: Queue::new(&holdfast_providers::sdk(env).await, queue) })
+    }
+}
+
+/// Which alert an event is, if any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Alert {
+    /// The password was right, the second factor wrong.
+    FailedSecondFactor,
+    /// A refresh token was used twice: somebody has a copy.
+    TokenReused,
+    /// Password or second factor changed.
+    CredentialsChanged,
+    /// Perhaps a device the user does not know.
+    SignIn,
+}
+
+fn alert(event: &Event) -> Option<Alert> {
+    match event.kind.as_str() {
+        "AUTH_FAILED" if event.reason.as_deref() == Some("WRONG_CODE") => Some(Alert::FailedSecondFactor),
+        "TOKEN_REUSED" => Some(Alert::TokenReused),
+        "PASSWORD_CHANGED" | "MFA_ENABLED" | "MFA_DISABLED" => Some(Alert::CredentialsChanged),
+        "SESSION_CREATED" => Some(Alert::SignIn),
+        _ => None,
+    }
+}
+
+fn message(event: &Event, user: UserId, what: &str, ephemeral: bool) -> Value {
+    json!({"v": 1, "kind": "publish", "publish": {
+        "to": {"userIds": [user.to_string()]},
+        "kind": KIND,
+        "data": {"alert": what, "at": event.at, "sessionId": event.session_id, "device": event.device},
+        "idempotencyKey": format!("alert-{}", event.id),
+        "ephemeral": ephemeral,
+    }})
+}
+
+/// Handles one event.
+pub async fn handle(deps: &'static Deps, event: Event) -> Result<(), StoreError> {
+    let user = event.user_id.as_deref().and_then(|id| id.parse::<UserId>().ok());
+    let (Some(alert), Some(user)) = (alert(&event), user) else { return Ok(()) };
+    let message = match alert {
+        Alert::SignIn => {
+            let name = event.device.as_deref().unwrap_or_default();
+            if deps.activity.device(&user.to_string(), name).await? != Seen::New {
+                return Ok(());
+            }
+            // For those who are there now: who looks later sees the device in the list of sessions.
+            message(&event, user, "NEW_DEVICE", true)
+        }
+        Alert::FailedSecondFactor => message(&event, user, "FAILED_SECOND_FACTOR", false),
+        Alert::TokenReused | Alert::CredentialsChanged => message(&event, user, &event.kind, false),
+    };
+    deps.push.send(message.to_string(), 0).await?;
+    metrics::count("SecurityAlertSent");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use holdfast_domain::Millis;
+    use holdfast_queue::wire::{Handed, publish_from_json};
+
+    fn event(kind: &str, reason: Option<&str>) -> Event {
+        Event {
+            id: "e1-0".into(),
+            seq: "1".into(),
+            kind: kind.into(),
+            at: "2026-01-01T00:00:00.000Z".into(),
+            user_id: None,
+            session_id: None,
+            login_session_id: None,
+            reason: reason.map(str::to_owned),
+            device: Some("laptop".into()),
+            network: None,
+            actor: None,
+        }
+    }
+
+    #[test]
+    fn only_what_a_user_should_know_is_an_alert() {
+        assert_eq!(alert(&event("AUTH_FAILED", Some("WRONG_CODE"))), Some(Alert::FailedSecondFactor));
+        assert_eq!(alert(&event("AUTH_FAILED", Some("WRONG_PASSWORD"))), None, "anybody can cause these");
+        assert_eq!(alert(&event("TOKEN_REUSED", None)), Some(Alert::TokenReused));
+        assert_eq!(alert(&event("PASSWORD_CHANGED", None)), Some(Alert::CredentialsChanged));
+        assert_eq!(alert(&event("SESSION_CREATED", None)), Some(Alert::SignIn));
+        assert_eq!(alert(&event("SESSION_REVOKED", None)), None);
+    }
+
+    #[test]
+    fn an_alert_is_a_message_that_the_push_queue_takes() {
+        let message = message(&event("TOKEN_REUSED", None), UserId::from_bytes([1; 16]), "TOKEN_REUSED", false);
+        let handed = Handed { record: "r", sender: "s", sent_at: Millis::new(1) };
+        assert!(matches!(publish_from_json(&message.to_string(), handed), Some(Ok(_))));
+    }
+}

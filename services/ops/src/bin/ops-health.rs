@@ -1,0 +1,10 @@
+//! `GET /v1/health`
+
+use std::process::ExitCode;
+
+use holdfast_kit::boot;
+use service_ops::health;
+
+fn main() -> ExitCode {
+    boot::http(|env| async move { health::Deps::from_env(&env).await }, health::handle)
+}

@@ -1,0 +1,147 @@
+//! Says whether Holdfast can do its work: `ok`, `degraded` (cache trouble: slower, and nothing else), or 503 `down`
+//! (DynamoDB). The version and the checks are for those whom `HEALTH_DETAILS` names.
+
+use std::time::Instant;
+
+use futures_util::future::join;
+use holdfast_domain::Failure;
+use holdfast_domain::ports::Fence;
+use holdfast_dynamodb::SessionsTable;
+use holdfast_kit::config::CacheProvider;
+use holdfast_kit::{ConfigError, Env, Request, Response, metrics};
+use holdfast_providers::LiveServer;
+use serde_json::{Value, json};
+
+/// What `ops-health` needs.
+pub struct Deps {
+    table: SessionsTable,
+    provider: CacheProvider,
+    server: Option<LiveServer>,
+    version: String,
+    details: Details,
+}
+
+/// Who is told the version and the checks. An attacker learns from them what runs here and when it is weak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Details {
+    /// Everybody who calls the route.
+    Everyone,
+    /// Only who may invoke the function itself, as IAM decides.
+    Iam,
+}
+
+impl Details {
+    /// Reads `HEALTH_DETAILS`: `everyone`, or `iam` (also when it is not set).
+    fn from_env(env: &Env) -> Result<Self, ConfigError> {
+        match env.optional("HEALTH_DETAILS") {
+            None | Some("iam") => Ok(Self::Iam),
+            Some("everyone") => Ok(Self::Everyone),
+            Some(_) => Err(ConfigError {
+                variable: "HEALTH_DETAILS".to_owned(),
+                problem: "must be everyone or iam".to_owned(),
+            }),
+        }
+    }
+
+    fn are_told(self, request: &Request) -> bool {
+        self == Self::Everyone || request.is_direct() || request.iam_caller().is_some()
+    }
+}
+
+impl Deps {
+    /// Reads it from the environment.
+    pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
+        let provider = env.cache()?.provider;
+        let version = env.text("HOLDFAST_VERSION")?;
+        let details = Details::from_env(env)?;
+        let server = holdfast_providers::cache_server(env).await?;
+        Ok(Self { table: holdfast_providers::sessions_table(env).await?, provider, server, version, details })
+    }
+}
+
+/// One decimal is what a person reads.
+fn millis_since(started: Instant) -> f64 {
+    (started.elapsed().as_secs_f64() * 10_000.0).round() / 10.0
+}
+
+/// Serves `GET /v1/health`.
+pub async fn handle(deps: &'static Deps, request: Request) -> Result<Response, Failure> {
+    let store = async {
+        let started = Instant::now();
+        let reached = deps.table.ping().await;
+        (reached, millis_since(started))
+    };
+    let cache = async {
+        let started = Instant::now();
+        match &deps.server {
+            None => None,
+            Some(server) => Some((server.check().await, millis_since(started))),
+        }
+    };
+    let ((reached, latency), cache) = join(store, cache).await;
+    metrics::millis("HealthDynamodbLatency", latency);
+    if let Err(error) = &reached {
+        tracing::error!(%error, "DynamoDB cannot be reached");
+    }
+    let dynamodb = if reached.is_ok() { "ok" } else { "down" };
+    let provider = deps.provider.text();
+    let (cache_ok, cache): (bool, Value) = match cache {
+        // With this provider the cache is the table: one measurement is both.
+        None => (true, json!({"provider": provider, "status": dynamodb, "latencyMs": latency})),
+        Some((check, latency)) => {
+            metrics::millis("HealthCacheLatency", latency);
+            let status = match &check {
+                Ok(Fence::On) => "ok",
+                // It answers, but nothing it holds may be used.
+                Ok(Fence::Off) => "degraded",
+                Err(error) => {
+                    tracing::warn!(%error, "the cache cannot be used");
+                    "down"
+                }
+            };
+            (check == Ok(Fence::On), json!({"provider": provider, "status": status, "latencyMs": latency}))
+        }
+    };
+    let (status, code) = match (reached.is_ok(), cache_ok) {
+        (true, true) => ("ok", 200),
+        (true, false) => ("degraded", 200),
+        (false, _) => ("down", 503),
+    };
+    let checks = json!({"dynamodb": {"status": dynamodb, "latencyMs": latency}, "cache": cache});
+    Response::json(code, &answer(status, deps.details.are_told(&request).then_some((deps.version.as_str(), checks))))
+}
+
+fn answer(status: &str, details: Option<(&str, Value)>) -> Value {
+    match details {
+        Some((version, checks)) => json!({"status": status, "version": version, "checks": checks}),
+        None => json!({"status": status}),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn details_are_told_to_everyone_only_where_it_says_so() {
+        let read = |value| Details::from_env(&Env::of([("HEALTH_DETAILS", value)]));
+        assert_eq!(Details::from_env(&Env::of([])), Ok(Details::Iam));
+        assert_eq!(
+            (read("iam"), read("everyone"), read("")),
+            (Ok(Details::Iam), Ok(Details::Everyone), Ok(Details::Iam))
+        );
+        assert_eq!(read("true").unwrap_err().variable, "HEALTH_DETAILS");
+    }
+
+    #[test]
+    fn callers_without_iam_learn_the_status_and_nothing_else() {
+        let route = json!({"requestContext": {"http": {"method": "GET"}}});
+        let signed = json!({"requestContext": {"authorizer": {"iam": {"userArn": "arn:aws:iam::1:role/r"}}}});
+        let told = |event: &Value, details: Details| details.are_told(&Request::from_event(event));
+        assert!(!told(&route, Details::Iam) && told(&route, Details::Everyone));
+        assert!(told(&json!({}), Details::Iam) && told(&signed, Details::Iam));
+        assert_eq!(answer("ok", None), json!({"status": "ok"}));
+        let full = answer("ok", Some(("1.2.3", json!({"cache": {}}))));
+        assert_eq!(full, json!({"status": "ok", "version": "1.2.3", "checks": {"cache": {}}}));
+    }
+}

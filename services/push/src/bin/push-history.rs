@@ -1,0 +1,14 @@
+//! `GET /v1/channels/{channel}/messages`
+
+use std::process::ExitCode;
+
+use holdfast_kit::boot;
+use service_push::history;
+
+fn main() -> ExitCode {
+    boot::http_with_query(
+        &["after", "epoch", "limit"],
+        |env| async move { history::Deps::from_env(&env).await },
+        history::handle,
+    )
+}

@@ -1,0 +1,10 @@
+//! `POST /v1/push/tickets`
+
+use std::process::ExitCode;
+
+use holdfast_kit::boot;
+use service_push::ticket;
+
+fn main() -> ExitCode {
+    boot::http(|env| async move { ticket::Deps::from_env(&env).await }, ticket::handle)
+}

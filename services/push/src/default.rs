@@ -1,0 +1,116 @@
+//! Serves one frame. Whatever happens, API Gateway is told 200: its own error frames would be none of the contract's.
+
+use std::time::Duration;
+
+use holdfast_domain::SlotNo;
+use holdfast_domain::ports::{Host, SessionReads};
+use holdfast_domain::token::Address;
+use holdfast_gateway::wire::frame_from_json;
+use holdfast_kit::boot::Broken;
+use holdfast_kit::websocket::{SocketEvent, status};
+use holdfast_kit::{ConfigError, Env, metrics};
+use holdfast_push::outcome::Posted;
+use holdfast_push::ports::{
+    Channels, Gateway, PresenceAccess, RecoveryBudget, Sockets, Subscriptions, Tally, TopicAccess,
+};
+use holdfast_push::service::{Caller, Frames};
+use holdfast_push_providers::{self as providers, LiveFrames};
+use serde_json::Value;
+
+#[cfg(test)]
+mod answers;
+
+/// Kept back for saying `bye` when the time runs out.
+const RESERVE_MILLIS: i64 = 2_000;
+
+/// What `push-default` needs.
+pub struct Deps {
+    frames: LiveFrames,
+}
+
+impl Deps {
+    /// Reads it from the environment.
+    pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
+        let sdk = providers::sdk(env).await;
+        Ok(Self { frames: providers::frames(env, &sdk).await? })
+    }
+}
+
+/// Serves one frame of a client (`$default`).
+pub async fn handle(deps: &'static Deps, event: SocketEvent, budget: Duration) -> Result<Value, Broken> {
+    Ok(answer(&deps.frames, &event, budget).await)
+}
+
+/// Answers the frame over `@connections`; what API Gateway is told.
+pub(crate) async fn answer<R, T, G, P, V, M, H>(
+    frames: &Frames<R, T, G, P, V, M, H>,
+    event: &SocketEvent,
+    budget: Duration,
+) -> Value
+where
+    R: SessionReads,
+    T: Sockets + Subscriptions + Channels + RecoveryBudget,
+    G: Gateway,
+    P: TopicAccess,
+    V: PresenceAccess,
+    M: Tally,
+    H: Host,
+{
+    let Some(caller) = caller(event) else {
+        // Only a socket that never passed the authorizer has no context; there is none such while the API is as deployed.
+        tracing::error!("a frame without the authorizer's context");
+        return status(403);
+    };
+    let left = i64::try_from(budget.as_millis()).unwrap_or(i64::MAX);
+    let deadline = frames.host.now().plus_millis(left.saturating_sub(RESERVE_MILLIS));
+    let frame = frame_from_json(event.body.as_deref().unwrap_or_default());
+    match frames.receive(&caller, frame, deadline).await {
+        // Gone: the client left while it was served.
+        Posted::Done | Posted::Gone => {}
+        other => {
+            metrics::count("FRAME_UNANSWERED");
+            tracing::warn!(outcome = other.text(), "a frame could not be answered");
+        }
+    }
+    status(200)
+}
+
+fn caller(event: &SocketEvent) -> Option<Caller> {
+    let slot = event.context("slot")?.parse().ok().and_then(SlotNo::new)?;
+    Some(Caller {
+        connection: event.connection_id.parse().ok()?,
+        at: Address { user: event.context("userId")?.parse().ok()?, slot },
+        sid: event.context("sid")?.parse().ok()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use holdfast_domain::{SessionId, UserId};
+
+    use super::*;
+
+    fn event(slot: &str) -> SocketEvent {
+        let text = |name: &str, value: String| (name.to_owned(), value);
+        SocketEvent {
+            connection_id: "c=".into(),
+            context: vec![
+                text("userId", UserId::from_bytes([1; 16]).to_string()),
+                text("sid", SessionId::from_bytes([2; 16]).to_string()),
+                text("slot", slot.into()),
+            ],
+            ..SocketEvent::default()
+        }
+    }
+
+    #[test]
+    fn a_frame_belongs_to_whom_the_authorizer_named() {
+        assert_eq!(caller(&event("3")).unwrap().at.slot.get(), 3);
+    }
+
+    #[test]
+    fn a_frame_without_a_readable_context_belongs_to_nobody() {
+        assert_eq!(caller(&event("10")), None);
+        assert_eq!(caller(&SocketEvent::default()), None);
+    }
+}

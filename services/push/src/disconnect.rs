@@ -1,0 +1,83 @@
+//! Remembers that the socket is gone, then removes its rows: a `$connect` still under way writes none after that.
+
+use std::time::Duration;
+
+use holdfast_domain::ports::Host as _;
+use holdfast_dynamodb::ConnectionsTable;
+use holdfast_kit::boot::Broken;
+use holdfast_kit::websocket::{SocketEvent, status};
+use holdfast_kit::{ConfigError, Env, System, metrics};
+use holdfast_push::ConnectionId;
+use holdfast_push::ports::Sockets;
+use holdfast_push_providers as providers;
+use serde_json::Value;
+
+/// What `push-disconnect` needs.
+pub struct Deps {
+    table: ConnectionsTable,
+}
+
+impl Deps {
+    /// Reads it from the environment.
+    pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
+        let sdk = providers::sdk(env).await;
+        Ok(Self { table: providers::connections(env, &sdk)? })
+    }
+}
+
+/// Serves `$disconnect`.
+pub async fn handle(deps: &'static Deps, event: SocketEvent, _budget: Duration) -> Result<Value, Broken> {
+    let Some(id) = closed(&event) else {
+        metrics::count("SOCKET_EVENT_MISROUTED");
+        tracing::error!(kind = event.event_type, "not an event of this route; is the API as deployed?");
+        return Ok(status(400));
+    };
+    let user = event.context("userId").and_then(|text| text.parse().ok());
+    let removed = async {
+        deps.table.mark_gone(&id, System.now()).await?;
+        deps.table.forget(&id, user).await
+    };
+    match removed.await {
+        Ok(()) => {
+            metrics::count("SOCKET_CLOSED");
+            Ok(status(200))
+        }
+        // Nobody waits for this answer. The rows run out, or the first post finds the socket gone.
+        Err(error) => {
+            tracing::warn!(%error, "the rows of a closed socket remain for now");
+            Ok(status(503))
+        }
+    }
+}
+
+/// The socket that was closed. `None` for everything else, also for a frame: the API gives every frame to `$default`, but where its
+/// route selection is changed, a frame can name this route, and then its socket is still open.
+fn closed(event: &SocketEvent) -> Option<ConnectionId> {
+    event.connection_id.parse().ok().filter(|_| event.event_type == "DISCONNECT")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(kind: &str, id: &str) -> Option<String> {
+        let event = SocketEvent {
+            connection_id: id.into(),
+            event_type: kind.into(),
+            route: "$disconnect".into(),
+            body: Some("{\"action\":\"$disconnect\"}".into()),
+            query: vec![("ticket".into(), "t".into())],
+            ..SocketEvent::default()
+        };
+        closed(&event).map(|id| id.to_string())
+    }
+
+    #[test]
+    fn a_frame_that_names_the_route_closes_nothing() {
+        assert_eq!(of("DISCONNECT", "c="), Some("c=".to_owned()));
+        for kind in ["MESSAGE", "CONNECT", "disconnect", ""] {
+            assert_eq!(of(kind, "c="), None, "{kind}");
+        }
+        assert_eq!(of("DISCONNECT", ""), None);
+    }
+}

@@ -1,0 +1,185 @@
+//! One record, one piece of work; a record that cannot be read fails alone and ends in the dead-letter queue.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use holdfast_domain::Millis;
+use holdfast_domain::ports::{Host as _, Stored};
+use holdfast_kit::boot::Broken;
+use holdfast_kit::queue::{self, Done, SqsEvent, SqsMessage};
+use holdfast_kit::{ConfigError, Env, System, metrics};
+use holdfast_push::budget::Pace;
+use holdfast_push::job::Job;
+use holdfast_push::publish::Queued;
+use holdfast_push::service::{Limits, Outcome};
+use holdfast_push_providers::{self as providers, LiveFanOut, LivePublisher};
+use holdfast_queue::wire::{Handed, Unreadable, job_from_json, publish_from_json};
+use serde_json::Value;
+
+/// Kept back for posts under way and for handing over what there was no time for.
+const RESERVE: Duration = Duration::from_secs(5);
+/// Records at once; each has up to 32 posts in flight.
+const AT_ONCE: usize = 2;
+
+/// What `push-fanout` needs.
+pub struct Deps {
+    fan_out: LiveFanOut,
+    /// For producers that use the queue and not the door.
+    publisher: LivePublisher,
+    /// Posts a second of one invocation, for direct messages and for broadcasts: the budget's share ÷ workers at once.
+    shares: (u32, u32),
+}
+
+impl Deps {
+    /// Reads it from the environment.
+    pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
+        let share =
+            |variable, default| env.int(variable, 1..=10_000, default).map(|share| u32::try_from(share).unwrap_or(1));
+        // Without a word from Terraform: 2 000 posts a second for each lane, by ten and by five workers.
+        let shares = (share("PUSH_POSTS_PER_SECOND", 200)?, share("BROADCAST_POSTS_PER_SECOND", 400)?);
+        let sdk = providers::sdk(env).await;
+        let (fan_out, publisher) = (providers::fan_out(env, &sdk).await?, providers::publisher(env, &sdk).await?);
+        Ok(Self { fan_out, publisher, shares })
+    }
+}
+
+/// Handles a batch of the queue `push` or `broadcast`.
+pub async fn handle(deps: &'static Deps, event: SqsEvent, budget: Duration) -> Result<Value, Broken> {
+    let pace = Arc::new(Pace::new(deps.shares.0, deps.shares.1, System.now()));
+    let work = move |group, left| work(deps, pace.clone(), group, left);
+    Ok(queue::in_groups(grouped(event.records), budget, AT_ONCE, work).await)
+}
+
+/// Messages to many users stay together, so that a user whom several go to gets them in one transaction; everything else
+/// stands alone, and so does what cannot be read.
+fn grouped(records: Vec<SqsMessage>) -> Vec<Vec<SqsMessage>> {
+    let is_users = |record: &SqsMessage| matches!(job_from_json(body(record)), Ok(Job::Users { .. }));
+    let (users, others): (Vec<_>, Vec<_>) = records.into_iter().partition(is_users);
+    let mut groups: Vec<_> = others.into_iter().map(|record| vec![record]).collect();
+    if !users.is_empty() {
+        groups.push(users);
+    }
+    groups
+}
+
+fn body(record: &SqsMessage) -> &str {
+    record.body.as_deref().unwrap_or_default()
+}
+
+async fn work(deps: &'static Deps, pace: Arc<Pace>, group: Vec<SqsMessage>, left: Duration) -> Vec<Done> {
+    let usable = i64::try_from(left.saturating_sub(RESERVE).as_millis()).unwrap_or(i64::MAX);
+    let limits = Limits { deadline: System.now().plus_millis(usable), pace: &pace };
+    let mut users = Vec::new();
+    let mut done = Vec::new();
+    for record in &group {
+        match job_from_json(body(record)) {
+            Ok(Job::Users { message, users: list }) => users.push((message, list)),
+            _ => done.push(alone(deps, record, &limits).await),
+        }
+    }
+    done.extend(deps.fan_out.users(users, &limits).await.into_iter().map(finished));
+    done
+}
+
+async fn alone(deps: &'static Deps, record: &SqsMessage, limits: &Limits<'_>) -> Done {
+    if let Some(queued) = publish_from_json(body(record), handed(record)) {
+        return match queued {
+            Ok(queued) => publish(deps, &queued).await,
+            Err(error) => unreadable(record, &error),
+        };
+    }
+    match job_from_json(body(record)) {
+        Ok(job) => finished(deps.fan_out.work(job, limits).await),
+        Err(error) => unreadable(record, &error),
+    }
+}
+
+fn finished(outcome: Stored<Outcome>) -> Done {
+    match outcome {
+        Ok(Outcome::Done) => Done::Yes,
+        Ok(Outcome::Again) => {
+            tracing::error!("posts are forbidden: check execute-api:ManageConnections and WS_CALLBACK_URL");
+            Done::Again
+        }
+        Err(error) => {
+            tracing::warn!(%error, "the record will be delivered again");
+            Done::Again
+        }
+    }
+}
+
+fn handed(record: &SqsMessage) -> Handed<'_> {
+    // A dead letter that was sent back is what it was at first: the same message, of the same publisher.
+    let first = |name: &str| record.message_attributes.get(name).and_then(|value| value.string_value.as_deref());
+    let attribute = |name: &str| record.attributes.get(name).map_or("", String::as_str);
+    Handed {
+        record: first("HoldfastMessageId").or(record.message_id.as_deref()).unwrap_or_default(),
+        sender: first("HoldfastSenderId").unwrap_or_else(|| attribute("SenderId")),
+        sent_at: first("HoldfastSentTimestamp")
+            .unwrap_or_else(|| attribute("SentTimestamp"))
+            .parse()
+            .map_or_else(|_| System.now(), Millis::new),
+    }
+}
+
+/// It comes back until its queue gives it up and buries it: there somebody finds it, whole.
+fn unreadable(record: &SqsMessage, error: &Unreadable) -> Done {
+    metrics::count("PUSH_UNREADABLE");
+    tracing::error!(%error, message_id = record.message_id.as_deref(), "a record cannot be read");
+    Done::Again
+}
+
+async fn publish(deps: &'static Deps, queued: &Queued) -> Done {
+    match deps.publisher.publish_queued(queued).await {
+        Ok(_) => Done::Yes,
+        Err(failure) => {
+            tracing::warn!(code = failure.code.text(), detail = %failure.detail, "a queued publish will be delivered again");
+            Done::Again
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn records(bodies: &[String]) -> Vec<SqsMessage> {
+        let records: Vec<_> =
+            bodies.iter().enumerate().map(|(n, body)| json!({"messageId": n.to_string(), "body": body})).collect();
+        let event: SqsEvent = serde_json::from_value(json!({"Records": records})).unwrap();
+        event.records
+    }
+
+    #[test]
+    fn a_publish_that_was_sent_back_is_the_one_it_was() {
+        let record = |attributes: Value| -> SqsMessage {
+            let event: SqsEvent = serde_json::from_value(json!({"Records": [{"messageId": "second", "body": "",
+                "attributes": {"SenderId": "AROA:operator", "SentTimestamp": "9"}, "messageAttributes": attributes}]}))
+            .unwrap();
+            event.records.into_iter().next().unwrap()
+        };
+        let text = |value: &str| json!({"stringValue": value, "dataType": "String"});
+        let first = record(json!({}));
+        let (name, sender, at) = (handed(&first).record, handed(&first).sender, handed(&first).sent_at);
+        assert_eq!((name, sender, at), ("second", "AROA:operator", Millis::new(9)));
+        let back = record(json!({"HoldfastMessageId": text("first"), "HoldfastSenderId": text("AROA:service"),
+            "HoldfastSentTimestamp": text("7")}));
+        let (name, sender, at) = (handed(&back).record, handed(&back).sender, handed(&back).sent_at);
+        assert_eq!((name, sender, at), ("first", "AROA:service", Millis::new(7)));
+    }
+
+    #[test]
+    fn only_messages_to_many_users_stay_together() {
+        let message = r#""message":{"id":"AAAAAAAAAAAAAAAAAAAAAA","kind":"k","data":1,"sentAt":1,"expiresAt":2,"ephemeral":false}"#;
+        let users = format!(r#"{{"v":1,"kind":"users",{message},"users":["AAAAAAAAAAAAAAAAAAAAAA"]}}"#);
+        let channel = format!(r#"{{"v":1,"kind":"channel",{message},"channel":"broadcast"}}"#);
+        let bodies = [users.clone(), "poison".into(), channel, users];
+        let ids: Vec<Vec<String>> = grouped(records(&bodies))
+            .iter()
+            .map(|group| group.iter().map(|record| record.message_id.clone().unwrap()).collect())
+            .collect();
+        assert_eq!(ids, [vec!["1"], vec!["2"], vec!["0", "3"]]);
+    }
+}

@@ -1,0 +1,163 @@
+//! Answers `{"ok":true,…}` or `{"ok":false,"error":{…}}`: a refused command is an answer, not a failed invocation.
+
+use std::time::Duration;
+
+use holdfast_domain::account::{Account, Status};
+use holdfast_domain::change::Origin;
+use holdfast_domain::email::Email;
+use holdfast_domain::policy::SignInLimits;
+use holdfast_domain::service::{ListedDevice, Registration, Revoked};
+use holdfast_domain::{Code, Failure, Millis, SessionId, UserId};
+use holdfast_dynamodb::{ActivityTable, ConnectionsTable, SessionsTable};
+use holdfast_kit::boot::Broken;
+use holdfast_kit::{ConfigError, Env, System, metrics, wire};
+use holdfast_password::Argon2id;
+use holdfast_providers::LiveSessions;
+use serde_json::{Value, json};
+
+use self::command::{Command, Whom};
+
+mod command;
+
+/// What `sessions-admin` needs.
+pub struct Deps {
+    sessions: LiveSessions,
+    registration: Registration<SessionsTable, Argon2id, System>,
+    activity: ActivityTable,
+    connections: ConnectionsTable,
+    limits: SignInLimits,
+}
+
+impl Deps {
+    /// Reads it from the environment.
+    pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
+        let limits = env.sign_in_limits()?;
+        let sessions = holdfast_providers::sessions(env).await?;
+        let (store, passwords) = (sessions.store.clone(), holdfast_providers::passwords()?);
+        // Operators create accounts whether users may or not, and draw on no budget.
+        let registration = Registration { store, passwords, host: System, open: true, per_network: u32::MAX };
+        let activity = holdfast_providers::activity_table(env).await?;
+        let connections = holdfast_providers::connections_table(env).await?;
+        Ok(Self { sessions, registration, activity, connections, limits })
+    }
+
+    async fn user(&self, whom: &Whom) -> Result<UserId, Failure> {
+        match whom {
+            Whom::Id(user) => Ok(*user),
+            Whom::Email(email) => self.sessions.user_by_email(email).await,
+        }
+    }
+}
+
+/// Runs one command of an operator.
+pub async fn handle(deps: &'static Deps, payload: Value, budget: Duration) -> Result<Value, Broken> {
+    let outcome = match command::parse(payload) {
+        Ok((command, origin)) => match tokio::time::timeout(budget, run(deps, &command, &origin)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Failure::new(Code::Unavailable, "It took too long; it may or may not have happened.")),
+        },
+        Err(refused) => Err(refused),
+    };
+    Ok(outcome.unwrap_or_else(|failure| {
+        metrics::count(failure.code.text());
+        tracing::info!(code = failure.code.text(), detail = %failure.detail, "command refused");
+        json!({"ok": false, "error": {
+            "code": failure.code.text(),
+            "status": failure.code.status(),
+            "title": failure.code.title(),
+            "detail": failure.detail,
+        }})
+    }))
+}
+
+async fn run(deps: &Deps, command: &Command, origin: &Origin) -> Result<Value, Failure> {
+    let sessions = &deps.sessions;
+    let revoked = match command {
+        Command::Find(email) => {
+            let user = sessions.user_by_email(email).await?;
+            return list(deps, user).await;
+        }
+        Command::Create { email, password } => {
+            let email = Email::parse(email)?;
+            let account = deps.registration.create(&email, password, origin).await?;
+            tracing::info!("account created");
+            return Ok(json!({"ok": true, "user": user(&account)}));
+        }
+        Command::List(whom) => return list(deps, deps.user(whom).await?).await,
+        Command::Attempts { email, ip } => return attempts(deps, email, ip).await,
+        Command::ClearAttempts { email, ip } => {
+            sessions.clear_attempts(email, ip, &deps.limits).await?;
+            tracing::info!("attempts cleared");
+            return attempts(deps, email, ip).await;
+        }
+        Command::SetPassword(whom, password) => {
+            let passwords = &deps.registration.passwords;
+            sessions.set_password(passwords, deps.user(whom).await?, password, origin).await?
+        }
+        Command::Delete(whom) => delete(deps, deps.user(whom).await?, origin).await?,
+        Command::End(whom, sid) => sessions.end_any(deps.user(whom).await?, *sid, origin).await?,
+        Command::EndAll(whom) => sessions.end_all_of(deps.user(whom).await?, origin).await?,
+        Command::Disable(whom) => sessions.set_status(deps.user(whom).await?, Status::Disabled, origin).await?,
+        Command::ResetMfa(whom) => sessions.reset_factor(deps.user(whom).await?, origin).await?,
+        Command::Enable(whom) => sessions.set_status(deps.user(whom).await?, Status::Active, origin).await?,
+    };
+    tracing::info!(revoked = revoked.count, "command done");
+    let mut answer = wire::revoked(&revoked);
+    answer["ok"] = true.into();
+    Ok(answer)
+}
+
+/// The account goes last: a deletion that stopped half-way is repeated by `userId` and goes on.
+async fn delete(deps: &Deps, user: UserId, origin: &Origin) -> Result<Revoked, Failure> {
+    // The sessions first: a live socket or a sign-in would bring back what is deleted.
+    let revoked = deps.sessions.begin_deletion(user, origin).await?;
+    deps.activity.forget_user(user).await?;
+    deps.connections.forget_user(user).await?;
+    deps.sessions.finish_deletion(user, &deps.limits).await?;
+    Ok(revoked)
+}
+
+fn user(account: &Account) -> Value {
+    let status = match account.status {
+        Status::Active => "ACTIVE",
+        Status::Disabled => "DISABLED",
+        Status::Deleted => "DELETED",
+    };
+    json!({
+        "userId": account.user.to_string(), "email": account.email, "status": status,
+        "mfaEnabled": account.mfa.enabled.is_some(),
+    })
+}
+
+async fn list(deps: &Deps, id: UserId) -> Result<Value, Failure> {
+    let report = deps.sessions.inspect(id).await?;
+    // No session of this user is asking.
+    let nobody = SessionId::from_bytes([0; 16]);
+    let devices = report.devices.into_iter().map(|(id, record)| ListedDevice { id, record, current: false });
+    Ok(json!({
+        "ok": true,
+        "user": user(&report.account),
+        "sessions": report.sessions.iter().map(|slot| wire::session(slot, nobody)).collect::<Vec<_>>(),
+        "devices": devices.map(|device| wire::device(&device)).collect::<Vec<_>>(),
+    }))
+}
+
+async fn attempts(deps: &Deps, email: &str, ip: &str) -> Result<Value, Failure> {
+    let found = deps.sessions.attempt_status(email, ip, &deps.limits).await?;
+    let time = |time: Option<Millis>| time.map(|time| time.to_string());
+    let budgets: Vec<_> = found
+        .iter()
+        .map(|budget| {
+            json!({
+                "scope": budget.scope.name,
+                "count": budget.count,
+                "limit": budget.scope.limit,
+                "windowEndsAt": time(budget.window_ends),
+                "failuresInARow": budget.run,
+                "waitUntil": time(budget.wait_until),
+                "knownUntil": time(budget.known_until),
+            })
+        })
+        .collect();
+    Ok(json!({"ok": true, "attempts": budgets}))
+}

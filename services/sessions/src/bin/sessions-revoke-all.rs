@@ -1,0 +1,14 @@
+//! `DELETE /v1/sessions?keepCurrent=true|false`
+
+use std::process::ExitCode;
+
+use holdfast_kit::boot;
+use service_sessions::revoke_all;
+
+fn main() -> ExitCode {
+    boot::http_with_query(
+        &["keepCurrent"],
+        |env| async move { holdfast_providers::sessions(&env).await },
+        revoke_all::handle,
+    )
+}

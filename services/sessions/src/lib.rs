@@ -1,0 +1,12 @@
+//! The functions that show, end and trust sessions, and the command of operators.
+//!
+//! Each module is one function: its `handle`, and what that needs. `src/bin/sessions-<route>.rs` is its `main`.
+
+pub mod admin;
+pub mod current;
+pub mod devices;
+pub mod list;
+pub mod remove_devices;
+pub mod revoke;
+pub mod revoke_all;
+pub mod trust;

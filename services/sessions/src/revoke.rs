@@ -1,0 +1,20 @@
+//! Ends one of the caller's sessions.
+
+use holdfast_domain::change::Origin;
+use holdfast_domain::{Code, Failure, SessionId};
+use holdfast_kit::{Request, Response, wire};
+use holdfast_providers::LiveSessions;
+
+/// Serves `DELETE /v1/sessions/{sessionId}`.
+pub async fn handle(sessions: &'static LiveSessions, request: Request) -> Result<Response, Failure> {
+    let current = sessions.authenticate(request.access_tokens()?).await?;
+    request.no_body()?;
+    // What is no id of ours names no session of the caller's: the same answer as for somebody else's.
+    let sid: SessionId = request
+        .path_parameter("sessionId")
+        .parse()
+        .map_err(|_| Failure::new(Code::NotFound, "You have no live session with this id."))?;
+    let revoked = sessions.revoke(&current, sid, &Origin::client(request.source_ip())).await?;
+    let response = Response::json(200, &wire::revoked(&revoked))?;
+    Ok(if sid == current.slot.sid { response.without_tokens() } else { response })
+}

@@ -1,0 +1,25 @@
+//! Ends all of the caller's sessions, or all others.
+
+use holdfast_domain::change::Origin;
+use holdfast_domain::{Code, Failure};
+use holdfast_kit::{Rejection, Request, Response, wire};
+use holdfast_providers::LiveSessions;
+
+/// Serves `DELETE /v1/sessions`.
+pub async fn handle(sessions: &'static LiveSessions, request: Request) -> Result<Response, Rejection> {
+    revoke_all(sessions, &request).await.map_err(|failure| {
+        let is_over = failure.code == Code::Unauthenticated;
+        let rejection = Rejection::from(failure);
+        if is_over { rejection.expiring_tokens() } else { rejection }
+    })
+}
+
+async fn revoke_all(sessions: &'static LiveSessions, request: &Request) -> Result<Response, Failure> {
+    let current = sessions.identify(request.access_tokens()?).await?;
+    request.no_body()?;
+    // Nothing said means everywhere: the safe reading of "log me out".
+    let keep_current = request.query_flag("keepCurrent")?.unwrap_or(false);
+    let revoked = sessions.revoke_all(&current, keep_current, &Origin::client(request.source_ip())).await?;
+    let response = Response::json(200, &wire::revoked(&revoked))?;
+    Ok(if keep_current { response } else { response.without_tokens() })
+}

@@ -1,0 +1,56 @@
+//! Trusts a device, or stops trusting it.
+
+use holdfast_domain::change::Origin;
+use holdfast_domain::service::TrustRequest;
+use holdfast_domain::token::DeviceToken;
+use holdfast_domain::{Code, Failure, SessionId};
+use holdfast_kit::{ConfigError, Env, Request, Response, wire};
+use holdfast_providers::LiveSessions;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Body {
+    trusted: bool,
+}
+
+/// What `sessions-trust` needs.
+pub struct Deps {
+    sessions: LiveSessions,
+    trust_seconds: i64,
+}
+
+impl Deps {
+    /// Reads it from the environment.
+    pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
+        let trust_seconds = env.sign_in_limits()?.device_trust_seconds;
+        Ok(Self { sessions: holdfast_providers::sessions(env).await?, trust_seconds })
+    }
+}
+
+/// Serves `PUT /v1/sessions/{sessionId}/trust`.
+pub async fn handle(deps: &'static Deps, request: Request) -> Result<Response, Failure> {
+    let current = deps.sessions.authenticate(request.access_tokens()?).await?;
+    let body: Body = request.json()?;
+    let sid: SessionId = request
+        .path_parameter("sessionId")
+        .parse()
+        .map_err(|_| Failure::new(Code::NotFound, "You have no live session with this id."))?;
+    let wish =
+        TrustRequest { sid, trusted: body.trusted, if_match: request.if_match()?, trust_seconds: deps.trust_seconds };
+    let set = deps.sessions.set_trust(&current, &wish, &Origin::client(request.source_ip())).await?;
+    let mut answer = wire::session(&set.slot, current.slot.sid);
+    // Whoever asks by cookie keeps the device's token in one, too: no script can read it.
+    let by_cookie = request.header("authorization").is_none();
+    let token = set.device_token.as_ref().map(DeviceToken::text);
+    if let (Some(token), Some(fields), false) = (&token, answer.as_object_mut(), by_cookie) {
+        fields.insert("deviceToken".into(), token.as_str().into());
+    }
+    let etag = format!("\"{}\"", set.slot.version);
+    let response = Response::json(200, &answer)?.with_header("etag", etag);
+    Ok(match token.filter(|_| by_cookie) {
+        Some(token) => response.with_device(&token, wire::device_seconds(&set.slot)),
+        None if by_cookie && !body.trusted && sid == current.slot.sid => response.without_device(),
+        None => response,
+    })
+}
