@@ -11,12 +11,10 @@ import time
 import unittest
 from pathlib import Path
 
-OPERATE = Path(__file__).resolve().parents[1] / "operate"
-sys.dont_write_bytecode = True
-sys.path.insert(0, str(OPERATE))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import processes  # noqa: E402
-from settings import ROOT  # noqa: E402
+from holdfast_cli.core import processes
+from holdfast_cli.core.settings import ROOT
 
 # Knows the workspace, and compiles for ever.
 CARGO = """#!/bin/sh

@@ -1,7 +1,7 @@
 """Every mistake of a deploy, played: the real tool and the real Terraform, staging's configuration, a local cloud of its own. Each
 ends in one line and exit code 2, and leaves every state, release and table as it was.
 
-`python3 -m unittest discover -s scripts/cloud_tests`, or `make test ONLY=mistakes`: two minutes, Terraform and `.tools` needed."""
+`.tools/bin/python -m unittest discover -s scripts/cloud_tests`, or `make test ONLY=mistakes`: two minutes, Terraform and `.tools` needed."""
 
 import contextlib
 import io
@@ -15,17 +15,13 @@ import time
 import unittest
 from pathlib import Path
 
-OPERATE = Path(__file__).resolve().parents[1] / "operate"
-sys.dont_write_bytecode = True
-sys.path.insert(0, str(OPERATE))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import aws  # noqa: E402
-import build  # noqa: E402
-import cloud  # noqa: E402
-import processes  # noqa: E402
-import settings as settings_module  # noqa: E402
-import terraform  # noqa: E402
-from say import Refused  # noqa: E402
+from holdfast_cli.core import catalogue, processes
+from holdfast_cli.core import settings as settings_module
+from holdfast_cli.core.errors import Refused
+from holdfast_cli.deploy import aws, build, environments, terraform
+from holdfast_cli.local import cloud
 
 ROOT = settings_module.ROOT
 LOCK = {"ID": "11111111-2222-3333-4444-555555555555", "Operation": "OperationTypeApply", "Info": "", "Who": "ada@elsewhere",
@@ -59,12 +55,12 @@ class Mistakes(unittest.TestCase):
         code, said = cls.tool("bootstrap")
         assert code == 0, said
         with quiet():
-            aws.identity(cls.settings, aws.inputs(cls.settings))
-            for name in build.functions():
+            aws.identity(cls.settings, environments.fill_in(cls.settings))
+            for name in catalogue.functions():
                 file = cls.settings.work / "lambda" / name / "bootstrap"
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_bytes(b"#!/bin/sh\nexit 1\n")
-            build.package(cls.settings, sorted(build.functions()))
+            build.package(cls.settings, sorted(catalogue.functions()))
             aws.upload(cls.settings)
             cls.platform = terraform.Stack("platform", cls.settings)
             terraform.prepare(cls.settings, [cls.platform])
@@ -75,14 +71,14 @@ class Mistakes(unittest.TestCase):
     def tool(cls, target, **environ):
         """Exit code and output of `make <target>`."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "MAKE")) and k not in ("VARS", "SERVICE", "CACHE", "ONLY", "ALLOW_DESTROY")}
-        result = subprocess.run([sys.executable, "-B", str(OPERATE), target], cwd=ROOT, capture_output=True, text=True, check=False,
+        result = subprocess.run([ROOT / "scripts" / "holdfast", target], cwd=ROOT, capture_output=True, text=True, check=False,
                                 env={**kept, **cls.environ, **environ})
         return result.returncode, result.stdout + result.stderr
 
     def world(self):
         """What a mistake must not change: state, releases, tables."""
         chosen = self.settings
-        tables = {name: aws._client(chosen, "read", chosen.state_bucket, name) for name in ("platform/terraform.tfstate", "auth/terraform.tfstate")}
+        tables = {name: aws.object_text(chosen, chosen.state_bucket, name) for name in ("platform/terraform.tfstate", "auth/terraform.tfstate")}
         tables["current"] = aws.read_object(chosen, f"releases/{chosen.env}/current")
         return tables
 
@@ -108,7 +104,7 @@ class Mistakes(unittest.TestCase):
         """The stack as for AWS (no local_endpoint), its provider led to the local cloud by the environment alone."""
         chosen = settings_module.read({**self.environ, "HOLDFAST_REHEARSAL": "", "HOLDFAST_WORK_DIR": str(self.folder / "aws"),
                                        "VARS": " ".join(f"{name}={value}" for name, value in variables.items())})
-        aws.inputs(chosen)
+        environments.fill_in(chosen)
         chosen.artifacts_bucket = self.settings.artifacts_bucket
         chosen.work.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(self.settings.manifest_file, chosen.manifest_file)
@@ -134,14 +130,7 @@ class Mistakes(unittest.TestCase):
         """Credentials that the local cloud gave for one second, which has passed."""
         if not self.given:
             # The service's own client refuses less than 900 s; the local cloud does not.
-            script = ("import botocore.config, botocore.session, json, sys\n"
-                      "client = botocore.session.Session().create_client('sts', region_name='us-east-1', endpoint_url=sys.argv[1],\n"
-                      "    config=botocore.config.Config(parameter_validation=False))\n"
-                      "print(json.dumps(client.get_session_token(DurationSeconds=1)['Credentials'], default=str))")
-            result = subprocess.run([str(self.settings.tools / "bin" / "python"), "-c", script, self.settings.endpoint],
-                                    env=cloud.environment(self.settings), capture_output=True, text=True, check=False)
-            self.assertEqual(result.returncode, 0, result.stderr)
-            found = json.loads(result.stdout)
+            found = aws.Api(self.settings, parameter_validation=False).sts.get_session_token(DurationSeconds=1)["Credentials"]
             self.given.update({"AWS_ACCESS_KEY_ID": found["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": found["SecretAccessKey"],
                                "AWS_SESSION_TOKEN": found["SessionToken"]})
             time.sleep(1.5)

@@ -1,4 +1,4 @@
-"""A terraform and an AWS that answer what a test says, for the operator scripts."""
+"""A terraform and an AWS that answer what a test says, for the operator tool; importing it puts the tool on the path."""
 
 import os
 import sys
@@ -7,11 +7,11 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-OPERATE = Path(__file__).resolve().parents[1] / "operate"
-sys.dont_write_bytecode = True
-sys.path.insert(0, str(OPERATE))
+SCRIPTS = Path(__file__).resolve().parents[1]
+PACKAGE = SCRIPTS / "holdfast_cli"
+sys.path.insert(0, str(SCRIPTS))
 
-import settings  # noqa: E402
+from holdfast_cli.core import settings
 
 
 def read(**environ):

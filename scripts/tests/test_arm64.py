@@ -11,9 +11,8 @@ from unittest import mock
 
 from fakes import Command
 
-import arm64  # noqa: I001
-import runtime_api
-from say import Failed, Refused
+from holdfast_cli.core.errors import Failed, Refused
+from holdfast_cli.verify import arm64, runtime_api
 
 FUNCTION = """
 import http.client, json, os, sys

@@ -1,35 +1,139 @@
-"""The canary scan finds what it looks for: a scan that finds nothing shows something only then."""
+"""The canary: who moves, what is watched, and how it goes back. AWS here remembers where each alias is."""
 
-import sys
+import contextlib
+import io
 import unittest
-from pathlib import Path
+from unittest import mock
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "operate"))
+from fakes import read
 
-import canary  # noqa: E402
+from holdfast_cli.core.errors import Failed, Refused
+from holdfast_cli.core.settings import canary_of
+from holdfast_cli.deploy import aws, canary
 
-PLANTED = {
-    "a token": "x hf1.AAAAAAAAAAAAAAAAAAAAAA.3.BBBB.CCCC y",
-    "an e-mail": "to e2e-0123456789abcdef01234567@holdfast.test",
-    "a password": '{"password":"pw-0123456789abcdef01234567"}',
-    "a password hash": "$argon2id$v=19$m=19456",
-    "a recovery code": "ABCD-EFGH-IJKL-MNOP-QRST-UVWX",
-    "an authenticator's secret": "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ",
-    "a code": '{"code": "123456"}',
-}
+OUTPUTS = {"functions": {"ops-health": "p-ops-health", "auth-login": "p-auth-login"}, "httpUrl": "https://api"}
 
 
-class Canary(unittest.TestCase):
-    def test_every_kind_of_secret_is_found(self):
-        self.assertEqual(set(PLANTED), set(canary.WHAT))
-        for name, text in PLANTED.items():
-            self.assertIn(name, canary.secrets(text))
+class FakeAws:
+    """Aliases on versions, with weights, and alarms that a test turns on after some looks."""
 
-    def test_what_is_no_secret_is_left_alone(self):
-        for text in ("REPORT RequestId: 49583bdb-a2ca-45e4-878d-c160e04f0ec0 Duration: 27 ms",
-                     '{"code":"INVALID_MFA_CODE","route":"POST /v1/auth/mfa/verify"}',
-                     '{"userId":{"S":"AAAAAAAAAAAAAAAAAAAAAA"},"id":{"S":"49583bdb-0"}}'):
-            self.assertEqual(canary.secrets(text), [])
+    def __init__(self, **aliases):
+        self.aliases = {f"p-{name.replace('_', '-')}": dict(zip(("version", "newest", "weights"), (*versions, {}))) for name, versions in aliases.items()}
+        self.alarms = {"p-platform-rollback": "OK", "p-auth-rollback": "INSUFFICIENT_DATA"}
+        self.looks, self.alarm_at, self.moves = 0, None, []
+
+    def rollback_alarms(self, _settings, prefix):
+        assert prefix == "p-"
+        self.looks += 1
+        return {name: "ALARM" if self.looks == self.alarm_at else state for name, state in self.alarms.items()}
+
+    def move_aliases(self, _settings, alias, moves):
+        assert alias == "live"
+        self.moves.append({move["name"]: (move["version"], move["weights"]) for move in moves})
+        for move in moves:
+            self.aliases[move["name"]].update(version=move["version"], weights=move["weights"])
+
+
+class Shift(unittest.TestCase):
+    def shift(self, fake, settings=None, sleep=lambda _: None, percent="10"):
+        with mock.patch.object(aws, "aliases", lambda *_: fake.aliases), mock.patch.object(aws, "move_aliases", fake.move_aliases), \
+                mock.patch.object(aws, "rollback_alarms", fake.rollback_alarms), contextlib.redirect_stdout(io.StringIO()) as said:
+            try:
+                return canary.release(settings or read(ENV="staging", CANARY=percent, CANARY_MINUTES="3"), OUTPUTS, sleep)
+            finally:
+                self.said = said.getvalue()
+
+    def test_a_tenth_first_then_all_and_what_has_not_changed_stays(self):
+        fake, slept = FakeAws(ops_health=("3", "4"), auth_login=("7", "7")), []
+        moved = self.shift(fake, sleep=slept.append)
+        self.assertEqual(fake.moves, [{"p-ops-health": ("3", {"4": 0.1})}, {"p-ops-health": ("4", {})}])
+        self.assertEqual(moved, {"p-ops-health": ("3", "4")})
+        self.assertEqual(sum(slept), 180)
+
+    def test_nothing_changed_moves_nothing_and_looks_at_nothing(self):
+        fake = FakeAws(ops_health=("3", "3"))
+        self.shift(fake)
+        self.assertEqual((fake.moves, fake.looks), ([], 0))
+
+    def test_an_alarm_puts_everybody_back(self):
+        fake = FakeAws(ops_health=("3", "4"), auth_login=("7", "8"))
+        fake.alarm_at = 4
+        with self.assertRaisesRegex(Failed, "p-auth-rollback, p-platform-rollback are on.*back on the versions before"):
+            self.shift(fake)
+        self.assertEqual(fake.moves[-1], {"p-ops-health": ("3", {}), "p-auth-login": ("7", {})})
+        self.assertEqual(len(fake.moves), 2)
+
+    def test_an_alarm_that_is_on_already_shifts_nothing(self):
+        fake = FakeAws(ops_health=("3", "4"))
+        fake.alarms["p-platform-rollback"] = "ALARM"
+        with self.assertRaisesRegex(Failed, "p-platform-rollback is on: nothing was shifted"):
+            self.shift(fake)
+        self.assertEqual(fake.moves, [])
+
+    def test_without_an_alarm_there_is_no_canary(self):
+        fake = FakeAws(ops_health=("3", "4"))
+        fake.alarms = {}
+        with self.assertRaisesRegex(Refused, "no alarm p-…-rollback"):
+            self.shift(fake)
+        self.assertEqual(fake.moves, [])
+
+    def test_trouble_with_asking_the_alarms_puts_everybody_back(self):
+        fake, looks = FakeAws(ops_health=("3", "4")), []
+
+        def sleep(_):
+            looks.append(1)
+            if len(looks) == 2:
+                raise Failed("AWS cannot be used")
+
+        with self.assertRaisesRegex(Failed, "AWS cannot be used"):
+            self.shift(fake, sleep=sleep)
+        self.assertEqual(fake.aliases["p-ops-health"]["version"], "3")
+        self.assertEqual(fake.aliases["p-ops-health"]["weights"], {})
+
+    def test_a_canary_that_was_interrupted_goes_on_with_the_next_deploy(self):
+        fake = FakeAws(ops_health=("3", "4"))
+
+        def stop(_):
+            raise KeyboardInterrupt
+
+        with self.assertRaises(KeyboardInterrupt):
+            self.shift(fake, sleep=stop)
+        self.assertIn("10 % stay on the new versions", self.said)
+        self.assertEqual(fake.aliases["p-ops-health"]["weights"], {"4": 0.1})
+        self.shift(fake)
+        self.assertEqual(fake.aliases["p-ops-health"], {"version": "4", "newest": "4", "weights": {}})
+
+    def test_at_once_where_that_is_asked_for(self):
+        fake = FakeAws(ops_health=("3", "4"))
+        self.shift(fake, percent="0")
+        self.assertEqual((fake.moves, fake.looks), ([{"p-ops-health": ("4", {})}], 0))
+
+    def test_the_local_cloud_has_none(self):
+        fake = FakeAws(ops_health=("3", "4"))
+        self.shift(fake, settings=read())
+        self.assertEqual((fake.moves, fake.looks), ([], 0))
+
+
+class Wish(unittest.TestCase):
+    def test_a_tenth_for_five_minutes_is_the_default(self):
+        self.assertEqual(canary_of({}), (10, 5))
+        self.assertEqual(read(ENV="staging", CANARY="25", CANARY_MINUTES="30").canary, (25, 30))
+
+    def test_what_is_none_is_refused_before_anything_happens(self):
+        for environ in ({"CANARY": "ten"}, {"CANARY": "51"}, {"CANARY": "-1"}, {"CANARY_MINUTES": "2"}, {"CANARY_MINUTES": "1e3"}):
+            with self.assertRaises(Refused, msg=str(environ)):
+                canary_of(environ)
+        with self.assertRaisesRegex(Refused, "CANARY=ten"):
+            read(CANARY="ten")
+
+
+class AfterARollback(unittest.TestCase):
+    def test_the_release_before_gets_every_call_at_once(self):
+        fake = FakeAws(ops_health=("4", "5"))
+        fake.aliases["p-ops-health"]["weights"] = {"3": 0.1}
+        with mock.patch.object(aws, "aliases", lambda *_: fake.aliases), mock.patch.object(aws, "move_aliases", fake.move_aliases):
+            canary.settle(read(ENV="staging"), OUTPUTS)
+        self.assertEqual(fake.moves, [{"p-ops-health": ("5", {})}])
 
 
 if __name__ == "__main__":

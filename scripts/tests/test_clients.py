@@ -11,13 +11,15 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.dont_write_bytecode = True
-sys.path[:0] = [str(ROOT / "scripts" / "operate"), str(ROOT / "clients" / "interop")]
+import fakes  # noqa: F401
 
-import browsers  # noqa: E402
-import demo  # noqa: E402
-import settings  # noqa: E402
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "clients" / "interop"))
+
+import browsers
+
+from holdfast_cli.core import settings
+from holdfast_cli.operate import demo
 
 
 class DemoServer(unittest.TestCase):
@@ -48,7 +50,7 @@ class DemoServer(unittest.TestCase):
         self.assertEqual(json.loads(self.ask("GET", "/config.json")[1]), {"httpUrl": "http://x"})
 
     def test_nothing_else_is_served(self):
-        for path in ("/../README.md", "/demo/../../scripts/operate/demo.py", "//etc/passwd", "/javascript/package.json", "/demo", "/none.js"):
+        for path in ("/../README.md", "/demo/../../scripts/holdfast_cli/operate/demo.py", "//etc/passwd", "/javascript/package.json", "/demo", "/none.js"):
             self.assertEqual(self.ask("GET", path)[0], 404, path)
 
     def test_only_its_own_page_publishes(self):
@@ -74,20 +76,17 @@ class DemoServer(unittest.TestCase):
             self.assertEqual(bool(printed.getvalue()), said, error)
 
     def test_it_leaves_vite_its_port(self):
-        text = (ROOT / "scripts" / "operate" / "__main__.py").read_text(encoding="utf-8")
-        self.assertNotIn(text.split("DEMO_PORT = ")[1].split("\n")[0], ("5173", "5174", "5175"))
+        self.assertNotIn(demo.PORT, (5173, 5174, 5175))
 
     def test_its_origin_is_allowed(self):
-        port = (ROOT / "scripts" / "operate" / "__main__.py").read_text(encoding="utf-8").split("DEMO_PORT = ")[1].split("\n")[0]
         origins = settings.ROOT / "infra" / "environments" / "local.tfvars"
-        self.assertIn(f'"http://127.0.0.1:{port}"', origins.read_text(encoding="utf-8"))
+        self.assertIn(f'"http://127.0.0.1:{demo.PORT}"', origins.read_text(encoding="utf-8"))
 
 
 class Interop(unittest.TestCase):
     def test_without_a_browser_it_fails_and_says_what_to_install(self):
-        with mock.patch("shutil.which", return_value=None):
-            with self.assertRaisesRegex(browsers.Missing, "no Chromium.*CHROMIUM="):
-                browsers.find(None)
+        with mock.patch("shutil.which", return_value=None), self.assertRaisesRegex(browsers.Missing, "no Chromium.*CHROMIUM="):
+            browsers.find(None)
         with mock.patch("shutil.which", lambda name: f"/bin/{name}" if name == "google-chrome" else None):
             self.assertEqual(browsers.find(None), "/bin/google-chrome")
 

@@ -10,14 +10,15 @@ import unittest
 from pathlib import Path
 
 import fakes
-import terraform
-import tfvars
+
+from holdfast_cli.core import tfvars
+from holdfast_cli.deploy import stacks, terraform
 
 ROOT = Path(__file__).resolve().parents[2]
 INFRA = ROOT / "infra"
 sys.path.insert(0, str(INFRA))
 
-import docs  # noqa: E402
+import docs
 
 STACKS = sorted(path.name for path in (INFRA / "stacks").iterdir() if path.is_dir())
 MODULES = sorted(path for path in (INFRA / "modules").iterdir() if path.is_dir())
@@ -107,7 +108,7 @@ class HandOver(unittest.TestCase):
 
     def test_what_is_read_has_been_published_by_a_stack_that_is_applied_before(self):
         before, seen = set(), 0
-        for stage in terraform.STAGES:
+        for stage in stacks.STAGES:
             for stack in stage:
                 self.assertEqual(sorted(self.read(stack) - before), [], f"{stack} reads what nobody has published yet")
                 seen += len(self.read(stack))
@@ -141,14 +142,14 @@ class Settings(unittest.TestCase):
         text = (INFRA / "stacks" / stack / "tests" / "settings.tftest.hcl").read_text()
         start = text.index(f'run "{run}"')
         start = text.index("  variables {\n", start) + len("  variables {\n")
-        return {name: " ".join(value.split()) for name, value in tfvars.assignments(text[start : docs.closing(text, start)]).items()}
+        return tfvars.parse(text[start : docs.closing(text, start)])
 
     def test_the_runs_give_the_stack_what_the_environments_files_do(self):
         for stack, _ in self.tables():
             declared = terraform.declared(stack)
             for env in ("local", "staging", "production"):
-                file = tfvars.assignments((INFRA / "environments" / f"{env}.tfvars").read_text())
-                wanted = {name: " ".join(value.split()) for name, value in file.items() if name in declared}
+                file = tfvars.parse((INFRA / "environments" / f"{env}.tfvars").read_text())
+                wanted = {name: value for name, value in file.items() if name in declared}
                 got = self.variables(stack, self.COLUMNS[env])
                 self.assertEqual({name: value for name, value in got.items() if name not in self.GIVEN}, wanted, f"{stack}, {env}")
 

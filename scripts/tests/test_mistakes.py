@@ -8,27 +8,24 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import unittest
 from pathlib import Path
 from unittest import mock
 
-from fakes import OPERATE, Command, FakeAws, read
+from fakes import Command, FakeAws, read
 
-import aws  # noqa: I001
-import bootstrap
-import deploy
-import settings
-import terraform
-import troubles
-from say import Failed, Refused
+from holdfast_cli.core import interpreter, settings
+from holdfast_cli.core.errors import Failed, Refused
+from holdfast_cli.deploy import aws, bootstrap, deploy, environments, preparation, stacks, terraform, terraform_errors, unchanged
 
 
 class Troubles(unittest.TestCase):
     """What Terraform 1.11 prints, and what is made of it."""
 
     def refused(self, text, what="plan"):
-        found = troubles.of(what, "auth", text, "/log")
+        found = terraform_errors.explain(what, "auth", text, "/log")
         self.assertIsInstance(found, Refused)
         self.assertNotIn("\n", str(found))
         return str(found)
@@ -74,56 +71,53 @@ class Troubles(unittest.TestCase):
             self.assertIn("no permissions boundary holdfast-staging-boundary: run `make bootstrap`", said)
 
     def test_anything_else_is_shown_as_terraform_said_it_with_the_log(self):
-        found = troubles.of("apply", "push", "│ Error: creating SQS Queue: TooMany\n│ \n│   with module.queue\n╵\n", "/log")
+        found = terraform_errors.explain("apply", "push", "│ Error: creating SQS Queue: TooMany\n│ \n│   with module.queue\n╵\n", "/log")
         self.assertIsInstance(found, Failed)
         for part in ("terraform apply of stack push failed", "creating SQS Queue: TooMany", "/log"):
             self.assertIn(part, str(found))
 
 
 class Mistakes(unittest.TestCase):
-    def client(self, body, status=403, region="us-east-1", **environ):
-        """What aws_client.py says when STS answers so."""
-        tools = settings.ROOT / ".tools" / "bin" / "python"
-        if not tools.exists():
-            self.skipTest("make tools has not run")
-        with FakeAws(status, body) as fake:
-            kept = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
-            result = subprocess.run(
-                [tools, "-B", OPERATE / "aws_client.py", region, "identity"], capture_output=True, text=True, check=False,
-                env={**kept, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_ENDPOINT_URL": fake.url,
-                     "AWS_EC2_METADATA_DISABLED": "true", "NO_PROXY": "127.0.0.1", **environ})
-        return result
-
     ERROR = b"<ErrorResponse><Error><Code>%s</Code><Message>no</Message></Error></ErrorResponse>"
 
+    def refusal(self, body, status=403, **environ):
+        """The one line about an AWS whose STS answers so."""
+        with FakeAws(status, body) as fake:
+            kept = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
+            given = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_ENDPOINT_URL": fake.url, "AWS_EC2_METADATA_DISABLED": "true",
+                     "NO_PROXY": "127.0.0.1", "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+            chosen = read(ENV="staging")
+            chosen.region = environ.pop("region", chosen.region)
+            with mock.patch.dict(os.environ, {**kept, **given, **environ}, clear=True), self.assertRaises(Refused) as caught:
+                aws.caller(chosen)
+        self.assertNotIn("\n", str(caught.exception))
+        return str(caught.exception)
+
     def test_expired_credentials_are_refused_in_one_line(self):
-        result = self.client(self.ERROR % b"ExpiredToken")
-        self.assertEqual((result.returncode, result.stdout), (2, ""))
-        self.assertEqual(result.stderr, "the AWS credentials have expired: sign in again.\n")
+        self.assertEqual(self.refusal(self.ERROR % b"ExpiredToken"), "ENV=staging: the AWS credentials have expired: sign in again.")
 
     def test_refused_credentials_are_named_with_the_reason(self):
-        result = self.client(self.ERROR % b"InvalidClientTokenId")
-        self.assertEqual(result.returncode, 2)
-        self.assertIn("InvalidClientTokenId", result.stderr)
-        self.assertEqual(result.stderr.count("\n"), 1)
+        self.assertIn("InvalidClientTokenId", self.refusal(self.ERROR % b"InvalidClientTokenId"))
 
     def test_a_region_that_does_not_exist_is_refused_before_anything_is_asked(self):
-        result = self.client(b"", 500, region="us-east-9")
-        self.assertEqual((result.returncode, result.stderr), (2, "region us-east-9 does not exist.\n"))
+        self.assertEqual(self.refusal(b"", 500, region="us-east-9"), "ENV=staging: region us-east-9 does not exist.")
 
     def test_no_credentials_are_refused_in_one_line(self):
-        result = self.client(b"", 500, AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="", AWS_CONFIG_FILE=os.devnull,
-                             AWS_SHARED_CREDENTIALS_FILE=os.devnull)
-        self.assertEqual(result.returncode, 2)
-        self.assertTrue(result.stderr.startswith("no AWS credentials"), result.stderr)
+        said = self.refusal(b"", 500, AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="")
+        self.assertTrue(said.startswith("ENV=staging: no AWS credentials"), said)
+
+    def test_the_local_cloud_is_asked_with_its_own_credentials_whatever_the_callers_are(self):
+        with mock.patch.dict(os.environ, {"AWS_PROFILE": "nobodys", "AWS_SESSION_TOKEN": "secret", "AWS_CONFIG_FILE": "/nowhere"}):
+            found = aws.Api(read()).session.get_credentials().get_frozen_credentials()
+        self.assertEqual((found.access_key, found.secret_key, found.token), ("test", "test", None))
 
     def test_another_account_is_refused(self):
         chosen = read(ENV="staging")
-        with mock.patch.object(aws, "_client", lambda *_: {"account": "222222222222", "arn": "arn"}):
+        with mock.patch.object(aws, "caller", lambda *_: {"account": "222222222222", "arn": "arn"}):
             with self.assertRaises(Refused) as caught:
-                aws.identity(chosen, {"allowed_account_ids": '["111111111111"]'})
+                aws.identity(chosen, {"allowed_account_ids": ["111111111111"]})
             self.assertIn("111111111111, but these credentials are of 222222222222", str(caught.exception))
-            aws.identity(chosen, {"allowed_account_ids": '["222222222222"]'})
+            aws.identity(chosen, {"allowed_account_ids": ["222222222222"]})
         # What the files do not name is what make bootstrap makes.
         self.assertEqual((chosen.state_bucket, chosen.artifacts_bucket),
                          ("holdfast-staging-state-222222222222", "holdfast-staging-artifacts-222222222222"))
@@ -131,9 +125,9 @@ class Mistakes(unittest.TestCase):
     def test_an_account_that_nobody_has_named_is_refused_before_anything_is_made(self):
         def refusal(work, values, **environ):
             chosen = read(ENV="staging", BUILD="0", HOLDFAST_WORK_DIR=folder, **environ)
-            with mock.patch.multiple(aws, inputs=lambda _: values, _client=lambda *_: {"account": "222222222222", "arn": "arn"},
-                                     require_buckets=past, buckets=past), \
-                    mock.patch.multiple(deploy.tools, require_terraform=lambda: None, python_tools=lambda _: None), \
+            with mock.patch.object(environments, "fill_in", lambda _: values), \
+                    mock.patch.multiple(aws, caller=lambda *_: {"account": "222222222222", "arn": "arn"}, require_buckets=past, buckets=past), \
+                    mock.patch.multiple(preparation.tools, require_terraform=lambda: None, install=lambda *_: None), \
                     mock.patch.object(deploy.cloud, "start", lambda *_: []), \
                     contextlib.redirect_stdout(io.StringIO()), self.assertRaises(Refused) as caught:
                 work(chosen)
@@ -146,7 +140,7 @@ class Mistakes(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             for work in (deploy.deploy, bootstrap.bootstrap):
                 self.assertEqual(refusal(work, {}), says)
-                self.assertEqual(refusal(work, {"allowed_account_ids": '["222222222222"]'}), "the next question")
+                self.assertEqual(refusal(work, {"allowed_account_ids": ["222222222222"]}), "the next question")
                 self.assertEqual(refusal(work, {}, VARS="allowed_account_ids=222222222222"), "the next question")
                 # The local cloud has one account, which is nobody's.
                 self.assertEqual(refusal(work, {}, HOLDFAST_REHEARSAL="1"), "the next question")
@@ -161,27 +155,27 @@ class Mistakes(unittest.TestCase):
             chosen.__class__ = Elsewhere
             for wanted, file in (("staging.tfvars is missing", Elsewhere.tfvars_file), ("staging.s3.tfbackend is missing", Elsewhere.backend_file)):
                 with self.assertRaises(Refused) as caught:
-                    aws.inputs(chosen)
+                    environments.fill_in(chosen)
                 self.assertIn(wanted, str(caught.exception))
                 self.assertNotIn("\n", str(caught.exception))
                 file.write_text('region = "eu-central-1"\n', encoding="utf-8")
-            aws.inputs(chosen)
+            environments.fill_in(chosen)
         self.assertEqual(chosen.region, "eu-central-1")
 
     def test_a_pipeline_takes_its_role_from_the_environments_file(self):
-        with mock.patch.object(aws, "inputs", lambda _: {"allowed_account_ids": '["111111111111"]'}):
-            self.assertEqual(aws.target(read(ENV="production"), "deploy"),
+        with mock.patch.object(environments, "fill_in", lambda _: {"allowed_account_ids": ["111111111111"]}):
+            self.assertEqual(environments.target(read(ENV="production"), "deploy"),
                              ["region=us-east-1", "role=arn:aws:iam::111111111111:role/holdfast-production-deploy"])
             with self.assertRaises(Refused):
-                aws.target(read(ENV="production"), "admin")
-        with mock.patch.object(aws, "inputs", lambda _: {}), self.assertRaises(Refused) as caught:
-            aws.target(read(ENV="staging"), "plan")
+                environments.target(read(ENV="production"), "admin")
+        with mock.patch.object(environments, "fill_in", lambda _: {}), self.assertRaises(Refused) as caught:
+            environments.target(read(ENV="staging"), "plan")
         self.assertIn("infra/environments/staging.tfvars", str(caught.exception))
 
     def test_an_environment_that_was_never_bootstrapped_says_so(self):
         chosen = read(ENV="staging")
         chosen.state_bucket, chosen.artifacts_bucket = "state", "artifacts"
-        with mock.patch.object(aws, "_client", lambda *_: {"present": ["state"]}), self.assertRaises(Refused) as caught:
+        with mock.patch.object(aws, "buckets", lambda *_: ["state"]), self.assertRaises(Refused) as caught:
             aws.require_buckets(chosen)
         self.assertEqual(str(caught.exception), "there is no bucket artifacts: run `make bootstrap ENV=staging` once.")
 
@@ -208,7 +202,8 @@ class Make(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         for name in names:
-            (Path(folder.name) / name).symlink_to(shutil.which(name))
+            # Not a wrapper that looks for others on the PATH.
+            (Path(folder.name) / name).symlink_to(os.path.realpath(sys.executable) if name == "python3" else shutil.which(name))
         return folder.name
 
     def test_without_a_target_it_lists_all_targets(self):
@@ -239,7 +234,7 @@ class Make(unittest.TestCase):
         self.assertEqual(errors, [f"ARCH={other}: run `rustup target add {settings.TRIPLES[other]}`, or use ARCH={settings.machine_arch()}."])
 
     def test_a_busy_port_is_named_with_the_variable_that_changes_it(self):
-        if not (settings.ROOT / ".tools" / "bin" / "ministack").exists():
+        if not interpreter.is_installed(settings.ROOT / ".tools", "tools"):
             self.skipTest("make tools has not run")
         with socket.socket() as holder, socket.socket() as free:
             for one in (holder, free):
@@ -276,6 +271,7 @@ class Plans(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
         self.settings = read(HOLDFAST_WORK_DIR=folder.name)
+        self.settings.manifest_file.write_text('{"functions": {}}')
         self.calls = self.folder / "calls"
 
     def stacks(self, plans, shown):
@@ -285,18 +281,19 @@ class Plans(unittest.TestCase):
             for folder in (stack.directory, stack.log.parent, stack.state.parent):
                 folder.mkdir(parents=True, exist_ok=True)
             stack.state.write_text("{}")
+            stack.values.write_text("{}")
             stack.log.write_text("")
             (stack.directory / "plan.json").write_text(json.dumps(shown.get(stack.name, {})))
             (stack.directory / "code").write_text(str(plans.get(stack.name, 0)))
         return found
 
-    def apply(self, plans, shown=None, **environ):
+    def apply(self, plans, shown=None):
         script = (f'echo "$(basename "$PWD") $1" >>{self.calls}\ncase "$1" in\n'
                   'plan) echo "Plan: 0 to add, 1 to change, 1 to destroy."; exit "$(cat code)";;\n'
                   "show) cat plan.json;;\nesac")
         with Command(self.folder / "bin", terraform=script), contextlib.redirect_stdout(io.StringIO()), \
-                mock.patch.dict(os.environ, environ):
-            return terraform.apply_all(self.settings, self.stacks(plans, shown or {}))
+                mock.patch.object(unchanged, "parameters", lambda _: {}):
+            return stacks.apply_all(self.settings, self.stacks(plans, shown or {}))
 
     def called(self, what):
         return [name for name, verb in (text.split() for text in self.calls.read_text().splitlines()) if verb == what]
@@ -345,7 +342,8 @@ class Plans(unittest.TestCase):
         self.assertIn("-var=deletion_protection_enabled=false", said[0])
 
     def test_allow_destroy_lets_it(self):
-        self.assertEqual(sorted(self.apply({"events": 2}, {"events": self.TABLE}, ALLOW_DESTROY="1")), ["events"])
+        self.settings.allow_destroy = read(ALLOW_DESTROY="1").allow_destroy
+        self.assertEqual(sorted(self.apply({"events": 2}, {"events": self.TABLE})), ["events"])
 
     def test_a_plan_that_fails_changes_nothing(self):
         with self.assertRaises(Failed):

@@ -1,24 +1,20 @@
 """The mutants: how they look behind a switch, what a compiler's error means, which tests run, and the register of survivors."""
 
-import json
+import importlib.util
 import os
 import re
-import subprocess
-import sys
 import tempfile
 import threading
 import unittest
 from pathlib import Path
 from unittest import mock
 
-import fakes  # noqa: F401  puts the scripts on the path
-import mutant_tests
-import mutant_tree
-import mutants
-from say import Failed, Refused
+import fakes  # noqa: F401
+
+from holdfast_cli.core.errors import Failed, Refused
+from holdfast_cli.verify import mutant_tests, mutant_tree, mutants, switches
 
 ROOT = Path(__file__).resolve().parents[2]
-TOOLS = Path(os.environ.get("HOLDFAST_TOOLS") or ROOT / ".tools") / "bin" / "python"
 
 
 def place(source, text, nth=0):
@@ -43,14 +39,11 @@ def switched(source, *given):
     with tempfile.TemporaryDirectory() as folder:
         before, after = Path(folder) / "before.rs", Path(folder) / "after.rs"
         before.write_text(source, encoding="utf-8")
-        done = subprocess.run([str(TOOLS), "-B", str(ROOT / "scripts/operate/switches.py")], capture_output=True, text=True, check=False,
-                              input=json.dumps([{"source": str(before), "target": str(after), "mutants": list(given)}]))
-        if done.returncode:
-            raise AssertionError(done.stderr)
-        return after.read_text(encoding="utf-8").replace("::holdfast_switch::", ""), json.loads(done.stdout)[0]
+        answer = switches.put(before, after, given)
+        return after.read_text(encoding="utf-8").replace("::holdfast_switch::", ""), answer
 
 
-@unittest.skipUnless(TOOLS.exists(), "make tools has not installed what reads Rust")
+@unittest.skipUnless(importlib.util.find_spec("tree_sitter_rust"), "make tools has not installed what reads Rust")
 class Switches(unittest.TestCase):
     def test_a_body_may_return_early(self):
         source = "fn f(a: u8) -> bool {\n    // Ünï\n    a > 1\n}\n"
@@ -92,7 +85,7 @@ class Switches(unittest.TestCase):
                                 mutant(3, "FnValue", source, replacement="once(0)", **more))
         self.assertIn("if on(1) { Either::Other(empty()) } else { Either::Same(if on(3) { Either::Other(once(0)) } else { Either::Same("
                       "{ a().filter(|x| (if off(2, 2) { (!x) } else { (x) })) }) }) }", text)
-        self.assertEqual([number for *_, number in answer["branches"]], [1, 3, 2])
+        self.assertEqual([number for *_, number in answer.branches], [1, 3, 2])
 
     def test_what_cannot_be_switched_is_said(self):
         source = ("const A: u8 = 2 + 3;\nfn f() -> u8 {\n    let b = [0; 1 + 1];\n"
@@ -100,13 +93,13 @@ class Switches(unittest.TestCase):
         text, answer = switched(source, mutant(1, "BinaryOperator", source, "+", "-"), mutant(2, "BinaryOperator", source, "+", "*", nth=1),
                                 mutant(3, "BinaryOperator", source, "&&", "||"))
         self.assertEqual(text, source)
-        self.assertEqual(answer["cannot"]["3"], "", "no mutant of a let chain compiles")
-        self.assertTrue(all("constant" in answer["cannot"][number] for number in "12"))
+        self.assertEqual(answer.cannot[3], "", "no mutant of a let chain compiles")
+        self.assertTrue(all("constant" in answer.cannot[number] for number in (1, 2)))
 
     def test_where_a_branch_stands_is_known(self):
         source = "fn f() -> bool {\n    a == b\n}\n"
         text, answer = switched(source, mutant(1, "BinaryOperator", source, "==", "!="))
-        (start, end, number), = answer["branches"]
+        (start, end, number), = answer.branches
         self.assertEqual((text.replace("off", "::holdfast_switch::off")[start:end], number), ("((a) != (b))", 1))
 
 
@@ -137,9 +130,9 @@ class Copy(unittest.TestCase):
 
 class Errors(unittest.TestCase):
     def setUp(self):
-        self.tree = mutant_tree.Tree(None, {}, {})
+        self.tree = mutant_tree.Tree({}, {})
         # Mutant 1 within the original half of the switch of 2 and 3.
-        self.tree.places = {"a.rs": {"branches": [[20, 30, 1], [60, 70, 2], [80, 90, 3]], "switches": [[10, 40, [1]], [5, 100, [2, 3]]]}}
+        self.tree.places = {"a.rs": switches.Answer([(20, 30, 1), (60, 70, 2), (80, 90, 3)], [(10, 40, [1]), (5, 100, [2, 3])], {})}
 
     def error(self, *spans, children=()):
         return {"message": "no", "spans": [{"file_name": "a.rs", "byte_start": a, "byte_end": b, "is_primary": primary} for a, b, primary in spans],
@@ -205,7 +198,7 @@ done
         self.assertEqual(play(["good", "bad"], 30, 7), ("failed", "bad"))
         self.assertEqual(play(["endless"], 0.3, 8), ("timeout", "endless"))
         self.assertEqual(play(["good", "abort"], 30, 9), ("failed", "abort"))
-        self.assertEqual(play(["good", "bad"], 30, 3), ("passed", None))
+        self.assertEqual(play(["good", "bad"], 30, 3), ("passed", ""))
 
     def test_every_mutant_is_judged_by_the_tests_that_reach_it(self):
         made = binary("a", "unit tests", str(self.script), good=(0.1, [7, 8, 1]), bad=(0.1, [7]), endless=(0.1, [8]))

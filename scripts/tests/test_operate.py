@@ -1,4 +1,4 @@
-"""The operator scripts, without a cloud: `python3 -m unittest discover -s scripts/tests`."""
+"""The operator tool, without a cloud: `.tools/bin/python -m unittest discover -s scripts/tests`."""
 
 import contextlib
 import io
@@ -17,25 +17,12 @@ import zipfile
 from pathlib import Path
 from unittest import mock
 
-OPERATE = Path(__file__).resolve().parents[1] / "operate"
-sys.dont_write_bytecode = True
-sys.path.insert(0, str(OPERATE))
+from fakes import SCRIPTS, read
 
-import aws  # noqa: E402
-import build  # noqa: E402
-import cloud  # noqa: E402
-import deploy  # noqa: E402
-import processes  # noqa: E402
-import say  # noqa: E402
-import settings  # noqa: E402
-import terraform  # noqa: E402
-import tfvars  # noqa: E402
-from say import Failed, Refused  # noqa: E402
-
-
-def read(**environ):
-    # Not this clone's own deployment: it may be on other ports.
-    return settings.read({"HOLDFAST_WORK_DIR": os.path.join(tempfile.gettempdir(), "holdfast-nothing-here"), **environ})
+from holdfast_cli.core import console, environment, processes, settings, tfvars
+from holdfast_cli.core.errors import Failed, Refused
+from holdfast_cli.deploy import build, deploy, environments, outputs, terraform
+from holdfast_cli.local import cloud
 
 
 class Settings(unittest.TestCase):
@@ -82,8 +69,8 @@ class Settings(unittest.TestCase):
 
         def of_file(text, **environ):
             found = read(ENV="staging", **environ)
-            with mock.patch.object(aws, "read", lambda *_: tfvars.assignments(text)):
-                aws.inputs(found)
+            with mock.patch.object(environments, "_read", lambda *_: tfvars.parse(text)):
+                environments.fill_in(found)
             return found
         self.assertEqual(of_file("").cache_mode, "dynamodb")
         self.assertEqual(of_file('cache_provider = "redis"').cache_mode, "redis")
@@ -175,24 +162,35 @@ this */
 heredoc = <<-EOT
   b = 2
   EOT
-"quoted" = 1
 last = true"""
 
     def test_assignments_are_found_whatever_their_values(self):
-        found = tfvars.assignments(self.TEXT)
-        self.assertEqual(list(found), ["env", "a-list", "object", "heredoc", "quoted", "last"])
+        found = tfvars.parse(self.TEXT)
+        self.assertEqual(found, {"env": "staging", "a-list": ["x", "y # not this"], "object": {"one": 1, "two": "}"}, "heredoc": "b = 2\n", "last": True})
         self.assertEqual(tfvars.string(found["env"]), "staging")
         self.assertEqual(tfvars.strings(found["a-list"]), ["x", "y # not this"])
         self.assertIsNone(tfvars.string(found["last"]))
 
-    def test_only_what_a_stack_declares_is_passed_on(self):
-        found = tfvars.assignments(self.TEXT)
-        self.assertEqual(tfvars.assignments(tfvars.only(found, {"env", "object"})), {"env": found["env"], "object": found["object"]})
+    def test_a_string_is_what_terraform_makes_of_it(self):
+        for text, value in (('"a\\"b\\\\c"', 'a"b\\c'), ('"$${x} %%{y}"', "${x} %{y}"), ("<<EOT\n  a\nEOT", "  a\n"), ("<<-EOT\n  a\n    b\n  EOT", "a\n  b\n")):
+            self.assertEqual(tfvars.parse(f"v = {text}\n"), {"v": value}, text)
 
-    def test_another_kind_of_file_is_refused(self):
-        for text in ("just words", "a = [1, 2"):
-            with self.assertRaises(ValueError):
-                tfvars.assignments(text)
+    def test_only_what_a_stack_declares_is_passed_on_and_vars_come_last(self):
+        with tempfile.TemporaryDirectory() as folder:
+            chosen = read(HOLDFAST_WORK_DIR=folder, VARS="max_login_attempts=3")
+            given = {"max_login_attempts": 9, "registration_enabled": True, "a-list": ["x"]}
+            with mock.patch.object(environments, "values", lambda _: given):
+                for stack in terraform.stacks(chosen, ["auth", "push"]):
+                    stack.prepare()
+            auth, push = (json.loads((Path(folder) / "terraform" / f"{name}.tfvars.json").read_text()) for name in ("auth", "push"))
+        self.assertEqual((auth["max_login_attempts"], auth["registration_enabled"]), ("3", True))
+        for name in ("a-list", "max_login_attempts", "registration_enabled"):
+            self.assertNotIn(name, push)
+
+    def test_another_kind_of_file_is_refused_with_its_line(self):
+        for text in ("just words", "a = [1, 2", "a = 1\n}"):
+            with self.assertRaisesRegex(ValueError, "not of the form name = value"):
+                tfvars.parse(text)
 
     def test_every_environment_sets_what_some_stack_has(self):
         for env in settings.ENVIRONMENTS:
@@ -215,7 +213,7 @@ class Aws(unittest.TestCase):
     def test_the_callers_credentials_are_for_aws_only(self):
         os.environ.update(AWS_PROFILE="mine", TF_VAR_env="other")
         try:
-            here, there = cloud.environment(read()), cloud.environment(read(ENV="staging"))
+            here, there = environment.of(read()), environment.of(read(ENV="staging"))
         finally:
             del os.environ["AWS_PROFILE"], os.environ["TF_VAR_env"]
         self.assertNotIn("AWS_PROFILE", here)
@@ -231,7 +229,7 @@ class Outputs(unittest.TestCase):
     }
 
     def test_outputs_have_the_contracts_names(self):
-        found = deploy.outputs_of(read(HOLDFAST_PORT="4999", HOLDFAST_REDIS_PORT="6999"), self.FOUND, True)
+        found = outputs.of(read(HOLDFAST_PORT="4999", HOLDFAST_REDIS_PORT="6999"), self.FOUND, True)
         self.assertEqual(list(found), ["env", "region", "cacheProvider", "httpUrl", "wsUrl", "consoleUrl", "awsEndpointUrl",
                                        "redisUrl", "tables", "queues", "eventBus", "functions"])
         self.assertEqual(found["awsEndpointUrl"], "http://127.0.0.1:4999")
@@ -239,21 +237,21 @@ class Outputs(unittest.TestCase):
         self.assertEqual(found["functions"]["auth-login"], "p-auth-login")
 
     def test_what_the_machine_or_aws_lacks_is_null(self):
-        self.assertIsNone(deploy.outputs_of(read(), self.FOUND, False)["redisUrl"])
-        self.assertIsNone(deploy.outputs_of(read(ENV="staging"), self.FOUND, False)["awsEndpointUrl"])
+        self.assertIsNone(outputs.of(read(), self.FOUND, False)["redisUrl"])
+        self.assertIsNone(outputs.of(read(ENV="staging"), self.FOUND, False)["awsEndpointUrl"])
 
     def test_what_is_printed_is_json_and_nothing_else(self):
         def slow(_):
-            say.line("preparing")
+            console.line("preparing")
             return {"env": "staging"}
         with contextlib.redirect_stdout(io.StringIO()) as said, contextlib.redirect_stderr(io.StringIO()) as aside, \
-                mock.patch.object(deploy, "read_outputs", slow):
-            deploy.outputs(read(ENV="staging"))
+                mock.patch.object(outputs, "read", slow):
+            outputs.show(read(ENV="staging"))
         self.assertEqual((json.loads(said.getvalue()), aside.getvalue()), ({"env": "staging"}, "preparing\n"))
 
     def test_a_stack_that_is_not_deployed_is_named(self):
         with self.assertRaises(Failed) as caught:
-            deploy.outputs_of(read(), {**self.FOUND, "push": {}}, True)
+            outputs.of(read(), {**self.FOUND, "push": {}}, True)
         self.assertIn("push", str(caught.exception))
 
     def test_a_deployment_keeps_its_ports(self):
@@ -269,9 +267,9 @@ class Interrupts(unittest.TestCase):
     """In a process of their own, as a terminal would: Ctrl-C reaches the tool and not its children."""
 
     def interrupted(self, body, pause=0.5):
-        script = "import sys, signal\nsys.path.insert(0, sys.argv[1])\nimport run\n" \
-                 "signal.signal(signal.SIGINT, run.on_signal)\n" + textwrap.dedent(body)
-        with subprocess.Popen([sys.executable, "-B", "-c", script, str(OPERATE)], stdout=subprocess.PIPE, text=True) as process:
+        script = "import sys\nsys.path.insert(0, sys.argv[1])\nfrom holdfast_cli.core import commands\n" \
+                 "commands.catch_signals()\n" + textwrap.dedent(body)
+        with subprocess.Popen([sys.executable, "-c", script, str(SCRIPTS)], stdout=subprocess.PIPE, text=True) as process:
             self.assertEqual(process.stdout.readline(), "ready\n")
             time.sleep(pause)
             process.send_signal(signal.SIGINT)
@@ -281,9 +279,9 @@ class Interrupts(unittest.TestCase):
     def test_a_child_is_told_once_and_waited_for(self):
         output = self.interrupted("""
             try:
-                run.shown(["sh", "-c", "trap 'sleep 0.3; echo told' INT; echo ready; sleep 60 & wait"])
+                commands.shown(["sh", "-c", "trap 'sleep 0.3; echo told' INT; echo ready; sleep 60 & wait"])
             except KeyboardInterrupt:
-                run.interrupt_all()
+                commands.interrupt_all()
                 print("ended", flush=True)
         """)
         self.assertEqual(output, "told\nended\n")
@@ -292,9 +290,9 @@ class Interrupts(unittest.TestCase):
         began = time.monotonic()
         output = self.interrupted("""
             try:
-                run.shown(["sh", "-c", "sh -c 'trap \"\" INT; exec sleep 60' & echo ready; sleep 60"])
+                commands.shown(["sh", "-c", "sh -c 'trap \"\" INT; exec sleep 60' & echo ready; sleep 60"])
             except KeyboardInterrupt:
-                run.interrupt_all()
+                commands.interrupt_all()
                 print("ended", flush=True)
         """)
         self.assertEqual(output, "ended\n")
@@ -305,7 +303,7 @@ class Interrupts(unittest.TestCase):
         output = self.interrupted("""
             import time
             try:
-                with run.uninterrupted():
+                with commands.uninterrupted():
                     print("ready", flush=True)
                     time.sleep(1)
                     print("written", flush=True)
@@ -378,12 +376,12 @@ class Processes(unittest.TestCase):
         os.environ["AWS_PROFILE"] = "mine"
         os.environ["AWS_SESSION_TOKEN"] = "secret"
         try:
-            environment = cloud.clean_environment()
+            found = environment.clean()
         finally:
             del os.environ["AWS_PROFILE"], os.environ["AWS_SESSION_TOKEN"]
-        self.assertNotIn("AWS_PROFILE", environment)
-        self.assertNotIn("AWS_SESSION_TOKEN", environment)
-        self.assertEqual(environment["AWS_ACCESS_KEY_ID"], "test")
+        self.assertNotIn("AWS_PROFILE", found)
+        self.assertNotIn("AWS_SESSION_TOKEN", found)
+        self.assertEqual(found["AWS_ACCESS_KEY_ID"], "test")
 
 
 if __name__ == "__main__":

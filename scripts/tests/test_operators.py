@@ -1,41 +1,25 @@
 """What operators ask: what a month costs, and that dead letters go back as they came, at the rate that was asked for."""
 
 import contextlib
-import importlib.util
 import io
 import json
 import os
 import re
 import subprocess
-import sys
-import types
 import unittest
 from unittest import mock
 
-from fakes import OPERATE, read
+from botocore.exceptions import ClientError
+from fakes import PACKAGE, SCRIPTS, read
 
-import cost  # noqa: I001
-import status
-from say import Failed, Refused
-
-
-class ClientError(Exception):
-    """botocore's, as far as anybody looks."""
-
-    def __init__(self, code):
-        super().__init__(code)
-        self.response = {"Error": {"Code": code}}
+from holdfast_cli.capacity import cost
+from holdfast_cli.core import settings
+from holdfast_cli.core.errors import Failed, Refused
+from holdfast_cli.operate import epochs, redrive, status
 
 
-def without_botocore(name):
-    """A module that `.tools` runs, without botocore, which only `.tools` has."""
-    fakes = {"botocore": types.ModuleType("botocore"), "botocore.session": types.ModuleType("botocore.session"),
-             "botocore.config": types.SimpleNamespace(Config=None), "botocore.exceptions": types.SimpleNamespace(ClientError=ClientError)}
-    spec = importlib.util.spec_from_file_location(name, OPERATE / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    with mock.patch.dict(sys.modules, fakes):
-        spec.loader.exec_module(module)
-    return module
+def client_error(code):
+    return ClientError({"Error": {"Code": code}}, "UpdateItem")
 
 
 class Queues:
@@ -69,7 +53,6 @@ def letters(count):
 
 class Redrive(unittest.TestCase):
     def setUp(self):
-        self.module = without_botocore("redrive")
         self.clock = [0.0]
         self.pauses = []
 
@@ -77,10 +60,10 @@ class Redrive(unittest.TestCase):
         def sleep(seconds):
             self.pauses.append(seconds)
             self.clock[0] += seconds
-        return self.module.Pace(rate, now=lambda: self.clock[0], sleep=sleep)
+        return redrive.Pace(rate, now=lambda: self.clock[0], sleep=sleep)
 
     def move(self, client, total, rate=1000):
-        return self.module.move(client, "dlq", "queue", total, self.pace(rate), lambda _: None)
+        return redrive.move(client, "dlq", "queue", total, self.pace(rate), lambda _: None)
 
     def test_every_letter_goes_back_as_it_came_and_leaves_the_dead(self):
         client = Queues(letters(25))
@@ -120,8 +103,7 @@ class Redrive(unittest.TestCase):
 
     def test_a_rate_that_is_none_is_refused_in_one_line(self):
         for rate in ("x", "0", "100000"):
-            result = subprocess.run([sys.executable, "-B", OPERATE, "redrive"], env={**os.environ, "RATE": rate}, capture_output=True,
-                                    text=True, check=False)
+            result = subprocess.run([SCRIPTS / "holdfast", "redrive"], env={**os.environ, "RATE": rate}, capture_output=True, text=True, check=False)
             self.assertEqual(result.returncode, 2)
             self.assertEqual(result.stderr.count("\n"), 1)
             self.assertIn(f"RATE={rate}", result.stderr)
@@ -147,10 +129,10 @@ class Heads:
     def update_item(self, Key, ConditionExpression, ExpressionAttributeValues, **_):
         assert ConditionExpression == "epoch = :old"
         if self.broken:
-            raise ClientError(self.broken)
+            raise client_error(self.broken)
         row = self.rows[Key["PK"]["S"]]
         if row["epoch"] != ExpressionAttributeValues[":old"]:
-            raise ClientError("ConditionalCheckFailedException")
+            raise client_error("ConditionalCheckFailedException")
         row["epoch"] = ExpressionAttributeValues[":new"]
 
     def epochs(self):
@@ -159,11 +141,10 @@ class Heads:
 
 class Epochs(unittest.TestCase):
     def setUp(self):
-        self.module = without_botocore("epochs")
         self.before = {f"CHANNEL#topic:{n}": "old" for n in range(5)}
 
     def renew(self, client):
-        return self.module.renew(client, "table", lambda _: None)
+        return epochs.renew(client, "table", lambda _: None)
 
     def test_every_channel_gets_another_epoch_of_its_own(self):
         client = Heads(self.before)
@@ -223,7 +204,7 @@ class Cost(unittest.TestCase):
         return cost.month(self.found["prices"], self.assume, users, sockets, pushes, cache)[0].total()
 
     def test_every_price_has_a_source_and_is_used_or_said(self):
-        source = (OPERATE / "cost.py").read_text(encoding="utf-8")
+        source = (PACKAGE / "capacity" / "cost.py").read_text(encoding="utf-8")
         for name, entry in self.found["prices"].items():
             self.assertTrue(entry["source"] and entry["per"], name)
             self.assertIn(name, source)
@@ -235,14 +216,14 @@ class Cost(unittest.TestCase):
         self.found["prices"]["alarm"]["source"] = "AWS's list, from memory"
         said = io.StringIO()
         with contextlib.redirect_stdout(said), mock.patch.object(cost, "load", lambda: (self.found, self.assume)):
-            cost.cost(read(), {})
+            cost.cost(read())
         self.assertRegex(said.getvalue(), r"(?m)^  Alarms +18\.50 \$\*")
         self.assertRegex(said.getvalue(), r"(?m)^  HTTP API +[\d.,]+ \$ ")
         self.assertIn("* with a price that nobody has looked up", said.getvalue())
 
     def test_ten_thousand_sockets_around_the_clock_cost_what_the_price_says(self):
         assume = {**self.assume, "socket_hours": 24}
-        rows = dict((name, usd) for name, _, usd, _ in cost.month(self.found["prices"], assume, 0, 10_000, 0, "dynamodb")[0].rows)
+        rows = {name: usd for name, _, usd, _ in cost.month(self.found["prices"], assume, 0, 10_000, 0, "dynamodb")[0].rows}
         # 10 000 sockets, 30 days of 24 hours, 0.25 $ for a million minutes.
         self.assertAlmostEqual(rows["WebSocket: minutes"], 108.0)
 
@@ -259,7 +240,7 @@ class Cost(unittest.TestCase):
         self.assertAlmostEqual(self.total(0, 0, 0, "redis") - self.total(0, 0, 0), 6.132 + 2.0 + 1.2 + 14.6)
 
     def test_second_factors_cost_their_key_and_a_request_each(self):
-        rows = dict((name, usd) for name, _, usd, _ in cost.month(self.found["prices"], self.assume, 100_000, 0, 0, "dynamodb")[0].rows)
+        rows = {name: usd for name, _, usd, _ in cost.month(self.found["prices"], self.assume, 100_000, 0, 0, "dynamodb")[0].rows}
         # 100 000 users sign in 0.2 times on 30 days, a fifth of them with a second factor, at 0.03 $ for 10 000 requests.
         self.assertAlmostEqual(rows["KMS: second factors"], 1 + 12 * 0.03)
 
@@ -273,11 +254,11 @@ class Cost(unittest.TestCase):
         self.assertAlmostEqual(month[1] - month[0], 1.0)
         for variables, says in (("", self.assertNotIn), ("kms_mode=cmk", self.assertIn)):
             with contextlib.redirect_stdout(io.StringIO()) as said:
-                cost.cost(read(ENV="staging", VARS=variables), {})
+                cost.cost(read(ENV="staging", VARS=variables))
             says("\n  KMS: data at rest ", said.getvalue())
 
     def test_as_many_alarms_dashboards_and_metrics_are_paid_for_as_terraform_and_the_functions_make(self):
-        infra, catalogue = OPERATE.parents[1] / "infra", json.loads((OPERATE.parents[1] / "services" / "functions.json").read_text(encoding="utf-8"))
+        infra, catalogue = settings.ROOT / "infra", json.loads((settings.ROOT / "services" / "functions.json").read_text(encoding="utf-8"))
         each = (infra / "modules" / "alarms" / "main.tf").read_text(encoding="utf-8").split("  function_alarms = ")[1].split("  stream_alarms = ")[0]
         stacks, custom, of_redis = sorted({entry["stack"] for entry in catalogue.values()}), 0, 0
         for stack in stacks:
@@ -297,7 +278,7 @@ class Cost(unittest.TestCase):
         self.assertEqual(self.assume["alarm_metrics"] + self.assume["alarm_metrics_redis"], metrics(True))
         self.assertEqual(self.assume["composite_alarms"], len(stacks))
         self.assertEqual(self.assume["dashboards"], len(stacks) + 1)
-        status = (OPERATE.parents[1] / "services" / "ops" / "src" / "cache_status.rs").read_text(encoding="utf-8")
+        status = (settings.ROOT / "services" / "ops" / "src" / "cache_status.rs").read_text(encoding="utf-8")
         self.assertEqual(self.assume["cache_status_metrics"], status.count("metrics::add("))
 
     def test_the_cache_pays_above_the_break_even_and_not_below(self):
@@ -313,11 +294,11 @@ class Cost(unittest.TestCase):
 
     def test_it_is_printed_for_what_was_asked(self):
         with contextlib.redirect_stdout(io.StringIO()) as said:
-            cost.cost(read(ENV="staging"), {"USERS": "20_000", "SOCKETS": "5", "PUSHES": "7"})
+            cost.cost(read(ENV="staging"), "20_000", "5", "7")
         for part in ("20,000 active users, 5 sockets, 7 pushes", "Valkey Serverless", "scripts/prices.json"):
             self.assertIn(part, said.getvalue())
         with self.assertRaises(Refused):
-            cost.cost(read(), {"USERS": "many"})
+            cost.cost(read(), "many")
 
 
 if __name__ == "__main__":

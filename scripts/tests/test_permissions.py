@@ -5,8 +5,8 @@ import unittest
 from pathlib import Path
 
 import fakes  # noqa: F401  puts the scripts on the path
-import diagram
-import permissions
+
+from holdfast_cli.generate import diagram, permissions
 
 ROOT = Path(__file__).resolve().parents[2]
 CATALOGUE = json.loads((ROOT / "services" / "functions.json").read_text(encoding="utf-8"))

@@ -6,11 +6,12 @@ import sys
 import unittest
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "scripts" / "operate"))
+import fakes  # noqa: F401
 
-import prove  # noqa: E402
-from say import Failed, Refused  # noqa: E402
+from holdfast_cli.core.errors import Failed, Refused
+from holdfast_cli.verify import prove
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Figures(unittest.TestCase):
@@ -47,7 +48,7 @@ class Choice(unittest.TestCase):
 
 class Runs(unittest.TestCase):
     def test_output_is_shown_and_kept_and_the_exit_code_with_it(self):
-        code, output = prove._spoken([sys.executable, "-c", "print('said'); raise SystemExit(3)"], dict(os.environ))
+        code, output = prove.spoken([sys.executable, "-c", "print('said'); raise SystemExit(3)"], dict(os.environ))
         self.assertEqual((code, output), (3, "said\n"))
 
 

@@ -12,14 +12,9 @@ from unittest import mock
 
 from fakes import Command, read
 
-import aws  # noqa: I001
-import build
-import crates
-import deploy
-import releases
-import settings
-import terraform
-from say import Failed, Refused
+from holdfast_cli.core import catalogue, commands, parallel, settings
+from holdfast_cli.core.errors import Failed, Refused
+from holdfast_cli.deploy import aws, build, crates, deploy, manifest, outputs, plan, preparation, releases, stacks, terraform, unchanged
 
 
 def metadata(**needs):
@@ -68,14 +63,14 @@ class Crates(unittest.TestCase):
         self.assertIn("kit", self.workspace.to_test(["shared/testkit/src/lib.rs"]))
 
     def test_of_this_workspace_no_function_needs_models_or_tests(self):
-        needless = crates.workspace().needed_by_no(build.functions())
+        needless = crates.workspace().needed_by_no(catalogue.functions())
         for name in ("holdfast-model", "holdfast-e2e", "holdfast-testkit"):
             self.assertIn(name, needless)
         self.assertNotIn("holdfast-domain", needless)
 
     def test_a_build_excludes_them_in_every_environment(self):
         for env in settings.ENVIRONMENTS:
-            command = build.cargo_lambda(read(ENV=env, ARCH=settings.machine_arch()), sorted(build.functions()), crates.workspace())
+            command = build.cargo_lambda(read(ENV=env, ARCH=settings.machine_arch()), sorted(catalogue.functions()), crates.workspace())
             self.assertIn("--exclude holdfast-model", " ".join(command))
             self.assertNotIn("--bin", command)
             self.assertEqual("--release" in command, env != "local")
@@ -83,11 +78,11 @@ class Crates(unittest.TestCase):
     def test_of_one_service_the_same_packages_are_selected_so_that_its_executables_are_the_same(self):
         def selected(wanted):
             return build.cargo_lambda(read(), wanted, crates.workspace())
-        everything, one = selected(sorted(build.functions())), selected(["ops-health"])
+        everything, one = selected(sorted(catalogue.functions())), selected(["ops-health"])
         self.assertEqual(one, [*everything, "--bin", "ops-health"])
 
     def test_a_function_that_no_crate_builds_is_named_before_anything_is_built(self):
-        with mock.patch.object(build, "functions", lambda: {"ops-health": {}, "ops-nothing": {}}), self.assertRaises(Refused) as caught:
+        with mock.patch.object(catalogue, "functions", lambda: {"ops-health": {}, "ops-nothing": {}}), self.assertRaises(Refused) as caught:
             build.check(read())
         self.assertIn("ops-nothing", str(caught.exception))
         self.assertNotIn("ops-health", str(caught.exception))
@@ -110,10 +105,9 @@ class FirstTrouble(unittest.TestCase):
             self.assertNotIn("\n", str(caught.exception))
 
     def test_after_it_others_can_be_started_again(self):
-        import run
         with self.assertRaises(Failed):
-            terraform.until_one_fails([lambda: run.shown(["sleep", "30"]), lambda: (_ for _ in ()).throw(Failed("x"))])
-        self.assertEqual(run.shown(["true"]), 0)
+            parallel.until_one_fails([lambda: commands.shown(["sleep", "30"]), lambda: (_ for _ in ()).throw(Failed("x"))])
+        self.assertEqual(commands.shown(["true"]), 0)
 
 
 class Releases(unittest.TestCase):
@@ -126,13 +120,13 @@ class Releases(unittest.TestCase):
 
     def built(self, **digests):
         entries = {}
-        for name in build.functions():
+        for name in catalogue.functions():
             digest = digests.get(name.replace("-", "_"), "a" * 64)
             file = self.settings.work / "artifacts" / name / f"{digest}.zip"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(b"zip")
             entries[name] = {"sha256": digest, "file": str(file), "s3Key": f"{name}/{digest}.zip"}
-        build.write_manifest(self.settings, {"version": "1", "commit": "c", "arch": "x86_64", "functions": entries})
+        manifest.write(self.settings, {"version": "1", "commit": "c", "arch": "x86_64", "functions": entries})
 
     def deploy(self, now, **digests):
         self.built(**digests)
@@ -203,11 +197,13 @@ class Releases(unittest.TestCase):
                 raise Failed("the smoke test failed")
 
         quiet = contextlib.redirect_stdout(io.StringIO())
-        with quiet, mock.patch.multiple(deploy, prerequisites=lambda *_, **__: None, make_ready=lambda _: self.built(**digests),
-                                        write_outputs=lambda *_: {"httpUrl": "http://h"}, greet=lambda *_: None), \
-                mock.patch.multiple(deploy.cloud, start=lambda *_: [], wait_for_health=lambda *_: {}, running=lambda *_: True), \
-                mock.patch.multiple(terraform, apply_all=apply_all, prepare=lambda *_: None), \
-                mock.patch.object(deploy.shift, "release", lambda *_: shifted or {}):
+        with quiet, mock.patch.multiple(deploy, make_ready=lambda _: self.built(**digests), greet=lambda *_: None), \
+                mock.patch.object(preparation, "prerequisites", lambda *_, **__: None), \
+                mock.patch.object(outputs, "write", lambda *_: {"httpUrl": "http://h"}), \
+                mock.patch.multiple(deploy.cloud, start=lambda *_: [], running=lambda *_: True), \
+                mock.patch.object(deploy.http, "wait_for_health", lambda *_: {}), \
+                mock.patch.object(stacks, "apply_all", apply_all), mock.patch.object(terraform, "prepare", lambda *_: None), \
+                mock.patch.object(deploy.canary, "release", lambda *_: shifted or {}):
             try:
                 deploy.deploy(self.settings, smoke)
                 trouble = None
@@ -240,7 +236,7 @@ class Releases(unittest.TestCase):
         self.assertEqual(moves, [("live", [{"name": "p-auth-login", "version": "3", "weights": {}}])])
         said = trouble.splitlines()
         self.assertEqual(said[:2], ["the smoke test failed", "All callers are back on the versions before."])
-        self.assertIn("What Terraform changed in auth stays: mend it and run `make deploy` again", said[2])
+        self.assertIn("What Terraform changed in auth stays: fix the cause and run `make deploy` again", said[2])
         self.assertIn(f"run `make rollback TO={good}`", said[2])
 
         def trouble_with_aws(*_):
@@ -258,16 +254,16 @@ class Releases(unittest.TestCase):
 
     def test_terraform_that_ends_on_the_way_says_what_stays(self):
         _, trouble = self.played(False, ends=Failed("terraform apply failed"))
-        self.assertIn("terraform apply failed\nWhat Terraform changed in auth stays: mend it and run `make deploy` again; there is no earlier release", trouble)
+        self.assertIn("terraform apply failed\nWhat Terraform changed in auth stays: fix the cause and run `make deploy` again; there is no earlier release", trouble)
         self.played(False)
         _, trouble = self.played(False, ends=Refused("the credentials have expired"), auth_login="b" * 64)
-        self.assertIn(f"the credentials have expired\nWhat Terraform changed in auth stays: mend it and run `make deploy` again, or check out the commit "
+        self.assertIn(f"the credentials have expired\nWhat Terraform changed in auth stays: fix the cause and run `make deploy` again, or check out the commit "
                       f"that was deployed before this one and run `make rollback TO={self.history.current()['name']}`.", trouble)
 
     def test_what_terraform_has_begun_to_change_is_known_when_it_fails(self):
         class Stack:
             name, state = "auth", self.settings.work / "no-state"
-            plan = staticmethod(lambda: True)
+            plan = staticmethod(lambda refresh: True)
             gate = staticmethod(lambda: None)
 
             @staticmethod
@@ -275,8 +271,9 @@ class Releases(unittest.TestCase):
                 raise Failed("no")
 
         touched = []
-        with contextlib.redirect_stdout(io.StringIO()), self.assertRaises(Failed):
-            terraform.apply_all(self.settings, [Stack], touched)
+        with contextlib.redirect_stdout(io.StringIO()), self.assertRaises(Failed), \
+                mock.patch.multiple(unchanged, fingerprint=lambda _: "", parameters=lambda _: {}, forget=lambda _: None):
+            stacks.apply_all(self.settings, [Stack], touched)
         self.assertEqual(touched, ["auth"])
 
     def test_a_cache_is_switched_one_step_at_a_time_and_in_all_stacks(self):
@@ -302,7 +299,7 @@ class Releases(unittest.TestCase):
         self.assertEqual(self.settings.cache_mode, "redis, delete only")
 
     def test_without_a_release_there_is_nothing_to_roll_back(self):
-        with mock.patch.object(deploy, "prerequisites", lambda *_, **__: None), \
+        with mock.patch.object(preparation, "prerequisites", lambda *_, **__: None), \
                 mock.patch.object(deploy.cloud, "running", lambda *_: True), self.assertRaises(Refused) as caught:
             deploy.rollback(self.settings)
         self.assertIn("nothing to go back to", str(caught.exception))
@@ -314,10 +311,10 @@ class Releases(unittest.TestCase):
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(b"new")
         self.settings.service, self.settings.arch = "push", "x86_64"
-        self.assertNotIn("auth-login", build.wanted_of(self.settings))
+        self.assertNotIn("auth-login", catalogue.wanted(self.settings))
         build.package(self.settings, ["push-ticket"])
         found = self.manifest()
-        self.assertEqual(sorted(found), sorted(build.functions()))
+        self.assertEqual(sorted(found), sorted(catalogue.functions()))
         self.assertNotEqual(found["push-ticket"]["sha256"], "a" * 64)
         self.assertEqual(found["auth-login"]["sha256"], "a" * 64)
 
@@ -337,20 +334,21 @@ class Releases(unittest.TestCase):
         chosen.work.mkdir(parents=True)
         planned = []
 
-        def plan_all(stacks):
-            planned.append([stack.name for stack in stacks])
+        def plan_all(chosen_stacks):
+            planned.append([stack.name for stack in chosen_stacks])
             self.assertNotIn("auth-login", json.loads(chosen.manifest_file.read_text())["functions"])
 
         said = io.StringIO()
         with contextlib.redirect_stdout(said), mock.patch.object(releases.History, "current", lambda _: current), \
-                mock.patch.object(deploy, "prerequisites", lambda *_, **__: None), mock.patch.object(aws, "require_buckets", lambda _: None), \
-                mock.patch.multiple(terraform, prepare=lambda *_: None, plan_all=plan_all):
-            deploy.plan(chosen)
+                mock.patch.object(preparation, "prerequisites", lambda *_, **__: None), \
+                mock.patch.object(plan, "prerequisites", lambda *_, **__: None), mock.patch.object(aws, "require_buckets", lambda _: None), \
+                mock.patch.object(terraform, "prepare", lambda *_: None), mock.patch.object(stacks, "plan_all", plan_all):
+            plan.plan(chosen)
             self.assertEqual(planned, [["platform", "sessions", "push", "events"]])
             self.assertIn(f"Release {current['name']} has no auth-login yet: auth is planned by service-auth, which builds it.", said.getvalue())
             self.assertFalse(chosen.manifest_file.exists())
             chosen.service = "auth"
-            deploy.plan(chosen)
+            plan.plan(chosen)
             self.assertEqual(len(planned), 1)
             # A deploy is about all of it.
             chosen.service = ""
@@ -363,9 +361,9 @@ class Releases(unittest.TestCase):
         chosen = read(ENV="staging", HOLDFAST_WORK_DIR=str(self.settings.work))
         said = io.StringIO()
         with contextlib.redirect_stdout(said), mock.patch.object(releases.History, "current", lambda _: current), \
-                mock.patch.object(deploy, "prerequisites", lambda *_, **__: None), mock.patch.object(aws, "require_buckets", lambda _: None), \
-                mock.patch.multiple(terraform, prepare=lambda *_: None, plan_all=lambda _: differs):
-            deploy.drift(chosen)
+                mock.patch.object(plan, "prerequisites", lambda *_, **__: None), mock.patch.object(aws, "require_buckets", lambda _: None), \
+                mock.patch.object(terraform, "prepare", lambda *_: None), mock.patch.object(stacks, "plan_all", lambda _: differs):
+            plan.drift(chosen)
         return said.getvalue()
 
     def test_drift_is_a_failure_and_none_is_said(self):
@@ -382,10 +380,10 @@ class Releases(unittest.TestCase):
             (folder / "artifacts" / "a.zip").write_bytes(data)
             (folder / "release.json").write_text(json.dumps({"functions": {"a": {"sha256": digest, "s3Key": "a.zip"}}}))
             with contextlib.redirect_stdout(io.StringIO()):
-                build.verify_artifacts(folder)
+                manifest.verify_artifacts(folder)
             (folder / "artifacts" / "a.zip").write_bytes(data + b"x")
             with self.assertRaises(Failed) as caught:
-                build.verify_artifacts(folder)
+                manifest.verify_artifacts(folder)
             self.assertTrue(str(caught.exception).endswith(": a"))
 
     def test_a_deploy_without_a_build_needs_one_that_was(self):

@@ -5,7 +5,8 @@ import unittest
 
 from fakes import settings
 
-import scale  # noqa: I001
+from holdfast_cli.capacity import scale
+from holdfast_cli.generate import scale_document
 
 ROOT = settings.ROOT
 
@@ -23,7 +24,7 @@ class Plan(unittest.TestCase):
         self.have = scale.load()[1]
 
     def test_the_document_is_what_the_command_prints(self):
-        said = read("docs/scale.md").partition(scale.BEGIN)[2].partition(scale.END)[0]
+        said = read("docs/scale.md").partition(scale_document.BEGIN)[2].partition(scale_document.END)[0]
         self.assertEqual(said, scale.markdown(1_000_000, 60), "`make scale WRITE=1` writes it again")
 
     def test_what_is_built_is_built_so(self):

@@ -5,8 +5,9 @@ import unittest
 from pathlib import Path
 
 import fakes  # noqa: F401  puts the scripts on the path
-import scan
-from say import Failed
+
+from holdfast_cli.core.errors import Failed
+from holdfast_cli.verify import scan
 
 ROOT = Path(__file__).resolve().parents[2]
 BUCKET = 'resource "aws_s3_bucket" "this" {\n  #checkov:skip=CKV_AWS_144:One Region\n  bucket = "b"\n}\n'

@@ -8,29 +8,27 @@ import unittest
 from pathlib import Path
 
 from fakes import read
-
-import build  # noqa: I001
-import crates
-import sbom
-import tools
-import workflows
-from settings import ROOT, STACKS
 from test_release import metadata
+
+from holdfast_cli.core import catalogue, tools
+from holdfast_cli.core.settings import ROOT, STACKS
+from holdfast_cli.deploy import crates
+from holdfast_cli.generate import sbom, workflows
 
 
 class Generated(unittest.TestCase):
     def test_the_callers_are_current(self):
         for name, text in workflows.callers().items():
-            self.assertEqual((workflows.FOLDER / name).read_text(encoding="utf-8"), text, f"{name}: python3 scripts/operate workflows")
+            self.assertEqual((workflows.FOLDER / name).read_text(encoding="utf-8"), text, f"{name}: scripts/holdfast workflows")
 
     def test_every_stack_has_one_service_and_every_service_a_folder(self):
-        self.assertEqual(sorted(workflows.SERVICES.values()), sorted(STACKS))
-        for service in workflows.SERVICES:
+        self.assertEqual(sorted(catalogue.SERVICES.values()), sorted(STACKS))
+        for service in catalogue.SERVICES:
             self.assertTrue((ROOT / "services" / service).is_dir(), service)
 
     def test_a_function_is_of_the_service_whose_stack_deploys_it(self):
-        for name, entry in build.functions().items():
-            self.assertEqual(workflows.SERVICES[name.split("-")[0]], entry["stack"], name)
+        for name, entry in catalogue.functions().items():
+            self.assertEqual(catalogue.SERVICES[name.split("-")[0]], entry["stack"], name)
 
     def test_every_action_is_pinned_and_every_workflow_begins_without_permissions(self):
         for file in workflows.FOLDER.glob("*.yml"):
@@ -61,7 +59,7 @@ class Generated(unittest.TestCase):
                 names.add(f"{file.stem.removeprefix('service-')} / gate")
             else:
                 names.add(re.search(r"^  gate:\n    name: (.+)$", text, re.M).group(1))
-        self.assertEqual(seen, {"ci", "infrastructure", "security", *(f"service-{service}" for service in workflows.SERVICES)})
+        self.assertEqual(seen, {"ci", "infrastructure", "security", *(f"service-{service}" for service in catalogue.SERVICES)})
         # A check is required by its name alone.
         self.assertEqual(len(names), len(seen))
         said = (ROOT / "docs" / "deploying.md").read_text(encoding="utf-8")

@@ -1,5 +1,5 @@
 //! What a benchmark prints, one line of JSON each: `{"of","figure","value","unit"}` is a cell of a table, and
-//! `{"plot","series","x","y","points"}` a curve. `scripts/operate/bench.py` reads them.
+//! `{"plot","series","x","y","points"}` a curve. `scripts/holdfast_cli/verify/bench.py` reads them.
 
 use std::time::Duration;
 

@@ -1,0 +1,1 @@
+"""Settings, console, commands and tools: what every other group uses. Nothing here knows of a deployment."""

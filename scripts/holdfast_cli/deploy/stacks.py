@@ -1,0 +1,131 @@
+"""The stacks of an environment, in the order in which they need each other: compared, planned, applied."""
+
+from __future__ import annotations
+
+from holdfast_cli.core.console import Step, line
+from holdfast_cli.core.errors import Failed
+from holdfast_cli.core.parallel import side_by_side
+from holdfast_cli.core.settings import Settings
+from holdfast_cli.deploy import unchanged
+from holdfast_cli.deploy.terraform import Stack
+
+# What may be applied side by side, in order: values cross stacks as parameters of SSM.
+STAGES = (("platform",), ("auth", "sessions", "push"), ("events",))
+
+# It owns the stage of the HTTP API, with the limits of single routes.
+STAGE_OWNER = "platform"
+
+
+def compare(chosen: list[Stack], look: bool = False) -> dict[str, bool | None]:
+    """Plans all stacks at once: name to whether it differs, None where that depends on a stack that is not applied yet."""
+    def one(stack: Stack) -> bool | Failed:
+        try:
+            return stack.plan(look)
+        except Failed as trouble:
+            return trouble
+
+    planned = dict(zip((stack.name for stack in chosen), side_by_side(one, chosen)))
+    found: dict[str, bool | None] = {}
+    earlier = False
+    for stage in STAGES:
+        for name in stage:
+            if name in planned:
+                result = planned[name]
+                if isinstance(result, Failed) and not earlier:
+                    raise result
+                found[name] = None if isinstance(result, Failed) else result
+        earlier = earlier or any(found.get(name) for name in stage)
+    return found
+
+
+class _Run:
+    """One run over the stacks: what is known of them, and what it has changed."""
+
+    def __init__(self, settings: Settings, chosen: list[Stack], touched: list[str]) -> None:
+        self.settings, self.chosen, self.touched = settings, chosen, touched
+        self.applied: list[str] = []
+        # Whether a stack differs; none of those whose plan is not known, or no longer good.
+        self.known: dict[str, bool | None] = {}
+        # Those that were compared with what is there: a second plan need not look again.
+        self.refreshed: set[str] = set()
+        self.made_from = {stack.name: unchanged.fingerprint(stack) for stack in chosen} if settings.is_local else {}
+        self.handed_over = unchanged.parameters(settings)
+
+    def skip(self, stacks: list[Stack]) -> list[Stack]:
+        """Takes note of those that need no plan; the others."""
+        same = {stack.name for stack in stacks if unchanged.is_unchanged(stack, self.made_from.get(stack.name, ""), self.handed_over)}
+        self.known |= dict.fromkeys(same, False)
+        return [stack for stack in stacks if stack.name not in same]
+
+    def compare(self) -> list[str]:
+        """The names of the stacks that differ or may differ. What must not be lost is refused here, before anything is changed."""
+        with Step("comparing with what is deployed") as step:
+            others = self.skip(self.chosen)
+            self.known |= compare(others)
+            self.refreshed = {stack.name for stack in others}
+            changed = [stack.name for stack in self.chosen if self.known[stack.name] is not False]
+            skipped = [stack.name for stack in self.chosen if stack not in others]
+            said = "nothing to change" if not changed else f"to change: {', '.join(changed)}"
+            step.note = f"{said}; same as before: {', '.join(skipped)}" if skipped and others else said
+        # What cannot be planned yet is looked at when it can be.
+        for stack in self.chosen:
+            if self.known[stack.name]:
+                stack.gate()
+            elif self.known[stack.name] is False and stack in others:
+                unchanged.remember(stack, self.made_from.get(stack.name, ""))
+        return changed
+
+    def apply(self, stack: Stack) -> None:
+        with Step(f"stack {stack.name}") as step:
+            differs = self.known.get(stack.name)
+            if differs is None:
+                differs = stack.plan(refresh=not (self.settings.is_local and stack.name in self.refreshed))
+            if differs:
+                stack.gate()
+                self.touched.append(stack.name)
+                unchanged.forget(stack)
+                stack.apply()
+                self.applied.append(stack.name)
+            step.note = stack.summary() if differs else "no change"
+        unchanged.remember(stack, self.made_from.get(stack.name, ""))
+
+    def stage(self, names: tuple[str, ...]) -> None:
+        """Applies the stacks of a stage side by side. Later plans are good as long as nothing that they read has changed."""
+        before = len(self.applied)
+        side_by_side(self.apply, [stack for stack in self.chosen if stack.name in names and self.known.get(stack.name) is not False])
+        if len(self.applied) == before:
+            return
+        after = unchanged.parameters(self.settings)
+        if not self.settings.is_local or after != self.handed_over:
+            self.known, self.handed_over = {}, after
+            self.skip(self.chosen)
+
+
+def apply_all(settings: Settings, chosen: list[Stack], touched: list[str] | None = None) -> list[str]:
+    """Applies what changed, stage by stage. Returns the names of the stacks in which something did. `touched`, a list, gets the name
+    of each that may have changed, also where this ends in a trouble."""
+    run = _Run(settings, chosen, touched if touched is not None else [])
+    # The first time there is nothing to compare with: later stacks need values that earlier ones write.
+    if (not settings.is_local or all(stack.state.exists() for stack in chosen)) and not run.compare():
+        return []
+    for stage in STAGES:
+        run.stage(stage)
+    if run.applied and not settings.on_local_cloud:
+        # API Gateway takes limits only for routes that exist, and the stacks above attach them after the one that owns the stage.
+        side_by_side(run.apply, [stack for stack in chosen if stack.name == STAGE_OWNER])
+    return run.applied
+
+
+def plan_all(chosen: list[Stack]) -> bool:
+    """Prints what a deploy would change. Returns whether anything would."""
+    with Step("comparing with what is deployed"):
+        known = compare(chosen, look=True)
+    for stack in chosen:
+        differs = known[stack.name]
+        if differs is None:
+            line(f"{stack.name}: can be planned when the stacks before it are applied")
+            continue
+        line(f"{stack.name}: {stack.summary() if differs else 'no change'}")
+        for change in stack.changes() if differs else ():
+            line(f"  {change}")
+    return any(differs is not False for differs in known.values())

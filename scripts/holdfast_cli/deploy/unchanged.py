@@ -1,0 +1,104 @@
+"""Which stacks of the local environment need no plan, because nothing that they are made from has changed since they were applied.
+
+A stack is skipped only if all of this is as it was when it was last applied, or planned without a difference: its code and that of every
+module, the catalogue of functions, the values it is given, the artifacts of its functions, its own state, every parameter that it read
+from other stacks, and the process of the local cloud. What a hand changed in the local cloud itself is not seen: `--plan-all` looks at it.
+On AWS every stack is planned, always: others deploy there, too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from holdfast_cli.core import catalogue
+from holdfast_cli.core.errors import Refused
+from holdfast_cli.core.settings import ROOT, Settings
+from holdfast_cli.deploy import aws, manifest
+from holdfast_cli.deploy.terraform import Stack
+from holdfast_cli.local import cloud
+
+# Data sources whose answer depends on the provider's configuration alone, which is code and values.
+_FIXED = {"aws_caller_identity", "aws_partition", "aws_region", "aws_iam_policy_document"}
+
+
+def parameters(settings: Settings) -> dict[str, str]:
+    """What the stacks of the local environment hand over to each other; nothing where that cannot be asked."""
+    try:
+        return aws.parameters(settings, f"/holdfast/{settings.env}/") if settings.is_local else {}
+    except Refused:
+        return {}
+
+
+def fingerprint(stack: Stack) -> str:
+    """The digest of what a stack is made from. Taken before a plan: what changes meanwhile is found by the next run."""
+    settings, digest = stack.settings, hashlib.sha256()
+
+    def add(name: str, content: bytes) -> None:
+        digest.update(f"{name} {len(content)}\n".encode() + content)
+
+    modules = ROOT / "infra" / "modules"
+    others = sorted(path for path in modules.rglob("*") if path.is_file() and path.suffix != ".tf")
+    for file in (*stack.code(), *others, catalogue.FILE, stack.values):
+        add(str(file), file.read_bytes())
+    release = manifest.read(settings)
+    mine = {name for name, entry in catalogue.functions().items() if entry["stack"] == stack.name}
+    artifacts = {name: entry for name, entry in sorted(release["functions"].items()) if name in mine}
+    add("release", json.dumps([release.get("version"), release.get("arch"), artifacts]).encode())
+    return digest.hexdigest()
+
+
+def reads(state: dict[str, Any]) -> dict[str, str] | None:
+    """The parameters that a stack read when it was applied, with their values; None where it also read what cannot be compared."""
+    found: dict[str, str] = {}
+    for resource in state.get("resources", ()):
+        if resource["mode"] != "data" or resource["type"] in _FIXED:
+            continue
+        if resource["type"] != "aws_ssm_parameter":
+            if resource["instances"]:
+                return None
+            continue
+        for instance in resource["instances"]:
+            found[instance["attributes"]["name"]] = instance["attributes"]["value"]
+    return found
+
+
+def _record(stack: Stack) -> Path:
+    return stack.top / f"{stack.name}.applied.json"
+
+
+def _world(stack: Stack) -> dict[str, str]:
+    """What has to be there as it was: the state, and the local cloud that it describes."""
+    process = stack.settings.work / cloud.EMULATOR
+    return {"state": hashlib.sha256(stack.state.read_bytes()).hexdigest(), "cloud": process.read_text(encoding="utf-8")}
+
+
+def remember(stack: Stack, made_from: str) -> None:
+    """Writes down that a stack is as its fingerprint says. Call it after an apply, or after a plan without a difference."""
+    if stack.settings.is_local and made_from:
+        try:
+            _record(stack).write_text(json.dumps({"made_from": made_from, **_world(stack)}), encoding="utf-8")
+        except FileNotFoundError:
+            # Without a state or a local cloud there is nothing to compare with.
+            forget(stack)
+
+
+def forget(stack: Stack) -> None:
+    """Before an apply: what ends in its midst is planned by the next run."""
+    _record(stack).unlink(missing_ok=True)
+
+
+def is_unchanged(stack: Stack, made_from: str, handed_over: dict[str, str]) -> bool:
+    """Whether a plan of this stack is known to be empty."""
+    if not stack.settings.is_local or stack.settings.plan_all:
+        return False
+    try:
+        known = json.loads(_record(stack).read_text(encoding="utf-8"))
+        if known != {"made_from": made_from, **_world(stack)}:
+            return False
+        read = reads(stack.local_state())
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return read is not None and all(handed_over.get(name) == value for name, value in read.items())

@@ -1,0 +1,1 @@
+"""What runs and what is found on this machine."""

@@ -1,0 +1,112 @@
+"""Where Terraform gets its provider from: on a machine that does not reach Terraform's registry, an unpacked tree in a usual place.
+
+Terraform looks into its implied mirrors by itself. A tree elsewhere (a plugin cache, /opt/*plugins*) is named to it in a configuration
+file of its own, unless the caller's configuration says where providers come from.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import sys
+from pathlib import Path
+
+from holdfast_cli.core.settings import ROOT, Settings
+
+PROVIDER = "registry.terraform.io/hashicorp/aws"
+LOCK = ROOT / "infra" / "stacks" / "platform" / ".terraform.lock.hcl"
+WAYS = ("connect this machine to registry.terraform.io, or unpack the provider into ~/.terraform.d/plugins (`terraform providers mirror` on "
+        "another machine makes such a folder)")
+
+
+def version() -> str:
+    """The version that every stack locks."""
+    found = re.search(rf'provider "{re.escape(PROVIDER)}" \{{\s+version += "([^"]+)"', LOCK.read_text(encoding="utf-8"))
+    return found.group(1) if found else ""
+
+
+def _machine() -> str:
+    """This machine, as provider trees name it."""
+    arch = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    return f"{'darwin' if sys.platform == 'darwin' else 'linux'}_{arch}"
+
+
+def holds(folder: Path) -> bool:
+    """Whether a folder is the root of a tree with the locked version for this machine, unpacked or as the zip of its release."""
+    place, name = folder / PROVIDER, version()
+    return (place / name / _machine()).is_dir() or (place / f"terraform-provider-aws_{name}_{_machine()}.zip").is_file()
+
+
+def implied() -> list[Path]:
+    """Where Terraform looks by itself."""
+    home = Path.home()
+    data = os.environ.get("XDG_DATA_HOME") or str(home / ".local" / "share")
+    return [home / ".terraform.d" / "plugins", Path(data) / "terraform" / "plugins",
+            *(Path(folder) / "terraform" / "plugins" for folder in ("/usr/local/share", "/usr/share"))]
+
+
+def usual() -> list[Path]:
+    """Where else a tree may lie: the caller's plugin cache, and folders for plugins below /opt."""
+    cache = os.environ.get("TF_PLUGIN_CACHE_DIR")
+    return [*([Path(cache)] if cache else []), Path.home() / ".terraform.d" / "plugin-cache", *sorted(Path("/opt").glob("*plugins*"))]
+
+
+def found() -> Path | None:
+    """The first tree that has what is needed."""
+    return next((folder for folder in (*implied(), *usual()) if holds(folder)), None)
+
+
+def _configuration() -> str:
+    """The caller's own configuration of Terraform."""
+    try:
+        return Path(os.environ.get("TF_CLI_CONFIG_FILE") or Path.home() / ".terraformrc").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def chosen_by_caller() -> bool:
+    """Whether the caller's configuration says where providers come from."""
+    return re.search(r"^\s*\"?provider_installation\b", _configuration(), re.M) is not None
+
+
+def mirror() -> Path | None:
+    """The tree that has to be named to Terraform: it would not find it, and nothing says that it should look elsewhere."""
+    if chosen_by_caller() or any(holds(folder) for folder in implied()):
+        return None
+    return next((folder for folder in usual() if holds(folder)), None)
+
+
+def configuration_file(settings: Settings) -> Path | None:
+    """A configuration of this tool's own: the caller's with a mirror, or an empty one in place of one that is named and not there, which
+    Terraform warns about in each run. None where the caller's will do."""
+    tree, named = mirror(), os.environ.get("TF_CLI_CONFIG_FILE")
+    if tree is None and (not named or Path(named).exists()):
+        return None
+    kept = _configuration()
+    # A cache that is also the mirror would be linked to itself; in JSON, what the caller has cannot be continued.
+    kept = "" if kept.lstrip().startswith("{") else re.sub(r"(?m)^\s*plugin_cache_dir\b.*\n?", "", kept)
+    block = (f'provider_installation {{\n  filesystem_mirror {{\n    path    = "{tree}"\n    include = ["{PROVIDER}"]\n  }}\n'
+             f'  direct {{\n    exclude = ["{PROVIDER}"]\n  }}\n}}\n')
+    wanted = "\n".join(filter(None, ["# Written by scripts/holdfast.", kept.strip(), block if tree else ""])) + "\n"
+    file = settings.tools / "terraform.rc"
+    settings.tools.mkdir(parents=True, exist_ok=True)
+    if not file.exists() or file.read_text(encoding="utf-8") != wanted:
+        new = file.with_suffix(f".{os.getpid()}")
+        new.write_text(wanted, encoding="utf-8")
+        new.replace(file)
+    return file
+
+
+def plugin_cache(settings: Settings) -> str:
+    """One copy of the provider for all stacks; a cache that the caller has is kept, unless it is what is copied from."""
+    own = os.environ.get("TF_PLUGIN_CACHE_DIR")
+    folder = Path(own) if own and mirror() is None else settings.tools / "terraform-plugins"
+    folder.mkdir(parents=True, exist_ok=True)
+    return str(folder)
+
+
+def variables(settings: Settings) -> dict[str, str]:
+    """What every run of Terraform gets."""
+    file = configuration_file(settings)
+    return {"TF_PLUGIN_CACHE_DIR": plugin_cache(settings), **({"TF_CLI_CONFIG_FILE": str(file)} if file else {})}

@@ -1,0 +1,59 @@
+"""`holdfast logs`: prints what the functions logged."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any
+
+from holdfast_cli.core.console import line
+from holdfast_cli.core.errors import Refused
+from holdfast_cli.core.settings import Settings
+from holdfast_cli.deploy import aws, outputs
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def seconds(text: str) -> int:
+    match = re.fullmatch(r"(\d+)([smhd])", text)
+    if not match:
+        raise Refused(f"SINCE={text}: a number with s, m, h or d is needed, such as 10m.")
+    return int(match.group(1)) * UNITS[match.group(2)]
+
+
+def logs(settings: Settings, service: str, since: str, follow: bool) -> None:
+    """Of a function, or of all whose names begin with `service`; with `follow`, until Ctrl-C."""
+    known = outputs.read(settings)
+    names = {key: name for key, name in known["functions"].items() if not service or key == service or key.startswith(service + "-")}
+    if not names:
+        raise Refused(f"SERVICE={service}: no such function; there is {', '.join(known['functions'])}.")
+    start = int((time.time() - seconds(since)) * 1000)
+    seen: set[object] = set()
+    with aws.asking(settings) as api:
+        client = api.logs
+        while True:
+            found: list[tuple[int, str, str]] = []
+            for key, name in names.items():
+                request: dict[str, Any] = {"logGroupName": f"/aws/lambda/{name}", "startTime": start}
+                while True:
+                    try:
+                        answer = client.filter_log_events(**request)
+                    except client.exceptions.ResourceNotFoundException:
+                        break
+                    for event in answer["events"]:
+                        stamp, message = event.get("timestamp", 0), event.get("message", "")
+                        identity = event.get("eventId") or (key, stamp, message)
+                        if identity not in seen:
+                            seen.add(identity)
+                            found.append((stamp, key, message.rstrip()))
+                    token = answer.get("nextToken")
+                    if not token:
+                        break
+                    request["nextToken"] = token
+            for stamp, key, message in sorted(found):
+                line(f"{time.strftime('%H:%M:%S', time.gmtime(stamp / 1000))}.{stamp % 1000:03} {key:20} {message}")
+            if not follow:
+                if not seen:
+                    line(f"No log lines within {since}.")
+                return
+            time.sleep(1)

@@ -1,0 +1,225 @@
+"""`holdfast rehearse`: the life of a staging environment, played on the local cloud: its configuration, its names, its state in S3
+with locks, its release process. Every step is the command an operator would give; what it must print and how it must end
+is checked. `staging` on AWS differs in what hangs on `local_endpoint`: aliases, alarms, addresses."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable
+
+from holdfast_cli.core import catalogue, commands, processes, tools
+from holdfast_cli.core import settings as settings_module
+from holdfast_cli.core.console import line
+from holdfast_cli.core.errors import Failed
+from holdfast_cli.core.settings import ROOT, Settings
+from holdfast_cli.deploy import aws, build, destroy, environments, manifest, terraform
+from holdfast_cli.local import cloud
+
+REGISTRATION = "registration_enabled=true"
+# One whose code may change without a trace, and one that the smoke test needs.
+CHANGED, BROKEN = "auth-logout", "sessions-revoke"
+
+
+class Rehearsal:
+    def __init__(self, settings: Settings) -> None:
+        work = settings.work / "rehearsal"
+        self.environ = {
+            "ENV": "staging", "HOLDFAST_REHEARSAL": "1", "HOLDFAST_WORK_DIR": str(work), "HOLDFAST_TOOLS": str(settings.tools),
+            "HOLDFAST_PORT": os.environ.get("HOLDFAST_PORT") or str(processes.free_port()),
+            "HOLDFAST_REDIS_PORT": os.environ.get("HOLDFAST_REDIS_PORT") or str(processes.free_port()),
+            **({"CACHE": settings.cache} if settings.cache_chosen and settings.cache else {}),
+        }
+        self.settings = settings_module.read(self.environ)
+        # Name, verdict, seconds, what it says of itself.
+        self.steps: list[tuple[str, str, float, str]] = []
+        self.original, self.good = b"", dict[str, str]()
+
+    def step(self, name: str, work: Callable[[], str]) -> bool:
+        line(f"\n=== {name}")
+        began = time.monotonic()
+        try:
+            note, verdict = work(), "passed"
+        except Failed as trouble:
+            note, verdict = str(trouble), "FAILED"
+            line(f"    {trouble}")
+        self.steps.append((name, verdict, time.monotonic() - began, note))
+        return verdict == "passed"
+
+    def make(self, target: str, code: int = 0, says: str | tuple[str, ...] = (), never: str | tuple[str, ...] = (), **environ: str) -> str:
+        """Plays `make <target>`; what it printed. It must end with `code` and print all of `says`, nothing of `never`."""
+        shown = " ".join(f"{name}='{value}'" if " " in value else f"{name}={value}" for name, value in environ.items())
+        line(f"$ make {target} ENV=staging {shown}".rstrip())
+        kept = {k: v for k, v in os.environ.items() if k not in ("VARS", "SERVICE", "BUILD", "CACHE", "TO", "ALLOW_DESTROY")}
+        child = commands.start([ROOT / "scripts" / "holdfast", target], env={**kept, **self.environ, **environ}, cwd=ROOT, text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        text = ""
+        for part in commands.lines_of(child):
+            text += part
+            if not part.lstrip().startswith("…"):
+                line(f"    {part.rstrip()}")
+        ended = commands.finish(child)
+        if ended != code:
+            raise Failed(f"make {target} ended with {ended}, not {code}")
+        for wanted in (says,) if isinstance(says, str) else says:
+            if wanted not in text:
+                raise Failed(f"make {target} did not say: {wanted}")
+        for unwanted in (never,) if isinstance(never, str) else never:
+            if unwanted in text:
+                raise Failed(f"make {target} said: {unwanted}")
+        return text
+
+    def manifest(self) -> dict[str, str]:
+        found: manifest.Entries = manifest.read(self.settings)["functions"]
+        return {name: entry["sha256"] for name, entry in found.items()}
+
+    def alter(self, name: str, content: bytes) -> None:
+        """Another binary than the last build left: a new release without a new compilation."""
+        (self.settings.work / "lambda" / name / "bootstrap").write_bytes(content)
+        build.package(self.settings, sorted(catalogue.functions()))
+
+    def binary(self, name: str) -> bytes:
+        return (self.settings.work / "lambda" / name / "bootstrap").read_bytes()
+
+    def states(self) -> dict[str, str | None]:
+        """The state of every stack, as the bucket holds it."""
+        return {name: aws.object_text(self.settings, self.settings.state_bucket, f"{name}/terraform.tfstate")
+                for name in settings_module.STACKS}
+
+    def bootstrap(self) -> str:
+        self.make("bootstrap")
+        self.make("bootstrap", says="no change")
+        environments.fill_in(self.settings)
+        aws.identity(self.settings, {})
+        return f"state in {self.settings.state_bucket}, with lock files; a second one changes nothing"
+
+    def deploy(self) -> str:
+        text = self.make("deploy", says=("Deployed: platform, auth, sessions, push, events", "passed in"), VARS=REGISTRATION)
+        return f"{sum(int(part.split('(')[1].split()[0]) for part in text.splitlines() if ' added, ' in part)} resources; smoke passed"
+
+    def again(self) -> str:
+        self.make("deploy", says="Nothing to change", never="stack ", VARS=REGISTRATION)
+        self.make("deploy", says="Nothing to change", never="stack ", VARS=REGISTRATION, SERVICE="push")
+        return "no change, nor of one stack alone"
+
+    def looked_at(self) -> str:
+        """What operators ask of an environment that runs."""
+        names = ("env", "cacheProvider", "httpUrl", "wsUrl", "tables", "queues", "eventBus", "functions")
+        self.make("outputs", says=tuple(f'"{name}"' for name in names))
+        self.make("status", says=("release ", "health        200", "queue         push: 0 waiting, 0 dead letters", "cache  "))
+        self.make("logs", says="auth-login", SERVICE="auth-login", SINCE="1h")
+        self.make("drift", says="No drift")
+        self.make("redrive", says="push: no dead letters")
+        return "outputs, status, logs, drift, redrive answer"
+
+    def one_function(self) -> str:
+        self.original, before = self.binary(CHANGED), self.manifest()
+        # Bytes behind an executable's end change its hash and nothing else.
+        self.alter(CHANGED, self.original + b"\nanother build\n")
+        text = self.make("plan", BUILD="0", VARS=REGISTRATION)
+        planned = [part.strip() for part in text.splitlines() if part.startswith(("  module.", "  aws_"))]
+        if not planned or not all(CHANGED in part for part in planned):
+            raise Failed(f"the plan is not about {CHANGED} alone: {'; '.join(planned) or 'it is empty'}")
+        self.make("deploy", says="Deployed: auth (", BUILD="0", VARS=REGISTRATION)
+        self.good = self.manifest()
+        if [name for name in before if before[name] != self.good[name]] != [CHANGED]:
+            raise Failed("the release differs in other functions, too")
+        return "; ".join(planned)
+
+    def broken(self) -> str:
+        working = self.binary(BROKEN)
+        self.alter(BROKEN, b"#!/bin/sh\nexit 1\n")
+        text = self.make("deploy", code=1, says=("Rolled back to release", f"undone: {BROKEN}"), BUILD="0", VARS=REGISTRATION)
+        (self.settings.work / "lambda" / BROKEN / "bootstrap").write_bytes(working)
+        if self.manifest() != self.good:
+            raise Failed("the release that is deployed is not the one from before")
+        self.make("plan", says="Nothing to change", BUILD="0", VARS=REGISTRATION)
+        self.make("smoke", says="passed in")
+        return next(part for part in text.splitlines() if part.startswith("Rolled back")) + "; exit 1; the smoke test passes again"
+
+    def rollback(self) -> str:
+        text = self.make("rollback", says=(f"other code: {CHANGED}", "stacks changed: auth)", "passed in"))
+        if self.manifest()[CHANGED] == self.good[CHANGED]:
+            raise Failed(f"{CHANGED} is still the later one")
+        self.make("rollback", code=2, says="there is no release before")
+        return next(part for part in text.splitlines() if " again (" in part)
+
+    def mistakes(self) -> str:
+        """Each ends in one line and exit code 2, and changes nothing."""
+        before, found = self.states(), list[str]()
+        lock = json.dumps({"ID": "11111111-2222-3333-4444-555555555555", "Operation": "OperationTypeApply", "Info": "",
+                           "Who": "ada@elsewhere", "Version": "1.11.4", "Created": "2026-01-01T00:00:00Z", "Path": "auth"})
+        aws.write_text(self.settings, self.settings.state_bucket, "auth/terraform.tfstate.tflock", lock)
+        self.make("deploy", code=2, says="the state of stack auth is locked by ada@elsewhere", BUILD="0", VARS=f"{REGISTRATION} log_level=debug")
+        aws.remove(self.settings, self.settings.state_bucket, "auth/terraform.tfstate.tflock")
+        found.append("locked state")
+        for what, variables, says in (
+            ("wrong account", "allowed_account_ids=111111111111", "lives in account 111111111111, but these credentials are of 000000000000"),
+            ("bad region", "region=us-east-9", "region us-east-9 does not exist"),
+            # Without its boundary, which nobody has bootstrapped: that is another mistake.
+            ("tables replaced", "name_prefix=other permissions_boundary=false", "ALLOW_DESTROY=1 lets it"),
+        ):
+            self.make("deploy", code=2, says=says, BUILD="0", VARS=f"{REGISTRATION} {variables}")
+            found.append(what)
+        other = "dynamodb" if self.settings.cache == "redis" else "redis"
+        self.make("deploy", code=2, says="redis_delete_only=true, then this", BUILD="0", VARS=REGISTRATION, CACHE=other)
+        found.append("cache switched in one step")
+        if self.states() != before:
+            raise Failed("one of them changed a state")
+        return f"{', '.join(found)}: one line each, exit 2, every state as before"
+
+    def as_on_aws(self) -> str:
+        """The HCL without local_endpoint: what AWS gets and the local cloud does not."""
+        stacks, notes = terraform.stacks(self.settings), list[str]()
+        terraform.prepare(self.settings, stacks)
+        for stack in stacks:
+            # Where the cache is, the other stacks read from what `platform` has written: without one, all can be planned at once.
+            values = {"local_endpoint": "", "local_redis_url": "", "cache_provider": "dynamodb", "redis_delete_only": "false"}
+            given = [f"-var={name}={value}" for name, value in values.items() if name in terraform.declared(stack.name)]
+            if stack.terraform("plan", *stack.inputs(), "-lock=false", *given):
+                raise stack.trouble("plan")
+            notes.append(f"{stack.name} {stack.summary()}")
+            line(f"    {notes[-1]}")
+        platform = stacks[0]
+        redis = ("cache_provider=redis", "redis_delete_only=true", "local_endpoint=", "local_redis_url=")
+        if platform.terraform("plan", *platform.inputs(), "-lock=false", *(f"-var={value}" for value in redis)):
+            raise platform.trouble("plan")
+        notes.append(f"platform with CACHE=redis {platform.summary()}")
+        line(f"    {notes[-1]}")
+        return "; ".join(notes)
+
+    def destroy(self) -> str:
+        self.make("destroy", says="removed the stacks platform, auth, sessions, push, events")
+        left = [name for name in (*destroy.MADE, cloud.EMULATOR) if (self.settings.work / name).exists()]
+        running = processes.using(self.settings.work)
+        if left or running:
+            raise Failed(f"left behind: {', '.join([*left, *running.values()])}")
+        return "nothing is left"
+
+    def play(self) -> None:
+        steps = (
+            ("bootstrap", self.bootstrap), ("first deploy", self.deploy), ("second deploy", self.again), ("looked at", self.looked_at),
+            ("one function changed", self.one_function), ("deployed broken", self.broken), ("rollback", self.rollback),
+            ("mistakes", self.mistakes), ("the same, as planned for AWS", self.as_on_aws),
+        )
+        try:
+            # Each needs the one before.
+            all(self.step(name, work) for name, work in steps)
+            self.step("destroy", self.destroy)
+        finally:
+            commands.interrupt_all()
+            cloud.stop(self.settings)
+        line()
+        for name, verdict, seconds, note in self.steps:
+            line(f"  {verdict}  {seconds:5.0f} s  {name}: {note.splitlines()[0] if note else ''}")
+        if len(self.steps) != len(steps) + 1 or any(verdict != "passed" for _, verdict, _, _ in self.steps):
+            raise Failed("the rehearsal failed.")
+
+
+def rehearse(settings: Settings) -> None:
+    tools.require_terraform()
+    tools.require_cargo()
+    tools.install(settings)
+    Rehearsal(settings).play()

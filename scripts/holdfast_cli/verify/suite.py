@@ -1,0 +1,269 @@
+"""`holdfast check` and `holdfast test`: every step by name, with its time; the last line is the verdict."""
+
+from __future__ import annotations
+
+import itertools
+import resource
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+from holdfast_cli.core import commands, processes, tools
+from holdfast_cli.core import settings as settings_module
+from holdfast_cli.core.console import line
+from holdfast_cli.core.errors import Failed, Refused
+from holdfast_cli.core.parallel import side_by_side
+from holdfast_cli.core.settings import ROOT, Settings, alternatives
+from holdfast_cli.deploy import crates, deploy, destroy, preparation, terraform
+from holdfast_cli.generate import workflows
+from holdfast_cli.local import cloud
+from holdfast_cli.local.cloud import test_environment
+from holdfast_cli.operate import smoke
+from holdfast_cli.verify import iam_probe, mutants, scan, secret_scan, terraform_faults
+
+Work = Callable[[], object]
+Step = tuple[str, Work]
+Result = TypeVar("Result")
+
+
+def _test_targets() -> list[str]:
+    """Integration tests of the workspace, by name, but the one that needs a deployment."""
+    return sorted(crates.workspace().tests - {"e2e"})
+
+
+class Suite:
+    def __init__(self, settings: Settings, temporary: Path | None = None) -> None:
+        self.settings = settings
+        self.environment = {"TMPDIR": str(temporary)} if temporary else {}
+        # Name, verdict, seconds.
+        self.results: list[tuple[str, str, float]] = []
+        self.took = 0.0
+        # Of a lane: where its commands print.
+        self._lane = threading.local()
+
+    def step(self, name: str, work: Work) -> bool:
+        line(f"\n=== {name}")
+        return self._do(name, work, "")
+
+    def _do(self, name: str, work: Work, before: str) -> bool:
+        began = time.monotonic()
+        try:
+            work()
+            verdict, why = "passed", ""
+        except (Refused, Failed) as trouble:
+            verdict, why = "FAILED", f"    {trouble}\n"
+        self.results.append((name, verdict, time.monotonic() - began))
+        line(f"{before}{self._printed()}{why}=== {name}: {verdict} ({time.monotonic() - began:.0f} s)")
+        return verdict == "passed"
+
+    def lanes(self, *lanes: Sequence[Step]) -> None:
+        """Lists of steps (name, work), the lists side by side. What a step prints comes out in one piece when it has ended."""
+        def go(lane: Sequence[Step]) -> None:
+            for name, work in lane:
+                with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as out:
+                    self._lane.out = out
+                    self._do(name, work, f"\n=== {name}\n")
+        began = time.monotonic()
+        side_by_side(go, lanes)
+        self.took = time.monotonic() - began
+
+    def _printed(self) -> str:
+        out: IO[str] | None = getattr(self._lane, "out", None)
+        if not out:
+            return ""
+        out.seek(0)
+        return out.read()
+
+    def shown(self, command: Sequence[commands.Word], **options: Any) -> int:
+        """As `commands.shown`, where this lane prints."""
+        out: IO[str] | None = getattr(self._lane, "out", None)
+        return commands.shown(command, **options, **({"stdout": out, "stderr": out} if out else {}))
+
+    def command(self, *command: str, cwd: Path = ROOT, environment: dict[str, str] | None = None) -> None:
+        if self.shown(list(command), cwd=cwd, env=test_environment(self.settings, **{**self.environment, **(environment or {})})):
+            raise Failed(f"{' '.join(command[:6])} … failed")
+
+    def finish(self) -> None:
+        line()
+        width = max(len(name) for name, _, _ in self.results)
+        for name, verdict, seconds in self.results:
+            line(f"  {name:{width}}  {verdict:7} {seconds:6.0f} s")
+        failed = sum(verdict != "passed" for _, verdict, _ in self.results)
+        total = self.took or sum(seconds for _, _, seconds in self.results)
+        line(f"  {'all':{width}}          {total:6.0f} s")
+        line(f"{len(self.results) - failed} passed, {failed} failed")
+        if failed:
+            sys.exit(1)
+
+    def static(self) -> tuple[list[Step], list[Step]]:
+        """Steps that need no build of the whole: those of cargo, and the others."""
+        return [
+            ("format", lambda: self.command("cargo", "fmt", "--all", "--check")),
+            ("lint", lambda: self.command("cargo", "clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings")),
+        ], [
+            ("terraform format", lambda: self.command("terraform", "fmt", "-check", "-recursive", "infra")),
+            ("shell scripts", self.shellcheck),
+            ("workflows", lambda: workflows.lint(self.settings, self.shown)),
+            ("operator tool", self.operator_tool),
+            ("operator tool's tests", lambda: self.command(sys.executable, "-m", "unittest", "discover", "-q", "-s", "scripts/tests")),
+            ("JavaScript client", self.javascript),
+        ]
+
+    def operator_tool(self) -> None:
+        """Lint and types of scripts/holdfast_cli, and whether what is installed is what its project file asks for."""
+        scripts = ROOT / "scripts"
+        self.command(tools.binary(self.settings, "ruff"), "check", "--quiet", ".", cwd=scripts)
+        self.command("node", str(tools.node_package(self.settings, "pyright") / "index.js"), "--pythonpath", sys.executable, cwd=scripts)
+
+    def javascript(self) -> None:
+        tools.require("npm", "install Node.js 20 or newer with npm.")
+        client = ROOT / "clients" / "javascript"
+        self.command("npm", "--silent", "test", cwd=client)
+        self.command("node", str(tools.node_package(self.settings, "typescript") / "bin" / "tsc"), "--project", str(client))
+
+    def shellcheck(self) -> None:
+        tracked = commands.output(["git", "ls-files", "*.sh", ".ci/run", "scripts/holdfast"], cwd=ROOT)
+        files = [name for name in tracked.stdout.split() if (ROOT / name).exists()]
+        if files:
+            self.command(tools.binary(self.settings, "shellcheck"), *files)
+
+
+def _prerequisites(settings: Settings) -> None:
+    tools.require_cargo()
+    tools.require_terraform()
+    for group in ("tools", "dev"):
+        tools.install(settings, group)
+
+
+def check(settings: Settings) -> None:
+    _prerequisites(settings)
+    suite = Suite(settings)
+    cargo, others = suite.static()
+    suite.lanes(
+        [*cargo, ("unit tests", lambda: suite.command("cargo", "test", "--locked", "--quiet", "--workspace", "--lib", "--bins"))],
+        [*others, ("terraform validate", lambda: suite.command("bash", "infra/test.sh", "--validate"))],
+    )
+    suite.finish()
+
+
+PARTS = ("static", "unit", "terraform", "mistakes", "e2e")
+
+
+def test(settings: Settings, only: str = "") -> None:
+    if only and only not in PARTS:
+        raise Refused(f"ONLY={only}: use {alternatives(PARTS)}.")
+    _prerequisites(settings)
+    tools.redis_server(settings)
+    # One folder for all that tests write: nothing of it outlives them, even after a Ctrl-C.
+    temporary = Path(tempfile.mkdtemp(prefix="holdfast-test-")).resolve()
+    suite = Suite(settings, temporary)
+    try:
+        if only in ("", "static"):
+            for name, work in itertools.chain(*suite.static()):
+                suite.step(name, work)
+        if only in ("", "unit"):
+            names = [argument for name in _test_targets() for argument in ("--test", name)]
+            suite.step("unit and contract tests", lambda: suite.command(
+                "cargo", "test", "--locked", "--workspace", "--lib", "--bins", *names))
+            suite.step("mutants of the change", lambda: mutants.of_change(settings, test_environment(settings)))
+        if only in ("", "terraform"):
+            suite.step("terraform tests", lambda: suite.command("bash", "infra/test.sh"))
+            suite.step("terraform faults (a sample)", lambda: terraform_faults.sample(settings))
+            suite.step("terraform scan", lambda: scan.scan(settings))
+        if only in ("", "mistakes"):
+            suite.step("each mistake of a deploy, played", lambda: suite.command(
+                sys.executable, "-m", "unittest", "discover", "-s", "scripts/cloud_tests"))
+        if only in ("", "e2e"):
+            end_to_end(suite, settings, temporary / "cloud")
+        suite.step("nothing is left running", lambda: nothing_runs(temporary))
+    finally:
+        commands.interrupt_all()
+        shutil.rmtree(temporary, ignore_errors=True)
+    suite.finish()
+
+
+def end_to_end(suite: Suite, settings: Settings, work: Path) -> None:
+    """The whole system on a cloud of its own: other ports, another directory, removed at the end whatever happened."""
+    page_port = processes.free_port()
+    private = settings_module.read({
+        "ENV": "local", "HOLDFAST_WORK_DIR": str(work), "HOLDFAST_TOOLS": str(settings.tools),
+        "HOLDFAST_PORT": str(processes.free_port()), "HOLDFAST_REDIS_PORT": str(processes.free_port()),
+        # The tests' page, besides the origins of environments/local.tfvars; topics for everybody.
+        "VARS": f"allowed_origins=http://localhost:5173,http://127.0.0.1:{page_port} topic_policy=public.",
+    })
+    known = {"HOLDFAST_OUTPUTS": str(private.outputs_file), "HOLDFAST_WORK_DIR": str(work)}
+    try:
+        if not suite.step("deploy to a private local cloud", lambda: deploy.deploy(private)):
+            return
+        suite.step("second plan is empty", lambda: unchanged(private))
+        suite.step("end-to-end tests", lambda: suite.command("cargo", "test", "--locked", "--workspace", "--test", "e2e", environment=known))
+        suite.step("clients that are not ours, and a browser", lambda: clients(suite, private, page_port))
+        suite.step("smoke test, five times", lambda: suite.command(*smoke.command(private), "--repeat", "5"))
+        suite.step("every role may do what it has to, and nothing else", lambda: iam_probe.check(private))
+        suite.step("no secret in any log or event", lambda: secret_scan.scan(private, 1000))
+        suite.step("destroy leaves nothing", lambda: nothing_left(private))
+    finally:
+        commands.interrupt_all()
+        cloud.stop(private)
+
+
+def clients(suite: Suite, private: Settings, page_port: int) -> None:
+    """Python's websockets, npm ws, and clients/javascript in Node and in a Chromium go the whole way."""
+    suite.command(sys.executable, "-B", "clients/interop/path.py", str(private.outputs_file),
+                  "--ws", str(tools.node_package(private, "ws")), "--page-port", str(page_port))
+
+
+def over_http(settings: Settings, runner: Callable[[list[str], dict[str, str]], Result], *tests: tuple[str, dict[str, str]]) -> list[Result]:
+    """Each `(name, environment)` of the end-to-end tests that only run when asked for, on one cloud of its own; what `runner` makes
+    of them."""
+    with tempfile.TemporaryDirectory(prefix="holdfast-prove-") as folder:
+        work = Path(folder).resolve() / "cloud"
+        # A socket is a file here, and three in the local cloud; what is started from here inherits the limit.
+        files = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files[1], files[1]))
+        private = settings_module.read({
+            "ENV": "local", "HOLDFAST_WORK_DIR": str(work), "HOLDFAST_TOOLS": str(settings.tools),
+            "HOLDFAST_PORT": str(processes.free_port()), "HOLDFAST_REDIS_PORT": str(processes.free_port()),
+            "VARS": "max_login_attempts=1000000",
+        })
+        try:
+            deploy.deploy(private)
+            return [runner(
+                ["cargo", "test", "--locked", "--workspace", "--test", "e2e", "--", "--ignored", "--nocapture", name],
+                test_environment(settings, HOLDFAST_OUTPUTS=str(private.outputs_file), **environment)) for name, environment in tests]
+        finally:
+            commands.interrupt_all()
+            cloud.stop(private)
+            resource.setrlimit(resource.RLIMIT_NOFILE, files)
+
+
+def unchanged(private: Settings) -> None:
+    with preparation.exclusive(private):
+        stacks = terraform.stacks(private)
+        for stack, differs in zip(stacks, side_by_side(terraform.Stack.plan, stacks)):
+            if differs:
+                raise Failed(f"the second plan of stack {stack.name} is not empty: {'; '.join(stack.changes())}")
+            line(f"    {stack.name}: no change")
+
+
+def nothing_left(private: Settings) -> None:
+    """By Terraform, as it is done on AWS."""
+    destroy.destroy(private, by_terraform=True)
+    left = [name for name in (*destroy.MADE, cloud.EMULATOR, cloud.REDIS) if (private.work / name).exists()]
+    if left:
+        raise Failed(f"destroy left behind: {', '.join(left)}")
+    for port in (private.port, private.redis_port):
+        if processes.port_is_busy(port):
+            raise Failed(f"something still listens on port {port}")
+    nothing_runs(private.work)
+
+
+def nothing_runs(folder: Path) -> None:
+    left = processes.using(folder)
+    if left:
+        raise Failed("still running: " + "; ".join(f"{pid} {command[:80]}" for pid, command in sorted(left.items())))
