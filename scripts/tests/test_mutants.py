@@ -121,6 +121,13 @@ class Copy(unittest.TestCase):
         self.assertIn('[dependencies]\nholdfast-switch = { path = "../../shared/holdfast-switch" }\nhttp', text)
         self.assertIn('\n[dependencies]\nholdfast-switch = { path = "../holdfast-switch" }\n', mutant_tree.with_switch("[package]\n", "shared/a"))
 
+    def test_the_anchor_asks_for_all_that_the_workspace_asks_for(self):
+        def needs(name, features, default=False, **more):
+            return {"name": name, "req": "^1", "features": features, "uses_default_features": default, "kind": None, **more}
+        text = mutant_tree.anchor([{"dependencies": [needs("http", ["std"]), needs("holdfast-kit", [], path="/x")]},
+                                   {"dependencies": [needs("http", ["a"], True, kind="dev"), needs("cc", [], kind="build")]}])
+        self.assertTrue(text.endswith('[dependencies]\nhttp = { version = "^1", default-features = true, features = ["a", "std"] }\n'), text)
+
     def test_lints_are_off_and_nothing_else_changes(self):
         manifest = (ROOT / "Cargo.toml").read_text(encoding="utf-8")
         text = mutant_tree.without_lints(manifest)
@@ -257,7 +264,8 @@ class Verdict(unittest.TestCase):
         text = (ROOT / "shared/holdfast-kit/src/http.rs").read_text().splitlines()[0].strip()
         entry = {"file": "shared/holdfast-kit/src/http.rs", "function": "f", "change": "replace f -> bool with true", "text": text, "reason": "why"}
         self.assertEqual(mutants.unlisted([judged("survived"), judged("caught")], [entry]), [])
-        for other in ({"function": "g"}, {"change": "replace f -> bool with false"}, {"text": "x"}, {"file": "shared/*/lib.rs"}):
+        self.assertEqual(mutants.unlisted([judged("survived")], [{**entry, "file": "shared/*/http.rs", "change": "*"}]), [])
+        for other in ({"function": "g"}, {"change": "replace f -> bool with false"}, {"change": "replace * with true"}, {"text": "x"}, {"file": "shared/*/lib.rs"}):
             self.assertEqual(len(mutants.unlisted([judged("survived")], [{**entry, **other}])), 1, other)
 
     def test_a_change_may_have_two_survivors_and_then_its_share(self):

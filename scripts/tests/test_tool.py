@@ -293,7 +293,7 @@ class Unchanged(unittest.TestCase):
     def planned(self, **codes):
         """The stacks that a deploy plans; `codes`: those that differ."""
         self.calls.write_text("")
-        script = (f'echo "$(basename "$PWD") $1" >>{self.calls}\ncase "$1 $(basename "$PWD")" in\n'
+        script = (f'echo "$(basename "$PWD") $1" >>{self.calls}\necho "$*" >>{self.calls}.words\ncase "$1 $(basename "$PWD")" in\n'
                   + "".join(f'"plan {name}") echo "Plan: 0 to add, 1 to change, 0 to destroy."; exit {code};;\n' for name, code in codes.items()) + "esac")
         with Command(self.folder / "bin", terraform=script), contextlib.redirect_stdout(io.StringIO()), \
                 mock.patch.object(unchanged, "parameters", lambda _: dict(self.parameters)):
@@ -317,6 +317,24 @@ class Unchanged(unittest.TestCase):
         self.assertEqual(self.planned(auth=2), ["auth"])
         self.assertEqual(self.applied, ["auth"])
         self.assertEqual(self.planned(), [])
+
+    def test_a_plan_asks_for_each_resource_unless_only_this_tool_can_have_changed_them(self):
+        def looked():
+            words = Path(f"{self.calls}.words")
+            plans = [text for text in words.read_text().splitlines() if text.startswith("plan ")]
+            words.unlink()
+            return ["-refresh=false" not in text for text in plans]
+
+        self.planned()
+        self.assertEqual(looked(), [True] * len(self.ALL))
+        auth = terraform.Stack("auth", self.settings)
+        auth.values.write_text('{"a": 1}')
+        self.assertEqual((self.planned(), looked()), (["auth"], [False]))
+        auth.values.write_text('{"a": 2}')
+        (self.folder / cloud.EMULATOR).write_text("process 2")
+        self.assertEqual((self.planned(), looked()), (self.ALL, [True] * len(self.ALL)))
+        self.settings.plan_all = True
+        self.assertEqual((self.planned(), looked()), (self.ALL, [True] * len(self.ALL)))
 
     def test_an_artifact_plans_its_stack_and_a_commit_none(self):
         self.planned()

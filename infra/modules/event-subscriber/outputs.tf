@@ -32,17 +32,18 @@ output "settings" {
       attempts    = config.maximum_retry_attempts
       function    = config.function_name
       qualifier   = config.qualifier
-      to_arn      = config.destination_config[0].on_failure[0].destination
+      to_arn      = one(flatten([for destinations in config.destination_config : [for failures in destinations.on_failure : failures.destination]]))
     }])
     permission = one([for permission in aws_lambda_permission.this : format(
-      "%s from %s to %s", permission.principal, permission.source_arn, join(":", compact([permission.function_name, permission.qualifier])),
+      "%v from %v to %v", permission.principal, permission.source_arn, join(":", compact([permission.function_name, permission.qualifier])),
     )])
-    rule = one([for rule in aws_cloudwatch_event_rule.this : "${rule.state} on ${rule.event_bus_name}: ${rule.event_pattern}"])
+    rule = one([for rule in aws_cloudwatch_event_rule.this : format("%v on %v: %v", rule.state, rule.event_bus_name, rule.event_pattern)])
     target = one([for target in aws_cloudwatch_event_target.this : {
       age_seconds      = target.retry_policy[0].maximum_event_age_in_seconds
       arn              = target.arn
       attempts         = target.retry_policy[0].maximum_retry_attempts
-      dead_letters_arn = target.dead_letter_config[0].arn
+      bus              = target.event_bus_name
+      dead_letters_arn = one([for config in target.dead_letter_config : config.arn])
     }])
   }
 }

@@ -27,12 +27,12 @@ output "settings" {
   description = "What the routes call, of which API they are, and what each may call by which permission, taken from the resources: for reviews and tests."
   value = {
     calls = one([for integration in aws_apigatewayv2_integration.this : format(
-      "%s by %s %s, payload %s, %d ms",
+      "%v by %v %v, payload %v, %v ms",
       integration.integration_type, integration.integration_method, integration.integration_uri, integration.payload_format_version, integration.timeout_milliseconds,
     )])
     api_ids = distinct([for resource in concat(values(aws_apigatewayv2_route.this), values(aws_apigatewayv2_integration.this)) : resource.api_id])
     permission = { for key, permission in aws_lambda_permission.this : key => format(
-      "%s from %s to %s", permission.principal, permission.source_arn, join(":", compact([permission.function_name, permission.qualifier])),
+      "%v from %v to %v", permission.principal, permission.source_arn, join(":", compact([permission.function_name, permission.qualifier])),
     ) }
   }
 }

@@ -61,6 +61,9 @@ output "settings" {
     max_size_bytes     = queue.max_message_size
     name               = queue.name
     retention_seconds  = queue.message_retention_seconds
+    senders = flatten([for name, policy in aws_sqs_queue_policy.this : [
+      for statement in jsondecode(policy.policy).Statement : format("%v may %v from %v", try(statement.Principal.Service, statement.Principal), statement.Action, try(statement.Condition.ArnEquals["aws:SourceArn"], "anywhere")) if statement.Effect == "Allow"
+    ] if name == key])
     visibility_seconds = queue.visibility_timeout_seconds
     wait_seconds       = queue.receive_wait_time_seconds
   } }

@@ -49,16 +49,16 @@ output "settings" {
     access_log_kms_key_arn    = one([for group in aws_cloudwatch_log_group.access : group.kms_key_id])
     access_logs               = length(flatten([for stage in aws_apigatewayv2_stage.this : stage.access_log_settings])) > 0
     authorizer                = one([for authorizer in aws_apigatewayv2_authorizer.connect : "${authorizer.authorizer_type} ${authorizer.authorizer_uri}"])
-    authorizer_sources        = sort(flatten([for authorizer in aws_apigatewayv2_authorizer.connect : authorizer.identity_sources]))
+    authorizer_sources        = sort(flatten([for authorizer in aws_apigatewayv2_authorizer.connect : coalesce(authorizer.identity_sources, [])]))
     data_trace                = one([for stage in aws_apigatewayv2_stage.this : stage.default_route_settings[0].data_trace_enabled])
     detailed_metrics          = one([for stage in aws_apigatewayv2_stage.this : stage.default_route_settings[0].detailed_metrics_enabled])
     execution_log_days        = one([for group in aws_cloudwatch_log_group.execution : group.retention_in_days])
     execution_log_kms_key_arn = one([for group in aws_cloudwatch_log_group.execution : group.kms_key_id])
     execution_logging         = one([for stage in aws_apigatewayv2_stage.this : stage.default_route_settings[0].logging_level])
     permissions = { for name, permission in merge(aws_lambda_permission.route, { for permission in aws_lambda_permission.authorizer : "authorizer" => permission }) : name => format(
-      "%s from %s to %s", permission.principal, permission.source_arn, join(":", compact([permission.function_name, permission.qualifier])),
+      "%v from %v to %v", permission.principal, permission.source_arn, join(":", compact([permission.function_name, permission.qualifier])),
     ) }
-    route_calls     = { for key, integration in aws_apigatewayv2_integration.this : key => "${integration.integration_type} ${integration.integration_uri} as ${integration.content_handling_strategy}" }
+    route_calls     = { for key, integration in aws_apigatewayv2_integration.this : key => format("%v %v as %v", integration.integration_type, integration.integration_uri, integration.content_handling_strategy) }
     route_selection = one([for api in aws_apigatewayv2_api.this : api.route_selection_expression])
     route_timeouts  = { for key, integration in aws_apigatewayv2_integration.this : key => integration.timeout_milliseconds }
     tags            = one([for api in aws_apigatewayv2_api.this : coalesce(api.tags, {})])

@@ -243,7 +243,7 @@ locals {
     "cache" = module.cache.settings
     "cache status" = {
       permission = [for permission in aws_lambda_permission.cache_status : format(
-        "%s from %s to %s", permission.principal, permission.source_arn, join(":", compact([permission.function_name, permission.qualifier])),
+        "%v from %v to %v", permission.principal, permission.source_arn, join(":", compact([permission.function_name, permission.qualifier])),
       )]
       rule   = [for rule in aws_cloudwatch_event_rule.cache_status : rule.schedule_expression]
       target = [for target in aws_cloudwatch_event_target.cache_status : "${target.input} to ${target.arn}"]

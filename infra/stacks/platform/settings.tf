@@ -15,7 +15,8 @@ locals {
   alike = setsubtract(flatten([for function in values(module.service.settings) : keys(function)]), ["memory_mb", "reserved_concurrency", "timeout_seconds"])
 
   settings_by_part = merge(local.own_settings, {
-    alarm = local.own_alarms
+    alarm  = local.own_alarms
+    alarms = { runbooks = distinct([for description in values(module.alarms.descriptions) : try(regex("What to do: (.*)/[a-z-]+[.]md$", description)[0], "none")]) }
     "alarms of functions" = { for name, alarms in local.function_alarms : name => distinct([
       for key, alarm in alarms : replace(replace(alarm, module.service.function_names[key], "[name]"), "Threshold ${local.duration_thresholds[key]},", name == "duration" ? "Threshold [threshold]," : "Threshold ${local.duration_thresholds[key]},")
     ]) }

@@ -27,6 +27,7 @@ class Workspace:
         members = set(metadata["workspace_members"])
         packages = [package for package in metadata["packages"] if package["id"] in members]
         names = {package["name"] for package in packages}
+        self.packages: list[Metadata] = packages
         self.folders: dict[str, str] = {p["name"]: str(PurePosixPath(p["manifest_path"]).parent.relative_to(root)) for p in packages}
         self.binaries: dict[str, str] = {t["name"]: p["name"] for p in packages for t in p["targets"] if "bin" in t["kind"]}
         self.tests: set[str] = {t["name"] for p in packages for t in p["targets"] if "test" in t["kind"]}

@@ -20,7 +20,7 @@ def compare(chosen: list[Stack], look: bool = False) -> dict[str, bool | None]:
     """Plans all stacks at once: name to whether it differs, None where that depends on a stack that is not applied yet."""
     def one(stack: Stack) -> bool | Failed:
         try:
-            return stack.plan(look)
+            return stack.plan(look, refresh=look or not unchanged.state_is_current(stack))
         except Failed as trouble:
             return trouble
 

@@ -2,8 +2,9 @@
 
 A stack is skipped only if all of this is as it was when it was last applied, or planned without a difference: its code and that of every
 module, the catalogue of functions, the values it is given, the artifacts of its functions, its own state, every parameter that it read
-from other stacks, and the process of the local cloud. What a hand changed in the local cloud itself is not seen: `--plan-all` looks at it.
-On AWS every stack is planned, always: others deploy there, too.
+from other stacks, and the process of the local cloud. If only its state and the process are as they were, it is planned without asking
+for each of its resources. Neither sees what somebody changed in the local cloud by hand: `--plan-all` does. On AWS every stack is planned,
+always: others deploy there, too.
 """
 
 from __future__ import annotations
@@ -90,15 +91,29 @@ def forget(stack: Stack) -> None:
     _record(stack).unlink(missing_ok=True)
 
 
+def _known(stack: Stack) -> dict[str, str] | None:
+    """What was written down of a stack, if its state and the local cloud are those of then."""
+    if not stack.settings.is_local or stack.settings.plan_all:
+        return None
+    try:
+        known: dict[str, str] = json.loads(_record(stack).read_text(encoding="utf-8"))
+        return known if known == {**known, **_world(stack)} else None
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def state_is_current(stack: Stack) -> bool:
+    """Whether the state says what is there, as far as only this tool changes it."""
+    return _known(stack) is not None
+
+
 def is_unchanged(stack: Stack, made_from: str, handed_over: dict[str, str]) -> bool:
     """Whether a plan of this stack is known to be empty."""
-    if not stack.settings.is_local or stack.settings.plan_all:
+    known = _known(stack)
+    if known is None or known.get("made_from") != made_from:
         return False
     try:
-        known = json.loads(_record(stack).read_text(encoding="utf-8"))
-        if known != {"made_from": made_from, **_world(stack)}:
-            return False
         read = reads(stack.local_state())
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         return False
     return read is not None and all(handed_over.get(name) == value for name, value in read.items())

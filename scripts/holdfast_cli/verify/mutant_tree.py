@@ -38,6 +38,19 @@ publish = false
 doctest = false
 test = false
 """
+ANCHOR = "holdfast-anchor"
+ANCHOR_MANIFEST = """[package]
+name = "holdfast-anchor"
+version = "0.0.0"
+edition = "2024"
+publish = false
+
+[lib]
+doctest = false
+test = false
+
+[dependencies]
+"""
 # The switches read as constants in constants, which is a feature of the compiler's own; nothing else is built with it.
 WRAPPER = '#!/bin/sh\nRUSTC_BOOTSTRAP=1 exec "$@"\n'
 # Numbers are given out by file, with room for more mutants: a change of one file leaves the others as they are built.
@@ -95,6 +108,22 @@ def with_switch(manifest: str, folder: str) -> str:
     return manifest + "\n[dependencies]\n" + entry
 
 
+def anchor(packages: list[dict[str, Any]]) -> str:
+    """The manifest of a crate that asks for every library that the workspace asks for, with the same features. It is never compiled: cargo
+    chooses features by what is selected, and with this crate selected they are those of the whole workspace, whose builds are there."""
+    wanted: dict[str, tuple[str, set[str], list[bool]]] = {}
+    for package in packages:
+        for dependency in package["dependencies"]:
+            if dependency.get("path") or dependency["kind"] == "build":
+                continue
+            entry = wanted.setdefault(dependency["name"], (dependency["req"], set(), []))
+            entry[1].update(dependency["features"])
+            entry[2].append(dependency["uses_default_features"])
+    lines = [f'{name} = {{ version = "{version}", default-features = {str(any(defaults)).lower()}, features = {json.dumps(sorted(features))} }}'
+             for name, (version, features, defaults) in sorted(wanted.items())]
+    return ANCHOR_MANIFEST + "\n".join(lines) + "\n"
+
+
 def without_lints(manifest: str) -> str:
     """The workspace's Cargo.toml with its lints off: a mutant is not judged by its looks."""
     head, found, tail = manifest.partition("[workspace.lints.rust]")
@@ -111,8 +140,8 @@ class OutOfTime(Exception):
 class Tree:
     """The copy, with the mutants of `files` behind switches: file to mutants, each with its `id`."""
 
-    def __init__(self, files: Mutants, folders: dict[str, str]) -> None:
-        self.files = files
+    def __init__(self, files: Mutants, folders: dict[str, str], packages: list[dict[str, Any]] | None = None) -> None:
+        self.files, self.packages = files, packages or []
         # Crates whose manifest gets the switch: name to folder.
         self.folders = folders
         self.unviable, self.unswitched = set[int](), dict[int, str]()
@@ -139,9 +168,12 @@ class Tree:
             _put(TREE / name, content)
         _put(TREE / CRATE / "Cargo.toml", MANIFEST.encode())
         _put(TREE / CRATE / "src" / "lib.rs", Path(__file__).with_name("switch.rs").read_bytes())
+        _put(TREE / "shared" / ANCHOR / "Cargo.toml", anchor(self.packages).encode())
+        _put(TREE / "shared" / ANCHOR / "src" / "lib.rs", b"")
         _put(FOLDER / "rustc", WRAPPER.encode())
         (FOLDER / "rustc").chmod(0o755)
-        self._remove_others({*names, f"{CRATE}/Cargo.toml", f"{CRATE}/src/lib.rs", "Cargo.lock"})
+        self._remove_others({*names, f"{CRATE}/Cargo.toml", f"{CRATE}/src/lib.rs", "Cargo.lock",
+                             f"shared/{ANCHOR}/Cargo.toml", f"shared/{ANCHOR}/src/lib.rs"})
         self._remember()
         self.switch(self.files)
 
@@ -222,7 +254,8 @@ class Tree:
         return None if code else executables(messages)
 
     def _cargo(self, packages: list[str], environment: dict[str, str], deadline: float | None) -> tuple[int, list[Message], str]:
-        command = ["cargo", "build", "--tests", "--keep-going", "--message-format=json", *(a for name in packages for a in ("-p", name))]
+        command = ["cargo", "build", "--tests", "--keep-going", "--message-format=json", "-p", ANCHOR,
+                   *(argument for name in packages for argument in ("-p", name))]
         environment = {**environment, "RUSTC_WORKSPACE_WRAPPER": str(FOLDER / "rustc"), "CARGO_TERM_COLOR": "never",
                        "CARGO_TARGET_DIR": environment.get("CARGO_TARGET_DIR") or str(ROOT / "target")}
         log = FOLDER / "cargo.log"

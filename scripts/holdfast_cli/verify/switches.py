@@ -121,7 +121,11 @@ class File:
 
     def _function(self, mutant: Mutant, node: Node, start: int, end: int) -> None:
         value = mutant["replacement"].encode()
-        if mutant["function"]["return_type"].startswith("-> impl "):
+        returns = mutant["function"]["return_type"]
+        if returns.startswith("-> impl "):
+            if "once(Box::leak(" in mutant["replacement"] and "&mut" not in returns:
+                # What is leaked is `&mut`, and an iterator's items are not turned into `&`.
+                raise Cannot("")
             self._place("iterator", start, end, mutant["id"], value)
             return
         self._place("function", start, start, mutant["id"], b"return " + value + b";")

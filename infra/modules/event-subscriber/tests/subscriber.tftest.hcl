@@ -117,13 +117,14 @@ run "each_setting_is_what_was_asked_for" {
         max_size_bytes     = 262144
         name               = "example-dlq"
         retention_seconds  = 1209600
+        senders            = ["events.amazonaws.com may sqs:SendMessage from arn:aws:events:us-east-1:123456789012:rule/bus/example"]
         visibility_seconds = 30
         wait_seconds       = 20
       }
       function_failures = { age_seconds = 7200, attempts = 1, function = "example", qualifier = "live", to_arn = "arn:aws:sqs:us-east-1:123456789012:example-dlq" }
-      permission        = "events.amazonaws.com arn:aws:events:us-east-1:123456789012:rule/bus/example"
+      permission        = "events.amazonaws.com from arn:aws:events:us-east-1:123456789012:rule/bus/example to example:live"
       rule              = "ENABLED on bus: {\"detail-type\":[\"SESSION_CREATED\",\"SESSION_REVOKED\"]}"
-      target            = { age_seconds = 7200, arn = "arn:aws:lambda:us-east-1:123456789012:function:example:live", attempts = 9, dead_letters_arn = "arn:aws:sqs:us-east-1:123456789012:example-dlq" }
+      target            = { age_seconds = 7200, arn = "arn:aws:lambda:us-east-1:123456789012:function:example:live", attempts = 9, bus = "bus", dead_letters_arn = "arn:aws:sqs:us-east-1:123456789012:example-dlq" }
     })
     error_message = "The subscription as asked for: ${jsonencode(output.settings)}"
   }

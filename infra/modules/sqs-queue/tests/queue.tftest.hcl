@@ -59,6 +59,7 @@ run "each_setting_of_both_queues_is_what_was_asked_for" {
         max_size_bytes     = 2048
         name               = "example-dlq"
         retention_seconds  = 7200
+        senders            = []
         visibility_seconds = 30
         wait_seconds       = 20
       }
@@ -71,6 +72,7 @@ run "each_setting_of_both_queues_is_what_was_asked_for" {
         max_size_bytes     = 2048
         name               = "example"
         retention_seconds  = 3600
+        senders            = []
         visibility_seconds = 90
         wait_seconds       = 20
       }

@@ -71,6 +71,26 @@ run "a_pipeline_may_do_what_a_deploy_and_its_smoke_test_do" {
     condition     = local.deploy_statements.SocketLogs.resources == ["arn:aws:logs:us-east-1:123456789012:log-group:/aws/apigateway/*/v1*"] && contains(local.deploy_statements.SocketLogs.actions, "logs:PutRetentionPolicy") && !anytrue([for action in local.deploy_statements.SocketLogs.actions : endswith(action, "*") || strcontains(action, "Events")])
     error_message = "The groups of WebSocket APIs have ids for names: they are made and kept in order, not read."
   }
+  assert {
+    condition = { for sid, statement in local.deploy_statements : sid => statement.actions if anytrue([for action in statement.actions : endswith(action, ":*")]) } == {
+      Caches = ["elasticache:*"], Events = ["events:*"], Functions = ["lambda:*"], Logs = ["logs:*"], Queues = ["sqs:*"], Tables = ["dynamodb:*"]
+    }
+    error_message = "Whole services only where everything named after the environment is a deploy's."
+  }
+  assert {
+    condition = { for sid, statement in local.deploy_statements : sid => [for resource in statement.resources : replace(resource, "/^arn:aws:[a-z0-9-]*:(us-east-1)?:(123456789012)?:/", "")] if contains(["Alarms", "Artifacts", "Events", "Functions", "Parameters", "Queues", "Roles", "State", "Tables"], sid) } == {
+      Alarms     = ["alarm:holdfast-test-*", "dashboard/holdfast-test*"]
+      Artifacts  = ["holdfast-test-artifacts-123456789012", "holdfast-test-artifacts-123456789012/*"]
+      Events     = ["event-bus/holdfast-test*", "rule/holdfast-test*", "archive/holdfast-test*"]
+      Functions  = ["function:holdfast-test-*", "event-source-mapping:*"]
+      Parameters = ["parameter/holdfast/test/*"]
+      Queues     = ["holdfast-test-*"]
+      Roles      = ["role/holdfast-test-*"]
+      State      = ["holdfast-test-state-123456789012", "holdfast-test-state-123456789012/*"]
+      Tables     = ["table/holdfast-test-*"]
+    }
+    error_message = "What is named after this environment, and nothing of another one."
+  }
 }
 
 run "a_deploy_makes_and_fills_roles_within_the_boundary_only" {

@@ -88,7 +88,7 @@ override_data {
 
 override_data {
   target = data.aws_ssm_parameter.cache["cache-serverless"]
-  values = { insecure_value = "true" }
+  values = { insecure_value = "false" }
 }
 
 override_data {

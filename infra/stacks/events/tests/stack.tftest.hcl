@@ -169,9 +169,19 @@ run "subscribers_hear_what_the_catalogue_says_and_may_do_no_more" {
         events-last-login      = ["dynamodb:UpdateItem"]
         events-audit-trail     = ["dynamodb:PutItem"]
         events-security-alerts = ["dynamodb:GetItem", "dynamodb:UpdateItem"]
-      } : toset([for grant in module.service.grants[key] : split(" ", grant)[0] if startswith(grant, "dynamodb:")]) == toset(actions)
+      } : toset([for grant in module.service.grants[key] : grant if startswith(grant, "dynamodb:")]) == toset([for action in actions : "${action} ${module.activity.arn}"])
     ])
     error_message = "The audit trail is append-only by its role, too."
+  }
+  assert {
+    condition = alltrue([
+      for key, queues in {
+        events-last-login      = ["holdfast-test-events-last-login-dlq"]
+        events-audit-trail     = ["holdfast-test-events-audit-trail-dlq"]
+        events-security-alerts = ["holdfast-test-events-security-alerts-dlq", "push"]
+      } : toset([for grant in module.service.grants[key] : grant if startswith(grant, "sqs:")]) == toset([for queue in queues : "sqs:SendMessage arn:aws:sqs:us-east-1:123456789012:${queue}"])
+    ])
+    error_message = "Alerts go to the push queue; what a subscriber fails on goes to its own dead-letter queue."
   }
   assert {
     condition     = toset(keys(module.subscriber)) == toset(["events-audit-trail", "events-last-login", "events-security-alerts"])

@@ -90,7 +90,14 @@ run "without_redis_there_is_no_network_and_no_cache" {
 
 run "redis_is_a_serverless_valkey_in_a_closed_network" {
   command = apply
-  variables { cache_provider = "redis" }
+  variables {
+    cache_provider   = "redis"
+    redis_serverless = { max_data_gb = 2, max_ecpu_per_second = 2000 }
+  }
+  assert {
+    condition     = jsonencode(module.cache.settings.limits) == jsonencode(["2 GB, 2000 ECPU a second"])
+    error_message = "The cache costs no more than the limits allow: ${jsonencode(module.cache.settings.limits)}"
+  }
   assert {
     condition = { for key, parameter in aws_ssm_parameter.output : key => parameter.value if startswith(key, "cache-") || startswith(key, "network-") } == {
       cache-cluster                       = "true"

@@ -328,7 +328,7 @@ pub(super) fn remove_device(row: Statement, now: Millis, op: &str) -> Statement 
     row.set(REMOVED_AT, at(now))
         .set("expiresAt", at(now))
         .set("op", s(op))
-        .set(TTL, n(keys::ttl(now.plus_seconds(TOMBSTONE_SECONDS))))
+        .set(TTL, n(now.plus_seconds(TOMBSTONE_SECONDS).seconds_up()))
         .remove(&["prevSecretHash", "seed"])
 }
 

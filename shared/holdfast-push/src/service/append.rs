@@ -101,3 +101,62 @@ async fn append_part<C: Channels, H: Host>(
         attempt += 1;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use holdfast_domain::Millis;
+    use holdfast_testkit::ManualHost;
+
+    use super::*;
+    use crate::data::Data;
+    use crate::ids::MessageId;
+    use crate::message::Recorded;
+
+    /// A store that refuses an append and names the places of these messages.
+    struct Refusing(Vec<(usize, Position)>);
+
+    const HEAD: Position = Position { epoch: Epoch::from_bytes([1; 8]), offset: 7 };
+
+    impl Channels for Refusing {
+        async fn head(&self, _: &Channel) -> Stored<Option<Position>> {
+            Ok(Some(HEAD))
+        }
+
+        async fn recent_head(&self, _: &Channel) -> Stored<Option<Position>> {
+            Ok(Some(HEAD))
+        }
+
+        async fn begin(&self, _: &Channel, _: Epoch, _: Millis) -> Stored<Position> {
+            Ok(HEAD)
+        }
+
+        async fn append(&self, _: &Channel, _: Position, _: &[&Message]) -> Stored<Appended> {
+            Ok(Appended::Already(self.0.clone()))
+        }
+
+        async fn range(&self, _: &Channel, _: u64, _: Position, _: usize) -> Stored<Vec<Recorded>> {
+            Ok(Vec::new())
+        }
+    }
+
+    /// An answer that no append has must not be asked for again and again.
+    #[tokio::test]
+    async fn a_refusal_that_names_none_of_the_messages_is_a_defect() {
+        let message = Message {
+            id: MessageId::from_bytes([1; 16]),
+            kind: "note".into(),
+            data: Data::null(),
+            sent_at: Millis::new(0),
+            expires_at: Millis::new(1),
+            ephemeral: false,
+        };
+        let host = ManualHost::default();
+        for (places, answer) in [
+            (vec![], Err(StoreError::Corrupt("an append refused for no message".into()))),
+            (vec![(1, HEAD)], Err(StoreError::Corrupt("an append of others".into()))),
+            (vec![(0, HEAD)], Ok(HEAD)),
+        ] {
+            assert_eq!(append(&Refusing(places), &host, &Channel::Broadcast, &message).await, answer);
+        }
+    }
+}

@@ -65,14 +65,24 @@ fn check<'a>(rows: &'a [Row], kinds: &[&str], judge: impl Fn(&'a Row) -> (&'stat
     assert_eq!(seen, expected, "the kinds of rows that were written");
 }
 
-/// Every row of the table `sessions` is kept until it is void and a day longer, a tombstone for an hour, and names and accounts
-/// for ever.
+/// Every row of the table `sessions` is kept until it is void and a day longer, tombstones of sessions and devices for an hour, and
+/// names and accounts for ever.
 ///
 /// # Panics
 /// When a row has another TTL, or when a kind of row is missing or unknown.
 pub fn of_sessions(rows: &[Row]) {
-    let kinds =
-        ["e-mail", "identity", "account", "session", "tombstone", "device", "sign-in", "MFA session", "attempts"];
+    let kinds = [
+        "e-mail",
+        "identity",
+        "account",
+        "session",
+        "tombstone",
+        "device",
+        "removed device",
+        "sign-in",
+        "MFA session",
+        "attempts",
+    ];
     check(rows, &kinds, |row| {
         let (pk, sk) = keys(row);
         let day_after = |name: &str| Kept::Until(second(row, name) + DAY);
@@ -82,6 +92,9 @@ pub fn of_sessions(rows: &[Row]) {
             ("U", "META") => ("account", Kept::Always),
             ("U", "S") if row.contains_key("endedAt") => ("tombstone", Kept::Until(second(row, "endedAt") + HOUR)),
             ("U", "S") => ("session", day_after("absoluteExpiresAt")),
+            ("U", "D") if row.contains_key("removedAt") => {
+                ("removed device", Kept::Until(second(row, "removedAt") + HOUR))
+            }
             ("U", "D") => ("device", day_after("expiresAt")),
             ("L", "LOGIN") => ("sign-in", day_after("expiresAt")),
             ("L", "MFA") => ("MFA session", day_after("expiresAt")),
