@@ -31,7 +31,7 @@ async fn serve_within(budget: Duration, function: &str, world: &World, call: &Ca
     macro_rules! through {
         ($deps:expr, $handle:path) => {{
             let deps = $deps;
-            recorded(answered_within(budget, &env, &[], call, |request| $handle(&deps, request))).await
+            recorded(Box::pin(answered_within(budget, &env, &[], call, |request| $handle(&deps, request)))).await
         }};
     }
     match function {

@@ -95,11 +95,11 @@ impl World {
             "events-relay" => {
                 let (bus, close, unreadable) = (self.bus.clone(), self.close.clone(), self.texts.clone());
                 let deps = relay::Deps { bus, close, unreadable, reporting };
-                recorded(relay::handle(&deps, batch, budget)).await
+                recorded(Box::pin(relay::handle(&deps, batch, budget))).await
             }
             "events-cache-repair" => {
                 let deps = cache_repair::Deps { server: self.server.clone(), reporting };
-                recorded(cache_repair::handle(&deps, batch, budget)).await
+                recorded(Box::pin(cache_repair::handle(&deps, batch, budget))).await
             }
             other => panic!("{other} reads no stream"),
         }
@@ -112,15 +112,15 @@ impl World {
             "events-audit-trail" => {
                 let (trail, host) = (self.activity.clone(), self.host.clone());
                 let deps = audit_trail::Deps { trail, host, keep_seconds: 86_400 };
-                recorded(delivered(budget, &envelope, |event| audit_trail::handle(&deps, event))).await
+                recorded(Box::pin(delivered(budget, &envelope, |event| audit_trail::handle(&deps, event)))).await
             }
             "events-last-login" => {
                 let deps = last_login::Deps { logins: self.activity.clone() };
-                recorded(delivered(budget, &envelope, |event| last_login::handle(&deps, event))).await
+                recorded(Box::pin(delivered(budget, &envelope, |event| last_login::handle(&deps, event)))).await
             }
             "events-security-alerts" => {
                 let deps = security_alerts::Deps { devices: self.activity.clone(), push: self.texts.clone() };
-                recorded(delivered(budget, &envelope, |event| security_alerts::handle(&deps, event))).await
+                recorded(Box::pin(delivered(budget, &envelope, |event| security_alerts::handle(&deps, event)))).await
             }
             other => panic!("{other} subscribes to nothing"),
         }

@@ -50,7 +50,7 @@ async fn health(
     let (table, server) = (Table(table), cache.map(Cache));
     let deps = health::Deps { table, provider, server, version: "1.2.3".into(), details };
     let call = Call::new("GET", "/v1/health");
-    recorded(answered(&Env::of([]), &[], &call, |request| health::handle(&deps, request))).await
+    recorded(Box::pin(answered(&Env::of([]), &[], &call, |request| health::handle(&deps, request)))).await
 }
 
 fn unavailable() -> Option<StoreError> {

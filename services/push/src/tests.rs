@@ -129,7 +129,7 @@ impl World {
         macro_rules! through {
             ($query:expr, $deps:expr, $handle:path) => {{
                 let deps = $deps;
-                recorded(answered_within(budget, &env, $query, call, |request| $handle(&deps, request))).await
+                recorded(Box::pin(answered_within(budget, &env, $query, call, |request| $handle(&deps, request)))).await
             }};
         }
         match function {
@@ -152,11 +152,11 @@ impl World {
             "push-connect" => {
                 let door = self.door(self.queues.clone());
                 let deps = connect::Deps { door, ttl_seconds: 7_800, max_connections: 1 };
-                recorded(connect::handle(&deps, event, budget)).await
+                recorded(Box::pin(connect::handle(&deps, event, budget))).await
             }
             "push-disconnect" => {
                 let deps = disconnect::Deps { table: self.table.clone(), host: self.host.clone() };
-                recorded(disconnect::handle(&deps, event, budget)).await
+                recorded(Box::pin(disconnect::handle(&deps, event, budget))).await
             }
             "push-default" => {
                 let frames = Frames {
@@ -171,7 +171,7 @@ impl World {
                     recovery_per_second: 1_000,
                     heads: Heads::default(),
                 };
-                recorded(default::handle(&frames, event, budget)).await
+                recorded(Box::pin(default::handle(&frames, event, budget))).await
             }
             other => panic!("{other} serves no socket"),
         }
@@ -205,7 +205,7 @@ impl World {
                     host: self.host.clone(),
                 };
                 let deps = fanout::Deps { fan_out, publisher: self.publisher(), shares: (1_000, 1_000) };
-                recorded(fanout::handle(Box::leak(Box::new(deps)), event, budget)).await
+                recorded(Box::pin(fanout::handle(Box::leak(Box::new(deps)), event, budget))).await
             }
             "push-close-sockets" => {
                 let closer = Closer {
@@ -215,7 +215,7 @@ impl World {
                     host: self.host.clone(),
                 };
                 let deps = close_sockets::Deps { closer };
-                recorded(close_sockets::handle(Box::leak(Box::new(deps)), event, budget)).await
+                recorded(Box::pin(close_sockets::handle(Box::leak(Box::new(deps)), event, budget))).await
             }
             other => panic!("{other} reads no queue"),
         }

@@ -39,7 +39,7 @@ async fn serve_within(budget: Duration, function: &str, world: &World, call: &Ca
     macro_rules! through {
         ($query:expr, $deps:expr, $handle:path) => {{
             let deps = $deps;
-            recorded(answered_within(budget, &env, $query, call, |request| $handle(&deps, request))).await
+            recorded(Box::pin(answered_within(budget, &env, $query, call, |request| $handle(&deps, request)))).await
         }};
     }
     match function {
@@ -170,7 +170,7 @@ impl Desk {
 
     async fn run_within(&self, budget: Duration, command: Value) -> (Value, Recorded) {
         let deps = self.deps();
-        let (answer, recorded) = recorded(admin::handle(&deps, command, budget)).await;
+        let (answer, recorded) = recorded(Box::pin(admin::handle(&deps, command, budget))).await;
         (answer.expect("a refused command is an answer"), recorded)
     }
 

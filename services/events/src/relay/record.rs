@@ -49,7 +49,7 @@ pub(crate) fn consequences(record: &Value) -> Result<Consequences, StoreError> {
     let change = &record.dynamodb;
     let at = Millis::new((change.approximate_creation_date_time.unwrap_or_default() * 1000.0) as i64);
     let (events, over) = match records::change(&change.keys, change.old_image.as_ref(), change.new_image.as_ref())? {
-        Change::Slot(BeforeAfter(old, new)) => event::of_slot(old.as_ref(), new.as_ref(), at),
+        Change::Slot(rows) => event::of_slot(rows.0.as_ref(), rows.1.as_ref(), at),
         Change::Login(BeforeAfter(old, new)) => (event::of_login(old.as_ref(), new.as_ref()), vec![]),
         Change::Challenge(BeforeAfter(old, new)) => (event::of_challenge(old.as_ref(), new.as_ref()), vec![]),
         Change::Account(BeforeAfter(old, new)) => (event::of_account(old.as_ref(), new.as_ref()), vec![]),

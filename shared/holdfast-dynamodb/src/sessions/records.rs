@@ -17,7 +17,7 @@ pub struct BeforeAfter<T>(pub Option<T>, pub Option<T>);
 #[derive(Clone, Debug)]
 pub enum Change {
     /// A session slot.
-    Slot(BeforeAfter<SlotImage>),
+    Slot(Box<BeforeAfter<SlotImage>>),
     /// A sign-in.
     Login(BeforeAfter<LoginImage>),
     /// The second factor of a sign-in.
@@ -37,7 +37,7 @@ pub enum Change {
 pub fn change(keys: &Value, old: Option<&Value>, new: Option<&Value>) -> Stored<Change> {
     let key = |name: &str| keys[name]["S"].as_str().unwrap_or_default();
     Ok(match keys::row(key(keys::PK), key(keys::SK)) {
-        Row::Slot(_) => Change::Slot(both(old, new, image::slot_event)?),
+        Row::Slot(_) => Change::Slot(Box::new(both(old, new, image::slot_event)?)),
         Row::Login(_) => Change::Login(both(old, new, image::login_event)?),
         Row::Challenge(_) => Change::Challenge(both(old, new, image::challenge_event)?),
         Row::Account(_) => Change::Account(both(old, new, image::account_event)?),
