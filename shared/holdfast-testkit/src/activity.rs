@@ -8,20 +8,12 @@ use holdfast_domain::ports::{
 };
 use holdfast_domain::{Millis, UserId};
 
-/// One entry of the audit trail: its name, its user, and when it is deleted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Kept {
-    /// The event's name.
-    pub kind: String,
-    /// The user.
-    pub user: String,
-    /// After this it is deleted.
-    pub delete_after: Millis,
-}
+use crate::suites::activity::{Look, StoredEntry};
 
 #[derive(Debug, Default)]
 struct Rows {
-    trail: BTreeMap<(String, String, String), Kept>,
+    // Key: user, time and id.
+    trail: BTreeMap<(String, String, String), StoredEntry>,
     logins: BTreeMap<String, (String, String, String)>,
     devices: BTreeMap<String, BTreeSet<String>>,
     forgotten: Vec<UserId>,
@@ -37,13 +29,8 @@ impl MemoryActivity {
     }
 
     /// The audit trail, in the order of users, times and ids.
-    pub fn trail(&self) -> Vec<Kept> {
+    pub fn whole_trail(&self) -> Vec<StoredEntry> {
         self.lock().trail.values().cloned().collect()
-    }
-
-    /// Time, session and device of a user's latest sign-in.
-    pub fn latest_login(&self, user: &str) -> Option<(String, String, String)> {
-        self.lock().logins.get(user).cloned()
     }
 
     /// Users that were forgotten, in order.
@@ -52,11 +39,35 @@ impl MemoryActivity {
     }
 }
 
+impl Look for MemoryActivity {
+    async fn trail(&self, user: &str) -> Vec<StoredEntry> {
+        self.lock().trail.iter().filter(|((of, ..), _)| of == user).map(|(_, entry)| entry.clone()).collect()
+    }
+
+    async fn latest_login(&self, user: &str) -> Option<(String, String, String)> {
+        self.lock().logins.get(user).cloned()
+    }
+}
+
 impl AuditTrail for MemoryActivity {
     async fn append(&self, entry: &AuditEntry<'_>, delete_after: Millis) -> Stored<()> {
         let key = (entry.user.to_owned(), entry.at.to_owned(), entry.id.to_owned());
-        let kept = Kept { kind: entry.kind.to_owned(), user: entry.user.to_owned(), delete_after };
-        self.lock().trail.entry(key).or_insert(kept);
+        let fields = [
+            ("id", Some(entry.id)),
+            ("seq", Some(entry.seq)),
+            ("type", Some(entry.kind)),
+            ("at", Some(entry.at)),
+            ("userId", Some(entry.user)),
+            ("sessionId", entry.session),
+            ("loginSessionId", entry.login),
+            ("reason", entry.reason),
+            ("device", entry.device),
+            ("network", entry.network),
+            ("actor", entry.actor),
+        ];
+        let fields =
+            fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect();
+        self.lock().trail.entry(key).or_insert(StoredEntry { fields, delete_after });
         Ok(())
     }
 }
