@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use futures_util::stream;
+use holdfast_domain::UserId;
 use holdfast_domain::ports::{Host, StoreError, Stored};
-use holdfast_domain::{Millis, UserId};
 
 use super::append::append_all;
 use super::deliver::{FanOut, IN_FLIGHT, Limits, Outcome};
