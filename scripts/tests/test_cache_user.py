@@ -10,7 +10,7 @@ import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-SCRIPTS = (ROOT / "shared/holdfast-redis/src/scripts.rs").read_text()
+SCRIPTS = (ROOT / "shared/redis/src/scripts.rs").read_text()
 NETWORK = (ROOT / "infra/stacks/platform/network.tf").read_text()
 MODULE = (ROOT / "infra/modules/elasticache/main.tf").read_text()
 

@@ -126,13 +126,13 @@ class Numbers(unittest.TestCase):
 class Copy(unittest.TestCase):
     def test_a_crate_gets_the_switch(self):
         text = mutant_tree.with_switch('[package]\nname = "a"\n\n[dependencies]\nhttp = "1"\n', "services/auth")
-        self.assertIn('[dependencies]\nholdfast-switch = { path = "../../shared/holdfast-switch" }\nhttp', text)
-        self.assertIn('\n[dependencies]\nholdfast-switch = { path = "../holdfast-switch" }\n', mutant_tree.with_switch("[package]\n", "shared/a"))
+        self.assertIn('[dependencies]\nholdfast-switch = { path = "../../shared/switch" }\nhttp', text)
+        self.assertIn('\n[dependencies]\nholdfast-switch = { path = "../switch" }\n', mutant_tree.with_switch("[package]\n", "shared/a"))
 
     def test_the_anchor_asks_for_all_that_the_workspace_asks_for(self):
         def needs(name, features, default=False, **more):
             return {"name": name, "req": "^1", "features": features, "uses_default_features": default, "kind": None, **more}
-        text = mutant_tree.anchor([{"dependencies": [needs("http", ["std"]), needs("holdfast-kit", [], path="/x")]},
+        text = mutant_tree.anchor([{"dependencies": [needs("http", ["std"]), needs("holdfast-runtime", [], path="/x")]},
                                    {"dependencies": [needs("http", ["a"], True, kind="dev"), needs("cc", [], kind="build")]}])
         self.assertTrue(text.endswith('[dependencies]\nhttp = { version = "^1", default-features = true, features = ["a", "std"] }\n'), text)
 
@@ -250,13 +250,13 @@ done
         self.assertEqual([(b.package, names) for b, names in order], [("a", ["q"]), ("b", ["q"]), ("a", ["s"]), ("b", ["s"])])
 
 
-def judged(verdict, package="holdfast-kit", **more):
-    return {"package": package, "verdict": verdict, "file": "shared/holdfast-kit/src/http.rs", "change": "replace f -> bool with true",
+def judged(verdict, package="holdfast-runtime", **more):
+    return {"package": package, "verdict": verdict, "file": "shared/runtime/src/http.rs", "change": "replace f -> bool with true",
             "function": {"function_name": "f"}, "span": {"start": {"line": 1}}, **more}
 
 
 class Verdict(unittest.TestCase):
-    GROUPS = {"holdfast-kit": "runtime", "auth": "handlers"}
+    GROUPS = {"holdfast-runtime": "runtime", "auth": "handlers"}
 
     def test_each_group_has_a_share_of_its_own(self):
         some = [judged("caught") for _ in range(94)] + [judged("timeout")] + [judged("survived") for _ in range(4)] + [judged("unreached")]
@@ -266,11 +266,11 @@ class Verdict(unittest.TestCase):
 
     def test_what_does_not_compile_or_cannot_be_switched_does_not_count(self):
         some = [judged("caught"), judged("unviable"), judged("unswitched")]
-        self.assertIn("| holdfast-kit | runtime | 1 | 1 | 0 | 0 | 0 | 100.0 % | 1 | 1 |", mutants.table(some, self.GROUPS))
+        self.assertIn("| holdfast-runtime | runtime | 1 | 1 | 0 | 0 | 0 | 100.0 % | 1 | 1 |", mutants.table(some, self.GROUPS))
 
     def test_a_survivor_is_known_by_file_function_change_and_line_of_source(self):
-        text = (ROOT / "shared/holdfast-kit/src/http.rs").read_text().splitlines()[0].strip()
-        entry = {"file": "shared/holdfast-kit/src/http.rs", "function": "f", "change": "replace f -> bool with true", "text": text, "reason": "why"}
+        text = (ROOT / "shared/runtime/src/http.rs").read_text().splitlines()[0].strip()
+        entry = {"file": "shared/runtime/src/http.rs", "function": "f", "change": "replace f -> bool with true", "text": text, "reason": "why"}
         self.assertEqual(mutants.unlisted([judged("survived"), judged("caught")], [entry]), [])
         self.assertEqual(mutants.unlisted([judged("survived")], [{**entry, "file": "shared/*/http.rs", "change": "*"}]), [])
         for other in ({"function": "g"}, {"change": "replace f -> bool with false"}, {"change": "replace * with true"}, {"text": "x"}, {"file": "shared/*/lib.rs"}):
@@ -305,8 +305,8 @@ class Scope(unittest.TestCase):
     def test_every_crate_a_function_links_and_every_function_is_in_it(self):
         class Workspace:
             binaries = {"auth-login": "auth", "holdfast-smoke": "holdfast-e2e"}
-            closure = staticmethod(lambda names: {*names, "holdfast-domain", "holdfast-dynamodb"})
-        self.assertEqual(mutants.shipped(Workspace), {"auth": "handlers", "holdfast-domain": "core", "holdfast-dynamodb": "adapters"})
+            closure = staticmethod(lambda names: {*names, "holdfast-sessions", "holdfast-dynamodb"})
+        self.assertEqual(mutants.shipped(Workspace), {"auth": "handlers", "holdfast-sessions": "core", "holdfast-dynamodb": "adapters"})
 
     def test_a_crate_that_does_not_ship_is_refused(self):
         self.assertEqual(mutants.chosen({"a": "core", "b": "push"}, "b"), ["b"])

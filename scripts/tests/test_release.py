@@ -66,7 +66,7 @@ class Crates(unittest.TestCase):
         needless = crates.workspace().needed_by_no(catalogue.functions())
         for name in ("holdfast-model", "holdfast-e2e", "holdfast-testkit"):
             self.assertIn(name, needless)
-        self.assertNotIn("holdfast-domain", needless)
+        self.assertNotIn("holdfast-sessions", needless)
 
     def test_a_build_excludes_them_in_every_environment(self):
         for env in settings.ENVIRONMENTS:

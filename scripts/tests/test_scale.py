@@ -29,7 +29,7 @@ class Plan(unittest.TestCase):
 
     def test_what_is_built_is_built_so(self):
         have = self.have
-        push = "shared/holdfast-push/src/"
+        push = "shared/push/src/"
         self.assertEqual(found(r"SHARDS: u8 = (\d+)", push + "channel.rs"), (str(have["shards"]),))
         self.assertEqual(found(r"MAX_RECIPIENTS: usize = (\d+)", push + "job.rs"), (str(have["recipients"]),))
         (each,), (at_once,) = found(r"IN_FLIGHT: usize = (\d+)", push + "service/deliver.rs"), found(r"AT_ONCE: usize = (\d+)", "services/push/src/fanout.rs")
@@ -45,7 +45,7 @@ class Plan(unittest.TestCase):
 
     def test_a_socket_is_as_large_as_the_table_makes_it(self):
         sizes = found(r"\[own\.item\(\), twin\.item\(\), member\.item\(\), &entry\]\.map\(size\), \[(\d+), (\d+), (\d+), (\d+)\]",
-                      "shared/holdfast-dynamodb/src/connections/sockets.rs")
+                      "shared/dynamodb/src/connections/sockets.rs")
         *rows, entry = map(int, sizes)
         self.assertEqual((sum(rows), entry), (self.have["socket_bytes"], self.have["entry_bytes"]))
 

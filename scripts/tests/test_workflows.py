@@ -88,21 +88,21 @@ class Affected(unittest.TestCase):
     CATALOGUE = {"auth-one": {"stack": "auth"}, "push-one": {"stack": "push"}}
 
     def setUp(self):
-        shape = metadata(**{"holdfast-domain": [], "holdfast-queue": [], "service-auth": ["holdfast-domain"],
-                            "service-push": ["holdfast-domain", "holdfast-queue"]})
+        shape = metadata(**{"holdfast-sessions": [], "holdfast-queue": [], "service-auth": ["holdfast-sessions"],
+                            "service-push": ["holdfast-sessions", "holdfast-queue"]})
         self.workspace = crates.Workspace(shape)
 
     def of(self, service, *paths):
         return workflows.affected(service, list(paths), self.workspace, self.CATALOGUE)
 
     def test_a_shared_crate_touches_only_services_that_link_it(self):
-        path = "shared/holdfast-queue/src/lib.rs"
+        path = "shared/queue/src/lib.rs"
         self.assertEqual(self.of("auth", path), {"build": False, "deploy": False, "test": []})
         self.assertEqual(self.of("push", path), {"build": True, "deploy": True, "test": ["holdfast-queue", "service-push"]})
 
     def test_a_crate_that_all_link_touches_all(self):
         for service in ("auth", "push"):
-            self.assertTrue(self.of(service, "shared/holdfast-domain/src/lib.rs")["build"])
+            self.assertTrue(self.of(service, "shared/sessions/src/lib.rs")["build"])
 
     def test_a_stack_is_deployed_without_a_new_build(self):
         self.assertEqual(self.of("auth", "infra/stacks/auth/main.tf"), {"build": False, "deploy": True, "test": []})
@@ -114,7 +114,7 @@ class Affected(unittest.TestCase):
     def test_without_a_commit_to_compare_with_everything_is_touched(self):
         self.assertIsNone(workflows.changed_files("0" * 40))
         self.assertIsNone(workflows.changed_files(""))
-        self.assertEqual(workflows.affected("auth", None, self.workspace, self.CATALOGUE)["test"], ["holdfast-domain", "service-auth"])
+        self.assertEqual(workflows.affected("auth", None, self.workspace, self.CATALOGUE)["test"], ["holdfast-sessions", "service-auth"])
 
 
 @unittest.skipUnless(shutil.which("node") and shutil.which("npm"), "no Node.js")

@@ -1,5 +1,5 @@
 """`holdfast bench`: runs the benchmarks and writes target/bench/report.md. A benchmark is a command that prints lines of JSON: cells of a
-table and curves (shared/holdfast-bench/src/figures.rs says what they look like); to add one is to add it to BENCHMARKS.
+table and curves (shared/bench/src/figures.rs says what they look like); to add one is to add it to BENCHMARKS.
 
 No figure is judged: they say how things compare on one machine in one run. `--only <name>` runs one of them."""
 

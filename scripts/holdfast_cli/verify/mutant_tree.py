@@ -27,7 +27,7 @@ from holdfast_cli.verify.switches import Mutant
 
 FOLDER = ROOT / "target" / "mutants"
 TREE = FOLDER / "tree"
-CRATE = "shared/holdfast-switch"
+CRATE = "shared/switch"
 MANIFEST = """[package]
 name = "holdfast-switch"
 version = "0.0.0"

@@ -28,14 +28,14 @@ from holdfast_cli.verify.switches import Mutant
 SURVIVORS = ROOT / "scripts" / "faults" / "survivors.json"
 REPORT = FOLDER / "report.json"
 # Of the mutants of a group that compile, so many must be caught.
-CORE = {"holdfast-domain": "core", "holdfast-push": "push", "holdfast-kit": "runtime"}
+CORE = {"holdfast-sessions": "core", "holdfast-push": "push", "holdfast-runtime": "runtime"}
 CAUGHT_AT_LEAST = {"core": 0.95, "push": 0.95, "runtime": 0.95, "adapters": 0.92, "handlers": 0.92}
 # In `make test`: so many mutants of a change, in so many seconds (builds included); so many may survive before the share is asked.
 CHANGE_AT_MOST, CHANGE_SECONDS, CHANGE_MAY_SURVIVE = 80, 240, 2
 # Tests that read the sources or need a deployed system judge no mutant.
 NOT_RUN = {"e2e", "boundaries"}
 # Crates that do not ship, but whose tests play the ones that do.
-TESTERS = ("holdfast-testkit", "holdfast-faults")
+TESTERS = ("holdfast-testkit", "holdfast-fault-proxy")
 
 # Crate to group.
 Groups = dict[str, str]

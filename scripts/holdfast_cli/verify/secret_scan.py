@@ -1,6 +1,6 @@
 """Looks for secrets where none may be: in everything the functions logged and in everything subscribers wrote down.
 
-The tests' people have e-mails and passwords of a shape nothing else has (shared/holdfast-e2e/src/person.rs).
+The tests' people have e-mails and passwords of a shape nothing else has (shared/e2e/src/person.rs).
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 //! Signs in with a password, or asks for the second factor.
 
-use holdfast_domain::Failure;
-use holdfast_domain::ports::{CredentialVerifier, Host, SessionCache, SessionStore};
-use holdfast_domain::service::{FirstStep, SignIn, SignInRequest};
-use holdfast_kit::{Request, Response, metrics, wire};
+use holdfast_runtime::{Request, Response, metrics, wire};
+use holdfast_sessions::Failure;
+use holdfast_sessions::ports::{CredentialVerifier, Host, SessionCache, SessionStore};
+use holdfast_sessions::service::{FirstStep, SignIn, SignInRequest};
 use serde::Deserialize;
 use serde_json::json;
 

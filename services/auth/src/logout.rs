@@ -1,10 +1,10 @@
 //! Ends the session that asks. A browser whose access cookie has expired is logged out by its refresh cookie.
 
-use holdfast_domain::change::Origin;
-use holdfast_domain::ports::{Host, SessionCache, SessionStore};
-use holdfast_domain::service::{Revoked, Sessions};
-use holdfast_domain::{Code, Failure};
-use holdfast_kit::{Rejection, Request, Response, wire};
+use holdfast_runtime::{Rejection, Request, Response, wire};
+use holdfast_sessions::change::Origin;
+use holdfast_sessions::ports::{Host, SessionCache, SessionStore};
+use holdfast_sessions::service::{Revoked, Sessions};
+use holdfast_sessions::{Code, Failure};
 
 /// Serves `POST /v1/auth/logout`.
 pub async fn handle<S, C, H>(sessions: &Sessions<S, C, H>, request: Request) -> Result<Response, Rejection>

@@ -1,10 +1,10 @@
 //! Switches the second factor on.
 
-use holdfast_domain::Failure;
-use holdfast_domain::mfa::Answer;
-use holdfast_domain::ports::{Host, SecretBox, SessionCache, SessionStore};
-use holdfast_kit::{Request, Response, wire};
-use holdfast_providers::Factor;
+use holdfast_runtime::{Request, Response, wire};
+use holdfast_sessions::Failure;
+use holdfast_sessions::mfa::Answer;
+use holdfast_sessions::ports::{Host, SecretBox, SessionCache, SessionStore};
+use holdfast_wiring::Factor;
 use serde::Deserialize;
 use serde_json::json;
 

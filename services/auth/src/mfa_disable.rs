@@ -1,10 +1,10 @@
 //! Switches the second factor off. A recovery code does it, too: who has lost the authenticator has nothing else.
 
-use holdfast_domain::Failure;
-use holdfast_domain::mfa::Answer;
-use holdfast_domain::ports::{Host, SecretBox, SessionCache, SessionStore};
-use holdfast_kit::{Request, Response};
-use holdfast_providers::Factor;
+use holdfast_runtime::{Request, Response};
+use holdfast_sessions::Failure;
+use holdfast_sessions::mfa::Answer;
+use holdfast_sessions::ports::{Host, SecretBox, SessionCache, SessionStore};
+use holdfast_wiring::Factor;
 use serde::Deserialize;
 use serde_json::json;
 

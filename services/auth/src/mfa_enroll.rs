@@ -1,10 +1,10 @@
 //! Hands out a seed for an authenticator.
 
-use holdfast_domain::Failure;
-use holdfast_domain::change::Origin;
-use holdfast_domain::ports::{Host, SecretBox, SessionCache, SessionStore};
-use holdfast_kit::{Request, Response};
-use holdfast_providers::Factor;
+use holdfast_runtime::{Request, Response};
+use holdfast_sessions::Failure;
+use holdfast_sessions::change::Origin;
+use holdfast_sessions::ports::{Host, SecretBox, SessionCache, SessionStore};
+use holdfast_wiring::Factor;
 use serde_json::json;
 
 /// Serves `POST /v1/auth/mfa/enroll`.

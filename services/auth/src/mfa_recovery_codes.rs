@@ -1,10 +1,10 @@
 //! Ten new recovery codes take the place of the old ones.
 
-use holdfast_domain::Failure;
-use holdfast_domain::change::Origin;
-use holdfast_domain::ports::{Host, SessionCache, SessionStore};
-use holdfast_domain::service::Sessions;
-use holdfast_kit::{Request, Response};
+use holdfast_runtime::{Request, Response};
+use holdfast_sessions::Failure;
+use holdfast_sessions::change::Origin;
+use holdfast_sessions::ports::{Host, SessionCache, SessionStore};
+use holdfast_sessions::service::Sessions;
 use serde_json::json;
 
 /// Serves `POST /v1/auth/mfa/recovery-codes`.

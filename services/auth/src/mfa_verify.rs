@@ -1,11 +1,11 @@
 //! The second step of a sign-in.
 
-use holdfast_domain::Failure;
-use holdfast_domain::mfa::Answer;
-use holdfast_domain::ports::{Host, SecretBox, SessionCache, SessionStore};
-use holdfast_domain::service::VerifyRequest;
-use holdfast_kit::{Request, Response, metrics, wire};
-use holdfast_providers::SecondFactor;
+use holdfast_runtime::{Request, Response, metrics, wire};
+use holdfast_sessions::Failure;
+use holdfast_sessions::mfa::Answer;
+use holdfast_sessions::ports::{Host, SecretBox, SessionCache, SessionStore};
+use holdfast_sessions::service::VerifyRequest;
+use holdfast_wiring::SecondFactor;
 use serde::Deserialize;
 
 #[derive(Deserialize)]

@@ -1,12 +1,12 @@
 //! Changes the password and ends every other session.
 
-use holdfast_domain::Failure;
-use holdfast_domain::account::PasswordStrength;
-use holdfast_domain::policy::SignInLimits;
-use holdfast_domain::ports::{CredentialVerifier, Host, SessionCache, SessionStore};
-use holdfast_domain::service::{PasswordRequest, Sessions};
-use holdfast_kit::{ConfigError, Env, Request, Response, System, wire};
-use holdfast_providers::{LiveCache, LiveTable, LiveVerifier};
+use holdfast_runtime::{ConfigError, Env, Request, Response, System, wire};
+use holdfast_sessions::Failure;
+use holdfast_sessions::account::PasswordStrength;
+use holdfast_sessions::policy::SignInLimits;
+use holdfast_sessions::ports::{CredentialVerifier, Host, SessionCache, SessionStore};
+use holdfast_sessions::service::{PasswordRequest, Sessions};
+use holdfast_wiring::{LiveCache, LiveTable, LiveVerifier};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -27,8 +27,8 @@ impl Deps<LiveTable, LiveCache, System, LiveVerifier> {
     /// Builds them from the environment.
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let limits = env.sign_in_limits()?;
-        let verifier = holdfast_providers::verifier(env).await?;
-        Ok(Self { sessions: holdfast_providers::sessions(env).await?, verifier, limits })
+        let verifier = holdfast_wiring::verifier(env).await?;
+        Ok(Self { sessions: holdfast_wiring::sessions(env).await?, verifier, limits })
     }
 }
 

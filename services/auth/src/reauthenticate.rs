@@ -1,11 +1,11 @@
 //! Makes the session that asks recent, and with a second factor verified.
 
-use holdfast_domain::Failure;
-use holdfast_domain::mfa::Answer;
-use holdfast_domain::ports::{CredentialVerifier, Host, SecretBox, SessionCache, SessionStore};
-use holdfast_domain::service::ReauthenticationRequest;
-use holdfast_kit::{ConfigError, Env, Request, Response, System, wire};
-use holdfast_providers::{Factor, LiveBox, LiveCache, LiveTable, LiveVerifier};
+use holdfast_runtime::{ConfigError, Env, Request, Response, System, wire};
+use holdfast_sessions::Failure;
+use holdfast_sessions::mfa::Answer;
+use holdfast_sessions::ports::{CredentialVerifier, Host, SecretBox, SessionCache, SessionStore};
+use holdfast_sessions::service::ReauthenticationRequest;
+use holdfast_wiring::{Factor, LiveBox, LiveCache, LiveTable, LiveVerifier};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -27,8 +27,8 @@ pub struct Deps<S, C, H, B, V> {
 impl Deps<LiveTable, LiveCache, System, LiveBox, LiveVerifier> {
     /// Builds them from the environment.
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
-        let verifier = holdfast_providers::verifier(env).await?;
-        Ok(Self { factor: holdfast_providers::factor(env).await?, verifier })
+        let verifier = holdfast_wiring::verifier(env).await?;
+        Ok(Self { factor: holdfast_wiring::factor(env).await?, verifier })
     }
 }
 

@@ -1,11 +1,11 @@
 //! Exchanges a refresh token for the next pair.
 
-use holdfast_domain::change::Origin;
-use holdfast_domain::ports::{Host, SessionCache, SessionStore};
-use holdfast_domain::service::Sessions;
-use holdfast_domain::{Code, Failure};
-use holdfast_kit::wire::Granted;
-use holdfast_kit::{Rejection, Request, Response, metrics, problem, wire};
+use holdfast_runtime::wire::Granted;
+use holdfast_runtime::{Rejection, Request, Response, metrics, problem, wire};
+use holdfast_sessions::change::Origin;
+use holdfast_sessions::ports::{Host, SessionCache, SessionStore};
+use holdfast_sessions::service::Sessions;
+use holdfast_sessions::{Code, Failure};
 use serde::Deserialize;
 
 #[derive(Deserialize)]

@@ -1,10 +1,10 @@
 //! Creates an account where registration is open.
 
-use holdfast_domain::Failure;
-use holdfast_domain::account::PasswordStrength;
-use holdfast_domain::ports::{Accounts, Attempts, Host, NewPasswords};
-use holdfast_domain::service::Registration;
-use holdfast_kit::{Request, Response};
+use holdfast_runtime::{Request, Response};
+use holdfast_sessions::Failure;
+use holdfast_sessions::account::PasswordStrength;
+use holdfast_sessions::ports::{Accounts, Attempts, Host, NewPasswords};
+use holdfast_sessions::service::Registration;
 use serde::Deserialize;
 use serde_json::json;
 

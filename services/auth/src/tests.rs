@@ -3,10 +3,10 @@
 mod answers;
 mod failures;
 
-use holdfast_kit::Env;
-use holdfast_kit::recording::{Answer, Call, Recorded, answered, answered_within, recorded};
-use holdfast_providers::{Factor, SecondFactor};
+use holdfast_runtime::Env;
+use holdfast_runtime::recording::{Answer, Call, Recorded, answered, answered_within, recorded};
 use holdfast_testkit::world::World;
+use holdfast_wiring::{Factor, SecondFactor};
 use serde_json::{Value, json};
 use std::time::Duration;
 

@@ -1,9 +1,9 @@
 //! Appends events to the audit trail. An entry is never changed: the role of this function may only put items.
 
-use holdfast_domain::ports::{AuditEntry, AuditTrail, Host, StoreError};
-use holdfast_kit::events::Event;
-use holdfast_kit::{ConfigError, Env, System, metrics};
-use holdfast_providers::LiveActivity;
+use holdfast_runtime::events::Event;
+use holdfast_runtime::{ConfigError, Env, System, metrics};
+use holdfast_sessions::ports::{AuditEntry, AuditTrail, Host, StoreError};
+use holdfast_wiring::LiveActivity;
 
 /// The dependencies of `events-audit-trail`.
 pub struct Deps<A, H> {
@@ -16,7 +16,7 @@ impl Deps<LiveActivity, System> {
     /// Builds them from the environment.
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let days = env.int("AUDIT_RETENTION_DAYS", 1..=3_650, 400)?;
-        let trail = holdfast_providers::activity_table(env).await?;
+        let trail = holdfast_wiring::activity_table(env).await?;
         Ok(Self { trail, host: System, keep_seconds: days * 86_400 })
     }
 }

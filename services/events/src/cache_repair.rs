@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use holdfast_domain::ports::{CacheTrouble, LeaseCache};
-use holdfast_domain::{SlotNo, UserId};
-use holdfast_kit::boot::Broken;
-use holdfast_kit::stream::{self, Batch, Reporting};
-use holdfast_kit::{ConfigError, Env, metrics};
-use holdfast_providers::LiveServer;
-use holdfast_providers::records::keys::{self, Row};
+use holdfast_runtime::boot::Broken;
+use holdfast_runtime::stream::{self, Batch, Reporting};
+use holdfast_runtime::{ConfigError, Env, metrics};
+use holdfast_sessions::ports::{CacheTrouble, LeaseCache};
+use holdfast_sessions::{SlotNo, UserId};
+use holdfast_wiring::LiveServer;
+use holdfast_wiring::records::keys::{self, Row};
 use serde_json::Value;
 
 /// The dependencies of `events-cache-repair`.
@@ -24,7 +24,7 @@ impl Deps<LiveServer> {
     /// Builds them from the environment.
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let reporting = Reporting::from_env(env)?;
-        let server = holdfast_providers::cache_server(env)
+        let server = holdfast_wiring::cache_server(env)
             .await?
             .ok_or_else(|| ConfigError { variable: "REDIS_URL".into(), problem: "is not set".into() })?;
         Ok(Self { server, reporting })
@@ -87,7 +87,7 @@ pub async fn handle<L: LeaseCache>(deps: &Deps<L>, batch: Batch, budget: Duratio
 #[cfg(test)]
 mod tests {
     use super::*;
-    use holdfast_domain::token::Address;
+    use holdfast_sessions::token::Address;
     use serde_json::json;
 
     fn record(pk: &str, sk: &str, sequence: &str) -> Value {

@@ -1,9 +1,9 @@
 //! Notes the latest sign-in of each user, in whatever order the events come.
 
-use holdfast_domain::ports::{LastLogins, StoreError};
-use holdfast_kit::events::Event;
-use holdfast_kit::{ConfigError, Env, metrics};
-use holdfast_providers::LiveActivity;
+use holdfast_runtime::events::Event;
+use holdfast_runtime::{ConfigError, Env, metrics};
+use holdfast_sessions::ports::{LastLogins, StoreError};
+use holdfast_wiring::LiveActivity;
 
 /// The dependencies of `events-last-login`.
 pub struct Deps<L> {
@@ -13,7 +13,7 @@ pub struct Deps<L> {
 impl Deps<LiveActivity> {
     /// Builds them from the environment.
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
-        Ok(Self { logins: holdfast_providers::activity_table(env).await? })
+        Ok(Self { logins: holdfast_wiring::activity_table(env).await? })
     }
 }
 

@@ -4,8 +4,8 @@
 
 use std::future::Future;
 
-use holdfast_domain::ports::Stored;
-use holdfast_providers::LiveQueue;
+use holdfast_sessions::ports::Stored;
+use holdfast_wiring::LiveQueue;
 
 pub mod audit_trail;
 pub mod cache_repair;

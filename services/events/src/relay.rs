@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
-use holdfast_domain::ports::{EventBus, StoreError};
-use holdfast_kit::boot::Broken;
-use holdfast_kit::stream::{self, Batch, Reporting};
-use holdfast_kit::{ConfigError, Env, metrics};
-use holdfast_providers::{LiveBus, LiveClosing, LiveQueue};
 use holdfast_push::ports::CloseQueue;
+use holdfast_runtime::boot::Broken;
+use holdfast_runtime::stream::{self, Batch, Reporting};
+use holdfast_runtime::{ConfigError, Env, metrics};
+use holdfast_sessions::ports::{EventBus, StoreError};
+use holdfast_wiring::{LiveBus, LiveClosing, LiveQueue};
 use serde_json::{Value, json};
 
 use crate::TextQueue;
@@ -29,7 +29,7 @@ impl Deps<LiveBus, LiveClosing, LiveQueue> {
     /// Builds them from the environment.
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let reporting = Reporting::from_env(env)?;
-        let (bus, close, unreadable) = holdfast_providers::relay_targets(env).await?;
+        let (bus, close, unreadable) = holdfast_wiring::relay_targets(env).await?;
         Ok(Self { bus, close, unreadable, reporting })
     }
 }

@@ -1,11 +1,11 @@
 //! An alert is a message like any other, of kind `security.alert`, through the push queue. Its idempotency key is the
 //! event's id: delivered twice, it is sent once.
 
-use holdfast_domain::UserId;
-use holdfast_domain::ports::{DeviceSeen, SeenDevices, StoreError};
-use holdfast_kit::events::Event;
-use holdfast_kit::{ConfigError, Env, metrics};
-use holdfast_providers::{LiveActivity, LiveQueue};
+use holdfast_runtime::events::Event;
+use holdfast_runtime::{ConfigError, Env, metrics};
+use holdfast_sessions::UserId;
+use holdfast_sessions::ports::{DeviceSeen, SeenDevices, StoreError};
+use holdfast_wiring::{LiveActivity, LiveQueue};
 use serde_json::{Value, json};
 
 use crate::TextQueue;
@@ -22,8 +22,8 @@ pub struct Deps<D, Q> {
 impl Deps<LiveActivity, LiveQueue> {
     /// Builds them from the environment.
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
-        let push = holdfast_providers::queue(env, "PUSH_QUEUE_URL").await?;
-        Ok(Self { devices: holdfast_providers::activity_table(env).await?, push })
+        let push = holdfast_wiring::queue(env, "PUSH_QUEUE_URL").await?;
+        Ok(Self { devices: holdfast_wiring::activity_table(env).await?, push })
     }
 }
 
@@ -84,8 +84,8 @@ pub async fn handle<D: SeenDevices, Q: TextQueue>(deps: &Deps<D, Q>, event: Even
 #[cfg(test)]
 mod tests {
     use super::*;
-    use holdfast_domain::Millis;
-    use holdfast_push_providers::wire::{Handed, publish_from_json};
+    use holdfast_push_wiring::wire::{Handed, publish_from_json};
+    use holdfast_sessions::Millis;
 
     fn event(kind: &str, reason: Option<&str>) -> Event {
         Event {

@@ -7,12 +7,12 @@ mod kinds;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use holdfast_domain::UserId;
-use holdfast_domain::ports::{Host as _, LeaseCache, Stored};
-use holdfast_kit::Env;
-use holdfast_kit::boot::Broken;
-use holdfast_kit::recording::{Recorded, delivered, recorded};
-use holdfast_kit::stream::{Batch, Reporting};
+use holdfast_runtime::Env;
+use holdfast_runtime::boot::Broken;
+use holdfast_runtime::recording::{Recorded, delivered, recorded};
+use holdfast_runtime::stream::{Batch, Reporting};
+use holdfast_sessions::UserId;
+use holdfast_sessions::ports::{Host as _, LeaseCache, Stored};
 use holdfast_testkit::activity::{MemoryActivity, MemoryBus};
 use holdfast_testkit::failing::{Failing, Trouble};
 use holdfast_testkit::push::MemoryQueues;

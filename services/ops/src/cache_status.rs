@@ -3,11 +3,11 @@
 use std::future::Future;
 use std::time::Duration;
 
-use holdfast_domain::ports::Stored;
-use holdfast_kit::boot::Broken;
-use holdfast_kit::{ConfigError, Env, metrics};
-use holdfast_providers::LiveClusters;
-use holdfast_providers::topology::{Role, Topology};
+use holdfast_runtime::boot::Broken;
+use holdfast_runtime::{ConfigError, Env, metrics};
+use holdfast_sessions::ports::Stored;
+use holdfast_wiring::LiveClusters;
+use holdfast_wiring::topology::{Role, Topology};
 use serde_json::{Value, json};
 
 /// Descriptions of caches.
@@ -32,7 +32,7 @@ impl Deps<LiveClusters> {
     /// Builds them from the environment.
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let name = env.text("CACHE_NAME")?;
-        Ok(Self { clusters: holdfast_providers::clusters().await, name })
+        Ok(Self { clusters: holdfast_wiring::clusters().await, name })
     }
 }
 
@@ -97,7 +97,7 @@ fn answer(name: &str, found: Option<&Topology>) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use holdfast_providers::topology::{Kind, Node, Shard};
+    use holdfast_wiring::topology::{Kind, Node, Shard};
 
     use super::*;
 

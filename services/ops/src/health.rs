@@ -5,11 +5,11 @@ use std::future::Future;
 use std::time::Instant;
 
 use futures_util::future::join;
-use holdfast_domain::Failure;
-use holdfast_domain::ports::{CacheTrouble, Fence, Stored};
-use holdfast_kit::config::CacheProvider;
-use holdfast_kit::{ConfigError, Env, Request, Response, metrics};
-use holdfast_providers::{LiveServer, LiveTable};
+use holdfast_runtime::config::CacheProvider;
+use holdfast_runtime::{ConfigError, Env, Request, Response, metrics};
+use holdfast_sessions::Failure;
+use holdfast_sessions::ports::{CacheTrouble, Fence, Stored};
+use holdfast_wiring::{LiveServer, LiveTable};
 use serde_json::{Value, json};
 
 /// A table that can be asked whether it is there.
@@ -78,8 +78,8 @@ impl Deps<LiveTable, LiveServer> {
         let provider = env.cache()?.provider;
         let version = env.text("HOLDFAST_VERSION")?;
         let details = Details::from_env(env)?;
-        let server = holdfast_providers::cache_server(env).await?;
-        Ok(Self { table: holdfast_providers::sessions_table(env).await?, provider, server, version, details })
+        let server = holdfast_wiring::cache_server(env).await?;
+        Ok(Self { table: holdfast_wiring::sessions_table(env).await?, provider, server, version, details })
     }
 }
 

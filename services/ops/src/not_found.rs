@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use holdfast_domain::{Code, Failure};
-use holdfast_kit::{ConfigError, Rejection, Request, Response};
+use holdfast_runtime::{ConfigError, Rejection, Request, Response};
+use holdfast_sessions::{Code, Failure};
 use serde::Deserialize;
 
 /// The one list of routes; Terraform attaches the same.

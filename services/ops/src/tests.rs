@@ -3,12 +3,12 @@
 use std::future::pending;
 use std::time::Duration;
 
-use holdfast_domain::ports::{CacheTrouble, Fence, StoreError, Stored};
-use holdfast_kit::Env;
-use holdfast_kit::config::CacheProvider;
-use holdfast_kit::recording::{Answer, Call, Recorded, answered, answered_within, recorded};
-use holdfast_providers::topology::{Kind, Node, Role, Shard, Topology};
+use holdfast_runtime::Env;
+use holdfast_runtime::config::CacheProvider;
+use holdfast_runtime::recording::{Answer, Call, Recorded, answered, answered_within, recorded};
+use holdfast_sessions::ports::{CacheTrouble, Fence, StoreError, Stored};
 use holdfast_testkit::failures::assert_documented;
+use holdfast_wiring::topology::{Kind, Node, Role, Shard, Topology};
 use serde_json::{Value, json};
 
 use crate::health::Details;
@@ -159,7 +159,7 @@ fn topology(status: &str, failover: &str) -> Topology {
     }
 }
 
-async fn status_of(clusters: Clusters) -> (Result<Value, holdfast_kit::boot::Broken>, Recorded) {
+async fn status_of(clusters: Clusters) -> (Result<Value, holdfast_runtime::boot::Broken>, Recorded) {
     let deps = cache_status::Deps { clusters, name: "holdfast-cache".into() };
     recorded(cache_status::handle(&deps, Value::Null, Duration::from_millis(200))).await
 }

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use holdfast_domain::ports::{Host, SessionReads};
-use holdfast_kit::boot::Broken;
-use holdfast_kit::{ConfigError, Env, System, metrics};
 use holdfast_push::ports::{Sockets, Tickets};
 use holdfast_push::service::{Admission, Connector, Refusal};
 use holdfast_push::ticket::{origin_allowed, presented};
-use holdfast_push_providers::{self as providers, LiveConnections, LiveSessionsTable};
+use holdfast_push_wiring::{self as providers, LiveConnections, LiveSessionsTable};
+use holdfast_runtime::boot::Broken;
+use holdfast_runtime::{ConfigError, Env, System, metrics};
+use holdfast_sessions::ports::{Host, SessionReads};
 use serde_json::{Value, json};
 
 /// The dependencies of `push-authorizer`.
@@ -99,8 +99,8 @@ fn deny(event: &Value) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use holdfast_domain::token::Address;
-    use holdfast_domain::{SessionId, SlotNo, UserId};
+    use holdfast_sessions::token::Address;
+    use holdfast_sessions::{SessionId, SlotNo, UserId};
 
     use super::*;
 

@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
-use holdfast_domain::ports::Host;
-use holdfast_kit::boot::Broken;
-use holdfast_kit::queue::{self, Done, SqsEvent, SqsMessage};
-use holdfast_kit::{ConfigError, Env, System, metrics};
 use holdfast_push::ports::{CloseQueue, Gateway, Sockets};
 use holdfast_push::service::Closer;
-use holdfast_push_providers::wire::close_request_from_json;
-use holdfast_push_providers::{self as providers, LiveClosing, LiveConnections, LiveGateway};
+use holdfast_push_wiring::wire::close_request_from_json;
+use holdfast_push_wiring::{self as providers, LiveClosing, LiveConnections, LiveGateway};
+use holdfast_runtime::boot::Broken;
+use holdfast_runtime::queue::{self, Done, SqsEvent, SqsMessage};
+use holdfast_runtime::{ConfigError, Env, System, metrics};
+use holdfast_sessions::ports::Host;
 use serde_json::Value;
 
 /// A whole batch: each waits for its own socket.

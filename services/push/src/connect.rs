@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use holdfast_domain::ports::{Host, SessionReads};
-use holdfast_kit::boot::Broken;
-use holdfast_kit::websocket::{SocketEvent, status};
-use holdfast_kit::{ConfigError, Env, System, metrics};
 use holdfast_push::ConnectionId;
 use holdfast_push::ports::{CloseQueue, Sockets, Tickets};
 use holdfast_push::service::{Connector, Refusal};
 use holdfast_push::ticket::{PROTOCOL, offers_protocol, presented};
-use holdfast_push_providers::{self as providers, LiveClosing, LiveConnections, LiveSessionsTable};
+use holdfast_push_wiring::{self as providers, LiveClosing, LiveConnections, LiveSessionsTable};
+use holdfast_runtime::boot::Broken;
+use holdfast_runtime::websocket::{SocketEvent, status};
+use holdfast_runtime::{ConfigError, Env, System, metrics};
+use holdfast_sessions::ports::{Host, SessionReads};
 use serde_json::{Value, json};
 
 /// The dependencies of `push-connect`.

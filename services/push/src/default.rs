@@ -3,19 +3,19 @@
 
 use std::time::Duration;
 
-use holdfast_domain::SlotNo;
-use holdfast_domain::ports::{Host, SessionReads};
-use holdfast_domain::token::Address;
-use holdfast_kit::boot::Broken;
-use holdfast_kit::websocket::{SocketEvent, status};
-use holdfast_kit::{ConfigError, Env, metrics};
 use holdfast_push::outcome::Posted;
 use holdfast_push::ports::{
     Channels, Gateway, PresenceAccess, RecoveryBudget, Sockets, Subscriptions, Tally, TopicAccess,
 };
 use holdfast_push::service::{Caller, Frames};
-use holdfast_push_providers::wire::frame_from_json;
-use holdfast_push_providers::{self as providers, LiveFrames};
+use holdfast_push_wiring::wire::frame_from_json;
+use holdfast_push_wiring::{self as providers, LiveFrames};
+use holdfast_runtime::boot::Broken;
+use holdfast_runtime::websocket::{SocketEvent, status};
+use holdfast_runtime::{ConfigError, Env, metrics};
+use holdfast_sessions::SlotNo;
+use holdfast_sessions::ports::{Host, SessionReads};
+use holdfast_sessions::token::Address;
 use serde_json::Value;
 
 #[cfg(test)]
@@ -76,7 +76,7 @@ fn caller(event: &SocketEvent) -> Option<Caller> {
 
 #[cfg(test)]
 mod tests {
-    use holdfast_domain::{SessionId, UserId};
+    use holdfast_sessions::{SessionId, UserId};
 
     use super::*;
 

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use holdfast_domain::ports::Host;
-use holdfast_kit::boot::Broken;
-use holdfast_kit::websocket::{SocketEvent, status};
-use holdfast_kit::{ConfigError, Env, System, metrics};
 use holdfast_push::ConnectionId;
 use holdfast_push::ports::Sockets;
-use holdfast_push_providers::{self as providers, LiveConnections};
+use holdfast_push_wiring::{self as providers, LiveConnections};
+use holdfast_runtime::boot::Broken;
+use holdfast_runtime::websocket::{SocketEvent, status};
+use holdfast_runtime::{ConfigError, Env, System, metrics};
+use holdfast_sessions::ports::Host;
 use serde_json::Value;
 
 /// The dependencies of `push-disconnect`.

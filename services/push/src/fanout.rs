@@ -3,20 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use holdfast_domain::Millis;
-use holdfast_domain::ports::{Host, Stored};
-use holdfast_kit::boot::Broken;
-use holdfast_kit::queue::{self, Done, SqsEvent, SqsMessage};
-use holdfast_kit::{ConfigError, Env, System, metrics};
 use holdfast_push::budget::Pace;
 use holdfast_push::job::Job;
 use holdfast_push::ports::{Audience, Channels, DeadLetters, Gateway, JobQueue, PublishKeys, Sockets, Tally};
 use holdfast_push::publish::Queued;
 use holdfast_push::service::{FanOut, Limits, Outcome, Publisher};
-use holdfast_push_providers::wire::{Handed, Unreadable, Work, work_from_json};
-use holdfast_push_providers::{
+use holdfast_push_wiring::wire::{Handed, Unreadable, Work, work_from_json};
+use holdfast_push_wiring::{
     self as providers, LiveConnections, LiveGateway, LiveLanes, LiveLanesWithDeadLetters, Metrics,
 };
+use holdfast_runtime::boot::Broken;
+use holdfast_runtime::queue::{self, Done, SqsEvent, SqsMessage};
+use holdfast_runtime::{ConfigError, Env, System, metrics};
+use holdfast_sessions::Millis;
+use holdfast_sessions::ports::{Host, Stored};
 use serde_json::Value;
 
 /// Kept back for posts under way and for handing over what there was no time for.

@@ -1,16 +1,16 @@
 //! What a channel holds after a mark: all of it (with `limit`, the first part of it), or `recovered:false` and nothing.
 
-use holdfast_domain::ports::{Host, SessionCache};
-use holdfast_domain::service::Sessions;
-use holdfast_domain::{Code, Failure, Millis};
-use holdfast_kit::{ConfigError, Env, Request, Response, System};
 use holdfast_push::channel::{Channel, Position};
 use holdfast_push::frame::ServerFrame;
 use holdfast_push::message::Recorded;
 use holdfast_push::ports::{Channels, TopicAccess};
 use holdfast_push::service::{Budget, Recovery, beginning, page, readable, recover};
-use holdfast_push_providers::wire::frame_to_json;
-use holdfast_push_providers::{self as providers, LiveConnections, LiveSessionCache, LiveSessionsTable, LiveTopics};
+use holdfast_push_wiring::wire::frame_to_json;
+use holdfast_push_wiring::{self as providers, LiveConnections, LiveSessionCache, LiveSessionsTable, LiveTopics};
+use holdfast_runtime::{ConfigError, Env, Request, Response, System};
+use holdfast_sessions::ports::{Host, SessionCache};
+use holdfast_sessions::service::Sessions;
+use holdfast_sessions::{Code, Failure, Millis};
 
 /// The query parameters of the route.
 pub const QUERY: &[&str] = &["after", "epoch", "limit"];

@@ -1,14 +1,14 @@
 //! Accepts a message from a service. Whom API Gateway has not authenticated by IAM is refused here too: the local cloud
 //! lets requests with an `Authorization: Bearer` header through.
 
-use holdfast_domain::ports::Host;
-use holdfast_domain::{Code, Failure};
-use holdfast_kit::{ConfigError, Env, Request, Response, System};
 use holdfast_push::ports::{Channels, JobQueue, PublishKeys, Tally};
 use holdfast_push::publish::{Answer, Publish, publisher};
 use holdfast_push::service::Publisher;
-use holdfast_push_providers::wire::PublishBody;
-use holdfast_push_providers::{self as providers, LiveConnections, LiveLanes, Metrics};
+use holdfast_push_wiring::wire::PublishBody;
+use holdfast_push_wiring::{self as providers, LiveConnections, LiveLanes, Metrics};
+use holdfast_runtime::{ConfigError, Env, Request, Response, System};
+use holdfast_sessions::ports::Host;
+use holdfast_sessions::{Code, Failure};
 use serde_json::{Map, Value};
 
 /// `POST /v1/messages` may be this long.

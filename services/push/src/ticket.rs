@@ -1,14 +1,14 @@
 //! Gives out a ticket: what opens one socket, once, within half a minute. The access token itself never stands in a URL.
 
-use holdfast_domain::ports::{Host, SessionCache};
-use holdfast_domain::service::Sessions;
-use holdfast_domain::token::Ticket;
-use holdfast_domain::{Code, Failure, Secret};
-use holdfast_kit::{ConfigError, Env, Request, Response, System};
 use holdfast_push::budget::{Reservation, TICKETS_PER_WINDOW};
 use holdfast_push::ports::{RecoveryBudget, Tickets};
 use holdfast_push::ticket::{TICKET_SECONDS, TicketRow};
-use holdfast_push_providers::{self as providers, LiveConnections, LiveSessionCache, LiveSessionsTable};
+use holdfast_push_wiring::{self as providers, LiveConnections, LiveSessionCache, LiveSessionsTable};
+use holdfast_runtime::{ConfigError, Env, Request, Response, System};
+use holdfast_sessions::ports::{Host, SessionCache};
+use holdfast_sessions::service::Sessions;
+use holdfast_sessions::token::Ticket;
+use holdfast_sessions::{Code, Failure, Secret};
 use serde_json::json;
 
 /// The dependencies of `push-ticket`.

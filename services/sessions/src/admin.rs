@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use holdfast_domain::account::{Account, PasswordStrength, Status};
-use holdfast_domain::change::Origin;
-use holdfast_domain::email::Email;
-use holdfast_domain::policy::SignInLimits;
-use holdfast_domain::ports::{Host, NewPasswords, SessionCache, SessionStore, UserData};
-use holdfast_domain::service::{ListedDevice, Registration, Revoked, Sessions};
-use holdfast_domain::{Code, Failure, Millis, SessionId, UserId};
-use holdfast_kit::boot::Broken;
-use holdfast_kit::{ConfigError, Env, System, metrics, problem, wire};
-use holdfast_providers::{LiveActivity, LiveCache, LivePasswords, LiveTable, LiveUserChannels};
+use holdfast_runtime::boot::Broken;
+use holdfast_runtime::{ConfigError, Env, System, metrics, problem, wire};
+use holdfast_sessions::account::{Account, PasswordStrength, Status};
+use holdfast_sessions::change::Origin;
+use holdfast_sessions::email::Email;
+use holdfast_sessions::policy::SignInLimits;
+use holdfast_sessions::ports::{Host, NewPasswords, SessionCache, SessionStore, UserData};
+use holdfast_sessions::service::{ListedDevice, Registration, Revoked, Sessions};
+use holdfast_sessions::{Code, Failure, Millis, SessionId, UserId};
+use holdfast_wiring::{LiveActivity, LiveCache, LivePasswords, LiveTable, LiveUserChannels};
 use serde_json::{Value, json};
 
 use self::command::{Command, Whom};
@@ -33,12 +33,12 @@ impl Deps<LiveTable, LiveCache, System, LivePasswords, LiveActivity, LiveUserCha
     /// Builds them from the environment.
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let limits = env.sign_in_limits()?;
-        let sessions = holdfast_providers::sessions(env).await?;
-        let (store, passwords) = (sessions.store.clone(), holdfast_providers::passwords()?);
+        let sessions = holdfast_wiring::sessions(env).await?;
+        let (store, passwords) = (sessions.store.clone(), holdfast_wiring::passwords()?);
         // Operators create accounts whether users may or not, and draw on no budget.
         let registration = Registration { store, passwords, host: System, open: true, per_network: u32::MAX };
-        let activity = holdfast_providers::activity_table(env).await?;
-        let connections = holdfast_providers::connections_table(env).await?;
+        let activity = holdfast_wiring::activity_table(env).await?;
+        let connections = holdfast_wiring::connections_table(env).await?;
         Ok(Self { sessions, registration, activity, connections, limits })
     }
 }

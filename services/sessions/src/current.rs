@@ -1,9 +1,9 @@
 //! Says which session asks: the hot path. One read; nothing here that need not be.
 
-use holdfast_domain::Failure;
-use holdfast_domain::ports::{Host, SessionCache, SessionStore};
-use holdfast_domain::service::Sessions;
-use holdfast_kit::{Request, Response, wire};
+use holdfast_runtime::{Request, Response, wire};
+use holdfast_sessions::Failure;
+use holdfast_sessions::ports::{Host, SessionCache, SessionStore};
+use holdfast_sessions::service::Sessions;
 
 /// Serves `GET /v1/sessions/current`.
 pub async fn handle<S, C, H>(sessions: &Sessions<S, C, H>, request: Request) -> Result<Response, Failure>

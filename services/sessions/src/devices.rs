@@ -1,9 +1,9 @@
 //! Lists the caller's trusted devices, the one used last first.
 
-use holdfast_domain::Failure;
-use holdfast_domain::ports::{Host, SessionCache, SessionStore};
-use holdfast_domain::service::Sessions;
-use holdfast_kit::{Request, Response, wire};
+use holdfast_runtime::{Request, Response, wire};
+use holdfast_sessions::Failure;
+use holdfast_sessions::ports::{Host, SessionCache, SessionStore};
+use holdfast_sessions::service::Sessions;
 use serde_json::json;
 
 /// Serves `GET /v1/devices`.

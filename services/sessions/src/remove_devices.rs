@@ -1,10 +1,10 @@
 //! Stops trusting one of the caller's devices, or all of them. Their tokens are void at once.
 
-use holdfast_domain::change::Origin;
-use holdfast_domain::ports::{Host, SessionCache, SessionStore};
-use holdfast_domain::service::Sessions;
-use holdfast_domain::{Code, DeviceId, Failure};
-use holdfast_kit::{Request, Response, wire};
+use holdfast_runtime::{Request, Response, wire};
+use holdfast_sessions::change::Origin;
+use holdfast_sessions::ports::{Host, SessionCache, SessionStore};
+use holdfast_sessions::service::Sessions;
+use holdfast_sessions::{Code, DeviceId, Failure};
 
 /// Serves `DELETE /v1/devices` and `DELETE /v1/devices/{deviceId}`.
 pub async fn handle<S, C, H>(sessions: &Sessions<S, C, H>, request: Request) -> Result<Response, Failure>

@@ -1,10 +1,10 @@
 //! Ends one of the caller's sessions.
 
-use holdfast_domain::change::Origin;
-use holdfast_domain::ports::{Host, SessionCache, SessionStore};
-use holdfast_domain::service::Sessions;
-use holdfast_domain::{Code, Failure, SessionId};
-use holdfast_kit::{Request, Response, wire};
+use holdfast_runtime::{Request, Response, wire};
+use holdfast_sessions::change::Origin;
+use holdfast_sessions::ports::{Host, SessionCache, SessionStore};
+use holdfast_sessions::service::Sessions;
+use holdfast_sessions::{Code, Failure, SessionId};
 
 /// Serves `DELETE /v1/sessions/{sessionId}`.
 pub async fn handle<S, C, H>(sessions: &Sessions<S, C, H>, request: Request) -> Result<Response, Failure>

@@ -1,10 +1,10 @@
 //! Ends all of the caller's sessions, or all others.
 
-use holdfast_domain::change::Origin;
-use holdfast_domain::ports::{Host, SessionCache, SessionStore};
-use holdfast_domain::service::Sessions;
-use holdfast_domain::{Code, Failure};
-use holdfast_kit::{Rejection, Request, Response, wire};
+use holdfast_runtime::{Rejection, Request, Response, wire};
+use holdfast_sessions::change::Origin;
+use holdfast_sessions::ports::{Host, SessionCache, SessionStore};
+use holdfast_sessions::service::Sessions;
+use holdfast_sessions::{Code, Failure};
 
 /// The query parameters of the route.
 pub const QUERY: &[&str] = &["keepCurrent"];

@@ -6,13 +6,13 @@ mod failures;
 
 use std::time::Duration;
 
-use holdfast_domain::Millis;
-use holdfast_domain::policy::SignInLimits;
-use holdfast_domain::ports::{Host as _, SessionReads as _};
-use holdfast_domain::service::{FirstStep, Registration, SignInRequest, SignedIn};
-use holdfast_domain::session::Slot;
-use holdfast_kit::Env;
-use holdfast_kit::recording::{Answer, Call, Recorded, answered_within, recorded};
+use holdfast_runtime::Env;
+use holdfast_runtime::recording::{Answer, Call, Recorded, answered_within, recorded};
+use holdfast_sessions::Millis;
+use holdfast_sessions::policy::SignInLimits;
+use holdfast_sessions::ports::{Host as _, SessionReads as _};
+use holdfast_sessions::service::{FirstStep, Registration, SignInRequest, SignedIn};
+use holdfast_sessions::session::Slot;
 use holdfast_testkit::ManualHost;
 use holdfast_testkit::activity::MemoryActivity;
 use holdfast_testkit::failing::Failing;

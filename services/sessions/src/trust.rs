@@ -1,12 +1,12 @@
 //! Trusts a device, or stops trusting it.
 
-use holdfast_domain::change::Origin;
-use holdfast_domain::ports::{Host, SessionCache, SessionStore};
-use holdfast_domain::service::{Sessions, TrustRequest};
-use holdfast_domain::token::DeviceToken;
-use holdfast_domain::{Code, Failure, SessionId};
-use holdfast_kit::{ConfigError, Env, Request, Response, System, wire};
-use holdfast_providers::{LiveCache, LiveTable};
+use holdfast_runtime::{ConfigError, Env, Request, Response, System, wire};
+use holdfast_sessions::change::Origin;
+use holdfast_sessions::ports::{Host, SessionCache, SessionStore};
+use holdfast_sessions::service::{Sessions, TrustRequest};
+use holdfast_sessions::token::DeviceToken;
+use holdfast_sessions::{Code, Failure, SessionId};
+use holdfast_wiring::{LiveCache, LiveTable};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -25,7 +25,7 @@ impl Deps<LiveTable, LiveCache, System> {
     /// Builds them from the environment.
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let trust_seconds = env.sign_in_limits()?.device_trust_seconds;
-        Ok(Self { sessions: holdfast_providers::sessions(env).await?, trust_seconds })
+        Ok(Self { sessions: holdfast_wiring::sessions(env).await?, trust_seconds })
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use holdfast_kit::boot;
+use holdfast_runtime::boot;
 use service_auth::login;
 
 fn main() -> ExitCode {
-    boot::http(|env| async move { holdfast_providers::sign_in(&env).await }, login::handle)
+    boot::http(|env| async move { holdfast_wiring::sign_in(&env).await }, login::handle)
 }

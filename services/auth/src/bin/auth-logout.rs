@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use holdfast_kit::boot;
+use holdfast_runtime::boot;
 use service_auth::logout;
 
 fn main() -> ExitCode {
-    boot::http(|env| async move { holdfast_providers::sessions(&env).await }, logout::handle)
+    boot::http(|env| async move { holdfast_wiring::sessions(&env).await }, logout::handle)
 }

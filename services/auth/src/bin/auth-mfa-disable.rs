@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use holdfast_kit::boot;
+use holdfast_runtime::boot;
 use service_auth::mfa_disable;
 
 fn main() -> ExitCode {
-    boot::http(|env| async move { holdfast_providers::factor(&env).await }, mfa_disable::handle)
+    boot::http(|env| async move { holdfast_wiring::factor(&env).await }, mfa_disable::handle)
 }

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use holdfast_kit::boot;
+use holdfast_runtime::boot;
 use service_auth::mfa_verify;
 
 fn main() -> ExitCode {
-    boot::http(|env| async move { holdfast_providers::second_factor(&env).await }, mfa_verify::handle)
+    boot::http(|env| async move { holdfast_wiring::second_factor(&env).await }, mfa_verify::handle)
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use holdfast_kit::boot;
+use holdfast_runtime::boot;
 use service_auth::reauthenticate;
 
 fn main() -> ExitCode {

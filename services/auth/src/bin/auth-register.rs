@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use holdfast_kit::boot;
+use holdfast_runtime::boot;
 use service_auth::register;
 
 fn main() -> ExitCode {
-    boot::http(|env| async move { holdfast_providers::registration(&env).await }, register::handle)
+    boot::http(|env| async move { holdfast_wiring::registration(&env).await }, register::handle)
 }

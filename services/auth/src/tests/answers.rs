@@ -1,10 +1,10 @@
 //! One test for each branch of a handler.
 
-use holdfast_domain::account::Status;
-use holdfast_domain::change::Origin;
-use holdfast_domain::ports::SessionReads as _;
-use holdfast_domain::session::Slot;
-use holdfast_kit::cookies::{ACCESS, DEVICE, REFRESH};
+use holdfast_runtime::cookies::{ACCESS, DEVICE, REFRESH};
+use holdfast_sessions::account::Status;
+use holdfast_sessions::change::Origin;
+use holdfast_sessions::ports::SessionReads as _;
+use holdfast_sessions::session::Slot;
 use holdfast_testkit::failing::Trouble;
 
 use super::*;
@@ -14,12 +14,12 @@ fn said(answer: &Answer) -> (u64, &str) {
     (answer.status, answer.code.as_str())
 }
 
-async fn account_of(world: &World) -> holdfast_domain::account::Account {
+async fn account_of(world: &World) -> holdfast_sessions::account::Account {
     world.store.user(world.user).await.unwrap().unwrap().account
 }
 
 async fn live(world: &World) -> Vec<Slot> {
-    use holdfast_domain::ports::Host as _;
+    use holdfast_sessions::ports::Host as _;
     let now = world.host.now();
     let slots = world.store.user(world.user).await.unwrap().unwrap().slots;
     slots.into_iter().filter(|slot| slot.is_live(now)).collect()
@@ -163,7 +163,7 @@ async fn registration_answers_with_the_new_account() {
 #[tokio::test]
 async fn closed_registration_and_weak_passwords_create_no_account() {
     let (world, call) = ready("auth-register").await;
-    let closed = holdfast_domain::service::Registration { open: false, ..world.registration() };
+    let closed = holdfast_sessions::service::Registration { open: false, ..world.registration() };
     let answer = answered(&env(), &[], &call, |request| register::handle(&closed, request)).await;
     assert_eq!(said(&answer), (403, "REGISTRATION_CLOSED"));
     let weak = post("/v1/users", &json!({"email": "new@example.com", "password": "12345678901234567890"}));

@@ -1,11 +1,11 @@
 //! The events and close requests that follow from one stream record. No I/O happens here.
 
-use holdfast_domain::Millis;
-use holdfast_domain::event::{self, Event, Kind};
-use holdfast_domain::ports::{BusEntry, StoreError};
-use holdfast_domain::session::Slot;
-use holdfast_providers::records::{self, BeforeAfter, Change};
 use holdfast_push::close::{CloseRequest, SessionOver};
+use holdfast_sessions::Millis;
+use holdfast_sessions::event::{self, Event, Kind};
+use holdfast_sessions::ports::{BusEntry, StoreError};
+use holdfast_sessions::session::Slot;
+use holdfast_wiring::records::{self, BeforeAfter, Change};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 

@@ -1,7 +1,7 @@
 //! One test for each branch of a handler.
 
-use holdfast_domain::SlotNo;
-use holdfast_domain::token::Address;
+use holdfast_sessions::SlotNo;
+use holdfast_sessions::token::Address;
 use holdfast_testkit::suites::activity::Look as _;
 
 use super::*;
@@ -49,7 +49,7 @@ async fn copies_of_changed_slots_are_deleted_and_counted() {
     let world = World::new();
     let at = Address { user: user(), slot: SlotNo::new(3).unwrap() };
     let lease =
-        || async { matches!(world.server.calm.read(at).await, Ok(holdfast_domain::ports::Found::Miss(Some(_)))) };
+        || async { matches!(world.server.calm.read(at).await, Ok(holdfast_sessions::ports::Found::Miss(Some(_)))) };
     assert!(lease().await && !lease().await, "somebody is filling");
     let records = vec![slot_record(1, 3, "10"), slot_record(2, 0, "11"), slot_record(1, 3, "12")];
     let (answer, recorded) = world.stream("events-cache-repair", records, TIME).await;

@@ -1,6 +1,6 @@
 //! One change of the table for every kind of event, and what the relay makes of it.
 
-use holdfast_domain::event::Kind;
+use holdfast_sessions::event::Kind;
 
 use super::*;
 

@@ -3,7 +3,7 @@
 
 use std::process::ExitCode;
 
-use holdfast_kit::boot;
+use holdfast_runtime::boot;
 use service_ops::cache_status;
 
 fn main() -> ExitCode {

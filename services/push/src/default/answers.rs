@@ -3,11 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use holdfast_domain::policy::Policy;
-use holdfast_domain::ports::Host as _;
-use holdfast_domain::token::Address;
-use holdfast_domain::{SessionId, SlotNo, UserId};
-use holdfast_kit::websocket::{SocketEvent, status};
 use holdfast_push::channel::{Channel, Position, Topic, TopicPolicy};
 use holdfast_push::frame::ClientFrame;
 use holdfast_push::ids::ConnectionId;
@@ -15,7 +10,12 @@ use holdfast_push::ports::{Channels as _, Sockets as _, Subscriptions as _};
 use holdfast_push::presence::PresencePolicy;
 use holdfast_push::service::{Frames, Heads};
 use holdfast_push::socket::Socket;
-use holdfast_push_providers::wire::frame_from_json;
+use holdfast_push_wiring::wire::frame_from_json;
+use holdfast_runtime::websocket::{SocketEvent, status};
+use holdfast_sessions::policy::Policy;
+use holdfast_sessions::ports::Host as _;
+use holdfast_sessions::token::Address;
+use holdfast_sessions::{SessionId, SlotNo, UserId};
 use holdfast_testkit::ManualHost;
 use holdfast_testkit::push::{Counters, FakeGateway, MemoryTable, OpenSessions};
 use proptest::prelude::*;

@@ -1,7 +1,7 @@
 //! One test for each branch of the handlers with a route.
 
-use holdfast_domain::Millis;
-use holdfast_kit::cookies::ACCESS;
+use holdfast_runtime::cookies::ACCESS;
+use holdfast_sessions::Millis;
 
 use super::*;
 

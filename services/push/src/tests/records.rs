@@ -5,7 +5,7 @@ use holdfast_push::job::Job;
 use holdfast_push::outcome::Posted;
 use holdfast_push::ports::{Count, Sockets as _};
 use holdfast_push::socket::Socket;
-use holdfast_push_providers::wire::{close_request_to_json, job_to_json};
+use holdfast_push_wiring::wire::{close_request_to_json, job_to_json};
 
 use super::failures::records_of;
 use super::*;

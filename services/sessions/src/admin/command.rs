@@ -1,8 +1,8 @@
 //! The commands, as JSON. Unknown and repeated fields are refused, as everywhere.
 
-use holdfast_domain::change::Origin;
-use holdfast_domain::text;
-use holdfast_domain::{Code, Failure, SessionId, UserId};
+use holdfast_sessions::change::Origin;
+use holdfast_sessions::text;
+use holdfast_sessions::{Code, Failure, SessionId, UserId};
 use serde::Deserialize;
 use serde_json::Value;
 

@@ -2,13 +2,13 @@
 
 use std::process::ExitCode;
 
-use holdfast_kit::boot;
+use holdfast_runtime::boot;
 use service_sessions::revoke_all;
 
 fn main() -> ExitCode {
     boot::http_with_query(
         revoke_all::QUERY,
-        |env| async move { holdfast_providers::sessions(&env).await },
+        |env| async move { holdfast_wiring::sessions(&env).await },
         revoke_all::handle,
     )
 }

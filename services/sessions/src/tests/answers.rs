@@ -1,6 +1,6 @@
 //! One test for each branch of a handler with a route.
 
-use holdfast_kit::cookies::{ACCESS, DEVICE, REFRESH};
+use holdfast_runtime::cookies::{ACCESS, DEVICE, REFRESH};
 
 use super::*;
 

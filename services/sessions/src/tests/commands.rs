@@ -1,6 +1,6 @@
 //! What each command of operators does, and what its answer says.
 
-use holdfast_domain::account::{Account, Status};
+use holdfast_sessions::account::{Account, Status};
 
 use super::*;
 

@@ -1,0 +1,235 @@
+//! One worker of the fan-out against a bare HTTP client, posting to the same gateway (one of ours, over loopback) in turns.
+//!
+//! The worker is what the function `push-fanout` runs: the domain's fan-out, the SDK's client, two records of 250 recipients
+//! at a time with 32 posts in flight each. The bare client signs nothing, reads nothing and decides nothing: 64 connections,
+//! on each of them one post after another.
+
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use aws_config::{BehaviorVersion, Region};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use holdfast_fault_proxy::{ConnectionsGateway, Plan, Quotas};
+use holdfast_push::budget::Pace;
+use holdfast_push::channel::Channel;
+use holdfast_push::data::Data;
+use holdfast_push::ids::{ConnectionId, MessageId};
+use holdfast_push::job::{Group, Job, MAX_RECIPIENTS, Recipient};
+use holdfast_push::message::Message;
+use holdfast_push::ports::{Count, Gateway as _};
+use holdfast_push::service::{FanOut, Limits, Outcome};
+use holdfast_sessions::Millis;
+use holdfast_sessions::ports::Host as _;
+use holdfast_testkit::host::RealHost;
+use holdfast_testkit::push::{Counters, MemoryQueues, MemoryTable};
+use holdfast_websocket_api::Connections;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Bytes;
+use hyper::client::conn::http1::SendRequest;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+use crate::figures::{figure, ratio};
+
+/// How long the gateway takes to answer, in milliseconds: not at all, and what Terraform reckons with (its default 20).
+const LATENCIES: [u64; 3] = [0, 5, 20];
+/// Records of one round, ten to an invocation.
+const RECORDS: usize = 20;
+const RECORDS_AT_ONCE: usize = 2;
+const IN_FLIGHT: usize = 64;
+/// Rounds of each that count; one more of each goes before them.
+const ROUNDS: usize = 7;
+const SOCKETS: usize = RECORDS * MAX_RECIPIENTS;
+
+type Done<T = ()> = Result<T, String>;
+
+fn said(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
+
+/// A gateway on a thread of its own, as it is a machine of its own; where it is.
+fn gateway(latency: Duration) -> Done<String> {
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(said)?;
+        runtime.block_on(async {
+            let quotas = Quotas { per_second: u32::MAX, burst: u32::MAX, latency, keep: false, ..Quotas::default() };
+            let gateway = ConnectionsGateway::start(quotas, Plan::new(1)).await.map_err(said)?;
+            (0..SOCKETS).for_each(|n| gateway.open(&socket(n)));
+            tell.send(gateway.endpoint()).map_err(said)?;
+            std::future::pending::<Done>().await
+        })
+    });
+    told.recv_timeout(Duration::from_secs(10)).map_err(|_| "the gateway did not start".into())
+}
+
+/// As long as API Gateway's.
+fn socket(n: usize) -> String {
+    format!("L0SM9cOFv{n:06}=")
+}
+
+struct Worker {
+    fan_out: FanOut<MemoryTable, Connections, MemoryQueues, Counters, RealHost>,
+    message: Message,
+    records: Vec<Vec<Recipient>>,
+    pace: Pace,
+}
+
+impl Worker {
+    async fn new(endpoint: &str) -> Done<Self> {
+        let credentials = Credentials::new("test", "test", None, None, "bench");
+        let loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(SharedCredentialsProvider::new(credentials));
+        let config = holdfast_aws::sdk_config_with(loader, true).load().await;
+        let now = RealHost.now();
+        let until = now.plus_seconds(3_600);
+        let recipient = |n| -> Done<Recipient> {
+            let connection: ConnectionId = socket(n).parse().map_err(|_| "an id that is none")?;
+            Ok(Recipient { connection, until, reason: None })
+        };
+        let all: Vec<Recipient> = (0..SOCKETS).map(recipient).collect::<Done<_>>()?;
+        Ok(Self {
+            fan_out: FanOut {
+                table: MemoryTable::default(),
+                gateway: Connections::new(&config, endpoint),
+                queue: MemoryQueues::default(),
+                tally: Counters::default(),
+                host: RealHost,
+            },
+            message: Message {
+                id: MessageId::from_bytes(RealHost.random()),
+                kind: "note".into(),
+                data: Data::compact(r#"{"text":"Your order has left the warehouse.","order":1234567}"#)
+                    .map_err(|_| "data that is none")?,
+                sent_at: now,
+                expires_at: until,
+                ephemeral: true,
+            },
+            records: all.chunks(MAX_RECIPIENTS).map(<[Recipient]>::to_vec).collect(),
+            // No budget: what is measured is how fast it can go.
+            pace: Pace::new(1, 1_000_000, now),
+        })
+    }
+
+    /// What it posts.
+    fn text(&self) -> String {
+        self.fan_out.gateway.text(&holdfast_push::frame::ServerFrame::Message {
+            id: self.message.id,
+            channel: Channel::Broadcast,
+            at: None,
+            kind: self.message.kind.clone(),
+            data: self.message.data.clone(),
+            sent_at: self.message.sent_at,
+        })
+    }
+
+    async fn round(&self, deadline: Millis) -> Done {
+        let limits = Limits { deadline, pace: &self.pace };
+        let before = self.fan_out.tally.of(Count::Delivered);
+        for invocation in self.records.chunks(10) {
+            stream::iter(invocation.iter().cloned())
+                .map(|recipients| {
+                    let groups = vec![Group { channel: Channel::Broadcast, at: None, recipients }];
+                    self.fan_out.work(Job::Deliver { message: self.message.clone(), groups, attempt: 1 }, &limits)
+                })
+                .buffer_unordered(RECORDS_AT_ONCE)
+                .map(|outcome| match outcome {
+                    Ok(Outcome::Done) => Ok(()),
+                    other => Err(format!("a record ended as {other:?}")),
+                })
+                .try_collect::<()>()
+                .await?;
+        }
+        let delivered = self.fan_out.tally.of(Count::Delivered) - before;
+        if delivered == SOCKETS { Ok(()) } else { Err(format!("{delivered} of {SOCKETS} were delivered")) }
+    }
+}
+
+/// 64 connections, kept.
+struct Bare {
+    authority: String,
+    lanes: Vec<SendRequest<Full<Bytes>>>,
+}
+
+impl Bare {
+    async fn new(endpoint: &str) -> Done<Self> {
+        let authority =
+            endpoint.strip_prefix("http://").and_then(|rest| rest.strip_suffix("/v1")).ok_or("another address")?;
+        let mut lanes = Vec::new();
+        for _ in 0..IN_FLIGHT {
+            let stream = TcpStream::connect(authority).await.map_err(said)?;
+            stream.set_nodelay(true).map_err(said)?;
+            let (sender, connection) =
+                hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(said)?;
+            tokio::spawn(connection);
+            lanes.push(sender);
+        }
+        Ok(Self { authority: authority.to_owned(), lanes })
+    }
+
+    async fn round(&mut self, text: &str) -> Done {
+        let body = Bytes::copy_from_slice(text.as_bytes());
+        let authority = &self.authority;
+        let lanes = self.lanes.iter_mut().enumerate().map(|(lane, sender)| {
+            let body = body.clone();
+            async move {
+                for n in (lane..SOCKETS).step_by(IN_FLIGHT) {
+                    let path = format!("/v1/@connections/{}", socket(n).replace('=', "%3D"));
+                    let request = hyper::Request::post(path)
+                        .header("host", authority)
+                        .body(Full::new(body.clone()))
+                        .map_err(said)?;
+                    let answer = sender.send_request(request).await.map_err(said)?;
+                    if answer.status() != 200 {
+                        return Err(format!("the gateway answered {}", answer.status()));
+                    }
+                    answer.into_body().collect().await.map_err(said)?;
+                    sender.ready().await.map_err(said)?;
+                }
+                Ok(())
+            }
+        });
+        futures_util::future::try_join_all(lanes).await.map(drop)
+    }
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn per_second(took: Duration) -> f64 {
+    SOCKETS as f64 / took.as_secs_f64()
+}
+
+/// The middle one.
+fn median(mut rates: Vec<f64>) -> f64 {
+    rates.sort_by(f64::total_cmp);
+    rates[rates.len() / 2]
+}
+
+pub(crate) async fn run() -> Done {
+    for latency in LATENCIES {
+        let endpoint = gateway(Duration::from_millis(latency))?;
+        let worker = Worker::new(&endpoint).await?;
+        let mut bare = Bare::new(&endpoint).await?;
+        let text = worker.text();
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        eprintln!("posts that take {latency} ms: {ROUNDS} rounds of {SOCKETS} each, in turns");
+        for round in 0..=ROUNDS {
+            let began = Instant::now();
+            worker.round(RealHost.now().plus_seconds(3_600)).await?;
+            let middle = Instant::now();
+            bare.round(&text).await?;
+            // The first opens connections and fills caches.
+            if round > 0 {
+                ours.push(per_second(middle - began));
+                theirs.push(per_second(middle.elapsed()));
+            }
+        }
+        let (ours, theirs) = (median(ours), median(theirs));
+        figure(&format!("a worker, posts of {latency} ms"), "deliveries", ours, "a second");
+        figure(&format!("a bare client, posts of {latency} ms"), "deliveries", theirs, "a second");
+        ratio(&format!("worker, {latency} ms"), "bare client", ours, theirs);
+    }
+    Ok(())
+}

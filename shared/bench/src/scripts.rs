@@ -1,0 +1,155 @@
+//! The cache's scripts on a real server of this machine, against a bare `GET` on the same connection: as the caller sees
+//! them, and what they cost the server by its own account.
+
+use std::time::{Duration, Instant};
+
+use holdfast_redis::scripts::{DELETE_SCRIPT, FILL_SCRIPT, LEASE_LIFE, READ_SCRIPT, Script, copy_key, lease_key};
+use holdfast_sessions::token::Address;
+use holdfast_sessions::{SlotNo, UserId};
+use redis::aio::MultiplexedConnection;
+
+use crate::figures::{Times, figure, ratio};
+
+/// Bytes of a copy: a session with the name, browser and address of its device.
+const COPY_BYTES: usize = 500;
+const ROUNDS: u32 = 2_000;
+
+/// What is measured, in the order of the report.
+const KINDS: [&str; 4] = ["GET of a copy", "r1 with a hit", "r1 with a miss (makes a lease)", "w2 (deletes a copy)"];
+
+struct Bench {
+    connection: MultiplexedConnection,
+    /// So that every miss is one.
+    fresh: u128,
+}
+
+type Reply<T> = Result<T, String>;
+
+fn said(error: &redis::RedisError) -> String {
+    format!("redis-server: {error}")
+}
+
+impl Bench {
+    async fn script<T: redis::FromRedisValue>(
+        &mut self,
+        script: &Script,
+        at: Address,
+        arguments: &[&[u8]],
+    ) -> Reply<T> {
+        let mut command = redis::cmd("EVALSHA");
+        command.arg(script.hash()).arg(2).arg(copy_key(at)).arg(lease_key(at));
+        for argument in arguments {
+            command.arg(*argument);
+        }
+        command.query_async(&mut self.connection).await.map_err(|error| said(&error))
+    }
+
+    async fn read(&mut self, at: Address) -> Reply<Vec<Vec<u8>>> {
+        self.script(&READ_SCRIPT, at, &[b"nonce", LEASE_LIFE.to_string().as_bytes()]).await
+    }
+
+    async fn fill(&mut self, at: Address) -> Reply<()> {
+        let Some(lease) = self.read(at).await?.into_iter().nth(1) else { return Err("r1 gave no lease".into()) };
+        let stored: i64 = self.script(&FILL_SCRIPT, at, &[&lease, &[b'x'; COPY_BYTES], b"60000"]).await?;
+        if stored == 1 { Ok(()) } else { Err("r3 stored nothing".into()) }
+    }
+
+    fn somebody(&mut self) -> Address {
+        self.fresh += 1;
+        address(UserId::from_bytes(self.fresh.to_be_bytes()))
+    }
+
+    /// One call of a kind: how long its caller waited. It is an error if it was not of that kind after all.
+    async fn call(&mut self, kind: usize, filled: Address) -> Reply<Duration> {
+        let at = if kind < 2 { filled } else { self.somebody() };
+        if kind == 3 {
+            self.fill(at).await?;
+        }
+        let began = Instant::now();
+        let right = match kind {
+            0 => {
+                let copy: Option<Vec<u8>> = redis::cmd("GET")
+                    .arg(copy_key(at))
+                    .query_async(&mut self.connection)
+                    .await
+                    .map_err(|error| said(&error))?;
+                copy.is_some()
+            }
+            1 => self.read(at).await?.first().is_some_and(|kind| kind == b"hit"),
+            2 => self.read(at).await?.first().is_some_and(|kind| kind == b"lease"),
+            _ => self
+                .script::<Vec<Vec<u8>>>(&DELETE_SCRIPT, at, &[])
+                .await?
+                .first()
+                .is_some_and(|kind| kind == b"deleted"),
+        };
+        if right { Ok(began.elapsed()) } else { Err(format!("{}: the server answered something else", KINDS[kind])) }
+    }
+
+    /// Microseconds of the server's own time for one call of a command, since the last reset.
+    async fn server_micros(&mut self, command: &str) -> Reply<f64> {
+        let text: String = redis::cmd("INFO")
+            .arg("commandstats")
+            .query_async(&mut self.connection)
+            .await
+            .map_err(|error| said(&error))?;
+        text.lines()
+            .find_map(|line| {
+                line.strip_prefix(&format!("cmdstat_{command}:"))?
+                    .split(',')
+                    .find_map(|part| part.strip_prefix("usec_per_call=")?.parse().ok())
+            })
+            .ok_or_else(|| format!("redis-server has no statistics of {command}"))
+    }
+}
+
+fn address(user: UserId) -> Address {
+    Address { user, slot: SlotNo::all().next().unwrap_or_else(|| unreachable!("a user has slots")) }
+}
+
+/// `server` is nobody else's: its statistics are reset.
+pub(crate) async fn run(server: &str) -> Result<(), String> {
+    let client = redis::Client::open(server).map_err(|error| said(&error))?;
+    let mut connection = client.get_multiplexed_async_connection().await.map_err(|error| said(&error))?;
+    for script in [&*READ_SCRIPT, &FILL_SCRIPT, &DELETE_SCRIPT] {
+        let _: String = redis::cmd("SCRIPT")
+            .arg("LOAD")
+            .arg(script.code())
+            .query_async(&mut connection)
+            .await
+            .map_err(|error| said(&error))?;
+    }
+    let mut bench = Bench { connection, fresh: 0 };
+    let filled = bench.somebody();
+    bench.fill(filled).await?;
+    let mut times: [Times; 4] = Default::default();
+    for round in 0..ROUNDS + 100 {
+        for (kind, times) in times.iter_mut().enumerate() {
+            let took = bench.call(kind, filled).await?;
+            if round >= 100 {
+                times.push(took);
+            }
+        }
+    }
+    for (kind, times) in times.iter().enumerate() {
+        times.print(KINDS[kind]);
+        times.curve("Round trips to the cache server", KINDS[kind]);
+    }
+    // `r1` alone, then `GET` alone: the server counts by command, not by script.
+    let mut costs = Vec::new();
+    for (kind, command) in [(0, "get"), (1, "evalsha"), (2, "evalsha")] {
+        let _: () = redis::cmd("CONFIG")
+            .arg("RESETSTAT")
+            .query_async(&mut bench.connection)
+            .await
+            .map_err(|error| said(&error))?;
+        for _ in 0..ROUNDS {
+            bench.call(kind, filled).await?;
+        }
+        costs.push(bench.server_micros(command).await?);
+        figure(KINDS[kind], "server time", costs[costs.len() - 1], "µs");
+    }
+    ratio("r1 with a hit", "GET, round trip p50", times[1].quantile_ms(0.5), times[0].quantile_ms(0.5));
+    figure("r1 with a hit", "more server time than GET", costs[1] - costs[0], "µs");
+    Ok(())
+}

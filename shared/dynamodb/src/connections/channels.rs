@@ -1,0 +1,168 @@
+//! Channels: a head, messages by offset, and the ids that make an append idempotent.
+
+use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure as OnRefusal, TransactWriteItem, Update};
+use holdfast_push::channel::{Channel, Position};
+use holdfast_push::data::Data;
+use holdfast_push::ids::Epoch;
+use holdfast_push::message::{HISTORY_SECONDS, Message, Recorded};
+use holdfast_push::ports::{Appended, Channels};
+use holdfast_push::publish::ID_SECONDS;
+use holdfast_sessions::Millis;
+use holdfast_sessions::ports::{Conditional, StoreError, Stored};
+
+use super::keys::{self, PK, SK, TTL};
+use super::{ConnectionsTable, Rows, build_error};
+use crate::attributes::{Item, Reader, at, n, s};
+use crate::call::{Outcome, conditional, transaction};
+
+fn position(item: &Item) -> Stored<Position> {
+    let r = Reader::new(item);
+    Ok(Position { epoch: r.parse("epoch")?, offset: r.int("offset")? })
+}
+
+/// The attributes of a message, as they stand in a channel and under a publisher's key.
+pub(super) fn message_attributes(message: &Message) -> Item {
+    Item::from([
+        ("messageId".to_owned(), s(message.id.to_string())),
+        ("kind".to_owned(), s(&message.kind)),
+        ("data".to_owned(), s(message.data.as_str())),
+        ("sentAt".to_owned(), at(message.sent_at)),
+        ("messageExpiresAt".to_owned(), at(message.expires_at)),
+        ("ephemeral".to_owned(), aws_sdk_dynamodb::types::AttributeValue::Bool(message.ephemeral)),
+    ])
+}
+
+/// Reads them back.
+pub(super) fn read_message(item: &Item) -> Stored<Message> {
+    let r = Reader::new(item);
+    Ok(Message {
+        id: r.parse("messageId")?,
+        kind: r.text("kind")?.to_owned(),
+        data: Data::compact(r.text("data")?).map_err(|_| StoreError::Corrupt("attribute data is not JSON".into()))?,
+        sent_at: r.time("sentAt")?,
+        expires_at: r.time("messageExpiresAt")?,
+        ephemeral: r.flag("ephemeral")?,
+    })
+}
+
+impl ConnectionsTable {
+    fn put(&self, item: Item, condition: Option<&str>) -> Stored<TransactWriteItem> {
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .set_condition_expression(condition.map(str::to_owned))
+            .return_values_on_condition_check_failure(OnRefusal::AllOld)
+            .build()
+            .map_err(build_error)?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+}
+
+fn keyed(channel: &Channel, sk: String, at: Position) -> Item {
+    Item::from([
+        (PK.to_owned(), s(keys::channel(channel))),
+        (SK.to_owned(), s(sk)),
+        ("epoch".to_owned(), s(at.epoch.to_string())),
+        ("offset".to_owned(), n(at.offset)),
+    ])
+}
+
+/// A head outlives its last message by so long. One that comes back afterwards has a new epoch: nobody takes its offsets for
+/// the old ones.
+const HEAD_SECONDS: i64 = 30 * 86_400;
+
+fn head_ttl(now: Millis) -> i64 {
+    keys::ttl(now.plus_seconds(HEAD_SECONDS))
+}
+
+fn head_item(channel: &Channel, head: Position, now: Millis) -> Item {
+    let mut item = keyed(channel, keys::HEAD.to_owned(), head);
+    item.insert(TTL.to_owned(), n(head_ttl(now)));
+    item
+}
+
+impl Channels for ConnectionsTable {
+    async fn head(&self, channel: &Channel) -> Stored<Option<Position>> {
+        self.get(keys::channel(channel), keys::HEAD, true).await?.as_ref().map(position).transpose()
+    }
+
+    async fn recent_head(&self, channel: &Channel) -> Stored<Option<Position>> {
+        self.get(keys::channel(channel), keys::HEAD, false).await?.as_ref().map(position).transpose()
+    }
+
+    async fn begin(&self, channel: &Channel, epoch: Epoch, now: Millis) -> Stored<Position> {
+        let head = Position { epoch, offset: 0 };
+        let result = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(head_item(channel, head, now)))
+            .condition_expression("attribute_not_exists(PK)")
+            .return_values_on_condition_check_failure(OnRefusal::AllOld)
+            .send()
+            .await;
+        match conditional("PutItem", None, result)? {
+            Conditional::Done => Ok(head),
+            Conditional::Refused(Some(there)) => position(&there),
+            Conditional::Refused(None) => Err(StoreError::Corrupt("a head that is there and is not".into())),
+        }
+    }
+
+    async fn append(&self, channel: &Channel, head: Position, messages: &[&Message]) -> Stored<Appended> {
+        let latest = messages.iter().map(|message| message.sent_at).max().unwrap_or_default();
+        let update = Update::builder()
+            .table_name(&self.table)
+            .key(PK, s(keys::channel(channel)))
+            .key(SK, s(keys::HEAD))
+            // Renewed by every message, and far later than the last one and its id.
+            .update_expression("SET #offset = :next, #ttl = :ttl")
+            .expression_attribute_names("#ttl", TTL)
+            .expression_attribute_values(":ttl", n(head_ttl(latest)))
+            .condition_expression("#offset = :seen AND epoch = :epoch")
+            .expression_attribute_names("#offset", "offset")
+            .expression_attribute_values(":next", n(head.offset + messages.len() as u64))
+            .expression_attribute_values(":seen", n(head.offset))
+            .expression_attribute_values(":epoch", s(head.epoch.to_string()))
+            .build()
+            .map_err(build_error)?;
+        let mut call =
+            self.client.transact_write_items().transact_items(TransactWriteItem::builder().update(update).build());
+        for (message, offset) in messages.iter().zip(head.offset + 1..) {
+            let place = Position { epoch: head.epoch, offset };
+            let mut item = keyed(channel, keys::message(offset), place);
+            item.extend(message_attributes(message));
+            item.insert(TTL.to_owned(), n(keys::ttl(message.sent_at.plus_seconds(HISTORY_SECONDS))));
+            let mut id = keyed(channel, keys::appended(message.id), place);
+            id.insert(TTL.to_owned(), n(keys::ttl(message.sent_at.plus_seconds(ID_SECONDS))));
+            call = call
+                .transact_items(self.put(item, None)?)
+                .transact_items(self.put(id, Some("attribute_not_exists(PK)"))?);
+        }
+        let outcome = transaction("TransactWriteItems", call.send().await)?;
+        if matches!(outcome, Outcome::Done) {
+            return Ok(Appended::Done);
+        }
+        // The ids are judged first: when one of them is there, an earlier try of ours moved the head.
+        let mut already = Vec::new();
+        for index in 0..messages.len() {
+            if let Some(old) = outcome.refused(2 + 2 * index) {
+                let old = old.ok_or_else(|| StoreError::Corrupt("an id that is there and is not".into()))?;
+                already.push((index, position(old)?));
+            }
+        }
+        Ok(if already.is_empty() { Appended::Moved } else { Appended::Already(already) })
+    }
+
+    async fn range(&self, channel: &Channel, after: u64, head: Position, max_bytes: usize) -> Stored<Vec<Recorded>> {
+        // Nothing lies after the head; a range from there would be reversed, which DynamoDB refuses.
+        if after >= head.offset {
+            return Ok(Vec::new());
+        }
+        let which = Rows::Between(keys::message(after + 1), keys::message(head.offset));
+        let size = |items: &[Item]| -> usize {
+            items.iter().filter_map(|item| item.get("data")).filter_map(|v| v.as_s().ok()).map(String::len).sum()
+        };
+        let rows = self.rows(keys::channel(channel), which, |found| size(found) > max_bytes).await?;
+        rows.iter().map(|item| Ok(Recorded { at: position(item)?, message: read_message(item)? })).collect()
+    }
+}

@@ -1,0 +1,114 @@
+//! The table `connections`: tickets, sockets, subscriptions, channels, publishers' keys.
+
+mod channels;
+pub mod keys;
+mod publishes;
+mod recovery;
+mod sockets;
+mod subscriptions;
+mod tickets;
+
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::BuildError;
+use holdfast_push::channel::Channel;
+use holdfast_sessions::UserId;
+use holdfast_sessions::ports::{StoreError, Stored, UserData};
+
+use crate::attributes::{Item, s};
+use crate::call::trouble;
+
+/// The table behind the push ports.
+#[derive(Clone, Debug)]
+pub struct ConnectionsTable {
+    client: Client,
+    table: String,
+}
+
+/// Which rows of a partition.
+enum Rows<'a> {
+    All,
+    StartingWith(&'a str),
+    Between(String, String),
+}
+
+impl ConnectionsTable {
+    /// Builds the client once; connections are opened by the first call.
+    pub fn new(config: &SdkConfig, table: impl Into<String>) -> Self {
+        Self { client: Client::new(config), table: table.into() }
+    }
+
+    async fn get(&self, pk: String, sk: impl Into<String>, consistent: bool) -> Stored<Option<Item>> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key(keys::PK, s(pk))
+            .key(keys::SK, s(sk))
+            .consistent_read(consistent)
+            .send()
+            .await
+            .map_err(|e| trouble("GetItem", &e))?;
+        Ok(answer.item)
+    }
+
+    async fn delete(&self, pk: String, sk: impl Into<String>) -> Stored<()> {
+        self.client
+            .delete_item()
+            .table_name(&self.table)
+            .key(keys::PK, s(pk))
+            .key(keys::SK, s(sk))
+            .send()
+            .await
+            .map_err(|e| trouble("DeleteItem", &e))?;
+        Ok(())
+    }
+
+    /// Strongly reads rows of one partition in order, page by page, until `enough` says so.
+    async fn rows(&self, pk: String, which: Rows<'_>, mut enough: impl FnMut(&[Item]) -> bool) -> Stored<Vec<Item>> {
+        let query = self.client.query().table_name(&self.table).consistent_read(true);
+        let query = query.expression_attribute_values(":pk", s(pk));
+        let query = match which {
+            Rows::All => query.key_condition_expression("PK = :pk"),
+            Rows::StartingWith(prefix) => query
+                .key_condition_expression("PK = :pk AND begins_with(SK, :prefix)")
+                .expression_attribute_values(":prefix", s(prefix)),
+            Rows::Between(first, last) => query
+                .key_condition_expression("PK = :pk AND SK BETWEEN :first AND :last")
+                .expression_attribute_values(":first", s(first))
+                .expression_attribute_values(":last", s(last)),
+        };
+        let mut found = Vec::new();
+        let mut from = None;
+        loop {
+            let page = query.clone().set_exclusive_start_key(from).send().await.map_err(|e| trouble("Query", &e))?;
+            found.extend(page.items.unwrap_or_default());
+            from = page.last_evaluated_key;
+            if from.is_none() || enough(&found) {
+                return Ok(found);
+            }
+        }
+    }
+}
+
+/// A request that the SDK refuses to build lacks a required part: a defect of this crate, not of the store.
+fn build_error(error: BuildError) -> StoreError {
+    StoreError::Corrupt(format!("request: {error}"))
+}
+
+impl UserData for ConnectionsTable {
+    /// Deletes what a user who is deleted was sent. Sockets go by themselves: their sessions have ended.
+    async fn forget_user(&self, user: UserId) -> Stored<()> {
+        let channel = keys::channel(&Channel::User(user));
+        loop {
+            let rows = self.rows(channel.clone(), Rows::All, |_| true).await?;
+            if rows.is_empty() {
+                return Ok(());
+            }
+            for row in rows {
+                let sk = row.get(keys::SK).and_then(|sk| sk.as_s().ok()).cloned().unwrap_or_default();
+                self.delete(channel.clone(), sk).await?;
+            }
+        }
+    }
+}

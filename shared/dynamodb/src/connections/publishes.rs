@@ -1,0 +1,136 @@
+//! Publishers' keys: `PENDING` with the whole request, then `QUEUED` with the answer.
+
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure as OnRefusal};
+use holdfast_push::ports::{Begun, PublishKeys};
+use holdfast_push::publish::{Answer, KEY_SECONDS, Pending, PublishKey, Target};
+use holdfast_sessions::ports::{Conditional, StoreError, Stored};
+use holdfast_sessions::{Millis, UserId};
+
+use super::ConnectionsTable;
+use super::channels::{message_attributes, read_message};
+use super::keys::{self, PK, SK, TTL};
+use crate::attributes::{Item, Reader, at, n, s};
+use crate::call::conditional;
+
+const PENDING: &str = "PENDING";
+const QUEUED: &str = "QUEUED";
+
+fn pending_attributes(pending: &Pending) -> Item {
+    let mut item = message_attributes(&pending.message);
+    match &pending.target {
+        Target::Users(users) => {
+            // As bytes, 16 a user: the largest request has some 9 000 of them, and an item 400 KB.
+            let bytes: Vec<u8> = users.iter().flat_map(|user| *user.as_bytes()).collect();
+            item.insert("toUsers".to_owned(), AttributeValue::B(Blob::new(bytes)));
+        }
+        Target::Topic(topic) => {
+            item.insert("toTopic".to_owned(), s(topic.as_str()));
+        }
+        Target::Broadcast => {
+            item.insert("toAll".to_owned(), AttributeValue::Bool(true));
+        }
+    }
+    item
+}
+
+fn read_target(item: &Item) -> Stored<Target> {
+    let r = Reader::new(item);
+    if let Some(blob) = item.get("toUsers").and_then(|v| v.as_b().ok()) {
+        let (users, rest) = blob.as_ref().as_chunks::<16>();
+        if !rest.is_empty() {
+            return Err(StoreError::Corrupt("attribute toUsers".into()));
+        }
+        return Ok(Target::Users(users.iter().map(|bytes| UserId::from_bytes(*bytes)).collect()));
+    }
+    match r.parse_opt("toTopic")? {
+        Some(topic) => Ok(Target::Topic(topic)),
+        None if r.flag("toAll")? => Ok(Target::Broadcast),
+        None => Err(StoreError::Corrupt("a publish to nobody".into())),
+    }
+}
+
+fn read_answer(item: &Item) -> Stored<Answer> {
+    let r = Reader::new(item);
+    Ok(Answer {
+        message_id: r.parse("messageId")?,
+        recipients: r.int_opt("recipients")?,
+        channel: r.parse_opt("channel")?,
+        offset: r.int_opt("offset")?,
+    })
+}
+
+impl PublishKeys for ConnectionsTable {
+    async fn begin_publish(&self, key: &PublishKey, pending: &Pending, now: Millis) -> Stored<Begun> {
+        let (pk, sk) = keys::publish(key);
+        let expires = now.plus_seconds(KEY_SECONDS);
+        let mut item = pending_attributes(pending);
+        item.extend([
+            (PK.to_owned(), s(pk)),
+            (SK.to_owned(), s(sk)),
+            ("state".to_owned(), s(PENDING)),
+            ("expiresAt".to_owned(), at(expires)),
+            (TTL.to_owned(), n(keys::ttl(expires))),
+        ]);
+        let result = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(PK) OR expiresAt <= :now")
+            .expression_attribute_values(":now", at(now))
+            .return_values_on_condition_check_failure(OnRefusal::AllOld)
+            .send()
+            .await;
+        let there = match conditional("PutItem", None, result)? {
+            Conditional::Done => return Ok(Begun::New),
+            Conditional::Refused(Some(there)) => there,
+            Conditional::Refused(None) => return Err(StoreError::Corrupt("a key that is there and is not".into())),
+        };
+        match Reader::new(&there).text("state")? {
+            QUEUED => read_answer(&there).map(Begun::Queued),
+            PENDING => {
+                let stored = Pending { target: read_target(&there)?, message: read_message(&there)? };
+                // Our own write, whose reply was lost.
+                Ok(if stored.message.id == pending.message.id { Begun::New } else { Begun::Pending(stored) })
+            }
+            _ => Err(StoreError::Corrupt("attribute state of a publish".into())),
+        }
+    }
+
+    async fn finish_publish(&self, key: &PublishKey, answer: &Answer) -> Stored<()> {
+        let (pk, sk) = keys::publish(key);
+        let mut update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key(PK, s(pk))
+            .key(SK, s(sk))
+            .condition_expression("messageId = :id AND #state = :pending")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_names("#data", "data")
+            .expression_attribute_values(":id", s(answer.message_id.to_string()))
+            .expression_attribute_values(":pending", s(PENDING))
+            .expression_attribute_values(":queued", s(QUEUED));
+        let mut set = String::from("SET #state = :queued");
+        if let Some(recipients) = answer.recipients {
+            set.push_str(", recipients = :recipients");
+            update = update.expression_attribute_values(":recipients", n(recipients));
+        }
+        if let Some(channel) = &answer.channel {
+            set.push_str(", channel = :channel");
+            update = update.expression_attribute_values(":channel", s(channel.to_string()));
+        }
+        if let Some(offset) = answer.offset {
+            set.push_str(", #offset = :offset");
+            update = update
+                .expression_attribute_names("#offset", "offset")
+                .expression_attribute_values(":offset", n(offset));
+        }
+        // The request has served: what it said is in its channels, or on its way.
+        set.push_str(" REMOVE #data, toUsers, toTopic, toAll");
+        let result = update.update_expression(set).send().await;
+        // Refused: another call finished it, or the key stands for something newer by now.
+        conditional("UpdateItem", None, result).map(|_| ())
+    }
+}

@@ -1,0 +1,147 @@
+//! Accounts, and the e-mails and identities that name them.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use holdfast_sessions::account::{Account, Identity};
+use holdfast_sessions::change::Origin;
+use holdfast_sessions::ports::{AccountDeletion, Accounts, StoreError, Stored, Transacted};
+use holdfast_sessions::{Millis, UserId};
+
+use super::keys::{self, PK, SK};
+use super::slots::transacted;
+use super::{SessionsTable, image};
+use crate::attributes::{Item, Reader, at, s};
+use crate::call::{Outcome, transaction, trouble};
+use crate::statement::{Key, Statement, put_new};
+
+/// An item that says which account a name belongs to.
+pub(super) fn claim((pk, sk): Key, user: UserId, now: Millis) -> Item {
+    Item::from([
+        (PK.to_owned(), s(pk)),
+        (SK.to_owned(), s(sk)),
+        ("userId".to_owned(), s(user.to_string())),
+        ("createdAt".to_owned(), at(now)),
+    ])
+}
+
+/// Whether the claim at `index` was refused because this very account holds it: an earlier try was applied and its reply
+/// lost.
+fn is_held_by(outcome: &Outcome, index: usize, user: UserId) -> bool {
+    let holder = outcome.refused(index).flatten().and_then(|item| item.get("userId"));
+    holder.and_then(|v| v.as_s().ok()).is_some_and(|id| *id == user.to_string())
+}
+
+impl SessionsTable {
+    async fn holder(&self, key: Key) -> Stored<Option<UserId>> {
+        self.get(key).await?.map(|item| Reader::new(&item).parse("userId")).transpose()
+    }
+}
+
+impl Accounts for SessionsTable {
+    async fn user_of(&self, email_key: &[u8; 32]) -> Stored<Option<UserId>> {
+        self.holder(keys::email(email_key)).await
+    }
+
+    async fn user_of_identity(&self, identity_key: &[u8; 32]) -> Stored<Option<UserId>> {
+        self.holder(keys::identity(identity_key)).await
+    }
+
+    async fn bind_identity(
+        &self,
+        user: UserId,
+        identity: &Identity,
+        password: &str,
+        now: Millis,
+    ) -> Stored<Transacted> {
+        let meta = Statement::new()
+            .set("identityProvider", s(&identity.provider))
+            .set("identitySubject", s(&identity.subject))
+            .set("lastUpdatedAt", at(now))
+            .when("attribute_not_exists(identitySubject)")
+            .when("password = :password")
+            .value(":password", s(password));
+        let result = self
+            .client
+            .transact_write_items()
+            .transact_items(put_new(&self.table, claim(keys::identity(&identity.key()), user, now))?)
+            .transact_items(meta.update_part(&self.table, keys::account(user))?)
+            .send()
+            .await;
+        let outcome = transaction("TransactWriteItems", result)?;
+        Ok(if is_held_by(&outcome, 0, user) { Transacted::Done } else { transacted(&outcome) })
+    }
+
+    async fn register(
+        &self,
+        email_key: Option<&[u8; 32]>,
+        account: &Account,
+        origin: &Origin,
+        now: Millis,
+    ) -> Stored<Transacted> {
+        let mut claims = Vec::new();
+        claims.extend(email_key.map(keys::email));
+        claims.extend(account.identity.as_ref().map(|identity| keys::identity(&identity.key())));
+        let mut actions = Vec::with_capacity(3);
+        for key in claims {
+            actions.push(put_new(&self.table, claim(key, account.user, now))?);
+        }
+        actions.push(put_new(&self.table, image::account_item(account, origin, now))?);
+        let result = self.client.transact_write_items().set_transact_items(Some(actions)).send().await;
+        let outcome = transaction("TransactWriteItems", result)?;
+        Ok(if is_held_by(&outcome, 0, account.user) { Transacted::Done } else { transacted(&outcome) })
+    }
+}
+
+impl AccountDeletion for SessionsTable {
+    async fn erase(&self, account: &Account, email_keys: &[[u8; 32]]) -> Stored<()> {
+        let user = account.user;
+        loop {
+            let answer = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .key_condition_expression("PK = :pk")
+                .projection_expression("PK, SK")
+                .expression_attribute_values(":pk", s(keys::user(user)))
+                .consistent_read(true)
+                .send()
+                .await
+                .map_err(|e| trouble("Query", &e))?;
+            let is_account = |item: &Item| item.get(SK).is_some_and(|sk| *sk == s(keys::META));
+            let rest: Vec<Item> =
+                answer.items.unwrap_or_default().into_iter().filter(|item| !is_account(item)).collect();
+            for key in rest.iter() {
+                let result = self.client.delete_item().table_name(&self.table).set_key(Some(key.clone())).send().await;
+                result.map_err(|e| trouble("DeleteItem", &e))?;
+            }
+            if rest.is_empty() && answer.last_evaluated_key.is_none() {
+                break;
+            }
+        }
+        let own = |key: Key| {
+            Statement::new()
+                .when("attribute_not_exists(PK) OR userId = :user")
+                .value(":user", s(user.to_string()))
+                .delete_part(&self.table, key)
+        };
+        let deleted = AttributeValue::S(image::status_text(holdfast_sessions::account::Status::Deleted).to_owned());
+        let meta = Statement::new()
+            .when("attribute_not_exists(PK) OR #status = :deleted")
+            .name("#status", "status")
+            .value(":deleted", deleted)
+            .delete_part(&self.table, keys::account(user))?;
+        let mut actions = vec![meta];
+        for key in email_keys {
+            actions.push(own(keys::email(key))?);
+        }
+        if let Some(identity) = &account.identity {
+            actions.push(own(keys::identity(&identity.key()))?);
+        }
+        let result = self.client.transact_write_items().set_transact_items(Some(actions)).send().await;
+        match transacted(&transaction("TransactWriteItems", result)?) {
+            Transacted::Done => Ok(()),
+            Transacted::Busy => Err(StoreError::Busy("TransactWriteItems: conflict".into())),
+            // The e-mail is somebody else's by now, or the account is not being deleted.
+            Transacted::Refused => Err(StoreError::Busy("delete: the account has changed; repeat it".into())),
+        }
+    }
+}

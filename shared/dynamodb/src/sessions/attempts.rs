@@ -1,0 +1,252 @@
+//! Attempt counters, counted by conditional updates of one item each, so that a burst cannot overdraw.
+//!
+//! In an open window without a long run of failures, one update counts. Everything else (a new counter, a new window, a wait
+//! after a long run) is decided by the domain from the counter as it was read, and written only if it still is so.
+
+use std::collections::HashSet;
+
+use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure as OnRefusal};
+use futures_util::future::try_join_all;
+use holdfast_sessions::attempts::{Counter, Scope};
+use holdfast_sessions::policy::{RUN_LIMIT, RUN_MEMORY_SECONDS};
+use holdfast_sessions::ports::{Attempts, Conditional, Reservation, StoreError, Stored};
+use holdfast_sessions::{Millis, TokenHash};
+
+use super::SessionsTable;
+use super::keys::{self, PK, SK, TTL};
+use crate::attributes::{Item, Reader, at, b, bs, n, s};
+use crate::call::{conditional, trouble};
+use crate::statement::Statement;
+
+/// Rounds before giving up: each refusal means that another request has just written this counter.
+const ROUNDS: usize = 24;
+
+/// What a counter's item holds; nothing where there is none.
+#[derive(Debug, Default)]
+struct CounterItem {
+    counter: Counter,
+    answers: Vec<[u8; 32]>,
+    /// Whether there is an item at all.
+    exists: bool,
+}
+
+fn read(item: Option<&Item>) -> Stored<CounterItem> {
+    let Some(item) = item else { return Ok(CounterItem::default()) };
+    let r = Reader::new(item);
+    let time = |name: &str| r.time_opt(name).map(Option::unwrap_or_default);
+    let answers = r.hashes("answers")?;
+    let counted = u32::try_from(answers.len()).unwrap_or(u32::MAX);
+    let counter = Counter {
+        // Answers to a second factor are counted as a set, everything else by number.
+        count: r.int_opt("count")?.unwrap_or(counted).max(counted),
+        window_ends: time("windowEnds")?,
+        run: r.int_opt("run")?.unwrap_or_default(),
+        run_ends: time("runEnds")?,
+        wait_until: time("waitUntil")?,
+        known_until: time("knownUntil")?,
+    };
+    Ok(CounterItem { counter, answers, exists: true })
+}
+
+impl SessionsTable {
+    async fn counter(&self, scope: &Scope) -> Stored<CounterItem> {
+        read(self.get(keys::attempts(&scope.key)).await?.as_ref())
+    }
+
+    async fn write_counter(
+        &self,
+        scope: &Scope,
+        statement: &Statement,
+    ) -> Stored<(Conditional<Option<Item>>, Option<Item>)> {
+        statement.checked(true);
+        let (pk, sk) = keys::attempts(&scope.key);
+        let result = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key(PK, s(pk))
+            .key(SK, s(sk))
+            .update_expression(statement.update())
+            .set_condition_expression(statement.condition())
+            .set_expression_attribute_names(statement.names())
+            .set_expression_attribute_values(statement.values())
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(OnRefusal::AllOld)
+            .send()
+            .await;
+        let new = result.as_ref().ok().and_then(|answer| answer.attributes.clone());
+        Ok((conditional("UpdateItem", None, result)?, new))
+    }
+
+    /// Writes a counter that the domain has computed, if it is still as it was read.
+    async fn replace_counter(
+        &self,
+        scope: &Scope,
+        seen: &CounterItem,
+        next: &Counter,
+        answers: Option<&HashSet<[u8; 32]>>,
+    ) -> Stored<Conditional<Option<Item>>> {
+        let mut statement =
+            Statement::new().set("windowEnds", at(next.window_ends)).set(TTL, n(keys::ttl(next.ends())));
+        if scope.counts_runs {
+            statement = statement
+                .set("run", n(next.run))
+                .set("runEnds", at(next.run_ends))
+                .set("waitUntil", at(next.wait_until));
+        }
+        statement = match answers {
+            None => statement.set("count", n(next.count)),
+            Some(answers) if answers.is_empty() => statement.remove(&["answers"]),
+            Some(answers) => statement.set("answers", bs(answers.iter())),
+        };
+        statement = if seen.exists {
+            let mut as_seen = statement;
+            let Counter { count, run, window_ends, .. } = seen.counter;
+            for (attribute, value) in [("windowEnds", at(window_ends)), ("run", n(run)), ("count", n(count))] {
+                let counted_by_set = attribute == "count" && answers.is_some();
+                if counted_by_set || (attribute == "run" && !scope.counts_runs) {
+                    continue;
+                }
+                let place = format!(":seen_{attribute}");
+                let name = format!("#seen_{attribute}");
+                // A counter of version 0.1.0, or one that only remembers, has no such number yet.
+                let none = if value == n(0) { format!("attribute_not_exists({name}) OR ") } else { String::new() };
+                as_seen = as_seen.when(&format!("{none}{name} = {place}")).name(&name, attribute).value(&place, value);
+            }
+            as_seen
+        } else {
+            statement.when("attribute_not_exists(PK)")
+        };
+        Ok(self.write_counter(scope, &statement).await?.0)
+    }
+
+    /// Counts in an open window without a long run, in one update; refused otherwise.
+    fn count_in_window(scope: &Scope, answer: Option<&TokenHash>, now: Millis) -> Statement {
+        let mut statement = Statement::new().when("windowEnds > :now").value(":now", at(now));
+        statement = match answer {
+            None => statement
+                .set_to("#count = #count + :one")
+                .name("#count", "count")
+                .value(":one", n(1))
+                .when("#count < :limit"),
+            Some(answer) => statement
+                .then("ADD answers :answers")
+                .value(":answers", bs([answer.as_bytes()]))
+                .value(":answer", b(answer.as_bytes()))
+                .when("attribute_not_exists(answers) OR (size(answers) < :limit AND NOT contains(answers, :answer))"),
+        };
+        statement = statement.value(":limit", n(scope.limit));
+        if scope.counts_runs {
+            let memory = now.plus_seconds(RUN_MEMORY_SECONDS);
+            statement = statement
+                .set_to("#run = #run + :more")
+                .name("#run", "run")
+                .value(":more", n(1))
+                .set("runEnds", at(memory))
+                .when("#run < :almost AND runEnds > :now")
+                .value(":almost", n(RUN_LIMIT - 1));
+        }
+        statement
+    }
+
+    /// Writes `in_window` if the reservation's window is still open there, else `afterwards`, if there is a counter at all.
+    async fn undo(&self, reservation: &Reservation, in_window: Statement, afterwards: Option<Statement>) -> Stored<()> {
+        let in_window = match &reservation.answer {
+            None => in_window
+                .set_to("#count = #count - :one")
+                .name("#count", "count")
+                .value(":one", n(1))
+                .value(":zero", n(0))
+                .when("#count > :zero"),
+            Some(answer) => in_window.then("DELETE answers :answers").value(":answers", bs([answer.as_bytes()])),
+        };
+        let in_window = in_window.when("windowEnds = :ends").value(":ends", at(reservation.window_ends));
+        if self.write_counter(&reservation.scope, &in_window).await?.0 == Conditional::Done {
+            return Ok(());
+        }
+        match afterwards {
+            None => Ok(()),
+            Some(statement) => {
+                self.write_counter(&reservation.scope, &statement.when("attribute_exists(PK)")).await.map(|_| ())
+            }
+        }
+    }
+}
+
+impl Attempts for SessionsTable {
+    async fn counters(&self, scopes: &[Scope]) -> Stored<Vec<Counter>> {
+        let found = try_join_all(scopes.iter().map(|scope| self.counter(scope))).await?;
+        Ok(found.into_iter().map(|stored| stored.counter).collect())
+    }
+
+    async fn draw(
+        &self,
+        scope: &Scope,
+        answer: Option<&TokenHash>,
+        now: Millis,
+    ) -> Stored<Result<Reservation, Millis>> {
+        let reserved = |window_ends| Reservation { scope: *scope, window_ends, answer: answer.copied() };
+        for _ in 0..ROUNDS {
+            let counting = Self::count_in_window(scope, answer, now);
+            let seen = match self.write_counter(scope, &counting).await? {
+                (Conditional::Done, Some(item)) => return Ok(Ok(reserved(Reader::new(&item).time("windowEnds")?))),
+                (Conditional::Done, None) => {
+                    return Err(StoreError::Corrupt("no attributes of a counter".into()));
+                }
+                (Conditional::Refused(there), _) => read(there.as_ref())?,
+            };
+            let is_open = now < seen.counter.window_ends;
+            let mut answers: HashSet<[u8; 32]> =
+                if is_open { seen.answers.iter().copied().collect() } else { HashSet::new() };
+            if answer.is_some_and(|answer| !answers.insert(*answer.as_bytes())) {
+                // The same answer again in this window is no new attempt.
+                return Ok(Ok(reserved(seen.counter.window_ends)));
+            }
+            if let Some(until) = seen.counter.refuses(scope, now) {
+                return Ok(Err(until));
+            }
+            let next = seen.counter.drawn(scope, now);
+            let answers = answer.map(|_| &answers);
+            if self.replace_counter(scope, &seen, &next, answers).await? == Conditional::Done {
+                return Ok(Ok(reserved(next.window_ends)));
+            }
+        }
+        Err(StoreError::Busy("attempt counter".into()))
+    }
+
+    async fn give_back(&self, reservation: &Reservation) -> Stored<()> {
+        let mut shorter = Statement::new();
+        if reservation.scope.counts_runs {
+            shorter = shorter
+                .set_to("#run = #run - :less")
+                .name("#run", "run")
+                .value(":less", n(1))
+                .value(":none", n(0))
+                .when("#run > :none");
+        }
+        self.undo(reservation, shorter, None).await
+    }
+
+    async fn settle(&self, reservation: &Reservation, known_until: Option<Millis>) -> Stored<()> {
+        let mut over = Statement::new();
+        if reservation.scope.counts_runs {
+            over = over.set("run", n(0)).set("waitUntil", n(0));
+        }
+        if let Some(until) = known_until {
+            over = over.set("knownUntil", at(until)).set(TTL, n(keys::ttl(until.max(reservation.window_ends))));
+        }
+        let afterwards = (reservation.scope.counts_runs || known_until.is_some()).then(|| over.clone());
+        self.undo(reservation, over, afterwards).await
+    }
+
+    async fn remember(&self, scope: &Scope, known_until: Millis) -> Stored<()> {
+        let known = Statement::new().set("knownUntil", at(known_until)).set(TTL, n(keys::ttl(known_until)));
+        self.write_counter(scope, &known).await.map(|_| ())
+    }
+
+    async fn clear(&self, scope: &Scope) -> Stored<()> {
+        let (pk, sk) = keys::attempts(&scope.key);
+        let result = self.client.delete_item().table_name(&self.table).key(PK, s(pk)).key(SK, s(sk)).send().await;
+        result.map(|_| ()).map_err(|e| trouble("DeleteItem", &e))
+    }
+}

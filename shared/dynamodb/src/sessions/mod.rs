@@ -1,0 +1,90 @@
+//! The table `sessions`: accounts, session slots, sign-ins, attempt counters.
+
+mod accounts;
+mod attempts;
+mod changes;
+mod factors;
+mod image;
+pub mod keys;
+pub mod records;
+mod sign_ins;
+mod slots;
+
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::Client;
+use holdfast_sessions::UserId;
+use holdfast_sessions::ports::{SessionReads, StoreError, Stored};
+use holdfast_sessions::session::{Slot, UserState};
+use holdfast_sessions::token::Address;
+
+use crate::attributes::{Item, s};
+use crate::call::trouble;
+
+/// The table behind the session ports.
+#[derive(Clone, Debug)]
+pub struct SessionsTable {
+    client: Client,
+    table: String,
+}
+
+impl SessionsTable {
+    /// Builds the client once; connections are opened by the first call.
+    pub fn new(config: &SdkConfig, table: impl Into<String>) -> Self {
+        Self { client: Client::new(config), table: table.into() }
+    }
+
+    /// One strong read of a row that does not exist: reachable, permitted, and the connection warm.
+    pub async fn ping(&self) -> Stored<()> {
+        self.get(keys::nobody()).await.map(|_| ())
+    }
+
+    async fn get(&self, (pk, sk): (String, String)) -> Stored<Option<Item>> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key(keys::PK, s(pk))
+            .key(keys::SK, s(sk))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|e| trouble("GetItem", &e))?;
+        Ok(answer.item)
+    }
+}
+
+impl SessionReads for SessionsTable {
+    async fn slot(&self, at: Address) -> Stored<Option<Slot>> {
+        self.get(keys::slot(at)).await?.as_ref().map(image::slot).transpose()
+    }
+
+    async fn user(&self, user: UserId) -> Stored<Option<UserState>> {
+        // META and S#… sort together at the end of the partition, so devices cost nothing here: at most 11 small items,
+        // one page.
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("PK = :pk AND SK >= :from")
+            .expression_attribute_values(":pk", s(keys::user(user)))
+            .expression_attribute_values(":from", s(keys::META))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|e| trouble("Query", &e))?;
+        if answer.last_evaluated_key.is_some() {
+            return Err(StoreError::Corrupt("more rows under one user than there are keys for".into()));
+        }
+        let mut account = None;
+        let mut slots = Vec::new();
+        for item in answer.items.unwrap_or_default() {
+            if item.get(keys::SK).and_then(|v| v.as_s().ok()).is_some_and(|sk| sk == keys::META) {
+                account = Some(image::account(&item)?);
+            } else {
+                slots.push(image::slot(&item)?);
+            }
+        }
+        slots.sort_by_key(|slot: &Slot| slot.at.slot);
+        Ok(account.map(|account| UserState { account, slots }))
+    }
+}

@@ -1,0 +1,137 @@
+//! AWS KMS behind the [`SecretBox`] port: what must be kept but cannot be hashed is encrypted by a key that only the
+//! functions of the second factor may use.
+//!
+//! The user's id is the encryption context, so a ciphertext that is copied to another account does not open there, and
+//! CloudTrail says whose secret was opened. One call each way; 20 bytes become about 170.
+
+use aws_config::SdkConfig;
+use aws_sdk_kms::Client;
+use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_kms::primitives::Blob;
+use holdfast_sessions::UserId;
+use holdfast_sessions::ports::{SecretBox, StoreError, Stored};
+
+/// The name of the user's id in the encryption context. Roles and the key's policy allow no other.
+pub const CONTEXT: &str = "userId";
+
+/// What a ciphertext says that was not sealed for this user, by this key, or at all.
+const UNREADABLE: [&str; 2] = ["InvalidCiphertextException", "IncorrectKeyException"];
+
+/// A key that seals secrets.
+#[derive(Clone, Debug)]
+pub struct KmsBox {
+    client: Client,
+    key: String,
+}
+
+impl KmsBox {
+    /// `key` is the key's ARN, id or alias. Connections are opened by the first call.
+    pub fn new(config: &SdkConfig, key: impl Into<String>) -> Self {
+        Self { client: Client::new(config), key: key.into() }
+    }
+}
+
+fn trouble<E: ProvideErrorMetadata, R>(operation: &str, error: &SdkError<E, R>) -> StoreError {
+    let what = match error {
+        SdkError::ServiceError(service) => service.err().code().unwrap_or("unknown").to_owned(),
+        SdkError::TimeoutError(_) => "timed out".to_owned(),
+        SdkError::DispatchFailure(_) => "not reached".to_owned(),
+        _ => "no readable answer".to_owned(),
+    };
+    if UNREADABLE.contains(&what.as_str()) {
+        return StoreError::Corrupt(format!("kms {operation}: {what}"));
+    }
+    StoreError::Unavailable(format!("kms {operation}: {what}"))
+}
+
+impl SecretBox for KmsBox {
+    async fn seal(&self, user: UserId, plain: &[u8]) -> Stored<Vec<u8>> {
+        let sealed = self
+            .client
+            .encrypt()
+            .key_id(&self.key)
+            .plaintext(Blob::new(plain))
+            .encryption_context(CONTEXT, user.to_string())
+            .send()
+            .await
+            .map_err(|error| trouble("Encrypt", &error))?;
+        sealed.ciphertext_blob.map(Blob::into_inner).ok_or_else(|| StoreError::Corrupt("kms Encrypt: no answer".into()))
+    }
+
+    async fn open(&self, user: UserId, sealed: &[u8]) -> Stored<Vec<u8>> {
+        let opened = self
+            .client
+            .decrypt()
+            .key_id(&self.key)
+            .ciphertext_blob(Blob::new(sealed))
+            .encryption_context(CONTEXT, user.to_string())
+            .send()
+            .await
+            .map_err(|error| trouble("Decrypt", &error))?;
+        opened.plaintext.map(Blob::into_inner).ok_or_else(|| StoreError::Corrupt("kms Decrypt: no answer".into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_credential_types::Credentials;
+    use aws_credential_types::provider::SharedCredentialsProvider;
+    use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};
+    use aws_smithy_runtime_api::http::{Request, Response, StatusCode};
+    use aws_smithy_types::body::SdkBody;
+
+    /// A box whose KMS gives this answer, and what it was asked.
+    fn answering(status: u16, body: &str) -> (KmsBox, StaticReplayClient) {
+        let mut response = Response::new(StatusCode::try_from(status).unwrap(), SdkBody::from(body));
+        response.headers_mut().insert("content-type", "application/x-amz-json-1.1");
+        let client = StaticReplayClient::new(vec![ReplayEvent::new(
+            Request::new(SdkBody::empty()).try_into_http1x().unwrap(),
+            response.try_into_http1x().unwrap(),
+        )]);
+        let credentials = Credentials::new("test", "test", None, None, "test");
+        let config = SdkConfig::builder()
+            .behavior_version(aws_config::BehaviorVersion::latest())
+            .region(aws_config::Region::new("us-east-1"))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .retry_config(aws_config::retry::RetryConfig::disabled())
+            .http_client(client.clone())
+            .build();
+        (KmsBox::new(&config, "alias/mfa"), client)
+    }
+
+    fn user() -> UserId {
+        UserId::from_bytes([1; 16])
+    }
+
+    fn asked(client: &StaticReplayClient) -> String {
+        let request = client.actual_requests().next().expect("a request");
+        String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned()
+    }
+
+    #[tokio::test]
+    async fn every_call_is_bound_to_the_user() {
+        let (kms, client) = answering(200, r#"{"CiphertextBlob":"c2VhbGVk","KeyId":"k"}"#);
+        assert_eq!(kms.seal(user(), b"seed").await, Ok(b"sealed".to_vec()));
+        let asked_to_seal = asked(&client);
+        assert!(
+            asked_to_seal.contains(&format!(r#""EncryptionContext":{{"userId":"{}"}}"#, user())),
+            "{asked_to_seal}"
+        );
+        let (kms, client) = answering(200, r#"{"Plaintext":"c2VlZA==","KeyId":"k"}"#);
+        assert_eq!(kms.open(user(), b"sealed").await, Ok(b"seed".to_vec()));
+        let asked_to_open = asked(&client);
+        assert!(asked_to_open.contains(&format!(r#""EncryptionContext":{{"userId":"{}"}}"#, user())));
+        assert!(asked_to_open.contains("alias/mfa"), "only this key");
+    }
+
+    #[tokio::test]
+    async fn another_users_ciphertext_is_corrupt_and_every_other_trouble_is_trouble() {
+        let (kms, _) = answering(400, r#"{"__type":"InvalidCiphertextException"}"#);
+        assert!(matches!(kms.open(user(), b"sealed").await, Err(StoreError::Corrupt(_))));
+        for code in ["AccessDeniedException", "DisabledException", "KMSInternalException", "ThrottlingException"] {
+            let (kms, _) = answering(400, &format!(r#"{{"__type":"{code}"}}"#));
+            assert!(matches!(kms.open(user(), b"sealed").await, Err(StoreError::Unavailable(_))), "{code}");
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! The authorization hooks of topics and of presence: somebody's own function, asked who may read what (`TOPIC_POLICY` as an
+//! ARN) or who may see whose presence (`PRESENCE_POLICY` as an ARN).
+//!
+//! The first is invoked with `{"v":1,"userId":"…","topics":["…"]}`, all topics of one `subscribe` or `hello` at once, the second
+//! with `{"v":1,"userId":"…","userIds":["…"]}`, all users of one `presence`; both answer `{"allowed":["…"]}`. What the answer does not name
+//! is denied; what was not asked for is ignored. An error, a time-out or any other answer decides nothing: the client is
+//! told `UNAVAILABLE`, the history route answers 503. Nothing is remembered between calls, so a right that is withdrawn is
+//! gone at the next question.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_sdk_lambda::Client;
+use aws_sdk_lambda::config::Builder;
+use aws_sdk_lambda::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_lambda::primitives::Blob;
+use aws_smithy_types::timeout::TimeoutConfig;
+use holdfast_push::Topic;
+use holdfast_push::ports::{PresenceAccess, TopicAccess};
+use holdfast_sessions::UserId;
+use holdfast_sessions::ports::{StoreError, Stored};
+use serde::{Deserialize, Serialize};
+
+/// The hook may have to start, and to ask others.
+const ATTEMPT: Duration = Duration::from_millis(2_500);
+/// All tries: well below the 10 s in which a request of the HTTP API must be answered.
+const OPERATION: Duration = Duration::from_secs(5);
+/// The version of the question.
+const VERSION: u32 = 1;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Question {
+    v: u32,
+    user_id: String,
+    #[serde(flatten)]
+    asked: Asked,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+enum Asked {
+    Topics(Vec<String>),
+    UserIds(Vec<String>),
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    allowed: Vec<String>,
+}
+
+/// A function that decides.
+#[derive(Clone, Debug)]
+struct Hook {
+    client: Client,
+    name: String,
+    /// Where it is configured: for the log.
+    variable: &'static str,
+}
+
+impl Hook {
+    fn new(config: &SdkConfig, name: impl Into<String>, variable: &'static str) -> Self {
+        let time_outs =
+            TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).operation_timeout(OPERATION).build();
+        let config = Builder::from(config).timeout_config(time_outs).build();
+        Self { client: Client::from_conf(config), name: name.into(), variable }
+    }
+
+    fn undecided(&self, why: impl std::fmt::Display) -> StoreError {
+        tracing::error!(%why, variable = self.variable, "the policy's function did not decide");
+        StoreError::Unavailable(format!("{}: {why}", self.variable))
+    }
+
+    /// Those of `things`, by the names under which they are asked about, that the function allows.
+    async fn allowed<T: Ord>(
+        &self,
+        user: UserId,
+        things: BTreeMap<String, T>,
+        asked: fn(Vec<String>) -> Asked,
+    ) -> Stored<BTreeSet<T>> {
+        let payload = question(user, asked(things.keys().cloned().collect())).map_err(|why| self.undecided(why))?;
+        let answer = self
+            .client
+            .invoke()
+            .function_name(&self.name)
+            .payload(Blob::new(payload))
+            .send()
+            .await
+            .map_err(|error| self.undecided(reason(&error)))?;
+        if let Some(failed) = answer.function_error() {
+            return Err(self.undecided(failed));
+        }
+        judge(answer.payload().map(Blob::as_ref).unwrap_or_default(), things).map_err(|why| self.undecided(why))
+    }
+}
+
+fn question(user: UserId, asked: Asked) -> serde_json::Result<Vec<u8>> {
+    serde_json::to_vec(&Question { v: VERSION, user_id: user.to_string(), asked })
+}
+
+fn reason<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
+    match error {
+        SdkError::ServiceError(service) => service.err().code().unwrap_or("unknown").to_owned(),
+        SdkError::TimeoutError(_) => "timed out".to_owned(),
+        SdkError::DispatchFailure(_) => "not reached".to_owned(),
+        _ => "no readable answer".to_owned(),
+    }
+}
+
+/// What the function said, of what it was asked.
+fn judge<T: Ord>(payload: &[u8], mut asked: BTreeMap<String, T>) -> Result<BTreeSet<T>, String> {
+    let answer: Answer =
+        serde_json::from_slice(payload).map_err(|_| "the answer is not {\"allowed\":[…]}".to_owned())?;
+    Ok(answer.allowed.iter().filter_map(|name| asked.remove(name)).collect())
+}
+
+/// A function that decides about topics.
+#[derive(Clone, Debug)]
+pub struct TopicFunction(Hook);
+
+impl TopicFunction {
+    /// `name` is the function's ARN, with or without an alias.
+    pub fn new(config: &SdkConfig, name: impl Into<String>) -> Self {
+        Self(Hook::new(config, name, "TOPIC_POLICY"))
+    }
+}
+
+impl TopicAccess for TopicFunction {
+    async fn readable(&self, user: UserId, topics: BTreeSet<Topic>) -> Stored<BTreeSet<Topic>> {
+        let named = topics.into_iter().map(|topic| (topic.as_str().to_owned(), topic)).collect();
+        self.0.allowed(user, named, Asked::Topics).await
+    }
+}
+
+/// A function that decides about presence.
+#[derive(Clone, Debug)]
+pub struct PresenceFunction(Hook);
+
+impl PresenceFunction {
+    /// `name` is the function's ARN, with or without an alias.
+    pub fn new(config: &SdkConfig, name: impl Into<String>) -> Self {
+        Self(Hook::new(config, name, "PRESENCE_POLICY"))
+    }
+}
+
+impl PresenceAccess for PresenceFunction {
+    async fn visible(&self, asker: UserId, users: BTreeSet<UserId>) -> Stored<BTreeSet<UserId>> {
+        let named = users.into_iter().map(|user| (user.to_string(), user)).collect();
+        self.0.allowed(asker, named, Asked::UserIds).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(names: &[&str]) -> BTreeMap<String, Topic> {
+        names.iter().map(|name| ((*name).to_owned(), name.parse().unwrap())).collect()
+    }
+
+    fn topics(names: &[&str]) -> BTreeSet<Topic> {
+        named(names).into_values().collect()
+    }
+
+    #[test]
+    fn only_what_was_asked_for_and_named_is_allowed() {
+        let asked = named(&["a", "b"]);
+        assert_eq!(judge(br#"{"allowed":["b","c","b"]}"#, asked.clone()), Ok(topics(&["b"])));
+        assert_eq!(judge(br#"{"allowed":[],"why":"x"}"#, asked.clone()), Ok(topics(&[])));
+        for unclear in
+            [&b""[..], b"null", b"true", br#"{"allow":["a"]}"#, br#"{"allowed":"a"}"#, br#"{"allowed":null}"#]
+        {
+            assert!(judge(unclear, asked.clone()).is_err(), "{}", String::from_utf8_lossy(unclear));
+        }
+    }
+
+    #[test]
+    fn the_questions_are_as_documented() {
+        let user = UserId::from_bytes([1; 16]);
+        let text = |asked| String::from_utf8(question(user, asked).unwrap()).unwrap();
+        let id = user.to_string();
+        assert_eq!(
+            text(Asked::Topics(vec!["a".into(), "b".into()])),
+            format!(r#"{{"v":1,"userId":"{id}","topics":["a","b"]}}"#)
+        );
+        assert_eq!(text(Asked::UserIds(vec![id.clone()])), format!(r#"{{"v":1,"userId":"{id}","userIds":["{id}"]}}"#));
+    }
+}

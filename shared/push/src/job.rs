@@ -1,0 +1,196 @@
+//! What the queues `push` and `broadcast` carry.
+
+use holdfast_sessions::{Millis, UserId};
+
+use crate::channel::{Channel, Position};
+use crate::ids::ConnectionId;
+use crate::message::Message;
+use crate::publish::Target;
+
+/// Users in one [`Job::Users`].
+pub const MAX_USERS: usize = 1_000;
+/// Connections in one [`Job::Deliver`].
+pub const MAX_RECIPIENTS: usize = 250;
+/// Deliveries are tried this often; then they are dead letters.
+pub const MAX_ATTEMPTS: u32 = 6;
+
+/// Which queue: what goes to many must not stand before what goes to one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Lane {
+    /// `push`.
+    Direct,
+    /// `broadcast`.
+    Broadcast,
+}
+
+impl Lane {
+    /// A topic may have any number of subscribers.
+    pub fn of(channel: &Channel) -> Self {
+        match channel {
+            Channel::User(_) => Lane::Direct,
+            Channel::Topic(_) | Channel::Broadcast => Lane::Broadcast,
+        }
+    }
+
+    /// The same for a target.
+    pub fn of_target(target: &Target) -> Self {
+        match target {
+            Target::Users(_) => Lane::Direct,
+            Target::Topic(_) | Target::Broadcast => Lane::Broadcast,
+        }
+    }
+}
+
+/// A socket that a message is to reach.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recipient {
+    /// Which.
+    pub connection: ConnectionId,
+    /// Its session is over then: nothing is posted from then on.
+    pub until: Millis,
+    /// Why the last attempt failed; what a dead letter is read for.
+    pub reason: Option<String>,
+}
+
+/// Recipients that are told the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// On which channel.
+    pub channel: Channel,
+    /// Where in it.
+    pub at: Option<Position>,
+    /// Who.
+    pub recipients: Vec<Recipient>,
+}
+
+/// Where the resolving of a large audience goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// Which part.
+    pub shard: u8,
+    /// After whom.
+    pub after: Option<ConnectionId>,
+}
+
+/// A piece of work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Job {
+    /// Append to each of these users' channels, find their sockets, deliver.
+    Users {
+        /// What.
+        message: Message,
+        /// To whom, at most [`MAX_USERS`].
+        users: Vec<UserId>,
+    },
+    /// Find a channel's sockets, deliver. Appended already, or ephemeral.
+    Channel {
+        /// What.
+        message: Message,
+        /// On which channel.
+        channel: Channel,
+        /// Where in it.
+        at: Option<Position>,
+        /// From where on; from the beginning if `None`.
+        cursor: Option<Cursor>,
+    },
+    /// Post to these sockets.
+    Deliver {
+        /// What.
+        message: Message,
+        /// To whom, at most [`MAX_RECIPIENTS`] in all.
+        groups: Vec<Group>,
+        /// 1 is the first.
+        attempt: u32,
+    },
+}
+
+impl Job {
+    /// The message it is about.
+    pub fn message(&self) -> &Message {
+        match self {
+            Job::Users { message, .. } | Job::Channel { message, .. } | Job::Deliver { message, .. } => message,
+        }
+    }
+
+    /// The queue it belongs to.
+    pub fn lane(&self) -> Lane {
+        match self {
+            Job::Users { .. } => Lane::Direct,
+            Job::Channel { channel, .. } => Lane::of(channel),
+            Job::Deliver { groups, .. } => groups.first().map_or(Lane::Direct, |group| Lane::of(&group.channel)),
+        }
+    }
+}
+
+/// Cuts groups into jobs of at most [`MAX_RECIPIENTS`].
+pub fn chunks(groups: Vec<Group>) -> Vec<Vec<Group>> {
+    let mut chunks: Vec<Vec<Group>> = Vec::new();
+    let mut room = 0;
+    for group in groups {
+        let mut rest = group.recipients;
+        while !rest.is_empty() {
+            if room == 0 {
+                chunks.push(Vec::new());
+                room = MAX_RECIPIENTS;
+            }
+            let later = rest.split_off(rest.len().min(room));
+            room -= rest.len();
+            if let Some(chunk) = chunks.last_mut() {
+                chunk.push(Group { channel: group.channel.clone(), at: group.at, recipients: rest });
+            }
+            rest = later;
+        }
+    }
+    chunks
+}
+
+/// Seconds to wait before the attempt after `attempt`: doubling, half of it random. Five of them together exceed the
+/// 30 s in which a 410 may still be a handshake.
+pub fn retry_delay(attempt: u32, random: u64) -> u32 {
+    let ceiling = 1_u64 << attempt.clamp(1, 6);
+    let half = ceiling / 2;
+    u32::try_from(half + random % (half + 1)).unwrap_or(64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group(n: usize) -> Group {
+        let recipients = (0..n)
+            .map(|i| Recipient { connection: format!("c{i}").parse().unwrap(), until: Millis::new(1), reason: None })
+            .collect();
+        Group { channel: Channel::Broadcast, at: None, recipients }
+    }
+
+    #[test]
+    fn no_chunk_is_too_large_and_nobody_is_lost() {
+        let sizes = |groups: Vec<Group>| -> Vec<usize> {
+            chunks(groups).iter().map(|c| c.iter().map(|g| g.recipients.len()).sum()).collect()
+        };
+        assert_eq!(sizes(vec![]), Vec::<usize>::new());
+        assert_eq!(sizes(vec![group(0)]), Vec::<usize>::new());
+        assert_eq!(sizes(vec![group(250)]), [250]);
+        assert_eq!(sizes(vec![group(200), group(600), group(1)]), [250, 250, 250, 51]);
+    }
+
+    #[test]
+    fn a_wait_doubles_and_half_of_it_is_random() {
+        for (attempt, least, most) in
+            [(0, 1, 2), (1, 1, 2), (2, 2, 4), (3, 4, 8), (6, 32, 64), (7, 32, 64), (99, 32, 64)]
+        {
+            let waits: std::collections::BTreeSet<u32> = (0..200).map(|random| retry_delay(attempt, random)).collect();
+            assert_eq!(waits.into_iter().collect::<Vec<_>>(), (least..=most).collect::<Vec<_>>(), "attempt {attempt}");
+        }
+    }
+
+    #[test]
+    fn five_waits_outlast_a_handshake() {
+        let least: u32 = (1..MAX_ATTEMPTS).map(|attempt| retry_delay(attempt, 0)).sum();
+        assert!(least > 30, "{least}");
+        for random in 0..100 {
+            assert!((1..=2).contains(&retry_delay(1, random)));
+            assert!(retry_delay(60, random) <= 64);
+        }
+    }
+}

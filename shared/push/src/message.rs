@@ -1,0 +1,47 @@
+//! Messages.
+
+use holdfast_sessions::Millis;
+
+use crate::channel::Position;
+use crate::data::Data;
+use crate::ids::MessageId;
+
+/// How long a channel remembers (contract §3), and the longest a message may live.
+pub const HISTORY_SECONDS: i64 = 86_400;
+/// Largest `data` in bytes of compact JSON.
+pub const MAX_DATA_BYTES: usize = 32 * 1024;
+/// The kind that stands for a message which ran out; no publisher may use it.
+pub const EXPIRED_KIND: &str = "expired";
+
+/// What was published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Its name.
+    pub id: MessageId,
+    /// What the client branches on.
+    pub kind: String,
+    /// What it says.
+    pub data: Data,
+    /// When it was accepted.
+    pub sent_at: Millis,
+    /// From then on it is not delivered any more.
+    pub expires_at: Millis,
+    /// Not kept: who is not connected never sees it.
+    pub ephemeral: bool,
+}
+
+impl Message {
+    /// Whether it may still be delivered.
+    pub fn is_current(&self, now: Millis) -> bool {
+        now < self.expires_at
+    }
+}
+
+/// A message in its channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// Where.
+    pub at: Position,
+    /// What.
+    pub message: Message,
+}

@@ -1,0 +1,357 @@
+//! The door: what a publisher may send, and under which name.
+
+use std::collections::BTreeSet;
+
+use holdfast_sessions::secret::fingerprint;
+use holdfast_sessions::{Code, Failure, Millis, UserId, ids};
+
+use crate::channel::{Channel, Topic};
+use crate::data::Data;
+use crate::ids::MessageId;
+use crate::message::{EXPIRED_KIND, HISTORY_SECONDS, MAX_DATA_BYTES, Message};
+
+/// Longest `kind` in bytes.
+pub const MAX_KIND_BYTES: usize = 64;
+/// Longest `idempotencyKey` in bytes.
+pub const MAX_KEY_BYTES: usize = 256;
+/// How long a publisher's key is honoured (contract §3).
+pub const KEY_SECONDS: i64 = 86_400;
+/// How long a channel remembers which messages it holds: a key's life and two days, so that no repetition, however late
+/// the queue delivers it, is appended twice.
+pub const ID_SECONDS: i64 = KEY_SECONDS + 48 * 3_600;
+
+/// To whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// These users, each once, in order.
+    Users(Vec<UserId>),
+    /// Whoever subscribed.
+    Topic(Topic),
+    /// Everybody.
+    Broadcast,
+}
+
+impl Target {
+    /// The one channel it goes to, if it is one.
+    pub fn channel(&self) -> Option<Channel> {
+        match self {
+            Target::Users(users) => match users.as_slice() {
+                [one] => Some(Channel::User(*one)),
+                _ => None,
+            },
+            Target::Topic(topic) => Some(Channel::Topic(topic.clone())),
+            Target::Broadcast => Some(Channel::Broadcast),
+        }
+    }
+}
+
+/// The fields of a publish body, as they came.
+#[derive(Clone, Debug, Default)]
+pub struct Body {
+    /// `to.userIds`.
+    pub user_ids: Option<Vec<String>>,
+    /// `to.topic`.
+    pub topic: Option<String>,
+    /// `to.broadcast`.
+    pub broadcast: Option<bool>,
+    /// `kind`.
+    pub kind: String,
+    /// `data`, any JSON text.
+    pub data: String,
+    /// `idempotencyKey`.
+    pub idempotency_key: Option<String>,
+    /// `ttlSeconds`.
+    pub ttl_seconds: Option<i64>,
+    /// `ephemeral`.
+    pub ephemeral: bool,
+}
+
+/// A publish that may go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Publish {
+    /// To whom.
+    pub target: Target,
+    /// What the client branches on.
+    pub kind: String,
+    /// What it says.
+    pub data: Data,
+    /// Repeat under this name and get the first answer.
+    pub idempotency_key: Option<String>,
+    /// Shorter than history.
+    pub ttl_seconds: Option<i64>,
+    /// Not kept.
+    pub ephemeral: bool,
+}
+
+fn bad(detail: impl Into<String>) -> Failure {
+    Failure::new(Code::InvalidRequest, detail.into())
+}
+
+impl Publish {
+    /// Reads a body, or says what is wrong with it.
+    pub fn read(body: Body) -> Result<Self, Failure> {
+        let target = target(body.user_ids, body.topic, body.broadcast)?;
+        let kind = body.kind;
+        if kind.is_empty() || kind.len() > MAX_KIND_BYTES || kind.chars().any(char::is_control) {
+            return Err(bad(format!("`kind` must have 1 to {MAX_KIND_BYTES} bytes and no control characters.")));
+        }
+        if kind == EXPIRED_KIND {
+            return Err(bad(format!("`kind` must not be `{EXPIRED_KIND}`: it marks messages that ran out.")));
+        }
+        let data = Data::compact(&body.data).map_err(|error| bad(format!("`data` {error}.")))?;
+        if data.as_str().len() > MAX_DATA_BYTES {
+            return Err(Failure::new(
+                Code::PayloadTooLarge,
+                format!("`data` has {} bytes as compact JSON; {MAX_DATA_BYTES} are accepted.", data.as_str().len()),
+            ));
+        }
+        if body.idempotency_key.as_ref().is_some_and(|key| key.is_empty() || key.len() > MAX_KEY_BYTES) {
+            return Err(bad(format!("`idempotencyKey` must have 1 to {MAX_KEY_BYTES} bytes.")));
+        }
+        if body.ttl_seconds.is_some_and(|ttl| !(1..=HISTORY_SECONDS).contains(&ttl)) {
+            return Err(bad(format!("`ttlSeconds` must be from 1 to {HISTORY_SECONDS}.")));
+        }
+        Ok(Self {
+            target,
+            kind,
+            data,
+            idempotency_key: body.idempotency_key,
+            ttl_seconds: body.ttl_seconds,
+            ephemeral: body.ephemeral,
+        })
+    }
+
+    /// The message this becomes.
+    pub fn message(&self, id: MessageId, sent_at: Millis) -> Message {
+        Message {
+            id,
+            kind: self.kind.clone(),
+            data: self.data.clone(),
+            sent_at,
+            expires_at: sent_at.plus_seconds(self.ttl_seconds.unwrap_or(HISTORY_SECONDS)),
+            ephemeral: self.ephemeral,
+        }
+    }
+}
+
+fn target(users: Option<Vec<String>>, topic: Option<String>, broadcast: Option<bool>) -> Result<Target, Failure> {
+    match (users, topic, broadcast) {
+        (Some(users), None, None) => {
+            let mut seen = BTreeSet::new();
+            let mut list = Vec::with_capacity(users.len());
+            for text in users {
+                let user = text.parse::<UserId>().map_err(|_| bad("`to.userIds` holds what is not a user id."))?;
+                if seen.insert(user) {
+                    list.push(user);
+                }
+            }
+            if list.is_empty() {
+                Err(bad("`to.userIds` must name at least one user."))
+            } else {
+                Ok(Target::Users(list))
+            }
+        }
+        (None, Some(topic), None) => topic
+            .parse()
+            .map(Target::Topic)
+            .map_err(|_| bad(format!("`to.topic` must have 1 to {} of A-Z a-z 0-9 . _ : -", Topic::MAX_BYTES))),
+        (None, None, Some(true)) => Ok(Target::Broadcast),
+        (None, None, Some(false)) => Err(bad("`to.broadcast` must be true, or left out.")),
+        _ => Err(bad("`to` must hold exactly one of `userIds`, `topic` and `broadcast`.")),
+    }
+}
+
+/// The publisher behind an IAM caller: a role without the name of its session, which changes with every instance.
+pub fn publisher(caller_arn: &str) -> String {
+    match caller_arn.split_once(":assumed-role/") {
+        Some((account, rest)) => format!("{account}:assumed-role/{}", rest.split('/').next().unwrap_or(rest)),
+        None => caller_arn.to_owned(),
+    }
+}
+
+/// Under which name a publisher may repeat itself.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PublishKey {
+    /// Whose key: two publishers may choose the same.
+    pub publisher: String,
+    /// What the key hashes to, in text.
+    pub key_hash: String,
+}
+
+impl PublishKey {
+    /// Of a publisher's `idempotencyKey`.
+    pub fn new(publisher: &str, key: &str) -> Self {
+        let key_hash = ids::encode(&fingerprint("holdfast/idempotency-key/1", &[key.as_bytes()]));
+        Self { publisher: publisher.to_owned(), key_hash }
+    }
+}
+
+/// A publish that came by the queue instead of the door. Whoever may send to the queue is trusted with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Queued {
+    /// What.
+    pub publish: Publish,
+    /// Who, for the idempotency key.
+    pub publisher: String,
+    /// The message's name, however often the record is delivered.
+    pub id: MessageId,
+    /// When it was handed in.
+    pub sent_at: Millis,
+}
+
+impl Queued {
+    /// The name of a message that a record brings: the record's own, so that its redelivery is no second message.
+    pub fn id_of(record: &str) -> MessageId {
+        let hash = fingerprint("holdfast/queued-publish/1", &[record.as_bytes()]);
+        let mut id = [0; 16];
+        id.copy_from_slice(&hash[..16]);
+        MessageId::from_bytes(id)
+    }
+
+    /// The publisher behind an SQS `SenderId`: a role's id without the name of its session.
+    pub fn publisher_of(sender: &str) -> String {
+        format!("sqs:{}", sender.split(':').next().unwrap_or(sender))
+    }
+}
+
+/// A publish that has been accepted, but not yet handed over entirely.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pending {
+    /// To whom.
+    pub target: Target,
+    /// What.
+    pub message: Message,
+}
+
+/// What the publisher is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The message's name.
+    pub message_id: MessageId,
+    /// Distinct users, when they were named.
+    pub recipients: Option<u32>,
+    /// The channel, when it is one.
+    pub channel: Option<Channel>,
+    /// Its offset there, when it is kept.
+    pub offset: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body() -> Body {
+        Body { broadcast: Some(true), kind: "note".into(), data: "1".into(), ..Body::default() }
+    }
+
+    fn refused(body: Body) -> Code {
+        Publish::read(body).unwrap_err().code
+    }
+
+    #[test]
+    fn exactly_one_target_is_named() {
+        let user = UserId::from_bytes([1; 16]).to_string();
+        assert!(Publish::read(body()).is_ok());
+        for to in [
+            Body { broadcast: None, ..body() },
+            Body { broadcast: Some(false), ..body() },
+            Body { topic: Some("a".into()), ..body() },
+            Body { user_ids: Some(vec![user.clone()]), ..body() },
+            Body { broadcast: None, user_ids: Some(vec![]), ..body() },
+            Body { broadcast: None, user_ids: Some(vec!["x".into()]), ..body() },
+            Body { broadcast: None, topic: Some("a#b".into()), ..body() },
+        ] {
+            assert_eq!(refused(to), Code::InvalidRequest);
+        }
+    }
+
+    #[test]
+    fn a_user_named_twice_is_one_recipient() {
+        let user = UserId::from_bytes([1; 16]);
+        let twice = Body { broadcast: None, user_ids: Some(vec![user.to_string(); 2]), ..body() };
+        let publish = Publish::read(twice).unwrap();
+        assert_eq!(publish.target, Target::Users(vec![user]));
+        assert_eq!(publish.target.channel(), Some(Channel::User(user)));
+    }
+
+    #[test]
+    fn data_is_measured_as_compact_utf_8() {
+        let of = |text: String| Publish::read(Body { data: text, ..body() });
+        let exact = format!("\"{}\"", "x".repeat(MAX_DATA_BYTES - 2));
+        assert!(of(exact.clone()).is_ok());
+        assert!(of(format!("  {exact}  ")).is_ok());
+        assert_eq!(of(format!("\"{}\"", "x".repeat(MAX_DATA_BYTES - 1))).unwrap_err().code, Code::PayloadTooLarge);
+        assert!(of(format!("\"{}\"", "\\u00e9".repeat(MAX_DATA_BYTES / 2 - 1))).is_ok());
+    }
+
+    #[test]
+    fn limits_are_checked_at_the_door() {
+        assert_eq!(refused(Body { kind: String::new(), ..body() }), Code::InvalidRequest);
+        assert_eq!(refused(Body { kind: "x".repeat(65), ..body() }), Code::InvalidRequest);
+        assert_eq!(refused(Body { kind: "expired".into(), ..body() }), Code::InvalidRequest);
+        assert_eq!(refused(Body { ttl_seconds: Some(0), ..body() }), Code::InvalidRequest);
+        assert_eq!(refused(Body { ttl_seconds: Some(86_401), ..body() }), Code::InvalidRequest);
+        assert_eq!(refused(Body { idempotency_key: Some(String::new()), ..body() }), Code::InvalidRequest);
+        assert!(Publish::read(Body { ttl_seconds: Some(86_400), ..body() }).is_ok());
+        assert!(Publish::read(Body { ttl_seconds: Some(1), ..body() }).is_ok());
+        assert!(Publish::read(Body { kind: "x".repeat(64), ..body() }).is_ok());
+        for control in ["a\nb", "\u{0}", "a\u{7f}"] {
+            assert_eq!(refused(Body { kind: control.into(), ..body() }), Code::InvalidRequest, "{control:?}");
+        }
+        let key = |text: String| Publish::read(Body { idempotency_key: Some(text), ..body() });
+        for good in ["k".to_owned(), "k".repeat(256), "é".repeat(128)] {
+            assert_eq!(key(good.clone()).unwrap().idempotency_key, Some(good));
+        }
+        for bad in ["k".repeat(257), "é".repeat(129), "k".repeat(3_000)] {
+            let refusal = key(bad).unwrap_err();
+            assert_eq!(refusal.code, Code::InvalidRequest);
+            assert_eq!(refusal.detail, "`idempotencyKey` must have 1 to 256 bytes.");
+        }
+    }
+
+    #[test]
+    fn an_append_is_remembered_two_days_longer_than_a_key() {
+        assert_eq!((KEY_SECONDS, ID_SECONDS), (86_400, 259_200));
+    }
+
+    #[test]
+    fn what_a_target_may_be_is_said() {
+        let said = |body: Body| Publish::read(body).unwrap_err().detail.into_owned();
+        let nobody = || Body { broadcast: None, ..body() };
+        assert_eq!(said(Body { broadcast: Some(false), ..body() }), "`to.broadcast` must be true, or left out.");
+        let one = "`to` must hold exactly one of `userIds`, `topic` and `broadcast`.";
+        assert_eq!(said(nobody()), one);
+        assert_eq!(said(Body { topic: Some("a".into()), ..body() }), one);
+        let users = |ids: &[&str]| Body { user_ids: Some(ids.iter().map(|id| (*id).into()).collect()), ..nobody() };
+        assert_eq!(said(users(&[])), "`to.userIds` must name at least one user.");
+        assert_eq!(said(users(&["x"])), "`to.userIds` holds what is not a user id.");
+        let topic = Body { topic: Some("a#b".into()), ..nobody() };
+        assert_eq!(said(topic), "`to.topic` must have 1 to 128 of A-Z a-z 0-9 . _ : -");
+    }
+
+    #[test]
+    fn a_message_is_kept_as_long_as_its_publisher_said_and_a_day_otherwise() {
+        let id = MessageId::from_bytes([1; 16]);
+        let of = |ttl_seconds| Publish::read(Body { ttl_seconds, ..body() }).unwrap().message(id, Millis::new(5));
+        assert_eq!(of(None).expires_at, Millis::new(86_400_005));
+        assert_eq!(of(Some(7)).expires_at, Millis::new(7_005));
+        assert_eq!((of(None).id, of(None).sent_at, of(None).kind.as_str()), (id, Millis::new(5), "note"));
+    }
+
+    #[test]
+    fn a_record_names_its_message() {
+        assert_eq!(Queued::id_of("m1"), Queued::id_of("m1"));
+        assert_ne!(Queued::id_of("m1"), Queued::id_of("m2"));
+        assert_eq!(Queued::publisher_of("AROAEXAMPLE:i-1"), "sqs:AROAEXAMPLE");
+        assert_eq!(Queued::publisher_of("AIDAEXAMPLE"), "sqs:AIDAEXAMPLE");
+    }
+
+    #[test]
+    fn a_roles_session_name_is_not_part_of_the_publisher() {
+        let role = "arn:aws:sts::123456789012:assumed-role/shop";
+        assert_eq!(publisher(&format!("{role}/i-1")), role);
+        assert_eq!(publisher(&format!("{role}/i-2")), role);
+        assert_eq!(publisher("arn:aws:iam::000000000000:root"), "arn:aws:iam::000000000000:root");
+        assert_ne!(PublishKey::new("a", "k"), PublishKey::new("b", "k"));
+    }
+}

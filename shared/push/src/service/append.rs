@@ -1,0 +1,162 @@
+//! Putting messages into a channel: one transaction per try, so that offsets have no gaps and no hole appears later.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use holdfast_sessions::ports::{Host, StoreError, Stored};
+
+use super::pause;
+use crate::channel::{Channel, Position};
+use crate::ids::Epoch;
+use crate::message::Message;
+use crate::ports::{Appended, Channels};
+
+/// Waiting between tries, in all: then the channel is too busy (push.md).
+const PATIENCE_MILLIS: i64 = 1_000;
+const BASE_MILLIS: u64 = 8;
+const CAP_MILLIS: u64 = 250;
+/// Messages in one transaction: two items each and the head, of the 100 that DynamoDB takes; at 32 KiB each they are well
+/// under its 4 MB.
+const MAX_APPEND: usize = 40;
+
+/// The head of a channel, whose numbering begins if nobody has touched it yet.
+pub(super) async fn head_of<C: Channels, H: Host>(channels: &C, host: &H, channel: &Channel) -> Stored<Position> {
+    match channels.head(channel).await? {
+        Some(head) => Ok(head),
+        None => channels.begin(channel, Epoch::from_bytes(host.random()), host.now()).await,
+    }
+}
+
+/// Appends one message, or finds it there. [`StoreError::Busy`] when the channel is written too fast: nothing is appended.
+pub(super) async fn append<C: Channels, H: Host>(
+    channels: &C,
+    host: &H,
+    channel: &Channel,
+    message: &Message,
+) -> Stored<Position> {
+    match append_all(channels, host, channel, &[message]).await?.first() {
+        Some(at) => Ok(*at),
+        None => Err(StoreError::Corrupt("an append of nothing".into())),
+    }
+}
+
+/// Appends messages in this order, as many in one transaction as fit; those that are there already keep their place. The
+/// places, in the order of `messages`. [`StoreError::Busy`] when the channel is written too fast: what was appended until
+/// then stays, and is found by the next try.
+pub(super) async fn append_all<C: Channels, H: Host>(
+    channels: &C,
+    host: &H,
+    channel: &Channel,
+    messages: &[&Message],
+) -> Stored<Vec<Position>> {
+    // A message that comes twice is one: a transaction must not name an item twice.
+    let mut names = BTreeSet::new();
+    let once: Vec<&Message> = messages.iter().copied().filter(|message| names.insert(message.id)).collect();
+    let mut places = BTreeMap::new();
+    for part in once.chunks(MAX_APPEND) {
+        let found = append_part(channels, host, channel, part).await?;
+        places.extend(part.iter().map(|message| message.id).zip(found));
+    }
+    Ok(messages.iter().filter_map(|message| places.get(&message.id).copied()).collect())
+}
+
+async fn append_part<C: Channels, H: Host>(
+    channels: &C,
+    host: &H,
+    channel: &Channel,
+    messages: &[&Message],
+) -> Stored<Vec<Position>> {
+    let started = host.now();
+    let mut places: Vec<Option<Position>> = vec![None; messages.len()];
+    let mut attempt = 0;
+    loop {
+        let missing: Vec<usize> = (0..messages.len()).filter(|index| places[*index].is_none()).collect();
+        if missing.is_empty() {
+            return Ok(places.into_iter().flatten().collect());
+        }
+        let head = head_of(channels, host, channel).await?;
+        let part: Vec<&Message> = missing.iter().map(|index| messages[*index]).collect();
+        match channels.append(channel, head, &part).await {
+            Ok(Appended::Done) => {
+                for (index, offset) in missing.into_iter().zip(head.offset + 1..) {
+                    places[index] = Some(Position { epoch: head.epoch, offset });
+                }
+                continue;
+            }
+            // Nobody else has to be waited for: the rest is tried at once.
+            Ok(Appended::Already(found)) if !found.is_empty() => {
+                for (index, at) in found {
+                    let index = missing.get(index).ok_or_else(|| StoreError::Corrupt("an append of others".into()))?;
+                    places[*index] = Some(at);
+                }
+                continue;
+            }
+            Ok(Appended::Already(_)) => return Err(StoreError::Corrupt("an append refused for no message".into())),
+            Ok(Appended::Moved) | Err(StoreError::Busy(_)) => {}
+            Err(error) => return Err(error),
+        }
+        if host.now() >= started.plus_millis(PATIENCE_MILLIS) {
+            return Err(StoreError::Busy("channel".into()));
+        }
+        pause(host, attempt, BASE_MILLIS, CAP_MILLIS).await;
+        attempt += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use holdfast_sessions::Millis;
+    use holdfast_testkit::ManualHost;
+
+    use super::*;
+    use crate::data::Data;
+    use crate::ids::MessageId;
+    use crate::message::Recorded;
+
+    /// A store that refuses an append and names the places of these messages.
+    struct Refusing(Vec<(usize, Position)>);
+
+    const HEAD: Position = Position { epoch: Epoch::from_bytes([1; 8]), offset: 7 };
+
+    impl Channels for Refusing {
+        async fn head(&self, _: &Channel) -> Stored<Option<Position>> {
+            Ok(Some(HEAD))
+        }
+
+        async fn recent_head(&self, _: &Channel) -> Stored<Option<Position>> {
+            Ok(Some(HEAD))
+        }
+
+        async fn begin(&self, _: &Channel, _: Epoch, _: Millis) -> Stored<Position> {
+            Ok(HEAD)
+        }
+
+        async fn append(&self, _: &Channel, _: Position, _: &[&Message]) -> Stored<Appended> {
+            Ok(Appended::Already(self.0.clone()))
+        }
+
+        async fn range(&self, _: &Channel, _: u64, _: Position, _: usize) -> Stored<Vec<Recorded>> {
+            Ok(Vec::new())
+        }
+    }
+
+    /// An answer that no append has must not be asked for again and again.
+    #[tokio::test]
+    async fn a_refusal_that_names_none_of_the_messages_is_a_defect() {
+        let message = Message {
+            id: MessageId::from_bytes([1; 16]),
+            kind: "note".into(),
+            data: Data::null(),
+            sent_at: Millis::new(0),
+            expires_at: Millis::new(1),
+            ephemeral: false,
+        };
+        let host = ManualHost::default();
+        for (places, answer) in [
+            (vec![], Err(StoreError::Corrupt("an append refused for no message".into()))),
+            (vec![(1, HEAD)], Err(StoreError::Corrupt("an append of others".into()))),
+            (vec![(0, HEAD)], Ok(HEAD)),
+        ] {
+            assert_eq!(append(&Refusing(places), &host, &Channel::Broadcast, &message).await, answer);
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Closing sockets, and not believing it until API Gateway has said so twice.
+
+use futures_util::future::join_all;
+use holdfast_sessions::ports::{Host, StoreError, Stored};
+use holdfast_sessions::{Millis, UserId};
+
+use super::dismiss;
+use crate::close::{ByeCode, CloseRequest};
+use crate::ids::ConnectionId;
+use crate::outcome::{Posted, Probe};
+use crate::ports::{CloseQueue, Gateway, Sockets};
+use crate::socket::{HANDSHAKE_SECONDS, Socket};
+
+/// Seconds until a closed socket is looked at again.
+const LOOK_AGAIN_SECONDS: u32 = 31;
+/// The same for one that was not there to be closed: perhaps its handshake is about to complete.
+const LOOK_SOON_SECONDS: u32 = 2;
+/// How often it is looked at soon.
+const SOON: u32 = 2;
+/// With a look every half minute this is two and a half hours: longer than API Gateway lets any socket live.
+const MAX_LOOKS: u32 = 300;
+
+/// The worker behind the queue `close`.
+#[derive(Clone, Debug)]
+pub struct Closer<T, G, Q, H> {
+    /// Sockets.
+    pub table: T,
+    /// @connections.
+    pub gateway: G,
+    /// The queue it works from, for looking again.
+    pub queue: Q,
+    /// Clock and patience.
+    pub host: H,
+}
+
+impl<T, G, Q, H> Closer<T, G, Q, H>
+where
+    T: Sockets,
+    G: Gateway,
+    Q: CloseQueue,
+    H: Host,
+{
+    /// Does what is asked. After an error the whole request may be repeated.
+    pub async fn handle(&self, request: &CloseRequest) -> Stored<()> {
+        match request {
+            CloseRequest::SessionEnded { at, sid, over, .. } => {
+                // The session was ended before this was asked for: a socket that is not in this strong read yet will
+                // find that out by itself, before its handshake is answered.
+                let sockets = self.table.of_user(at.user).await?;
+                let ours: Vec<&Socket> = sockets.iter().filter(|socket| socket.sid == *sid).collect();
+                let done = join_all(ours.into_iter().map(|s| self.shut(at.user, &s.id, over.bye(), 0))).await;
+                done.into_iter().collect()
+            }
+            CloseRequest::Replaced { user, connection } => self.shut(*user, connection, ByeCode::Replaced, 0).await,
+            CloseRequest::Confirm { user, connection, code, gone_at, attempt } => {
+                self.confirm(*user, connection, *code, *gone_at, *attempt).await
+            }
+        }
+    }
+
+    /// Says `bye`, closes, and asks for a second look.
+    async fn shut(&self, user: UserId, id: &ConnectionId, code: ByeCode, attempt: u32) -> Stored<()> {
+        let closed = dismiss(&self.gateway, &self.host, id, code).await == Posted::Done;
+        let gone_at = match self.gateway.probe(id).await {
+            Probe::Gone => Some(self.host.now()),
+            Probe::Alive | Probe::Unknown => None,
+        };
+        // One that we closed ourselves had completed its handshake: there is nothing to hurry for.
+        let attempt = if closed { attempt.max(SOON) } else { attempt };
+        self.look_again(user, id, code, gone_at, attempt).await
+    }
+
+    async fn look_again(
+        &self,
+        user: UserId,
+        id: &ConnectionId,
+        code: ByeCode,
+        gone_at: Option<Millis>,
+        attempt: u32,
+    ) -> Stored<()> {
+        if attempt >= MAX_LOOKS {
+            return Err(StoreError::Unavailable("a socket could not be closed".into()));
+        }
+        let request = CloseRequest::Confirm { user, connection: id.clone(), code, gone_at, attempt: attempt + 1 };
+        let delay = if attempt < SOON { LOOK_SOON_SECONDS } else { LOOK_AGAIN_SECONDS };
+        self.queue.ask(&request, delay).await
+    }
+
+    async fn confirm(
+        &self,
+        user: UserId,
+        id: &ConnectionId,
+        code: ByeCode,
+        gone_at: Option<Millis>,
+        attempt: u32,
+    ) -> Stored<()> {
+        let now = self.host.now();
+        match (self.gateway.probe(id).await, gone_at) {
+            (Probe::Gone, Some(first)) if now >= first.plus_seconds(HANDSHAKE_SECONDS) => {
+                self.table.forget(id, Some(user)).await
+            }
+            (Probe::Gone, first) => self.look_again(user, id, code, first.or(Some(now)), attempt).await,
+            // The handshake had not completed, or the delete was lost.
+            (Probe::Alive, _) => self.shut(user, id, code, attempt).await,
+            (Probe::Unknown, first) => self.look_again(user, id, code, first, attempt).await,
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! One frame of one socket. Nothing is served before the session has been read strongly.
+
+use std::collections::BTreeSet;
+
+use futures_util::future::{join, join_all};
+use holdfast_sessions::policy::Policy;
+use holdfast_sessions::ports::{Host, SessionReads, StoreError, Stored};
+use holdfast_sessions::token::Address;
+use holdfast_sessions::{Millis, SessionId, UserId};
+
+use super::access::readable;
+use super::append::head_of;
+use super::heads::Heads;
+use super::{dismiss, pause};
+use crate::channel::{Channel, Position, Topic};
+use crate::close::ByeCode;
+use crate::frame::{ClientFrame, ErrorCode, FrameError, ServerFrame};
+use crate::ids::ConnectionId;
+use crate::outcome::Posted;
+use crate::ports::{
+    Channels, Gateway, JOIN_AT_ONCE, Joined, PresenceAccess, RecoveryBudget, Sockets, Subscriptions, Tally, TopicAccess,
+};
+use crate::socket::{MAX_TOPICS, Seen, Socket, standing};
+
+/// Tries of one post.
+pub(super) const POST_TRIES: u32 = 4;
+/// Tries to change the topics of a socket: another frame of the same socket may be changing them.
+const JOIN_TRIES: u32 = 6;
+
+/// Whose frame it is, as the authorizer said at the handshake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The socket.
+    pub connection: ConnectionId,
+    /// Where its session lived.
+    pub at: Address,
+    /// Which session.
+    pub sid: SessionId,
+}
+
+/// Serves frames.
+#[derive(Clone, Debug)]
+pub struct Frames<R, T, G, P, V, M, H> {
+    /// Sessions.
+    pub sessions: R,
+    /// Sockets, subscriptions, channels, the budget of recoveries.
+    pub table: T,
+    /// @connections.
+    pub gateway: G,
+    /// Who may read which topic.
+    pub topics: P,
+    /// Who may see whose presence.
+    pub presence: V,
+    /// Counters.
+    pub tally: M,
+    /// Clock, randomness, patience.
+    pub host: H,
+    /// Session limits.
+    pub policy: Policy,
+    /// Posts a second that all recoveries together may make.
+    pub recovery_per_second: u32,
+    /// What this process knows of shared channels' heads.
+    pub heads: Heads,
+}
+
+impl<R, T, G, P, V, M, H> Frames<R, T, G, P, V, M, H>
+where
+    R: SessionReads,
+    T: Sockets + Subscriptions + Channels + RecoveryBudget,
+    G: Gateway,
+    P: TopicAccess,
+    V: PresenceAccess,
+    M: Tally,
+    H: Host,
+{
+    /// Serves one frame until `deadline`; what became of the last thing said.
+    pub async fn receive(&self, caller: &Caller, frame: Result<ClientFrame, FrameError>, deadline: Millis) -> Posted {
+        let id = &caller.connection;
+        let served = match self.standing(caller).await {
+            Ok(Ok(socket)) => match frame {
+                Ok(frame) => self.serve(&socket, frame, deadline).await,
+                Err(error) => Ok(self.say(id, &ServerFrame::Error(error), deadline).await),
+            },
+            Ok(Err(code)) => Ok(dismiss(&self.gateway, &self.host, id, code).await),
+            // Neither served nor closed: nobody knows whether the session lives.
+            Err(error) => Err(error),
+        };
+        match served {
+            Ok(posted) => posted,
+            Err(_) => self.say(id, &unavailable(), deadline).await,
+        }
+    }
+
+    /// Whether the socket may be served; if not, what it is told before it is closed.
+    async fn standing(&self, caller: &Caller) -> Stored<Result<Socket, ByeCode>> {
+        let (slot, seen) = join(self.sessions.slot(caller.at), self.table.count_frame(&caller.connection)).await;
+        let now = self.host.now();
+        let slot = slot?;
+        let expires = match standing(slot.as_ref(), caller.at, caller.sid, &self.policy, now) {
+            Ok(live) => live.expires_at(),
+            Err(over) => return Ok(Err(over.bye())),
+        };
+        let Some(mut seen) = seen?.filter(|seen| seen.socket.sid == caller.sid) else {
+            return Ok(Err(ByeCode::StateLost));
+        };
+        if seen.is_too_fast(now) {
+            return Ok(Err(ByeCode::RateLimited));
+        }
+        if seen.window_is_over(now) || seen.socket.session_expires_at != expires {
+            self.refresh(&mut seen, expires, now).await?;
+        }
+        Ok(Ok(seen.socket))
+    }
+
+    async fn refresh(&self, seen: &mut Seen, expires: Millis, now: Millis) -> Stored<()> {
+        self.table.refresh(seen, expires, now).await?;
+        seen.socket.session_expires_at = expires;
+        seen.socket.seen_at = seen.window_of(now);
+        Ok(())
+    }
+
+    /// Posts again only what was certainly not sent: a client that gets one answer twice takes the second for another's.
+    pub(super) async fn say(&self, id: &ConnectionId, frame: &ServerFrame, deadline: Millis) -> Posted {
+        let text = self.gateway.text(frame);
+        let mut answer = self.gateway.post(id, &text).await;
+        for attempt in 1..POST_TRIES {
+            if answer != Posted::Throttled || self.host.now() >= deadline {
+                break;
+            }
+            pause(&self.host, attempt - 1, 50, 1_000).await;
+            answer = self.gateway.post(id, &text).await;
+        }
+        answer
+    }
+
+    async fn serve(&self, socket: &Socket, frame: ClientFrame, deadline: Millis) -> Stored<Posted> {
+        let answer = match frame {
+            ClientFrame::Ping => ServerFrame::Pong(self.heads(socket).await?),
+            ClientFrame::Hello(marks) => return self.hello(socket, marks, deadline).await,
+            ClientFrame::Subscribe(topic) => match self.subscribe(socket, &topic).await? {
+                Ok(head) => ServerFrame::Subscribed(topic, head),
+                Err(error) => ServerFrame::Error(error),
+            },
+            ClientFrame::Unsubscribe(topic) => {
+                self.leave(&socket.id, &topic).await?;
+                ServerFrame::Unsubscribed(topic)
+            }
+            ClientFrame::Presence(users) => match self.presence(socket, users).await? {
+                Ok(online) => ServerFrame::Presence(online),
+                Err(error) => ServerFrame::Error(error),
+            },
+        };
+        Ok(self.say(&socket.id, &answer, deadline).await)
+    }
+
+    /// The heads of what the socket receives: its own channel strongly, shared ones as they come, not asked for again for
+    /// some seconds.
+    async fn heads(&self, socket: &Socket) -> Stored<Vec<(Channel, Position)>> {
+        let own = Channel::User(socket.at.user);
+        let shared = self.table.topics(&socket.id).await?.into_iter().map(Channel::Topic);
+        let shared: Vec<_> = std::iter::once(Channel::Broadcast).chain(shared).collect();
+        let mut heads = vec![(own.clone(), head_of(&self.table, &self.host, &own).await?)];
+        let found = join_all(shared.iter().map(|channel| self.shared_head(channel))).await;
+        for (channel, head) in shared.into_iter().zip(found) {
+            heads.push((channel, head?));
+        }
+        Ok(heads)
+    }
+
+    async fn shared_head(&self, channel: &Channel) -> Stored<Position> {
+        let now = self.host.now();
+        if let Some(head) = self.heads.known(channel, now) {
+            return Ok(head);
+        }
+        let head = match self.table.recent_head(channel).await? {
+            Some(head) => head,
+            None => head_of(&self.table, &self.host, channel).await?,
+        };
+        self.heads.learn(channel, head, now);
+        Ok(head)
+    }
+
+    async fn subscribe(&self, socket: &Socket, topic: &Topic) -> Stored<Result<Position, FrameError>> {
+        let channel = Channel::Topic(topic.clone());
+        if !readable(&self.topics, socket.at.user, std::slice::from_ref(&channel)).await?.contains(&channel) {
+            return Ok(Err(forbidden(&channel)));
+        }
+        match self.join(socket, std::slice::from_ref(topic)).await? {
+            None => Ok(Err(closing())),
+            Some(refused) if refused.contains(topic) => Ok(Err(too_many())),
+            // The row first, then the head: what is published in between is delivered, not missed.
+            Some(_) => head_of(&self.table, &self.host, &channel).await.map(Ok),
+        }
+    }
+
+    /// Subscribes a socket to as many of `wanted` as it has room for, the first ones first. Answers those for which there is
+    /// none; nothing where the socket is closing.
+    pub(super) async fn join(&self, socket: &Socket, wanted: &[Topic]) -> Stored<Option<BTreeSet<Topic>>> {
+        let mut refused = BTreeSet::new();
+        for attempt in 0..JOIN_TRIES {
+            let mut current: BTreeSet<Topic> = self.table.topics(&socket.id).await?.into_iter().collect();
+            let (mut new, mut beyond) = (Vec::new(), BTreeSet::new());
+            for topic in wanted {
+                if current.contains(topic) {
+                    continue;
+                }
+                if current.len() < MAX_TOPICS {
+                    current.insert(topic.clone());
+                    new.push(topic.clone());
+                } else {
+                    beyond.insert(topic.clone());
+                }
+            }
+            refused = beyond;
+            let mut again = false;
+            for part in new.chunks(JOIN_AT_ONCE) {
+                match self.table.join(socket, part).await {
+                    Ok(Joined::Done) => {}
+                    Ok(Joined::Closed) => return Ok(None),
+                    // Another frame of this socket was first: what there is room for is judged anew.
+                    Ok(Joined::TooMany) => {
+                        refused.extend(part.iter().cloned());
+                        again = true;
+                    }
+                    Err(StoreError::Busy(_)) if attempt + 1 < JOIN_TRIES => again = true,
+                    Err(error) => return Err(error),
+                }
+            }
+            if !again {
+                return Ok(Some(refused));
+            }
+            pause(&self.host, attempt, 25, 400).await;
+        }
+        Ok(Some(refused))
+    }
+
+    async fn leave(&self, id: &ConnectionId, topic: &Topic) -> Stored<()> {
+        for attempt in 1..JOIN_TRIES {
+            match self.table.unsubscribe(id, topic).await {
+                Err(StoreError::Busy(_)) => pause(&self.host, attempt, 25, 400).await,
+                other => return other,
+            }
+        }
+        self.table.unsubscribe(id, topic).await
+    }
+
+    /// Nothing is said of anybody as long as one of those asked about may not be seen.
+    async fn presence(&self, socket: &Socket, users: Vec<UserId>) -> Stored<Result<Vec<(UserId, bool)>, FrameError>> {
+        let users: BTreeSet<UserId> = users.into_iter().collect();
+        if users.is_empty() {
+            return Ok(Ok(Vec::new()));
+        }
+        let visible = self.presence.visible(socket.at.user, users.clone()).await?;
+        if !users.is_subset(&visible) {
+            return Ok(Err(hidden(socket.at.user, &users, &visible)));
+        }
+        let found = join_all(users.iter().map(|user| self.table.of_user(*user))).await;
+        let now = self.host.now();
+        let online: Stored<Vec<_>> = users
+            .into_iter()
+            .zip(found)
+            .map(|(user, sockets)| Ok((user, sockets?.iter().any(|s| s.is_fresh(now) && s.takes_posts(now)))))
+            .collect();
+        online.map(Ok)
+    }
+}
+
+pub(super) fn too_many() -> FrameError {
+    let detail = format!("A socket may have {MAX_TOPICS} topics; unsubscribe from one first.");
+    FrameError::new(ErrorCode::TooManyTopics, detail)
+}
+
+pub(super) fn closing() -> FrameError {
+    FrameError::new(ErrorCode::Unavailable, "The socket is closing; reconnect.")
+}
+
+fn unavailable() -> ServerFrame {
+    ServerFrame::Error(FrameError::new(ErrorCode::Unavailable, "Nothing was decided; send it again."))
+}
+
+pub(super) fn forbidden(channel: &Channel) -> FrameError {
+    FrameError::new(ErrorCode::Forbidden, format!("`{channel}` is not yours to read."))
+}
+
+/// Names those of `asked` that may be seen: a client asks again about them, and knows not to ask about the others.
+fn hidden(asker: UserId, asked: &BTreeSet<UserId>, visible: &BTreeSet<UserId>) -> FrameError {
+    let allowed: Vec<String> = asked.intersection(visible).map(|user| format!("`{user}`")).collect();
+    let detail = match allowed.is_empty() {
+        true => format!("You may not see the presence of any of these users; your own is `{asker}`."),
+        false => format!("Of these users you may see the presence of {} only.", allowed.join(", ")),
+    };
+    FrameError::new(ErrorCode::Forbidden, detail)
+}

@@ -1,0 +1,111 @@
+//! What a reader missed: all of it, or the plain statement that it cannot be had.
+
+use holdfast_sessions::Millis;
+use holdfast_sessions::ports::Stored;
+
+use crate::channel::{Channel, Position};
+use crate::message::{HISTORY_SECONDS, Recorded};
+use crate::ports::Channels;
+
+/// How much one `hello`, or one page of history, may bring back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Messages left.
+    pub messages: u64,
+    /// Bytes of data left.
+    pub bytes: usize,
+}
+
+impl Default for Budget {
+    /// Contract §3.
+    fn default() -> Self {
+        Self { messages: 1_000, bytes: 1024 * 1024 }
+    }
+}
+
+/// What recovery found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recovery {
+    /// Every message after the mark, in order.
+    Complete(Vec<Recorded>),
+    /// Not everything, and therefore nothing.
+    Lost,
+}
+
+/// Reads what lies between `mark` and `head`, which was read before. A hole at the tail is read once more: it can be an
+/// answer that overtook a write.
+pub async fn recover<C: Channels>(
+    channels: &C,
+    channel: &Channel,
+    mark: Option<Position>,
+    head: Position,
+    budget: &mut Budget,
+) -> Stored<Recovery> {
+    let Some(mark) = mark.filter(|mark| mark.epoch == head.epoch && mark.offset <= head.offset) else {
+        return Ok(Recovery::Lost);
+    };
+    let missed = head.offset - mark.offset;
+    if missed == 0 {
+        return Ok(Recovery::Complete(Vec::new()));
+    }
+    if missed > budget.messages {
+        return Ok(Recovery::Lost);
+    }
+    for _ in 0..2 {
+        let found = channels.range(channel, mark.offset, head, budget.bytes).await?;
+        let whole = found.len() as u64 == missed
+            && found.iter().zip(mark.offset + 1..).all(|(m, offset)| m.at.offset == offset && m.at.epoch == head.epoch);
+        let bytes: usize = found.iter().map(|m| m.message.data.as_str().len()).sum();
+        if whole && bytes <= budget.bytes {
+            budget.messages -= missed;
+            budget.bytes -= bytes;
+            return Ok(Recovery::Complete(found));
+        }
+        let hole_at_the_tail =
+            found.iter().zip(mark.offset + 1..).all(|(m, offset)| m.at.offset == offset) && bytes <= budget.bytes;
+        if !hole_at_the_tail {
+            break;
+        }
+    }
+    Ok(Recovery::Lost)
+}
+
+/// One page of what lies between `mark` and `head`: at most `limit` messages and a budget's bytes, the first of them the next
+/// after the mark. Complete as far as it goes; the reader goes on from its last.
+pub async fn page<C: Channels>(
+    channels: &C,
+    channel: &Channel,
+    mark: Option<Position>,
+    head: Position,
+    limit: u64,
+) -> Stored<Recovery> {
+    let Some(mark) = mark.filter(|mark| mark.epoch == head.epoch && mark.offset <= head.offset) else {
+        return Ok(Recovery::Lost);
+    };
+    let mut limit = limit.min(Budget::default().messages).min(head.offset - mark.offset);
+    loop {
+        let end = Position { offset: mark.offset + limit, ..head };
+        match recover(channels, channel, Some(mark), end, &mut Budget::default()).await? {
+            // Too many bytes, or a hole that a shorter page may not reach.
+            Recovery::Lost if limit > 1 => limit /= 2,
+            found => return Ok(found),
+        }
+    }
+}
+
+/// Where a reader begins who has no mark: before the oldest message that is kept for certain. Older ones are removed in no
+/// order.
+pub async fn beginning<C: Channels>(channels: &C, channel: &Channel, head: Position, now: Millis) -> Stored<Position> {
+    let is_kept = |m: &Recorded| m.at.epoch == head.epoch && m.message.sent_at.plus_seconds(HISTORY_SECONDS) > now;
+    let mut after = 0;
+    loop {
+        let found = channels.range(channel, after, head, 0).await?;
+        if let Some(first) = found.iter().find(|m| is_kept(m)) {
+            return Ok(Position { offset: first.at.offset - 1, ..head });
+        }
+        match found.last() {
+            Some(last) if last.at.offset < head.offset => after = last.at.offset,
+            _ => return Ok(head),
+        }
+    }
+}

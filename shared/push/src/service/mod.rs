@@ -1,0 +1,61 @@
+//! The use cases, over the ports. Each ends in a bounded number of calls; none holds state between invocations.
+
+mod access;
+mod append;
+mod close;
+mod connect;
+mod deliver;
+mod frames;
+mod heads;
+mod hello;
+mod history;
+mod publish;
+mod resolve;
+
+pub use access::readable;
+pub use close::Closer;
+pub use connect::{Admission, Connector, Refusal};
+pub use deliver::{FanOut, Limits, Outcome};
+pub use frames::{Caller, Frames};
+pub use heads::Heads;
+pub use history::{Budget, Recovery, beginning, page, recover};
+pub use publish::{Published, Publisher};
+
+use holdfast_sessions::ports::Host;
+
+use crate::close::ByeCode;
+use crate::frame::ServerFrame;
+use crate::ids::ConnectionId;
+use crate::outcome::Posted;
+use crate::ports::Gateway;
+
+/// DeleteConnection carries no reason, so `bye` goes first; what is queued for the client when the delete comes may be
+/// dropped, so it waits this long after the answer to the post.
+const BYE_MILLIS: u64 = 600;
+
+/// Tries of a `bye` while the account is throttled: a client that is closed without a word comes back.
+const BYE_TRIES: u32 = 3;
+
+/// Says why, then closes. The socket may still be there afterwards (an unknown outcome).
+async fn dismiss<G: Gateway, H: Host>(gateway: &G, host: &H, id: &ConnectionId, code: ByeCode) -> Posted {
+    let bye = gateway.text(&ServerFrame::Bye(code));
+    for attempt in 0..BYE_TRIES {
+        match gateway.post(id, &bye).await {
+            // What nobody knows to have failed is on its way, too.
+            Posted::Done | Posted::Unknown => {
+                host.sleep(BYE_MILLIS).await;
+                break;
+            }
+            Posted::Throttled => pause(host, attempt, 100, 1_000).await,
+            _ => break,
+        }
+    }
+    gateway.close(id).await
+}
+
+/// Waits a random time up to `min(cap, base · 2^attempt)` ms ("full jitter", AWS Architecture Blog, 2015).
+async fn pause<H: Host>(host: &H, attempt: u32, base: u64, cap: u64) {
+    let ceiling = cap.min(base << attempt.min(16));
+    let random = u64::from_be_bytes(host.random());
+    host.sleep(random % (ceiling + 1)).await;
+}

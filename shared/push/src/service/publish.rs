@@ -1,0 +1,120 @@
+//! Accepting a message. What is answered is kept: the request is stored before anything is done, and a repetition repeats
+//! the stored request, not its own.
+
+use holdfast_sessions::ports::{Host, StoreError, Stored};
+use holdfast_sessions::{Code, Failure, Millis};
+
+use super::append::append;
+use crate::ids::MessageId;
+use crate::job::{Job, MAX_USERS};
+use crate::ports::{Begun, Channels, Count, JobQueue, PublishKeys, Tally};
+use crate::publish::{Answer, Pending, Publish, PublishKey, Queued, Target};
+
+/// When a channel is too busy, come back after this.
+const BUSY_SECONDS: u32 = 1;
+
+/// Accepts messages.
+#[derive(Clone, Debug)]
+pub struct Publisher<T, Q, M, H> {
+    /// Keys and channels.
+    pub table: T,
+    /// Where deliveries are handed over.
+    pub queue: Q,
+    /// Counters.
+    pub tally: M,
+    /// Clock, randomness, patience.
+    pub host: H,
+}
+
+/// An accepted message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// What the publisher is told.
+    pub answer: Answer,
+    /// Whether an earlier call was told the same.
+    pub duplicate: bool,
+}
+
+impl<T, Q, M, H> Publisher<T, Q, M, H>
+where
+    T: Channels + PublishKeys,
+    Q: JobQueue,
+    M: Tally,
+    H: Host,
+{
+    /// Accepts `publish` from `publisher`.
+    pub async fn publish(&self, publisher: &str, publish: &Publish) -> Result<Published, Failure> {
+        let id = MessageId::from_bytes(self.host.random());
+        self.accept(publisher, publish, id, self.host.now()).await.map_err(busy)
+    }
+
+    /// Accepts what came by the queue. A channel that is too busy, or a table that is throttled, costs no delivery of the
+    /// record: it is handed in again.
+    pub async fn publish_queued(&self, queued: &Queued) -> Result<Option<Published>, Failure> {
+        match self.accept(&queued.publisher, &queued.publish, queued.id, queued.sent_at).await {
+            Err(StoreError::Busy(_) | StoreError::Throttled(_)) => {
+                self.queue.hand_in(queued, 2 * BUSY_SECONDS).await?;
+                Ok(None)
+            }
+            accepted => accepted.map(Some).map_err(busy),
+        }
+    }
+
+    async fn accept(&self, publisher: &str, publish: &Publish, id: MessageId, sent_at: Millis) -> Stored<Published> {
+        let key = publish.idempotency_key.as_deref().map(|key| PublishKey::new(publisher, key));
+        let now = self.host.now();
+        let fresh = Pending { target: publish.target.clone(), message: publish.message(id, sent_at) };
+        let (pending, duplicate) = match &key {
+            None => (fresh, false),
+            Some(key) => match self.table.begin_publish(key, &fresh, now).await? {
+                Begun::New => (fresh, false),
+                Begun::Pending(stored) => (stored, true),
+                Begun::Queued(answer) => {
+                    return Ok(Published { answer, duplicate: true });
+                }
+            },
+        };
+        let answer = self.hand_over(&pending).await?;
+        if let Some(key) = &key {
+            self.table.finish_publish(key, &answer).await?;
+        }
+        self.tally.add(Count::Accepted, 1);
+        Ok(Published { answer, duplicate })
+    }
+
+    /// Appends where there is one channel, and gives the rest to the queue. Repeatable at any point.
+    async fn hand_over(&self, pending: &Pending) -> Stored<Answer> {
+        let message = &pending.message;
+        let recipients = match &pending.target {
+            Target::Users(users) => Some(u32::try_from(users.len()).unwrap_or(u32::MAX)),
+            Target::Topic(_) | Target::Broadcast => None,
+        };
+        let Some(channel) = pending.target.channel() else {
+            if let Target::Users(users) = &pending.target {
+                for slice in users.chunks(MAX_USERS) {
+                    let job = Job::Users { message: message.clone(), users: slice.to_vec() };
+                    self.queue.enqueue(&job, 0).await?;
+                }
+            }
+            return Ok(Answer { message_id: message.id, recipients, channel: None, offset: None });
+        };
+        let at = match message.ephemeral {
+            true => None,
+            false => Some(append(&self.table, &self.host, &channel, message).await?),
+        };
+        let job = Job::Channel { message: message.clone(), channel: channel.clone(), at, cursor: None };
+        self.queue.enqueue(&job, 0).await?;
+        Ok(Answer { message_id: message.id, recipients, channel: Some(channel), offset: at.map(|at| at.offset) })
+    }
+}
+
+fn busy(error: StoreError) -> Failure {
+    match error {
+        StoreError::Busy(_) => Failure::new(
+            Code::ChannelBusy,
+            "The channel is written faster than messages can be ordered; send it again, with the same idempotencyKey.",
+        )
+        .retry_after(BUSY_SECONDS),
+        other => other.into(),
+    }
+}

@@ -1,0 +1,193 @@
+//! From a target to its sockets, page by page: chunks first, then where to go on, then success. Never past the deadline.
+
+use std::collections::BTreeMap;
+
+use futures_util::StreamExt;
+use futures_util::future::join_all;
+use futures_util::stream;
+use holdfast_sessions::UserId;
+use holdfast_sessions::ports::{Host, StoreError, Stored};
+
+use super::append::append_all;
+use super::deliver::{FanOut, IN_FLIGHT, Limits, Outcome};
+use crate::channel::{Channel, Position, SHARDS};
+use crate::job::{Cursor, Group, Job, MAX_RECIPIENTS, Recipient, chunks};
+use crate::message::Message;
+use crate::ports::{Audience, Channels, Count, DeadLetters, Gateway, JobQueue, Page, Sockets, Tally};
+
+/// Users appended to and looked up at once.
+const USERS_AT_ONCE: usize = 16;
+/// Seconds until users whose channel was too busy are tried again.
+const BUSY_SECONDS: u32 = 2;
+
+/// What became of the users of one message.
+#[derive(Default)]
+struct Share {
+    groups: Vec<Group>,
+    /// Their channels are written too fast, or the table is throttled: no delivery of the record is spent on that.
+    busy: Vec<UserId>,
+    /// There was no time for them.
+    untried: Vec<UserId>,
+    /// Their channels or sockets could not be read or written.
+    failed: Vec<UserId>,
+    /// Why, of one of them.
+    error: Option<StoreError>,
+}
+
+impl<T, G, Q, M, H> FanOut<T, G, Q, M, H>
+where
+    T: Sockets + Channels + Audience,
+    G: Gateway,
+    Q: JobQueue + DeadLetters,
+    M: Tally,
+    H: Host,
+{
+    /// Does one piece of work within `limits`. After an error, or [`Outcome::Again`], the same record comes back.
+    pub async fn work(&self, job: Job, limits: &Limits<'_>) -> Stored<Outcome> {
+        match job {
+            Job::Users { message, users } => {
+                self.users(vec![(message, users)], limits).await.pop().unwrap_or(Ok(Outcome::Done))
+            }
+            Job::Channel { message, channel: Channel::User(user), at, .. } => {
+                let group = self.sockets_of(user, at).await?;
+                self.give_out(&message, vec![group], limits).await
+            }
+            Job::Channel { message, channel, at, cursor } => self.shared(&message, &channel, at, cursor, limits).await,
+            Job::Deliver { message, groups, attempt } => self.deliver(&message, groups, attempt, limits).await,
+        }
+    }
+
+    /// Several messages to many users each, as one invocation finds them in its records: a user whom more than one of them
+    /// goes to gets all of them in one transaction, in this order. What became of each message's record.
+    pub async fn users(&self, jobs: Vec<(Message, Vec<UserId>)>, limits: &Limits<'_>) -> Vec<Stored<Outcome>> {
+        let (messages, lists): (Vec<Message>, Vec<Vec<UserId>>) = jobs.into_iter().unzip();
+        // By user, the messages that go there.
+        let mut wanted: BTreeMap<UserId, Vec<usize>> = BTreeMap::new();
+        for (index, users) in lists.into_iter().enumerate() {
+            for user in users {
+                wanted.entry(user).or_default().push(index);
+            }
+        }
+        let messages = &messages;
+        let mut found = stream::iter(wanted)
+            .map(|(user, which)| async move {
+                let groups = self.user(user, which.iter().map(|index| &messages[*index]), limits).await;
+                (user, which, groups)
+            })
+            .buffer_unordered(USERS_AT_ONCE);
+        let mut shares: Vec<Share> = messages.iter().map(|_| Share::default()).collect();
+        while let Some((user, which, groups)) = found.next().await {
+            match groups {
+                Ok(Some(groups)) => {
+                    which.iter().zip(groups).for_each(|(index, group)| shares[*index].groups.push(group))
+                }
+                Ok(None) => which.iter().for_each(|index| shares[*index].untried.push(user)),
+                Err(StoreError::Busy(_) | StoreError::Throttled(_)) => {
+                    which.iter().for_each(|index| shares[*index].busy.push(user));
+                }
+                Err(error) => which.iter().for_each(|index| {
+                    shares[*index].failed.push(user);
+                    shares[*index].error = Some(error.clone());
+                }),
+            }
+        }
+        let given = messages.iter().zip(shares).map(|(message, share)| self.give(message, share, limits));
+        join_all(given).await
+    }
+
+    /// What became of one message's users.
+    async fn give(&self, message: &Message, share: Share, limits: &Limits<'_>) -> Stored<Outcome> {
+        let others = share.groups.len() + share.busy.len() + share.untried.len();
+        if let Some(error) = share.error.filter(|_| others == 0) {
+            return Err(error);
+        }
+        // No delivery attempt is spent on an append: these come back until they are appended. Those who failed are parted from
+        // those who did not, and fail as a record of their own.
+        self.tally.add(Count::AppendDelayed, share.busy.len());
+        for (users, delay) in [(share.busy, BUSY_SECONDS), (share.untried, 0), (share.failed, BUSY_SECONDS)] {
+            if !users.is_empty() {
+                self.queue.enqueue(&Job::Users { message: message.clone(), users }, delay).await?;
+            }
+        }
+        self.give_out(message, share.groups, limits).await
+    }
+
+    /// One user's sockets, for each message at its place; `None` when there is no time left.
+    async fn user(
+        &self,
+        user: UserId,
+        messages: impl Iterator<Item = &Message>,
+        limits: &Limits<'_>,
+    ) -> Stored<Option<Vec<Group>>> {
+        if self.host.now() >= limits.deadline {
+            return Ok(None);
+        }
+        let messages: Vec<&Message> = messages.collect();
+        let kept: Vec<&Message> = messages.iter().copied().filter(|message| !message.ephemeral).collect();
+        let mut places = append_all(&self.table, &self.host, &Channel::User(user), &kept).await?.into_iter();
+        let group = self.sockets_of(user, None).await?;
+        let at = |message: &&Message| if message.ephemeral { None } else { places.next() };
+        Ok(Some(messages.iter().map(at).map(|at| Group { at, ..group.clone() }).collect()))
+    }
+
+    async fn sockets_of(&self, user: UserId, at: Option<Position>) -> Stored<Group> {
+        let sockets = self.table.of_user(user).await?;
+        let recipients =
+            sockets.into_iter().map(|s| Recipient { connection: s.id, until: s.session_expires_at, reason: None });
+        Ok(Group { channel: Channel::User(user), at, recipients: recipients.collect() })
+    }
+
+    /// A topic's subscribers, or everybody: the first job asks every shard, what is not finished goes on by itself.
+    async fn shared(
+        &self,
+        message: &Message,
+        channel: &Channel,
+        at: Option<Position>,
+        cursor: Option<Cursor>,
+        limits: &Limits<'_>,
+    ) -> Stored<Outcome> {
+        let starts = match cursor {
+            Some(cursor) => vec![cursor],
+            None => (0..SHARDS).map(|shard| Cursor { shard, after: None }).collect(),
+        };
+        let pages: Vec<(u8, Stored<Page>)> = stream::iter(starts)
+            .map(|from| async move { (from.shard, self.table.page(channel, from.shard, from.after.as_ref()).await) })
+            .buffer_unordered(IN_FLIGHT)
+            .collect()
+            .await;
+        let mut recipients = Vec::new();
+        let mut rest = Vec::new();
+        for (shard, page) in pages {
+            let page = page?;
+            recipients.extend(page.recipients);
+            rest.extend(page.next.map(|next| Cursor { shard, after: Some(next) }));
+        }
+        let group = Group { channel: channel.clone(), at, recipients };
+        if rest.is_empty() {
+            return self.give_out(message, vec![group], limits).await;
+        }
+        self.enqueue_chunks(message, vec![group]).await?;
+        for cursor in rest {
+            let job = Job::Channel { message: message.clone(), channel: channel.clone(), at, cursor: Some(cursor) };
+            self.queue.enqueue(&job, 0).await?;
+        }
+        Ok(Outcome::Done)
+    }
+
+    /// What fits into one chunk is posted here and now; more is shared out.
+    async fn give_out(&self, message: &Message, groups: Vec<Group>, limits: &Limits<'_>) -> Stored<Outcome> {
+        let count: usize = groups.iter().map(|group| group.recipients.len()).sum();
+        if count <= MAX_RECIPIENTS {
+            return self.deliver(message, groups, 1, limits).await;
+        }
+        self.enqueue_chunks(message, groups).await?;
+        Ok(Outcome::Done)
+    }
+
+    async fn enqueue_chunks(&self, message: &Message, groups: Vec<Group>) -> Stored<()> {
+        for groups in chunks(groups) {
+            self.queue.enqueue(&Job::Deliver { message: message.clone(), groups, attempt: 1 }, 0).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,304 @@
+//! A connection as its rows hold it, and the judgements over them.
+
+use holdfast_sessions::policy::Policy;
+use holdfast_sessions::session::{self, Slot};
+use holdfast_sessions::token::Address;
+use holdfast_sessions::{Millis, SessionId};
+
+use crate::close::SessionOver;
+use crate::ids::ConnectionId;
+
+/// API Gateway ends a socket after 600 s without traffic; a minute more, and a row not seen since is dead.
+pub const SILENT_SECONDS: i64 = 660;
+/// `seenAt` is moved at most this often; the window in which frames are counted. Two of them are the minute of the limit.
+pub const WINDOW_SECONDS: i64 = 30;
+/// Frames a client may send in any minute.
+pub const FRAMES_PER_MINUTE: u32 = 100;
+/// While a handshake completes, @connections answers 410 for a socket that is about to live.
+pub const HANDSHAKE_SECONDS: i64 = 30;
+/// How long it is remembered that a socket was closed.
+pub const GONE_SECONDS: i64 = 3_600;
+/// Topics one socket may subscribe to.
+pub const MAX_TOPICS: usize = 100;
+/// Longest frame in bytes.
+pub const MAX_FRAME_BYTES: usize = 32 * 1024;
+
+/// A connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Socket {
+    /// Which.
+    pub id: ConnectionId,
+    /// Where its session lives.
+    pub at: Address,
+    /// Its session.
+    pub sid: SessionId,
+    /// By the clock of `$connect`.
+    pub connected_at: Millis,
+    /// Last frame, exact to [`WINDOW_SECONDS`].
+    pub seen_at: Millis,
+    /// Nothing is posted from then on, unless the session moves it.
+    pub session_expires_at: Millis,
+    /// The rows may vanish from then on.
+    pub expires_at: Millis,
+}
+
+impl Socket {
+    /// Whether it counts for the cap and for presence.
+    pub fn is_fresh(&self, now: Millis) -> bool {
+        now < self.seen_at.plus_seconds(SILENT_SECONDS)
+    }
+
+    /// Whether messages may be posted to it.
+    pub fn takes_posts(&self, now: Millis) -> bool {
+        now < self.session_expires_at
+    }
+
+    /// Whether a 410 can no longer be a handshake that has not completed.
+    pub fn is_settled(&self, now: Millis) -> bool {
+        now >= self.connected_at.plus_seconds(HANDSHAKE_SECONDS)
+    }
+}
+
+/// A socket as its own frame finds it, with the frames counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The socket.
+    pub socket: Socket,
+    /// Frames since `seen_at`, this one included.
+    pub frames: u32,
+    /// Frames of the window before.
+    pub frames_before: u32,
+}
+
+impl Seen {
+    /// Windows that have ended since this one began.
+    fn ended(&self, now: Millis) -> i64 {
+        (now.get() - self.socket.seen_at.get()).max(0) / (WINDOW_SECONDS * 1_000)
+    }
+
+    /// Whether the window is over and this frame is in another.
+    pub fn window_is_over(&self, now: Millis) -> bool {
+        self.ended(now) > 0
+    }
+
+    /// When the window that `now` is in began: windows follow one another without a gap.
+    pub fn window_of(&self, now: Millis) -> Millis {
+        self.socket.seen_at.plus_seconds(self.ended(now) * WINDOW_SECONDS)
+    }
+
+    /// What the window of `now` remembers of the one before: its frames, if it is this one and not an older one.
+    pub fn carried(&self, now: Millis) -> u32 {
+        if self.ended(now) == 1 { self.frames.saturating_sub(1) } else { 0 }
+    }
+
+    /// Frames of this window and the one before. All of them are of the last minute: who keeps to the limit is never over
+    /// it, and more than the limit within half a minute, or for longer than a minute, always is.
+    pub fn rate(&self, now: Millis) -> u32 {
+        match self.window_is_over(now) {
+            true => self.carried(now).saturating_add(1),
+            false => self.frames.saturating_add(self.frames_before),
+        }
+    }
+
+    /// Whether this frame is one too many.
+    pub fn is_too_fast(&self, now: Millis) -> bool {
+        self.rate(now) > FRAMES_PER_MINUTE
+    }
+}
+
+/// Who has to go so that `cap` remain: first those not heard of for long, then the oldest. The order is total, so
+/// handshakes that see one another at the same time name the same ones.
+pub fn surplus(sockets: &[Socket], cap: usize, now: Millis) -> Vec<&Socket> {
+    let mut all: Vec<_> = sockets.iter().collect();
+    all.sort_by_key(|s| (s.is_fresh(now), s.connected_at, s.id.clone()));
+    all.truncate(sockets.len().saturating_sub(cap));
+    all
+}
+
+/// Whether the session a socket was opened in is still the one in its slot, and live.
+pub fn standing<'a>(
+    slot: Option<&'a Slot>,
+    at: Address,
+    sid: SessionId,
+    policy: &Policy,
+    now: Millis,
+) -> Result<&'a Slot, SessionOver> {
+    match slot {
+        Some(found) if found.sid == sid => match session::live(slot, at.slot, policy, now) {
+            Some(live) => Ok(live),
+            None if found.ended.is_none() && found.expires_at() <= now => Err(SessionOver::Expired),
+            None => Err(SessionOver::Ended),
+        },
+        _ => Err(SessionOver::Ended),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use holdfast_sessions::{SlotNo, UserId};
+
+    use super::*;
+
+    pub(crate) fn socket(name: &str, connected: i64) -> Socket {
+        Socket {
+            id: name.parse().unwrap(),
+            at: Address { user: UserId::from_bytes([1; 16]), slot: SlotNo::new(0).unwrap() },
+            sid: SessionId::from_bytes([2; 16]),
+            connected_at: Millis::new(connected),
+            seen_at: Millis::new(connected),
+            session_expires_at: Millis::new(connected + 3_600_000),
+            expires_at: Millis::new(connected + 7_800_000),
+        }
+    }
+
+    #[test]
+    fn the_limits_are_those_of_the_page() {
+        assert_eq!((MAX_FRAME_BYTES, MAX_TOPICS, FRAMES_PER_MINUTE), (32_768, 100, 100), "docs/websocket.md");
+    }
+
+    #[test]
+    fn posts_are_taken_until_the_session_expires() {
+        let socket = socket("a", 0);
+        assert!(socket.takes_posts(Millis::new(3_599_999)) && !socket.takes_posts(Millis::new(3_600_000)));
+        assert!(socket.is_fresh(Millis::new(659_999)) && !socket.is_fresh(Millis::new(660_000)));
+        assert!(!socket.is_settled(Millis::new(29_999)) && socket.is_settled(Millis::new(30_000)));
+    }
+
+    /// A socket is told that its session expired only where nobody ended it before.
+    #[test]
+    fn a_session_that_is_not_live_has_ended_or_expired() {
+        use holdfast_sessions::TokenHash;
+        use holdfast_sessions::session::{EndReason, Ended, Keys};
+        let at = Address { user: UserId::from_bytes([1; 16]), slot: SlotNo::new(3).unwrap() };
+        let hash = TokenHash::from_bytes([0; 32]);
+        let expires = Millis::new(1_000);
+        let live = Slot {
+            at,
+            sid: SessionId::from_bytes([2; 16]),
+            email: "a@example.com".into(),
+            identity: None,
+            version: 1,
+            keys: Some(Keys { access: hash, access_expires_at: expires, previous_access: None, refresh: None }),
+            created_at: Millis::new(0),
+            authenticated_at: Millis::new(0),
+            last_used_at: Millis::new(0),
+            last_updated_at: Millis::new(0),
+            idle_expires_at: expires,
+            absolute_expires_at: expires,
+            stay_signed_in: false,
+            mfa_verified_at: None,
+            device: Default::default(),
+            trust: None,
+            op: String::new(),
+            ended: None,
+        };
+        let ended =
+            Slot { keys: None, ended: Some(Ended { at: Millis::new(5), reason: EndReason::Revoked }), ..live.clone() };
+        let of = |slot: Option<&Slot>, sid: u8, max_sessions: u8, now: i64| {
+            let policy = Policy { max_sessions, ..Policy::default() };
+            standing(slot, at, SessionId::from_bytes([sid; 16]), &policy, Millis::new(now)).map(|slot| slot.sid)
+        };
+        assert_eq!(of(Some(&live), 2, 5, 999), Ok(live.sid));
+        assert_eq!(of(Some(&live), 2, 5, 1_000), Err(SessionOver::Expired));
+        assert_eq!(of(Some(&live), 2, 3, 999), Err(SessionOver::Ended), "above a lowered limit");
+        assert_eq!(of(Some(&live), 9, 5, 999), Err(SessionOver::Ended), "another session lives there");
+        assert_eq!(of(None, 2, 5, 999), Err(SessionOver::Ended));
+        for now in [10, 1_000, 5_000] {
+            assert_eq!(of(Some(&ended), 2, 5, now), Err(SessionOver::Ended), "however late it is");
+        }
+    }
+
+    fn gone(sockets: &[Socket], cap: usize, now: i64) -> Vec<String> {
+        surplus(sockets, cap, Millis::new(now)).iter().map(|s| s.id.to_string()).collect()
+    }
+
+    #[test]
+    fn the_oldest_makes_room() {
+        let sockets = [socket("c", 30), socket("a", 10), socket("b", 20)];
+        assert_eq!(gone(&sockets, 3, 40), Vec::<String>::new());
+        assert_eq!(gone(&sockets, 2, 40), ["a"]);
+        assert_eq!(gone(&sockets, 1, 40), ["a", "b"]);
+    }
+
+    #[test]
+    fn whoever_sees_fewer_names_nobody_whom_whoever_sees_all_does_not() {
+        let all: Vec<Socket> = (0..6).map(|n| socket(&format!("s{n}"), n / 2)).collect();
+        for cap in 1..6 {
+            let wanted = gone(&all, cap, 10);
+            assert_eq!(wanted.len(), 6 - cap);
+            for seen in 0..64_u32 {
+                let some: Vec<Socket> = (0..6).rev().filter(|n| seen >> n & 1 == 1).map(|n| all[n].clone()).collect();
+                assert!(gone(&some, cap, 10).iter().all(|id| wanted.contains(id)), "{some:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_silent_one_goes_before_an_older_one_that_speaks() {
+        let mut old = socket("old", 0);
+        old.seen_at = Millis::new(700_000);
+        let sockets = [old, socket("silent", 10), socket("new", 700_000)];
+        assert_eq!(gone(&sockets, 2, 700_000), ["silent"]);
+    }
+
+    /// Frames at these times (ms), each counted as the table does; whether one was too much.
+    fn is_dismissed(times: &[i64]) -> bool {
+        let mut seen = Seen { socket: socket("a", 0), frames: 0, frames_before: 0 };
+        times.iter().any(|time| {
+            let now = Millis::new(*time);
+            seen.frames += 1;
+            let too_fast = seen.is_too_fast(now);
+            if seen.window_is_over(now) {
+                (seen.frames_before, seen.frames, seen.socket.seen_at) = (seen.carried(now), 1, seen.window_of(now));
+            }
+            too_fast
+        })
+    }
+
+    /// Most frames in any minute.
+    fn most(times: &[i64]) -> usize {
+        let within = |end: &i64| times.iter().filter(|time| **time <= *end && **time > end - 60_000).count();
+        times.iter().map(within).max().unwrap_or_default()
+    }
+
+    #[test]
+    fn a_hundred_frames_a_minute_pass_and_one_more_does_not() {
+        let burst = |at: i64, frames: i64| (0..frames).map(move |n| at + n);
+        for at in [0, 10, 29_980, 59_970, 1_000_000] {
+            assert!(!is_dismissed(&burst(at, 100).collect::<Vec<_>>()), "{at}");
+            assert!(is_dismissed(&burst(at, 101).collect::<Vec<_>>()), "{at}");
+        }
+        // A burst, a pause, and a few more: a hundred in any minute.
+        let obedient: Vec<i64> = burst(0, 100).chain(burst(61_000, 20)).chain(burst(119_000, 70)).collect();
+        assert_eq!(most(&obedient), 100);
+        assert!(!is_dismissed(&obedient));
+        // Slowly too fast: 102 a minute, evenly.
+        let steady: Vec<i64> = (0..400).map(|n| n * 588).collect();
+        assert!(is_dismissed(&steady));
+    }
+
+    #[test]
+    fn who_keeps_to_the_limit_is_never_dismissed() {
+        let mut random = 7_u64;
+        for _ in 0..200 {
+            let mut now = 0;
+            let mut times = Vec::new();
+            for _ in 0..400 {
+                random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                now += if (random >> 60) == 0 { (random >> 33) as i64 % 90_000 } else { (random >> 33) as i64 % 300 };
+                times.push(now);
+                if most(&times) > FRAMES_PER_MINUTE as usize {
+                    times.pop();
+                    now += 5_000;
+                }
+            }
+            assert!(!is_dismissed(&times));
+        }
+    }
+
+    #[test]
+    fn presence_ends_eleven_minutes_after_the_last_frame() {
+        assert!(socket("a", 0).is_fresh(Millis::new(659_999)));
+        assert!(!socket("a", 0).is_fresh(Millis::new(660_000)));
+    }
+}

@@ -1,0 +1,71 @@
+//! What opens a socket: single use, thirty seconds.
+
+use holdfast_sessions::token::Address;
+use holdfast_sessions::{Millis, SessionId, TokenHash};
+
+/// Life of a ticket (contract §2).
+pub const TICKET_SECONDS: i64 = 30;
+
+/// A ticket at rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TicketRow {
+    /// What the ticket hashes to.
+    pub hash: TokenHash,
+    /// The session it was given out in.
+    pub at: Address,
+    /// The same, by name: another session may live in that slot later.
+    pub sid: SessionId,
+    /// Void from then on.
+    pub expires_at: Millis,
+}
+
+impl TicketRow {
+    /// Whether it still opens a socket.
+    pub fn is_valid(&self, now: Millis) -> bool {
+        now < self.expires_at
+    }
+}
+
+/// The ticket in a handshake: `?ticket=…`, or the sub-protocols `holdfast.v1, ticket.<value>` (browsers can set no header).
+pub fn presented<'a>(query: Option<&'a str>, protocols: Option<&'a str>) -> Option<&'a str> {
+    query.or_else(|| protocols?.split(',').map(str::trim).find_map(|protocol| protocol.strip_prefix("ticket.")))
+}
+
+/// The sub-protocol that Holdfast speaks.
+pub const PROTOCOL: &str = "holdfast.v1";
+
+/// Whether the client offered [`PROTOCOL`]: a browser drops a connection whose offer is not taken up.
+pub fn offers_protocol(protocols: Option<&str>) -> bool {
+    protocols.is_some_and(|list| list.split(',').any(|protocol| protocol.trim() == PROTOCOL))
+}
+
+/// Whether a page of this `Origin` may connect. An absent one is no browser, and no browser's user can be tricked by it.
+pub fn origin_allowed(origin: Option<&str>, allowed: &[String]) -> bool {
+    origin.is_none_or(|origin| allowed.iter().any(|a| a.eq_ignore_ascii_case(origin)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ticket_comes_by_query_or_by_sub_protocol() {
+        assert_eq!(presented(Some("t"), None), Some("t"));
+        assert_eq!(presented(None, Some("holdfast.v1, ticket.abc")), Some("abc"));
+        assert_eq!(presented(None, Some("holdfast.v1")), None);
+        assert_eq!(presented(None, None), None);
+        assert!(offers_protocol(Some("ticket.abc,holdfast.v1")));
+        assert!(!offers_protocol(Some("ticket.holdfast.v1")));
+    }
+
+    #[test]
+    fn a_foreign_origin_is_refused_and_an_absent_one_is_not() {
+        let allowed = ["https://app.example".to_owned()];
+        assert!(origin_allowed(None, &allowed));
+        assert!(origin_allowed(Some("https://app.example"), &allowed));
+        for foreign in ["https://evil.example", "null", "", "https://app.example.evil"] {
+            assert!(!origin_allowed(Some(foreign), &allowed), "{foreign}");
+        }
+        assert!(!origin_allowed(Some("https://app.example"), &[]));
+    }
+}

@@ -1,0 +1,318 @@
+//! One connection for a function's life, with a deadline on everything.
+//!
+//! Opening is a task of its own that requests may watch but never drive: a request that gives up does not abort the
+//! connection that the next one needs. A connection that was silent for a whole deadline is dropped, because its next
+//! reply may belong to the last question. Nothing here repeats a command that the server may have executed.
+//!
+//! A server that answers but cannot help (a demoted one, one that is loading, one that lets us do nothing) is trouble to
+//! the breaker like one that is silent: else every request would open a connection of its own to ask it again. A cluster
+//! has a breaker for each part of its slots, so that one node's trouble is only its own users'.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures_util::future::{BoxFuture, FutureExt, Shared};
+use holdfast_sessions::Millis;
+use holdfast_sessions::breaker::{Breaker, Gate};
+use holdfast_sessions::ports::{CacheTrouble, Host};
+use redis::{Cmd, FromRedisValue, RedisError, Value};
+use tokio::time::timeout;
+
+use crate::config::{COMMAND, CONNECT, Connection, Opener};
+use crate::scripts::{CLUSTER_SLOTS, Script, WHO_SCRIPT, cluster_slot};
+
+/// Breakers of a cluster, each for as many neighbouring slots. A node owns ranges of slots: more parts than nodes are
+/// enough, and a part on a boundary is closed again by the answers of its better half.
+const PARTS: u16 = 64;
+/// A cluster's connection is several, and mends each by itself; it is dropped as a whole when nobody was answered for this
+/// long.
+const QUIET_MILLIS: i64 = 1_000;
+/// What a server says that cannot help anybody now: asking it again at once is no use. Anything else that it refuses
+/// (OOM, TRYAGAIN, MISCONF, WRONGTYPE) is about one command.
+const OF_NO_USE: [&str; 8] =
+    ["READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "BUSY", "NOAUTH", "WRONGPASS", "NOPERM"];
+
+type Opening = Shared<BoxFuture<'static, Result<Connection, CacheTrouble>>>;
+
+struct State {
+    /// Open, or being opened; the number tells a later one from an earlier.
+    opening: Option<(u64, Opening)>,
+    opened: u64,
+    /// When anybody was last answered.
+    answered: Millis,
+    /// One for a single server, [`PARTS`] for a cluster.
+    breakers: Vec<Breaker>,
+}
+
+/// A connection that comes and goes.
+pub(crate) struct Link<H> {
+    opener: Arc<Opener>,
+    host: H,
+    state: Mutex<State>,
+}
+
+/// What a script call came to.
+pub(crate) enum Reply<T> {
+    /// An answer.
+    Answered(T),
+    /// The server refused the command, in its own words' first one (OOM, TRYAGAIN, NOPERM, …).
+    Refused(String),
+}
+
+/// Whether a call must be let through an open breaker.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Urgency {
+    /// A read can do without.
+    Optional,
+    /// A delete cannot: it is tried whatever the breaker thinks.
+    Required,
+}
+
+fn trouble(what: impl Into<String>) -> CacheTrouble {
+    CacheTrouble(what.into())
+}
+
+impl<H: Host + Clone + 'static> Link<H> {
+    pub(crate) fn new(opener: Opener, host: H) -> Arc<Self> {
+        let parts = if matches!(opener, Opener::Cluster(_)) { PARTS } else { 1 };
+        let breakers = vec![Breaker::default(); usize::from(parts)];
+        let state = State { opening: None, opened: 0, answered: Millis::new(0), breakers };
+        Arc::new(Self { opener: Arc::new(opener), host, state: Mutex::new(state) })
+    }
+
+    /// Which breaker these keys have. What has no key may ask any node.
+    fn part(&self, keys: &[String]) -> usize {
+        match (&*self.opener, keys.first()) {
+            (Opener::Cluster(_), Some(key)) => usize::from(cluster_slot(key) / (CLUSTER_SLOTS / PARTS)),
+            _ => 0,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The current connection, or the one being opened; starts one if there is none.
+    fn opening(&self) -> (u64, Opening) {
+        let mut state = self.lock();
+        if let Some((number, opening)) = &state.opening {
+            return (*number, opening.clone());
+        }
+        let opener = self.opener.clone();
+        let task = tokio::spawn(async move {
+            match timeout(CONNECT, opener.open()).await {
+                Ok(Ok(connection)) => Ok(connection),
+                Ok(Err(error)) => Err(trouble(describe(&error))),
+                Err(_) => Err(trouble("connecting took too long")),
+            }
+        });
+        let opening = async move { task.await.unwrap_or_else(|_| Err(trouble("connecting was interrupted"))) };
+        let opening = opening.boxed().shared();
+        state.opened += 1;
+        let number = state.opened;
+        state.opening = Some((number, opening.clone()));
+        (number, opening)
+    }
+
+    /// Forgets a connection, unless a newer one has taken its place.
+    fn drop_connection(&self, number: u64) {
+        let mut state = self.lock();
+        if state.opening.as_ref().is_some_and(|(current, _)| *current == number) {
+            state.opening = None;
+        }
+    }
+
+    /// As [`Link::drop_connection`], but a cluster's only if all of it is silent: it reconnects to single nodes by itself.
+    fn drop_silent(&self, number: u64) {
+        let whole_again = matches!(*self.opener, Opener::Cluster(_)) && {
+            let now = self.host.now();
+            now < self.lock().answered.plus_millis(QUIET_MILLIS)
+        };
+        if !whole_again {
+            self.drop_connection(number);
+        }
+    }
+
+    fn succeeded(&self, part: usize) {
+        let now = self.host.now();
+        let mut state = self.lock();
+        state.answered = now;
+        state.breakers[part].succeeded();
+    }
+
+    fn failed(&self, part: usize, why: &CacheTrouble) {
+        let random = u64::from_be_bytes(self.host.random());
+        let now = self.host.now();
+        if !self.lock().breakers[part].failed(now, random) {
+            return;
+        }
+        tracing::warn!(%why, "the cache is of no use: reading the truth until it is again");
+        // Requests give a silent connection up before its deadline could: the probe begins with a new one.
+        let open = self.lock().opening.clone();
+        if let Some((number, opening)) = open
+            && opening.peek().is_some()
+        {
+            self.drop_silent(number);
+        }
+    }
+
+    /// Runs `script` through the breaker. `None`: the breaker is open.
+    pub(crate) async fn call<T: FromRedisValue>(
+        self: &Arc<Self>,
+        urgency: Urgency,
+        script: &Script,
+        keys: &[String],
+        arguments: &[&[u8]],
+    ) -> Result<Reply<T>, CacheTrouble> {
+        let part = self.part(keys);
+        let gate = {
+            let now = self.host.now();
+            self.lock().breakers[part].gate(now)
+        };
+        match (gate, urgency) {
+            (Gate::Call, _) | (Gate::Skip, Urgency::Required) => {}
+            // This call is the probe.
+            (Gate::Probe, Urgency::Required) => {}
+            (Gate::Skip, Urgency::Optional) => return Err(trouble("the breaker is open")),
+            (Gate::Probe, Urgency::Optional) => {
+                // With a key: it asks the node, and needs the rights, that this call would have.
+                let (link, key) = (self.clone(), keys.first().cloned());
+                tokio::spawn(async move {
+                    let _: Result<Reply<Vec<String>>, _> = link.run(&WHO_SCRIPT, key.as_slice(), &[]).await;
+                });
+                return Err(trouble("the breaker is open"));
+            }
+        }
+        self.run(script, keys, arguments).await
+    }
+
+    /// Runs `script` and tells the breaker. A call that is given up counts as a failure: it was too slow for somebody.
+    async fn run<T: FromRedisValue>(
+        &self,
+        script: &Script,
+        keys: &[String],
+        arguments: &[&[u8]],
+    ) -> Result<Reply<T>, CacheTrouble> {
+        let part = self.part(keys);
+        let mut given_up = GivenUp { link: self, part, armed: true };
+        let result = self.evaluate(script, keys, arguments).await;
+        given_up.armed = false;
+        match &result {
+            Ok(Reply::Refused(code)) if OF_NO_USE.contains(&code.as_str()) => self.failed(part, &trouble(code)),
+            Ok(_) => self.succeeded(part),
+            Err(why) => self.failed(part, why),
+        }
+        result
+    }
+
+    async fn evaluate<T: FromRedisValue>(
+        &self,
+        script: &Script,
+        keys: &[String],
+        arguments: &[&[u8]],
+    ) -> Result<Reply<T>, CacheTrouble> {
+        let (number, opening) = self.opening();
+        let mut connection = match opening.await {
+            Ok(connection) => connection,
+            Err(error) => {
+                self.drop_connection(number);
+                return Err(error);
+            }
+        };
+        let evalsha = command("EVALSHA", script.hash(), keys, arguments);
+        let mut answer = timeout(COMMAND, query(&mut connection, &evalsha)).await;
+        // It was not executed: sending the whole of it is no repetition.
+        if matches!(&answer, Ok(Err(error)) if error.code() == Some("NOSCRIPT")) {
+            let eval = command("EVAL", script.code(), keys, arguments);
+            answer = timeout(COMMAND, query(&mut connection, &eval)).await;
+        }
+        match answer {
+            // The address leads to another primary by now, or will soon.
+            Ok(Ok(value)) if is_a_replicas(&value) => {
+                self.drop_connection(number);
+                Err(trouble("the server is a replica"))
+            }
+            Ok(Ok(value)) => match redis::from_redis_value(value) {
+                Ok(value) => Ok(Reply::Answered(value)),
+                // Perhaps the reply to another question.
+                Err(_) => {
+                    self.drop_connection(number);
+                    Err(trouble("the reply makes no sense"))
+                }
+            },
+            Ok(Err(error)) if is_reply(&error) => {
+                let code = describe(&error);
+                if OF_NO_USE.contains(&code.as_str()) {
+                    self.drop_silent(number);
+                }
+                Ok(Reply::Refused(code))
+            }
+            Ok(Err(error)) => {
+                self.drop_silent(number);
+                Err(trouble(describe(&error)))
+            }
+            Err(_) => {
+                self.drop_silent(number);
+                Err(trouble("no reply in time"))
+            }
+        }
+    }
+
+    /// Leaves a connection whose replies cannot be trusted.
+    pub(crate) fn reconnect(&self) {
+        self.lock().opening = None;
+    }
+
+    /// Opens the connection before anybody needs it.
+    pub(crate) async fn warm_up(&self) {
+        let _: Result<Reply<Vec<String>>, _> = self.run(&WHO_SCRIPT, &[], &[]).await;
+    }
+}
+
+struct GivenUp<'a, H: Host + Clone + 'static> {
+    link: &'a Link<H>,
+    part: usize,
+    armed: bool,
+}
+
+impl<H: Host + Clone + 'static> Drop for GivenUp<'_, H> {
+    fn drop(&mut self) {
+        if self.armed {
+            self.link.failed(self.part, &trouble("given up while waiting"));
+        }
+    }
+}
+
+fn command(name: &str, script: &str, keys: &[String], arguments: &[&[u8]]) -> Cmd {
+    let mut command = redis::cmd(name);
+    command.arg(script).arg(keys.len());
+    for key in keys {
+        command.arg(key);
+    }
+    for argument in arguments {
+        command.arg(*argument);
+    }
+    command
+}
+
+async fn query(connection: &mut Connection, command: &Cmd) -> Result<Value, RedisError> {
+    match connection {
+        Connection::Single(connection) => command.query_async(connection).await,
+        Connection::Cluster(connection) => command.query_async(connection).await,
+    }
+}
+
+/// What every script answers on a server that is not the primary.
+fn is_a_replicas(value: &Value) -> bool {
+    matches!(value, Value::Array(parts) if matches!(parts.as_slice(), [Value::BulkString(text)] if text == b"replica"))
+}
+
+/// Whether the server said it, rather than the connection.
+fn is_reply(error: &RedisError) -> bool {
+    error.code().is_some() && !error.is_io_error() && !error.is_timeout() && !error.is_connection_dropped()
+}
+
+/// The kind of trouble, and what the network or TLS says of it; never an argument, which may be a copy of a session.
+fn describe(error: &RedisError) -> String {
+    let kind = error.code().map_or_else(|| error.category().to_owned(), str::to_owned);
+    if error.is_io_error() { format!("{kind}: {error}") } else { kind }
+}

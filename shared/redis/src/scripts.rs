@@ -1,0 +1,163 @@
+//! The scripts, and the keys they work on.
+//!
+//! Each reads the server's *incarnation* inside itself: `run_id` changes when the process restarts, `master_replid` when
+//! a replica is promoted. A copy carries the incarnation that stored it, so what a restarted, promoted or demoted server
+//! remembers is not a hit. Read once per connection it would not do: `REPLICAOF` keeps client connections open.
+//!
+//! All keys of a user share the hash tag `{userId}`: one slot of a cluster, so a script may touch several of them.
+
+use std::sync::LazyLock;
+
+use holdfast_sessions::cache::LEASE_MILLIS;
+use holdfast_sessions::token::Address;
+use holdfast_sessions::{SlotNo, UserId};
+
+/// Defines `incarnation()`: the id, or nil and a reply that says why not. An id without any digit but 0 names nobody.
+const INCARNATION: &str = r"
+local function incarnation()
+  local server = redis.pcall('INFO', 'server')
+  local replication = redis.pcall('INFO', 'replication')
+  if type(server) ~= 'string' or type(replication) ~= 'string' then return nil, 'hidden' end
+  local run = string.match(server, 'run_id:(%x+)')
+  local repl = string.match(replication, 'master_replid:(%x+)')
+  if not run or not repl or not string.find(run, '[1-9a-f]') or not string.find(repl, '[1-9a-f]') then
+    return nil, 'hidden'
+  end
+  if string.match(replication, 'role:(%a+)') ~= 'master' then return nil, 'replica' end
+  return run .. ':' .. repl
+end
+";
+
+/// r1. `KEYS` copy, lease; `ARGV` nonce, life of a lease in ms. Replies `{'hit', copy}`, `{'lease', lease}`, `{'miss'}`,
+/// or why there is no incarnation. A key of another type is a copy that nobody can read. The lease id holds the server's time in microseconds: every *execution* makes its own,
+/// so a duplicated or late one cannot revive a lease that was deleted. With no memory left the lease is refused, not the
+/// script.
+const READ: &str = r"
+local inc, why = incarnation()
+if not inc then return {why} end
+local copy = redis.pcall('GET', KEYS[1])
+if type(copy) == 'table' then return {'hit', ''} end
+if copy and string.sub(copy, 1, #inc + 1) == inc .. '\n' then
+  return {'hit', string.sub(copy, #inc + 2)}
+end
+local time = redis.call('TIME')
+local lease = ARGV[1] .. ':' .. time[1] .. ':' .. time[2] .. ':' .. inc
+local set = redis.pcall('SET', KEYS[2], lease, 'NX', 'PX', ARGV[2])
+if type(set) == 'table' and set.ok then return {'lease', lease} end
+return {'miss'}
+";
+
+/// r3. `KEYS` copy, lease; `ARGV` lease, copy, life in ms. Replies 1 if it stored the copy. The lease is spent first:
+/// whatever goes wrong then, it cannot be used twice.
+const FILL: &str = r"
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[2])
+local inc = incarnation()
+if not inc or string.sub(ARGV[1], -#inc - 1) ~= ':' .. inc then return 0 end
+redis.call('SET', KEYS[1], inc .. '\n' .. ARGV[2], 'PX', ARGV[3])
+return 1
+";
+
+/// w2. `KEYS` copies and leases. Replies `{'deleted'}`, or why that is not final. A plain script, not a flagged one:
+/// those are refused as a whole when memory is full, and a delete must work then.
+const DELETE: &str = r"
+redis.call('DEL', unpack(KEYS))
+local inc, why = incarnation()
+if not inc then return {why} end
+return {'deleted'}
+";
+
+/// Asks who the server is, and changes nothing.
+const WHO: &str = r"
+local inc, why = incarnation()
+if not inc then return {why} end
+return {'primary'}
+";
+
+/// A script and the name the server gives it.
+#[derive(Debug)]
+pub struct Script {
+    code: String,
+    hash: String,
+}
+
+impl Script {
+    fn new(body: &str) -> Self {
+        let code = format!("{INCARNATION}{body}");
+        let hash = redis::Script::new(&code).get_hash().to_owned();
+        Self { code, hash }
+    }
+
+    /// What `EVAL` takes.
+    pub fn code(&self) -> &str {
+        &self.code
+    }
+
+    /// What `EVALSHA` takes.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+}
+
+/// r1.
+pub static READ_SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(READ));
+/// r3.
+pub static FILL_SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(FILL));
+/// w2.
+pub static DELETE_SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(DELETE));
+/// The fence probe.
+pub static WHO_SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(WHO));
+
+/// Life of a lease, as the script takes it.
+pub const LEASE_LIFE: i64 = LEASE_MILLIS;
+
+/// Where the copy of a slot is kept.
+pub fn copy_key(at: Address) -> String {
+    format!("s:{{{}}}:{}:v", at.user, at.slot)
+}
+
+/// Where the lease to fill it is kept.
+pub fn lease_key(at: Address) -> String {
+    format!("s:{{{}}}:{}:l", at.user, at.slot)
+}
+
+/// Hash slots of a cluster (Redis cluster specification, "Key distribution model").
+pub const CLUSTER_SLOTS: u16 = 16_384;
+
+/// The cluster's hash slot of one of our keys: CRC-16/XMODEM of what stands in braces.
+pub fn cluster_slot(key: &str) -> u16 {
+    let tag = key.split_once('{').and_then(|(_, rest)| rest.split_once('}')).map_or(key, |(tag, _)| tag);
+    let crc = tag.bytes().fold(0u16, |crc, byte| {
+        (0..8).fold(crc ^ (u16::from(byte) << 8), |crc, _| (crc << 1) ^ if crc & 0x8000 == 0 { 0 } else { 0x1021 })
+    });
+    crc % CLUSTER_SLOTS
+}
+
+/// Both keys of each of these slots.
+pub fn keys(user: UserId, slots: &[SlotNo]) -> Vec<String> {
+    slots.iter().map(|slot| Address { user, slot: *slot }).flat_map(|at| [copy_key(at), lease_key(at)]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_of_a_cluster_are_counted_as_the_servers_do() {
+        // The specification's own example: CRC-16 of "123456789" is 31C3.
+        assert_eq!(cluster_slot("123456789"), 0x31C3 % CLUSTER_SLOTS);
+        assert_eq!(cluster_slot("s:{123456789}:4:v"), 0x31C3 % CLUSTER_SLOTS);
+    }
+
+    #[test]
+    fn all_keys_of_a_user_share_one_hash_tag_and_start_with_the_prefix_its_acl_allows() {
+        let user = UserId::from_bytes([7; 16]);
+        let slots: Vec<_> = SlotNo::all().collect();
+        let keys = keys(user, &slots);
+        assert_eq!(keys.len(), 20);
+        let tag = format!("s:{{{user}}}:");
+        assert!(keys.iter().all(|key| key.starts_with(&tag)));
+        let distinct: std::collections::HashSet<_> = keys.iter().collect();
+        assert_eq!(distinct.len(), 20);
+    }
+}

@@ -1,0 +1,252 @@
+//! Servers that ask who is there: TLS with an authority of one's own, users with rights, tokens that are renewed.
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::future::ProvideCredentials as Provided;
+use holdfast_redis::iam::{IamTokens, RENEW_AFTER};
+use holdfast_redis::{RedisCache, RedisConfig};
+use holdfast_sessions::cache::CacheEvent;
+use holdfast_sessions::ports::{Found, Host as _, LeaseCache};
+use holdfast_sessions::service::Leased;
+use holdfast_sessions::token::Address;
+use holdfast_sessions::{SlotNo, UserId};
+use holdfast_testkit::MemoryStore;
+use holdfast_testkit::host::RealHost;
+use holdfast_testkit::redis::{RedisServer, free_port};
+use holdfast_testkit::suites::cache::server as suite;
+use holdfast_testkit::suites::sessions::Bench;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+
+/// All that the scripts need, on our keys alone: what an ElastiCache user is given, too.
+const RIGHTS: &[&str] = &["resetkeys", "~s:{*", "-@all", "+eval", "+evalsha", "+info", "+time", "+get", "+set", "+del"];
+
+fn anybody() -> Address {
+    Address { user: UserId::from_bytes(RealHost.random()), slot: SlotNo::new(3).expect("a slot") }
+}
+
+/// An authority, and a server that it vouches for as `localhost`.
+struct Secured {
+    server: RedisServer,
+    url: String,
+    authority: Vec<u8>,
+    directory: PathBuf,
+}
+
+impl Drop for Secured {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+fn authority() -> CertifiedIssuer<'static, KeyPair> {
+    let mut params = CertificateParams::new(Vec::<String>::new()).expect("parameters");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("an authority")
+}
+
+impl Secured {
+    fn start() -> Self {
+        let issuer = authority();
+        let key = KeyPair::generate().expect("a key");
+        let names = vec!["localhost".to_owned()];
+        let certificate =
+            CertificateParams::new(names).expect("names").signed_by(&key, &issuer).expect("a certificate");
+        let port = free_port();
+        let directory = std::env::temp_dir().join(format!("holdfast-tls-{}-{port}", std::process::id()));
+        std::fs::create_dir_all(&directory).expect("a directory");
+        let file = |name: &str, text: String| {
+            let path = directory.join(name);
+            std::fs::write(&path, text).expect("a file");
+            path.to_string_lossy().into_owned()
+        };
+        let (ca, crt) = (file("ca.pem", issuer.pem()), file("server.pem", certificate.pem()));
+        let secret = file("server.key", key.serialize_pem());
+        let tls_port = port.to_string();
+        let arguments = [
+            "--tls-port",
+            &tls_port,
+            "--tls-cert-file",
+            &crt,
+            "--tls-key-file",
+            &secret,
+            "--tls-ca-cert-file",
+            &ca,
+            "--tls-auth-clients",
+            "no",
+        ];
+        let server = RedisServer::start(&arguments);
+        Self { server, url: format!("rediss://localhost:{port}/0"), authority: issuer.pem().into_bytes(), directory }
+    }
+
+    fn config(&self) -> RedisConfig {
+        RedisConfig { url: self.url.clone(), cluster: false, tokens: None, authority: Some(self.authority.clone()) }
+    }
+}
+
+fn cache(config: &RedisConfig) -> RedisCache<RealHost> {
+    RedisCache::new(config, RealHost).expect("a good address")
+}
+
+fn notice(_: CacheEvent) {}
+
+/// Whatever is wrong with the server, the user is let in by the truth, and the operator is told what is wrong.
+async fn is_a_miss_with_a_reason(config: &RedisConfig, reason: &str) {
+    let trouble = cache(config).read(anybody()).await.expect_err("no connection");
+    assert!(trouble.to_string().to_lowercase().contains(reason), "{trouble} does not say {reason}");
+    let store = MemoryStore::default();
+    let behind = Leased { store: store.clone(), server: cache(config), host: RealHost, max_age_seconds: 60, notice };
+    let bench = Bench::behind(store, behind, RealHost).await;
+    let signed_in = bench.sign_in().await;
+    let sessions = bench.sessions();
+    assert!(sessions.identify(Some(&signed_in.tokens.access.text())).await.is_ok());
+}
+
+async fn admin(server: &RedisServer) -> redis::aio::MultiplexedConnection {
+    let client = redis::Client::open(server.url()).expect("a good address");
+    client.get_multiplexed_async_connection().await.expect("connected")
+}
+
+async fn set_user(connection: &mut redis::aio::MultiplexedConnection, name: &str, password: &str) {
+    let mut command = redis::cmd("ACL");
+    command.arg("SETUSER").arg(name).arg("reset").arg("on").arg(format!(">{password}"));
+    for right in RIGHTS {
+        command.arg(right);
+    }
+    command.exec_async(connection).await.expect("a user");
+}
+
+#[tokio::test]
+async fn a_server_with_tls_keeps_the_contract() {
+    let secured = Secured::start();
+    suite::all(&cache(&secured.config()), &RealHost).await;
+}
+
+#[tokio::test]
+async fn a_server_that_nobody_vouches_for_is_not_believed() {
+    let secured = Secured::start();
+    let stranger = RedisConfig { authority: Some(authority().pem().into_bytes()), ..secured.config() };
+    is_a_miss_with_a_reason(&stranger, "certificate").await;
+    let public = RedisConfig { authority: None, ..secured.config() };
+    is_a_miss_with_a_reason(&public, "certificate").await;
+}
+
+#[tokio::test]
+async fn a_server_of_another_name_is_not_believed() {
+    let secured = Secured::start();
+    let by_address = RedisConfig { url: secured.url.replace("localhost", "127.0.0.1"), ..secured.config() };
+    is_a_miss_with_a_reason(&by_address, "certificate").await;
+}
+
+#[tokio::test]
+async fn a_server_without_tls_is_not_spoken_to() {
+    // It listens and never answers a handshake.
+    let silent = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let port = silent.local_addr().expect("its address").port();
+    let url = format!("rediss://127.0.0.1:{port}/0");
+    is_a_miss_with_a_reason(
+        &RedisConfig { url, cluster: false, tokens: None, authority: None },
+        "i/o error: timed out",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_user_with_exactly_these_rights_is_enough() {
+    let server = RedisServer::start(&[]);
+    let mut connection = admin(&server).await;
+    set_user(&mut connection, "app", "secret-of-app").await;
+    let url = |password: &str| format!("redis://app:{password}@127.0.0.1:{}/0", server.port());
+    let config = |password: &str| RedisConfig { url: url(password), cluster: false, tokens: None, authority: None };
+    redis::cmd("ACL").arg("SETUSER").arg("default").arg("off").exec_async(&mut connection).await.expect("off");
+    suite::all(&cache(&config("secret-of-app")), &RealHost).await;
+    is_a_miss_with_a_reason(&config("wrong"), "auth").await;
+    let nobody = RedisConfig { url: server.url(), ..config("") };
+    // It connects, and then may do nothing: each command is refused, and that is a miss like any other.
+    assert!(matches!(cache(&nobody).read(anybody()).await, Ok(Found::Miss(None))));
+}
+
+/// Credentials that a test exchanges, as a role's are exchanged under a function that runs for hours.
+#[derive(Debug)]
+struct Exchanged(std::sync::Mutex<Result<Credentials, ()>>);
+
+impl aws_credential_types::provider::ProvideCredentials for Exchanged {
+    fn provide_credentials<'a>(&'a self) -> Provided<'a>
+    where
+        Self: 'a,
+    {
+        let found = self.0.lock().map_or(Err(()), |credentials| credentials.clone());
+        Provided::ready(found.map_err(|()| CredentialsError::provider_error("the role is gone")))
+    }
+}
+
+fn tokens(renew_after: Duration) -> (Arc<IamTokens>, Arc<Exchanged>) {
+    let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "test");
+    let exchanged = Arc::new(Exchanged(std::sync::Mutex::new(Ok(credentials))));
+    let tokens = IamTokens {
+        user: "holdfast-app".into(),
+        cache: "holdfast-test".into(),
+        serverless: false,
+        region: "eu-central-1".into(),
+        credentials: SharedCredentialsProvider::new(Shared(exchanged.clone())),
+        renew_after,
+    };
+    (Arc::new(tokens), exchanged)
+}
+
+#[derive(Debug)]
+struct Shared(Arc<Exchanged>);
+
+impl aws_credential_types::provider::ProvideCredentials for Shared {
+    fn provide_credentials<'a>(&'a self) -> Provided<'a>
+    where
+        Self: 'a,
+    {
+        self.0.provide_credentials()
+    }
+}
+
+/// ElastiCache checks the signature of a token; here a user has `nopass`, so that any token of the right user is taken,
+/// and the server's own count of AUTH says how often one was shown.
+#[tokio::test]
+async fn a_connection_signs_in_with_tokens_and_renews_them() {
+    let secured = Secured::start();
+    let mut connection = admin(&secured.server).await;
+    let mut command = redis::cmd("ACL");
+    command.arg("SETUSER").arg("holdfast-app").arg("reset").arg("on").arg("nopass");
+    for right in RIGHTS {
+        command.arg(right);
+    }
+    command.exec_async(&mut connection).await.expect("a user");
+    let (tokens, exchanged) = tokens(Duration::from_millis(100));
+    let config = RedisConfig { tokens: Some(tokens), ..secured.config() };
+    let cache = cache(&config);
+    suite::all(&cache, &RealHost).await;
+    let shown = async |connection: &mut redis::aio::MultiplexedConnection| -> u64 {
+        let stats: String = redis::cmd("INFO").arg("commandstats").query_async(connection).await.expect("statistics");
+        let calls = stats.lines().find_map(|line| line.strip_prefix("cmdstat_auth:calls="));
+        calls.and_then(|rest| rest.split(',').next()).and_then(|n| n.parse().ok()).unwrap_or_default()
+    };
+    let before = shown(&mut connection).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let after = shown(&mut connection).await;
+    assert!(after >= before + 2, "renewed {} times in half a second", after - before);
+    // A role whose credentials cannot be had any more: the open connection goes on, and nothing breaks.
+    *exchanged.0.lock().expect("not poisoned") = Err(());
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let at = anybody();
+    assert!(matches!(cache.read(at).await, Ok(Found::Miss(_))), "an authenticated connection stays one");
+}
+
+#[tokio::test]
+async fn a_token_of_another_user_is_refused() {
+    let secured = Secured::start();
+    let (tokens, _) = tokens(RENEW_AFTER);
+    let config = RedisConfig { tokens: Some(tokens), ..secured.config() };
+    is_a_miss_with_a_reason(&config, "auth").await;
+}

@@ -1,0 +1,453 @@
+//! The adapter against real servers that each test starts for itself.
+
+use holdfast_redis::server::{key_of_copy, key_of_lease};
+use holdfast_redis::{RedisCache, RedisConfig};
+use holdfast_sessions::cache::{CacheEvent, Cached, Lease};
+use holdfast_sessions::change::Origin;
+use holdfast_sessions::ports::{Effect, Fence, Found, Host, LeaseCache, SessionCache, SessionReads as _};
+use holdfast_sessions::service::{Leased, SignedIn};
+use holdfast_sessions::{SlotNo, UserId};
+use holdfast_testkit::host::RealHost;
+use holdfast_testkit::redis::RedisServer;
+use holdfast_testkit::suites::cache::{provider, server as suite};
+use holdfast_testkit::suites::sessions::Bench;
+use holdfast_testkit::{ManualHost, MemoryStore};
+use redis::AsyncTypedCommands as _;
+
+fn cache_at(url: &str) -> RedisCache<RealHost> {
+    let config = RedisConfig { url: url.to_owned(), cluster: false, tokens: None, authority: None };
+    RedisCache::new(&config, RealHost).expect("a good address")
+}
+
+async fn raw(server: &RedisServer) -> redis::aio::MultiplexedConnection {
+    let client = redis::Client::open(server.url()).expect("a good address");
+    client.get_multiplexed_async_connection().await.expect("connected")
+}
+
+type World = Bench<MemoryStore, RealHost, Leased<MemoryStore, RedisCache<RealHost>, RealHost>>;
+
+/// A session service behind this server.
+async fn world(server: &RedisServer) -> World {
+    let store = MemoryStore::default();
+    let cache =
+        Leased { store: store.clone(), server: cache_at(&server.url()), host: RealHost, max_age_seconds: 60, notice };
+    Bench::behind(store, cache, RealHost).await
+}
+
+fn notice(_: CacheEvent) {}
+
+#[tokio::test]
+async fn redis_keeps_the_contract_of_the_cache_server() {
+    let server = RedisServer::start(&[]);
+    let cache = cache_at(&server.url());
+    suite::all(&cache, &RealHost).await;
+    suite::a_copy_lives_as_long_as_it_was_given(&cache, &RealHost).await;
+}
+
+#[tokio::test]
+async fn sessions_tell_the_same_story_behind_redis() {
+    let server = RedisServer::start(&[]);
+    let config = RedisConfig { url: server.url(), cluster: false, tokens: None, authority: None };
+    let (store, host) = (MemoryStore::default(), ManualHost::default());
+    let redis = RedisCache::new(&config, RealHost).expect("a good address");
+    // The service's clock is set by hand; waiting for the server is real.
+    let cache = Leased { store: store.clone(), server: redis, host: Mixed(host.clone()), max_age_seconds: 60, notice };
+    provider::all(&store, &cache, &host).await;
+}
+
+/// Time by hand, patience for real.
+#[derive(Clone, Debug)]
+struct Mixed(ManualHost);
+
+impl Host for Mixed {
+    fn now(&self) -> holdfast_sessions::Millis {
+        self.0.now()
+    }
+
+    fn fill(&self, bytes: &mut [u8]) {
+        self.0.fill(bytes);
+    }
+
+    async fn sleep(&self, millis: u64) {
+        tokio::time::sleep(std::time::Duration::from_millis(millis)).await;
+    }
+}
+
+/// What a copy looks like that was filled the right way.
+async fn filled(world: &World) -> (SignedIn, String) {
+    let session = world.sign_in().await;
+    let token = session.tokens.access.text();
+    world.sessions().identify(Some(&token)).await.expect("live");
+    assert!(matches!(world.cache.server.read(session.slot.at).await, Ok(Found::Hit(_))), "it was filled");
+    (session, token)
+}
+
+#[tokio::test]
+async fn a_revoked_session_is_refused_while_redis_is_down() {
+    let mut server = RedisServer::start(&[]);
+    let world = world(&server).await;
+    let (_, token) = filled(&world).await;
+    let current = world.sessions().identify(Some(&token)).await.expect("live");
+    server.kill();
+    let revoked = world.sessions().log_out(&current, &Origin::default()).await.expect("logged out");
+    assert_eq!(revoked.effect, Effect::Bounded(60), "nobody confirmed the delete");
+    assert!(world.sessions().identify(Some(&token)).await.is_err());
+}
+
+/// What a reader has in hand that missed, was given the lease and has read the truth: all but its fill.
+async fn paused_refill(world: &World, server: &RedisServer, session: &SignedIn) -> (Lease, Cached) {
+    raw(server).await.del(key_of_copy(session.slot.at)).await.expect("dropped, as for want of memory");
+    let Ok(Found::Miss(Some(lease))) = world.cache.server.read(session.slot.at).await else {
+        panic!("a miss, and a lease")
+    };
+    let truth = world.store.slot(session.slot.at).await.expect("asked").expect("live");
+    (lease, Cached::of(&truth, RealHost.now(), 60).expect("may be cached"))
+}
+
+#[tokio::test]
+async fn a_refill_that_pauses_across_a_logout_cannot_bring_the_session_back() {
+    let server = RedisServer::start(&[]);
+    let world = world(&server).await;
+    // Without a logout in between it is a fill like any other.
+    let (kept, _) = filled(&world).await;
+    let (lease, copy) = paused_refill(&world, &server, &kept).await;
+    assert_eq!(world.cache.server.fill(kept.slot.at, &lease, &copy, 60_000).await, Ok(true));
+
+    let (session, token) = filled(&world).await;
+    let current = world.sessions().identify(Some(&token)).await.expect("live");
+    let (lease, copy) = paused_refill(&world, &server, &session).await;
+    assert_eq!(
+        world.sessions().log_out(&current, &Origin::default()).await.expect("logged out").effect,
+        Effect::Immediate
+    );
+    assert_eq!(world.cache.server.fill(session.slot.at, &lease, &copy, 60_000).await, Ok(false));
+    assert!(matches!(world.cache.server.read(session.slot.at).await, Ok(Found::Miss(_))), "nothing was stored");
+    assert!(world.sessions().identify(Some(&token)).await.is_err());
+}
+
+#[tokio::test]
+async fn a_logout_whose_cache_delete_fails_says_so_and_a_restart_cannot_bring_the_session_back() {
+    // The server remembers across its restart: the copy of the ended session is still in its memory then.
+    let mut server = RedisServer::start(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let world = world(&server).await;
+    let (session, token) = filled(&world).await;
+    let current = world.sessions().identify(Some(&token)).await.expect("live");
+    server.kill();
+    assert_eq!(
+        world.sessions().log_out(&current, &Origin::default()).await.expect("logged out").effect,
+        Effect::Bounded(60)
+    );
+    server.start_again();
+    let remembered = raw(&server).await.exists(key_of_copy(session.slot.at)).await.expect("asked");
+    assert!(remembered, "else this shows nothing");
+    let again = cache_at(&server.url());
+    assert!(matches!(again.read(session.slot.at).await, Ok(Found::Miss(_))), "another incarnation remembers it");
+}
+
+#[tokio::test]
+async fn what_a_promoted_replica_remembers_is_not_a_hit() {
+    let mut primary = RedisServer::start(&[]);
+    let replica = RedisServer::start(&["--replicaof", "127.0.0.1", &primary.port().to_string()]);
+    let world = world(&primary).await;
+    let (session, token) = filled(&world).await;
+    let mut direct = raw(&replica).await;
+    while !direct.exists(key_of_copy(session.slot.at)).await.expect("asked") {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    let behind = cache_at(&replica.url());
+    assert!(behind.read(session.slot.at).await.is_err(), "a replica answers nobody");
+    assert!(behind.delete(session.slot.at.user, &[session.slot.at.slot]).await.is_err());
+    // The link breaks, the session ends, the primary dies, the replica is promoted with what it remembers.
+    replica.freeze();
+    let cut: usize = redis::cmd("CLIENT")
+        .arg("KILL")
+        .arg("TYPE")
+        .arg("REPLICA")
+        .query_async(&mut raw(&primary).await)
+        .await
+        .expect("cut");
+    assert_eq!(cut, 1);
+    let current = world.sessions().identify(Some(&token)).await.expect("live");
+    assert_eq!(
+        world.sessions().log_out(&current, &Origin::default()).await.expect("logged out").effect,
+        Effect::Immediate
+    );
+    primary.kill();
+    replica.thaw();
+    let () = redis::cmd("REPLICAOF").arg("NO").arg("ONE").query_async(&mut direct).await.expect("promoted");
+    let remembered = direct.exists(key_of_copy(session.slot.at)).await.expect("asked");
+    assert!(remembered, "else this shows nothing");
+    match behind.read(session.slot.at).await {
+        Ok(Found::Hit(_)) => panic!("a revoked session came back with the replica"),
+        other => assert!(other.is_ok(), "a primary answers: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn deletes_work_when_memory_is_full_and_nothing_is_filled() {
+    let server = RedisServer::start(&["--maxmemory-policy", "noeviction"]);
+    let world = world(&server).await;
+    let (session, token) = filled(&world).await;
+    let () = redis::cmd("CONFIG")
+        .arg("SET")
+        .arg("maxmemory")
+        .arg("1")
+        .query_async(&mut raw(&server).await)
+        .await
+        .expect("set");
+    let other = world.sign_in().await;
+    assert_eq!(other.effect, Effect::Immediate, "its delete was confirmed");
+    assert_eq!(world.cache.server.read(other.slot.at).await, Ok(Found::Miss(None)), "no memory, no lease");
+    assert!(matches!(world.cache.server.read(session.slot.at).await, Ok(Found::Hit(_))), "copies still serve");
+    let current = world.sessions().identify(Some(&token)).await.expect("live");
+    assert_eq!(
+        world.sessions().log_out(&current, &Origin::default()).await.expect("logged out").effect,
+        Effect::Immediate
+    );
+    assert!(world.sessions().identify(Some(&token)).await.is_err());
+}
+
+#[tokio::test]
+async fn a_frozen_server_costs_nobody_a_session() {
+    let server = RedisServer::start(&[]);
+    let world = world(&server).await;
+    let (_, token) = filled(&world).await;
+    server.freeze();
+    for _ in 0..30 {
+        assert!(world.sessions().identify(Some(&token)).await.is_ok());
+    }
+    let current = world.sessions().identify(Some(&token)).await.expect("live");
+    assert_eq!(
+        world.sessions().log_out(&current, &Origin::default()).await.expect("logged out").effect,
+        Effect::Bounded(60)
+    );
+    assert!(world.sessions().identify(Some(&token)).await.is_err());
+    server.thaw();
+}
+
+#[tokio::test]
+async fn a_server_that_hides_info_is_never_believed() {
+    let server = RedisServer::start(&["--rename-command", "INFO", ""]);
+    let cache = cache_at(&server.url());
+    let user = UserId::from_bytes([1; 16]);
+    let slots: Vec<_> = SlotNo::all().collect();
+    assert_eq!(cache.delete(user, &slots).await, Ok(Fence::Off));
+    assert_eq!(cache.check().await, Ok(Fence::Off));
+    let world = world(&server).await;
+    let session = world.sign_in().await;
+    assert_eq!(session.effect, Effect::Bounded(60));
+    assert_eq!(world.cache.server.read(session.slot.at).await, Ok(Found::Miss(None)));
+    assert!(world.sessions().identify(Some(&session.tokens.access.text())).await.is_ok());
+}
+
+#[tokio::test]
+async fn garbage_in_the_cache_is_a_miss_and_is_removed() {
+    let server = RedisServer::start(&[]);
+    let world = world(&server).await;
+    let (session, token) = filled(&world).await;
+    let mut direct = raw(&server).await;
+    let key = key_of_copy(session.slot.at);
+    let stored: String = direct.get(&key).await.expect("asked").expect("a copy");
+    let incarnation = stored.split('\n').next().expect("a first line").to_owned();
+    direct.set(&key, format!("{incarnation}\n{{\"f\":1}}")).await.expect("set");
+    assert_eq!(world.cache.server.read(session.slot.at).await, Ok(Found::Unreadable));
+    assert!(world.sessions().identify(Some(&token)).await.is_ok());
+    assert!(!direct.exists(&key).await.expect("asked"));
+    // Of another type altogether.
+    direct.del(&key).await.expect("deleted");
+    let _: usize = direct.lpush(&key, "x").await.expect("pushed");
+    assert!(world.sessions().identify(Some(&token)).await.is_ok());
+    assert!(!direct.exists(&key).await.expect("asked"), "not for ever");
+}
+
+#[tokio::test]
+async fn a_duplicated_read_cannot_revive_a_dead_lease() {
+    let server = RedisServer::start(&[]);
+    let world = world(&server).await;
+    let session = world.sign_in().await;
+    let at = session.slot.at;
+    let cache = &world.cache.server;
+    let Ok(Found::Miss(Some(first))) = cache.read(at).await else { panic!("a lease was due") };
+    cache.delete(at.user, &[at.slot]).await.expect("deleted");
+    let Ok(Found::Miss(Some(second))) = cache.read(at).await else { panic!("a lease was due") };
+    assert_ne!(first, second);
+    let copy = Cached::of(&session.slot, RealHost.now(), 60).expect("live");
+    assert_eq!(cache.fill(at, &first, &copy, 1_000).await, Ok(false));
+    assert!(raw(&server).await.exists(key_of_lease(at)).await.expect("asked"), "the second lease is untouched");
+    assert_eq!(cache.fill(at, &second, &copy, 1_000).await, Ok(true));
+}
+
+#[tokio::test]
+async fn the_scripts_are_loaded_again_after_the_server_forgot_them() {
+    let server = RedisServer::start(&[]);
+    let world = world(&server).await;
+    let (session, token) = filled(&world).await;
+    let () = redis::cmd("SCRIPT").arg("FLUSH").query_async(&mut raw(&server).await).await.expect("flushed");
+    assert!(world.sessions().identify(Some(&token)).await.is_ok());
+    assert!(matches!(world.cache.server.read(session.slot.at).await, Ok(Found::Hit(_))));
+    let all: Vec<_> = SlotNo::all().collect();
+    assert_eq!(world.cache.forget(world.user, &all).await, Effect::Immediate);
+}
+
+/// How many connections this server has been asked for so far.
+async fn connections(direct: &mut redis::aio::MultiplexedConnection) -> u64 {
+    let stats: String = redis::cmd("INFO").arg("stats").query_async(direct).await.expect("asked");
+    let count = stats.lines().find_map(|line| line.strip_prefix("total_connections_received:")).expect("counted");
+    count.trim().parse().expect("a number")
+}
+
+#[tokio::test]
+async fn a_demoted_server_is_left_alone() {
+    let server = RedisServer::start(&[]);
+    let world = world(&server).await;
+    let (session, token) = filled(&world).await;
+    let mut direct = raw(&server).await;
+    let () = redis::cmd("REPLICAOF").arg("127.0.0.1").arg("1").query_async(&mut direct).await.expect("demoted");
+    let before = connections(&mut direct).await;
+    for _ in 0..200 {
+        assert!(world.sessions().identify(Some(&token)).await.is_ok(), "the truth is read");
+    }
+    let asked = connections(&mut direct).await - before;
+    assert!(asked <= 6, "{asked} connections for five failures and a probe");
+    let current = world.sessions().identify(Some(&token)).await.expect("live");
+    assert_eq!(
+        world.sessions().log_out(&current, &Origin::default()).await.expect("logged out").effect,
+        Effect::Bounded(60)
+    );
+    assert!(world.sessions().identify(Some(&token)).await.is_err());
+    let () = redis::cmd("REPLICAOF").arg("NO").arg("ONE").query_async(&mut direct).await.expect("promoted");
+    let cache = &world.cache.server;
+    let patience = std::time::Instant::now();
+    while !matches!(cache.read(session.slot.at).await, Ok(Found::Miss(Some(_)))) {
+        assert!(patience.elapsed() < std::time::Duration::from_secs(10), "it is not used again");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+/// What a reader sees of a connection that has lost step: a reply to another question.
+#[tokio::test]
+async fn another_users_copy_admits_nobody_and_ends_the_connection() {
+    let server = RedisServer::start(&[]);
+    let mine = world(&server).await;
+    let other = world(&server).await;
+    let ((my_session, my_token), (other_session, _)) = (filled(&mine).await, filled(&other).await);
+    let mut direct = raw(&server).await;
+    let swapped: String = direct.get(key_of_copy(other_session.slot.at)).await.expect("asked").expect("a copy");
+    direct.set(key_of_copy(my_session.slot.at), swapped).await.expect("set");
+    let before = connections(&mut direct).await;
+    let current = mine.sessions().identify(Some(&my_token)).await.expect("live");
+    assert_eq!(current.slot.sid, my_session.slot.sid, "mine, from the truth");
+    assert_eq!(connections(&mut direct).await, before + 1, "the read left its connection, the delete opened another");
+    assert!(!direct.exists(key_of_copy(my_session.slot.at)).await.expect("asked"));
+}
+
+/// A function that was frozen for long comes back to a connection that nobody holds at the other end.
+#[tokio::test]
+async fn a_connection_that_died_meanwhile_costs_no_delete_its_confirmation() {
+    let server = RedisServer::start(&[]);
+    let world = world(&server).await;
+    let (_, token) = filled(&world).await;
+    let current = world.sessions().identify(Some(&token)).await.expect("live");
+    let mut direct = raw(&server).await;
+    let cut: usize = redis::cmd("CLIENT")
+        .arg("KILL")
+        .arg("TYPE")
+        .arg("NORMAL")
+        .arg("SKIPME")
+        .arg("YES")
+        .query_async(&mut direct)
+        .await
+        .expect("cut");
+    assert_eq!(cut, 1);
+    assert_eq!(
+        world.sessions().log_out(&current, &Origin::default()).await.expect("logged out").effect,
+        Effect::Immediate
+    );
+    assert!(world.sessions().identify(Some(&token)).await.is_err());
+}
+
+/// Nobody answers, not even that nobody is there: a queue of connections that is full, as a dropped packet is.
+#[tokio::test]
+async fn a_black_hole_ends_at_the_deadlines_and_opens_the_breaker() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    // Linux takes what the backlog (128) holds and lets every later connection wait for ever.
+    let mut held = Vec::new();
+    while let Ok(stream) = std::net::TcpStream::connect_timeout(&address, std::time::Duration::from_millis(200)) {
+        held.push(stream);
+    }
+    let cache = cache_at(&format!("redis://{address}/0"));
+    let store = MemoryStore::default();
+    let behind = Leased { store: store.clone(), server: cache, host: RealHost, max_age_seconds: 60, notice };
+    let world = Bench::behind(store, behind, RealHost).await;
+    let session = world.sign_in().await;
+    assert_eq!(session.effect, Effect::Bounded(60));
+    let at = session.slot.at;
+    // Connecting takes a quarter of a second at most, tries are two: far from what a client would wait by itself.
+    let gone = std::time::Duration::from_secs(5);
+    let deleted = tokio::time::timeout(gone, world.cache.server.delete(at.user, &[at.slot])).await;
+    assert!(matches!(deleted, Ok(Err(_))), "{deleted:?}");
+    for _ in 0..30 {
+        let token = session.tokens.access.text();
+        assert!(world.sessions().identify(Some(&token)).await.is_ok());
+    }
+    let read = world.cache.server.read(at).await;
+    assert_eq!(read, Err(holdfast_sessions::ports::CacheTrouble("the breaker is open".into())));
+}
+
+/// A server too small for its keys drops copies and leases as it likes: that costs a read and nothing else.
+#[tokio::test]
+async fn evictions_admit_nobody_and_refuse_nobody() {
+    let server = RedisServer::start(&["--maxmemory", "3mb", "--maxmemory-policy", "allkeys-lru"]);
+    let world = world(&server).await;
+    let mut direct = raw(&server).await;
+    let evicted = async |direct: &mut redis::aio::MultiplexedConnection| {
+        let stats: String = redis::cmd("INFO").arg("stats").query_async(direct).await.expect("asked");
+        !stats.contains("evicted_keys:0\r")
+    };
+    for round in 0..3_u8 {
+        let (session, token) = (world.sign_in().await, world.sign_in().await.tokens.access.text());
+        let mine = session.tokens.access.text();
+        for nth in 0..60 {
+            direct.set(format!("other:{round}:{nth}"), vec![b'x'; 50_000]).await.expect("set");
+            assert!(world.sessions().identify(Some(&mine)).await.is_ok());
+        }
+        let current = world.sessions().identify(Some(&token)).await.expect("live");
+        assert_eq!(
+            world.sessions().log_out(&current, &Origin::default()).await.expect("logged out").effect,
+            Effect::Immediate
+        );
+        assert!(world.sessions().identify(Some(&token)).await.is_err());
+    }
+    assert!(evicted(&mut direct).await, "else this shows nothing");
+}
+
+/// The exception to `immediate`: two servers that both act as primary. The one nobody demoted is believed until its copies
+/// are as old as they may get, and no longer.
+#[tokio::test]
+async fn an_isolated_primary_is_believed_for_the_maximum_age_and_no_longer() {
+    let (isolated, elected) = (RedisServer::start(&[]), RedisServer::start(&[]));
+    let (store, host) = (MemoryStore::default(), ManualHost::default());
+    let behind = |server: &RedisServer| {
+        let config = RedisConfig { url: server.url(), cluster: false, tokens: None, authority: None };
+        let redis = RedisCache::new(&config, RealHost).expect("a good address");
+        Leased { store: store.clone(), server: redis, host: Mixed(host.clone()), max_age_seconds: 60, notice }
+    };
+    let reader = Bench::behind(store.clone(), behind(&isolated), host.clone()).await;
+    let session = reader.sign_in().await;
+    let token = session.tokens.access.text();
+    let current = reader.sessions().identify(Some(&token)).await.expect("live, and cached");
+    let writer = holdfast_sessions::service::Sessions {
+        store: store.clone(),
+        cache: behind(&elected),
+        host: host.clone(),
+        policy: holdfast_sessions::policy::Policy::default(),
+    };
+    assert_eq!(writer.log_out(&current, &Origin::default()).await.expect("logged out").effect, Effect::Immediate);
+    assert!(writer.identify(Some(&token)).await.is_err());
+    assert!(reader.sessions().identify(Some(&token)).await.is_ok(), "else this shows nothing");
+    host.advance_seconds(59);
+    assert!(reader.sessions().identify(Some(&token)).await.is_ok());
+    host.advance_seconds(1);
+    assert!(reader.sessions().identify(Some(&token)).await.is_err());
+}

@@ -1,0 +1,118 @@
+//! Queues and counters in memory.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use holdfast_push::close::CloseRequest;
+use holdfast_push::ids::MessageId;
+use holdfast_push::job::{Job, Lane};
+use holdfast_push::ports::{CloseQueue, Count, DeadLetters, JobQueue, Tally};
+use holdfast_push::publish::Queued;
+use holdfast_sessions::ports::{StoreError, Stored};
+
+#[derive(Debug, Default)]
+struct Queues {
+    jobs: VecDeque<(Job, u32)>,
+    handed_in: VecDeque<(Queued, u32)>,
+    dead: Vec<(Lane, Job)>,
+    close: VecDeque<(CloseRequest, u32)>,
+    /// Sends that still succeed; then they fail.
+    sends: Option<usize>,
+}
+
+/// All queues of push. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryQueues(Arc<Mutex<Queues>>);
+
+impl MemoryQueues {
+    fn lock(&self) -> MutexGuard<'_, Queues> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next `n` sends succeed, later ones do not; `None` heals.
+    pub fn fail_after(&self, n: Option<usize>) {
+        self.lock().sends = n;
+    }
+
+    /// Takes the oldest piece of work, with its delay.
+    pub fn next_job(&self) -> Option<(Job, u32)> {
+        self.lock().jobs.pop_front()
+    }
+
+    /// Takes the oldest publish that was handed in, with its delay.
+    pub fn next_handed_in(&self) -> Option<(Queued, u32)> {
+        self.lock().handed_in.pop_front()
+    }
+
+    /// Takes the oldest close request, with its delay.
+    pub fn next_close(&self) -> Option<(CloseRequest, u32)> {
+        self.lock().close.pop_front()
+    }
+
+    /// What was buried.
+    pub fn dead(&self) -> Vec<(Lane, Job)> {
+        self.lock().dead.clone()
+    }
+
+    fn send(&self) -> Stored<MutexGuard<'_, Queues>> {
+        let mut state = self.lock();
+        match &mut state.sends {
+            Some(0) => return Err(StoreError::Unavailable("queue".into())),
+            Some(left) => *left -= 1,
+            None => {}
+        }
+        Ok(state)
+    }
+}
+
+impl JobQueue for MemoryQueues {
+    async fn enqueue(&self, job: &Job, delay_seconds: u32) -> Stored<()> {
+        self.send()?.jobs.push_back((job.clone(), delay_seconds));
+        Ok(())
+    }
+
+    async fn hand_in(&self, queued: &Queued, delay_seconds: u32) -> Stored<()> {
+        self.send()?.handed_in.push_back((queued.clone(), delay_seconds));
+        Ok(())
+    }
+}
+
+impl DeadLetters for MemoryQueues {
+    async fn bury(&self, lane: Lane, job: &Job) -> Stored<()> {
+        self.send()?.dead.push((lane, job.clone()));
+        Ok(())
+    }
+}
+
+impl CloseQueue for MemoryQueues {
+    async fn ask(&self, request: &CloseRequest, delay_seconds: u32) -> Stored<()> {
+        self.send()?.close.push_back((request.clone(), delay_seconds));
+        Ok(())
+    }
+}
+
+/// Counts, by name. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Counters(Arc<Mutex<HashMap<Count, usize>>>, Arc<Mutex<Vec<(MessageId, i64)>>>);
+
+impl Counters {
+    /// How long each delivery took after its acceptance, in milliseconds and in the order of the deliveries.
+    pub fn latencies(&self) -> Vec<(MessageId, i64)> {
+        self.1.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How many of that.
+    pub fn of(&self, what: Count) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&what).copied().unwrap_or_default()
+    }
+}
+
+impl Tally for Counters {
+    fn add(&self, what: Count, n: usize) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(what).or_default() += n;
+    }
+
+    fn latency(&self, message: MessageId, millis: i64) {
+        self.1.lock().unwrap_or_else(PoisonError::into_inner).push((message, millis));
+    }
+}

@@ -1,0 +1,235 @@
+//! Every call of a port as one step, so that a test can say who takes the next one.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use holdfast_push::budget::Reservation;
+use holdfast_push::channel::{Channel, Position, Topic};
+use holdfast_push::close::CloseRequest;
+use holdfast_push::frame::ServerFrame;
+use holdfast_push::ids::{ConnectionId, Epoch};
+use holdfast_push::job::{Job, Lane};
+use holdfast_push::message::{Message, Recorded};
+use holdfast_push::outcome::{Posted, Probe};
+use holdfast_push::ports::{
+    Appended, Audience, Begun, Channels, CloseQueue, DeadLetters, Gateway, JobQueue, Joined, Page, PublishKeys,
+    RecoveryBudget, Sockets, Subscriptions, Tickets,
+};
+use holdfast_push::publish::{Answer, Pending, PublishKey, Queued};
+use holdfast_push::socket::{Seen, Socket};
+use holdfast_push::ticket::TicketRow;
+use holdfast_sessions::ports::{SessionReads, Stored};
+use holdfast_sessions::session::{Slot, UserState};
+use holdfast_sessions::token::Address;
+use holdfast_sessions::{Millis, TokenHash, UserId};
+
+/// A port whose every call waits for one turn before it does what it does, at once and as a whole.
+#[derive(Clone, Debug, Default)]
+pub struct Stepped<T>(pub T);
+
+/// Waits for one turn.
+pub async fn step() {
+    let mut waited = false;
+    std::future::poll_fn(|context| {
+        if waited {
+            return Poll::Ready(());
+        }
+        waited = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+macro_rules! stepped {
+    ($trait:ident { $(fn $name:ident($($arg:ident: $type:ty),*) -> $result:ty;)* }) => {
+        impl<T: $trait> $trait for Stepped<T> {
+            $(async fn $name(&self, $($arg: $type),*) -> $result {
+                step().await;
+                self.0.$name($($arg),*).await
+            })*
+        }
+    };
+}
+
+stepped!(SessionReads {
+    fn slot(at: Address) -> Stored<Option<Slot>>;
+    fn user(user: UserId) -> Stored<Option<UserState>>;
+});
+stepped!(Tickets {
+    fn put_ticket(ticket: &TicketRow) -> Stored<()>;
+    fn ticket(hash: &TokenHash) -> Stored<Option<TicketRow>>;
+    fn consume(hash: &TokenHash, now: Millis) -> Stored<Option<TicketRow>>;
+});
+stepped!(Sockets {
+    fn open(socket: &Socket, email: &str) -> Stored<bool>;
+    fn socket(id: &ConnectionId) -> Stored<Option<Socket>>;
+    fn of_user(user: UserId) -> Stored<Vec<Socket>>;
+    fn forget(id: &ConnectionId, user: Option<UserId>) -> Stored<()>;
+    fn mark_gone(id: &ConnectionId, now: Millis) -> Stored<()>;
+    fn count_frame(id: &ConnectionId) -> Stored<Option<Seen>>;
+    fn refresh(seen: &Seen, session_expires_at: Millis, now: Millis) -> Stored<()>;
+});
+stepped!(Subscriptions {
+    fn join(socket: &Socket, topics: &[Topic]) -> Stored<Joined>;
+    fn unsubscribe(id: &ConnectionId, topic: &Topic) -> Stored<()>;
+    fn topics(id: &ConnectionId) -> Stored<Vec<Topic>>;
+});
+stepped!(Audience {
+    fn page(channel: &Channel, shard: u8, after: Option<&ConnectionId>) -> Stored<Page>;
+});
+stepped!(Channels {
+    fn head(channel: &Channel) -> Stored<Option<Position>>;
+    fn recent_head(channel: &Channel) -> Stored<Option<Position>>;
+    fn begin(channel: &Channel, epoch: Epoch, now: Millis) -> Stored<Position>;
+    fn append(channel: &Channel, head: Position, messages: &[&Message]) -> Stored<Appended>;
+    fn range(channel: &Channel, after: u64, head: Position, max_bytes: usize) -> Stored<Vec<Recorded>>;
+});
+stepped!(PublishKeys {
+    fn begin_publish(key: &PublishKey, pending: &Pending, now: Millis) -> Stored<Begun>;
+    fn finish_publish(key: &PublishKey, answer: &Answer) -> Stored<()>;
+});
+stepped!(RecoveryBudget {
+    fn reserve(reservation: &Reservation) -> Stored<bool>;
+});
+stepped!(CloseQueue {
+    fn ask(request: &CloseRequest, delay_seconds: u32) -> Stored<()>;
+});
+stepped!(JobQueue {
+    fn enqueue(job: &Job, delay_seconds: u32) -> Stored<()>;
+    fn hand_in(queued: &Queued, delay_seconds: u32) -> Stored<()>;
+});
+stepped!(DeadLetters {
+    fn bury(lane: Lane, job: &Job) -> Stored<()>;
+});
+
+impl<T: Gateway> Gateway for Stepped<T> {
+    fn text(&self, frame: &ServerFrame) -> String {
+        self.0.text(frame)
+    }
+
+    async fn post(&self, to: &ConnectionId, text: &str) -> Posted {
+        step().await;
+        self.0.post(to, text).await
+    }
+
+    async fn close(&self, id: &ConnectionId) -> Posted {
+        step().await;
+        self.0.close(id).await
+    }
+
+    async fn probe(&self, id: &ConnectionId) -> Probe {
+        step().await;
+        self.0.probe(id).await
+    }
+}
+
+/// Somebody who takes steps.
+pub type Actor<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
+
+/// One order of steps out of all there are.
+#[derive(Debug, Default)]
+pub struct Schedule {
+    /// At each turn: who took it, and of how many.
+    turns: Vec<(usize, usize)>,
+    at: usize,
+}
+
+impl Schedule {
+    /// Lets the actors take their steps until all have finished. Everything must follow from whose turn it is.
+    pub fn run(&mut self, mut actors: Vec<Actor<'_>>) {
+        let mut context = Context::from_waker(Waker::noop());
+        while !actors.is_empty() {
+            let who = self.turn(actors.len());
+            if actors[who].as_mut().poll(&mut context).is_ready() {
+                drop(actors.remove(who));
+            }
+        }
+    }
+
+    fn turn(&mut self, of: usize) -> usize {
+        if self.at == self.turns.len() {
+            self.turns.push((0, of));
+        }
+        let (who, known) = self.turns[self.at];
+        assert_eq!(known, of, "the same turns led elsewhere: something does not follow from them");
+        self.at += 1;
+        who
+    }
+
+    /// The next order; `false` when there is none.
+    fn advance(&mut self) -> bool {
+        self.turns.truncate(self.at);
+        self.at = 0;
+        while let Some((who, of)) = self.turns.pop() {
+            if who + 1 < of {
+                self.turns.push((who + 1, of));
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// Plays every order of the actors' steps; how many there were. What `play` saw is added up by itself.
+pub fn every_schedule(mut play: impl FnMut(&mut Schedule)) -> usize {
+    let mut schedule = Schedule::default();
+    let mut count = 0;
+    loop {
+        play(&mut schedule);
+        count += 1;
+        if !schedule.advance() {
+            return count;
+        }
+    }
+}
+
+/// Lets `actor` take `steps` steps and no more, as a function that dies does; whether it finished.
+pub fn dies_after(steps: usize, mut actor: Actor<'_>) -> bool {
+    let mut context = Context::from_waker(Waker::noop());
+    (0..=steps).any(|_| actor.as_mut().poll(&mut context).is_ready())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn two_actors_of_two_steps_have_six_orders() {
+        let seen = RefCell::new(BTreeSet::new());
+        let count = every_schedule(|schedule| {
+            let order = RefCell::new(String::new());
+            let order_of = |name: char| {
+                let order = &order;
+                Box::pin(async move {
+                    order.borrow_mut().push(name);
+                    step().await;
+                    order.borrow_mut().push(name);
+                }) as Actor<'_>
+            };
+            schedule.run(vec![order_of('a'), order_of('b')]);
+            seen.borrow_mut().insert(order.into_inner());
+        });
+        assert_eq!((count, seen.borrow().len()), (6, 6));
+    }
+
+    #[test]
+    fn whoever_dies_leaves_the_rest_undone() {
+        let done = RefCell::new(0);
+        let actor = || {
+            Box::pin(async {
+                for _ in 0..3 {
+                    step().await;
+                    *done.borrow_mut() += 1;
+                }
+            }) as Actor<'_>
+        };
+        assert!(!dies_after(2, actor()));
+        assert_eq!(*done.borrow(), 2);
+        assert!(dies_after(3, actor()));
+    }
+}

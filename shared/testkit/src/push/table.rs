@@ -1,0 +1,396 @@
+//! The table `connections` behind its ports, as maps behind one lock: every call is atomic, nothing is ever lost or late.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use holdfast_push::budget::{Reservation, Row};
+use holdfast_push::channel::{Channel, Position, Topic, shard};
+use holdfast_push::ids::{ConnectionId, Epoch, MessageId};
+use holdfast_push::job::Recipient;
+use holdfast_push::message::{Message, Recorded};
+use holdfast_push::ports::{
+    Appended, Audience, Begun, Channels, Joined, Page, PublishKeys, RecoveryBudget, Sockets, Subscriptions, Tickets,
+};
+use holdfast_push::publish::{Answer, KEY_SECONDS, Pending, PublishKey};
+use holdfast_push::socket::{MAX_TOPICS, Seen, Socket};
+use holdfast_push::ticket::TicketRow;
+use holdfast_sessions::ports::{Host as _, StoreError, Stored};
+use holdfast_sessions::{Millis, TokenHash, UserId};
+
+use crate::host::ManualHost;
+
+/// Recipients on a page of an audience: few, so that tests turn pages.
+const PAGE: usize = 100;
+
+#[derive(Debug, Default)]
+struct Line {
+    head: Option<Position>,
+    /// When the head was begun or last moved.
+    moved_at: Millis,
+    messages: BTreeMap<u64, Recorded>,
+    /// Where each message stands, and when it was sent.
+    ids: HashMap<MessageId, (Position, Millis)>,
+}
+
+#[derive(Debug, Default)]
+struct Tables {
+    tickets: HashMap<[u8; 32], TicketRow>,
+    sockets: BTreeMap<ConnectionId, Seen>,
+    /// When each was closed.
+    gone: HashMap<ConnectionId, Millis>,
+    topics: BTreeSet<(ConnectionId, Topic)>,
+    channels: HashMap<Channel, Line>,
+    keys: HashMap<PublishKey, (Millis, Pending, Option<Answer>)>,
+    /// Posts taken out of each row of the recoveries' budget, and when the window is over.
+    reserved: HashMap<(i64, Row), (u32, Millis)>,
+    /// How often the budget was asked for something.
+    reservations: usize,
+    /// Appends that are still refused as if others wrote.
+    contended: usize,
+    /// Appends that were done.
+    appends: usize,
+    /// What reading the head of a channel fails with.
+    broken: HashMap<Channel, StoreError>,
+}
+
+/// The table in memory. Clones share it. Its rows stay for ever, as those of DynamoDB may for two days after their TTL, unless
+/// it was made by [`MemoryTable::expiring`].
+#[derive(Clone, Default)]
+pub struct MemoryTable(Arc<Mutex<Tables>>, Arc<Mutex<Option<Hook>>>, Option<ManualHost>);
+
+/// What happens to come in between.
+type Hook = Box<dyn FnOnce() + Send>;
+
+impl std::fmt::Debug for MemoryTable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("MemoryTable").field(&self.0).finish()
+    }
+}
+
+/// The seconds that a row of the table `connections` stays after it has become void.
+const GRACE: i64 = 3_600;
+/// The seconds that it is remembered that a socket was closed.
+const GONE: i64 = 3_600;
+/// The seconds that a message stays in its channel.
+const HISTORY: i64 = 86_400;
+/// The seconds that the id of an appended message is kept.
+const APPENDED: i64 = 3 * 86_400;
+/// The seconds that a head stays after it was last moved.
+const HEAD: i64 = 30 * 86_400;
+
+impl Tables {
+    /// Deletes what is past its TTL.
+    fn expire(&mut self, now: Millis) {
+        let stays = |void: Millis| now < void.plus_seconds(GRACE);
+        self.tickets.retain(|_, ticket| stays(ticket.expires_at));
+        self.sockets.retain(|_, seen| now < seen.socket.expires_at);
+        let sockets = &self.sockets;
+        self.topics.retain(|(socket, _)| sockets.contains_key(socket));
+        self.gone.retain(|_, at| now < at.plus_seconds(GONE));
+        self.keys.retain(|_, (expires, _, _)| stays(*expires));
+        self.reserved.retain(|_, (_, ends)| stays(*ends));
+        for line in self.channels.values_mut() {
+            line.messages.retain(|_, recorded| stays(recorded.message.sent_at.plus_seconds(HISTORY)));
+            line.ids.retain(|_, (_, sent)| stays(sent.plus_seconds(APPENDED)));
+            line.head = line.head.filter(|_| stays(line.moved_at.plus_seconds(HEAD)));
+        }
+    }
+}
+
+impl MemoryTable {
+    /// A table that deletes every row at its TTL by this clock, as DynamoDB may.
+    pub fn expiring(clock: &ManualHost) -> Self {
+        Self(Arc::default(), Arc::default(), Some(clock.clone()))
+    }
+
+    /// Deletes every row that is past its TTL at `now`.
+    pub fn expire(&self, now: Millis) {
+        self.lock().expire(now);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Tables> {
+        let mut tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(clock) = &self.2 {
+            tables.expire(clock.now());
+        }
+        tables
+    }
+
+    /// Does this just before the next socket's rows are written.
+    pub fn before_open(&self, hook: impl FnOnce() + Send + 'static) {
+        *self.1.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(hook));
+    }
+
+    /// `$disconnect`, without waiting.
+    pub fn close_at_once(&self, id: &ConnectionId) {
+        let mut state = self.lock();
+        state.gone.insert(id.clone(), Millis::new(i64::MAX));
+        state.sockets.remove(id);
+    }
+
+    /// The next `n` appends meet another writer.
+    pub fn contend(&self, n: usize) {
+        self.lock().contended = n;
+    }
+
+    /// Reading the channel's head fails so from now on; `None` mends it.
+    pub fn break_channel(&self, channel: &Channel, error: Option<StoreError>) {
+        let broken = &mut self.lock().broken;
+        match error {
+            Some(error) => broken.insert(channel.clone(), error),
+            None => broken.remove(channel),
+        };
+    }
+
+    /// Transactions that appended something.
+    pub fn appends(&self) -> usize {
+        self.lock().appends
+    }
+
+    /// How often the budget of recoveries or tickets was asked for something.
+    pub fn reservations(&self) -> usize {
+        self.lock().reservations
+    }
+
+    /// Takes one message out of a channel, as TTL does.
+    pub fn lose_message(&self, channel: &Channel, offset: u64) {
+        if let Some(line) = self.lock().channels.get_mut(channel) {
+            line.messages.remove(&offset);
+        }
+    }
+
+    /// Messages of a channel, in order.
+    pub fn messages(&self, channel: &Channel) -> Vec<Recorded> {
+        self.lock().channels.get(channel).map(|line| line.messages.values().cloned().collect()).unwrap_or_default()
+    }
+}
+
+impl Tickets for MemoryTable {
+    async fn put_ticket(&self, ticket: &TicketRow) -> Stored<()> {
+        self.lock().tickets.insert(*ticket.hash.as_bytes(), *ticket);
+        Ok(())
+    }
+
+    async fn ticket(&self, hash: &TokenHash) -> Stored<Option<TicketRow>> {
+        Ok(self.lock().tickets.get(hash.as_bytes()).copied())
+    }
+
+    async fn consume(&self, hash: &TokenHash, now: Millis) -> Stored<Option<TicketRow>> {
+        let mut state = self.lock();
+        let valid = state.tickets.get(hash.as_bytes()).is_some_and(|ticket| ticket.is_valid(now));
+        Ok(if valid { state.tickets.remove(hash.as_bytes()) } else { None })
+    }
+}
+
+impl Sockets for MemoryTable {
+    async fn open(&self, socket: &Socket, _email: &str) -> Stored<bool> {
+        if let Some(hook) = self.1.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            hook();
+        }
+        let mut state = self.lock();
+        if state.gone.contains_key(&socket.id) {
+            return Ok(false);
+        }
+        let seen = Seen { socket: socket.clone(), frames: 0, frames_before: 0 };
+        state.sockets.insert(socket.id.clone(), seen);
+        Ok(true)
+    }
+
+    async fn socket(&self, id: &ConnectionId) -> Stored<Option<Socket>> {
+        Ok(self.lock().sockets.get(id).map(|seen| seen.socket.clone()))
+    }
+
+    async fn of_user(&self, user: UserId) -> Stored<Vec<Socket>> {
+        let state = self.lock();
+        Ok(state.sockets.values().map(|seen| &seen.socket).filter(|s| s.at.user == user).cloned().collect())
+    }
+
+    async fn forget(&self, id: &ConnectionId, _user: Option<UserId>) -> Stored<()> {
+        let mut state = self.lock();
+        state.sockets.remove(id);
+        state.topics.retain(|(socket, _)| socket != id);
+        Ok(())
+    }
+
+    async fn mark_gone(&self, id: &ConnectionId, now: Millis) -> Stored<()> {
+        self.lock().gone.insert(id.clone(), now);
+        Ok(())
+    }
+
+    async fn count_frame(&self, id: &ConnectionId) -> Stored<Option<Seen>> {
+        let mut state = self.lock();
+        Ok(state.sockets.get_mut(id).map(|seen| {
+            seen.frames += 1;
+            seen.clone()
+        }))
+    }
+
+    async fn refresh(&self, seen: &Seen, session_expires_at: Millis, now: Millis) -> Stored<()> {
+        if let Some(row) = self.lock().sockets.get_mut(&seen.socket.id) {
+            row.socket.session_expires_at = session_expires_at;
+            if seen.window_is_over(now) {
+                row.frames_before = seen.carried(now);
+                row.frames = 1;
+                row.socket.seen_at = seen.window_of(now);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Subscriptions for MemoryTable {
+    async fn join(&self, socket: &Socket, topics: &[Topic]) -> Stored<Joined> {
+        let mut state = self.lock();
+        if !state.sockets.contains_key(&socket.id) {
+            return Ok(Joined::Closed);
+        }
+        let member = |topic: &Topic| (socket.id.clone(), topic.clone());
+        if topics.iter().any(|topic| state.topics.contains(&member(topic))) {
+            return Err(StoreError::Busy("a topic that is there already".into()));
+        }
+        let there = state.topics.iter().filter(|(id, _)| *id == socket.id).count();
+        if there + topics.len() > MAX_TOPICS {
+            return Ok(Joined::TooMany);
+        }
+        state.topics.extend(topics.iter().map(member));
+        Ok(Joined::Done)
+    }
+
+    async fn unsubscribe(&self, id: &ConnectionId, topic: &Topic) -> Stored<()> {
+        self.lock().topics.remove(&(id.clone(), topic.clone()));
+        Ok(())
+    }
+
+    async fn topics(&self, id: &ConnectionId) -> Stored<Vec<Topic>> {
+        Ok(self.lock().topics.iter().filter(|(socket, _)| socket == id).map(|(_, topic)| topic.clone()).collect())
+    }
+}
+
+impl Audience for MemoryTable {
+    async fn page(&self, channel: &Channel, part: u8, after: Option<&ConnectionId>) -> Stored<Page> {
+        let state = self.lock();
+        let member = |id: &ConnectionId| match channel {
+            Channel::User(_) => false,
+            Channel::Topic(topic) => state.topics.contains(&(id.clone(), topic.clone())),
+            Channel::Broadcast => true,
+        };
+        let mut recipients: Vec<Recipient> = state
+            .sockets
+            .values()
+            .map(|seen| &seen.socket)
+            .filter(|s| shard(&s.id) == part && after.is_none_or(|after| s.id > *after) && member(&s.id))
+            .map(|s| Recipient { connection: s.id.clone(), until: s.session_expires_at, reason: None })
+            .collect();
+        let more = recipients.len() > PAGE;
+        recipients.truncate(PAGE);
+        let next = recipients.last().filter(|_| more).map(|r| r.connection.clone());
+        Ok(Page { recipients, next })
+    }
+}
+
+impl Channels for MemoryTable {
+    async fn head(&self, channel: &Channel) -> Stored<Option<Position>> {
+        let state = self.lock();
+        match state.broken.get(channel) {
+            Some(error) => Err(error.clone()),
+            None => Ok(state.channels.get(channel).and_then(|line| line.head)),
+        }
+    }
+
+    async fn recent_head(&self, channel: &Channel) -> Stored<Option<Position>> {
+        self.head(channel).await
+    }
+
+    async fn begin(&self, channel: &Channel, epoch: Epoch, now: Millis) -> Stored<Position> {
+        let mut state = self.lock();
+        let line = state.channels.entry(channel.clone()).or_default();
+        if line.head.is_none() {
+            line.moved_at = now;
+        }
+        Ok(*line.head.get_or_insert(Position { epoch, offset: 0 }))
+    }
+
+    async fn append(&self, channel: &Channel, head: Position, messages: &[&Message]) -> Stored<Appended> {
+        let mut state = self.lock();
+        if state.contended > 0 {
+            state.contended -= 1;
+            return Ok(Appended::Moved);
+        }
+        let line = state.channels.entry(channel.clone()).or_default();
+        let there = |(index, message): (usize, &&Message)| line.ids.get(&message.id).map(|(at, _)| (index, *at));
+        let already: Vec<_> = messages.iter().enumerate().filter_map(there).collect();
+        if !already.is_empty() {
+            return Ok(Appended::Already(already));
+        }
+        if line.head != Some(head) {
+            return Ok(Appended::Moved);
+        }
+        for (message, offset) in messages.iter().zip(head.offset + 1..) {
+            let at = Position { epoch: head.epoch, offset };
+            line.messages.insert(offset, Recorded { at, message: (*message).clone() });
+            line.ids.insert(message.id, (at, message.sent_at));
+            line.head = Some(at);
+            line.moved_at = message.sent_at;
+        }
+        state.appends += 1;
+        Ok(Appended::Done)
+    }
+
+    async fn range(&self, channel: &Channel, after: u64, head: Position, max_bytes: usize) -> Stored<Vec<Recorded>> {
+        if after >= head.offset {
+            return Ok(Vec::new());
+        }
+        let state = self.lock();
+        let mut bytes = 0;
+        let Some(line) = state.channels.get(channel) else { return Ok(Vec::new()) };
+        let mut found = Vec::new();
+        for (_, recorded) in line.messages.range(after + 1..=head.offset) {
+            if bytes > max_bytes {
+                break;
+            }
+            bytes += recorded.message.data.as_str().len();
+            found.push(recorded.clone());
+        }
+        Ok(found)
+    }
+}
+
+impl PublishKeys for MemoryTable {
+    async fn begin_publish(&self, key: &PublishKey, pending: &Pending, now: Millis) -> Stored<Begun> {
+        let mut state = self.lock();
+        match state.keys.get(key).filter(|(expires, _, _)| *expires > now) {
+            Some((_, _, Some(answer))) => Ok(Begun::Queued(answer.clone())),
+            Some((_, stored, None)) if stored.message.id != pending.message.id => Ok(Begun::Pending(stored.clone())),
+            Some(_) => Ok(Begun::New),
+            None => {
+                state.keys.insert(key.clone(), (now.plus_seconds(KEY_SECONDS), pending.clone(), None));
+                Ok(Begun::New)
+            }
+        }
+    }
+
+    async fn finish_publish(&self, key: &PublishKey, answer: &Answer) -> Stored<()> {
+        let mut state = self.lock();
+        if let Some((_, pending, slot)) = state.keys.get_mut(key)
+            && pending.message.id == answer.message_id
+            && slot.is_none()
+        {
+            *slot = Some(answer.clone());
+        }
+        Ok(())
+    }
+}
+
+impl RecoveryBudget for MemoryTable {
+    async fn reserve(&self, reservation: &Reservation) -> Stored<bool> {
+        let mut state = self.lock();
+        state.reservations += 1;
+        let fresh = (0, reservation.ends());
+        let (taken, _) = state.reserved.entry((reservation.window, reservation.row)).or_insert(fresh);
+        let fits = *taken + reservation.posts <= reservation.limit;
+        if fits {
+            *taken += reservation.posts;
+        }
+        Ok(fits)
+    }
+}

@@ -1,0 +1,347 @@
+//! The invariants of ARCHITECTURE.md that are about absences: what a crate must not link, what a file must not hold.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Everything `package` links, transitively, without what only its tests need.
+fn tree(package: &str) -> BTreeSet<String> {
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--offline", "--edges", "normal", "--prefix", "none", "--format", "{p}", "--package", package])
+        .current_dir(root())
+        .output()
+        .expect("cargo tree runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).expect("text");
+    text.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
+}
+
+fn files(directory: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).expect("a directory").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            if path.file_name().is_some_and(|name| name != "target") {
+                found.extend(files(&path, extension));
+            }
+        } else if path.extension().is_some_and(|e| e == extension) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// `services/functions.json`, name by name.
+fn functions() -> BTreeSet<String> {
+    let text = fs::read_to_string(root().join("services/functions.json")).expect("the list of functions");
+    text.lines()
+        .filter_map(|line| line.trim_start().strip_prefix('"'))
+        .filter_map(|line| line.split_once("\":"))
+        .map(|(name, _)| name.to_owned())
+        .collect()
+}
+
+/// The parts of a function's name: its service and its route.
+fn parts(function: &str) -> (&str, &str) {
+    function.split_once('-').expect("service-route")
+}
+
+/// The file that holds a function's handler.
+fn handler(function: &str) -> PathBuf {
+    let (service, route) = parts(function);
+    root().join("services").join(service).join("src").join(route.replace('-', "_")).with_extension("rs")
+}
+
+/// The file that holds a function's `main`.
+fn main_of(function: &str) -> PathBuf {
+    root().join("services").join(parts(function).0).join("src/bin").join(function).with_extension("rs")
+}
+
+/// The packages of all services.
+fn services() -> BTreeSet<String> {
+    functions().iter().map(|function| format!("service-{}", parts(function).0)).collect()
+}
+
+#[test]
+fn the_domain_links_no_runtime_no_aws_no_redis_and_no_serde() {
+    for package in ["holdfast-sessions", "holdfast-push"] {
+        for name in tree(package) {
+            let banned = ["tokio", "serde", "serde_json", "redis", "lambda_runtime", "hyper"].contains(&name.as_str())
+                || name.starts_with("aws");
+            assert!(!banned, "{package} links {name}");
+        }
+    }
+}
+
+/// Statuses, headers, cookies and paths are for the adapters of HTTP to know.
+#[test]
+fn the_domain_knows_nothing_of_http() {
+    for file in files(&root().join("shared/sessions/src"), "rs") {
+        // It holds the names that HTTP clients give themselves.
+        if file.ends_with("device.rs") {
+            continue;
+        }
+        let text = fs::read_to_string(&file).expect("a source file");
+        for (number, line) in text.lines().enumerate() {
+            let lower = line.to_ascii_lowercase();
+            let found = ["http", "header", "cookie", "if-match", "authorization:", "/v1/"]
+                .iter()
+                .find(|word| lower.contains(**word));
+            assert_eq!(found, None, "{}:{}: {line}", file.display(), number + 1);
+        }
+    }
+}
+
+#[test]
+fn each_sdk_is_linked_by_one_adapter_only() {
+    let owners = [
+        ("aws-sdk-dynamodb", "holdfast-dynamodb"),
+        ("aws-sdk-sqs", "holdfast-queue"),
+        ("aws-sdk-elasticache", "holdfast-elasticache"),
+        ("aws-sdk-kms", "holdfast-kms"),
+        ("aws-sdk-lambda", "holdfast-lambda"),
+        ("aws-sdk-eventbridge", "holdfast-eventbus"),
+        ("aws-sdk-apigatewaymanagement", "holdfast-websocket-api"),
+    ];
+    for manifest in files(&root().join("shared"), "toml").into_iter().chain(files(&root().join("services"), "toml")) {
+        let text = fs::read_to_string(&manifest).expect("a manifest");
+        let runtime = text.split("[dev-dependencies]").next().unwrap_or_default();
+        let package = runtime.lines().find_map(|l| l.strip_prefix("name = ")).unwrap_or_default().trim_matches('"');
+        // Tests and benchmarks look at the cloud from outside, with the SDK of whatever they look at.
+        if ["holdfast-bench", "holdfast-testkit", "holdfast-e2e"].contains(&package) {
+            continue;
+        }
+        for (sdk, owner) in owners {
+            assert!(
+                !runtime.lines().any(|l| l.starts_with(&format!("{sdk}."))) || package == owner,
+                "{package} depends on {sdk}, which belongs to {owner}"
+            );
+        }
+    }
+}
+
+/// Wiring builds the adapters; a handler sees ports.
+#[test]
+fn handlers_depend_on_wiring_and_the_core_only() {
+    let allowed = [
+        "futures-util",
+        "holdfast-sessions",
+        "holdfast-runtime",
+        "holdfast-wiring",
+        "holdfast-push",
+        "holdfast-push-wiring",
+        "serde",
+        "serde_json",
+        "tokio",
+        "tracing",
+    ];
+    for service in services() {
+        let folder = root().join("services").join(service.trim_start_matches("service-"));
+        let manifest = fs::read_to_string(folder.join("Cargo.toml")).expect("a manifest");
+        let dependencies = manifest.split("[dependencies]").nth(1).expect("dependencies");
+        let dependencies = dependencies.split('[').next().unwrap_or_default();
+        let names: Vec<_> = dependencies.lines().filter_map(|line| line.split_once(".workspace")).collect();
+        assert!(!names.is_empty(), "{service} has no dependencies: this looks in the wrong place");
+        for (name, _) in names {
+            assert!(allowed.contains(&name), "{service} depends on {name}");
+        }
+    }
+}
+
+/// The clients of AWS and Redis that each function's executable may hold. Packages share their dependencies; executables
+/// do not: the linker drops what a function does not call, and with it the names of its operations.
+#[test]
+fn an_executable_holds_only_the_clients_that_its_function_calls() {
+    let clients = [
+        "apigatewaymanagement",
+        "cognitoidentityprovider",
+        "dynamodb",
+        "elasticache",
+        "eventbridge",
+        "kms",
+        "lambda",
+        "sqs",
+    ];
+    let password = &["cognitoidentityprovider", "dynamodb", "redis"][..];
+    let sessions = &["dynamodb", "redis"][..];
+    let factor = &["dynamodb", "kms", "redis"][..];
+    let table: &[(&str, &[&str])] = &[
+        ("auth-login", password),
+        ("auth-logout", sessions),
+        ("auth-mfa-activate", factor),
+        ("auth-mfa-disable", factor),
+        ("auth-mfa-enroll", factor),
+        ("auth-mfa-recovery-codes", sessions),
+        ("auth-mfa-verify", factor),
+        ("auth-password", password),
+        ("auth-reauthenticate", &["cognitoidentityprovider", "dynamodb", "kms", "redis"]),
+        ("auth-refresh", sessions),
+        ("auth-register", &["dynamodb"]),
+        ("events-audit-trail", &["dynamodb"]),
+        ("events-cache-repair", &["redis"]),
+        ("events-last-login", &["dynamodb"]),
+        ("events-relay", &["dynamodb", "eventbridge", "sqs"]),
+        ("events-security-alerts", &["dynamodb", "sqs"]),
+        ("ops-cache-status", &["elasticache"]),
+        ("ops-health", sessions),
+        ("ops-not-found", &[]),
+        ("push-authorizer", &["dynamodb"]),
+        ("push-close-sockets", &["apigatewaymanagement", "dynamodb", "sqs"]),
+        ("push-connect", &["dynamodb", "sqs"]),
+        ("push-default", &["apigatewaymanagement", "dynamodb", "lambda"]),
+        ("push-disconnect", &["dynamodb"]),
+        ("push-fanout", &["apigatewaymanagement", "dynamodb", "sqs"]),
+        ("push-history", &["dynamodb", "lambda"]),
+        ("push-publish", &["dynamodb", "sqs"]),
+        ("push-ticket", &["dynamodb"]),
+        ("sessions-admin", sessions),
+        ("sessions-current", sessions),
+        ("sessions-devices", sessions),
+        ("sessions-list", sessions),
+        ("sessions-remove-devices", sessions),
+        ("sessions-revoke", sessions),
+        ("sessions-revoke-all", sessions),
+        ("sessions-trust", sessions),
+    ];
+    assert_eq!(table.iter().map(|(function, _)| (*function).to_owned()).collect::<BTreeSet<_>>(), functions());
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["build", "--offline", "--locked", "--quiet", "--workspace", "--message-format", "json"]);
+    build.args(functions().iter().flat_map(|function| ["--bin", function]));
+    let output = build.current_dir(root()).output().expect("cargo build runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let messages = String::from_utf8(output.stdout).expect("text");
+    let mut wrong = Vec::new();
+    for (function, allowed) in table {
+        let path = messages
+            .split("\"executable\":\"")
+            .filter_map(|rest| rest.split('"').next())
+            .find(|path| path.ends_with(&format!("/{function}")))
+            .unwrap_or_else(|| panic!("no executable of {function}"));
+        let content = fs::read(path).expect("an executable");
+        let content = String::from_utf8_lossy(&content);
+        // As symbols name a crate: its length, then its name.
+        let holds = |name: &str| content.contains(&format!("{}{name}", name.len()));
+        let mut held: Vec<_> = clients.into_iter().filter(|client| holds(&format!("aws_sdk_{client}"))).collect();
+        held.extend(holds("redis").then_some("redis"));
+        if held != *allowed {
+            wrong.push(format!("{function}: {held:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn no_lambda_links_what_only_tests_need() {
+    for service in services() {
+        for name in tree(&service) {
+            assert!(
+                !["holdfast-testkit", "holdfast-e2e", "proptest", "aws-lc-sys"].contains(&name.as_str()),
+                "{service} links {name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_function_is_a_binary_of_its_name_with_a_short_main_and_one_file_for_its_handler() {
+    for function in functions() {
+        let main = main_of(&function);
+        let text = fs::read_to_string(&main).unwrap_or_else(|_| panic!("{} is missing", main.display()));
+        assert!(text.lines().count() < 40, "{} is longer than a table of contents", main.display());
+        let module = handler(&function).file_stem().expect("a name").to_string_lossy().into_owned();
+        assert!(text.contains(&format!("{module}::handle")), "{} runs another handler", main.display());
+        assert!(handler(&function).exists(), "{} is missing", handler(&function).display());
+    }
+}
+
+/// Each test harness is one more link in every run of the tests.
+#[test]
+fn the_binaries_of_a_service_are_its_functions_and_none_has_a_test_harness_of_its_own() {
+    for service in services() {
+        let name = service.trim_start_matches("service-");
+        let folder = root().join("services").join(name);
+        let manifest = fs::read_to_string(folder.join("Cargo.toml")).expect("a manifest");
+        let wanted: BTreeSet<String> = functions().into_iter().filter(|function| parts(function).0 == name).collect();
+        let listed = wanted.iter().filter(|f| manifest.contains(&format!("[[bin]]\nname = \"{f}\"\ntest = false\n")));
+        assert_eq!(listed.count(), wanted.len(), "{service} does not list each of {wanted:?} with `test = false`");
+        assert_eq!(manifest.matches("[[bin]]").count(), wanted.len(), "{service} lists another binary");
+        let found = files(&folder.join("src/bin"), "rs").len();
+        assert_eq!(found, wanted.len(), "{service} has a file in src/bin that is no function");
+    }
+}
+
+/// A route whose handler reads query parameters must say so to the edge, which refuses all others.
+#[test]
+fn a_main_passes_on_the_query_parameters_of_its_handler() {
+    let mut routes = 0;
+    for function in functions() {
+        let module = handler(&function).file_stem().expect("a name").to_string_lossy().into_owned();
+        let text = fs::read_to_string(handler(&function)).expect("a source file");
+        let main = fs::read_to_string(main_of(&function)).expect("a source file");
+        let reads = text.contains("request.query");
+        assert_eq!(text.contains("pub const QUERY"), reads, "{function}: QUERY names the parameters that it reads");
+        assert_eq!(main.contains(&format!("{module}::QUERY")), reads, "{function}: its main passes QUERY on");
+        routes += usize::from(reads);
+    }
+    assert!(routes >= 2, "only {routes} routes with a query found: this looks in the wrong place");
+}
+
+/// `Request::json`, `json_up_to`, `json_or_empty` and `no_body` refuse what the route does not take, in body and query. A
+/// handler that called none of them would take anything; one that called them before it knows its caller would tell
+/// strangers about the form.
+#[test]
+fn every_http_handler_reads_its_form_after_it_knows_its_caller() {
+    let mut handlers = 0;
+    for function in functions() {
+        // Neither changes anything nor asks who calls; the kit refuses their queries by itself.
+        if !fs::read_to_string(main_of(&function)).expect("a source file").contains("boot::http")
+            || ["ops-health", "ops-not-found"].contains(&function.as_str())
+        {
+            continue;
+        }
+        let handler = handler(&function);
+        let path = handler.display();
+        let text = fs::read_to_string(&handler).expect("a source file");
+        let first = |names: &[&str]| names.iter().filter_map(|name| text.find(name)).min();
+        let form = first(&["request.no_body()", "request.json"]);
+        assert!(form.is_some(), "{path} reads neither a body nor `no_body`");
+        let caller = first(&[".identify", ".authenticate", "iam_caller()"]);
+        assert!(caller.is_none() || caller < form, "{path} reads the form before it knows the caller");
+        handlers += 1;
+    }
+    assert!(handlers >= 15, "only {handlers} handlers found: this looks in the wrong place");
+}
+
+#[test]
+fn only_main_and_the_kit_read_the_environment() {
+    for file in files(&root().join("shared"), "rs").into_iter().chain(files(&root().join("services"), "rs")) {
+        let path = file.to_string_lossy().into_owned();
+        let allowed =
+            ["holdfast-runtime", "holdfast-testkit", "holdfast-e2e", "/tests/"].iter().any(|part| path.contains(part));
+        let text = fs::read_to_string(&file).expect("a source file");
+        assert!(allowed || !text.contains("std::env::var"), "{path} reads the environment");
+    }
+}
+
+/// A stale read of a session lets in who was logged out. No index, no scan, no batch that answers in part.
+#[test]
+fn every_read_of_the_session_table_is_strongly_consistent() {
+    let mut reads = 0;
+    for file in files(&root().join("shared/dynamodb/src/sessions"), "rs") {
+        let text = fs::read_to_string(&file).expect("a source file");
+        for (at, _) in text.match_indices(".get_item()").chain(text.match_indices(".query()")) {
+            let call = text[at..].split(".send()").next().unwrap_or_default();
+            assert!(call.contains(".consistent_read(true)"), "{}: {call}", file.display());
+            reads += 1;
+        }
+        for weak in [".index_name(", ".scan()", ".batch_get_item()", ".batch_write_item()", "consistent_read(false)"] {
+            assert!(!text.contains(weak), "{} uses {weak}", file.display());
+        }
+    }
+    assert!(reads >= 4, "only {reads} reads found: this looks in the wrong place");
+}

@@ -1,0 +1,200 @@
+//! Which adapters stand behind the ports: chosen once, at start, from the environment and from nothing else.
+
+mod cache;
+mod verifier;
+
+use aws_config::SdkConfig;
+use holdfast_dynamodb::{ActivityTable, ConnectionsTable, SessionsTable};
+use holdfast_elasticache::Clusters;
+use holdfast_eventbus::Bus;
+use holdfast_kms::KmsBox;
+use holdfast_password::Argon2id;
+use holdfast_queue::{Closing, Queue};
+use holdfast_runtime::{ConfigError, Env, System};
+use holdfast_sessions::ports::{Host as _, StoreError};
+use holdfast_sessions::service::{FactorSettings, Registration, Sessions, SignIn};
+
+pub use cache::{LiveCache, LiveServer};
+pub use verifier::LiveVerifier;
+
+/// Descriptions of the cache by ElastiCache, for the function that reads them.
+pub mod topology {
+    pub use holdfast_elasticache::{Kind, Node, Role, Shard, Topology};
+}
+
+/// The records of the sessions table's stream, for the functions that read it.
+pub mod records {
+    pub use holdfast_dynamodb::sessions::keys;
+    pub use holdfast_dynamodb::sessions::records::{BeforeAfter, Change, change};
+}
+
+/// The session service over the real table.
+pub type LiveSessions = Sessions<SessionsTable, LiveCache, System>;
+/// Sign-in over the real table.
+pub type LiveSignIn = SignIn<SessionsTable, LiveCache, LiveVerifier, System>;
+/// The second step of a sign-in, which needs no verifier of passwords.
+#[derive(Clone, Debug)]
+pub struct SecondFactor<S, C, H, B> {
+    /// The sign-in.
+    pub sign_in: SignIn<S, C, (), H>,
+    /// Opens the seeds of second factors.
+    pub secrets: B,
+}
+
+/// The second step of a sign-in over the real table and key.
+pub type LiveSecondFactor = SecondFactor<SessionsTable, LiveCache, System, KmsBox>;
+
+/// The session service with the settings of second factors.
+#[derive(Clone, Debug)]
+pub struct Factor<S, C, H, B> {
+    /// The session service.
+    pub sessions: Sessions<S, C, H>,
+    /// Issuer, budgets, and the box that seals seeds.
+    pub settings: FactorSettings<B>,
+}
+
+/// The session service and second factors over the real table and key.
+pub type LiveFactor = Factor<SessionsTable, LiveCache, System, KmsBox>;
+
+/// Registration over the real table.
+pub type LiveRegistration = Registration<SessionsTable, Argon2id, System>;
+/// The table of sessions.
+pub type LiveTable = SessionsTable;
+/// The table of activity.
+pub type LiveActivity = ActivityTable;
+/// The table of connections, for what it keeps of users.
+pub type LiveUserChannels = ConnectionsTable;
+/// The box that seals the seeds of second factors.
+pub type LiveBox = KmsBox;
+/// Password hashing.
+pub type LivePasswords = Argon2id;
+/// The event bus.
+pub type LiveBus = Bus;
+/// A queue that takes text.
+pub type LiveQueue = Queue;
+/// The queue `close`.
+pub type LiveClosing = Closing;
+/// Descriptions of caches.
+pub type LiveClusters = Clusters;
+
+/// Clients share one configuration and so one HTTP client.
+pub async fn sdk(env: &Env) -> SdkConfig {
+    holdfast_aws::sdk_config(env.is_local()).await
+}
+
+async fn table(env: &Env, sdk: &SdkConfig) -> Result<SessionsTable, ConfigError> {
+    let name = env.text("SESSIONS_TABLE")?;
+    let table = SessionsTable::new(sdk, name);
+    // Opens the connection while the function starts, when it has more CPU than later. Trouble now is trouble then: the
+    // first request finds out and says so.
+    let _ = table.ping().await;
+    Ok(table)
+}
+
+/// What session routes need.
+pub async fn sessions(env: &Env) -> Result<LiveSessions, ConfigError> {
+    let (policy, settings) = (env.policy()?, env.cache()?);
+    let sdk = sdk(env).await;
+    let store = table(env, &sdk).await?;
+    let cache = cache::cache(&settings, store.clone(), policy.cache_max_age_seconds, &sdk).await?;
+    Ok(Sessions { cache, store, host: System, policy })
+}
+
+/// What the sign-in route needs.
+pub async fn sign_in(env: &Env) -> Result<LiveSignIn, ConfigError> {
+    let sdk = sdk(env).await;
+    let verifier = LiveVerifier::from_env(env, &sdk)?;
+    with_verifier(env, &sdk, verifier).await
+}
+
+/// What the route of the second step needs.
+pub async fn second_factor(env: &Env) -> Result<LiveSecondFactor, ConfigError> {
+    let sdk = sdk(env).await;
+    let secrets = secrets(env, &sdk)?;
+    Ok(LiveSecondFactor { sign_in: with_verifier(env, &sdk, ()).await?, secrets })
+}
+
+/// What the routes that change a second factor need.
+pub async fn factor(env: &Env) -> Result<LiveFactor, ConfigError> {
+    let (issuer, limits) = (env.mfa_issuer()?, env.sign_in_limits()?);
+    let secrets = secrets(env, &sdk(env).await)?;
+    Ok(LiveFactor { sessions: sessions(env).await?, settings: FactorSettings { issuer, limits, secrets } })
+}
+
+/// `MFA_KEY_ID`: the key that seals seeds. There is no default: a seed is never kept in plain text.
+fn secrets(env: &Env, sdk: &SdkConfig) -> Result<KmsBox, ConfigError> {
+    Ok(KmsBox::new(sdk, env.text("MFA_KEY_ID")?))
+}
+
+async fn with_verifier<P>(
+    env: &Env,
+    sdk: &SdkConfig,
+    verifier: P,
+) -> Result<SignIn<SessionsTable, LiveCache, P, System>, ConfigError> {
+    let (policy, limits, settings) = (env.policy()?, env.sign_in_limits()?, env.cache()?);
+    let store = table(env, sdk).await?;
+    let cache = cache::cache(&settings, store.clone(), policy.cache_max_age_seconds, sdk).await?;
+    Ok(SignIn { cache, store, verifier, host: System, policy, limits })
+}
+
+/// Who knows whether a password is right, for the route that changes one.
+pub async fn verifier(env: &Env) -> Result<LiveVerifier, ConfigError> {
+    LiveVerifier::from_env(env, &sdk(env).await)
+}
+
+/// What the registration route needs.
+pub async fn registration(env: &Env) -> Result<LiveRegistration, ConfigError> {
+    let open = env.flag("REGISTRATION_ENABLED")?;
+    let store = table(env, &sdk(env).await).await?;
+    let per_network = env.registrations_per_network()?;
+    Ok(Registration { store, passwords: passwords()?, host: System, open, per_network })
+}
+
+/// The table alone, for health.
+pub async fn sessions_table(env: &Env) -> Result<SessionsTable, ConfigError> {
+    table(env, &sdk(env).await).await
+}
+
+/// What subscribers write down.
+pub async fn activity_table(env: &Env) -> Result<ActivityTable, ConfigError> {
+    let name = env.text("ACTIVITY_TABLE")?;
+    Ok(ActivityTable::new(&sdk(env).await, name))
+}
+
+/// What a deleted user was sent.
+pub async fn connections_table(env: &Env) -> Result<ConnectionsTable, ConfigError> {
+    let name = env.text("CONNECTIONS_TABLE")?;
+    Ok(ConnectionsTable::new(&sdk(env).await, name))
+}
+
+/// The targets of the relay: the event bus, the queue `close`, and the queue of records that cannot be read.
+pub async fn relay_targets(env: &Env) -> Result<(LiveBus, LiveClosing, LiveQueue), ConfigError> {
+    let (bus, close, unreadable) = (env.text("EVENT_BUS")?, env.url("CLOSE_QUEUE_URL")?, env.url("RELAY_DLQ_URL")?);
+    let sdk = sdk(env).await;
+    Ok((Bus::new(&sdk, bus), Closing(Queue::new(&sdk, close)), Queue::new(&sdk, unreadable)))
+}
+
+/// The queue whose URL this variable holds.
+pub async fn queue(env: &Env, variable: &str) -> Result<LiveQueue, ConfigError> {
+    let url = env.url(variable)?;
+    Ok(Queue::new(&sdk(env).await, url))
+}
+
+/// ElastiCache, for the function that describes the cache.
+pub async fn clusters() -> LiveClusters {
+    Clusters::new(&holdfast_aws::sdk_config_for_control().await)
+}
+
+/// The cache server alone, if there is one: for health, and for repairing it.
+pub async fn cache_server(env: &Env) -> Result<Option<LiveServer>, ConfigError> {
+    match env.cache()?.server {
+        None => Ok(None),
+        Some(server) => cache::connect(&server, &sdk(env).await).await.map(Some),
+    }
+}
+
+/// How passwords are hashed, for operators who set them.
+pub fn passwords() -> Result<Argon2id, ConfigError> {
+    Argon2id::new(System.random())
+        .map_err(|error: StoreError| ConfigError { variable: "argon2id".into(), problem: error.to_string() })
+}

@@ -1,0 +1,60 @@
+//! Who knows whether a password is right: `CREDENTIAL_VERIFIER`.
+
+use aws_config::SdkConfig;
+use holdfast_cognito::Cognito;
+use holdfast_password::{Argon2id, Zxcvbn};
+use holdfast_runtime::{ConfigError, Env};
+use holdfast_sessions::account::PasswordStrength;
+use holdfast_sessions::email::Email;
+use holdfast_sessions::ports::{CredentialVerifier, Stored, Verdict};
+
+/// Hashes in the sessions table, or a user pool.
+#[derive(Clone, Debug)]
+pub enum LiveVerifier {
+    /// `password`, the default: argon2id.
+    Password(Argon2id),
+    /// `cognito`: Amazon Cognito, by `USER_PASSWORD_AUTH`.
+    Cognito(Cognito),
+}
+
+impl LiveVerifier {
+    pub(crate) fn from_env(env: &Env, sdk: &SdkConfig) -> Result<Self, ConfigError> {
+        match env.optional("CREDENTIAL_VERIFIER") {
+            None | Some("password") => crate::passwords().map(Self::Password),
+            Some("cognito") => Ok(Self::Cognito(Cognito::new(sdk, env.text("COGNITO_CLIENT_ID")?))),
+            Some(_) => Err(ConfigError {
+                variable: "CREDENTIAL_VERIFIER".into(),
+                problem: "must be password or cognito".into(),
+            }),
+        }
+    }
+}
+
+impl PasswordStrength for LiveVerifier {
+    fn weakness(&self, password: &str, context: &[&str]) -> Option<String> {
+        Zxcvbn.weakness(password, context)
+    }
+}
+
+impl CredentialVerifier for LiveVerifier {
+    async fn verify(&self, email: &Email, password: &str, stored: Option<&str>, salt: &[u8; 16]) -> Stored<Verdict> {
+        match self {
+            Self::Password(verifier) => verifier.verify(email, password, stored, salt).await,
+            Self::Cognito(verifier) => verifier.verify(email, password, stored, salt).await,
+        }
+    }
+
+    async fn change(&self, email: &Email, current: &str, new: &str, salt: &[u8; 16]) -> Stored<String> {
+        match self {
+            Self::Password(verifier) => verifier.change(email, current, new, salt).await,
+            Self::Cognito(verifier) => verifier.change(email, current, new, salt).await,
+        }
+    }
+
+    fn adopted(&self) -> String {
+        match self {
+            Self::Password(verifier) => verifier.adopted(),
+            Self::Cognito(verifier) => verifier.adopted(),
+        }
+    }
+}
