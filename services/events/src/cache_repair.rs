@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use holdfast_runtime::boot::Broken;
+use holdfast_runtime::boot::InvocationError;
 use holdfast_runtime::stream::{self, Batch, Reporting};
 use holdfast_runtime::{ConfigError, Env, metrics};
 use holdfast_sessions::ports::{CacheTrouble, LeaseCache};
@@ -62,7 +62,7 @@ fn repairs(records: &[Value]) -> BTreeMap<UserId, Repair> {
 }
 
 /// Handles a batch of the stream of the table `sessions`.
-pub async fn handle<L: LeaseCache>(deps: &Deps<L>, batch: Batch, budget: Duration) -> Result<Value, Broken> {
+pub async fn handle<L: LeaseCache>(deps: &Deps<L>, batch: Batch, budget: Duration) -> Result<Value, InvocationError> {
     let repairs = repairs(&batch.records);
     let work = join_all(repairs.iter().map(|(user, repair)| async move {
         // Whether the server can be fenced makes no difference to a repeated delete.

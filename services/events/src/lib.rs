@@ -4,7 +4,7 @@
 
 use std::future::Future;
 
-use holdfast_sessions::ports::Stored;
+use holdfast_sessions::ports::StoreResult;
 use holdfast_wiring::LiveQueue;
 
 pub mod audit_trail;
@@ -16,11 +16,11 @@ pub mod security_alerts;
 /// A queue that takes messages as text, at once.
 pub trait TextQueue: Send + Sync {
     /// Sends one message. After an error it may or may not have been sent.
-    fn send(&self, body: String) -> impl Future<Output = Stored<()>> + Send;
+    fn send(&self, body: String) -> impl Future<Output = StoreResult<()>> + Send;
 }
 
 impl TextQueue for LiveQueue {
-    async fn send(&self, body: String) -> Stored<()> {
+    async fn send(&self, body: String) -> StoreResult<()> {
         LiveQueue::send(self, body, 0).await
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use holdfast_push::ports::CloseQueue;
-use holdfast_runtime::boot::Broken;
+use holdfast_runtime::boot::InvocationError;
 use holdfast_runtime::stream::{self, Batch, Reporting};
 use holdfast_runtime::{ConfigError, Env, metrics};
 use holdfast_sessions::ports::{EventBus, StoreError};
@@ -35,7 +35,7 @@ impl Deps<LiveBus, LiveClosing, LiveQueue> {
 }
 
 /// Handles a batch of the stream of the table `sessions`.
-pub async fn handle<B, C, Q>(deps: &Deps<B, C, Q>, batch: Batch, budget: Duration) -> Result<Value, Broken>
+pub async fn handle<B, C, Q>(deps: &Deps<B, C, Q>, batch: Batch, budget: Duration) -> Result<Value, InvocationError>
 where
     B: EventBus,
     C: CloseQueue,

@@ -84,7 +84,7 @@ pub async fn handle<D: SeenDevices, Q: TextQueue>(deps: &Deps<D, Q>, event: Even
 #[cfg(test)]
 mod tests {
     use super::*;
-    use holdfast_push_wiring::wire::{Handed, publish_from_json};
+    use holdfast_push_wiring::wire::{MessageOrigin, publish_from_json};
     use holdfast_sessions::Millis;
 
     fn event(kind: &str, reason: Option<&str>) -> Event {
@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn an_alert_is_a_message_that_the_push_queue_takes() {
         let message = message(&event("TOKEN_REUSED", None), UserId::from_bytes([1; 16]), "TOKEN_REUSED", false);
-        let handed = Handed { record: "r", sender: "s", sent_at: Millis::new(1) };
+        let handed = MessageOrigin { record: "r", sender: "s", sent_at: Millis::new(1) };
         assert!(matches!(publish_from_json(&message.to_string(), handed), Some(Ok(_))));
     }
 }

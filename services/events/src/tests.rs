@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use holdfast_runtime::Env;
-use holdfast_runtime::boot::Broken;
+use holdfast_runtime::boot::InvocationError;
 use holdfast_runtime::recording::{Recorded, delivered, recorded};
 use holdfast_runtime::stream::{Batch, Reporting};
 use holdfast_sessions::UserId;
-use holdfast_sessions::ports::{Host as _, LeaseCache, Stored};
+use holdfast_sessions::ports::{Host as _, LeaseCache, StoreResult};
 use holdfast_testkit::activity::{MemoryActivity, MemoryBus};
 use holdfast_testkit::failing::{Failing, Trouble};
 use holdfast_testkit::push::MemoryQueues;
@@ -36,14 +36,14 @@ impl Texts {
 }
 
 impl TextQueue for Texts {
-    async fn send(&self, body: String) -> Stored<()> {
+    async fn send(&self, body: String) -> StoreResult<()> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(body);
         Ok(())
     }
 }
 
 impl<T: TextQueue> TextQueue for Failing<T> {
-    async fn send(&self, body: String) -> Stored<()> {
+    async fn send(&self, body: String) -> StoreResult<()> {
         self.check("send").await?;
         self.calm.send(body).await
     }
@@ -89,7 +89,12 @@ impl World {
     }
 
     /// Delivers a batch of the stream.
-    async fn stream(&self, function: &str, records: Vec<Value>, budget: Duration) -> (Result<Value, Broken>, Recorded) {
+    async fn stream(
+        &self,
+        function: &str,
+        records: Vec<Value>,
+        budget: Duration,
+    ) -> (Result<Value, InvocationError>, Recorded) {
         let (batch, reporting) = (Batch { records }, self.reporting());
         match function {
             "events-relay" => {
@@ -106,7 +111,12 @@ impl World {
     }
 
     /// Delivers an event of the bus.
-    async fn event(&self, function: &str, event: &Value, budget: Duration) -> (Result<Value, Broken>, Recorded) {
+    async fn event(
+        &self,
+        function: &str,
+        event: &Value,
+        budget: Duration,
+    ) -> (Result<Value, InvocationError>, Recorded) {
         let envelope = json!({"version": "0", "source": "holdfast.auth", "detail": event});
         match function {
             "events-audit-trail" => {

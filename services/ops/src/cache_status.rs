@@ -3,9 +3,9 @@
 use std::future::Future;
 use std::time::Duration;
 
-use holdfast_runtime::boot::Broken;
+use holdfast_runtime::boot::InvocationError;
 use holdfast_runtime::{ConfigError, Env, metrics};
-use holdfast_sessions::ports::Stored;
+use holdfast_sessions::ports::StoreResult;
 use holdfast_wiring::LiveClusters;
 use holdfast_wiring::topology::{Role, Topology};
 use serde_json::{Value, json};
@@ -13,11 +13,11 @@ use serde_json::{Value, json};
 /// Descriptions of caches.
 pub trait Clusters: Send + Sync {
     /// The cache of this name; `None` if there is none. An error says nothing about the cache itself.
-    fn describe(&self, name: &str) -> impl Future<Output = Stored<Option<Topology>>> + Send;
+    fn describe(&self, name: &str) -> impl Future<Output = StoreResult<Option<Topology>>> + Send;
 }
 
 impl Clusters for LiveClusters {
-    async fn describe(&self, name: &str) -> Stored<Option<Topology>> {
+    async fn describe(&self, name: &str) -> StoreResult<Option<Topology>> {
         LiveClusters::describe(self, name).await
     }
 }
@@ -37,7 +37,7 @@ impl Deps<LiveClusters> {
 }
 
 /// Describes the cache and counts its state.
-pub async fn handle<C: Clusters>(deps: &Deps<C>, _payload: Value, budget: Duration) -> Result<Value, Broken> {
+pub async fn handle<C: Clusters>(deps: &Deps<C>, _payload: Value, budget: Duration) -> Result<Value, InvocationError> {
     match tokio::time::timeout(budget, deps.clusters.describe(&deps.name)).await {
         Ok(Ok(found)) => {
             count(found.as_ref());
@@ -45,9 +45,9 @@ pub async fn handle<C: Clusters>(deps: &Deps<C>, _payload: Value, budget: Durati
         }
         Ok(Err(error)) => {
             tracing::error!(%error, "ElastiCache cannot be asked");
-            Err(Broken("ElastiCache cannot be asked"))
+            Err(InvocationError("ElastiCache cannot be asked"))
         }
-        Err(_) => Err(Broken("ElastiCache did not answer in time")),
+        Err(_) => Err(InvocationError("ElastiCache did not answer in time")),
     }
 }
 

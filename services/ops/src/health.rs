@@ -8,18 +8,18 @@ use futures_util::future::join;
 use holdfast_runtime::config::CacheProvider;
 use holdfast_runtime::{ConfigError, Env, Request, Response, metrics};
 use holdfast_sessions::Failure;
-use holdfast_sessions::ports::{CacheTrouble, Fence, Stored};
+use holdfast_sessions::ports::{CacheTrouble, Fence, StoreResult};
 use holdfast_wiring::{LiveServer, LiveTable};
 use serde_json::{Value, json};
 
 /// A table that can be asked whether it is there.
 pub trait Table: Send + Sync {
     /// Reads from it once.
-    fn ping(&self) -> impl Future<Output = Stored<()>> + Send;
+    fn ping(&self) -> impl Future<Output = StoreResult<()>> + Send;
 }
 
 impl Table for LiveTable {
-    async fn ping(&self) -> Stored<()> {
+    async fn ping(&self) -> StoreResult<()> {
         LiveTable::ping(self).await
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use holdfast_runtime::Env;
 use holdfast_runtime::config::CacheProvider;
 use holdfast_runtime::recording::{Answer, Call, Recorded, answered, answered_within, recorded};
-use holdfast_sessions::ports::{CacheTrouble, Fence, StoreError, Stored};
+use holdfast_sessions::ports::{CacheTrouble, Fence, StoreError, StoreResult};
 use holdfast_testkit::failures::assert_documented;
 use holdfast_wiring::topology::{Kind, Node, Role, Shard, Topology};
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ use crate::{cache_status, health, not_found};
 struct Table(Option<StoreError>);
 
 impl health::Table for Table {
-    async fn ping(&self) -> Stored<()> {
+    async fn ping(&self) -> StoreResult<()> {
         self.0.clone().map_or(Ok(()), Err)
     }
 }
@@ -36,7 +36,7 @@ impl health::Cache for Cache {
 struct SilentTable;
 
 impl health::Table for SilentTable {
-    async fn ping(&self) -> Stored<()> {
+    async fn ping(&self) -> StoreResult<()> {
         pending().await
     }
 }
@@ -133,7 +133,7 @@ enum Clusters {
 }
 
 impl cache_status::Clusters for Clusters {
-    async fn describe(&self, name: &str) -> Stored<Option<Topology>> {
+    async fn describe(&self, name: &str) -> StoreResult<Option<Topology>> {
         assert_eq!(name, "holdfast-cache");
         match self {
             Self::Found(found) => Ok(found.clone()),
@@ -159,7 +159,7 @@ fn topology(status: &str, failover: &str) -> Topology {
     }
 }
 
-async fn status_of(clusters: Clusters) -> (Result<Value, holdfast_runtime::boot::Broken>, Recorded) {
+async fn status_of(clusters: Clusters) -> (Result<Value, holdfast_runtime::boot::InvocationError>, Recorded) {
     let deps = cache_status::Deps { clusters, name: "holdfast-cache".into() };
     recorded(cache_status::handle(&deps, Value::Null, Duration::from_millis(200))).await
 }

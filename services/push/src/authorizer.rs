@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use holdfast_push::ports::{Sockets, Tickets};
-use holdfast_push::service::{Admission, Connector, Refusal};
+use holdfast_push::service::{Admission, ConnectRefusal, Connector};
 use holdfast_push::ticket::{origin_allowed, presented};
 use holdfast_push_wiring::{self as providers, LiveConnections, LiveSessionsTable};
-use holdfast_runtime::boot::Broken;
+use holdfast_runtime::boot::InvocationError;
 use holdfast_runtime::{ConfigError, Env, System, metrics};
 use holdfast_sessions::ports::{Host, SessionReads};
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ impl Deps<LiveSessionsTable, LiveConnections, System> {
 }
 
 /// Decides whether a handshake may go on.
-pub async fn handle<R, T, H>(deps: &Deps<R, T, H>, event: Value, _budget: Duration) -> Result<Value, Broken>
+pub async fn handle<R, T, H>(deps: &Deps<R, T, H>, event: Value, _budget: Duration) -> Result<Value, InvocationError>
 where
     R: SessionReads,
     T: Tickets + Sockets,
@@ -49,16 +49,16 @@ where
         // Not a refusal: nothing was decided. The client gets 500 and comes back, with the same ticket if it is quick.
         Err(error) => {
             tracing::error!(%error, "the handshake could not be judged");
-            Err(Broken("a store cannot be reached"))
+            Err(InvocationError("a store cannot be reached"))
         }
     }
 }
 
-fn reason(refusal: Refusal) -> &'static str {
+fn reason(refusal: ConnectRefusal) -> &'static str {
     match refusal {
-        Refusal::Ticket => "ticket",
-        Refusal::SessionOver => "session over",
-        Refusal::HungUp => "hung up",
+        ConnectRefusal::Ticket => "ticket",
+        ConnectRefusal::SessionOver => "session over",
+        ConnectRefusal::HungUp => "hung up",
     }
 }
 

@@ -7,8 +7,8 @@ use holdfast_push::ports::{CloseQueue, Gateway, Sockets};
 use holdfast_push::service::Closer;
 use holdfast_push_wiring::wire::close_request_from_json;
 use holdfast_push_wiring::{self as providers, LiveClosing, LiveConnections, LiveGateway};
-use holdfast_runtime::boot::Broken;
-use holdfast_runtime::queue::{self, Done, SqsEvent, SqsMessage};
+use holdfast_runtime::boot::InvocationError;
+use holdfast_runtime::queue::{self, RecordResult, SqsEvent, SqsMessage};
 use holdfast_runtime::{ConfigError, Env, System, metrics};
 use holdfast_sessions::ports::Host;
 use serde_json::Value;
@@ -34,7 +34,7 @@ pub async fn handle<T, G, Q, H>(
     deps: &'static Deps<T, G, Q, H>,
     event: SqsEvent,
     budget: Duration,
-) -> Result<Value, Broken>
+) -> Result<Value, InvocationError>
 where
     T: Sockets,
     G: Gateway,
@@ -44,7 +44,7 @@ where
     Ok(queue::together(event, budget, AT_ONCE, move |record, _| close(deps, record)).await)
 }
 
-async fn close<T, G, Q, H>(deps: &'static Deps<T, G, Q, H>, record: SqsMessage) -> Done
+async fn close<T, G, Q, H>(deps: &'static Deps<T, G, Q, H>, record: SqsMessage) -> RecordResult
 where
     T: Sockets,
     G: Gateway,
@@ -56,14 +56,14 @@ where
         Err(error) => {
             metrics::count("CLOSE_UNREADABLE");
             tracing::error!(%error, message_id = record.message_id.as_deref(), "a record cannot be read");
-            return Done::Again;
+            return RecordResult::Retry;
         }
     };
     match deps.closer.handle(&request).await {
-        Ok(()) => Done::Yes,
+        Ok(()) => RecordResult::Ack,
         Err(error) => {
             tracing::warn!(%error, "the record will be delivered again");
-            Done::Again
+            RecordResult::Retry
         }
     }
 }

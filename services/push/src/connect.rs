@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use holdfast_push::ConnectionId;
 use holdfast_push::ports::{CloseQueue, Sockets, Tickets};
-use holdfast_push::service::{Connector, Refusal};
+use holdfast_push::service::{ConnectRefusal, Connector};
 use holdfast_push::ticket::{PROTOCOL, offers_protocol, presented};
 use holdfast_push_wiring::{self as providers, LiveClosing, LiveConnections, LiveSessionsTable};
-use holdfast_runtime::boot::Broken;
+use holdfast_runtime::boot::InvocationError;
 use holdfast_runtime::websocket::{SocketEvent, status};
 use holdfast_runtime::{ConfigError, Env, System, metrics};
 use holdfast_sessions::ports::{Host, SessionReads};
@@ -32,7 +32,11 @@ impl Deps<LiveSessionsTable, LiveConnections, LiveClosing, System> {
 }
 
 /// Serves `$connect`.
-pub async fn handle<R, T, Q, H>(deps: &Deps<R, T, Q, H>, event: SocketEvent, _budget: Duration) -> Result<Value, Broken>
+pub async fn handle<R, T, Q, H>(
+    deps: &Deps<R, T, Q, H>,
+    event: SocketEvent,
+    _budget: Duration,
+) -> Result<Value, InvocationError>
 where
     R: SessionReads,
     T: Tickets + Sockets,
@@ -58,8 +62,8 @@ where
             metrics::count("SOCKET_REFUSED");
             tracing::info!(?refusal, "handshake refused");
             Ok(status(match refusal {
-                Refusal::Ticket | Refusal::SessionOver => 403,
-                Refusal::HungUp => 410,
+                ConnectRefusal::Ticket | ConnectRefusal::SessionOver => 403,
+                ConnectRefusal::HungUp => 410,
             }))
         }
         Err(error) => {

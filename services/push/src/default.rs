@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use holdfast_push::outcome::Posted;
 use holdfast_push::ports::{
-    Channels, Gateway, PresenceAccess, RecoveryBudget, Sockets, Subscriptions, Tally, TopicAccess,
+    Channels, DeliveryMetrics, Gateway, PresenceAccess, RecoveryBudget, Sockets, Subscriptions, TopicAccess,
 };
 use holdfast_push::service::{Caller, Frames};
 use holdfast_push_wiring::wire::frame_from_json;
 use holdfast_push_wiring::{self as providers, LiveFrames};
-use holdfast_runtime::boot::Broken;
+use holdfast_runtime::boot::InvocationError;
 use holdfast_runtime::websocket::{SocketEvent, status};
 use holdfast_runtime::{ConfigError, Env, metrics};
 use holdfast_sessions::SlotNo;
@@ -36,14 +36,14 @@ pub async fn handle<R, T, G, P, V, M, H>(
     frames: &Frames<R, T, G, P, V, M, H>,
     event: SocketEvent,
     budget: Duration,
-) -> Result<Value, Broken>
+) -> Result<Value, InvocationError>
 where
     R: SessionReads,
     T: Sockets + Subscriptions + Channels + RecoveryBudget,
     G: Gateway,
     P: TopicAccess,
     V: PresenceAccess,
-    M: Tally,
+    M: DeliveryMetrics,
     H: Host,
 {
     let Some(caller) = caller(&event) else {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use holdfast_push::ConnectionId;
 use holdfast_push::ports::Sockets;
 use holdfast_push_wiring::{self as providers, LiveConnections};
-use holdfast_runtime::boot::Broken;
+use holdfast_runtime::boot::InvocationError;
 use holdfast_runtime::websocket::{SocketEvent, status};
 use holdfast_runtime::{ConfigError, Env, System, metrics};
 use holdfast_sessions::ports::Host;
@@ -30,7 +30,7 @@ pub async fn handle<T: Sockets, H: Host>(
     deps: &Deps<T, H>,
     event: SocketEvent,
     _budget: Duration,
-) -> Result<Value, Broken> {
+) -> Result<Value, InvocationError> {
     let Some(id) = closed(&event) else {
         metrics::count("SOCKET_EVENT_MISROUTED");
         tracing::error!(kind = event.event_type, "not an event of this route; is the API as deployed?");

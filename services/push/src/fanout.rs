@@ -3,20 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use holdfast_push::budget::Pace;
+use holdfast_push::budget::RateLimiters;
 use holdfast_push::job::Job;
-use holdfast_push::ports::{Audience, Channels, DeadLetters, Gateway, JobQueue, PublishKeys, Sockets, Tally};
+use holdfast_push::ports::{Audience, Channels, DeadLetters, DeliveryMetrics, Gateway, JobQueue, PublishKeys, Sockets};
 use holdfast_push::publish::Queued;
-use holdfast_push::service::{FanOut, Limits, Outcome, Publisher};
-use holdfast_push_wiring::wire::{Handed, Unreadable, Work, work_from_json};
+use holdfast_push::service::{FanOut, Limits, Publisher, WorkOutcome};
+use holdfast_push_wiring::wire::{MessageOrigin, Unreadable, Work, work_from_json};
 use holdfast_push_wiring::{
     self as providers, LiveConnections, LiveGateway, LiveLanes, LiveLanesWithDeadLetters, Metrics,
 };
-use holdfast_runtime::boot::Broken;
-use holdfast_runtime::queue::{self, Done, SqsEvent, SqsMessage};
+use holdfast_runtime::boot::InvocationError;
+use holdfast_runtime::queue::{self, RecordResult, SqsEvent, SqsMessage};
 use holdfast_runtime::{ConfigError, Env, System, metrics};
 use holdfast_sessions::Millis;
-use holdfast_sessions::ports::{Host, Stored};
+use holdfast_sessions::ports::{Host, StoreResult};
 use serde_json::Value;
 
 /// Kept back for posts under way and for handing over what there was no time for.
@@ -51,16 +51,16 @@ pub async fn handle<T, G, F, Q, M, H>(
     deps: &'static Deps<T, G, F, Q, M, H>,
     event: SqsEvent,
     budget: Duration,
-) -> Result<Value, Broken>
+) -> Result<Value, InvocationError>
 where
     T: Sockets + Channels + Audience + PublishKeys,
     G: Gateway,
     F: JobQueue + DeadLetters,
     Q: JobQueue,
-    M: Tally,
+    M: DeliveryMetrics,
     H: Host,
 {
-    let pace = Arc::new(Pace::new(deps.shares.0, deps.shares.1, deps.fan_out.host.now()));
+    let pace = Arc::new(RateLimiters::new(deps.shares.0, deps.shares.1, deps.fan_out.host.now()));
     let work = move |group, left| work(deps, pace.clone(), group, left);
     Ok(queue::in_groups(grouped(event.records, deps.fan_out.host.now()), budget, AT_ONCE, work).await)
 }
@@ -89,16 +89,16 @@ fn grouped(records: Vec<SqsMessage>, now: Millis) -> Vec<Vec<(String, Read)>> {
 
 async fn work<T, G, F, Q, M, H>(
     deps: &'static Deps<T, G, F, Q, M, H>,
-    pace: Arc<Pace>,
+    pace: Arc<RateLimiters>,
     group: Vec<Read>,
     left: Duration,
-) -> Vec<Done>
+) -> Vec<RecordResult>
 where
     T: Sockets + Channels + Audience + PublishKeys,
     G: Gateway,
     F: JobQueue + DeadLetters,
     Q: JobQueue,
-    M: Tally,
+    M: DeliveryMetrics,
     H: Host,
 {
     let usable = i64::try_from(left.saturating_sub(RESERVE).as_millis()).unwrap_or(i64::MAX);
@@ -111,32 +111,32 @@ where
             Ok(Work::Job(job)) => done.push(finished(deps.fan_out.work(job, &limits).await)),
             Ok(Work::Publish(queued)) => done.push(publish(&deps.publisher, &queued).await),
             // It comes back until its queue gives it up and buries it: there somebody finds it, whole.
-            Err(_) => done.push(Done::Again),
+            Err(_) => done.push(RecordResult::Retry),
         }
     }
     done.extend(deps.fan_out.users(users, &limits).await.into_iter().map(finished));
     done
 }
 
-fn finished(outcome: Stored<Outcome>) -> Done {
+fn finished(outcome: StoreResult<WorkOutcome>) -> RecordResult {
     match outcome {
-        Ok(Outcome::Done) => Done::Yes,
-        Ok(Outcome::Again) => {
+        Ok(WorkOutcome::Done) => RecordResult::Ack,
+        Ok(WorkOutcome::Again) => {
             tracing::error!("posts are forbidden: check execute-api:ManageConnections and WS_CALLBACK_URL");
-            Done::Again
+            RecordResult::Retry
         }
         Err(error) => {
             tracing::warn!(%error, "the record will be delivered again");
-            Done::Again
+            RecordResult::Retry
         }
     }
 }
 
-fn handed(record: &SqsMessage, now: Millis) -> Handed<'_> {
+fn handed(record: &SqsMessage, now: Millis) -> MessageOrigin<'_> {
     // A dead letter that was sent back is what it was at first: the same message, of the same publisher.
     let first = |name: &str| record.message_attributes.get(name).and_then(|value| value.string_value.as_deref());
     let attribute = |name: &str| record.attributes.get(name).map_or("", String::as_str);
-    Handed {
+    MessageOrigin {
         record: first("HoldfastMessageId").or(record.message_id.as_deref()).unwrap_or_default(),
         sender: first("HoldfastSenderId").unwrap_or_else(|| attribute("SenderId")),
         sent_at: first("HoldfastSentTimestamp")
@@ -151,18 +151,18 @@ fn unreadable(record: &SqsMessage, error: &Unreadable) {
     tracing::error!(%error, message_id = record.message_id.as_deref(), "a record cannot be read");
 }
 
-async fn publish<T, Q, M, H>(publisher: &Publisher<T, Q, M, H>, queued: &Queued) -> Done
+async fn publish<T, Q, M, H>(publisher: &Publisher<T, Q, M, H>, queued: &Queued) -> RecordResult
 where
     T: Channels + PublishKeys,
     Q: JobQueue,
-    M: Tally,
+    M: DeliveryMetrics,
     H: Host,
 {
     match publisher.publish_queued(queued).await {
-        Ok(_) => Done::Yes,
+        Ok(_) => RecordResult::Ack,
         Err(failure) => {
             tracing::warn!(code = failure.code.text(), detail = %failure.detail, "a queued publish will be delivered again");
-            Done::Again
+            RecordResult::Retry
         }
     }
 }
@@ -192,7 +192,7 @@ mod tests {
         let first = record(json!({}));
         let now = Millis::new(99);
         let of = |record| {
-            let Handed { record, sender, sent_at } = handed(record, now);
+            let MessageOrigin { record, sender, sent_at } = handed(record, now);
             (record, sender, sent_at)
         };
         assert_eq!(of(&first), ("second", "AROA:operator", Millis::new(9)));

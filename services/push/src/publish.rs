@@ -1,7 +1,7 @@
 //! Accepts a message from a service. Whom API Gateway has not authenticated by IAM is refused here too: the local cloud
 //! lets requests with an `Authorization: Bearer` header through.
 
-use holdfast_push::ports::{Channels, JobQueue, PublishKeys, Tally};
+use holdfast_push::ports::{Channels, DeliveryMetrics, JobQueue, PublishKeys};
 use holdfast_push::publish::{Answer, Publish, publisher};
 use holdfast_push::service::Publisher;
 use holdfast_push_wiring::wire::PublishBody;
@@ -32,7 +32,7 @@ pub async fn handle<T, Q, M, H>(deps: &Deps<T, Q, M, H>, request: Request) -> Re
 where
     T: Channels + PublishKeys,
     Q: JobQueue,
-    M: Tally,
+    M: DeliveryMetrics,
     H: Host,
 {
     let caller = request

@@ -15,7 +15,7 @@ use holdfast_push::presence::PresencePolicy;
 use holdfast_push::service::{Closer, Connector, FanOut, Frames, Heads, Publisher};
 use holdfast_push::ticket::TicketRow;
 use holdfast_runtime::Env;
-use holdfast_runtime::boot::Broken;
+use holdfast_runtime::boot::InvocationError;
 use holdfast_runtime::queue::SqsEvent;
 use holdfast_runtime::recording::{Answer, Call, Recorded, answered_within, recorded};
 use holdfast_runtime::websocket::SocketEvent;
@@ -147,7 +147,12 @@ impl World {
     }
 
     /// Delivers an event of a socket.
-    async fn socket(&self, function: &str, event: SocketEvent, budget: Duration) -> (Result<Value, Broken>, Recorded) {
+    async fn socket(
+        &self,
+        function: &str,
+        event: SocketEvent,
+        budget: Duration,
+    ) -> (Result<Value, InvocationError>, Recorded) {
         match function {
             "push-connect" => {
                 let door = self.door(self.queues.clone());
@@ -178,13 +183,18 @@ impl World {
     }
 
     /// Asks the authorizer.
-    async fn authorize(&self, event: Value) -> (Result<Value, Broken>, Recorded) {
+    async fn authorize(&self, event: Value) -> (Result<Value, InvocationError>, Recorded) {
         let deps = authorizer::Deps { door: self.door(()), origins: vec!["https://app.example.com".to_owned()] };
         recorded(authorizer::handle(&deps, event, TIME)).await
     }
 
     /// Delivers records of a queue.
-    async fn queue(&self, function: &str, bodies: &[String], budget: Duration) -> (Result<Value, Broken>, Recorded) {
+    async fn queue(
+        &self,
+        function: &str,
+        bodies: &[String],
+        budget: Duration,
+    ) -> (Result<Value, InvocationError>, Recorded) {
         let sent_at = self.host.now().get().to_string();
         let records: Vec<_> = bodies
             .iter()

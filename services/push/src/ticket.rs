@@ -1,6 +1,6 @@
 //! Gives out a ticket: what opens one socket, once, within half a minute. The access token itself never stands in a URL.
 
-use holdfast_push::budget::{Reservation, TICKETS_PER_WINDOW};
+use holdfast_push::budget::{RecoveryReservation, TICKETS_PER_WINDOW};
 use holdfast_push::ports::{RecoveryBudget, Tickets};
 use holdfast_push::ticket::{TICKET_SECONDS, TicketRow};
 use holdfast_push_wiring::{self as providers, LiveConnections, LiveSessionCache, LiveSessionsTable};
@@ -45,7 +45,7 @@ where
     let current = deps.sessions.identify(request.access_tokens()?).await?;
     request.no_body()?;
     let (user, now) = (current.slot.at.user, deps.host.now());
-    let wanted = Reservation::ticket(user, now);
+    let wanted = RecoveryReservation::ticket(user, now);
     if !deps.table.reserve(&wanted).await? {
         let detail = format!("A user may have {TICKETS_PER_WINDOW} tickets a minute; wait and try again.");
         return Err(Failure::new(Code::TooManyAttempts, detail).retry_after(wanted.ends().retry_after(now)));

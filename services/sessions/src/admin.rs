@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use holdfast_runtime::boot::Broken;
+use holdfast_runtime::boot::InvocationError;
 use holdfast_runtime::{ConfigError, Env, System, metrics, problem, wire};
 use holdfast_sessions::account::{Account, PasswordStrength, Status};
 use holdfast_sessions::change::Origin;
@@ -57,7 +57,7 @@ pub async fn handle<S, C, H, P, A, U>(
     deps: &Deps<S, C, H, P, A, U>,
     payload: Value,
     budget: Duration,
-) -> Result<Value, Broken>
+) -> Result<Value, InvocationError>
 where
     S: SessionStore,
     C: SessionCache,

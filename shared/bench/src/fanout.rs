@@ -12,14 +12,14 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use holdfast_fault_proxy::{ConnectionsGateway, Plan, Quotas};
-use holdfast_push::budget::Pace;
+use holdfast_push::budget::RateLimiters;
 use holdfast_push::channel::Channel;
 use holdfast_push::data::Data;
 use holdfast_push::ids::{ConnectionId, MessageId};
 use holdfast_push::job::{Group, Job, MAX_RECIPIENTS, Recipient};
 use holdfast_push::message::Message;
 use holdfast_push::ports::{Count, Gateway as _};
-use holdfast_push::service::{FanOut, Limits, Outcome};
+use holdfast_push::service::{FanOut, Limits, WorkOutcome};
 use holdfast_sessions::Millis;
 use holdfast_sessions::ports::Host as _;
 use holdfast_testkit::host::RealHost;
@@ -74,7 +74,7 @@ struct Worker {
     fan_out: FanOut<MemoryTable, Connections, MemoryQueues, Counters, RealHost>,
     message: Message,
     records: Vec<Vec<Recipient>>,
-    pace: Pace,
+    pace: RateLimiters,
 }
 
 impl Worker {
@@ -110,7 +110,7 @@ impl Worker {
             },
             records: all.chunks(MAX_RECIPIENTS).map(<[Recipient]>::to_vec).collect(),
             // No budget: what is measured is how fast it can go.
-            pace: Pace::new(1, 1_000_000, now),
+            pace: RateLimiters::new(1, 1_000_000, now),
         })
     }
 
@@ -137,7 +137,7 @@ impl Worker {
                 })
                 .buffer_unordered(RECORDS_AT_ONCE)
                 .map(|outcome| match outcome {
-                    Ok(Outcome::Done) => Ok(()),
+                    Ok(WorkOutcome::Done) => Ok(()),
                     other => Err(format!("a record ended as {other:?}")),
                 })
                 .try_collect::<()>()

@@ -14,7 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use holdfast_sessions::account::Identity;
 use holdfast_sessions::email::Email;
-use holdfast_sessions::ports::{CredentialVerifier, StoreError, Stored, Verdict, Vouched};
+use holdfast_sessions::ports::{CredentialVerifier, PasswordVerdict, StoreError, StoreResult, Vouched};
 use serde_json::Value;
 
 /// What an account keeps of a password that is not here.
@@ -48,7 +48,7 @@ impl Cognito {
     }
 
     /// The tokens of whoever has this password; `None` if nobody does.
-    async fn authenticate(&self, email: &Email, password: &str) -> Stored<Option<AuthenticationResultType>> {
+    async fn authenticate(&self, email: &Email, password: &str) -> StoreResult<Option<AuthenticationResultType>> {
         let answer = self
             .client
             .initiate_auth()
@@ -92,18 +92,26 @@ fn vouched(id_token: &str, typed: &Email) -> Option<Vouched> {
 
 impl CredentialVerifier for Cognito {
     /// One call, whether there is an account or not. `stored` says nothing here: the pool decides.
-    async fn verify(&self, email: &Email, password: &str, _stored: Option<&str>, _salt: &[u8; 16]) -> Stored<Verdict> {
-        let Some(tokens) = self.authenticate(email, password).await? else { return Ok(Verdict::Wrong) };
+    async fn verify(
+        &self,
+        email: &Email,
+        password: &str,
+        _stored: Option<&str>,
+        _salt: &[u8; 16],
+    ) -> StoreResult<PasswordVerdict> {
+        let Some(tokens) = self.authenticate(email, password).await? else { return Ok(PasswordVerdict::Wrong) };
         let vouched = tokens.id_token().and_then(|token| vouched(token, email));
-        vouched.map(Verdict::Vouched).ok_or_else(|| StoreError::Unavailable("cognito: an id token without sub".into()))
+        vouched
+            .map(PasswordVerdict::Vouched)
+            .ok_or_else(|| StoreError::Unavailable("cognito: an id token without sub".into()))
     }
 
     /// The pool changes it first. If what follows here fails, the pool has the new password and the old sessions live
     /// on until the change is repeated or they are ended: one transaction cannot span both.
-    async fn change(&self, email: &Email, current: &str, new: &str, _salt: &[u8; 16]) -> Stored<String> {
+    async fn change(&self, email: &Email, current: &str, new: &str, _salt: &[u8; 16]) -> StoreResult<String> {
         let tokens = self.authenticate(email, current).await?;
         let Some(token) = tokens.and_then(|tokens| tokens.access_token) else {
-            return Err(StoreError::Busy("cognito: the password has just changed".into()));
+            return Err(StoreError::Conflict("cognito: the password has just changed".into()));
         };
         self.client
             .change_password()

@@ -7,7 +7,7 @@ use holdfast_sessions::Code;
 use holdfast_sessions::account::PasswordStrength;
 use holdfast_sessions::email::Email;
 use holdfast_sessions::policy::{Policy, SignInLimits};
-use holdfast_sessions::ports::{Accounts, CredentialVerifier, StoreError, Stored, Verdict};
+use holdfast_sessions::ports::{Accounts, CredentialVerifier, PasswordVerdict, StoreError, StoreResult};
 use holdfast_sessions::service::{PasswordRequest, Sessions, SignIn, SignInRequest, StrongReads};
 use holdfast_testkit::{LocalCloud, ManualHost, MemoryStore};
 
@@ -25,11 +25,17 @@ impl PasswordStrength for Pool {
 }
 
 impl CredentialVerifier for Pool {
-    async fn verify(&self, email: &Email, password: &str, stored: Option<&str>, salt: &[u8; 16]) -> Stored<Verdict> {
+    async fn verify(
+        &self,
+        email: &Email,
+        password: &str,
+        stored: Option<&str>,
+        salt: &[u8; 16],
+    ) -> StoreResult<PasswordVerdict> {
         self.0.verify(email, password, stored, salt).await
     }
 
-    async fn change(&self, email: &Email, current: &str, new: &str, salt: &[u8; 16]) -> Stored<String> {
+    async fn change(&self, email: &Email, current: &str, new: &str, salt: &[u8; 16]) -> StoreResult<String> {
         self.0.change(email, current, new, salt).await
     }
 
@@ -132,7 +138,7 @@ async fn trouble_is_trouble_and_never_a_verdict() {
     assert!(matches!(verdict, Err(StoreError::Unavailable(_))), "{verdict:?}");
     let verifier = Cognito::new(cloud.sdk_config(), app);
     let verdict = verifier.verify(&email, PASSWORD, None, &[0; 16]).await;
-    assert!(matches!(verdict, Ok(Verdict::Vouched(_))), "{verdict:?}");
+    assert!(matches!(verdict, Ok(PasswordVerdict::Vouched(_))), "{verdict:?}");
     drop(cloud);
     let verdict = verifier.verify(&email, PASSWORD, None, &[0; 16]).await;
     assert!(matches!(verdict, Err(StoreError::Unavailable(_))), "{verdict:?}");

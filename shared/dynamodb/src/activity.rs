@@ -9,11 +9,11 @@
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::ReturnValue;
-use holdfast_sessions::ports::{AuditEntry, AuditTrail, DeviceSeen, LastLogins, SeenDevices, Stored, UserData};
+use holdfast_sessions::ports::{AuditEntry, AuditTrail, DeviceSeen, LastLogins, SeenDevices, StoreResult, UserData};
 use holdfast_sessions::secret::fingerprint;
 use holdfast_sessions::{Millis, UserId};
 
-use crate::attributes::{Reader, bs, n, s};
+use crate::attributes::{Reader, binary_set, number, string};
 use crate::call::{conditional, trouble};
 
 /// Devices remembered of one user: more than anybody has, and far from an item's 400 KB.
@@ -34,19 +34,19 @@ impl ActivityTable {
 }
 
 impl AuditTrail for ActivityTable {
-    async fn append(&self, entry: &AuditEntry<'_>, delete_after: Millis) -> Stored<()> {
+    async fn append(&self, entry: &AuditEntry<'_>, delete_after: Millis) -> StoreResult<()> {
         let owner = format!("U#{}", entry.user);
         let mut put = self
             .client
             .put_item()
             .table_name(&self.table)
-            .item("PK", s(owner))
-            .item("SK", s(format!("E#{}#{}", entry.at, entry.id)))
-            .item("id", s(entry.id))
-            .item("seq", s(entry.seq))
-            .item("type", s(entry.kind))
-            .item("at", s(entry.at))
-            .item("ttl", n(delete_after.seconds_up()))
+            .item("PK", string(owner))
+            .item("SK", string(format!("E#{}#{}", entry.at, entry.id)))
+            .item("id", string(entry.id))
+            .item("seq", string(entry.seq))
+            .item("type", string(entry.kind))
+            .item("at", string(entry.at))
+            .item("ttl", number(delete_after.seconds_up()))
             .condition_expression("attribute_not_exists(PK)");
         for (name, value) in [
             ("userId", Some(entry.user)),
@@ -58,7 +58,7 @@ impl AuditTrail for ActivityTable {
             ("actor", entry.actor),
         ] {
             if let Some(value) = value {
-                put = put.item(name, s(value));
+                put = put.item(name, string(value));
             }
         }
         // Refused: it is there already.
@@ -67,19 +67,19 @@ impl AuditTrail for ActivityTable {
 }
 
 impl LastLogins for ActivityTable {
-    async fn last_login(&self, user: &str, session: &str, at: &str, device: Option<&str>) -> Stored<()> {
+    async fn last_login(&self, user: &str, session: &str, at: &str, device: Option<&str>) -> StoreResult<()> {
         let result = self
             .client
             .update_item()
             .table_name(&self.table)
-            .key("PK", s(format!("U#{user}")))
-            .key("SK", s("LAST_LOGIN"))
+            .key("PK", string(format!("U#{user}")))
+            .key("SK", string("LAST_LOGIN"))
             .update_expression("SET #at = :at, sessionId = :session, device = :device")
             .condition_expression("attribute_not_exists(#at) OR #at < :at")
             .expression_attribute_names("#at", "at")
-            .expression_attribute_values(":at", s(at))
-            .expression_attribute_values(":session", s(session))
-            .expression_attribute_values(":device", s(device.unwrap_or_default()))
+            .expression_attribute_values(":at", string(at))
+            .expression_attribute_values(":session", string(session))
+            .expression_attribute_values(":device", string(device.unwrap_or_default()))
             .send()
             .await;
         conditional("UpdateItem", None, result).map(|_| ())
@@ -88,13 +88,13 @@ impl LastLogins for ActivityTable {
 
 impl UserData for ActivityTable {
     /// The audit trail stays: its events hold no e-mail.
-    async fn forget_user(&self, user: UserId) -> Stored<()> {
+    async fn forget_user(&self, user: UserId) -> StoreResult<()> {
         for sk in ["LAST_LOGIN", "DEVICES"] {
             self.client
                 .delete_item()
                 .table_name(&self.table)
-                .key("PK", s(format!("U#{user}")))
-                .key("SK", s(sk))
+                .key("PK", string(format!("U#{user}")))
+                .key("SK", string(sk))
                 .send()
                 .await
                 .map_err(|e| trouble("DeleteItem", &e))?;
@@ -104,9 +104,9 @@ impl UserData for ActivityTable {
 }
 
 impl SeenDevices for ActivityTable {
-    async fn device(&self, user: &str, name: &str) -> Stored<DeviceSeen> {
+    async fn device(&self, user: &str, name: &str) -> StoreResult<DeviceSeen> {
         let hash = fingerprint("holdfast/device-name/1", &[name.as_bytes()]);
-        let key = (s(format!("U#{user}")), s("DEVICES"));
+        let key = (string(format!("U#{user}")), string("DEVICES"));
         let answer = self
             .client
             .get_item()
@@ -128,7 +128,7 @@ impl SeenDevices for ActivityTable {
             .key("PK", key.0)
             .key("SK", key.1)
             .update_expression("ADD deviceNames :names")
-            .expression_attribute_values(":names", bs([&hash]))
+            .expression_attribute_values(":names", binary_set([&hash]))
             .return_values(ReturnValue::UpdatedOld)
             .send()
             .await

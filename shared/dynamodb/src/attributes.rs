@@ -12,27 +12,27 @@ use holdfast_sessions::ports::StoreError;
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
 /// A string attribute.
-pub(crate) fn s(text: impl Into<String>) -> AttributeValue {
+pub(crate) fn string(text: impl Into<String>) -> AttributeValue {
     AttributeValue::S(text.into())
 }
 
 /// A number attribute.
-pub(crate) fn n(number: impl std::fmt::Display) -> AttributeValue {
+pub(crate) fn number(number: impl std::fmt::Display) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }
 
 /// A time attribute, in milliseconds.
-pub(crate) fn at(time: Millis) -> AttributeValue {
-    n(time.get())
+pub(crate) fn timestamp(time: Millis) -> AttributeValue {
+    number(time.get())
 }
 
 /// A binary attribute.
-pub(crate) fn b(bytes: &[u8]) -> AttributeValue {
+pub(crate) fn binary(bytes: &[u8]) -> AttributeValue {
     AttributeValue::B(Blob::new(bytes.to_vec()))
 }
 
 /// A set of byte strings; DynamoDB has no empty ones.
-pub(crate) fn bs<'a>(all: impl IntoIterator<Item = &'a [u8; 32]>) -> AttributeValue {
+pub(crate) fn binary_set<'a>(all: impl IntoIterator<Item = &'a [u8; 32]>) -> AttributeValue {
     AttributeValue::Bs(all.into_iter().map(|bytes| Blob::new(bytes.to_vec())).collect())
 }
 

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::CancellationReason;
-use holdfast_sessions::ports::{Conditional, StoreError, Stored};
+use holdfast_sessions::ports::{Conditional, StoreError, StoreResult};
 
 use crate::attributes::Item;
 
@@ -22,7 +22,7 @@ fn coded(operation: &'static str, code: Option<&str>) -> StoreError {
     let code = code.unwrap_or("unknown");
     let text = format!("{operation}: {code}");
     if CONFLICTS.contains(&code) {
-        StoreError::Busy(text)
+        StoreError::Conflict(text)
     } else if THROTTLED.contains(&code) {
         StoreError::Throttled(text)
     } else {
@@ -74,7 +74,7 @@ pub(crate) fn conditional<T, E, R>(
     operation: &'static str,
     op: Option<&str>,
     result: Result<T, SdkError<E, R>>,
-) -> Stored<Conditional<Option<Item>>>
+) -> StoreResult<Conditional<Option<Item>>>
 where
     E: RefusedItem + ProvideErrorMetadata,
 {
@@ -101,17 +101,17 @@ where
 
 /// How a transaction ended.
 #[derive(Debug)]
-pub(crate) enum Outcome {
+pub(crate) enum TransactionOutcome {
     /// Committed.
     Done,
     /// Nothing was written; one reason per action, in order.
     Cancelled(Vec<CancellationReason>),
 }
 
-impl Outcome {
+impl TransactionOutcome {
     /// The old item of the action at `index` if its condition was refused (`Some(None)`: there was no item).
     pub(crate) fn refused(&self, index: usize) -> Option<Option<&Item>> {
-        let Outcome::Cancelled(reasons) = self else { return None };
+        let TransactionOutcome::Cancelled(reasons) = self else { return None };
         let reason = reasons.get(index)?;
         (reason.code() == Some("ConditionalCheckFailed")).then(|| reason.item())
     }
@@ -119,8 +119,10 @@ impl Outcome {
     /// Whether any condition was refused; if not, a cancelled transaction met only conflicts or throttling.
     pub(crate) fn any_refused(&self) -> bool {
         match self {
-            Outcome::Done => false,
-            Outcome::Cancelled(reasons) => reasons.iter().any(|r| r.code() == Some("ConditionalCheckFailed")),
+            TransactionOutcome::Done => false,
+            TransactionOutcome::Cancelled(reasons) => {
+                reasons.iter().any(|r| r.code() == Some("ConditionalCheckFailed"))
+            }
         }
     }
 }
@@ -130,9 +132,9 @@ impl Outcome {
 pub(crate) fn transaction<T, R>(
     operation: &'static str,
     result: Result<T, SdkError<TransactWriteItemsError, R>>,
-) -> Stored<Outcome> {
+) -> StoreResult<TransactionOutcome> {
     let error = match result {
-        Ok(_) => return Ok(Outcome::Done),
+        Ok(_) => return Ok(TransactionOutcome::Done),
         Err(error) => error,
     };
     let SdkError::ServiceError(service) = &error else { return Err(trouble(operation, &error)) };
@@ -143,11 +145,11 @@ pub(crate) fn transaction<T, R>(
     let expected =
         ["None", "ConditionalCheckFailed", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
     if reasons.is_empty() {
-        return Err(StoreError::Busy(format!("{operation}: cancelled without reasons")));
+        return Err(StoreError::Conflict(format!("{operation}: cancelled without reasons")));
     }
     match reasons.iter().find(|r| !expected.contains(&r.code().unwrap_or("None"))) {
         Some(odd) => Err(StoreError::Unavailable(format!("{operation}: {}", odd.code().unwrap_or("unknown")))),
-        None => Ok(Outcome::Cancelled(reasons)),
+        None => Ok(TransactionOutcome::Cancelled(reasons)),
     }
 }
 
@@ -159,14 +161,14 @@ mod tests {
         ConditionalCheckFailedException, TransactionCanceledException, TransactionConflictException,
     };
 
-    use crate::attributes::s;
+    use crate::attributes::string;
 
-    fn update(error: UpdateItemError) -> Stored<Conditional<Option<Item>>> {
+    fn update(error: UpdateItemError) -> StoreResult<Conditional<Option<Item>>> {
         conditional::<(), _, _>("UpdateItem", Some("mine"), Err(SdkError::service_error(error, ())))
     }
 
     fn refused(op: Option<&str>) -> UpdateItemError {
-        let item = op.map(|op| Item::from([("op".to_owned(), s(op))]));
+        let item = op.map(|op| Item::from([("op".to_owned(), string(op))]));
         UpdateItemError::ConditionalCheckFailedException(
             ConditionalCheckFailedException::builder().set_item(item).build(),
         )
@@ -190,7 +192,7 @@ mod tests {
                 .meta(ErrorMetadata::builder().code("TransactionConflictException").build())
                 .build(),
         );
-        assert!(matches!(update(conflict), Err(StoreError::Busy(_))));
+        assert!(matches!(update(conflict), Err(StoreError::Conflict(_))));
         for code in THROTTLED {
             assert!(matches!(update(generic(code)), Err(StoreError::Throttled(_))), "{code}");
         }
@@ -199,7 +201,7 @@ mod tests {
         }
     }
 
-    fn cancelled(codes: &[&str]) -> Stored<Outcome> {
+    fn cancelled(codes: &[&str]) -> StoreResult<TransactionOutcome> {
         let reasons = codes.iter().map(|code| CancellationReason::builder().code(*code).build()).collect();
         let error = TransactionCanceledException::builder().set_cancellation_reasons(Some(reasons)).build();
         let error = TransactWriteItemsError::TransactionCanceledException(error);
@@ -227,6 +229,6 @@ mod tests {
         for odd in ["ValidationError", "ItemCollectionSizeLimitExceeded", "DuplicateItem"] {
             assert!(matches!(cancelled(&["ConditionalCheckFailed", odd]), Err(StoreError::Unavailable(_))), "{odd}");
         }
-        assert!(matches!(cancelled(&[]), Err(StoreError::Busy(_))), "without reasons");
+        assert!(matches!(cancelled(&[]), Err(StoreError::Conflict(_))), "without reasons");
     }
 }

@@ -6,9 +6,9 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure as OnRefusal, TransactWriteItem,
     Update,
 };
-use holdfast_sessions::ports::{StoreError, Stored};
+use holdfast_sessions::ports::{StoreError, StoreResult};
 
-use crate::attributes::{Item, s};
+use crate::attributes::{Item, string};
 
 /// Partition and sort key of an item.
 pub(crate) type Key = (String, String);
@@ -153,12 +153,12 @@ impl Statement {
     }
 
     /// As an update within a transaction.
-    pub(crate) fn update_part(&self, table: &str, (pk, sk): Key) -> Stored<TransactWriteItem> {
+    pub(crate) fn update_part(&self, table: &str, (pk, sk): Key) -> StoreResult<TransactWriteItem> {
         self.checked(true);
         let update = Update::builder()
             .table_name(table)
-            .key("PK", s(pk))
-            .key("SK", s(sk))
+            .key("PK", string(pk))
+            .key("SK", string(sk))
             .update_expression(self.update())
             .set_condition_expression(self.condition())
             .set_expression_attribute_names(self.names())
@@ -170,12 +170,12 @@ impl Statement {
     }
 
     /// As a condition within a transaction.
-    pub(crate) fn check_part(&self, table: &str, (pk, sk): Key) -> Stored<TransactWriteItem> {
+    pub(crate) fn check_part(&self, table: &str, (pk, sk): Key) -> StoreResult<TransactWriteItem> {
         self.checked(false);
         let check = ConditionCheck::builder()
             .table_name(table)
-            .key("PK", s(pk))
-            .key("SK", s(sk))
+            .key("PK", string(pk))
+            .key("SK", string(sk))
             .condition_expression(self.condition().unwrap_or_default())
             .set_expression_attribute_names(self.names())
             .set_expression_attribute_values(self.values())
@@ -185,12 +185,12 @@ impl Statement {
     }
 
     /// As a deletion within a transaction.
-    pub(crate) fn delete_part(&self, table: &str, (pk, sk): Key) -> Stored<TransactWriteItem> {
+    pub(crate) fn delete_part(&self, table: &str, (pk, sk): Key) -> StoreResult<TransactWriteItem> {
         self.checked(false);
         let delete = Delete::builder()
             .table_name(table)
-            .key("PK", s(pk))
-            .key("SK", s(sk))
+            .key("PK", string(pk))
+            .key("SK", string(sk))
             .set_condition_expression(self.condition())
             .set_expression_attribute_names(self.names())
             .set_expression_attribute_values(self.values())
@@ -201,7 +201,7 @@ impl Statement {
 }
 
 /// A new item within a transaction: there must be none under its key.
-pub(crate) fn put_new(table: &str, item: Item) -> Stored<TransactWriteItem> {
+pub(crate) fn put_new(table: &str, item: Item) -> StoreResult<TransactWriteItem> {
     let put = Put::builder()
         .table_name(table)
         .set_item(Some(item))
@@ -215,18 +215,18 @@ pub(crate) fn put_new(table: &str, item: Item) -> Stored<TransactWriteItem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attributes::n;
+    use crate::attributes::number;
 
     #[test]
     fn a_statement_reads_as_it_was_written() {
         let statement = Statement::new()
-            .set("status", s("ACTIVE"))
+            .set("status", string("ACTIVE"))
             .set_to("version = version + :one")
-            .value(":one", n(1))
+            .value(":one", number(1))
             .remove(&["actor"])
             .when("authEpoch = :epoch")
             .when("attribute_exists(PK)")
-            .value(":epoch", n(7));
+            .value(":epoch", number(7));
         assert_eq!(statement.update(), "SET #status = :status, version = version + :one REMOVE #actor");
         assert_eq!(statement.condition().as_deref(), Some("(authEpoch = :epoch) AND (attribute_exists(PK))"));
         assert_eq!(statement.names().map(|names| names.len()), Some(2));
@@ -235,13 +235,13 @@ mod tests {
 
     #[test]
     fn what_dynamodb_refuses_is_a_defect() {
-        let good = Statement::new().set("a", n(1)).remove(&["b"]).when("c = :c").value(":c", n(1));
+        let good = Statement::new().set("a", number(1)).remove(&["b"]).when("c = :c").value(":c", number(1));
         assert_eq!(good.defect(true), None);
         for (bad, says) in [
-            (good.clone().set("a", n(2)), "a is written twice"),
+            (good.clone().set("a", number(2)), "a is written twice"),
             (good.clone().set_to("a = :c"), "a is written twice"),
-            (good.clone().set("b", n(2)), "b is written twice"),
-            (good.clone().value(":d", n(2)), ":d is bound and not used"),
+            (good.clone().set("b", number(2)), "b is written twice"),
+            (good.clone().value(":d", number(2)), ":d is bound and not used"),
             (good.clone().name("#d", "d"), "#d is bound and not used"),
             (good.clone().when("#d = :c"), "#d is used and not bound"),
             (good.clone().when("e = :e"), ":e is used and not bound"),

@@ -8,7 +8,7 @@ mod topology;
 use aws_config::SdkConfig;
 use aws_sdk_elasticache::Client;
 use aws_sdk_elasticache::error::{ProvideErrorMetadata, SdkError};
-use holdfast_sessions::ports::{StoreError, Stored};
+use holdfast_sessions::ports::{StoreError, StoreResult};
 
 pub use topology::{Kind, Node, Role, Shard, Topology};
 
@@ -25,7 +25,7 @@ impl Clusters {
     }
 
     /// The cache of this name, whatever kind it is; `None` if there is none. An error says nothing about the cache itself.
-    pub async fn describe(&self, name: &str) -> Stored<Option<Topology>> {
+    pub async fn describe(&self, name: &str) -> StoreResult<Option<Topology>> {
         if let Some(found) = self.replication_group(name).await? {
             return Ok(Some(found));
         }
@@ -35,7 +35,7 @@ impl Clusters {
         self.single_node(name).await
     }
 
-    async fn replication_group(&self, name: &str) -> Stored<Option<Topology>> {
+    async fn replication_group(&self, name: &str) -> StoreResult<Option<Topology>> {
         let answer = self.client.describe_replication_groups().replication_group_id(name).send().await;
         let Some(answer) = found("DescribeReplicationGroups", answer)? else { return Ok(None) };
         let Some(group) = answer.replication_groups().first() else { return Ok(None) };
@@ -52,13 +52,13 @@ impl Clusters {
         Ok(Some(topology::of_group(group, &members)))
     }
 
-    async fn serverless(&self, name: &str) -> Stored<Option<Topology>> {
+    async fn serverless(&self, name: &str) -> StoreResult<Option<Topology>> {
         let answer = self.client.describe_serverless_caches().serverless_cache_name(name).send().await;
         Ok(found("DescribeServerlessCaches", answer)?
             .and_then(|answer| answer.serverless_caches().first().map(topology::of_serverless)))
     }
 
-    async fn single_node(&self, name: &str) -> Stored<Option<Topology>> {
+    async fn single_node(&self, name: &str) -> StoreResult<Option<Topology>> {
         let answer =
             self.client.describe_cache_clusters().cache_cluster_id(name).show_cache_node_info(true).send().await;
         Ok(found("DescribeCacheClusters", answer)?
@@ -67,7 +67,7 @@ impl Clusters {
 }
 
 /// An answer; `None` where the service knows nothing of that name.
-fn found<T, E: ProvideErrorMetadata>(what: &str, answer: Result<T, SdkError<E>>) -> Stored<Option<T>> {
+fn found<T, E: ProvideErrorMetadata>(what: &str, answer: Result<T, SdkError<E>>) -> StoreResult<Option<T>> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
         Err(error) => match error.code() {

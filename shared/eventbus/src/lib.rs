@@ -4,7 +4,7 @@ use aws_config::SdkConfig;
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::error::ProvideErrorMetadata as _;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
-use holdfast_sessions::ports::{BusEntry, EventBus, StoreError, Stored};
+use holdfast_sessions::ports::{BusEntry, EventBus, StoreError, StoreResult};
 
 /// Entries of one PutEvents call (the service's limit).
 const MAX_ENTRIES: usize = 10;
@@ -24,7 +24,7 @@ impl Bus {
 }
 
 impl EventBus for Bus {
-    async fn publish(&self, entries: &[BusEntry]) -> Stored<()> {
+    async fn publish(&self, entries: &[BusEntry]) -> StoreResult<()> {
         for chunk in entries.chunks(MAX_ENTRIES) {
             let mut request = self.client.put_events();
             for entry in chunk {

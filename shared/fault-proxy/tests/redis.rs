@@ -6,7 +6,7 @@ use holdfast_fault_proxy::{Fault, Plan, RedisProxy};
 use holdfast_redis::{RedisCache, RedisConfig};
 use holdfast_sessions::cache::CacheEvent;
 use holdfast_sessions::change::Origin;
-use holdfast_sessions::service::Leased;
+use holdfast_sessions::service::LeasedCache;
 use holdfast_testkit::MemoryStore;
 use holdfast_testkit::host::RealHost;
 use holdfast_testkit::redis::RedisServer;
@@ -54,7 +54,7 @@ async fn sessions_survive_the_wire() {
         for plan in plans {
             let proxy = RedisProxy::start(&upstream(&server), plan.clone()).await.expect("a proxy");
             let store = MemoryStore::default();
-            let behind = Leased {
+            let behind = LeasedCache {
                 store: store.clone(),
                 server: cache(&proxy.url()),
                 host: RealHost,

@@ -9,7 +9,7 @@ use aws_sdk_kms::Client;
 use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kms::primitives::Blob;
 use holdfast_sessions::UserId;
-use holdfast_sessions::ports::{SecretBox, StoreError, Stored};
+use holdfast_sessions::ports::{SecretBox, StoreError, StoreResult};
 
 /// The name of the user's id in the encryption context. Roles and the key's policy allow no other.
 pub const CONTEXT: &str = "userId";
@@ -45,7 +45,7 @@ fn trouble<E: ProvideErrorMetadata, R>(operation: &str, error: &SdkError<E, R>) 
 }
 
 impl SecretBox for KmsBox {
-    async fn seal(&self, user: UserId, plain: &[u8]) -> Stored<Vec<u8>> {
+    async fn seal(&self, user: UserId, plain: &[u8]) -> StoreResult<Vec<u8>> {
         let sealed = self
             .client
             .encrypt()
@@ -58,7 +58,7 @@ impl SecretBox for KmsBox {
         sealed.ciphertext_blob.map(Blob::into_inner).ok_or_else(|| StoreError::Corrupt("kms Encrypt: no answer".into()))
     }
 
-    async fn open(&self, user: UserId, sealed: &[u8]) -> Stored<Vec<u8>> {
+    async fn open(&self, user: UserId, sealed: &[u8]) -> StoreResult<Vec<u8>> {
         let opened = self
             .client
             .decrypt()

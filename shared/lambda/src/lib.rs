@@ -19,7 +19,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use holdfast_push::Topic;
 use holdfast_push::ports::{PresenceAccess, TopicAccess};
 use holdfast_sessions::UserId;
-use holdfast_sessions::ports::{StoreError, Stored};
+use holdfast_sessions::ports::{StoreError, StoreResult};
 use serde::{Deserialize, Serialize};
 
 /// The hook may have to start, and to ask others.
@@ -78,7 +78,7 @@ impl Hook {
         user: UserId,
         things: BTreeMap<String, T>,
         asked: fn(Vec<String>) -> Asked,
-    ) -> Stored<BTreeSet<T>> {
+    ) -> StoreResult<BTreeSet<T>> {
         let payload = question(user, asked(things.keys().cloned().collect())).map_err(|why| self.undecided(why))?;
         let answer = self
             .client
@@ -127,7 +127,7 @@ impl TopicFunction {
 }
 
 impl TopicAccess for TopicFunction {
-    async fn readable(&self, user: UserId, topics: BTreeSet<Topic>) -> Stored<BTreeSet<Topic>> {
+    async fn readable(&self, user: UserId, topics: BTreeSet<Topic>) -> StoreResult<BTreeSet<Topic>> {
         let named = topics.into_iter().map(|topic| (topic.as_str().to_owned(), topic)).collect();
         self.0.allowed(user, named, Asked::Topics).await
     }
@@ -145,7 +145,7 @@ impl PresenceFunction {
 }
 
 impl PresenceAccess for PresenceFunction {
-    async fn visible(&self, asker: UserId, users: BTreeSet<UserId>) -> Stored<BTreeSet<UserId>> {
+    async fn visible(&self, asker: UserId, users: BTreeSet<UserId>) -> StoreResult<BTreeSet<UserId>> {
         let named = users.into_iter().map(|user| (user.to_string(), user)).collect();
         self.0.allowed(asker, named, Asked::UserIds).await
     }

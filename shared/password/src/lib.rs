@@ -13,7 +13,7 @@ use argon2::password_hash::phc::{Ident, Output, ParamsString, PasswordHash, Salt
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use holdfast_sessions::account::{PasswordStrength, PreparedPassword};
 use holdfast_sessions::email::Email;
-use holdfast_sessions::ports::{CredentialVerifier, NewPasswords, StoreError, Stored, Verdict};
+use holdfast_sessions::ports::{CredentialVerifier, NewPasswords, PasswordVerdict, StoreError, StoreResult};
 
 mod common;
 mod strength;
@@ -106,7 +106,7 @@ fn is_outdated(stored: &str) -> bool {
 }
 
 impl NewPasswords for Argon2id {
-    fn keep(&self, password: &str, salt: &[u8; 16]) -> Stored<String> {
+    fn keep(&self, password: &str, salt: &[u8; 16]) -> StoreResult<String> {
         phc(&self.arena, PreparedPassword::new(password).as_str(), salt)
     }
 }
@@ -120,21 +120,27 @@ impl PasswordStrength for Argon2id {
 impl CredentialVerifier for Argon2id {
     /// One hash for each candidate of `password`, whether there is an account or not and whichever of them is right. One
     /// more is made only when a right password is kept in an older form.
-    async fn verify(&self, _email: &Email, password: &str, stored: Option<&str>, salt: &[u8; 16]) -> Stored<Verdict> {
+    async fn verify(
+        &self,
+        _email: &Email,
+        password: &str,
+        stored: Option<&str>,
+        salt: &[u8; 16],
+    ) -> StoreResult<PasswordVerdict> {
         let password = PreparedPassword::new(password);
         let kept = stored.unwrap_or(&self.nobody);
         // Not `any`, which would stop at the first: the work must not say which candidate was right.
         let right: Vec<bool> = password.candidates().map(|text| self.matches(text, kept).unwrap_or(false)).collect();
         match stored.filter(|_| right.contains(&true)) {
-            None => Ok(Verdict::Wrong),
+            None => Ok(PasswordVerdict::Wrong),
             Some(stored) if is_outdated(stored) || !right[0] => {
-                Ok(Verdict::Outdated(self.keep(password.as_str(), salt)?))
+                Ok(PasswordVerdict::Outdated(self.keep(password.as_str(), salt)?))
             }
-            Some(_) => Ok(Verdict::Right),
+            Some(_) => Ok(PasswordVerdict::Right),
         }
     }
 
-    async fn change(&self, _email: &Email, _current: &str, new: &str, salt: &[u8; 16]) -> Stored<String> {
+    async fn change(&self, _email: &Email, _current: &str, new: &str, salt: &[u8; 16]) -> StoreResult<String> {
         self.keep(new, salt)
     }
 
@@ -157,7 +163,7 @@ mod tests {
         }
     }
 
-    fn verdict(hasher: &Argon2id, password: &str, stored: Option<&str>) -> Verdict {
+    fn verdict(hasher: &Argon2id, password: &str, stored: Option<&str>) -> PasswordVerdict {
         let email = Email::parse("ada@example.com").unwrap();
         now(hasher.verify(&email, password, stored, &[3; 16])).unwrap()
     }
@@ -174,11 +180,11 @@ mod tests {
             hash: Some(hasher.arena.hash("correct horse battery", &[2; 16], &params).unwrap()),
         };
         let old = old.to_string();
-        let Verdict::Outdated(new) = verdict(&hasher, "correct horse battery", Some(&old)) else {
+        let PasswordVerdict::Outdated(new) = verdict(&hasher, "correct horse battery", Some(&old)) else {
             panic!("not outdated")
         };
-        assert_eq!(verdict(&hasher, "correct horse battery", Some(&new)), Verdict::Right);
-        assert_eq!(verdict(&hasher, "something else", Some(&old)), Verdict::Wrong);
+        assert_eq!(verdict(&hasher, "correct horse battery", Some(&new)), PasswordVerdict::Right);
+        assert_eq!(verdict(&hasher, "something else", Some(&old)), PasswordVerdict::Wrong);
     }
 
     #[test]
@@ -186,8 +192,8 @@ mod tests {
         let hasher = Argon2id::new([1; 16]).unwrap();
         let stored = hasher.keep("correct horse battery", &[2; 16]).unwrap();
         assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
-        assert_eq!(verdict(&hasher, "correct horse battery", Some(&stored)), Verdict::Right);
-        assert_eq!(verdict(&hasher, "correct horse batterz", Some(&stored)), Verdict::Wrong);
+        assert_eq!(verdict(&hasher, "correct horse battery", Some(&stored)), PasswordVerdict::Right);
+        assert_eq!(verdict(&hasher, "correct horse batterz", Some(&stored)), PasswordVerdict::Wrong);
     }
 
     #[test]
@@ -197,9 +203,9 @@ mod tests {
         for typed in
             ["caf\u{e9} crème brûlée", "cafe\u{301} cr\u{e8}me br\u{fb}l\u{e9}e", "café\u{a0}crème\u{2003}brûlée"]
         {
-            assert_eq!(verdict(&hasher, typed, Some(&stored)), Verdict::Right, "{typed:?}");
+            assert_eq!(verdict(&hasher, typed, Some(&stored)), PasswordVerdict::Right, "{typed:?}");
         }
-        assert_eq!(verdict(&hasher, "cafe crème brûlée", Some(&stored)), Verdict::Wrong);
+        assert_eq!(verdict(&hasher, "cafe crème brûlée", Some(&stored)), PasswordVerdict::Wrong);
     }
 
     /// Version 0.1.0 hashed what was typed.
@@ -208,10 +214,12 @@ mod tests {
         let hasher = Argon2id::new([1; 16]).unwrap();
         for typed in ["cafe\u{301} creme brulee", "one\u{a0}two\u{a0}three", "joined\u{200d}\u{a0}\u{e000}words"] {
             let old = phc(&hasher.arena, typed, &[2; 16]).unwrap();
-            let Verdict::Outdated(new) = verdict(&hasher, typed, Some(&old)) else { panic!("{typed:?}: not outdated") };
-            assert_eq!(verdict(&hasher, typed, Some(&new)), Verdict::Right);
+            let PasswordVerdict::Outdated(new) = verdict(&hasher, typed, Some(&old)) else {
+                panic!("{typed:?}: not outdated")
+            };
+            assert_eq!(verdict(&hasher, typed, Some(&new)), PasswordVerdict::Right);
             let prepared = PreparedPassword::new(typed);
-            assert_eq!(verdict(&hasher, prepared.as_str(), Some(&new)), Verdict::Right);
+            assert_eq!(verdict(&hasher, prepared.as_str(), Some(&new)), PasswordVerdict::Right);
         }
     }
 
@@ -233,7 +241,7 @@ mod tests {
 
     #[test]
     fn nobody_has_no_password_not_even_the_empty_one() {
-        assert_eq!(verdict(&Argon2id::new([1; 16]).unwrap(), "", None), Verdict::Wrong);
+        assert_eq!(verdict(&Argon2id::new([1; 16]).unwrap(), "", None), PasswordVerdict::Wrong);
     }
 
     #[test]
@@ -256,7 +264,7 @@ mod tests {
             stored.replace("m=19456", "m=4000000"),
             stored.replace("v=19", "v=16"),
         ] {
-            assert_eq!(verdict(&hasher, "correct horse battery", Some(&other)), Verdict::Wrong, "{other}");
+            assert_eq!(verdict(&hasher, "correct horse battery", Some(&other)), PasswordVerdict::Wrong, "{other}");
         }
     }
 
@@ -265,7 +273,7 @@ mod tests {
         let hasher = Argon2id::new([1; 16]).unwrap();
         let before = hasher.arena.blocks.lock().unwrap().as_ptr();
         let stored = hasher.keep("correct horse battery", &[2; 16]).unwrap();
-        assert_eq!(verdict(&hasher, "correct horse battery", Some(&stored)), Verdict::Right);
+        assert_eq!(verdict(&hasher, "correct horse battery", Some(&stored)), PasswordVerdict::Right);
         assert_eq!(hasher.arena.blocks.lock().unwrap().as_ptr(), before);
     }
 }

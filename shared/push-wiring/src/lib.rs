@@ -9,7 +9,7 @@ use holdfast_dynamodb::{ConnectionsTable, SessionsTable};
 use holdfast_lambda::{PresenceFunction, TopicFunction};
 use holdfast_push::channel::{Topic, TopicPolicy};
 use holdfast_push::ids::MessageId;
-use holdfast_push::ports::{Count, PresenceAccess, Tally, TopicAccess};
+use holdfast_push::ports::{Count, DeliveryMetrics, PresenceAccess, TopicAccess};
 use holdfast_push::presence::PresencePolicy;
 use holdfast_push::service::{Closer, Connector, FanOut, Frames, Heads, Publisher};
 use holdfast_queue::{Closing, Lanes, LanesWithDeadLetters, Queue};
@@ -17,14 +17,14 @@ use holdfast_runtime::{ConfigError, Env, System, metrics};
 use holdfast_sessions::UserId;
 use holdfast_sessions::ids::SLOT_KEYS;
 use holdfast_sessions::policy::Policy;
-use holdfast_sessions::ports::Stored;
+use holdfast_sessions::ports::StoreResult;
 use holdfast_sessions::service::{Sessions, StrongReads};
 use holdfast_websocket_api::Connections;
 
 /// The JSON of frames and of queue messages.
 pub mod wire {
     pub use holdfast_queue::wire::{
-        Handed, PublishBody, Unreadable, Work, close_request_from_json, close_request_to_json, job_from_json,
+        MessageOrigin, PublishBody, Unreadable, Work, close_request_from_json, close_request_to_json, job_from_json,
         job_to_json, publish_from_json, work_from_json,
     };
     pub use holdfast_websocket_api::wire::{frame_from_json, frame_to_json};
@@ -47,7 +47,7 @@ pub type LiveSessionCache = StrongReads<SessionsTable>;
 /// The authorizer's view of handshakes: without any means to write.
 pub type LiveAdmission = Connector<SessionsTable, ConnectionsTable, (), System>;
 /// Validation of access tokens.
-pub type LiveSessions = Sessions<SessionsTable, StrongReads<SessionsTable>, System>;
+pub type LiveStrongSessions = Sessions<SessionsTable, StrongReads<SessionsTable>, System>;
 /// Handshakes.
 pub type LiveConnector = Connector<SessionsTable, ConnectionsTable, Closing, System>;
 /// Frames.
@@ -63,7 +63,7 @@ pub type LiveCloser = Closer<ConnectionsTable, Connections, Closing, System>;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Metrics;
 
-impl Tally for Metrics {
+impl DeliveryMetrics for Metrics {
     fn add(&self, what: Count, n: usize) {
         if n > 0 {
             metrics::add(what.text(), n as u64);
@@ -117,7 +117,7 @@ pub enum LiveTopics {
 }
 
 impl TopicAccess for LiveTopics {
-    async fn readable(&self, user: UserId, topics: BTreeSet<Topic>) -> Stored<BTreeSet<Topic>> {
+    async fn readable(&self, user: UserId, topics: BTreeSet<Topic>) -> StoreResult<BTreeSet<Topic>> {
         match self {
             LiveTopics::Prefixes(policy) => policy.readable(user, topics).await,
             LiveTopics::Function(function) => function.readable(user, topics).await,
@@ -161,7 +161,7 @@ pub enum LivePresence {
 }
 
 impl PresenceAccess for LivePresence {
-    async fn visible(&self, asker: UserId, users: BTreeSet<UserId>) -> Stored<BTreeSet<UserId>> {
+    async fn visible(&self, asker: UserId, users: BTreeSet<UserId>) -> StoreResult<BTreeSet<UserId>> {
         match self {
             LivePresence::Policy(policy) => policy.visible(asker, users).await,
             LivePresence::Function(function) => function.visible(asker, users).await,
@@ -183,7 +183,7 @@ pub fn presence(env: &Env, sdk: &SdkConfig) -> Result<LivePresence, ConfigError>
 }
 
 /// What routes need that know their caller by an access token.
-pub async fn sessions(env: &Env, sdk: &SdkConfig) -> Result<LiveSessions, ConfigError> {
+pub async fn sessions(env: &Env, sdk: &SdkConfig) -> Result<LiveStrongSessions, ConfigError> {
     let store = sessions_table(env, sdk).await?;
     Ok(Sessions { cache: StrongReads(store.clone()), store, host: System, policy: policy(env)? })
 }

@@ -80,12 +80,12 @@ impl Bucket {
 
 /// What one invocation may post, per lane: its records share it.
 #[derive(Debug)]
-pub struct Pace {
+pub struct RateLimiters {
     direct: Mutex<Bucket>,
     broadcast: Mutex<Bucket>,
 }
 
-impl Pace {
+impl RateLimiters {
     /// Empty buckets with these shares, in posts a second.
     pub fn new(direct: u32, broadcast: u32, now: Millis) -> Self {
         Self { direct: Mutex::new(Bucket::new(direct, now)), broadcast: Mutex::new(Bucket::new(broadcast, now)) }
@@ -128,7 +128,7 @@ pub enum Row {
 
 /// What is wanted of a window, and out of which row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reservation {
+pub struct RecoveryReservation {
     /// The window: seconds since 1970 divided by its length.
     pub window: i64,
     /// Its length.
@@ -141,7 +141,7 @@ pub struct Reservation {
     pub limit: u32,
 }
 
-impl Reservation {
+impl RecoveryReservation {
     /// `posts` at `now`, of `per_second` for all; `random` chooses the row. A row always has room for one whole `hello`
     /// of `largest` posts: else nobody could ever recover that much.
     pub fn new(posts: u32, per_second: u32, largest: u32, now: Millis, random: u64) -> Self {
@@ -216,9 +216,14 @@ mod tests {
 
     #[test]
     fn the_rows_of_a_window_hold_its_budget() {
-        let of = |per_second, random| Reservation::new(10, per_second, 1_000, Millis::new(12_345), random);
-        let shared =
-            |shard| Reservation { window: 2, window_seconds: 5, row: Row::Recovery(shard), posts: 10, limit: 2_500 };
+        let of = |per_second, random| RecoveryReservation::new(10, per_second, 1_000, Millis::new(12_345), random);
+        let shared = |shard| RecoveryReservation {
+            window: 2,
+            window_seconds: 5,
+            row: Row::Recovery(shard),
+            posts: 10,
+            limit: 2_500,
+        };
         assert_eq!((of(1_000, 0), of(1_000, 3)), (shared(0), shared(1)));
         assert_eq!((of(100, 7).row, of(100, 7).limit), (Row::Recovery(0), 1_000), "one hello always fits");
         assert_eq!((of(10_000, 15).row, of(10_000, 15).limit), (Row::Recovery(15), 3_125));
@@ -227,9 +232,9 @@ mod tests {
     #[test]
     fn a_user_has_a_part_of_the_recoveries_and_so_many_tickets_a_minute() {
         let (user, now) = (UserId::from_bytes([1; 16]), Millis::new(12_345));
-        assert_eq!(Reservation::of_user(user, 10, 10_000, 1_000, now).limit, 5_000);
-        assert_eq!(Reservation::of_user(user, 10, 100, 1_000, now).limit, 1_000, "one hello always fits");
-        let ticket = Reservation::ticket(user, now);
+        assert_eq!(RecoveryReservation::of_user(user, 10, 10_000, 1_000, now).limit, 5_000);
+        assert_eq!(RecoveryReservation::of_user(user, 10, 100, 1_000, now).limit, 1_000, "one hello always fits");
+        let ticket = RecoveryReservation::ticket(user, now);
         assert_eq!((ticket.limit, ticket.posts, ticket.ends()), (60, 1, Millis::new(60_000)));
     }
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::future::Future;
 
-use holdfast_sessions::ports::Stored;
+use holdfast_sessions::ports::StoreResult;
 use holdfast_sessions::{Millis, TokenHash, UserId};
 
-use crate::budget::Reservation;
+use crate::budget::RecoveryReservation;
 use crate::channel::{Channel, Position, Topic};
 use crate::close::CloseRequest;
 use crate::frame::ServerFrame;
@@ -15,37 +15,42 @@ use crate::job::{Job, Lane, Recipient};
 use crate::message::{Message, Recorded};
 use crate::outcome::{Posted, Probe};
 use crate::publish::{Answer, Pending, PublishKey, Queued};
-use crate::socket::{Seen, Socket};
+use crate::socket::{FrameWindow, Socket};
 use crate::ticket::TicketRow;
 
 /// Tickets.
 pub trait Tickets: Send + Sync {
     /// Keeps a new one.
-    fn put_ticket(&self, ticket: &TicketRow) -> impl Future<Output = Stored<()>> + Send;
+    fn put_ticket(&self, ticket: &TicketRow) -> impl Future<Output = StoreResult<()>> + Send;
     /// Reads one strongly.
-    fn ticket(&self, hash: &TokenHash) -> impl Future<Output = Stored<Option<TicketRow>>> + Send;
+    fn ticket(&self, hash: &TokenHash) -> impl Future<Output = StoreResult<Option<TicketRow>>> + Send;
     /// Takes it away if it is there and valid at `now`. Whoever gets it is the only one who ever will; when a reply is
     /// lost, nobody does.
-    fn consume(&self, hash: &TokenHash, now: Millis) -> impl Future<Output = Stored<Option<TicketRow>>> + Send;
+    fn consume(&self, hash: &TokenHash, now: Millis) -> impl Future<Output = StoreResult<Option<TicketRow>>> + Send;
 }
 
 /// The rows of connections. All reads are strong.
 pub trait Sockets: Send + Sync {
     /// Writes every row of a new socket, or none if it is closed already (`false`).
-    fn open(&self, socket: &Socket, email: &str) -> impl Future<Output = Stored<bool>> + Send;
+    fn open(&self, socket: &Socket, email: &str) -> impl Future<Output = StoreResult<bool>> + Send;
     /// One socket.
-    fn socket(&self, id: &ConnectionId) -> impl Future<Output = Stored<Option<Socket>>> + Send;
+    fn socket(&self, id: &ConnectionId) -> impl Future<Output = StoreResult<Option<Socket>>> + Send;
     /// A user's sockets.
-    fn of_user(&self, user: UserId) -> impl Future<Output = Stored<Vec<Socket>>> + Send;
+    fn of_user(&self, user: UserId) -> impl Future<Output = StoreResult<Vec<Socket>>> + Send;
     /// Deletes every row of a socket (not that it is gone). `user` finds the twin when the socket's own row is missing.
-    fn forget(&self, id: &ConnectionId, user: Option<UserId>) -> impl Future<Output = Stored<()>> + Send;
+    fn forget(&self, id: &ConnectionId, user: Option<UserId>) -> impl Future<Output = StoreResult<()>> + Send;
     /// Remembers that a socket was closed, so that a `$connect` that is still under way writes nothing.
-    fn mark_gone(&self, id: &ConnectionId, now: Millis) -> impl Future<Output = Stored<()>> + Send;
+    fn mark_gone(&self, id: &ConnectionId, now: Millis) -> impl Future<Output = StoreResult<()>> + Send;
     /// Counts one frame; `None` if there is no such socket.
-    fn count_frame(&self, id: &ConnectionId) -> impl Future<Output = Stored<Option<Seen>>> + Send;
+    fn count_frame(&self, id: &ConnectionId) -> impl Future<Output = StoreResult<Option<FrameWindow>>> + Send;
     /// Begins a new window if `seen`'s is over, with what it leaves in it, moves `seenAt` there, and `sessionExpiresAt` on every row.
     /// Rows that are gone stay gone.
-    fn refresh(&self, seen: &Seen, session_expires_at: Millis, now: Millis) -> impl Future<Output = Stored<()>> + Send;
+    fn refresh(
+        &self,
+        seen: &FrameWindow,
+        session_expires_at: Millis,
+        now: Millis,
+    ) -> impl Future<Output = StoreResult<()>> + Send;
 }
 
 /// How adding topics to a socket ended.
@@ -68,31 +73,39 @@ pub trait Subscriptions: Send + Sync {
     /// [`MAX_TOPICS`](crate::socket::MAX_TOPICS), however many of its frames are served at once. `topics` has at most
     /// [`JOIN_AT_ONCE`], and none that the socket has already: for such a list the answer may be an error that asks for a
     /// repetition after another reading.
-    fn join(&self, socket: &Socket, topics: &[Topic]) -> impl Future<Output = Stored<Joined>> + Send;
+    fn join(&self, socket: &Socket, topics: &[Topic]) -> impl Future<Output = StoreResult<Joined>> + Send;
     /// Takes one away; one that the socket does not have is no error.
-    fn unsubscribe(&self, id: &ConnectionId, topic: &Topic) -> impl Future<Output = Stored<()>> + Send;
+    fn unsubscribe(&self, id: &ConnectionId, topic: &Topic) -> impl Future<Output = StoreResult<()>> + Send;
     /// A socket's topics, strongly read.
-    fn topics(&self, id: &ConnectionId) -> impl Future<Output = Stored<Vec<Topic>>> + Send;
+    fn topics(&self, id: &ConnectionId) -> impl Future<Output = StoreResult<Vec<Topic>>> + Send;
 }
 
 /// Who may read which topic: the authorization hook.
 pub trait TopicAccess: Send + Sync {
     /// Those of `topics` that `user` may read. All are asked about at once: an answer may cost a call. An error means that
     /// nothing was decided.
-    fn readable(&self, user: UserId, topics: BTreeSet<Topic>) -> impl Future<Output = Stored<BTreeSet<Topic>>> + Send;
+    fn readable(
+        &self,
+        user: UserId,
+        topics: BTreeSet<Topic>,
+    ) -> impl Future<Output = StoreResult<BTreeSet<Topic>>> + Send;
 }
 
 /// Who may see whether somebody is online: the authorization hook of presence.
 pub trait PresenceAccess: Send + Sync {
     /// Those of `users` whose presence `asker` may see. All are asked about at once: an answer may cost a call. An error
     /// means that nothing was decided.
-    fn visible(&self, asker: UserId, users: BTreeSet<UserId>) -> impl Future<Output = Stored<BTreeSet<UserId>>> + Send;
+    fn visible(
+        &self,
+        asker: UserId,
+        users: BTreeSet<UserId>,
+    ) -> impl Future<Output = StoreResult<BTreeSet<UserId>>> + Send;
 }
 
 /// What recoveries of all functions together may post.
 pub trait RecoveryBudget: Send + Sync {
     /// Takes what is reserved of recoveries or tickets, or nothing of it (`false`) when the window holds less. A lost reply may take it twice.
-    fn reserve(&self, reservation: &Reservation) -> impl Future<Output = Stored<bool>> + Send;
+    fn reserve(&self, reservation: &RecoveryReservation) -> impl Future<Output = StoreResult<bool>> + Send;
 }
 
 /// One page of an audience.
@@ -112,7 +125,7 @@ pub trait Audience: Send + Sync {
         channel: &Channel,
         shard: u8,
         after: Option<&ConnectionId>,
-    ) -> impl Future<Output = Stored<Page>> + Send;
+    ) -> impl Future<Output = StoreResult<Page>> + Send;
 }
 
 /// How an append ended.
@@ -129,18 +142,19 @@ pub enum Appended {
 /// Messages in channels.
 pub trait Channels: Send + Sync {
     /// The newest message's place, strongly read; `None` if nobody ever wrote or read here.
-    fn head(&self, channel: &Channel) -> impl Future<Output = Stored<Option<Position>>> + Send;
+    fn head(&self, channel: &Channel) -> impl Future<Output = StoreResult<Option<Position>>> + Send;
     /// The same, possibly some milliseconds old and at half the price.
-    fn recent_head(&self, channel: &Channel) -> impl Future<Output = Stored<Option<Position>>> + Send;
+    fn recent_head(&self, channel: &Channel) -> impl Future<Output = StoreResult<Option<Position>>> + Send;
     /// Begins the numbering under `epoch` unless it has begun; the head either way.
-    fn begin(&self, channel: &Channel, epoch: Epoch, now: Millis) -> impl Future<Output = Stored<Position>> + Send;
+    fn begin(&self, channel: &Channel, epoch: Epoch, now: Millis)
+    -> impl Future<Output = StoreResult<Position>> + Send;
     /// Appends `messages` after `head`, all of them in one transaction or none.
     fn append(
         &self,
         channel: &Channel,
         head: Position,
         messages: &[&Message],
-    ) -> impl Future<Output = Stored<Appended>> + Send;
+    ) -> impl Future<Output = StoreResult<Appended>> + Send;
     /// Messages from `after + 1` to `head.offset`, in order, strongly read; those that are gone are left out. Stops after
     /// `max_bytes` of data.
     fn range(
@@ -149,7 +163,7 @@ pub trait Channels: Send + Sync {
         after: u64,
         head: Position,
         max_bytes: usize,
-    ) -> impl Future<Output = Stored<Vec<Recorded>>> + Send;
+    ) -> impl Future<Output = StoreResult<Vec<Recorded>>> + Send;
 }
 
 /// What is known under a publisher's key.
@@ -171,9 +185,9 @@ pub trait PublishKeys: Send + Sync {
         key: &PublishKey,
         pending: &Pending,
         now: Millis,
-    ) -> impl Future<Output = Stored<Begun>> + Send;
+    ) -> impl Future<Output = StoreResult<Begun>> + Send;
     /// The publish is handed over; from now on the key answers.
-    fn finish_publish(&self, key: &PublishKey, answer: &Answer) -> impl Future<Output = Stored<()>> + Send;
+    fn finish_publish(&self, key: &PublishKey, answer: &Answer) -> impl Future<Output = StoreResult<()>> + Send;
 }
 
 /// @connections.
@@ -192,25 +206,25 @@ pub trait Gateway: Send + Sync {
 /// The queue `close`.
 pub trait CloseQueue: Send + Sync {
     /// Asks for a socket, or a session's sockets, to be closed.
-    fn ask(&self, request: &CloseRequest, delay_seconds: u32) -> impl Future<Output = Stored<()>> + Send;
+    fn ask(&self, request: &CloseRequest, delay_seconds: u32) -> impl Future<Output = StoreResult<()>> + Send;
 }
 
 /// The queues `push` and `broadcast`.
 pub trait JobQueue: Send + Sync {
     /// Hands a piece of work over, to the queue of its lane.
-    fn enqueue(&self, job: &Job, delay_seconds: u32) -> impl Future<Output = Stored<()>> + Send;
+    fn enqueue(&self, job: &Job, delay_seconds: u32) -> impl Future<Output = StoreResult<()>> + Send;
     /// Hands in a publish, to be accepted later.
-    fn hand_in(&self, queued: &Queued, delay_seconds: u32) -> impl Future<Output = Stored<()>> + Send;
+    fn hand_in(&self, queued: &Queued, delay_seconds: u32) -> impl Future<Output = StoreResult<()>> + Send;
 }
 
 /// Their dead-letter queues.
 pub trait DeadLetters: Send + Sync {
     /// Puts aside what could not be delivered, with the reasons.
-    fn bury(&self, lane: Lane, job: &Job) -> impl Future<Output = Stored<()>> + Send;
+    fn dead_letter(&self, lane: Lane, job: &Job) -> impl Future<Output = StoreResult<()>> + Send;
 }
 
 /// What happened to deliveries, counted.
-pub trait Tally: Send + Sync {
+pub trait DeliveryMetrics: Send + Sync {
     /// Counts `n` of `what`.
     fn add(&self, what: Count, n: usize);
     /// Records how long after its acceptance a message reached a socket.

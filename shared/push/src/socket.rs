@@ -61,7 +61,7 @@ impl Socket {
 
 /// A socket as its own frame finds it, with the frames counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
+pub struct FrameWindow {
     /// The socket.
     pub socket: Socket,
     /// Frames since `seen_at`, this one included.
@@ -70,7 +70,7 @@ pub struct Seen {
     pub frames_before: u32,
 }
 
-impl Seen {
+impl FrameWindow {
     /// Windows that have ended since this one began.
     fn ended(&self, now: Millis) -> i64 {
         (now.get() - self.socket.seen_at.get()).max(0) / (WINDOW_SECONDS * 1_000)
@@ -108,7 +108,7 @@ impl Seen {
 
 /// Who has to go so that `cap` remain: first those not heard of for long, then the oldest. The order is total, so
 /// handshakes that see one another at the same time name the same ones.
-pub fn surplus(sockets: &[Socket], cap: usize, now: Millis) -> Vec<&Socket> {
+pub fn excess_connections(sockets: &[Socket], cap: usize, now: Millis) -> Vec<&Socket> {
     let mut all: Vec<_> = sockets.iter().collect();
     all.sort_by_key(|s| (s.is_fresh(now), s.connected_at, s.id.clone()));
     all.truncate(sockets.len().saturating_sub(cap));
@@ -116,7 +116,7 @@ pub fn surplus(sockets: &[Socket], cap: usize, now: Millis) -> Vec<&Socket> {
 }
 
 /// Whether the session a socket was opened in is still the one in its slot, and live.
-pub fn standing<'a>(
+pub fn check_session<'a>(
     slot: Option<&'a Slot>,
     at: Address,
     sid: SessionId,
@@ -196,7 +196,7 @@ pub(crate) mod tests {
             Slot { keys: None, ended: Some(Ended { at: Millis::new(5), reason: EndReason::Revoked }), ..live.clone() };
         let of = |slot: Option<&Slot>, sid: u8, max_sessions: u8, now: i64| {
             let policy = Policy { max_sessions, ..Policy::default() };
-            standing(slot, at, SessionId::from_bytes([sid; 16]), &policy, Millis::new(now)).map(|slot| slot.sid)
+            check_session(slot, at, SessionId::from_bytes([sid; 16]), &policy, Millis::new(now)).map(|slot| slot.sid)
         };
         assert_eq!(of(Some(&live), 2, 5, 999), Ok(live.sid));
         assert_eq!(of(Some(&live), 2, 5, 1_000), Err(SessionOver::Expired));
@@ -209,7 +209,7 @@ pub(crate) mod tests {
     }
 
     fn gone(sockets: &[Socket], cap: usize, now: i64) -> Vec<String> {
-        surplus(sockets, cap, Millis::new(now)).iter().map(|s| s.id.to_string()).collect()
+        excess_connections(sockets, cap, Millis::new(now)).iter().map(|s| s.id.to_string()).collect()
     }
 
     #[test]
@@ -243,7 +243,7 @@ pub(crate) mod tests {
 
     /// Frames at these times (ms), each counted as the table does; whether one was too much.
     fn is_dismissed(times: &[i64]) -> bool {
-        let mut seen = Seen { socket: socket("a", 0), frames: 0, frames_before: 0 };
+        let mut seen = FrameWindow { socket: socket("a", 0), frames: 0, frames_before: 0 };
         times.iter().any(|time| {
             let now = Millis::new(*time);
             seen.frames += 1;

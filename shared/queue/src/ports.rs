@@ -4,7 +4,7 @@ use holdfast_push::close::CloseRequest;
 use holdfast_push::job::{Job, Lane};
 use holdfast_push::ports::{CloseQueue, DeadLetters, JobQueue};
 use holdfast_push::publish::Queued;
-use holdfast_sessions::ports::Stored;
+use holdfast_sessions::ports::StoreResult;
 
 use crate::Queue;
 use crate::wire::{close_request_to_json, job_to_json, queued_to_json};
@@ -14,7 +14,7 @@ use crate::wire::{close_request_to_json, job_to_json, queued_to_json};
 pub struct Closing(pub Queue);
 
 impl CloseQueue for Closing {
-    async fn ask(&self, request: &CloseRequest, delay_seconds: u32) -> Stored<()> {
+    async fn ask(&self, request: &CloseRequest, delay_seconds: u32) -> StoreResult<()> {
         self.0.send(close_request_to_json(request), delay_seconds).await
     }
 }
@@ -38,11 +38,11 @@ impl Lanes {
 }
 
 impl JobQueue for Lanes {
-    async fn enqueue(&self, job: &Job, delay_seconds: u32) -> Stored<()> {
+    async fn enqueue(&self, job: &Job, delay_seconds: u32) -> StoreResult<()> {
         self.of(job.lane()).send(job_to_json(job), delay_seconds).await
     }
 
-    async fn hand_in(&self, queued: &Queued, delay_seconds: u32) -> Stored<()> {
+    async fn hand_in(&self, queued: &Queued, delay_seconds: u32) -> StoreResult<()> {
         self.of(Lane::of_target(&queued.publish.target)).send(queued_to_json(queued), delay_seconds).await
     }
 }
@@ -57,17 +57,17 @@ pub struct LanesWithDeadLetters {
 }
 
 impl JobQueue for LanesWithDeadLetters {
-    async fn enqueue(&self, job: &Job, delay_seconds: u32) -> Stored<()> {
+    async fn enqueue(&self, job: &Job, delay_seconds: u32) -> StoreResult<()> {
         self.lanes.enqueue(job, delay_seconds).await
     }
 
-    async fn hand_in(&self, queued: &Queued, delay_seconds: u32) -> Stored<()> {
+    async fn hand_in(&self, queued: &Queued, delay_seconds: u32) -> StoreResult<()> {
         self.lanes.hand_in(queued, delay_seconds).await
     }
 }
 
 impl DeadLetters for LanesWithDeadLetters {
-    async fn bury(&self, lane: Lane, job: &Job) -> Stored<()> {
+    async fn dead_letter(&self, lane: Lane, job: &Job) -> StoreResult<()> {
         self.dead.of(lane).send(job_to_json(job), 0).await
     }
 }

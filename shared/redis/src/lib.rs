@@ -1,6 +1,6 @@
 //! The cache server behind `CACHE_PROVIDER=redis`: Redis or Valkey, one node or a cluster, with TLS and IAM.
 //!
-//! The protocol is the domain's (`holdfast_sessions::service::Leased`); this crate makes its three calls atomic on the
+//! The protocol is the domain's (`holdfast_sessions::service::LeasedCache`); this crate makes its three calls atomic on the
 //! server and bounded in time.
 //!
 //! # Layout

@@ -15,7 +15,7 @@ const MAX_BYTES: usize = 8 * 1024;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Stored {
+struct StoredValue {
     f: u8,
     u: String,
     n: u8,
@@ -50,7 +50,7 @@ pub fn write(copy: &Cached) -> Option<String> {
     let keys = keys.as_ref()?;
     let slot = &copy.slot;
     let hash = |hash: &TokenHash| ids::encode(hash.as_bytes());
-    let stored = Stored {
+    let stored = StoredValue {
         f: FORM,
         u: slot.at.user.to_string(),
         n: slot.at.slot.get(),
@@ -82,7 +82,7 @@ pub fn read(bytes: &[u8]) -> Option<Cached> {
     if bytes.len() > MAX_BYTES {
         return None;
     }
-    let stored: Stored = serde_json::from_slice(bytes).ok()?;
+    let stored: StoredValue = serde_json::from_slice(bytes).ok()?;
     if stored.f != FORM {
         return None;
     }
@@ -132,15 +132,15 @@ pub fn read(bytes: &[u8]) -> Option<Cached> {
 mod tests {
     use super::*;
     use holdfast_sessions::policy::Policy;
-    use holdfast_sessions::signin::{Draw, Wishes, new_session};
+    use holdfast_sessions::signin::{SessionOptions, SessionSecrets, new_session};
     use holdfast_sessions::{Secret, SessionId};
     use proptest::prelude::*;
 
     fn sample() -> Slot {
         let at = Address { user: UserId::from_bytes([1; 16]), slot: SlotNo::new(4).unwrap() };
-        let draw = Draw { sid: SessionId::from_bytes([2; 16]), origin: Secret::new([3; 32]), seed: [4; 32] };
+        let draw = SessionSecrets { sid: SessionId::from_bytes([2; 16]), origin: Secret::new([3; 32]), seed: [4; 32] };
         let wishes =
-            Wishes { stay_signed_in: true, device: Device::seen(Some("läptop \"x\""), "curl/8", "192.0.2.1") };
+            SessionOptions { stay_signed_in: true, device: Device::seen(Some("läptop \"x\""), "curl/8", "192.0.2.1") };
         new_session(at, "a@b", &draw, &wishes, &Policy::default(), Millis::new(1_000), "op1".into()).0
     }
 

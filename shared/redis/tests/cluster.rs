@@ -7,7 +7,7 @@ use holdfast_redis::{RedisCache, RedisConfig};
 use holdfast_sessions::cache::CacheEvent;
 use holdfast_sessions::change::Origin;
 use holdfast_sessions::ports::{Fence, Found, Host as _, LeaseCache, SessionCache as _};
-use holdfast_sessions::service::Leased;
+use holdfast_sessions::service::LeasedCache;
 use holdfast_sessions::token::{AccessToken, Address};
 use holdfast_sessions::{SlotNo, UserId};
 use holdfast_testkit::MemoryStore;
@@ -156,7 +156,8 @@ async fn a_cluster_keeps_the_contract_of_the_cache_server() {
 async fn one_lost_shard_is_only_its_own_users_trouble() {
     let cluster = Cluster::start().await;
     let store = MemoryStore::default();
-    let behind = Leased { store: store.clone(), server: cluster.cache(), host: RealHost, max_age_seconds: 60, notice };
+    let behind =
+        LeasedCache { store: store.clone(), server: cluster.cache(), host: RealHost, max_age_seconds: 60, notice };
     let mut homes: Vec<Vec<_>> = (0..3).map(|_| Vec::new()).collect();
     while homes.iter().any(|users| users.len() < 3) {
         let bench = Bench::behind(store.clone(), behind.clone(), RealHost).await;
@@ -197,7 +198,8 @@ async fn one_lost_shard_is_only_its_own_users_trouble() {
 async fn while_a_slot_moves_nobody_is_refused_and_nothing_stale_is_served() {
     let cluster = Cluster::start().await;
     let store = MemoryStore::default();
-    let behind = Leased { store: store.clone(), server: cluster.cache(), host: RealHost, max_age_seconds: 60, notice };
+    let behind =
+        LeasedCache { store: store.clone(), server: cluster.cache(), host: RealHost, max_age_seconds: 60, notice };
     let bench = Bench::behind(store, behind, RealHost).await;
     let sessions = bench.sessions();
     let (kept, ended) = (bench.sign_in().await, bench.sign_in().await);

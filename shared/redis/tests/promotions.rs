@@ -8,7 +8,7 @@ use holdfast_sessions::cache::Cached;
 use holdfast_sessions::device::Device;
 use holdfast_sessions::policy::Policy;
 use holdfast_sessions::ports::{Fence, Found, Host, LeaseCache};
-use holdfast_sessions::signin::{Draw, Wishes, new_session};
+use holdfast_sessions::signin::{SessionOptions, SessionSecrets, new_session};
 use holdfast_sessions::token::Address;
 use holdfast_sessions::{Secret, SessionId, SlotNo, UserId};
 use holdfast_testkit::host::RealHost;
@@ -29,8 +29,8 @@ fn cache(server: &RedisServer) -> RedisCache<RealHost> {
 fn copy() -> Cached {
     let host = RealHost;
     let at = Address { user: UserId::from_bytes(host.random()), slot: SlotNo::new(0).expect("a slot") };
-    let draw = Draw { sid: SessionId::from_bytes([1; 16]), origin: Secret::new([2; 32]), seed: [3; 32] };
-    let wishes = Wishes { stay_signed_in: false, device: Device::default() };
+    let draw = SessionSecrets { sid: SessionId::from_bytes([1; 16]), origin: Secret::new([2; 32]), seed: [3; 32] };
+    let wishes = SessionOptions { stay_signed_in: false, device: Device::default() };
     let (slot, _) = new_session(at, "a@b", &draw, &wishes, &Policy::default(), host.now(), "op".into());
     Cached::of(&slot, host.now(), 60).expect("live")
 }

@@ -10,7 +10,7 @@ use holdfast_sessions::cache::{Cached, Lease};
 use holdfast_sessions::device::Device;
 use holdfast_sessions::policy::Policy;
 use holdfast_sessions::ports::{CacheTrouble, Fence, Found, Host, LeaseCache};
-use holdfast_sessions::signin::{Draw, Wishes, new_session};
+use holdfast_sessions::signin::{SessionOptions, SessionSecrets, new_session};
 use holdfast_sessions::token::Address;
 use holdfast_sessions::{Secret, SessionId, SlotNo, UserId};
 use holdfast_testkit::host::RealHost;
@@ -70,8 +70,8 @@ impl World {
         let client = redis::Client::open(server.url()).expect("a good address");
         let host = RealHost;
         let at = Address { user: UserId::from_bytes(host.random()), slot: SlotNo::new(0).expect("a slot") };
-        let draw = Draw { sid: SessionId::from_bytes([1; 16]), origin: Secret::new([2; 32]), seed: [3; 32] };
-        let wishes = Wishes { stay_signed_in: false, device: Device::default() };
+        let draw = SessionSecrets { sid: SessionId::from_bytes([1; 16]), origin: Secret::new([2; 32]), seed: [3; 32] };
+        let wishes = SessionOptions { stay_signed_in: false, device: Device::default() };
         let (slot, _) = new_session(at, "a@b", &draw, &wishes, &Policy::default(), host.now(), "op".into());
         Self {
             cache: RedisCache::new(&config, host).expect("a good address"),

@@ -13,7 +13,7 @@ use holdfast_redis::iam::{IamTokens, RENEW_AFTER};
 use holdfast_redis::{RedisCache, RedisConfig};
 use holdfast_sessions::cache::CacheEvent;
 use holdfast_sessions::ports::{Found, Host as _, LeaseCache};
-use holdfast_sessions::service::Leased;
+use holdfast_sessions::service::LeasedCache;
 use holdfast_sessions::token::Address;
 use holdfast_sessions::{SlotNo, UserId};
 use holdfast_testkit::MemoryStore;
@@ -100,7 +100,8 @@ async fn is_a_miss_with_a_reason(config: &RedisConfig, reason: &str) {
     let trouble = cache(config).read(anybody()).await.expect_err("no connection");
     assert!(trouble.to_string().to_lowercase().contains(reason), "{trouble} does not say {reason}");
     let store = MemoryStore::default();
-    let behind = Leased { store: store.clone(), server: cache(config), host: RealHost, max_age_seconds: 60, notice };
+    let behind =
+        LeasedCache { store: store.clone(), server: cache(config), host: RealHost, max_age_seconds: 60, notice };
     let bench = Bench::behind(store, behind, RealHost).await;
     let signed_in = bench.sign_in().await;
     let sessions = bench.sessions();

@@ -5,7 +5,7 @@ use holdfast_redis::{RedisCache, RedisConfig};
 use holdfast_sessions::cache::{CacheEvent, Cached, Lease};
 use holdfast_sessions::change::Origin;
 use holdfast_sessions::ports::{Effect, Fence, Found, Host, LeaseCache, SessionCache, SessionReads as _};
-use holdfast_sessions::service::{Leased, SignedIn};
+use holdfast_sessions::service::{LeasedCache, SignedIn};
 use holdfast_sessions::{SlotNo, UserId};
 use holdfast_testkit::host::RealHost;
 use holdfast_testkit::redis::RedisServer;
@@ -24,13 +24,18 @@ async fn raw(server: &RedisServer) -> redis::aio::MultiplexedConnection {
     client.get_multiplexed_async_connection().await.expect("connected")
 }
 
-type World = Bench<MemoryStore, RealHost, Leased<MemoryStore, RedisCache<RealHost>, RealHost>>;
+type World = Bench<MemoryStore, RealHost, LeasedCache<MemoryStore, RedisCache<RealHost>, RealHost>>;
 
 /// A session service behind this server.
 async fn world(server: &RedisServer) -> World {
     let store = MemoryStore::default();
-    let cache =
-        Leased { store: store.clone(), server: cache_at(&server.url()), host: RealHost, max_age_seconds: 60, notice };
+    let cache = LeasedCache {
+        store: store.clone(),
+        server: cache_at(&server.url()),
+        host: RealHost,
+        max_age_seconds: 60,
+        notice,
+    };
     Bench::behind(store, cache, RealHost).await
 }
 
@@ -51,7 +56,8 @@ async fn sessions_tell_the_same_story_behind_redis() {
     let (store, host) = (MemoryStore::default(), ManualHost::default());
     let redis = RedisCache::new(&config, RealHost).expect("a good address");
     // The service's clock is set by hand; waiting for the server is real.
-    let cache = Leased { store: store.clone(), server: redis, host: Mixed(host.clone()), max_age_seconds: 60, notice };
+    let cache =
+        LeasedCache { store: store.clone(), server: redis, host: Mixed(host.clone()), max_age_seconds: 60, notice };
     provider::all(&store, &cache, &host).await;
 }
 
@@ -378,7 +384,7 @@ async fn a_black_hole_ends_at_the_deadlines_and_opens_the_breaker() {
     }
     let cache = cache_at(&format!("redis://{address}/0"));
     let store = MemoryStore::default();
-    let behind = Leased { store: store.clone(), server: cache, host: RealHost, max_age_seconds: 60, notice };
+    let behind = LeasedCache { store: store.clone(), server: cache, host: RealHost, max_age_seconds: 60, notice };
     let world = Bench::behind(store, behind, RealHost).await;
     let session = world.sign_in().await;
     assert_eq!(session.effect, Effect::Bounded(60));
@@ -431,7 +437,7 @@ async fn an_isolated_primary_is_believed_for_the_maximum_age_and_no_longer() {
     let behind = |server: &RedisServer| {
         let config = RedisConfig { url: server.url(), cluster: false, tokens: None, authority: None };
         let redis = RedisCache::new(&config, RealHost).expect("a good address");
-        Leased { store: store.clone(), server: redis, host: Mixed(host.clone()), max_age_seconds: 60, notice }
+        LeasedCache { store: store.clone(), server: redis, host: Mixed(host.clone()), max_age_seconds: 60, notice }
     };
     let reader = Bench::behind(store.clone(), behind(&isolated), host.clone()).await;
     let session = reader.sign_in().await;

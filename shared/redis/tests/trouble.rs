@@ -15,8 +15,8 @@ use holdfast_sessions::UserId;
 use holdfast_sessions::cache::CacheEvent;
 use holdfast_sessions::change::Origin;
 use holdfast_sessions::policy::Policy;
-use holdfast_sessions::ports::{Effect, SessionReads, Stored};
-use holdfast_sessions::service::{Leased, Sessions, SignedIn, StrongReads};
+use holdfast_sessions::ports::{Effect, SessionReads, StoreResult};
+use holdfast_sessions::service::{LeasedCache, Sessions, SignedIn, StrongReads};
 use holdfast_sessions::session::{Slot, UserState};
 use holdfast_sessions::token::Address;
 use holdfast_testkit::MemoryStore;
@@ -34,12 +34,12 @@ const TRUTH_TAKES: Duration = Duration::from_millis(3);
 struct Distant(MemoryStore);
 
 impl SessionReads for Distant {
-    async fn slot(&self, at: Address) -> Stored<Option<Slot>> {
+    async fn slot(&self, at: Address) -> StoreResult<Option<Slot>> {
         tokio::time::sleep(TRUTH_TAKES).await;
         self.0.slot(at).await
     }
 
-    async fn user(&self, user: UserId) -> Stored<Option<UserState>> {
+    async fn user(&self, user: UserId) -> StoreResult<Option<UserState>> {
         tokio::time::sleep(TRUTH_TAKES).await;
         self.0.user(user).await
     }
@@ -47,7 +47,7 @@ impl SessionReads for Distant {
 
 fn notice(_: CacheEvent) {}
 
-type Behind = Leased<Distant, RedisCache<RealHost>, RealHost>;
+type Behind = LeasedCache<Distant, RedisCache<RealHost>, RealHost>;
 
 struct World {
     store: MemoryStore,
@@ -60,7 +60,7 @@ struct World {
 fn behind(store: &MemoryStore, server: &RedisServer) -> Behind {
     let config = RedisConfig { url: server.url(), cluster: false, tokens: None, authority: None };
     let cache = RedisCache::new(&config, RealHost).expect("a good address");
-    Leased { store: Distant(store.clone()), server: cache, host: RealHost, max_age_seconds: 60, notice }
+    LeasedCache { store: Distant(store.clone()), server: cache, host: RealHost, max_age_seconds: 60, notice }
 }
 
 fn sessions<C>(store: &MemoryStore, cache: C) -> Sessions<MemoryStore, C, RealHost> {

@@ -29,10 +29,10 @@ const RESERVE: Duration = Duration::from_millis(300);
 
 /// An invocation that failed as a whole (queues and streams). HTTP failures are responses, never this.
 #[derive(Debug)]
-pub struct Broken(pub &'static str);
+pub struct InvocationError(pub &'static str);
 
-impl From<Broken> for Diagnostic {
-    fn from(broken: Broken) -> Self {
+impl From<InvocationError> for Diagnostic {
+    fn from(broken: InvocationError) -> Self {
         Diagnostic { error_type: "Holdfast".to_owned(), error_message: broken.0.to_owned() }
     }
 }
@@ -77,7 +77,7 @@ where
     I: FnOnce(Env) -> IF,
     IF: Future<Output = Result<D, ConfigError>>,
     H: Fn(&'static D, SocketEvent, Duration) -> HF + Clone + Send + Sync + 'static,
-    HF: Future<Output = Result<Value, Broken>> + Send + 'static,
+    HF: Future<Output = Result<Value, InvocationError>> + Send + 'static,
 {
     invocations(init, move |deps: &'static D, invocation: Invocation| {
         let event = payload::parse(invocation.payload.get()).unwrap_or_default();
@@ -95,7 +95,7 @@ where
     E: DeserializeOwned + Send + 'static,
     R: Serialize + Send + 'static,
     H: Fn(&'static D, E, Duration) -> HF + Clone + Send + Sync + 'static,
-    HF: Future<Output = Result<R, Broken>> + Send + 'static,
+    HF: Future<Output = Result<R, InvocationError>> + Send + 'static,
 {
     invocations(init, move |deps: &'static D, invocation: Invocation| {
         let handle = handle.clone();
@@ -104,7 +104,7 @@ where
                 Ok(payload) => handle(deps, payload, invocation.budget).await,
                 Err(error) => {
                     tracing::error!(line = error.line(), category = ?error.classify(), "event is not of the expected form");
-                    Err(Broken("the event is not of the expected form"))
+                    Err(InvocationError("the event is not of the expected form"))
                 }
             }
         }
@@ -118,7 +118,7 @@ where
     IF: Future<Output = Result<D, ConfigError>>,
     R: Serialize + Send + 'static,
     H: Fn(&'static D, Invocation) -> HF + Clone + Send + Sync + 'static,
-    HF: Future<Output = Result<R, Broken>> + Send + 'static,
+    HF: Future<Output = Result<R, InvocationError>> + Send + 'static,
 {
     let env = Env::of_process();
     log::start(env.optional("LOG_LEVEL"));
@@ -143,7 +143,9 @@ where
                 let budget = budget(context.deadline, System.now());
                 let result = handle(deps, Invocation { payload, id: context.request_id, budget }).await;
                 metrics::flush(System.now().get());
-                result.and_then(|answer| to_raw_value(&answer).map_err(|_| Broken("the answer cannot be written")))
+                result.and_then(|answer| {
+                    to_raw_value(&answer).map_err(|_| InvocationError("the answer cannot be written"))
+                })
             })
         }));
         match running.await {
@@ -157,7 +159,7 @@ where
 }
 
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
-type Handler = Box<dyn Fn(LambdaEvent<Box<RawValue>>) -> Boxed<Result<Box<RawValue>, Broken>> + Send + Sync>;
+type Handler = Box<dyn Fn(LambdaEvent<Box<RawValue>>) -> Boxed<Result<Box<RawValue>, InvocationError>> + Send + Sync>;
 
 /// Neither generic nor async: Lambda's runtime is compiled here, once, and not in every function.
 fn run(handler: Handler) -> Pin<Box<dyn Future<Output = Result<(), lambda_runtime::Error>>>> {
@@ -185,18 +187,18 @@ where
 pub(crate) async fn acknowledged(
     handling: impl Future<Output = Result<(), StoreError>>,
     budget: Duration,
-) -> Result<Value, Broken> {
+) -> Result<Value, InvocationError> {
     match tokio::time::timeout(budget, handling).await {
         Ok(Ok(())) => Ok(Value::Null),
         Ok(Err(error)) => {
             metrics::count("SubscriberRetried");
             tracing::error!(%error, "the event will be delivered again");
-            Err(Broken("a store is in trouble"))
+            Err(InvocationError("a store is in trouble"))
         }
         Err(_) => {
             metrics::count("SubscriberRetried");
             tracing::error!("out of time; the event will be delivered again");
-            Err(Broken("out of time"))
+            Err(InvocationError("out of time"))
         }
     }
 }

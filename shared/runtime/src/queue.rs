@@ -10,11 +10,11 @@ use tokio::sync::Semaphore;
 
 /// What became of one record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Done {
+pub enum RecordResult {
     /// Finished; SQS deletes it.
-    Yes,
+    Ack,
     /// To be delivered again.
-    Again,
+    Retry,
 }
 
 /// Handles each record by itself, at most `at_once` of them at a time, each with what is left of the budget. Reports those to
@@ -23,7 +23,7 @@ pub enum Done {
 pub async fn together<F, Fut>(event: SqsEvent, budget: Duration, at_once: usize, handle: F) -> Value
 where
     F: Fn(SqsMessage, Duration) -> Fut + Clone + Send + 'static,
-    Fut: Future<Output = Done> + Send + 'static,
+    Fut: Future<Output = RecordResult> + Send + 'static,
 {
     let alone = event.records.into_iter().map(|record| vec![(id_of(&record), record)]).collect();
     in_groups(alone, budget, at_once, move |mut group, left| {
@@ -49,7 +49,7 @@ pub async fn in_groups<T, F, Fut>(groups: Vec<Vec<(String, T)>>, budget: Duratio
 where
     T: Send + 'static,
     F: Fn(Vec<T>, Duration) -> Fut + Clone + Send + 'static,
-    Fut: Future<Output = Vec<Done>> + Send + 'static,
+    Fut: Future<Output = Vec<RecordResult>> + Send + 'static,
 {
     let started = Instant::now();
     let places = Arc::new(Semaphore::new(at_once.max(1)));
@@ -76,7 +76,7 @@ where
         });
         for (index, id) in ids.into_iter().enumerate() {
             // An empty identifier would fail the whole batch.
-            if done.get(index) != Some(&Done::Yes) && !id.is_empty() {
+            if done.get(index) != Some(&RecordResult::Ack) && !id.is_empty() {
                 again.push(json!({"itemIdentifier": id}));
             }
         }
@@ -94,9 +94,9 @@ mod tests {
         let event: SqsEvent = serde_json::from_value(json!({"Records": records})).unwrap();
         let result = together(event, Duration::from_secs(5), 2, |record, _| async move {
             match record.body.as_deref() {
-                Some("0") => Done::Again,
+                Some("0") => RecordResult::Retry,
                 Some("1") => panic!("poison"),
-                _ => Done::Yes,
+                _ => RecordResult::Ack,
             }
         })
         .await;
@@ -109,8 +109,8 @@ mod tests {
         let groups = vec![records(&["a", "b", "c"]), records(&["d"])];
         let result = in_groups(groups, Duration::from_secs(5), 2, |group, _| async move {
             match group.len() {
-                3 => vec![Done::Yes, Done::Again],
-                _ => vec![Done::Yes],
+                3 => vec![RecordResult::Ack, RecordResult::Retry],
+                _ => vec![RecordResult::Ack],
             }
         })
         .await;
@@ -128,7 +128,7 @@ mod tests {
         let odd: SqsEvent =
             serde_json::from_value(json!({"Records": [{"body": "a"}, {"messageId": "", "body": "b"}]})).unwrap();
         let none = json!({"batchItemFailures": []});
-        assert_eq!(together(odd, Duration::from_secs(5), 2, |_, _| async { Done::Again }).await, none);
+        assert_eq!(together(odd, Duration::from_secs(5), 2, |_, _| async { RecordResult::Retry }).await, none);
     }
 
     /// A record that begins with less than 200 ms left would be cut off in the middle.
@@ -140,7 +140,7 @@ mod tests {
             let expected = json!({"batchItemFailures": reported});
             let handle = move |_, left: Duration| async move {
                 assert!(left <= budget && left > Duration::from_millis(199));
-                Done::Yes
+                RecordResult::Ack
             };
             assert_eq!(together(event(&["a", "b"]), budget, 2, handle).await, expected, "{millis} ms");
         }
@@ -161,7 +161,7 @@ mod tests {
                             tokio::task::yield_now().await;
                         }
                         now.fetch_sub(1, Ordering::SeqCst);
-                        Done::Yes
+                        RecordResult::Ack
                     }
                 })
                 .await;

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::boot::{Broken, acknowledged};
+use crate::boot::{InvocationError, acknowledged};
 use crate::config::Env;
 use crate::cookies::CSRF_HEADER;
 use crate::edge::{Edge, Invocation};
@@ -77,13 +77,13 @@ pub async fn recorded<T>(work: impl Future<Output = T>) -> (T, Recorded) {
 ///
 /// # Errors
 /// Fails as the invocation does: then the event is delivered again.
-pub async fn delivered<H, HF>(budget: Duration, envelope: &Value, handle: H) -> Result<Value, Broken>
+pub async fn delivered<H, HF>(budget: Duration, envelope: &Value, handle: H) -> Result<Value, InvocationError>
 where
     H: FnOnce(Event) -> HF,
     HF: Future<Output = Result<(), StoreError>>,
 {
-    let envelope: Envelope =
-        serde_json::from_value(envelope.clone()).map_err(|_| Broken("the event is not of the expected form"))?;
+    let envelope: Envelope = serde_json::from_value(envelope.clone())
+        .map_err(|_| InvocationError("the event is not of the expected form"))?;
     acknowledged(handle(envelope.detail), budget).await
 }
 

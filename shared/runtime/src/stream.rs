@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::boot::Broken;
+use crate::boot::InvocationError;
 use crate::{ConfigError, Env};
 
 /// A batch, as Lambda delivers it.
@@ -41,16 +41,16 @@ impl Reporting {
     }
 
     /// All of it is done.
-    pub fn done(self) -> Result<Value, Broken> {
+    pub fn done(self) -> Result<Value, InvocationError> {
         Ok(json!({"batchItemFailures": []}))
     }
 
     /// Everything from the record with this sequence number on is to be delivered again.
-    pub fn again_from(self, sequence_number: &str) -> Result<Value, Broken> {
+    pub fn again_from(self, sequence_number: &str) -> Result<Value, InvocationError> {
         if self.partial && !sequence_number.is_empty() {
             Ok(json!({"batchItemFailures": [{"itemIdentifier": sequence_number}]}))
         } else {
-            Err(Broken("the batch will be delivered again"))
+            Err(InvocationError("the batch will be delivered again"))
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What may be cached of a session, for how long, and when a cached copy is good enough to let a request in.
 //!
-//! The protocol around it is [`service::Leased`](crate::service::Leased); what the server does for it is
+//! The protocol around it is [`service::LeasedCache`](crate::service::Leased); what the server does for it is
 //! [`ports::LeaseCache`](crate::ports::LeaseCache). A cached copy never carries anything that judges a refresh token.
 
 use crate::secret::TokenHash;
@@ -55,7 +55,7 @@ impl Cached {
         now < self.valid_until
             && self.slot.at == at
             && self.slot.is_live(now)
-            && session::opens(&self.slot, presented, now)
+            && session::accepts_access_token(&self.slot, presented, now)
     }
 }
 

@@ -29,7 +29,7 @@ pub enum Input {
 
 /// What is to be done about it, as one transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
+pub enum SignInEffect {
     /// Write the parent.
     OpenParent,
     /// Move the parent on and write the child.
@@ -45,36 +45,40 @@ pub enum Effect {
     Fail(LoginFailure),
 }
 
-impl Effect {
+impl SignInEffect {
     /// The event of the sign-in that exists iff the transaction commits. (A session that is created is an event of its
     /// own, of its slot.)
     pub const fn event(self) -> Option<Kind> {
         match self {
-            Effect::OpenParent => Some(Kind::LoginStarted),
-            Effect::OpenChild => Some(Kind::MfaRequired),
-            Effect::CreateSession { with_mfa: true } => Some(Kind::MfaCompleted),
-            Effect::CreateSession { with_mfa: false } => None,
-            Effect::NoteWrongAnswer | Effect::Fail(_) => Some(Kind::AuthFailed),
+            SignInEffect::OpenParent => Some(Kind::LoginStarted),
+            SignInEffect::OpenChild => Some(Kind::MfaRequired),
+            SignInEffect::CreateSession { with_mfa: true } => Some(Kind::MfaCompleted),
+            SignInEffect::CreateSession { with_mfa: false } => None,
+            SignInEffect::NoteWrongAnswer | SignInEffect::Fail(_) => Some(Kind::AuthFailed),
         }
     }
 }
 
 /// The next state and what brings it about; `None` where the input means nothing in this state, which is then refused.
 /// `None` as a state is a sign-in that has not begun.
-pub const fn step(state: Option<LoginState>, input: Input) -> Option<(LoginState, Effect)> {
+pub const fn step(state: Option<LoginState>, input: Input) -> Option<(LoginState, SignInEffect)> {
     match (state, input) {
-        (None, Input::Begin) => Some((LoginState::Started, Effect::OpenParent)),
-        (Some(LoginState::Started), Input::Refused(why)) => Some((LoginState::Failed, Effect::Fail(why))),
+        (None, Input::Begin) => Some((LoginState::Started, SignInEffect::OpenParent)),
+        (Some(LoginState::Started), Input::Refused(why)) => Some((LoginState::Failed, SignInEffect::Fail(why))),
         (Some(LoginState::Started), Input::PasswordSuffices) => {
-            Some((LoginState::Consumed, Effect::CreateSession { with_mfa: false }))
+            Some((LoginState::Consumed, SignInEffect::CreateSession { with_mfa: false }))
         }
-        (Some(LoginState::Started), Input::SecondFactorNeeded) => Some((LoginState::MfaRequired, Effect::OpenChild)),
-        (Some(LoginState::MfaRequired), Input::WrongAnswer) => Some((LoginState::MfaRequired, Effect::NoteWrongAnswer)),
+        (Some(LoginState::Started), Input::SecondFactorNeeded) => {
+            Some((LoginState::MfaRequired, SignInEffect::OpenChild))
+        }
+        (Some(LoginState::MfaRequired), Input::WrongAnswer) => {
+            Some((LoginState::MfaRequired, SignInEffect::NoteWrongAnswer))
+        }
         (Some(LoginState::MfaRequired), Input::RightAnswer) => {
-            Some((LoginState::Consumed, Effect::CreateSession { with_mfa: true }))
+            Some((LoginState::Consumed, SignInEffect::CreateSession { with_mfa: true }))
         }
         (Some(LoginState::Started | LoginState::MfaRequired), Input::Superseded) => {
-            Some((LoginState::Failed, Effect::Fail(LoginFailure::Superseded)))
+            Some((LoginState::Failed, SignInEffect::Fail(LoginFailure::Superseded)))
         }
         _ => None,
     }
@@ -106,22 +110,22 @@ mod tests {
     }
 
     /// What the store does with an effect: all of it, or, where its conditions no longer hold, nothing.
-    fn apply(rows: Rows, from: Option<LoginState>, (to, effect): (LoginState, Effect)) -> Rows {
+    fn apply(rows: Rows, from: Option<LoginState>, (to, effect): (LoginState, SignInEffect)) -> Rows {
         if rows.parent != from {
             return rows;
         }
         let mut next = Rows { parent: Some(to), ..rows };
         match effect {
-            Effect::OpenParent | Effect::NoteWrongAnswer => {}
-            Effect::OpenChild => next.child = true,
-            Effect::CreateSession { with_mfa } => {
+            SignInEffect::OpenParent | SignInEffect::NoteWrongAnswer => {}
+            SignInEffect::OpenChild => next.child = true,
+            SignInEffect::CreateSession { with_mfa } => {
                 if with_mfa && !rows.child {
                     return rows;
                 }
                 next.child = false;
                 next.sessions += 1;
             }
-            Effect::Fail(_) => next.child = false,
+            SignInEffect::Fail(_) => next.child = false,
         }
         next
     }
@@ -172,7 +176,7 @@ mod tests {
             moves in prop::collection::vec((0usize..3, 0usize..INPUTS.len(), 0u8..3), 0..40)
         ) {
             let mut rows = Rows::default();
-            type Decided = Option<(Option<LoginState>, (LoginState, Effect))>;
+            type Decided = Option<(Option<LoginState>, (LoginState, SignInEffect))>;
             let mut views: [Decided; 3] = [None; 3];
             for (worker, input, what) in moves {
                 match what {

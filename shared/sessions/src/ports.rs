@@ -14,7 +14,7 @@ use crate::ids::{DeviceId, LoginId, SessionId, SlotNo, UserId};
 use crate::mfa::Seed;
 use crate::secret::TokenHash;
 use crate::session::{EndReason, Slot, UserState};
-use crate::signin::{Challenge, Login, LoginFailure, LoginState, Plan};
+use crate::signin::{Login, LoginFailure, LoginState, MfaChallenge, Plan};
 use crate::time::Millis;
 use crate::token::Address;
 use crate::trusted_device::TrustedDevice;
@@ -25,7 +25,7 @@ pub enum StoreError {
     /// Not reached, or refused for reasons of its own; a write may or may not have happened.
     Unavailable(String),
     /// A conflict: nothing was written, trying again may help.
-    Busy(String),
+    Conflict(String),
     /// More than the store takes, again and again: nothing was written, and trying more would make it worse.
     Throttled(String),
     /// What was read is not what this version of Holdfast writes.
@@ -36,7 +36,7 @@ impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StoreError::Unavailable(what) => write!(f, "store unavailable: {what}"),
-            StoreError::Busy(what) => write!(f, "store busy: {what}"),
+            StoreError::Conflict(what) => write!(f, "store busy: {what}"),
             StoreError::Throttled(what) => write!(f, "store throttled: {what}"),
             StoreError::Corrupt(what) => write!(f, "unreadable record: {what}"),
         }
@@ -49,7 +49,7 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Corrupt(_) => Failure::new(Code::Internal, "A stored record could not be read."),
-            StoreError::Unavailable(_) | StoreError::Busy(_) | StoreError::Throttled(_) => Failure::new(
+            StoreError::Unavailable(_) | StoreError::Conflict(_) | StoreError::Throttled(_) => Failure::new(
                 Code::Unavailable,
                 "The session store cannot be reached. A change may or may not have been made; try again.",
             ),
@@ -58,7 +58,7 @@ impl From<StoreError> for Failure {
 }
 
 /// Result of a store call.
-pub type Stored<T> = Result<T, StoreError>;
+pub type StoreResult<T> = Result<T, StoreError>;
 
 /// Time, patience and randomness.
 pub trait Host: Send + Sync {
@@ -100,9 +100,9 @@ pub enum Conditional<T> {
 /// Reads of sessions: always strongly consistent, never through an index.
 pub trait SessionReads: Send + Sync {
     /// One slot.
-    fn slot(&self, at: Address) -> impl Future<Output = Stored<Option<Slot>>> + Send;
+    fn slot(&self, at: Address) -> impl Future<Output = StoreResult<Option<Slot>>> + Send;
     /// Account and slots in one Query.
-    fn user(&self, user: UserId) -> impl Future<Output = Stored<Option<UserState>>> + Send;
+    fn user(&self, user: UserId) -> impl Future<Output = StoreResult<Option<UserState>>> + Send;
 }
 
 /// Writes that change one session.
@@ -114,7 +114,7 @@ pub trait SessionWrites: Send + Sync {
         next: &Slot,
         presented: &TokenHash,
         now: Millis,
-    ) -> impl Future<Output = Stored<Conditional<Option<Slot>>>> + Send;
+    ) -> impl Future<Output = StoreResult<Conditional<Option<Slot>>>> + Send;
 
     /// Turns a session into a tombstone if `sid` still lives there un-ended.
     fn end(
@@ -125,7 +125,7 @@ pub trait SessionWrites: Send + Sync {
         origin: &Origin,
         now: Millis,
         op: &str,
-    ) -> impl Future<Output = Stored<Conditional<Option<Slot>>>> + Send;
+    ) -> impl Future<Output = StoreResult<Conditional<Option<Slot>>>> + Send;
 
     /// Moves `lastUsedAt` forward to `now` if `sid` lives there un-ended; no new version.
     fn touch(
@@ -134,7 +134,7 @@ pub trait SessionWrites: Send + Sync {
         sid: SessionId,
         now: Millis,
         op: &str,
-    ) -> impl Future<Output = Stored<Conditional<Option<Slot>>>> + Send;
+    ) -> impl Future<Output = StoreResult<Conditional<Option<Slot>>>> + Send;
 }
 
 /// Outcome of a transaction without a reason of its own.
@@ -151,15 +151,15 @@ pub enum Transacted {
 /// Changes of a user's records.
 pub trait UserChanges: Send + Sync {
     /// Commits the change or nothing.
-    fn apply(&self, change: &UserChange) -> impl Future<Output = Stored<Transacted>> + Send;
+    fn apply(&self, change: &UserChange) -> impl Future<Output = StoreResult<Transacted>> + Send;
 }
 
 /// Accounts.
 pub trait Accounts: Send + Sync {
     /// Who has this e-mail.
-    fn user_of(&self, email_key: &[u8; 32]) -> impl Future<Output = Stored<Option<UserId>>> + Send;
+    fn user_of(&self, email_key: &[u8; 32]) -> impl Future<Output = StoreResult<Option<UserId>>> + Send;
     /// Who has this identity.
-    fn user_of_identity(&self, identity_key: &[u8; 32]) -> impl Future<Output = Stored<Option<UserId>>> + Send;
+    fn user_of_identity(&self, identity_key: &[u8; 32]) -> impl Future<Output = StoreResult<Option<UserId>>> + Send;
     /// Gives an account that has no identity this one, if it still keeps `password` and nobody has the identity.
     fn bind_identity(
         &self,
@@ -167,7 +167,7 @@ pub trait Accounts: Send + Sync {
         identity: &Identity,
         password: &str,
         now: Millis,
-    ) -> impl Future<Output = Stored<Transacted>> + Send;
+    ) -> impl Future<Output = StoreResult<Transacted>> + Send;
     /// Creates the account and claims its e-mail and its identity in one transaction; `Refused` when one is taken. Without
     /// `email_key` the address is only a label.
     fn register(
@@ -176,7 +176,7 @@ pub trait Accounts: Send + Sync {
         account: &Account,
         origin: &Origin,
         now: Millis,
-    ) -> impl Future<Output = Stored<Transacted>> + Send;
+    ) -> impl Future<Output = StoreResult<Transacted>> + Send;
 }
 
 /// The end of an account's records.
@@ -184,33 +184,38 @@ pub trait AccountDeletion: Send + Sync {
     /// Deletes everything that is kept under a user whose status is [`Status::Deleted`](crate::account::Status::Deleted):
     /// slots and devices first, then the account with the claims of its e-mail and identity, in one transaction. Repeating it
     /// goes on where it stopped.
-    fn erase(&self, account: &Account, email_keys: &[[u8; 32]]) -> impl Future<Output = Stored<()>> + Send;
+    fn erase(&self, account: &Account, email_keys: &[[u8; 32]]) -> impl Future<Output = StoreResult<()>> + Send;
 }
 
 /// Improvements of how an account is kept, which change nothing that anybody sees.
 pub trait AccountUpkeep: Send + Sync {
     /// Replaces what is kept of a password by a stronger form of the same password, unless it has changed meanwhile.
-    fn strengthen(&self, user: UserId, old: &str, new: &str) -> impl Future<Output = Stored<()>> + Send;
+    fn strengthen(&self, user: UserId, old: &str, new: &str) -> impl Future<Output = StoreResult<()>> + Send;
     /// Replaces the plain seed of a second factor by its sealed form, unless it has changed meanwhile.
-    fn seal_seed(&self, user: UserId, plain: &Seed, sealed: &[u8]) -> impl Future<Output = Stored<()>> + Send;
+    fn seal_seed(&self, user: UserId, plain: &Seed, sealed: &[u8]) -> impl Future<Output = StoreResult<()>> + Send;
     /// Claims an e-mail for an account that is known by another key of it, unless somebody has it.
-    fn claim_email(&self, user: UserId, email_key: &[u8; 32], now: Millis) -> impl Future<Output = Stored<()>> + Send;
+    fn claim_email(
+        &self,
+        user: UserId,
+        email_key: &[u8; 32],
+        now: Millis,
+    ) -> impl Future<Output = StoreResult<()>> + Send;
 }
 
 /// Encrypts what must be kept but cannot be hashed.
 pub trait SecretBox: Send + Sync {
     /// Encrypts `plain` for this user.
-    fn seal(&self, user: UserId, plain: &[u8]) -> impl Future<Output = Stored<Vec<u8>>> + Send;
+    fn seal(&self, user: UserId, plain: &[u8]) -> impl Future<Output = StoreResult<Vec<u8>>> + Send;
     /// Decrypts what was sealed for this user, and for no other.
-    fn open(&self, user: UserId, sealed: &[u8]) -> impl Future<Output = Stored<Vec<u8>>> + Send;
+    fn open(&self, user: UserId, sealed: &[u8]) -> impl Future<Output = StoreResult<Vec<u8>>> + Send;
 }
 
 /// Trusted devices.
 pub trait Devices: Send + Sync {
     /// One of them, read strongly.
-    fn device(&self, user: UserId, id: DeviceId) -> impl Future<Output = Stored<Option<TrustedDevice>>> + Send;
+    fn device(&self, user: UserId, id: DeviceId) -> impl Future<Output = StoreResult<Option<TrustedDevice>>> + Send;
     /// All of a user's, read strongly, void ones included.
-    fn devices(&self, user: UserId) -> impl Future<Output = Stored<Vec<(DeviceId, TrustedDevice)>>> + Send;
+    fn devices(&self, user: UserId) -> impl Future<Output = StoreResult<Vec<(DeviceId, TrustedDevice)>>> + Send;
 }
 
 /// Why a sign-in's commit was refused, judged in the order login, account, factor, device, challenge, slot.
@@ -270,11 +275,11 @@ pub struct FailedReauthentication {
 /// The rows of sign-ins.
 pub trait SignIns: Send + Sync {
     /// Writes the parent row, once.
-    fn begin(&self, login: &Login) -> impl Future<Output = Stored<()>> + Send;
+    fn begin(&self, login: &Login) -> impl Future<Output = StoreResult<()>> + Send;
     /// Moves the parent to waiting for the second factor and writes the child, if the parent is as begun.
-    fn challenge(&self, challenge: &Challenge, now: Millis) -> impl Future<Output = Stored<Transacted>> + Send;
+    fn challenge(&self, challenge: &MfaChallenge, now: Millis) -> impl Future<Output = StoreResult<Transacted>> + Send;
     /// Parent and child, read strongly together.
-    fn sign_in(&self, id: LoginId) -> impl Future<Output = Stored<Option<(Login, Option<Challenge>)>>> + Send;
+    fn sign_in(&self, id: LoginId) -> impl Future<Output = StoreResult<Option<(Login, Option<MfaChallenge>)>>> + Send;
     /// Counts an answer before it is compared: at most `max` distinct ones per child.
     fn try_answer(
         &self,
@@ -282,7 +287,7 @@ pub trait SignIns: Send + Sync {
         attempt: &TokenHash,
         max: u8,
         now: Millis,
-    ) -> impl Future<Output = Stored<Tried>> + Send;
+    ) -> impl Future<Output = StoreResult<Tried>> + Send;
     /// Notes that a counted answer was wrong; once per answer.
     fn wrong_answer(
         &self,
@@ -290,7 +295,7 @@ pub trait SignIns: Send + Sync {
         attempt: &TokenHash,
         network: &str,
         now: Millis,
-    ) -> impl Future<Output = Stored<()>> + Send;
+    ) -> impl Future<Output = StoreResult<()>> + Send;
     /// Marks it failed and deletes the child, if it is still in `expected`.
     fn fail(
         &self,
@@ -298,16 +303,19 @@ pub trait SignIns: Send + Sync {
         expected: LoginState,
         reason: LoginFailure,
         now: Millis,
-    ) -> impl Future<Output = Stored<()>> + Send;
+    ) -> impl Future<Output = StoreResult<()>> + Send;
     /// Notes a failed reauthentication of a session, for its event.
-    fn note_failed_reauthentication(&self, failed: &FailedReauthentication) -> impl Future<Output = Stored<()>> + Send;
+    fn note_failed_reauthentication(
+        &self,
+        failed: &FailedReauthentication,
+    ) -> impl Future<Output = StoreResult<()>> + Send;
     /// Turns it into a session.
-    fn commit(&self, plan: &Plan) -> impl Future<Output = Stored<Committed>> + Send;
+    fn commit(&self, plan: &Plan) -> impl Future<Output = StoreResult<Committed>> + Send;
 }
 
 /// A drawn attempt, to be given back when it succeeds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reservation {
+pub struct AttemptReservation {
     /// The budget.
     pub scope: Scope,
     /// The window it was drawn in.
@@ -319,7 +327,7 @@ pub struct Reservation {
 /// Durable attempt counters.
 pub trait Attempts: Send + Sync {
     /// The counters of these budgets, read strongly; nothing is written.
-    fn counters(&self, scopes: &[Scope]) -> impl Future<Output = Stored<Vec<Counter>>> + Send;
+    fn counters(&self, scopes: &[Scope]) -> impl Future<Output = StoreResult<Vec<Counter>>> + Send;
     /// Counts one attempt, or says until when none is admitted. Where an `answer` is given, distinct answers count, and the
     /// same one in a window counts once.
     fn draw(
@@ -327,17 +335,20 @@ pub trait Attempts: Send + Sync {
         scope: &Scope,
         answer: Option<&TokenHash>,
         now: Millis,
-    ) -> impl Future<Output = Stored<Result<Reservation, Millis>>> + Send;
+    ) -> impl Future<Output = StoreResult<Result<AttemptReservation, Millis>>> + Send;
     /// Gives an attempt back that came to nothing else.
-    fn give_back(&self, reservation: &Reservation) -> impl Future<Output = Stored<()>> + Send;
+    fn give_back(&self, reservation: &AttemptReservation) -> impl Future<Output = StoreResult<()>> + Send;
     /// The attempt succeeded: it is given back, and the run of failures is over. With `known_until`, the network or device
     /// of this budget is known until then.
-    fn settle(&self, reservation: &Reservation, known_until: Option<Millis>)
-    -> impl Future<Output = Stored<()>> + Send;
+    fn settle(
+        &self,
+        reservation: &AttemptReservation,
+        known_until: Option<Millis>,
+    ) -> impl Future<Output = StoreResult<()>> + Send;
     /// The network or device of this budget is known until then.
-    fn remember(&self, scope: &Scope, known_until: Millis) -> impl Future<Output = Stored<()>> + Send;
+    fn remember(&self, scope: &Scope, known_until: Millis) -> impl Future<Output = StoreResult<()>> + Send;
     /// Forgets a counter.
-    fn clear(&self, scope: &Scope) -> impl Future<Output = Stored<()>> + Send;
+    fn clear(&self, scope: &Scope) -> impl Future<Output = StoreResult<()>> + Send;
 }
 
 /// How sure it is that no later request is accepted.
@@ -353,7 +364,7 @@ pub enum Effect {
 pub trait SessionCache: Send + Sync {
     /// The slot at `at`. A cached copy is answered only if it admits the holder of `presented`; in every other case the
     /// slot is read strongly, so that nobody is ever refused by a cache.
-    fn look_up(&self, at: Address, presented: &TokenHash) -> impl Future<Output = Stored<Option<Slot>>> + Send;
+    fn look_up(&self, at: Address, presented: &TokenHash) -> impl Future<Output = StoreResult<Option<Slot>>> + Send;
 
     /// After a committed change: whatever is cached of these slots must not be served again.
     fn forget(&self, user: UserId, slots: &[SlotNo]) -> impl Future<Output = Effect> + Send;
@@ -412,7 +423,7 @@ pub trait LeaseCache: Send + Sync {
 
 /// What a credential verifier says.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum PasswordVerdict {
     /// The password is the account's.
     Right,
     /// It is, and from now on this should be kept of it.
@@ -432,24 +443,24 @@ pub struct Vouched {
     pub email_is_verified: bool,
 }
 
-impl Verdict {
+impl PasswordVerdict {
     /// Whether it proves that the user of this account is there.
     pub fn proves(&self, account: &Account) -> bool {
         match self {
-            Verdict::Right | Verdict::Outdated(_) => true,
-            Verdict::Vouched(vouched) => account.identity.as_ref() == Some(&vouched.identity),
-            Verdict::Wrong => false,
+            PasswordVerdict::Right | PasswordVerdict::Outdated(_) => true,
+            PasswordVerdict::Vouched(vouched) => account.identity.as_ref() == Some(&vouched.identity),
+            PasswordVerdict::Wrong => false,
         }
     }
 }
 
-impl fmt::Debug for Verdict {
+impl fmt::Debug for PasswordVerdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Verdict::Right => "Right",
-            Verdict::Outdated(_) => "Outdated(…)",
-            Verdict::Wrong => "Wrong",
-            Verdict::Vouched(_) => "Vouched(…)",
+            PasswordVerdict::Right => "Right",
+            PasswordVerdict::Outdated(_) => "Outdated(…)",
+            PasswordVerdict::Wrong => "Wrong",
+            PasswordVerdict::Vouched(_) => "Vouched(…)",
         })
     }
 }
@@ -468,7 +479,7 @@ pub trait CredentialVerifier: Send + Sync {
         password: &str,
         stored: Option<&str>,
         salt: &[u8; 16],
-    ) -> impl Future<Output = Stored<Verdict>> + Send;
+    ) -> impl Future<Output = StoreResult<PasswordVerdict>> + Send;
 
     /// Takes a new password over in place of `current`, which [`verify`](Self::verify) has just found right. Answers what
     /// the account keeps of it: a hash, or a word that says whose it is.
@@ -478,7 +489,7 @@ pub trait CredentialVerifier: Send + Sync {
         current: &str,
         new: &str,
         salt: &[u8; 16],
-    ) -> impl Future<Output = Stored<String>> + Send;
+    ) -> impl Future<Output = StoreResult<String>> + Send;
 
     /// What an account keeps whose password this provider found right before there was an account.
     fn adopted(&self) -> String;
@@ -487,7 +498,7 @@ pub trait CredentialVerifier: Send + Sync {
 /// Passwords of new accounts, where accounts are made here.
 pub trait NewPasswords: Send + Sync {
     /// What the account keeps.
-    fn keep(&self, password: &str, salt: &[u8; 16]) -> Stored<String>;
+    fn keep(&self, password: &str, salt: &[u8; 16]) -> StoreResult<String>;
 }
 
 /// Everything that the session service asks of its store, for what takes the store as a whole.
@@ -540,7 +551,7 @@ pub struct AuditEntry<'a> {
 /// The audit trail. An entry that is there is never changed.
 pub trait AuditTrail: Send + Sync {
     /// Appends an event, once however often it is delivered. The entry is deleted after `delete_after`.
-    fn append(&self, entry: &AuditEntry<'_>, delete_after: Millis) -> impl Future<Output = Stored<()>> + Send;
+    fn append(&self, entry: &AuditEntry<'_>, delete_after: Millis) -> impl Future<Output = StoreResult<()>> + Send;
 }
 
 /// The time and device of each user's latest sign-in.
@@ -552,7 +563,7 @@ pub trait LastLogins: Send + Sync {
         session: &str,
         at: &str,
         device: Option<&str>,
-    ) -> impl Future<Output = Stored<()>> + Send;
+    ) -> impl Future<Output = StoreResult<()>> + Send;
 }
 
 /// Whether a user has used a device before.
@@ -569,13 +580,13 @@ pub enum DeviceSeen {
 /// The names of the devices that each user has used.
 pub trait SeenDevices: Send + Sync {
     /// Remembers a device by its name, and says whether it was known.
-    fn device(&self, user: &str, name: &str) -> impl Future<Output = Stored<DeviceSeen>> + Send;
+    fn device(&self, user: &str, name: &str) -> impl Future<Output = StoreResult<DeviceSeen>> + Send;
 }
 
 /// Records about users outside the table of sessions.
 pub trait UserData: Send + Sync {
     /// Deletes what is kept of a user who is deleted. Repeating it goes on where it stopped.
-    fn forget_user(&self, user: UserId) -> impl Future<Output = Stored<()>> + Send;
+    fn forget_user(&self, user: UserId) -> impl Future<Output = StoreResult<()>> + Send;
 }
 
 /// An event as the event bus takes it.
@@ -595,5 +606,5 @@ pub trait EventBus: Send + Sync {
     ///
     /// # Errors
     /// An error may leave some of them published: the caller repeats all, and subscribers drop repetitions by id.
-    fn publish(&self, entries: &[BusEntry]) -> impl Future<Output = Stored<()>> + Send;
+    fn publish(&self, entries: &[BusEntry]) -> impl Future<Output = StoreResult<()>> + Send;
 }

@@ -8,7 +8,7 @@ use crate::token::{AccessToken, RefreshToken};
 
 /// The verdict on a presented refresh token.
 #[derive(Clone, Debug)]
-pub enum Verdict {
+pub enum RefreshVerdict {
     /// Missing, ended, expired, another session's, or garbage: nothing is written.
     Unknown,
     /// The current one: rotate.
@@ -21,25 +21,31 @@ pub enum Verdict {
 
 /// Judges `presented` against the slot it names. Expiry comes before theft: an old token of a session that is over is no
 /// alarm.
-pub fn judge(slot: Option<&Slot>, number: SlotNo, presented: &RefreshToken, policy: &Policy, now: Millis) -> Verdict {
+pub fn judge(
+    slot: Option<&Slot>,
+    number: SlotNo,
+    presented: &RefreshToken,
+    policy: &Policy,
+    now: Millis,
+) -> RefreshVerdict {
     let live = session::live(slot, number, policy, now);
     let Some(keys) = live.and_then(|slot| slot.keys.as_ref()).and_then(|keys| keys.refresh.as_ref()) else {
-        return Verdict::Unknown;
+        return RefreshVerdict::Unknown;
     };
     let hash = presented.hash();
     if hash == keys.current {
-        return Verdict::Current;
+        return RefreshVerdict::Current;
     }
     let within_grace = now <= keys.rotated_at.plus_seconds(policy.refresh_grace_seconds);
     if within_grace && keys.previous == Some(hash) {
-        return Verdict::Repeat(presented.next(&keys.seed));
+        return RefreshVerdict::Repeat(presented.next(&keys.seed));
     }
-    if presented.family_hash() == keys.family { Verdict::Reused } else { Verdict::Unknown }
+    if presented.family_hash() == keys.family { RefreshVerdict::Reused } else { RefreshVerdict::Unknown }
 }
 
 /// Whether `token` is the current one of the live session in `slot`.
 pub fn is_current(slot: &Slot, token: &RefreshToken, policy: &Policy, now: Millis) -> bool {
-    matches!(judge(Some(slot), slot.at.slot, token, policy, now), Verdict::Current)
+    matches!(judge(Some(slot), slot.at.slot, token, policy, now), RefreshVerdict::Current)
 }
 
 /// The slot after rotating `presented` with a fresh `seed`. The caller has judged it [`Verdict::Current`].
@@ -107,10 +113,10 @@ mod tests {
 
     fn verdict(slot: &Slot, token: &RefreshToken, now: i64) -> &'static str {
         match judge(Some(slot), slot.at.slot, token, &Policy::default(), Millis::new(now)) {
-            Verdict::Unknown => "unknown",
-            Verdict::Current => "current",
-            Verdict::Repeat(_) => "repeat",
-            Verdict::Reused => "reused",
+            RefreshVerdict::Unknown => "unknown",
+            RefreshVerdict::Current => "current",
+            RefreshVerdict::Repeat(_) => "repeat",
+            RefreshVerdict::Reused => "reused",
         }
     }
 
@@ -122,7 +128,8 @@ mod tests {
     fn two_tabs_that_present_the_same_token_get_the_same_pair() {
         let (slot, r0) = first();
         let (slot, r1) = rotated(&slot, &r0, 7, 1_000);
-        let Verdict::Repeat(again) = judge(Some(&slot), slot.at.slot, &r0, &Policy::default(), Millis::new(11_000))
+        let RefreshVerdict::Repeat(again) =
+            judge(Some(&slot), slot.at.slot, &r0, &Policy::default(), Millis::new(11_000))
         else {
             panic!("the previous token is good until the end of the grace");
         };

@@ -184,7 +184,7 @@ pub fn live<'a>(slot: Option<&'a Slot>, number: SlotNo, policy: &Policy, now: Mi
 }
 
 /// Whether the presented access token opens this slot now.
-pub fn opens(slot: &Slot, presented: &TokenHash, now: Millis) -> bool {
+pub fn accepts_access_token(slot: &Slot, presented: &TokenHash, now: Millis) -> bool {
     let Some(keys) = &slot.keys else { return false };
     let current = keys.access == *presented && now < keys.access_expires_at;
     let previous = keys.previous_access.is_some_and(|(hash, until)| hash == *presented && now < until);
@@ -276,10 +276,10 @@ pub(crate) mod tests {
     fn a_tombstone_opens_for_nobody() {
         let mut slot = slot(0, 0);
         let token = slot.keys.as_ref().unwrap().access;
-        assert!(opens(&slot, &token, Millis::new(1)));
+        assert!(accepts_access_token(&slot, &token, Millis::new(1)));
         slot.keys = None;
         slot.ended = Some(Ended { at: Millis::new(1), reason: EndReason::Logout });
-        assert!(!opens(&slot, &token, Millis::new(1)));
+        assert!(!accepts_access_token(&slot, &token, Millis::new(1)));
         assert!(!slot.is_live(Millis::new(1)));
     }
 
@@ -290,16 +290,16 @@ pub(crate) mod tests {
         let keys = slot.keys.as_mut().unwrap();
         keys.access = TokenHash::from_bytes([0; 32]);
         keys.previous_access = Some((old, Millis::new(50)));
-        assert!(opens(&slot, &old, Millis::new(49)));
-        assert!(!opens(&slot, &old, Millis::new(50)));
+        assert!(accepts_access_token(&slot, &old, Millis::new(49)));
+        assert!(!accepts_access_token(&slot, &old, Millis::new(50)));
     }
 
     #[test]
     fn tokens_die_at_their_expiry_and_not_after_it() {
         let slot = slot(0, 0);
         let token = slot.keys.as_ref().unwrap().access;
-        assert!(opens(&slot, &token, Millis::new(899_999)));
-        assert!(!opens(&slot, &token, Millis::new(900_000)));
+        assert!(accepts_access_token(&slot, &token, Millis::new(899_999)));
+        assert!(!accepts_access_token(&slot, &token, Millis::new(900_000)));
     }
 
     #[test]

@@ -115,7 +115,7 @@ pub struct Answered {
 
 /// The child row of a sign-in: what the second step needs of the first.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Challenge {
+pub struct MfaChallenge {
     /// The parent.
     pub login: LoginId,
     /// Whose.
@@ -130,7 +130,7 @@ pub struct Challenge {
     /// When it is void; not later than the parent.
     pub expires_at: Millis,
     /// What the sign-in asked for.
-    pub wishes: Wishes,
+    pub wishes: SessionOptions,
 }
 
 /// Everything random about a session, from a secret and a seed that are drawn once per sign-in: every plan for it makes
@@ -139,7 +139,7 @@ pub struct Challenge {
 /// Where a second factor is asked for, the client holds the secret (in `mfaSessionId`) and only the store holds the seed.
 /// Each derivation needs both.
 #[derive(Clone, Debug)]
-pub struct Draw {
+pub struct SessionSecrets {
     /// The session's public name.
     pub sid: SessionId,
     /// The secret half of every derivation.
@@ -154,7 +154,7 @@ fn first_half(secret: &Secret<32>) -> [u8; 16] {
     half
 }
 
-impl Draw {
+impl SessionSecrets {
     /// All of it follows from the sign-in's secret and seed together.
     pub fn of(origin: Secret<32>, seed: [u8; 32]) -> Self {
         let sid = SessionId::from_bytes(first_half(&origin.derive(Label::SessionName, &seed)));
@@ -233,7 +233,7 @@ impl DeviceStep {
 
 /// What the sign-in asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Wishes {
+pub struct SessionOptions {
     /// The longer lifetimes.
     pub stay_signed_in: bool,
     /// Shown in lists.
@@ -292,8 +292,8 @@ impl Plan {
 pub fn new_session(
     at: Address,
     email: &str,
-    draw: &Draw,
-    wishes: &Wishes,
+    draw: &SessionSecrets,
+    wishes: &SessionOptions,
     policy: &Policy,
     now: Millis,
     op: String,
@@ -342,8 +342,8 @@ mod tests {
 
     fn session(stay: bool) -> (Slot, RefreshToken) {
         let at = Address { user: UserId::from_bytes([1; 16]), slot: SlotNo::new(0).unwrap() };
-        let draw = Draw { sid: SessionId::from_bytes([2; 16]), origin: Secret::new([3; 32]), seed: [4; 32] };
-        let wishes = Wishes { stay_signed_in: stay, ..Wishes::default() };
+        let draw = SessionSecrets { sid: SessionId::from_bytes([2; 16]), origin: Secret::new([3; 32]), seed: [4; 32] };
+        let wishes = SessionOptions { stay_signed_in: stay, ..SessionOptions::default() };
         new_session(at, "a@b", &draw, &wishes, &Policy::default(), Millis::new(0), "op".into())
     }
 
@@ -368,7 +368,7 @@ mod tests {
             login: LoginId::from_bytes([5; 16]),
             expected: LoginState::Started,
             auth_epoch: 0,
-            placement: Placement { slot: slot.at.slot, victim: None, surplus: vec![] },
+            placement: Placement { slot: slot.at.slot, victim: None, excess_connections: vec![] },
             slot,
             now: Millis::new(0),
             answered: None,
@@ -382,10 +382,10 @@ mod tests {
 
     #[test]
     fn everything_about_a_session_follows_from_the_secret_and_the_seed_of_its_sign_in() {
-        let draw = |secret, seed| Draw::of(Secret::new([secret; 32]), [seed; 32]);
+        let draw = |secret, seed| SessionSecrets::of(Secret::new([secret; 32]), [seed; 32]);
         let user = UserId::from_bytes([9; 16]);
         let at = Address { user, slot: SlotNo::new(0).unwrap() };
-        let everything = |draw: &Draw| {
+        let everything = |draw: &SessionSecrets| {
             let first = RefreshToken::first(at, &draw.origin, &draw.seed);
             let device = draw.device_token(user);
             (draw.sid, draw.device_id(), device.text(), first.text(), AccessToken::of(&first).text())

@@ -27,34 +27,34 @@ pub struct Placement {
     /// The live session that is evicted, if no slot was free.
     pub victim: Option<Victim>,
     /// Live sessions above the limit (it was lowered): ended in the same transaction.
-    pub surplus: Vec<(SlotNo, SessionId)>,
+    pub excess_connections: Vec<(SlotNo, SessionId)>,
 }
 
 /// Missing before ended before least recently used. `random` spreads concurrent sign-ins over the free slots.
-pub fn place(state: &UserState, policy: &Policy, now: Millis, random: u64) -> Placement {
+pub fn choose_slot(state: &UserState, policy: &Policy, now: Millis, random: u64) -> Placement {
     let below = |slot: &SlotNo| slot.get() < policy.max_sessions;
-    let surplus =
+    let excess_connections =
         state.slots.iter().filter(|s| !below(&s.at.slot) && s.is_live(now)).map(|s| (s.at.slot, s.sid)).collect();
     let pick = |free: &[SlotNo]| usize::try_from(random % free.len() as u64).map_or(free[0], |i| free[i]);
 
     let missing: Vec<_> = SlotNo::all().filter(below).filter(|n| state.slot(*n).is_none()).collect();
     if !missing.is_empty() {
-        return Placement { slot: pick(&missing), victim: None, surplus };
+        return Placement { slot: pick(&missing), victim: None, excess_connections };
     }
     let ended: Vec<_> =
         SlotNo::all().filter(below).filter(|n| !state.slot(*n).is_some_and(|s| s.is_live(now))).collect();
     if !ended.is_empty() {
-        return Placement { slot: pick(&ended), victim: None, surplus };
+        return Placement { slot: pick(&ended), victim: None, excess_connections };
     }
     let oldest = |s: &&Slot| (s.last_used_at, s.created_at, s.at.slot);
     match state.slots.iter().filter(|s| below(&s.at.slot)).min_by_key(oldest) {
         Some(s) => Placement {
             slot: s.at.slot,
             victim: Some(Victim { sid: s.sid, version: s.version, last_used_at: s.last_used_at }),
-            surplus,
+            excess_connections,
         },
         // max_sessions ≥ 1 means there is always slot 0; with none the store's condition still decides.
-        None => Placement { slot: state.slots.first().map_or(FIRST, |s| s.at.slot), victim: None, surplus },
+        None => Placement { slot: state.slots.first().map_or(FIRST, |s| s.at.slot), victim: None, excess_connections },
     }
 }
 
@@ -94,7 +94,7 @@ mod tests {
     fn a_missing_slot_is_taken_first() {
         let mut dead = slot(0, 1);
         dead.ended = Some(Ended { at: NOW, reason: EndReason::Logout });
-        let p = place(&state(vec![dead, slot(1, 1)]), &Policy::default(), NOW, 2);
+        let p = choose_slot(&state(vec![dead, slot(1, 1)]), &Policy::default(), NOW, 2);
         assert_eq!((p.slot.get(), p.victim), (4, None));
     }
 
@@ -102,7 +102,7 @@ mod tests {
     fn then_an_ended_one() {
         let mut slots: Vec<_> = (0..5).map(|n| slot(n, 1)).collect();
         slots[3].ended = Some(Ended { at: NOW, reason: EndReason::Logout });
-        let p = place(&state(slots), &Policy::default(), NOW, 7);
+        let p = choose_slot(&state(slots), &Policy::default(), NOW, 7);
         assert_eq!((p.slot.get(), p.victim), (3, None));
     }
 
@@ -110,7 +110,7 @@ mod tests {
     fn then_the_least_recently_used_and_not_the_oldest() {
         let mut slots: Vec<_> = (0..5).map(|n| slot(n, 100 + i64::from(n))).collect();
         slots[0].last_used_at = Millis::new(900);
-        let p = place(&state(slots.clone()), &Policy::default(), NOW, 7);
+        let p = choose_slot(&state(slots.clone()), &Policy::default(), NOW, 7);
         assert_eq!(p.slot.get(), 1);
         assert_eq!(p.victim, Some(Victim { sid: slots[1].sid, version: 1, last_used_at: Millis::new(101) }));
     }
@@ -119,8 +119,8 @@ mod tests {
     fn a_lowered_limit_ends_what_is_above_it() {
         let slots: Vec<_> = (0..5).map(|n| slot(n, 100 + i64::from(n))).collect();
         let policy = Policy { max_sessions: 2, ..Policy::default() };
-        let p = place(&state(slots.clone()), &policy, NOW, 7);
+        let p = choose_slot(&state(slots.clone()), &policy, NOW, 7);
         assert_eq!(p.slot.get(), 0);
-        assert_eq!(p.surplus, slots[2..].iter().map(|s| (s.at.slot, s.sid)).collect::<Vec<_>>());
+        assert_eq!(p.excess_connections, slots[2..].iter().map(|s| (s.at.slot, s.sid)).collect::<Vec<_>>());
     }
 }

@@ -11,11 +11,11 @@ use std::task::{Context, Poll, Waker};
 use holdfast_sessions::cache::{CacheEvent, Cached, Lease};
 use holdfast_sessions::policy::Policy;
 use holdfast_sessions::ports::{
-    CacheTrouble, Effect, Fence, Found, Host, LeaseCache, SessionCache, SessionReads, StoreError, Stored,
+    CacheTrouble, Effect, Fence, Found, Host, LeaseCache, SessionCache, SessionReads, StoreError, StoreResult,
 };
-use holdfast_sessions::service::{DeleteOnly, Leased, StrongReads};
+use holdfast_sessions::service::{DeleteOnly, LeasedCache, StrongReads};
 use holdfast_sessions::session::{EndReason, Ended, Slot, UserState};
-use holdfast_sessions::signin::{Draw, Wishes, new_session};
+use holdfast_sessions::signin::{SessionOptions, SessionSecrets, new_session};
 use holdfast_sessions::token::{AccessToken, Address};
 use holdfast_sessions::{Millis, Secret, SessionId, SlotNo, TokenHash, UserId};
 
@@ -88,17 +88,17 @@ impl Host for Still {
 }
 
 /// The truth: its answers in turn, each after so many polls.
-struct Truth(Mutex<VecDeque<(u32, Stored<Option<Slot>>)>>);
+struct Truth(Mutex<VecDeque<(u32, StoreResult<Option<Slot>>)>>);
 
 impl SessionReads for Truth {
-    async fn slot(&self, _: Address) -> Stored<Option<Slot>> {
+    async fn slot(&self, _: Address) -> StoreResult<Option<Slot>> {
         log("truth");
         let (polls, answer) = self.0.lock().expect("one thread").pop_front().expect("the truth is not to be read");
         After(polls).await;
         answer
     }
 
-    async fn user(&self, _: UserId) -> Stored<Option<UserState>> {
+    async fn user(&self, _: UserId) -> StoreResult<Option<UserState>> {
         unreachable!("nobody lists")
     }
 }
@@ -150,8 +150,9 @@ fn at() -> Address {
 
 /// A session that began just now, and what opens it.
 fn session() -> (Slot, TokenHash) {
-    let draw = Draw { sid: SessionId::from_bytes([2; 16]), origin: Secret::new([3; 32]), seed: [4; 32] };
-    let (slot, refresh) = new_session(at(), "a@b", &draw, &Wishes::default(), &Policy::default(), NOW, "op".to_owned());
+    let draw = SessionSecrets { sid: SessionId::from_bytes([2; 16]), origin: Secret::new([3; 32]), seed: [4; 32] };
+    let (slot, refresh) =
+        new_session(at(), "a@b", &draw, &SessionOptions::default(), &Policy::default(), NOW, "op".to_owned());
     (slot, AccessToken::of(&refresh).hash())
 }
 
@@ -165,17 +166,17 @@ fn ended() -> Slot {
 
 /// The protocol over scripts; what is not set is not to be asked.
 struct Scene {
-    leased: Leased<Truth, Server, Still>,
+    leased: LeasedCache<Truth, Server, Still>,
 }
 
 impl Scene {
     fn new() -> Self {
         let store = Truth(Mutex::default());
         let host = Still { random: 1, patience: NEVER };
-        Self { leased: Leased { store, server: Server::default(), host, max_age_seconds: 60, notice } }
+        Self { leased: LeasedCache { store, server: Server::default(), host, max_age_seconds: 60, notice } }
     }
 
-    fn truth(self, polls: u32, answer: Stored<Option<Slot>>) -> Self {
+    fn truth(self, polls: u32, answer: StoreResult<Option<Slot>>) -> Self {
         self.leased.store.0.lock().expect("one thread").push_back((polls, answer));
         self
     }
@@ -206,7 +207,7 @@ impl Scene {
         self
     }
 
-    fn look_up(&self) -> Stored<Option<Slot>> {
+    fn look_up(&self) -> StoreResult<Option<Slot>> {
         wait(self.leased.look_up(at(), &session().1))
     }
 
@@ -398,7 +399,7 @@ fn without_a_fence_no_delete_is_final() {
 #[test]
 fn between_two_providers_the_truth_is_read_and_the_cache_is_told() {
     let scene = Scene::new().truth(0, Ok(Some(session().0))).delete(Ok(Fence::On));
-    let Leased { store, server, .. } = scene.leased;
+    let LeasedCache { store, server, .. } = scene.leased;
     let between = DeleteOnly { store, server, max_age_seconds: 60, notice };
     assert_eq!(wait(between.look_up(at(), &session().1)), Ok(Some(session().0)));
     assert_eq!(wait(between.forget(at().user, &[at().slot])), Effect::Immediate);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use holdfast_sessions::ports::{
-    AuditEntry, AuditTrail, BusEntry, DeviceSeen, EventBus, LastLogins, SeenDevices, Stored, UserData,
+    AuditEntry, AuditTrail, BusEntry, DeviceSeen, EventBus, LastLogins, SeenDevices, StoreResult, UserData,
 };
 use holdfast_sessions::{Millis, UserId};
 
@@ -50,7 +50,7 @@ impl Look for MemoryActivity {
 }
 
 impl AuditTrail for MemoryActivity {
-    async fn append(&self, entry: &AuditEntry<'_>, delete_after: Millis) -> Stored<()> {
+    async fn append(&self, entry: &AuditEntry<'_>, delete_after: Millis) -> StoreResult<()> {
         let key = (entry.user.to_owned(), entry.at.to_owned(), entry.id.to_owned());
         let fields = [
             ("id", Some(entry.id)),
@@ -73,7 +73,7 @@ impl AuditTrail for MemoryActivity {
 }
 
 impl LastLogins for MemoryActivity {
-    async fn last_login(&self, user: &str, session: &str, at: &str, device: Option<&str>) -> Stored<()> {
+    async fn last_login(&self, user: &str, session: &str, at: &str, device: Option<&str>) -> StoreResult<()> {
         let mut rows = self.lock();
         if rows.logins.get(user).is_none_or(|(known, ..)| known.as_str() < at) {
             let login = (at.to_owned(), session.to_owned(), device.unwrap_or_default().to_owned());
@@ -84,7 +84,7 @@ impl LastLogins for MemoryActivity {
 }
 
 impl SeenDevices for MemoryActivity {
-    async fn device(&self, user: &str, name: &str) -> Stored<DeviceSeen> {
+    async fn device(&self, user: &str, name: &str) -> StoreResult<DeviceSeen> {
         let mut rows = self.lock();
         let known = rows.devices.entry(user.to_owned()).or_default();
         let is_first = known.is_empty();
@@ -97,7 +97,7 @@ impl SeenDevices for MemoryActivity {
 }
 
 impl UserData for MemoryActivity {
-    async fn forget_user(&self, user: UserId) -> Stored<()> {
+    async fn forget_user(&self, user: UserId) -> StoreResult<()> {
         let mut rows = self.lock();
         rows.logins.remove(&user.to_string());
         rows.devices.remove(&user.to_string());
@@ -118,7 +118,7 @@ impl MemoryBus {
 }
 
 impl EventBus for MemoryBus {
-    async fn publish(&self, entries: &[BusEntry]) -> Stored<()> {
+    async fn publish(&self, entries: &[BusEntry]) -> StoreResult<()> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(entries);
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use holdfast_sessions::cache::{Cached, LEASE_MILLIS, Lease};
 use holdfast_sessions::ports::{CacheTrouble, Fence, Found, Host, LeaseCache};
-use holdfast_sessions::service::Leased;
+use holdfast_sessions::service::LeasedCache;
 use holdfast_sessions::token::Address;
 use holdfast_sessions::{Millis, SlotNo, UserId};
 
@@ -19,9 +19,9 @@ struct Server {
 }
 
 /// The protocol over `server`, with the contract's maximum age.
-pub fn leased<S: Clone, L: Clone, H: Clone>(store: &S, server: &L, host: &H) -> Leased<S, L, H> {
+pub fn leased<S: Clone, L: Clone, H: Clone>(store: &S, server: &L, host: &H) -> LeasedCache<S, L, H> {
     let (store, server, host) = (store.clone(), server.clone(), host.clone());
-    Leased { store, server, host, max_age_seconds: 60, notice: |_| {} }
+    LeasedCache { store, server, host, max_age_seconds: 60, notice: |_| {} }
 }
 
 /// `CACHE_PROVIDER=memory`, for tests. Clones share it; time is the host's.

@@ -18,7 +18,7 @@ use holdfast_push::ports::{
     RecoveryBudget, Sockets, Subscriptions, Tickets, TopicAccess,
 };
 use holdfast_push::publish::{Answer, Pending, PublishKey, Queued};
-use holdfast_push::socket::{Seen, Socket};
+use holdfast_push::socket::{FrameWindow, Socket};
 use holdfast_push::ticket::TicketRow;
 use holdfast_sessions::account::{Account, Identity, PasswordStrength};
 use holdfast_sessions::attempts::{Counter, Scope};
@@ -27,13 +27,13 @@ use holdfast_sessions::change::{Origin, UserChange};
 use holdfast_sessions::email::Email;
 use holdfast_sessions::mfa::Seed;
 use holdfast_sessions::ports::{
-    AccountDeletion, AccountUpkeep, Accounts, Attempts, AuditEntry, AuditTrail, BusEntry, CacheTrouble, Committed,
-    Conditional, CredentialVerifier, DeviceSeen, Devices, EventBus, FailedReauthentication, Fence, Found, LastLogins,
-    LeaseCache, NewPasswords, Reservation, SecretBox, SeenDevices, SessionReads, SessionWrites, SignIns, StoreError,
-    Stored, Transacted, Tried, UserChanges, UserData, Verdict,
+    AccountDeletion, AccountUpkeep, Accounts, AttemptReservation, Attempts, AuditEntry, AuditTrail, BusEntry,
+    CacheTrouble, Committed, Conditional, CredentialVerifier, DeviceSeen, Devices, EventBus, FailedReauthentication,
+    Fence, Found, LastLogins, LeaseCache, NewPasswords, PasswordVerdict, SecretBox, SeenDevices, SessionReads,
+    SessionWrites, SignIns, StoreError, StoreResult, Transacted, Tried, UserChanges, UserData,
 };
 use holdfast_sessions::session::{EndReason, Slot, UserState};
-use holdfast_sessions::signin::{Challenge, Login, LoginFailure, LoginState, Plan};
+use holdfast_sessions::signin::{Login, LoginFailure, LoginState, MfaChallenge, Plan};
 use holdfast_sessions::token::Address;
 use holdfast_sessions::trusted_device::TrustedDevice;
 use holdfast_sessions::{DeviceId, LoginId, Millis, SessionId, SlotNo, TokenHash, UserId};
@@ -62,14 +62,14 @@ impl Trouble {
         let what = "injected".to_owned();
         match self {
             Self::Unavailable => Some(StoreError::Unavailable(what)),
-            Self::Busy => Some(StoreError::Busy(what)),
+            Self::Busy => Some(StoreError::Conflict(what)),
             Self::Throttled => Some(StoreError::Throttled(what)),
             Self::Corrupt => Some(StoreError::Corrupt(what)),
             Self::Silence => None,
         }
     }
 
-    async fn happens<T>(self) -> Stored<T> {
+    async fn happens<T>(self) -> StoreResult<T> {
         match self.error() {
             Some(error) => Err(error),
             None => pending().await,
@@ -127,7 +127,7 @@ impl<T> Failing<T> {
     ///
     /// # Errors
     /// Fails as [`fail_at`](Self::fail_at) has said.
-    pub async fn check(&self, name: &'static str) -> Stored<()> {
+    pub async fn check(&self, name: &'static str) -> StoreResult<()> {
         match self.call(name) {
             Some(trouble) => trouble.happens().await,
             None => Ok(()),
@@ -147,133 +147,139 @@ macro_rules! failing {
 }
 
 failing!(SessionReads {
-    fn slot(at: Address) -> Stored<Option<Slot>>;
-    fn user(user: UserId) -> Stored<Option<UserState>>;
+    fn slot(at: Address) -> StoreResult<Option<Slot>>;
+    fn user(user: UserId) -> StoreResult<Option<UserState>>;
 });
 failing!(SessionWrites {
-    fn rotate(next: &Slot, presented: &TokenHash, now: Millis) -> Stored<Conditional<Option<Slot>>>;
+    fn rotate(next: &Slot, presented: &TokenHash, now: Millis) -> StoreResult<Conditional<Option<Slot>>>;
     fn end(at: Address, sid: SessionId, reason: EndReason, origin: &Origin, now: Millis, op: &str)
-        -> Stored<Conditional<Option<Slot>>>;
-    fn touch(at: Address, sid: SessionId, now: Millis, op: &str) -> Stored<Conditional<Option<Slot>>>;
+        -> StoreResult<Conditional<Option<Slot>>>;
+    fn touch(at: Address, sid: SessionId, now: Millis, op: &str) -> StoreResult<Conditional<Option<Slot>>>;
 });
 failing!(UserChanges {
-    fn apply(change: &UserChange) -> Stored<Transacted>;
+    fn apply(change: &UserChange) -> StoreResult<Transacted>;
 });
 failing!(Accounts {
-    fn user_of(email_key: &[u8; 32]) -> Stored<Option<UserId>>;
-    fn user_of_identity(identity_key: &[u8; 32]) -> Stored<Option<UserId>>;
-    fn bind_identity(user: UserId, identity: &Identity, password: &str, now: Millis) -> Stored<Transacted>;
-    fn register(email_key: Option<&[u8; 32]>, account: &Account, origin: &Origin, now: Millis) -> Stored<Transacted>;
+    fn user_of(email_key: &[u8; 32]) -> StoreResult<Option<UserId>>;
+    fn user_of_identity(identity_key: &[u8; 32]) -> StoreResult<Option<UserId>>;
+    fn bind_identity(user: UserId, identity: &Identity, password: &str, now: Millis) -> StoreResult<Transacted>;
+    fn register(email_key: Option<&[u8; 32]>, account: &Account, origin: &Origin, now: Millis) -> StoreResult<Transacted>;
 });
 failing!(AccountDeletion {
-    fn erase(account: &Account, email_keys: &[[u8; 32]]) -> Stored<()>;
+    fn erase(account: &Account, email_keys: &[[u8; 32]]) -> StoreResult<()>;
 });
 failing!(AccountUpkeep {
-    fn strengthen(user: UserId, old: &str, new: &str) -> Stored<()>;
-    fn seal_seed(user: UserId, plain: &Seed, sealed: &[u8]) -> Stored<()>;
-    fn claim_email(user: UserId, email_key: &[u8; 32], now: Millis) -> Stored<()>;
+    fn strengthen(user: UserId, old: &str, new: &str) -> StoreResult<()>;
+    fn seal_seed(user: UserId, plain: &Seed, sealed: &[u8]) -> StoreResult<()>;
+    fn claim_email(user: UserId, email_key: &[u8; 32], now: Millis) -> StoreResult<()>;
 });
 failing!(Devices {
-    fn device(user: UserId, id: DeviceId) -> Stored<Option<TrustedDevice>>;
-    fn devices(user: UserId) -> Stored<Vec<(DeviceId, TrustedDevice)>>;
+    fn device(user: UserId, id: DeviceId) -> StoreResult<Option<TrustedDevice>>;
+    fn devices(user: UserId) -> StoreResult<Vec<(DeviceId, TrustedDevice)>>;
 });
 failing!(SignIns {
-    fn begin(login: &Login) -> Stored<()>;
-    fn challenge(challenge: &Challenge, now: Millis) -> Stored<Transacted>;
-    fn sign_in(id: LoginId) -> Stored<Option<(Login, Option<Challenge>)>>;
-    fn try_answer(id: LoginId, attempt: &TokenHash, max: u8, now: Millis) -> Stored<Tried>;
-    fn wrong_answer(id: LoginId, attempt: &TokenHash, network: &str, now: Millis) -> Stored<()>;
-    fn fail(id: LoginId, expected: LoginState, reason: LoginFailure, now: Millis) -> Stored<()>;
-    fn note_failed_reauthentication(failed: &FailedReauthentication) -> Stored<()>;
-    fn commit(plan: &Plan) -> Stored<Committed>;
+    fn begin(login: &Login) -> StoreResult<()>;
+    fn challenge(challenge: &MfaChallenge, now: Millis) -> StoreResult<Transacted>;
+    fn sign_in(id: LoginId) -> StoreResult<Option<(Login, Option<MfaChallenge>)>>;
+    fn try_answer(id: LoginId, attempt: &TokenHash, max: u8, now: Millis) -> StoreResult<Tried>;
+    fn wrong_answer(id: LoginId, attempt: &TokenHash, network: &str, now: Millis) -> StoreResult<()>;
+    fn fail(id: LoginId, expected: LoginState, reason: LoginFailure, now: Millis) -> StoreResult<()>;
+    fn note_failed_reauthentication(failed: &FailedReauthentication) -> StoreResult<()>;
+    fn commit(plan: &Plan) -> StoreResult<Committed>;
 });
 failing!(Attempts {
-    fn counters(scopes: &[Scope]) -> Stored<Vec<Counter>>;
-    fn draw(scope: &Scope, answer: Option<&TokenHash>, now: Millis) -> Stored<Result<Reservation, Millis>>;
-    fn give_back(reservation: &Reservation) -> Stored<()>;
-    fn settle(reservation: &Reservation, known_until: Option<Millis>) -> Stored<()>;
-    fn remember(scope: &Scope, known_until: Millis) -> Stored<()>;
-    fn clear(scope: &Scope) -> Stored<()>;
+    fn counters(scopes: &[Scope]) -> StoreResult<Vec<Counter>>;
+    fn draw(scope: &Scope, answer: Option<&TokenHash>, now: Millis) -> StoreResult<Result<AttemptReservation, Millis>>;
+    fn give_back(reservation: &AttemptReservation) -> StoreResult<()>;
+    fn settle(reservation: &AttemptReservation, known_until: Option<Millis>) -> StoreResult<()>;
+    fn remember(scope: &Scope, known_until: Millis) -> StoreResult<()>;
+    fn clear(scope: &Scope) -> StoreResult<()>;
 });
 failing!(SecretBox {
-    fn seal(user: UserId, plain: &[u8]) -> Stored<Vec<u8>>;
-    fn open(user: UserId, sealed: &[u8]) -> Stored<Vec<u8>>;
+    fn seal(user: UserId, plain: &[u8]) -> StoreResult<Vec<u8>>;
+    fn open(user: UserId, sealed: &[u8]) -> StoreResult<Vec<u8>>;
 });
 failing!(AuditTrail {
-    fn append(entry: &AuditEntry<'_>, delete_after: Millis) -> Stored<()>;
+    fn append(entry: &AuditEntry<'_>, delete_after: Millis) -> StoreResult<()>;
 });
 failing!(LastLogins {
-    fn last_login(user: &str, session: &str, at: &str, device: Option<&str>) -> Stored<()>;
+    fn last_login(user: &str, session: &str, at: &str, device: Option<&str>) -> StoreResult<()>;
 });
 failing!(SeenDevices {
-    fn device(user: &str, name: &str) -> Stored<DeviceSeen>;
+    fn device(user: &str, name: &str) -> StoreResult<DeviceSeen>;
 });
 failing!(UserData {
-    fn forget_user(user: UserId) -> Stored<()>;
+    fn forget_user(user: UserId) -> StoreResult<()>;
 });
 failing!(EventBus {
-    fn publish(entries: &[BusEntry]) -> Stored<()>;
+    fn publish(entries: &[BusEntry]) -> StoreResult<()>;
 });
 failing!(Tickets {
-    fn put_ticket(ticket: &TicketRow) -> Stored<()>;
-    fn ticket(hash: &TokenHash) -> Stored<Option<TicketRow>>;
-    fn consume(hash: &TokenHash, now: Millis) -> Stored<Option<TicketRow>>;
+    fn put_ticket(ticket: &TicketRow) -> StoreResult<()>;
+    fn ticket(hash: &TokenHash) -> StoreResult<Option<TicketRow>>;
+    fn consume(hash: &TokenHash, now: Millis) -> StoreResult<Option<TicketRow>>;
 });
 failing!(Sockets {
-    fn open(socket: &Socket, email: &str) -> Stored<bool>;
-    fn socket(id: &ConnectionId) -> Stored<Option<Socket>>;
-    fn of_user(user: UserId) -> Stored<Vec<Socket>>;
-    fn forget(id: &ConnectionId, user: Option<UserId>) -> Stored<()>;
-    fn mark_gone(id: &ConnectionId, now: Millis) -> Stored<()>;
-    fn count_frame(id: &ConnectionId) -> Stored<Option<Seen>>;
-    fn refresh(seen: &Seen, session_expires_at: Millis, now: Millis) -> Stored<()>;
+    fn open(socket: &Socket, email: &str) -> StoreResult<bool>;
+    fn socket(id: &ConnectionId) -> StoreResult<Option<Socket>>;
+    fn of_user(user: UserId) -> StoreResult<Vec<Socket>>;
+    fn forget(id: &ConnectionId, user: Option<UserId>) -> StoreResult<()>;
+    fn mark_gone(id: &ConnectionId, now: Millis) -> StoreResult<()>;
+    fn count_frame(id: &ConnectionId) -> StoreResult<Option<FrameWindow>>;
+    fn refresh(seen: &FrameWindow, session_expires_at: Millis, now: Millis) -> StoreResult<()>;
 });
 failing!(Subscriptions {
-    fn join(socket: &Socket, topics: &[Topic]) -> Stored<Joined>;
-    fn unsubscribe(id: &ConnectionId, topic: &Topic) -> Stored<()>;
-    fn topics(id: &ConnectionId) -> Stored<Vec<Topic>>;
+    fn join(socket: &Socket, topics: &[Topic]) -> StoreResult<Joined>;
+    fn unsubscribe(id: &ConnectionId, topic: &Topic) -> StoreResult<()>;
+    fn topics(id: &ConnectionId) -> StoreResult<Vec<Topic>>;
 });
 failing!(TopicAccess {
-    fn readable(user: UserId, topics: BTreeSet<Topic>) -> Stored<BTreeSet<Topic>>;
+    fn readable(user: UserId, topics: BTreeSet<Topic>) -> StoreResult<BTreeSet<Topic>>;
 });
 failing!(PresenceAccess {
-    fn visible(asker: UserId, users: BTreeSet<UserId>) -> Stored<BTreeSet<UserId>>;
+    fn visible(asker: UserId, users: BTreeSet<UserId>) -> StoreResult<BTreeSet<UserId>>;
 });
 failing!(Audience {
-    fn page(channel: &Channel, shard: u8, after: Option<&ConnectionId>) -> Stored<Page>;
+    fn page(channel: &Channel, shard: u8, after: Option<&ConnectionId>) -> StoreResult<Page>;
 });
 failing!(Channels {
-    fn head(channel: &Channel) -> Stored<Option<Position>>;
-    fn recent_head(channel: &Channel) -> Stored<Option<Position>>;
-    fn begin(channel: &Channel, epoch: Epoch, now: Millis) -> Stored<Position>;
-    fn append(channel: &Channel, head: Position, messages: &[&Message]) -> Stored<Appended>;
-    fn range(channel: &Channel, after: u64, head: Position, max_bytes: usize) -> Stored<Vec<Recorded>>;
+    fn head(channel: &Channel) -> StoreResult<Option<Position>>;
+    fn recent_head(channel: &Channel) -> StoreResult<Option<Position>>;
+    fn begin(channel: &Channel, epoch: Epoch, now: Millis) -> StoreResult<Position>;
+    fn append(channel: &Channel, head: Position, messages: &[&Message]) -> StoreResult<Appended>;
+    fn range(channel: &Channel, after: u64, head: Position, max_bytes: usize) -> StoreResult<Vec<Recorded>>;
 });
 failing!(PublishKeys {
-    fn begin_publish(key: &PublishKey, pending: &Pending, now: Millis) -> Stored<Begun>;
-    fn finish_publish(key: &PublishKey, answer: &Answer) -> Stored<()>;
+    fn begin_publish(key: &PublishKey, pending: &Pending, now: Millis) -> StoreResult<Begun>;
+    fn finish_publish(key: &PublishKey, answer: &Answer) -> StoreResult<()>;
 });
 failing!(RecoveryBudget {
-    fn reserve(reservation: &budget::Reservation) -> Stored<bool>;
+    fn reserve(reservation: &budget::RecoveryReservation) -> StoreResult<bool>;
 });
 failing!(CloseQueue {
-    fn ask(request: &CloseRequest, delay_seconds: u32) -> Stored<()>;
+    fn ask(request: &CloseRequest, delay_seconds: u32) -> StoreResult<()>;
 });
 failing!(JobQueue {
-    fn enqueue(job: &Job, delay_seconds: u32) -> Stored<()>;
-    fn hand_in(queued: &Queued, delay_seconds: u32) -> Stored<()>;
+    fn enqueue(job: &Job, delay_seconds: u32) -> StoreResult<()>;
+    fn hand_in(queued: &Queued, delay_seconds: u32) -> StoreResult<()>;
 });
 failing!(DeadLetters {
-    fn bury(lane: Lane, job: &Job) -> Stored<()>;
+    fn dead_letter(lane: Lane, job: &Job) -> StoreResult<()>;
 });
 
 impl<T: CredentialVerifier> CredentialVerifier for Failing<T> {
-    async fn verify(&self, email: &Email, password: &str, stored: Option<&str>, salt: &[u8; 16]) -> Stored<Verdict> {
+    async fn verify(
+        &self,
+        email: &Email,
+        password: &str,
+        stored: Option<&str>,
+        salt: &[u8; 16],
+    ) -> StoreResult<PasswordVerdict> {
         self.check("verify").await?;
         self.calm.verify(email, password, stored, salt).await
     }
 
-    async fn change(&self, email: &Email, current: &str, new: &str, salt: &[u8; 16]) -> Stored<String> {
+    async fn change(&self, email: &Email, current: &str, new: &str, salt: &[u8; 16]) -> StoreResult<String> {
         self.check("change").await?;
         self.calm.change(email, current, new, salt).await
     }
@@ -290,7 +296,7 @@ impl<T: PasswordStrength> PasswordStrength for Failing<T> {
 }
 
 impl<T: NewPasswords> NewPasswords for Failing<T> {
-    fn keep(&self, password: &str, salt: &[u8; 16]) -> Stored<String> {
+    fn keep(&self, password: &str, salt: &[u8; 16]) -> StoreResult<String> {
         match self.call("keep").and_then(|trouble| trouble.error()) {
             Some(error) => Err(error),
             None => self.calm.keep(password, salt),

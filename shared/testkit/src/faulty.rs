@@ -11,11 +11,12 @@ use holdfast_sessions::attempts::{Counter, Scope};
 use holdfast_sessions::change::{Origin, UserChange};
 use holdfast_sessions::mfa::Seed;
 use holdfast_sessions::ports::{
-    AccountDeletion, AccountUpkeep, Accounts, Attempts, Committed, Conditional, Devices, FailedReauthentication,
-    Reservation, SessionReads, SessionWrites, SignIns, StoreError, Stored, Transacted, Tried, UserChanges,
+    AccountDeletion, AccountUpkeep, Accounts, AttemptReservation, Attempts, Committed, Conditional, Devices,
+    FailedReauthentication, SessionReads, SessionWrites, SignIns, StoreError, StoreResult, Transacted, Tried,
+    UserChanges,
 };
 use holdfast_sessions::session::{EndReason, Slot, UserState};
-use holdfast_sessions::signin::{Challenge, Login, LoginFailure, LoginState, Plan};
+use holdfast_sessions::signin::{Login, LoginFailure, LoginState, MfaChallenge, Plan};
 use holdfast_sessions::token::Address;
 use holdfast_sessions::trusted_device::TrustedDevice;
 use holdfast_sessions::{DeviceId, LoginId, Millis, SessionId, TokenHash, UserId};
@@ -65,7 +66,7 @@ fn lost() -> StoreError {
 }
 
 fn conflict() -> StoreError {
-    StoreError::Busy("injected: a conflict".into())
+    StoreError::Conflict("injected: a conflict".into())
 }
 
 impl<S> Faulty<S> {
@@ -126,18 +127,18 @@ macro_rules! quietly {
 }
 
 impl<S: SessionReads> SessionReads for Faulty<S> {
-    async fn slot(&self, at: Address) -> Stored<Option<Slot>> {
+    async fn slot(&self, at: Address) -> StoreResult<Option<Slot>> {
         quietly!(self, self.calm.slot(at))
     }
 
-    async fn user(&self, user: UserId) -> Stored<Option<UserState>> {
+    async fn user(&self, user: UserId) -> StoreResult<Option<UserState>> {
         tokio::task::yield_now().await;
         quietly!(self, self.calm.user(user))
     }
 }
 
 impl<S: SessionWrites> SessionWrites for Faulty<S> {
-    async fn rotate(&self, next: &Slot, presented: &TokenHash, now: Millis) -> Stored<Conditional<Option<Slot>>> {
+    async fn rotate(&self, next: &Slot, presented: &TokenHash, now: Millis) -> StoreResult<Conditional<Option<Slot>>> {
         through!(self, Err(conflict()), self.calm.rotate(next, presented, now))
     }
 
@@ -149,33 +150,39 @@ impl<S: SessionWrites> SessionWrites for Faulty<S> {
         origin: &Origin,
         now: Millis,
         op: &str,
-    ) -> Stored<Conditional<Option<Slot>>> {
+    ) -> StoreResult<Conditional<Option<Slot>>> {
         through!(self, Err(conflict()), self.calm.end(at, sid, reason, origin, now, op))
     }
 
-    async fn touch(&self, at: Address, sid: SessionId, now: Millis, op: &str) -> Stored<Conditional<Option<Slot>>> {
+    async fn touch(
+        &self,
+        at: Address,
+        sid: SessionId,
+        now: Millis,
+        op: &str,
+    ) -> StoreResult<Conditional<Option<Slot>>> {
         through!(self, Err(conflict()), self.calm.touch(at, sid, now, op))
     }
 }
 
 impl<S: UserChanges> UserChanges for Faulty<S> {
-    async fn apply(&self, change: &UserChange) -> Stored<Transacted> {
+    async fn apply(&self, change: &UserChange) -> StoreResult<Transacted> {
         through!(self, Ok(Transacted::Busy), self.calm.apply(change))
     }
 }
 
 impl<S: AccountDeletion> AccountDeletion for Faulty<S> {
-    async fn erase(&self, account: &Account, email_keys: &[[u8; 32]]) -> Stored<()> {
+    async fn erase(&self, account: &Account, email_keys: &[[u8; 32]]) -> StoreResult<()> {
         through!(self, Err(conflict()), self.calm.erase(account, email_keys))
     }
 }
 
 impl<S: Accounts> Accounts for Faulty<S> {
-    async fn user_of(&self, email_key: &[u8; 32]) -> Stored<Option<UserId>> {
+    async fn user_of(&self, email_key: &[u8; 32]) -> StoreResult<Option<UserId>> {
         quietly!(self, self.calm.user_of(email_key))
     }
 
-    async fn user_of_identity(&self, identity_key: &[u8; 32]) -> Stored<Option<UserId>> {
+    async fn user_of_identity(&self, identity_key: &[u8; 32]) -> StoreResult<Option<UserId>> {
         quietly!(self, self.calm.user_of_identity(identity_key))
     }
 
@@ -185,7 +192,7 @@ impl<S: Accounts> Accounts for Faulty<S> {
         identity: &Identity,
         password: &str,
         now: Millis,
-    ) -> Stored<Transacted> {
+    ) -> StoreResult<Transacted> {
         quietly!(self, self.calm.bind_identity(user, identity, password, now))
     }
 
@@ -195,72 +202,72 @@ impl<S: Accounts> Accounts for Faulty<S> {
         account: &Account,
         origin: &Origin,
         now: Millis,
-    ) -> Stored<Transacted> {
+    ) -> StoreResult<Transacted> {
         quietly!(self, self.calm.register(email_key, account, origin, now))
     }
 }
 
 impl<S: SignIns> SignIns for Faulty<S> {
-    async fn begin(&self, login: &Login) -> Stored<()> {
+    async fn begin(&self, login: &Login) -> StoreResult<()> {
         quietly!(self, self.calm.begin(login))
     }
 
-    async fn challenge(&self, challenge: &Challenge, now: Millis) -> Stored<Transacted> {
+    async fn challenge(&self, challenge: &MfaChallenge, now: Millis) -> StoreResult<Transacted> {
         through!(self, Ok(Transacted::Busy), self.calm.challenge(challenge, now))
     }
 
-    async fn sign_in(&self, id: LoginId) -> Stored<Option<(Login, Option<Challenge>)>> {
+    async fn sign_in(&self, id: LoginId) -> StoreResult<Option<(Login, Option<MfaChallenge>)>> {
         tokio::task::yield_now().await;
         quietly!(self, self.calm.sign_in(id))
     }
 
-    async fn try_answer(&self, id: LoginId, attempt: &TokenHash, max: u8, now: Millis) -> Stored<Tried> {
+    async fn try_answer(&self, id: LoginId, attempt: &TokenHash, max: u8, now: Millis) -> StoreResult<Tried> {
         quietly!(self, self.calm.try_answer(id, attempt, max, now))
     }
 
-    async fn wrong_answer(&self, id: LoginId, attempt: &TokenHash, network: &str, now: Millis) -> Stored<()> {
+    async fn wrong_answer(&self, id: LoginId, attempt: &TokenHash, network: &str, now: Millis) -> StoreResult<()> {
         quietly!(self, self.calm.wrong_answer(id, attempt, network, now))
     }
 
-    async fn note_failed_reauthentication(&self, failed: &FailedReauthentication) -> Stored<()> {
+    async fn note_failed_reauthentication(&self, failed: &FailedReauthentication) -> StoreResult<()> {
         quietly!(self, self.calm.note_failed_reauthentication(failed))
     }
 
-    async fn fail(&self, id: LoginId, expected: LoginState, reason: LoginFailure, now: Millis) -> Stored<()> {
+    async fn fail(&self, id: LoginId, expected: LoginState, reason: LoginFailure, now: Millis) -> StoreResult<()> {
         quietly!(self, self.calm.fail(id, expected, reason, now))
     }
 
-    async fn commit(&self, plan: &Plan) -> Stored<Committed> {
+    async fn commit(&self, plan: &Plan) -> StoreResult<Committed> {
         through!(self, Ok(Committed::Busy), self.calm.commit(plan))
     }
 }
 
 impl<S: AccountUpkeep> AccountUpkeep for Faulty<S> {
-    async fn strengthen(&self, user: UserId, old: &str, new: &str) -> Stored<()> {
+    async fn strengthen(&self, user: UserId, old: &str, new: &str) -> StoreResult<()> {
         quietly!(self, self.calm.strengthen(user, old, new))
     }
 
-    async fn seal_seed(&self, user: UserId, plain: &Seed, sealed: &[u8]) -> Stored<()> {
+    async fn seal_seed(&self, user: UserId, plain: &Seed, sealed: &[u8]) -> StoreResult<()> {
         quietly!(self, self.calm.seal_seed(user, plain, sealed))
     }
 
-    async fn claim_email(&self, user: UserId, email_key: &[u8; 32], now: Millis) -> Stored<()> {
+    async fn claim_email(&self, user: UserId, email_key: &[u8; 32], now: Millis) -> StoreResult<()> {
         quietly!(self, self.calm.claim_email(user, email_key, now))
     }
 }
 
 impl<S: Devices> Devices for Faulty<S> {
-    async fn device(&self, user: UserId, id: DeviceId) -> Stored<Option<TrustedDevice>> {
+    async fn device(&self, user: UserId, id: DeviceId) -> StoreResult<Option<TrustedDevice>> {
         quietly!(self, self.calm.device(user, id))
     }
 
-    async fn devices(&self, user: UserId) -> Stored<Vec<(DeviceId, TrustedDevice)>> {
+    async fn devices(&self, user: UserId) -> StoreResult<Vec<(DeviceId, TrustedDevice)>> {
         quietly!(self, self.calm.devices(user))
     }
 }
 
 impl<S: Attempts> Attempts for Faulty<S> {
-    async fn counters(&self, scopes: &[Scope]) -> Stored<Vec<Counter>> {
+    async fn counters(&self, scopes: &[Scope]) -> StoreResult<Vec<Counter>> {
         quietly!(self, self.calm.counters(scopes))
     }
 
@@ -269,23 +276,23 @@ impl<S: Attempts> Attempts for Faulty<S> {
         scope: &Scope,
         answer: Option<&TokenHash>,
         now: Millis,
-    ) -> Stored<Result<Reservation, Millis>> {
+    ) -> StoreResult<Result<AttemptReservation, Millis>> {
         quietly!(self, self.calm.draw(scope, answer, now))
     }
 
-    async fn give_back(&self, reservation: &Reservation) -> Stored<()> {
+    async fn give_back(&self, reservation: &AttemptReservation) -> StoreResult<()> {
         quietly!(self, self.calm.give_back(reservation))
     }
 
-    async fn settle(&self, reservation: &Reservation, known_until: Option<Millis>) -> Stored<()> {
+    async fn settle(&self, reservation: &AttemptReservation, known_until: Option<Millis>) -> StoreResult<()> {
         quietly!(self, self.calm.settle(reservation, known_until))
     }
 
-    async fn remember(&self, scope: &Scope, known_until: Millis) -> Stored<()> {
+    async fn remember(&self, scope: &Scope, known_until: Millis) -> StoreResult<()> {
         quietly!(self, self.calm.remember(scope, known_until))
     }
 
-    async fn clear(&self, scope: &Scope) -> Stored<()> {
+    async fn clear(&self, scope: &Scope) -> StoreResult<()> {
         quietly!(self, self.calm.clear(scope))
     }
 }

@@ -9,11 +9,12 @@ use holdfast_sessions::attempts::{Counter, Scope};
 use holdfast_sessions::change::{AccountEdit, DeviceEdit, FactorEdit, Origin, SlotEdit, SlotSeen, UserChange};
 use holdfast_sessions::mfa::{Factor, KeptSeed, Mfa, Pending, Proof, Seed};
 use holdfast_sessions::ports::{
-    AccountDeletion, AccountUpkeep, Accounts, Attempts, Committed, Conditional, Devices, FailedReauthentication,
-    Host as _, Reservation, SessionReads, SessionWrites, SignIns, Stored, Transacted, Tried, UserChanges,
+    AccountDeletion, AccountUpkeep, Accounts, AttemptReservation, Attempts, Committed, Conditional, Devices,
+    FailedReauthentication, Host as _, SessionReads, SessionWrites, SignIns, StoreResult, Transacted, Tried,
+    UserChanges,
 };
 use holdfast_sessions::session::{EndReason, Ended, RefreshKeys, Slot, UserState};
-use holdfast_sessions::signin::{Challenge, DeviceStep, Login, LoginFailure, LoginState, Plan};
+use holdfast_sessions::signin::{DeviceStep, Login, LoginFailure, LoginState, MfaChallenge, Plan};
 use holdfast_sessions::token::Address;
 use holdfast_sessions::trusted_device::TrustedDevice;
 use holdfast_sessions::{DeviceId, LoginId, Millis, SessionId, SlotNo, TokenHash, UserId};
@@ -33,7 +34,7 @@ struct Tables {
     accounts: HashMap<UserId, Account>,
     slots: BTreeMap<(UserId, SlotNo), Slot>,
     logins: HashMap<LoginId, Login>,
-    challenges: HashMap<LoginId, (Challenge, HashSet<[u8; 32]>)>,
+    challenges: HashMap<LoginId, (MfaChallenge, HashSet<[u8; 32]>)>,
     devices: BTreeMap<(UserId, DeviceId), TrustedDevice>,
     identities: HashMap<[u8; 32], UserId>,
     budgets: HashMap<[u8; 32], Budget>,
@@ -119,11 +120,11 @@ impl Tables {
 }
 
 impl SessionReads for MemoryStore {
-    async fn slot(&self, at: Address) -> Stored<Option<Slot>> {
+    async fn slot(&self, at: Address) -> StoreResult<Option<Slot>> {
         Ok(self.lock().slot(at).cloned())
     }
 
-    async fn user(&self, user: UserId) -> Stored<Option<UserState>> {
+    async fn user(&self, user: UserId) -> StoreResult<Option<UserState>> {
         let tables = self.lock();
         let slots = tables.slots.range((user, FIRST)..).take_while(|((u, _), _)| *u == user);
         let slots = slots.map(|(_, slot)| slot.clone()).collect();
@@ -148,7 +149,7 @@ fn refused(slot: Option<&Slot>, op: &str) -> Conditional<Option<Slot>> {
 }
 
 impl SessionWrites for MemoryStore {
-    async fn rotate(&self, next: &Slot, presented: &TokenHash, now: Millis) -> Stored<Conditional<Option<Slot>>> {
+    async fn rotate(&self, next: &Slot, presented: &TokenHash, now: Millis) -> StoreResult<Conditional<Option<Slot>>> {
         let mut tables = self.lock();
         let current = tables.slot(next.at);
         let good = current.is_some_and(|slot| {
@@ -172,7 +173,7 @@ impl SessionWrites for MemoryStore {
         _origin: &Origin,
         now: Millis,
         op: &str,
-    ) -> Stored<Conditional<Option<Slot>>> {
+    ) -> StoreResult<Conditional<Option<Slot>>> {
         let mut tables = self.lock();
         let current = tables.slot(at);
         if !current.is_some_and(|slot| slot.sid == sid && slot.ended.is_none()) {
@@ -182,7 +183,13 @@ impl SessionWrites for MemoryStore {
         Ok(Conditional::Done)
     }
 
-    async fn touch(&self, at: Address, sid: SessionId, now: Millis, op: &str) -> Stored<Conditional<Option<Slot>>> {
+    async fn touch(
+        &self,
+        at: Address,
+        sid: SessionId,
+        now: Millis,
+        op: &str,
+    ) -> StoreResult<Conditional<Option<Slot>>> {
         let mut tables = self.lock();
         let good = tables.is_live(at, sid, now) && tables.slot(at).is_some_and(|slot| slot.last_used_at < now);
         match tables.slots.get_mut(&(at.user, at.slot)) {
@@ -284,7 +291,7 @@ fn edit_account(account: &mut Account, edit: &AccountEdit, now: Millis) {
 }
 
 impl UserChanges for MemoryStore {
-    async fn apply(&self, change: &UserChange) -> Stored<Transacted> {
+    async fn apply(&self, change: &UserChange) -> StoreResult<Transacted> {
         let mut tables = self.lock();
         // The same request again, its reply lost: what DynamoDB does with the same client token.
         if tables.committed.contains_key(&change.token()) {
@@ -339,7 +346,7 @@ impl UserChanges for MemoryStore {
 }
 
 impl AccountDeletion for MemoryStore {
-    async fn erase(&self, account: &Account, email_keys: &[[u8; 32]]) -> Stored<()> {
+    async fn erase(&self, account: &Account, email_keys: &[[u8; 32]]) -> StoreResult<()> {
         let mut tables = self.lock();
         let user = account.user;
         tables.slots.retain(|(owner, _), _| *owner != user);
@@ -352,11 +359,11 @@ impl AccountDeletion for MemoryStore {
 }
 
 impl Accounts for MemoryStore {
-    async fn user_of(&self, email_key: &[u8; 32]) -> Stored<Option<UserId>> {
+    async fn user_of(&self, email_key: &[u8; 32]) -> StoreResult<Option<UserId>> {
         Ok(self.lock().emails.get(email_key).copied())
     }
 
-    async fn user_of_identity(&self, identity_key: &[u8; 32]) -> Stored<Option<UserId>> {
+    async fn user_of_identity(&self, identity_key: &[u8; 32]) -> StoreResult<Option<UserId>> {
         Ok(self.lock().identities.get(identity_key).copied())
     }
 
@@ -366,7 +373,7 @@ impl Accounts for MemoryStore {
         identity: &Identity,
         password: &str,
         _now: Millis,
-    ) -> Stored<Transacted> {
+    ) -> StoreResult<Transacted> {
         let mut tables = self.lock();
         match tables.identities.get(&identity.key()) {
             Some(holder) if *holder == user => return Ok(Transacted::Done),
@@ -386,7 +393,7 @@ impl Accounts for MemoryStore {
         account: &Account,
         _origin: &Origin,
         _now: Millis,
-    ) -> Stored<Transacted> {
+    ) -> StoreResult<Transacted> {
         let mut tables = self.lock();
         if tables.accounts.contains_key(&account.user) {
             return Ok(Transacted::Done);
@@ -405,12 +412,12 @@ impl Accounts for MemoryStore {
 }
 
 impl SignIns for MemoryStore {
-    async fn begin(&self, login: &Login) -> Stored<()> {
+    async fn begin(&self, login: &Login) -> StoreResult<()> {
         self.lock().logins.entry(login.id).or_insert_with(|| login.clone());
         Ok(())
     }
 
-    async fn challenge(&self, challenge: &Challenge, now: Millis) -> Stored<Transacted> {
+    async fn challenge(&self, challenge: &MfaChallenge, now: Millis) -> StoreResult<Transacted> {
         let mut tables = self.lock();
         // The same request again, its reply lost: the secret is random, so nobody else wrote this row.
         if tables.challenges.get(&challenge.login).is_some_and(|(there, _)| there.secret == challenge.secret) {
@@ -428,13 +435,13 @@ impl SignIns for MemoryStore {
         Ok(Transacted::Done)
     }
 
-    async fn sign_in(&self, id: LoginId) -> Stored<Option<(Login, Option<Challenge>)>> {
+    async fn sign_in(&self, id: LoginId) -> StoreResult<Option<(Login, Option<MfaChallenge>)>> {
         let tables = self.lock();
         let challenge = tables.challenges.get(&id).map(|(challenge, _)| challenge.clone());
         Ok(tables.logins.get(&id).map(|login| (login.clone(), challenge)))
     }
 
-    async fn try_answer(&self, id: LoginId, attempt: &TokenHash, max: u8, now: Millis) -> Stored<Tried> {
+    async fn try_answer(&self, id: LoginId, attempt: &TokenHash, max: u8, now: Millis) -> StoreResult<Tried> {
         let mut tables = self.lock();
         let Some((_, tried)) = tables.challenges.get_mut(&id).filter(|(there, _)| there.expires_at > now) else {
             return Ok(Tried::Gone);
@@ -446,11 +453,11 @@ impl SignIns for MemoryStore {
         Ok(Tried::Admitted { left: max.saturating_sub(u8::try_from(tried.len()).unwrap_or(u8::MAX)) })
     }
 
-    async fn wrong_answer(&self, _id: LoginId, _attempt: &TokenHash, _network: &str, _now: Millis) -> Stored<()> {
+    async fn wrong_answer(&self, _id: LoginId, _attempt: &TokenHash, _network: &str, _now: Millis) -> StoreResult<()> {
         Ok(())
     }
 
-    async fn note_failed_reauthentication(&self, failed: &FailedReauthentication) -> Stored<()> {
+    async fn note_failed_reauthentication(&self, failed: &FailedReauthentication) -> StoreResult<()> {
         let mut tables = self.lock();
         if !tables.failed_reauthentications.iter().any(|noted| noted.id == failed.id) {
             tables.failed_reauthentications.push(failed.clone());
@@ -458,7 +465,7 @@ impl SignIns for MemoryStore {
         Ok(())
     }
 
-    async fn fail(&self, id: LoginId, expected: LoginState, _reason: LoginFailure, _now: Millis) -> Stored<()> {
+    async fn fail(&self, id: LoginId, expected: LoginState, _reason: LoginFailure, _now: Millis) -> StoreResult<()> {
         let mut tables = self.lock();
         if let Some(login) = tables.logins.get_mut(&id).filter(|login| login.state == expected) {
             login.state = LoginState::Failed;
@@ -467,7 +474,7 @@ impl SignIns for MemoryStore {
         Ok(())
     }
 
-    async fn commit(&self, plan: &Plan) -> Stored<Committed> {
+    async fn commit(&self, plan: &Plan) -> StoreResult<Committed> {
         let mut tables = self.lock();
         if tables.committed.contains_key(&plan.token()) {
             return Ok(Committed::Done);
@@ -510,13 +517,13 @@ impl SignIns for MemoryStore {
                 slot.sid == victim.sid && slot.version == victim.version && slot.last_used_at == victim.last_used_at
             })
         });
-        let surplus_as_seen = plan.placement.surplus.iter().all(|(slot, sid)| {
+        let surplus_as_seen = plan.placement.excess_connections.iter().all(|(slot, sid)| {
             tables.slot(Address { user, slot: *slot }).is_some_and(|s| s.sid == *sid && s.ended.is_none())
         });
         if !(tables.is_free(at, plan.now) || is_victim) || !surplus_as_seen {
             return Ok(Committed::SlotRefused);
         }
-        for (slot, _) in &plan.placement.surplus {
+        for (slot, _) in &plan.placement.excess_connections {
             tables.write_tombstone(Address { user, slot: *slot }, EndReason::Evicted, plan.now, &plan.slot.op);
         }
         tables.slots.insert((user, at.slot), plan.slot.clone());
@@ -581,14 +588,14 @@ fn is_unused(factor: &Factor, proof: Proof) -> bool {
 }
 
 impl AccountUpkeep for MemoryStore {
-    async fn strengthen(&self, user: UserId, old: &str, new: &str) -> Stored<()> {
+    async fn strengthen(&self, user: UserId, old: &str, new: &str) -> StoreResult<()> {
         if let Some(account) = self.lock().accounts.get_mut(&user).filter(|account| account.password == old) {
             account.password = new.to_owned();
         }
         Ok(())
     }
 
-    async fn seal_seed(&self, user: UserId, plain: &Seed, sealed: &[u8]) -> Stored<()> {
+    async fn seal_seed(&self, user: UserId, plain: &Seed, sealed: &[u8]) -> StoreResult<()> {
         let mut tables = self.lock();
         let factor = tables.accounts.get_mut(&user).and_then(|account| account.mfa.enabled.as_mut());
         if let Some(factor) = factor.filter(|factor| factor.seed == KeptSeed::Plain(plain.clone())) {
@@ -597,18 +604,18 @@ impl AccountUpkeep for MemoryStore {
         Ok(())
     }
 
-    async fn claim_email(&self, user: UserId, email_key: &[u8; 32], _now: Millis) -> Stored<()> {
+    async fn claim_email(&self, user: UserId, email_key: &[u8; 32], _now: Millis) -> StoreResult<()> {
         self.lock().emails.entry(*email_key).or_insert(user);
         Ok(())
     }
 }
 
 impl Devices for MemoryStore {
-    async fn device(&self, user: UserId, id: DeviceId) -> Stored<Option<TrustedDevice>> {
+    async fn device(&self, user: UserId, id: DeviceId) -> StoreResult<Option<TrustedDevice>> {
         Ok(self.lock().devices.get(&(user, id)).cloned())
     }
 
-    async fn devices(&self, user: UserId) -> Stored<Vec<(DeviceId, TrustedDevice)>> {
+    async fn devices(&self, user: UserId) -> StoreResult<Vec<(DeviceId, TrustedDevice)>> {
         let tables = self.lock();
         let own = tables.devices.iter().filter(|((owner, _), _)| *owner == user);
         Ok(own.map(|((_, id), device)| (*id, device.clone())).collect())
@@ -616,7 +623,7 @@ impl Devices for MemoryStore {
 }
 
 impl Budget {
-    fn undo(&mut self, reservation: &Reservation, next: Counter) {
+    fn undo(&mut self, reservation: &AttemptReservation, next: Counter) {
         self.counter = next;
         if let Some(answer) = &reservation.answer {
             self.answers.remove(answer.as_bytes());
@@ -626,7 +633,7 @@ impl Budget {
 }
 
 impl Attempts for MemoryStore {
-    async fn counters(&self, scopes: &[Scope]) -> Stored<Vec<Counter>> {
+    async fn counters(&self, scopes: &[Scope]) -> StoreResult<Vec<Counter>> {
         let tables = self.lock();
         Ok(scopes
             .iter()
@@ -639,10 +646,10 @@ impl Attempts for MemoryStore {
         scope: &Scope,
         answer: Option<&TokenHash>,
         now: Millis,
-    ) -> Stored<Result<Reservation, Millis>> {
+    ) -> StoreResult<Result<AttemptReservation, Millis>> {
         let mut tables = self.lock();
         let budget = tables.budgets.entry(scope.key).or_default();
-        let reserved = |window_ends| Reservation { scope: *scope, window_ends, answer: answer.copied() };
+        let reserved = |window_ends| AttemptReservation { scope: *scope, window_ends, answer: answer.copied() };
         if now >= budget.counter.window_ends {
             budget.answers.clear();
         }
@@ -657,7 +664,7 @@ impl Attempts for MemoryStore {
         Ok(Ok(reserved(budget.counter.window_ends)))
     }
 
-    async fn give_back(&self, reservation: &Reservation) -> Stored<()> {
+    async fn give_back(&self, reservation: &AttemptReservation) -> StoreResult<()> {
         if let Some(budget) = self.lock().budgets.get_mut(&reservation.scope.key) {
             let next = budget.counter.returned(reservation.window_ends);
             budget.undo(reservation, next);
@@ -665,7 +672,7 @@ impl Attempts for MemoryStore {
         Ok(())
     }
 
-    async fn settle(&self, reservation: &Reservation, known_until: Option<Millis>) -> Stored<()> {
+    async fn settle(&self, reservation: &AttemptReservation, known_until: Option<Millis>) -> StoreResult<()> {
         if let Some(budget) = self.lock().budgets.get_mut(&reservation.scope.key) {
             let next = budget.counter.settled(reservation.window_ends, known_until);
             budget.undo(reservation, next);
@@ -673,12 +680,12 @@ impl Attempts for MemoryStore {
         Ok(())
     }
 
-    async fn remember(&self, scope: &Scope, known_until: Millis) -> Stored<()> {
+    async fn remember(&self, scope: &Scope, known_until: Millis) -> StoreResult<()> {
         self.lock().budgets.entry(scope.key).or_default().counter.known_until = known_until;
         Ok(())
     }
 
-    async fn clear(&self, scope: &Scope) -> Stored<()> {
+    async fn clear(&self, scope: &Scope) -> StoreResult<()> {
         self.lock().budgets.remove(&scope.key);
         Ok(())
     }

@@ -8,7 +8,7 @@ use holdfast_sessions::account::Status;
 use holdfast_sessions::change::Origin;
 use holdfast_sessions::email::Email;
 use holdfast_sessions::policy::Policy;
-use holdfast_sessions::ports::{CredentialVerifier, Stored, Verdict};
+use holdfast_sessions::ports::{CredentialVerifier, PasswordVerdict, StoreResult};
 use holdfast_sessions::service::{SignIn, SignInRequest};
 use holdfast_testkit::suites::sessions::{Bench, PlainPasswords};
 use holdfast_testkit::{ManualHost, MemoryStore};
@@ -18,12 +18,18 @@ use holdfast_testkit::{ManualHost, MemoryStore};
 struct Counted(Arc<AtomicUsize>);
 
 impl CredentialVerifier for Counted {
-    async fn verify(&self, email: &Email, password: &str, stored: Option<&str>, salt: &[u8; 16]) -> Stored<Verdict> {
+    async fn verify(
+        &self,
+        email: &Email,
+        password: &str,
+        stored: Option<&str>,
+        salt: &[u8; 16],
+    ) -> StoreResult<PasswordVerdict> {
         self.0.fetch_add(1, Ordering::SeqCst);
         PlainPasswords.verify(email, password, stored, salt).await
     }
 
-    async fn change(&self, email: &Email, current: &str, new: &str, salt: &[u8; 16]) -> Stored<String> {
+    async fn change(&self, email: &Email, current: &str, new: &str, salt: &[u8; 16]) -> StoreResult<String> {
         PlainPasswords.change(email, current, new, salt).await
     }
 

@@ -13,7 +13,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use holdfast_fault_proxy::{ConnectionsGateway, Fault, Plan, Quotas};
-use holdfast_push::budget::Pace;
+use holdfast_push::budget::RateLimiters;
 use holdfast_push::channel::Channel;
 use holdfast_push::data::Data;
 use holdfast_push::ids::{ConnectionId, MessageId};
@@ -21,7 +21,7 @@ use holdfast_push::job::Job;
 use holdfast_push::message::Message;
 use holdfast_push::outcome::{Posted, Probe};
 use holdfast_push::ports::{Count, Gateway as _, Sockets as _};
-use holdfast_push::service::{FanOut, Limits, Outcome};
+use holdfast_push::service::{FanOut, Limits, WorkOutcome};
 use holdfast_push::socket::Socket;
 use holdfast_sessions::ports::Host as _;
 use holdfast_sessions::token::Address;
@@ -169,9 +169,9 @@ impl Crowd {
             ephemeral: true,
         };
         let first = Job::Channel { message, channel: Channel::Broadcast, at: None, cursor: None };
-        let pace = Pace::new(per_second, per_second / WORKERS, now);
+        let pace = RateLimiters::new(per_second, per_second / WORKERS, now);
         let limits = Limits { deadline: now.plus_seconds(50), pace: &pace };
-        assert_eq!(self.fan_out.work(first, &limits).await, Ok(Outcome::Done));
+        assert_eq!(self.fan_out.work(first, &limits).await, Ok(WorkOutcome::Done));
         let done = Arc::new(AtomicBool::new(false));
         let traffic = tokio::spawn(requests(self.gateway.clone(), others, done.clone()));
         let working = AtomicU64::new(0);
@@ -183,7 +183,7 @@ impl Crowd {
     /// Invocations of one worker, one after another, until there is nothing left to do.
     async fn worker(&self, per_second: u32, working: &AtomicU64) {
         loop {
-            let pace = Pace::new(1, per_second, RealHost.now());
+            let pace = RateLimiters::new(1, per_second, RealHost.now());
             let limits = Limits { deadline: RealHost.now().plus_seconds(50), pace: &pace };
             // Ten records, two at a time.
             for _ in 0..5 {
@@ -199,7 +199,7 @@ impl Crowd {
                 working.fetch_add(1, Ordering::SeqCst);
                 let work = records.into_iter().map(|job| self.fan_out.work(job, &limits));
                 for done in futures_util::future::join_all(work).await {
-                    assert_eq!(done, Ok(Outcome::Done));
+                    assert_eq!(done, Ok(WorkOutcome::Done));
                 }
                 working.fetch_sub(1, Ordering::SeqCst);
             }

@@ -9,8 +9,8 @@ use holdfast_redis::{IamTokens, RedisCache, RedisConfig};
 use holdfast_runtime::config::{CacheProvider, CacheServer, CacheSettings};
 use holdfast_runtime::{ConfigError, System, metrics};
 use holdfast_sessions::cache::CacheEvent;
-use holdfast_sessions::ports::{Effect, SessionCache, Stored};
-use holdfast_sessions::service::{DeleteOnly, Leased, StrongReads};
+use holdfast_sessions::ports::{Effect, SessionCache, StoreResult};
+use holdfast_sessions::service::{DeleteOnly, LeasedCache, StrongReads};
 use holdfast_sessions::session::Slot;
 use holdfast_sessions::token::Address;
 use holdfast_sessions::{SlotNo, TokenHash, UserId};
@@ -26,11 +26,11 @@ pub enum LiveCache {
     /// The same with `REDIS_URL`: what others may have cached is deleted.
     DeleteOnly(DeleteOnly<SessionsTable, LiveServer>),
     /// `CACHE_PROVIDER=redis`.
-    Redis(Leased<SessionsTable, LiveServer, System>),
+    Redis(LeasedCache<SessionsTable, LiveServer, System>),
 }
 
 impl SessionCache for LiveCache {
-    async fn look_up(&self, at: Address, presented: &TokenHash) -> Stored<Option<Slot>> {
+    async fn look_up(&self, at: Address, presented: &TokenHash) -> StoreResult<Option<Slot>> {
         match self {
             LiveCache::Dynamodb(cache) => cache.look_up(at, presented).await,
             LiveCache::DeleteOnly(cache) => cache.look_up(at, presented).await,
@@ -61,7 +61,7 @@ pub(crate) async fn cache(
     let server = connect(server, sdk).await?;
     Ok(match settings.provider {
         CacheProvider::Dynamodb => LiveCache::DeleteOnly(DeleteOnly { store, server, max_age_seconds, notice }),
-        CacheProvider::Redis => LiveCache::Redis(Leased { store, server, host: System, max_age_seconds, notice }),
+        CacheProvider::Redis => LiveCache::Redis(LeasedCache { store, server, host: System, max_age_seconds, notice }),
     })
 }
 

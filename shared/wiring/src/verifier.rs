@@ -6,7 +6,7 @@ use holdfast_password::{Argon2id, Zxcvbn};
 use holdfast_runtime::{ConfigError, Env};
 use holdfast_sessions::account::PasswordStrength;
 use holdfast_sessions::email::Email;
-use holdfast_sessions::ports::{CredentialVerifier, Stored, Verdict};
+use holdfast_sessions::ports::{CredentialVerifier, PasswordVerdict, StoreResult};
 
 /// Hashes in the sessions table, or a user pool.
 #[derive(Clone, Debug)]
@@ -37,14 +37,20 @@ impl PasswordStrength for LiveVerifier {
 }
 
 impl CredentialVerifier for LiveVerifier {
-    async fn verify(&self, email: &Email, password: &str, stored: Option<&str>, salt: &[u8; 16]) -> Stored<Verdict> {
+    async fn verify(
+        &self,
+        email: &Email,
+        password: &str,
+        stored: Option<&str>,
+        salt: &[u8; 16],
+    ) -> StoreResult<PasswordVerdict> {
         match self {
             Self::Password(verifier) => verifier.verify(email, password, stored, salt).await,
             Self::Cognito(verifier) => verifier.verify(email, password, stored, salt).await,
         }
     }
 
-    async fn change(&self, email: &Email, current: &str, new: &str, salt: &[u8; 16]) -> Stored<String> {
+    async fn change(&self, email: &Email, current: &str, new: &str, salt: &[u8; 16]) -> StoreResult<String> {
         match self {
             Self::Password(verifier) => verifier.change(email, current, new, salt).await,
             Self::Cognito(verifier) => verifier.change(email, current, new, salt).await,

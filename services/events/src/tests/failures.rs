@@ -46,7 +46,7 @@ fn with_device(name: &str) -> Value {
     event
 }
 
-async fn play(world: &World, row: &Row, budget: Duration) -> (Result<Value, Broken>, Recorded) {
+async fn play(world: &World, row: &Row, budget: Duration) -> (Result<Value, InvocationError>, Recorded) {
     match row.0 {
         "events-relay" | "events-cache-repair" => world.stream(row.0, records(row.1), budget).await,
         function => world.event(function, &prepared(world, row.1).await, budget).await,

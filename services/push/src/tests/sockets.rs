@@ -5,11 +5,11 @@ use holdfast_push::ports::Sockets as _;
 
 use super::*;
 
-fn status(answer: &Result<Value, Broken>) -> u64 {
+fn status(answer: &Result<Value, InvocationError>) -> u64 {
     answer.as_ref().expect("an answer")["statusCode"].as_u64().expect("a status")
 }
 
-fn effect(answer: &Result<Value, Broken>) -> &str {
+fn effect(answer: &Result<Value, InvocationError>) -> &str {
     answer.as_ref().expect("an answer")["policyDocument"]["Statement"][0]["Effect"].as_str().expect("an effect")
 }
 

@@ -8,14 +8,14 @@ use holdfast_push::message::{HISTORY_SECONDS, Message, Recorded};
 use holdfast_push::ports::{Appended, Channels};
 use holdfast_push::publish::ID_SECONDS;
 use holdfast_sessions::Millis;
-use holdfast_sessions::ports::{Conditional, StoreError, Stored};
+use holdfast_sessions::ports::{Conditional, StoreError, StoreResult};
 
 use super::keys::{self, PK, SK, TTL};
 use super::{ConnectionsTable, Rows, build_error};
-use crate::attributes::{Item, Reader, at, n, s};
-use crate::call::{Outcome, conditional, transaction};
+use crate::attributes::{Item, Reader, number, string, timestamp};
+use crate::call::{TransactionOutcome, conditional, transaction};
 
-fn position(item: &Item) -> Stored<Position> {
+fn position(item: &Item) -> StoreResult<Position> {
     let r = Reader::new(item);
     Ok(Position { epoch: r.parse("epoch")?, offset: r.int("offset")? })
 }
@@ -23,17 +23,17 @@ fn position(item: &Item) -> Stored<Position> {
 /// The attributes of a message, as they stand in a channel and under a publisher's key.
 pub(super) fn message_attributes(message: &Message) -> Item {
     Item::from([
-        ("messageId".to_owned(), s(message.id.to_string())),
-        ("kind".to_owned(), s(&message.kind)),
-        ("data".to_owned(), s(message.data.as_str())),
-        ("sentAt".to_owned(), at(message.sent_at)),
-        ("messageExpiresAt".to_owned(), at(message.expires_at)),
+        ("messageId".to_owned(), string(message.id.to_string())),
+        ("kind".to_owned(), string(&message.kind)),
+        ("data".to_owned(), string(message.data.as_str())),
+        ("sentAt".to_owned(), timestamp(message.sent_at)),
+        ("messageExpiresAt".to_owned(), timestamp(message.expires_at)),
         ("ephemeral".to_owned(), aws_sdk_dynamodb::types::AttributeValue::Bool(message.ephemeral)),
     ])
 }
 
 /// Reads them back.
-pub(super) fn read_message(item: &Item) -> Stored<Message> {
+pub(super) fn read_message(item: &Item) -> StoreResult<Message> {
     let r = Reader::new(item);
     Ok(Message {
         id: r.parse("messageId")?,
@@ -46,7 +46,7 @@ pub(super) fn read_message(item: &Item) -> Stored<Message> {
 }
 
 impl ConnectionsTable {
-    fn put(&self, item: Item, condition: Option<&str>) -> Stored<TransactWriteItem> {
+    fn put(&self, item: Item, condition: Option<&str>) -> StoreResult<TransactWriteItem> {
         let put = Put::builder()
             .table_name(&self.table)
             .set_item(Some(item))
@@ -60,10 +60,10 @@ impl ConnectionsTable {
 
 fn keyed(channel: &Channel, sk: String, at: Position) -> Item {
     Item::from([
-        (PK.to_owned(), s(keys::channel(channel))),
-        (SK.to_owned(), s(sk)),
-        ("epoch".to_owned(), s(at.epoch.to_string())),
-        ("offset".to_owned(), n(at.offset)),
+        (PK.to_owned(), string(keys::channel(channel))),
+        (SK.to_owned(), string(sk)),
+        ("epoch".to_owned(), string(at.epoch.to_string())),
+        ("offset".to_owned(), number(at.offset)),
     ])
 }
 
@@ -77,20 +77,20 @@ fn head_ttl(now: Millis) -> i64 {
 
 fn head_item(channel: &Channel, head: Position, now: Millis) -> Item {
     let mut item = keyed(channel, keys::HEAD.to_owned(), head);
-    item.insert(TTL.to_owned(), n(head_ttl(now)));
+    item.insert(TTL.to_owned(), number(head_ttl(now)));
     item
 }
 
 impl Channels for ConnectionsTable {
-    async fn head(&self, channel: &Channel) -> Stored<Option<Position>> {
+    async fn head(&self, channel: &Channel) -> StoreResult<Option<Position>> {
         self.get(keys::channel(channel), keys::HEAD, true).await?.as_ref().map(position).transpose()
     }
 
-    async fn recent_head(&self, channel: &Channel) -> Stored<Option<Position>> {
+    async fn recent_head(&self, channel: &Channel) -> StoreResult<Option<Position>> {
         self.get(keys::channel(channel), keys::HEAD, false).await?.as_ref().map(position).transpose()
     }
 
-    async fn begin(&self, channel: &Channel, epoch: Epoch, now: Millis) -> Stored<Position> {
+    async fn begin(&self, channel: &Channel, epoch: Epoch, now: Millis) -> StoreResult<Position> {
         let head = Position { epoch, offset: 0 };
         let result = self
             .client
@@ -108,21 +108,21 @@ impl Channels for ConnectionsTable {
         }
     }
 
-    async fn append(&self, channel: &Channel, head: Position, messages: &[&Message]) -> Stored<Appended> {
+    async fn append(&self, channel: &Channel, head: Position, messages: &[&Message]) -> StoreResult<Appended> {
         let latest = messages.iter().map(|message| message.sent_at).max().unwrap_or_default();
         let update = Update::builder()
             .table_name(&self.table)
-            .key(PK, s(keys::channel(channel)))
-            .key(SK, s(keys::HEAD))
+            .key(PK, string(keys::channel(channel)))
+            .key(SK, string(keys::HEAD))
             // Renewed by every message, and far later than the last one and its id.
             .update_expression("SET #offset = :next, #ttl = :ttl")
             .expression_attribute_names("#ttl", TTL)
-            .expression_attribute_values(":ttl", n(head_ttl(latest)))
+            .expression_attribute_values(":ttl", number(head_ttl(latest)))
             .condition_expression("#offset = :seen AND epoch = :epoch")
             .expression_attribute_names("#offset", "offset")
-            .expression_attribute_values(":next", n(head.offset + messages.len() as u64))
-            .expression_attribute_values(":seen", n(head.offset))
-            .expression_attribute_values(":epoch", s(head.epoch.to_string()))
+            .expression_attribute_values(":next", number(head.offset + messages.len() as u64))
+            .expression_attribute_values(":seen", number(head.offset))
+            .expression_attribute_values(":epoch", string(head.epoch.to_string()))
             .build()
             .map_err(build_error)?;
         let mut call =
@@ -131,15 +131,15 @@ impl Channels for ConnectionsTable {
             let place = Position { epoch: head.epoch, offset };
             let mut item = keyed(channel, keys::message(offset), place);
             item.extend(message_attributes(message));
-            item.insert(TTL.to_owned(), n(keys::ttl(message.sent_at.plus_seconds(HISTORY_SECONDS))));
+            item.insert(TTL.to_owned(), number(keys::ttl(message.sent_at.plus_seconds(HISTORY_SECONDS))));
             let mut id = keyed(channel, keys::appended(message.id), place);
-            id.insert(TTL.to_owned(), n(keys::ttl(message.sent_at.plus_seconds(ID_SECONDS))));
+            id.insert(TTL.to_owned(), number(keys::ttl(message.sent_at.plus_seconds(ID_SECONDS))));
             call = call
                 .transact_items(self.put(item, None)?)
                 .transact_items(self.put(id, Some("attribute_not_exists(PK)"))?);
         }
         let outcome = transaction("TransactWriteItems", call.send().await)?;
-        if matches!(outcome, Outcome::Done) {
+        if matches!(outcome, TransactionOutcome::Done) {
             return Ok(Appended::Done);
         }
         // The ids are judged first: when one of them is there, an earlier try of ours moved the head.
@@ -153,7 +153,13 @@ impl Channels for ConnectionsTable {
         Ok(if already.is_empty() { Appended::Moved } else { Appended::Already(already) })
     }
 
-    async fn range(&self, channel: &Channel, after: u64, head: Position, max_bytes: usize) -> Stored<Vec<Recorded>> {
+    async fn range(
+        &self,
+        channel: &Channel,
+        after: u64,
+        head: Position,
+        max_bytes: usize,
+    ) -> StoreResult<Vec<Recorded>> {
         // Nothing lies after the head; a range from there would be reversed, which DynamoDB refuses.
         if after >= head.offset {
             return Ok(Vec::new());

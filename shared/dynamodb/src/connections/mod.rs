@@ -13,9 +13,9 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::BuildError;
 use holdfast_push::channel::Channel;
 use holdfast_sessions::UserId;
-use holdfast_sessions::ports::{StoreError, Stored, UserData};
+use holdfast_sessions::ports::{StoreError, StoreResult, UserData};
 
-use crate::attributes::{Item, s};
+use crate::attributes::{Item, string};
 use crate::call::trouble;
 
 /// The table behind the push ports.
@@ -38,13 +38,13 @@ impl ConnectionsTable {
         Self { client: Client::new(config), table: table.into() }
     }
 
-    async fn get(&self, pk: String, sk: impl Into<String>, consistent: bool) -> Stored<Option<Item>> {
+    async fn get(&self, pk: String, sk: impl Into<String>, consistent: bool) -> StoreResult<Option<Item>> {
         let answer = self
             .client
             .get_item()
             .table_name(&self.table)
-            .key(keys::PK, s(pk))
-            .key(keys::SK, s(sk))
+            .key(keys::PK, string(pk))
+            .key(keys::SK, string(sk))
             .consistent_read(consistent)
             .send()
             .await
@@ -52,12 +52,12 @@ impl ConnectionsTable {
         Ok(answer.item)
     }
 
-    async fn delete(&self, pk: String, sk: impl Into<String>) -> Stored<()> {
+    async fn delete(&self, pk: String, sk: impl Into<String>) -> StoreResult<()> {
         self.client
             .delete_item()
             .table_name(&self.table)
-            .key(keys::PK, s(pk))
-            .key(keys::SK, s(sk))
+            .key(keys::PK, string(pk))
+            .key(keys::SK, string(sk))
             .send()
             .await
             .map_err(|e| trouble("DeleteItem", &e))?;
@@ -65,18 +65,23 @@ impl ConnectionsTable {
     }
 
     /// Strongly reads rows of one partition in order, page by page, until `enough` says so.
-    async fn rows(&self, pk: String, which: Rows<'_>, mut enough: impl FnMut(&[Item]) -> bool) -> Stored<Vec<Item>> {
+    async fn rows(
+        &self,
+        pk: String,
+        which: Rows<'_>,
+        mut enough: impl FnMut(&[Item]) -> bool,
+    ) -> StoreResult<Vec<Item>> {
         let query = self.client.query().table_name(&self.table).consistent_read(true);
-        let query = query.expression_attribute_values(":pk", s(pk));
+        let query = query.expression_attribute_values(":pk", string(pk));
         let query = match which {
             Rows::All => query.key_condition_expression("PK = :pk"),
             Rows::StartingWith(prefix) => query
                 .key_condition_expression("PK = :pk AND begins_with(SK, :prefix)")
-                .expression_attribute_values(":prefix", s(prefix)),
+                .expression_attribute_values(":prefix", string(prefix)),
             Rows::Between(first, last) => query
                 .key_condition_expression("PK = :pk AND SK BETWEEN :first AND :last")
-                .expression_attribute_values(":first", s(first))
-                .expression_attribute_values(":last", s(last)),
+                .expression_attribute_values(":first", string(first))
+                .expression_attribute_values(":last", string(last)),
         };
         let mut found = Vec::new();
         let mut from = None;
@@ -98,7 +103,7 @@ fn build_error(error: BuildError) -> StoreError {
 
 impl UserData for ConnectionsTable {
     /// Deletes what a user who is deleted was sent. Sockets go by themselves: their sessions have ended.
-    async fn forget_user(&self, user: UserId) -> Stored<()> {
+    async fn forget_user(&self, user: UserId) -> StoreResult<()> {
         let channel = keys::channel(&Channel::User(user));
         loop {
             let rows = self.rows(channel.clone(), Rows::All, |_| true).await?;

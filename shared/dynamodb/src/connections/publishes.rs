@@ -4,13 +4,13 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure as OnRefusal};
 use holdfast_push::ports::{Begun, PublishKeys};
 use holdfast_push::publish::{Answer, KEY_SECONDS, Pending, PublishKey, Target};
-use holdfast_sessions::ports::{Conditional, StoreError, Stored};
+use holdfast_sessions::ports::{Conditional, StoreError, StoreResult};
 use holdfast_sessions::{Millis, UserId};
 
 use super::ConnectionsTable;
 use super::channels::{message_attributes, read_message};
 use super::keys::{self, PK, SK, TTL};
-use crate::attributes::{Item, Reader, at, n, s};
+use crate::attributes::{Item, Reader, number, string, timestamp};
 use crate::call::conditional;
 
 const PENDING: &str = "PENDING";
@@ -25,7 +25,7 @@ fn pending_attributes(pending: &Pending) -> Item {
             item.insert("toUsers".to_owned(), AttributeValue::B(Blob::new(bytes)));
         }
         Target::Topic(topic) => {
-            item.insert("toTopic".to_owned(), s(topic.as_str()));
+            item.insert("toTopic".to_owned(), string(topic.as_str()));
         }
         Target::Broadcast => {
             item.insert("toAll".to_owned(), AttributeValue::Bool(true));
@@ -34,7 +34,7 @@ fn pending_attributes(pending: &Pending) -> Item {
     item
 }
 
-fn read_target(item: &Item) -> Stored<Target> {
+fn read_target(item: &Item) -> StoreResult<Target> {
     let r = Reader::new(item);
     if let Some(blob) = item.get("toUsers").and_then(|v| v.as_b().ok()) {
         let (users, rest) = blob.as_ref().as_chunks::<16>();
@@ -50,7 +50,7 @@ fn read_target(item: &Item) -> Stored<Target> {
     }
 }
 
-fn read_answer(item: &Item) -> Stored<Answer> {
+fn read_answer(item: &Item) -> StoreResult<Answer> {
     let r = Reader::new(item);
     Ok(Answer {
         message_id: r.parse("messageId")?,
@@ -61,16 +61,16 @@ fn read_answer(item: &Item) -> Stored<Answer> {
 }
 
 impl PublishKeys for ConnectionsTable {
-    async fn begin_publish(&self, key: &PublishKey, pending: &Pending, now: Millis) -> Stored<Begun> {
+    async fn begin_publish(&self, key: &PublishKey, pending: &Pending, now: Millis) -> StoreResult<Begun> {
         let (pk, sk) = keys::publish(key);
         let expires = now.plus_seconds(KEY_SECONDS);
         let mut item = pending_attributes(pending);
         item.extend([
-            (PK.to_owned(), s(pk)),
-            (SK.to_owned(), s(sk)),
-            ("state".to_owned(), s(PENDING)),
-            ("expiresAt".to_owned(), at(expires)),
-            (TTL.to_owned(), n(keys::ttl(expires))),
+            (PK.to_owned(), string(pk)),
+            (SK.to_owned(), string(sk)),
+            ("state".to_owned(), string(PENDING)),
+            ("expiresAt".to_owned(), timestamp(expires)),
+            (TTL.to_owned(), number(keys::ttl(expires))),
         ]);
         let result = self
             .client
@@ -78,7 +78,7 @@ impl PublishKeys for ConnectionsTable {
             .table_name(&self.table)
             .set_item(Some(item))
             .condition_expression("attribute_not_exists(PK) OR expiresAt <= :now")
-            .expression_attribute_values(":now", at(now))
+            .expression_attribute_values(":now", timestamp(now))
             .return_values_on_condition_check_failure(OnRefusal::AllOld)
             .send()
             .await;
@@ -98,34 +98,34 @@ impl PublishKeys for ConnectionsTable {
         }
     }
 
-    async fn finish_publish(&self, key: &PublishKey, answer: &Answer) -> Stored<()> {
+    async fn finish_publish(&self, key: &PublishKey, answer: &Answer) -> StoreResult<()> {
         let (pk, sk) = keys::publish(key);
         let mut update = self
             .client
             .update_item()
             .table_name(&self.table)
-            .key(PK, s(pk))
-            .key(SK, s(sk))
+            .key(PK, string(pk))
+            .key(SK, string(sk))
             .condition_expression("messageId = :id AND #state = :pending")
             .expression_attribute_names("#state", "state")
             .expression_attribute_names("#data", "data")
-            .expression_attribute_values(":id", s(answer.message_id.to_string()))
-            .expression_attribute_values(":pending", s(PENDING))
-            .expression_attribute_values(":queued", s(QUEUED));
+            .expression_attribute_values(":id", string(answer.message_id.to_string()))
+            .expression_attribute_values(":pending", string(PENDING))
+            .expression_attribute_values(":queued", string(QUEUED));
         let mut set = String::from("SET #state = :queued");
         if let Some(recipients) = answer.recipients {
             set.push_str(", recipients = :recipients");
-            update = update.expression_attribute_values(":recipients", n(recipients));
+            update = update.expression_attribute_values(":recipients", number(recipients));
         }
         if let Some(channel) = &answer.channel {
             set.push_str(", channel = :channel");
-            update = update.expression_attribute_values(":channel", s(channel.to_string()));
+            update = update.expression_attribute_values(":channel", string(channel.to_string()));
         }
         if let Some(offset) = answer.offset {
             set.push_str(", #offset = :offset");
             update = update
                 .expression_attribute_names("#offset", "offset")
-                .expression_attribute_values(":offset", n(offset));
+                .expression_attribute_values(":offset", number(offset));
         }
         // The request has served: what it said is in its channels, or on its way.
         set.push_str(" REMOVE #data, toUsers, toTopic, toAll");

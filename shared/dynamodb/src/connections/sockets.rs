@@ -4,17 +4,17 @@ use aws_sdk_dynamodb::types::{ConditionCheck, Put, ReturnValue, TransactWriteIte
 use holdfast_push::channel::{Channel, shard};
 use holdfast_push::ids::ConnectionId;
 use holdfast_push::ports::Sockets;
-use holdfast_push::socket::{GONE_SECONDS, Seen, Socket};
-use holdfast_sessions::ports::{Conditional, StoreError, Stored};
+use holdfast_push::socket::{FrameWindow, GONE_SECONDS, Socket};
+use holdfast_sessions::ports::{Conditional, StoreError, StoreResult};
 use holdfast_sessions::{Millis, UserId};
 
 use super::keys::{self, INDEX_PK, INDEX_SK, PK, SK, TTL};
 use super::tickets::address;
 use super::{ConnectionsTable, Rows, build_error};
-use crate::attributes::{Item, Reader, at, n, s};
+use crate::attributes::{Item, Reader, number, string, timestamp};
 use crate::call::{conditional, transaction, trouble};
 
-fn read(item: &Item) -> Stored<Socket> {
+fn read(item: &Item) -> StoreResult<Socket> {
     let r = Reader::new(item);
     Ok(Socket {
         id: r.parse("connectionId")?,
@@ -36,41 +36,46 @@ impl ConnectionsTable {
     fn row(&self, socket: &Socket, pk: String, sk: impl Into<String>) -> aws_sdk_dynamodb::types::builders::PutBuilder {
         Put::builder()
             .table_name(&self.table)
-            .item(PK, s(pk))
-            .item(SK, s(sk))
-            .item("connectionId", s(socket.id.as_str()))
-            .item("userId", s(socket.at.user.to_string()))
-            .item("slot", n(socket.at.slot))
-            .item("sid", s(socket.sid.to_string()))
-            .item("connectedAt", at(socket.connected_at))
-            .item("seenAt", at(socket.seen_at))
-            .item("sessionExpiresAt", at(socket.session_expires_at))
-            .item(TTL, n(socket.expires_at.seconds_up()))
+            .item(PK, string(pk))
+            .item(SK, string(sk))
+            .item("connectionId", string(socket.id.as_str()))
+            .item("userId", string(socket.at.user.to_string()))
+            .item("slot", number(socket.at.slot))
+            .item("sid", string(socket.sid.to_string()))
+            .item("connectedAt", timestamp(socket.connected_at))
+            .item("seenAt", timestamp(socket.seen_at))
+            .item("sessionExpiresAt", timestamp(socket.session_expires_at))
+            .item(TTL, number(socket.expires_at.seconds_up()))
     }
 
     /// The row that puts a socket into an audience.
-    pub(super) fn member(&self, socket: &Socket, channel: &Channel) -> Stored<TransactWriteItem> {
+    pub(super) fn member(&self, socket: &Socket, channel: &Channel) -> StoreResult<TransactWriteItem> {
         self.membership(socket, channel, None)
     }
 
     /// The same, where there must be none yet.
-    pub(super) fn new_member(&self, socket: &Socket, channel: &Channel) -> Stored<TransactWriteItem> {
+    pub(super) fn new_member(&self, socket: &Socket, channel: &Channel) -> StoreResult<TransactWriteItem> {
         self.membership(socket, channel, Some("attribute_not_exists(PK)"))
     }
 
-    fn membership(&self, socket: &Socket, channel: &Channel, condition: Option<&str>) -> Stored<TransactWriteItem> {
+    fn membership(
+        &self,
+        socket: &Socket,
+        channel: &Channel,
+        condition: Option<&str>,
+    ) -> StoreResult<TransactWriteItem> {
         let audience = keys::audience(channel, shard(&socket.id))
             .ok_or_else(|| StoreError::Corrupt("a user's channel has no audience".into()))?;
         let put = Put::builder()
             .table_name(&self.table)
-            .item(PK, s(keys::connection(&socket.id)))
-            .item(SK, s(keys::membership(channel)))
-            .item(INDEX_PK, s(audience))
-            .item(INDEX_SK, s(keys::connection(&socket.id)))
-            .item("sid", s(socket.sid.to_string()))
-            .item("connectedAt", at(socket.connected_at))
-            .item("sessionExpiresAt", at(socket.session_expires_at))
-            .item(TTL, n(socket.expires_at.seconds_up()))
+            .item(PK, string(keys::connection(&socket.id)))
+            .item(SK, string(keys::membership(channel)))
+            .item(INDEX_PK, string(audience))
+            .item(INDEX_SK, string(keys::connection(&socket.id)))
+            .item("sid", string(socket.sid.to_string()))
+            .item("connectedAt", timestamp(socket.connected_at))
+            .item("sessionExpiresAt", timestamp(socket.session_expires_at))
+            .item(TTL, number(socket.expires_at.seconds_up()))
             .set_condition_expression(condition.map(str::to_owned))
             .build()
             .map_err(build_error)?;
@@ -78,11 +83,11 @@ impl ConnectionsTable {
     }
 
     /// A condition on another row of the same socket.
-    fn check(&self, id: &ConnectionId, sk: &str, condition: &str) -> Stored<TransactWriteItem> {
+    fn check(&self, id: &ConnectionId, sk: &str, condition: &str) -> StoreResult<TransactWriteItem> {
         let check = ConditionCheck::builder()
             .table_name(&self.table)
-            .key(PK, s(keys::connection(id)))
-            .key(SK, s(sk))
+            .key(PK, string(keys::connection(id)))
+            .key(SK, string(sk))
             .condition_expression(condition)
             .build()
             .map_err(build_error)?;
@@ -90,19 +95,19 @@ impl ConnectionsTable {
     }
 
     /// Moves the session's expiry on one row, if it is still there.
-    async fn move_expiry(&self, pk: String, sk: String, to: Millis, seen: Option<Millis>) -> Stored<()> {
+    async fn move_expiry(&self, pk: String, sk: String, to: Millis, seen: Option<Millis>) -> StoreResult<()> {
         let mut update = self
             .client
             .update_item()
             .table_name(&self.table)
-            .key(PK, s(pk))
-            .key(SK, s(sk))
+            .key(PK, string(pk))
+            .key(SK, string(sk))
             .condition_expression("attribute_exists(PK)")
-            .expression_attribute_values(":expires", at(to));
+            .expression_attribute_values(":expires", timestamp(to));
         let mut set = String::from("SET sessionExpiresAt = :expires");
         if let Some(seen) = seen {
             set.push_str(", seenAt = :seen");
-            update = update.expression_attribute_values(":seen", at(seen));
+            update = update.expression_attribute_values(":seen", timestamp(seen));
         }
         let result = update.update_expression(set).send().await;
         conditional("UpdateItem", None, result).map(|_| ())
@@ -110,13 +115,13 @@ impl ConnectionsTable {
 }
 
 impl Sockets for ConnectionsTable {
-    async fn open(&self, socket: &Socket, email: &str) -> Stored<bool> {
+    async fn open(&self, socket: &Socket, email: &str) -> StoreResult<bool> {
         let pk = keys::connection(&socket.id);
         let own = self
             .row(socket, pk.clone(), keys::METADATA)
-            .item("userEmail", s(email))
-            .item("frames", n(0))
-            .item("framesBefore", n(0))
+            .item("userEmail", string(email))
+            .item("frames", number(0))
+            .item("framesBefore", number(0))
             .build()
             .map_err(build_error)?;
         let twin = self.row(socket, keys::user(socket.at.user), pk).build().map_err(build_error)?;
@@ -130,22 +135,22 @@ impl Sockets for ConnectionsTable {
             .send()
             .await;
         match transaction("TransactWriteItems", result)? {
-            crate::call::Outcome::Done => Ok(true),
+            crate::call::TransactionOutcome::Done => Ok(true),
             refused if refused.refused(0).is_some() => Ok(false),
-            _ => Err(StoreError::Busy("TransactWriteItems: conflict".into())),
+            _ => Err(StoreError::Conflict("TransactWriteItems: conflict".into())),
         }
     }
 
-    async fn socket(&self, id: &ConnectionId) -> Stored<Option<Socket>> {
+    async fn socket(&self, id: &ConnectionId) -> StoreResult<Option<Socket>> {
         self.get(keys::connection(id), keys::METADATA, true).await?.as_ref().map(read).transpose()
     }
 
-    async fn of_user(&self, user: UserId) -> Stored<Vec<Socket>> {
+    async fn of_user(&self, user: UserId) -> StoreResult<Vec<Socket>> {
         let rows = self.rows(keys::user(user), Rows::StartingWith(keys::CONNECTION), |_| false).await?;
         rows.iter().map(read).collect()
     }
 
-    async fn forget(&self, id: &ConnectionId, user: Option<UserId>) -> Stored<()> {
+    async fn forget(&self, id: &ConnectionId, user: Option<UserId>) -> StoreResult<()> {
         let pk = keys::connection(id);
         let rows = self.rows(pk.clone(), Rows::All, |_| false).await?;
         let own = rows.iter().find(|item| sort_key(item) == keys::METADATA);
@@ -168,30 +173,30 @@ impl Sockets for ConnectionsTable {
         Ok(())
     }
 
-    async fn mark_gone(&self, id: &ConnectionId, now: Millis) -> Stored<()> {
+    async fn mark_gone(&self, id: &ConnectionId, now: Millis) -> StoreResult<()> {
         self.client
             .put_item()
             .table_name(&self.table)
-            .item(PK, s(keys::connection(id)))
-            .item(SK, s(keys::GONE))
-            .item("goneAt", at(now))
-            .item(TTL, n(now.plus_seconds(GONE_SECONDS).seconds_up()))
+            .item(PK, string(keys::connection(id)))
+            .item(SK, string(keys::GONE))
+            .item("goneAt", timestamp(now))
+            .item(TTL, number(now.plus_seconds(GONE_SECONDS).seconds_up()))
             .send()
             .await
             .map_err(|e| trouble("PutItem", &e))?;
         Ok(())
     }
 
-    async fn count_frame(&self, id: &ConnectionId) -> Stored<Option<Seen>> {
+    async fn count_frame(&self, id: &ConnectionId) -> StoreResult<Option<FrameWindow>> {
         let result = self
             .client
             .update_item()
             .table_name(&self.table)
-            .key(PK, s(keys::connection(id)))
-            .key(SK, s(keys::METADATA))
+            .key(PK, string(keys::connection(id)))
+            .key(SK, string(keys::METADATA))
             .update_expression("ADD frames :one")
             .condition_expression("attribute_exists(PK)")
-            .expression_attribute_values(":one", n(1))
+            .expression_attribute_values(":one", number(1))
             .return_values(ReturnValue::AllNew)
             .send()
             .await;
@@ -200,14 +205,14 @@ impl Sockets for ConnectionsTable {
             (Conditional::Done, Some(item)) => {
                 let r = Reader::new(&item);
                 let (frames, frames_before) = (r.int("frames")?, r.int("framesBefore")?);
-                Ok(Some(Seen { socket: read(&item)?, frames, frames_before }))
+                Ok(Some(FrameWindow { socket: read(&item)?, frames, frames_before }))
             }
             (Conditional::Done, None) => Err(StoreError::Corrupt("no attributes of a connection".into())),
             (Conditional::Refused(_), _) => Ok(None),
         }
     }
 
-    async fn refresh(&self, seen: &Seen, session_expires_at: Millis, now: Millis) -> Stored<()> {
+    async fn refresh(&self, seen: &FrameWindow, session_expires_at: Millis, now: Millis) -> StoreResult<()> {
         let socket = &seen.socket;
         let pk = keys::connection(&socket.id);
         let new_window = seen.window_is_over(now).then(|| seen.window_of(now));
@@ -216,16 +221,16 @@ impl Sockets for ConnectionsTable {
                 .client
                 .update_item()
                 .table_name(&self.table)
-                .key(PK, s(&pk))
-                .key(SK, s(keys::METADATA))
+                .key(PK, string(&pk))
+                .key(SK, string(keys::METADATA))
                 .update_expression(
                     "SET sessionExpiresAt = :expires, seenAt = :now, frames = :one, framesBefore = :before",
                 )
                 .condition_expression("attribute_exists(PK)")
-                .expression_attribute_values(":expires", at(session_expires_at))
-                .expression_attribute_values(":now", at(seen.window_of(now)))
-                .expression_attribute_values(":one", n(1))
-                .expression_attribute_values(":before", n(seen.carried(now)))
+                .expression_attribute_values(":expires", timestamp(session_expires_at))
+                .expression_attribute_values(":now", timestamp(seen.window_of(now)))
+                .expression_attribute_values(":one", number(1))
+                .expression_attribute_values(":before", number(seen.carried(now)))
                 .send()
                 .await;
             conditional("UpdateItem", None, result)?;
@@ -282,9 +287,9 @@ mod tests {
         let pk = keys::connection(&socket.id);
         let own = table
             .row(&socket, pk.clone(), keys::METADATA)
-            .item("userEmail", s("somebody@example.com"))
-            .item("frames", n(0))
-            .item("framesBefore", n(0))
+            .item("userEmail", string("somebody@example.com"))
+            .item("frames", number(0))
+            .item("framesBefore", number(0))
             .build()
             .unwrap();
         let twin = table.row(&socket, keys::user(socket.at.user), pk).build().unwrap();

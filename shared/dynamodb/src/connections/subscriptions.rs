@@ -5,25 +5,25 @@ use holdfast_push::ids::ConnectionId;
 use holdfast_push::job::Recipient;
 use holdfast_push::ports::{Audience, Joined, Page, Subscriptions};
 use holdfast_push::socket::{MAX_TOPICS, Socket};
-use holdfast_sessions::ports::{StoreError, Stored};
+use holdfast_sessions::ports::{StoreError, StoreResult};
 
 use super::keys::{self, INDEX, INDEX_PK, INDEX_SK, PK, SK};
 use super::{ConnectionsTable, Rows};
-use crate::attributes::{Item, Reader, n, s};
-use crate::call::{Outcome, transaction, trouble};
+use crate::attributes::{Item, Reader, number, string};
+use crate::call::{TransactionOutcome, transaction, trouble};
 use crate::statement::Statement;
 
 impl Subscriptions for ConnectionsTable {
     /// The socket's own row counts its topics, in the transaction that adds or removes one: two frames that both saw room for
     /// one more cannot both be right.
-    async fn join(&self, socket: &Socket, topics: &[Topic]) -> Stored<Joined> {
+    async fn join(&self, socket: &Socket, topics: &[Topic]) -> StoreResult<Joined> {
         let Some(room) = MAX_TOPICS.checked_sub(topics.len()) else { return Ok(Joined::TooMany) };
         let counted = Statement::new()
             .then("ADD topicCount :more")
             .when("attribute_exists(PK)")
             .when("attribute_not_exists(topicCount) OR topicCount <= :room")
-            .value(":more", n(topics.len()))
-            .value(":room", n(room));
+            .value(":more", number(topics.len()))
+            .value(":room", number(room));
         let mut call = self.client.transact_write_items().transact_items(
             counted.update_part(&self.table, (keys::connection(&socket.id), keys::METADATA.to_owned()))?,
         );
@@ -34,16 +34,16 @@ impl Subscriptions for ConnectionsTable {
         Ok(match outcome.refused(0) {
             Some(None) => Joined::Closed,
             Some(Some(_)) => Joined::TooMany,
-            None if matches!(outcome, Outcome::Done) => Joined::Done,
+            None if matches!(outcome, TransactionOutcome::Done) => Joined::Done,
             // One of them is there already: an earlier try of this call was applied, or another frame was first.
-            None => return Err(StoreError::Busy("TransactWriteItems: conflict".into())),
+            None => return Err(StoreError::Conflict("TransactWriteItems: conflict".into())),
         })
     }
 
-    async fn unsubscribe(&self, id: &ConnectionId, topic: &Topic) -> Stored<()> {
+    async fn unsubscribe(&self, id: &ConnectionId, topic: &Topic) -> StoreResult<()> {
         let row = (keys::connection(id), keys::topic(topic));
         let counted = Statement::new().then("ADD topicCount :less").when("topicCount > :none");
-        let counted = counted.value(":less", n(-1)).value(":none", n(0));
+        let counted = counted.value(":less", number(-1)).value(":none", number(0));
         let result = self
             .client
             .transact_write_items()
@@ -54,14 +54,14 @@ impl Subscriptions for ConnectionsTable {
         let outcome = transaction("TransactWriteItems", result)?;
         match (&outcome, outcome.refused(0), outcome.refused(1)) {
             // It is not subscribed to.
-            (Outcome::Done, ..) | (_, Some(_), _) => Ok(()),
+            (TransactionOutcome::Done, ..) | (_, Some(_), _) => Ok(()),
             // The socket's own row is gone, or was written by a version that did not count.
             (_, None, Some(_)) => self.delete(row.0, row.1).await,
-            (_, None, None) => Err(StoreError::Busy("TransactWriteItems: conflict".into())),
+            (_, None, None) => Err(StoreError::Conflict("TransactWriteItems: conflict".into())),
         }
     }
 
-    async fn topics(&self, id: &ConnectionId) -> Stored<Vec<Topic>> {
+    async fn topics(&self, id: &ConnectionId) -> StoreResult<Vec<Topic>> {
         let rows = self.rows(keys::connection(id), Rows::StartingWith(keys::TOPIC), |_| false).await?;
         rows.iter()
             .map(|item| {
@@ -74,7 +74,7 @@ impl Subscriptions for ConnectionsTable {
     }
 }
 
-fn member(item: &Item) -> Stored<ConnectionId> {
+fn member(item: &Item) -> StoreResult<ConnectionId> {
     let key = Reader::new(item).text(INDEX_SK)?;
     key.strip_prefix(keys::CONNECTION)
         .and_then(|id| id.parse().ok())
@@ -82,16 +82,16 @@ fn member(item: &Item) -> Stored<ConnectionId> {
 }
 
 impl Audience for ConnectionsTable {
-    async fn page(&self, channel: &Channel, shard: u8, after: Option<&ConnectionId>) -> Stored<Page> {
+    async fn page(&self, channel: &Channel, shard: u8, after: Option<&ConnectionId>) -> StoreResult<Page> {
         let Some(audience) = keys::audience(channel, shard) else {
             return Ok(Page::default());
         };
         let start = after.map(|id| {
             Item::from([
-                (PK.to_owned(), s(keys::connection(id))),
-                (SK.to_owned(), s(keys::membership(channel))),
-                (INDEX_PK.to_owned(), s(&audience)),
-                (INDEX_SK.to_owned(), s(keys::connection(id))),
+                (PK.to_owned(), string(keys::connection(id))),
+                (SK.to_owned(), string(keys::membership(channel))),
+                (INDEX_PK.to_owned(), string(&audience)),
+                (INDEX_SK.to_owned(), string(keys::connection(id))),
             ])
         });
         let page = self
@@ -100,7 +100,7 @@ impl Audience for ConnectionsTable {
             .table_name(&self.table)
             .index_name(INDEX)
             .key_condition_expression("GSI1PK = :audience")
-            .expression_attribute_values(":audience", s(audience))
+            .expression_attribute_values(":audience", string(audience))
             .set_exclusive_start_key(start)
             .send()
             .await
@@ -109,7 +109,7 @@ impl Audience for ConnectionsTable {
             let until = Reader::new(item).time("sessionExpiresAt")?;
             Ok(Recipient { connection: member(item)?, until, reason: None })
         };
-        let recipients = page.items().iter().map(recipient).collect::<Stored<_>>()?;
+        let recipients = page.items().iter().map(recipient).collect::<StoreResult<_>>()?;
         Ok(Page { recipients, next: page.last_evaluated_key.as_ref().map(member).transpose()? })
     }
 }

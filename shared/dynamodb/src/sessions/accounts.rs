@@ -3,45 +3,45 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use holdfast_sessions::account::{Account, Identity};
 use holdfast_sessions::change::Origin;
-use holdfast_sessions::ports::{AccountDeletion, Accounts, StoreError, Stored, Transacted};
+use holdfast_sessions::ports::{AccountDeletion, Accounts, StoreError, StoreResult, Transacted};
 use holdfast_sessions::{Millis, UserId};
 
 use super::keys::{self, PK, SK};
 use super::slots::transacted;
 use super::{SessionsTable, image};
-use crate::attributes::{Item, Reader, at, s};
-use crate::call::{Outcome, transaction, trouble};
+use crate::attributes::{Item, Reader, string, timestamp};
+use crate::call::{TransactionOutcome, transaction, trouble};
 use crate::statement::{Key, Statement, put_new};
 
 /// An item that says which account a name belongs to.
 pub(super) fn claim((pk, sk): Key, user: UserId, now: Millis) -> Item {
     Item::from([
-        (PK.to_owned(), s(pk)),
-        (SK.to_owned(), s(sk)),
-        ("userId".to_owned(), s(user.to_string())),
-        ("createdAt".to_owned(), at(now)),
+        (PK.to_owned(), string(pk)),
+        (SK.to_owned(), string(sk)),
+        ("userId".to_owned(), string(user.to_string())),
+        ("createdAt".to_owned(), timestamp(now)),
     ])
 }
 
 /// Whether the claim at `index` was refused because this very account holds it: an earlier try was applied and its reply
 /// lost.
-fn is_held_by(outcome: &Outcome, index: usize, user: UserId) -> bool {
+fn is_held_by(outcome: &TransactionOutcome, index: usize, user: UserId) -> bool {
     let holder = outcome.refused(index).flatten().and_then(|item| item.get("userId"));
     holder.and_then(|v| v.as_s().ok()).is_some_and(|id| *id == user.to_string())
 }
 
 impl SessionsTable {
-    async fn holder(&self, key: Key) -> Stored<Option<UserId>> {
+    async fn holder(&self, key: Key) -> StoreResult<Option<UserId>> {
         self.get(key).await?.map(|item| Reader::new(&item).parse("userId")).transpose()
     }
 }
 
 impl Accounts for SessionsTable {
-    async fn user_of(&self, email_key: &[u8; 32]) -> Stored<Option<UserId>> {
+    async fn user_of(&self, email_key: &[u8; 32]) -> StoreResult<Option<UserId>> {
         self.holder(keys::email(email_key)).await
     }
 
-    async fn user_of_identity(&self, identity_key: &[u8; 32]) -> Stored<Option<UserId>> {
+    async fn user_of_identity(&self, identity_key: &[u8; 32]) -> StoreResult<Option<UserId>> {
         self.holder(keys::identity(identity_key)).await
     }
 
@@ -51,14 +51,14 @@ impl Accounts for SessionsTable {
         identity: &Identity,
         password: &str,
         now: Millis,
-    ) -> Stored<Transacted> {
+    ) -> StoreResult<Transacted> {
         let meta = Statement::new()
-            .set("identityProvider", s(&identity.provider))
-            .set("identitySubject", s(&identity.subject))
-            .set("lastUpdatedAt", at(now))
+            .set("identityProvider", string(&identity.provider))
+            .set("identitySubject", string(&identity.subject))
+            .set("lastUpdatedAt", timestamp(now))
             .when("attribute_not_exists(identitySubject)")
             .when("password = :password")
-            .value(":password", s(password));
+            .value(":password", string(password));
         let result = self
             .client
             .transact_write_items()
@@ -76,7 +76,7 @@ impl Accounts for SessionsTable {
         account: &Account,
         origin: &Origin,
         now: Millis,
-    ) -> Stored<Transacted> {
+    ) -> StoreResult<Transacted> {
         let mut claims = Vec::new();
         claims.extend(email_key.map(keys::email));
         claims.extend(account.identity.as_ref().map(|identity| keys::identity(&identity.key())));
@@ -92,7 +92,7 @@ impl Accounts for SessionsTable {
 }
 
 impl AccountDeletion for SessionsTable {
-    async fn erase(&self, account: &Account, email_keys: &[[u8; 32]]) -> Stored<()> {
+    async fn erase(&self, account: &Account, email_keys: &[[u8; 32]]) -> StoreResult<()> {
         let user = account.user;
         loop {
             let answer = self
@@ -101,12 +101,12 @@ impl AccountDeletion for SessionsTable {
                 .table_name(&self.table)
                 .key_condition_expression("PK = :pk")
                 .projection_expression("PK, SK")
-                .expression_attribute_values(":pk", s(keys::user(user)))
+                .expression_attribute_values(":pk", string(keys::user(user)))
                 .consistent_read(true)
                 .send()
                 .await
                 .map_err(|e| trouble("Query", &e))?;
-            let is_account = |item: &Item| item.get(SK).is_some_and(|sk| *sk == s(keys::META));
+            let is_account = |item: &Item| item.get(SK).is_some_and(|sk| *sk == string(keys::META));
             let rest: Vec<Item> =
                 answer.items.unwrap_or_default().into_iter().filter(|item| !is_account(item)).collect();
             for key in rest.iter() {
@@ -120,7 +120,7 @@ impl AccountDeletion for SessionsTable {
         let own = |key: Key| {
             Statement::new()
                 .when("attribute_not_exists(PK) OR userId = :user")
-                .value(":user", s(user.to_string()))
+                .value(":user", string(user.to_string()))
                 .delete_part(&self.table, key)
         };
         let deleted = AttributeValue::S(image::status_text(holdfast_sessions::account::Status::Deleted).to_owned());
@@ -139,9 +139,9 @@ impl AccountDeletion for SessionsTable {
         let result = self.client.transact_write_items().set_transact_items(Some(actions)).send().await;
         match transacted(&transaction("TransactWriteItems", result)?) {
             Transacted::Done => Ok(()),
-            Transacted::Busy => Err(StoreError::Busy("TransactWriteItems: conflict".into())),
+            Transacted::Busy => Err(StoreError::Conflict("TransactWriteItems: conflict".into())),
             // The e-mail is somebody else's by now, or the account is not being deleted.
-            Transacted::Refused => Err(StoreError::Busy("delete: the account has changed; repeat it".into())),
+            Transacted::Refused => Err(StoreError::Conflict("delete: the account has changed; repeat it".into())),
         }
     }
 }

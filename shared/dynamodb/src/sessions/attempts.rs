@@ -9,12 +9,12 @@ use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure a
 use futures_util::future::try_join_all;
 use holdfast_sessions::attempts::{Counter, Scope};
 use holdfast_sessions::policy::{RUN_LIMIT, RUN_MEMORY_SECONDS};
-use holdfast_sessions::ports::{Attempts, Conditional, Reservation, StoreError, Stored};
+use holdfast_sessions::ports::{AttemptReservation, Attempts, Conditional, StoreError, StoreResult};
 use holdfast_sessions::{Millis, TokenHash};
 
 use super::SessionsTable;
 use super::keys::{self, PK, SK, TTL};
-use crate::attributes::{Item, Reader, at, b, bs, n, s};
+use crate::attributes::{Item, Reader, binary, binary_set, number, string, timestamp};
 use crate::call::{conditional, trouble};
 use crate::statement::Statement;
 
@@ -30,7 +30,7 @@ struct CounterItem {
     exists: bool,
 }
 
-fn read(item: Option<&Item>) -> Stored<CounterItem> {
+fn read(item: Option<&Item>) -> StoreResult<CounterItem> {
     let Some(item) = item else { return Ok(CounterItem::default()) };
     let r = Reader::new(item);
     let time = |name: &str| r.time_opt(name).map(Option::unwrap_or_default);
@@ -49,7 +49,7 @@ fn read(item: Option<&Item>) -> Stored<CounterItem> {
 }
 
 impl SessionsTable {
-    async fn counter(&self, scope: &Scope) -> Stored<CounterItem> {
+    async fn counter(&self, scope: &Scope) -> StoreResult<CounterItem> {
         read(self.get(keys::attempts(&scope.key)).await?.as_ref())
     }
 
@@ -57,15 +57,15 @@ impl SessionsTable {
         &self,
         scope: &Scope,
         statement: &Statement,
-    ) -> Stored<(Conditional<Option<Item>>, Option<Item>)> {
+    ) -> StoreResult<(Conditional<Option<Item>>, Option<Item>)> {
         statement.checked(true);
         let (pk, sk) = keys::attempts(&scope.key);
         let result = self
             .client
             .update_item()
             .table_name(&self.table)
-            .key(PK, s(pk))
-            .key(SK, s(sk))
+            .key(PK, string(pk))
+            .key(SK, string(sk))
             .update_expression(statement.update())
             .set_condition_expression(statement.condition())
             .set_expression_attribute_names(statement.names())
@@ -85,24 +85,26 @@ impl SessionsTable {
         seen: &CounterItem,
         next: &Counter,
         answers: Option<&HashSet<[u8; 32]>>,
-    ) -> Stored<Conditional<Option<Item>>> {
+    ) -> StoreResult<Conditional<Option<Item>>> {
         let mut statement =
-            Statement::new().set("windowEnds", at(next.window_ends)).set(TTL, n(keys::ttl(next.ends())));
+            Statement::new().set("windowEnds", timestamp(next.window_ends)).set(TTL, number(keys::ttl(next.ends())));
         if scope.counts_runs {
             statement = statement
-                .set("run", n(next.run))
-                .set("runEnds", at(next.run_ends))
-                .set("waitUntil", at(next.wait_until));
+                .set("run", number(next.run))
+                .set("runEnds", timestamp(next.run_ends))
+                .set("waitUntil", timestamp(next.wait_until));
         }
         statement = match answers {
-            None => statement.set("count", n(next.count)),
+            None => statement.set("count", number(next.count)),
             Some(answers) if answers.is_empty() => statement.remove(&["answers"]),
-            Some(answers) => statement.set("answers", bs(answers.iter())),
+            Some(answers) => statement.set("answers", binary_set(answers.iter())),
         };
         statement = if seen.exists {
             let mut as_seen = statement;
             let Counter { count, run, window_ends, .. } = seen.counter;
-            for (attribute, value) in [("windowEnds", at(window_ends)), ("run", n(run)), ("count", n(count))] {
+            for (attribute, value) in
+                [("windowEnds", timestamp(window_ends)), ("run", number(run)), ("count", number(count))]
+            {
                 let counted_by_set = attribute == "count" && answers.is_some();
                 if counted_by_set || (attribute == "run" && !scope.counts_runs) {
                     continue;
@@ -110,7 +112,7 @@ impl SessionsTable {
                 let place = format!(":seen_{attribute}");
                 let name = format!("#seen_{attribute}");
                 // A counter of version 0.1.0, or one that only remembers, has no such number yet.
-                let none = if value == n(0) { format!("attribute_not_exists({name}) OR ") } else { String::new() };
+                let none = if value == number(0) { format!("attribute_not_exists({name}) OR ") } else { String::new() };
                 as_seen = as_seen.when(&format!("{none}{name} = {place}")).name(&name, attribute).value(&place, value);
             }
             as_seen
@@ -122,45 +124,52 @@ impl SessionsTable {
 
     /// Counts in an open window without a long run, in one update; refused otherwise.
     fn count_in_window(scope: &Scope, answer: Option<&TokenHash>, now: Millis) -> Statement {
-        let mut statement = Statement::new().when("windowEnds > :now").value(":now", at(now));
+        let mut statement = Statement::new().when("windowEnds > :now").value(":now", timestamp(now));
         statement = match answer {
             None => statement
                 .set_to("#count = #count + :one")
                 .name("#count", "count")
-                .value(":one", n(1))
+                .value(":one", number(1))
                 .when("#count < :limit"),
             Some(answer) => statement
                 .then("ADD answers :answers")
-                .value(":answers", bs([answer.as_bytes()]))
-                .value(":answer", b(answer.as_bytes()))
+                .value(":answers", binary_set([answer.as_bytes()]))
+                .value(":answer", binary(answer.as_bytes()))
                 .when("attribute_not_exists(answers) OR (size(answers) < :limit AND NOT contains(answers, :answer))"),
         };
-        statement = statement.value(":limit", n(scope.limit));
+        statement = statement.value(":limit", number(scope.limit));
         if scope.counts_runs {
             let memory = now.plus_seconds(RUN_MEMORY_SECONDS);
             statement = statement
                 .set_to("#run = #run + :more")
                 .name("#run", "run")
-                .value(":more", n(1))
-                .set("runEnds", at(memory))
+                .value(":more", number(1))
+                .set("runEnds", timestamp(memory))
                 .when("#run < :almost AND runEnds > :now")
-                .value(":almost", n(RUN_LIMIT - 1));
+                .value(":almost", number(RUN_LIMIT - 1));
         }
         statement
     }
 
     /// Writes `in_window` if the reservation's window is still open there, else `afterwards`, if there is a counter at all.
-    async fn undo(&self, reservation: &Reservation, in_window: Statement, afterwards: Option<Statement>) -> Stored<()> {
+    async fn undo(
+        &self,
+        reservation: &AttemptReservation,
+        in_window: Statement,
+        afterwards: Option<Statement>,
+    ) -> StoreResult<()> {
         let in_window = match &reservation.answer {
             None => in_window
                 .set_to("#count = #count - :one")
                 .name("#count", "count")
-                .value(":one", n(1))
-                .value(":zero", n(0))
+                .value(":one", number(1))
+                .value(":zero", number(0))
                 .when("#count > :zero"),
-            Some(answer) => in_window.then("DELETE answers :answers").value(":answers", bs([answer.as_bytes()])),
+            Some(answer) => {
+                in_window.then("DELETE answers :answers").value(":answers", binary_set([answer.as_bytes()]))
+            }
         };
-        let in_window = in_window.when("windowEnds = :ends").value(":ends", at(reservation.window_ends));
+        let in_window = in_window.when("windowEnds = :ends").value(":ends", timestamp(reservation.window_ends));
         if self.write_counter(&reservation.scope, &in_window).await?.0 == Conditional::Done {
             return Ok(());
         }
@@ -174,7 +183,7 @@ impl SessionsTable {
 }
 
 impl Attempts for SessionsTable {
-    async fn counters(&self, scopes: &[Scope]) -> Stored<Vec<Counter>> {
+    async fn counters(&self, scopes: &[Scope]) -> StoreResult<Vec<Counter>> {
         let found = try_join_all(scopes.iter().map(|scope| self.counter(scope))).await?;
         Ok(found.into_iter().map(|stored| stored.counter).collect())
     }
@@ -184,8 +193,8 @@ impl Attempts for SessionsTable {
         scope: &Scope,
         answer: Option<&TokenHash>,
         now: Millis,
-    ) -> Stored<Result<Reservation, Millis>> {
-        let reserved = |window_ends| Reservation { scope: *scope, window_ends, answer: answer.copied() };
+    ) -> StoreResult<Result<AttemptReservation, Millis>> {
+        let reserved = |window_ends| AttemptReservation { scope: *scope, window_ends, answer: answer.copied() };
         for _ in 0..ROUNDS {
             let counting = Self::count_in_window(scope, answer, now);
             let seen = match self.write_counter(scope, &counting).await? {
@@ -211,42 +220,45 @@ impl Attempts for SessionsTable {
                 return Ok(Ok(reserved(next.window_ends)));
             }
         }
-        Err(StoreError::Busy("attempt counter".into()))
+        Err(StoreError::Conflict("attempt counter".into()))
     }
 
-    async fn give_back(&self, reservation: &Reservation) -> Stored<()> {
+    async fn give_back(&self, reservation: &AttemptReservation) -> StoreResult<()> {
         let mut shorter = Statement::new();
         if reservation.scope.counts_runs {
             shorter = shorter
                 .set_to("#run = #run - :less")
                 .name("#run", "run")
-                .value(":less", n(1))
-                .value(":none", n(0))
+                .value(":less", number(1))
+                .value(":none", number(0))
                 .when("#run > :none");
         }
         self.undo(reservation, shorter, None).await
     }
 
-    async fn settle(&self, reservation: &Reservation, known_until: Option<Millis>) -> Stored<()> {
+    async fn settle(&self, reservation: &AttemptReservation, known_until: Option<Millis>) -> StoreResult<()> {
         let mut over = Statement::new();
         if reservation.scope.counts_runs {
-            over = over.set("run", n(0)).set("waitUntil", n(0));
+            over = over.set("run", number(0)).set("waitUntil", number(0));
         }
         if let Some(until) = known_until {
-            over = over.set("knownUntil", at(until)).set(TTL, n(keys::ttl(until.max(reservation.window_ends))));
+            over = over
+                .set("knownUntil", timestamp(until))
+                .set(TTL, number(keys::ttl(until.max(reservation.window_ends))));
         }
         let afterwards = (reservation.scope.counts_runs || known_until.is_some()).then(|| over.clone());
         self.undo(reservation, over, afterwards).await
     }
 
-    async fn remember(&self, scope: &Scope, known_until: Millis) -> Stored<()> {
-        let known = Statement::new().set("knownUntil", at(known_until)).set(TTL, n(keys::ttl(known_until)));
+    async fn remember(&self, scope: &Scope, known_until: Millis) -> StoreResult<()> {
+        let known = Statement::new().set("knownUntil", timestamp(known_until)).set(TTL, number(keys::ttl(known_until)));
         self.write_counter(scope, &known).await.map(|_| ())
     }
 
-    async fn clear(&self, scope: &Scope) -> Stored<()> {
+    async fn clear(&self, scope: &Scope) -> StoreResult<()> {
         let (pk, sk) = keys::attempts(&scope.key);
-        let result = self.client.delete_item().table_name(&self.table).key(PK, s(pk)).key(SK, s(sk)).send().await;
+        let result =
+            self.client.delete_item().table_name(&self.table).key(PK, string(pk)).key(SK, string(sk)).send().await;
         result.map(|_| ()).map_err(|e| trouble("DeleteItem", &e))
     }
 }

@@ -6,18 +6,18 @@ use holdfast_sessions::change::{
     AccountChange, DeviceChange, DeviceEdit, FactorEdit, Origin, SlotChange, SlotEdit, SlotSeen, UserChange,
 };
 use holdfast_sessions::mfa::Proof;
-use holdfast_sessions::ports::{Stored, Transacted, UserChanges};
+use holdfast_sessions::ports::{StoreResult, Transacted, UserChanges};
 use holdfast_sessions::token::Address;
 
 use super::keys;
 use super::slots::{FREE, LIVE, UNENDED, tombstone, transacted};
 use super::{SessionsTable, image};
-use crate::attributes::{at, b, bs, n, s};
+use crate::attributes::{binary, binary_set, number, string, timestamp};
 use crate::call::transaction;
 use crate::statement::{Statement, put_new};
 
 impl UserChanges for SessionsTable {
-    async fn apply(&self, change: &UserChange) -> Stored<Transacted> {
+    async fn apply(&self, change: &UserChange) -> StoreResult<Transacted> {
         let mut actions = Vec::with_capacity(1 + change.slots.len() + change.devices.len());
         if let Some(account) = &change.account {
             actions.push(self.account_change(change, account)?);
@@ -42,34 +42,34 @@ impl UserChanges for SessionsTable {
 /// Where a change comes from: read by the relay, and by nothing that decides.
 pub(super) fn from(statement: Statement, origin: &Origin) -> Statement {
     statement
-        .set_or_remove("network", origin.network.as_ref().map(s))
-        .set_or_remove("actor", origin.actor.as_ref().map(s))
+        .set_or_remove("network", origin.network.as_ref().map(string))
+        .set_or_remove("actor", origin.actor.as_ref().map(string))
 }
 
 impl SessionsTable {
-    fn account_change(&self, change: &UserChange, account: &AccountChange) -> Stored<TransactWriteItem> {
+    fn account_change(&self, change: &UserChange, account: &AccountChange) -> StoreResult<TransactWriteItem> {
         let key = keys::account(change.user);
-        let mut meta = Statement::new().when("authEpoch = :epoch").value(":epoch", n(account.auth_epoch));
+        let mut meta = Statement::new().when("authEpoch = :epoch").value(":epoch", number(account.auth_epoch));
         let edit = &account.edit;
         if edit.is_empty() {
             return meta.check_part(&self.table, key);
         }
         meta = from(meta, &change.origin)
             .set_to("version = version + :one")
-            .value(":one", n(1))
-            .set("lastUpdatedAt", at(change.now))
-            .set("op", s(&change.op));
+            .value(":one", number(1))
+            .set("lastUpdatedAt", timestamp(change.now))
+            .set("op", string(&change.op));
         if edit.moves_epoch {
-            meta = meta.set_to("authEpoch = authEpoch + :one").set("epochMovedAt", at(change.now));
+            meta = meta.set_to("authEpoch = authEpoch + :one").set("epochMovedAt", timestamp(change.now));
             if !matches!(edit.factor, Some(FactorEdit::Activate { .. } | FactorEdit::Disable(_) | FactorEdit::Reset)) {
                 meta = meta.remove(&PENDING);
             }
         }
         if let Some(password) = &edit.password {
-            meta = meta.set("password", s(password)).set("passwordChangedAt", at(change.now));
+            meta = meta.set("password", string(password)).set("passwordChangedAt", timestamp(change.now));
         }
         if let Some(status) = edit.status {
-            meta = meta.set("status", s(image::status_text(status)));
+            meta = meta.set("status", string(image::status_text(status)));
         }
         if let Some(factor) = &edit.factor {
             meta = factor_change(meta, factor, change);
@@ -77,7 +77,7 @@ impl SessionsTable {
         meta.update_part(&self.table, key)
     }
 
-    fn slot_change(&self, change: &UserChange, part: &SlotChange) -> Stored<TransactWriteItem> {
+    fn slot_change(&self, change: &UserChange, part: &SlotChange) -> StoreResult<TransactWriteItem> {
         let key = keys::slot(Address { user: change.user, slot: part.slot });
         let mut slot = seen(&part.seen, change);
         match &part.edit {
@@ -88,26 +88,26 @@ impl SessionsTable {
             SlotEdit::Update(update) => {
                 slot = from(slot, &change.origin)
                     .set_to("version = version + :one")
-                    .value(":one", n(1))
-                    .set("lastUpdatedAt", at(change.now))
-                    .set("op", s(&change.op));
+                    .value(":one", number(1))
+                    .set("lastUpdatedAt", timestamp(change.now))
+                    .set("op", string(&change.op));
                 if let Some(trust) = &update.trust {
                     slot = image::set_trust(slot, trust.as_ref());
                 }
                 if let Some(verified) = update.mfa_verified_at {
-                    slot = slot.set("mfaVerifiedAt", at(verified));
+                    slot = slot.set("mfaVerifiedAt", timestamp(verified));
                 }
                 if let Some(authenticated) = update.authenticated_at {
-                    slot = slot.set("authenticatedAt", at(authenticated));
+                    slot = slot.set("authenticatedAt", timestamp(authenticated));
                 }
                 slot.update_part(&self.table, key)
             }
         }
     }
 
-    fn device_change(&self, change: &UserChange, part: &DeviceChange) -> Stored<TransactWriteItem> {
+    fn device_change(&self, change: &UserChange, part: &DeviceChange) -> StoreResult<TransactWriteItem> {
         let key = keys::device(change.user, part.id);
-        let as_read = |seen: &str| Statement::new().when("op = :seen").value(":seen", s(seen));
+        let as_read = |seen: &str| Statement::new().when("op = :seen").value(":seen", string(seen));
         match &part.edit {
             DeviceEdit::Absent => Statement::new().when(image::NO_DEVICE).check_part(&self.table, key),
             DeviceEdit::Create(device) => put_new(&self.table, image::device_item(change.user, part.id, device)),
@@ -116,7 +116,7 @@ impl SessionsTable {
                 removed.update_part(&self.table, key)
             }
             DeviceEdit::Keep { seen, auth_epoch } => {
-                as_read(seen).set("authEpoch", n(auth_epoch)).update_part(&self.table, key)
+                as_read(seen).set("authEpoch", number(auth_epoch)).update_part(&self.table, key)
             }
         }
     }
@@ -125,17 +125,18 @@ impl SessionsTable {
 /// The condition that a slot is as it was seen. Only the values that it names are bound: DynamoDB refuses others.
 fn seen(seen: &SlotSeen, change: &UserChange) -> Statement {
     let statement = Statement::new();
-    let of = |statement: Statement, sid: &holdfast_sessions::SessionId| statement.value(":sid", s(sid.to_string()));
-    let now = |statement: Statement| statement.value(":now", at(change.now));
+    let of =
+        |statement: Statement, sid: &holdfast_sessions::SessionId| statement.value(":sid", string(sid.to_string()));
+    let now = |statement: Statement| statement.value(":now", timestamp(change.now));
     match seen {
         SlotSeen::Free => now(statement.when(FREE)),
         SlotSeen::Unended(sid) => of(statement.when(UNENDED), sid),
         SlotSeen::Version(sid, version) => {
-            of(statement.when(UNENDED).when("version = :version").value(":version", n(version)), sid)
+            of(statement.when(UNENDED).when("version = :version").value(":version", number(version)), sid)
         }
         SlotSeen::Live(sid) => now(of(statement.when(LIVE), sid)),
         SlotSeen::LiveVersion(sid, version) => {
-            now(of(statement.when(LIVE).when("version = :version").value(":version", n(version)), sid))
+            now(of(statement.when(LIVE).when("version = :version").value(":version", number(version)), sid))
         }
     }
 }
@@ -145,13 +146,13 @@ const FACTOR: [&str; 7] =
     ["mfaSecret", "mfaPending", "mfaPendingAt", "mfaPendingSid", "lastStep", "recovery", "mfaEnabledAt"];
 
 fn factor_change(meta: Statement, factor: &FactorEdit, change: &UserChange) -> Statement {
-    let codes = |hashes: &[TokenHash]| -> AttributeValue { bs(hashes.iter().map(TokenHash::as_bytes)) };
+    let codes = |hashes: &[TokenHash]| -> AttributeValue { binary_set(hashes.iter().map(TokenHash::as_bytes)) };
     match factor {
         FactorEdit::Enroll { pending, session, seen } => {
             let meta = meta
                 .set("mfaPending", image::seed_value(pending))
-                .set("mfaPendingAt", at(change.now))
-                .set("mfaPendingSid", s(session.to_string()))
+                .set("mfaPendingAt", timestamp(change.now))
+                .set("mfaPendingSid", string(session.to_string()))
                 .when("attribute_not_exists(mfaSecret)");
             match seen {
                 None => meta.when("attribute_not_exists(mfaPending)"),
@@ -160,9 +161,9 @@ fn factor_change(meta: Statement, factor: &FactorEdit, change: &UserChange) -> S
         }
         FactorEdit::Activate { pending, kept, step, recovery } => meta
             .set("mfaSecret", image::seed_value(kept))
-            .set("lastStep", n(step))
+            .set("lastStep", number(step))
             .set("recovery", codes(recovery))
-            .set("mfaEnabledAt", at(change.now))
+            .set("mfaEnabledAt", timestamp(change.now))
             .remove(&PENDING)
             .when("mfaPending = :seed")
             .when("attribute_not_exists(mfaSecret)")
@@ -176,7 +177,7 @@ fn factor_change(meta: Statement, factor: &FactorEdit, change: &UserChange) -> S
         FactorEdit::Reset => meta.remove(&FACTOR),
         FactorEdit::RenewRecovery(hashes) => meta
             .set("recovery", codes(hashes))
-            .set("recoveryRenewedAt", at(change.now))
+            .set("recoveryRenewedAt", timestamp(change.now))
             .when("attribute_exists(mfaSecret)"),
     }
 }
@@ -184,9 +185,9 @@ fn factor_change(meta: Statement, factor: &FactorEdit, change: &UserChange) -> S
 fn unused_step(meta: Statement, step: u64) -> Statement {
     meta.when("attribute_exists(mfaSecret)")
         .when("attribute_not_exists(lastStep) OR lastStep < :step")
-        .value(":step", n(step))
+        .value(":step", number(step))
 }
 
 fn unused_code(meta: Statement, code: &TokenHash) -> Statement {
-    meta.when("attribute_exists(mfaSecret)").when("contains(recovery, :code)").value(":code", b(code.as_bytes()))
+    meta.when("attribute_exists(mfaSecret)").when("contains(recovery, :code)").value(":code", binary(code.as_bytes()))
 }

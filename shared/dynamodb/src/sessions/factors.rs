@@ -1,52 +1,52 @@
 //! Trusted devices, and how passwords and seeds are kept.
 
 use holdfast_sessions::mfa::Seed;
-use holdfast_sessions::ports::{AccountUpkeep, Devices, StoreError, Stored};
+use holdfast_sessions::ports::{AccountUpkeep, Devices, StoreError, StoreResult};
 use holdfast_sessions::trusted_device::TrustedDevice;
 use holdfast_sessions::{DeviceId, Millis, UserId};
 
 use super::accounts::claim;
 use super::keys::{self, PK, Row, SK};
 use super::{SessionsTable, image};
-use crate::attributes::{Reader, b, s};
+use crate::attributes::{Reader, binary, string};
 use crate::call::{conditional, trouble};
 
 impl AccountUpkeep for SessionsTable {
-    async fn strengthen(&self, user: UserId, old: &str, new: &str) -> Stored<()> {
+    async fn strengthen(&self, user: UserId, old: &str, new: &str) -> StoreResult<()> {
         let (pk, sk) = keys::account(user);
         let result = self
             .client
             .update_item()
             .table_name(&self.table)
-            .key(PK, s(pk))
-            .key(SK, s(sk))
+            .key(PK, string(pk))
+            .key(SK, string(sk))
             .update_expression("SET password = :new")
             .condition_expression("password = :old")
-            .expression_attribute_values(":new", s(new))
-            .expression_attribute_values(":old", s(old))
+            .expression_attribute_values(":new", string(new))
+            .expression_attribute_values(":old", string(old))
             .send()
             .await;
         conditional("UpdateItem", None, result).map(|_| ())
     }
 
-    async fn seal_seed(&self, user: UserId, plain: &Seed, sealed: &[u8]) -> Stored<()> {
+    async fn seal_seed(&self, user: UserId, plain: &Seed, sealed: &[u8]) -> StoreResult<()> {
         let (pk, sk) = keys::account(user);
         let result = self
             .client
             .update_item()
             .table_name(&self.table)
-            .key(PK, s(pk))
-            .key(SK, s(sk))
+            .key(PK, string(pk))
+            .key(SK, string(sk))
             .update_expression("SET mfaSecret = :sealed")
             .condition_expression("mfaSecret = :plain")
             .expression_attribute_values(":sealed", image::sealed_value(sealed))
-            .expression_attribute_values(":plain", b(plain.expose()))
+            .expression_attribute_values(":plain", binary(plain.expose()))
             .send()
             .await;
         conditional("UpdateItem", None, result).map(|_| ())
     }
 
-    async fn claim_email(&self, user: UserId, email_key: &[u8; 32], now: Millis) -> Stored<()> {
+    async fn claim_email(&self, user: UserId, email_key: &[u8; 32], now: Millis) -> StoreResult<()> {
         let put = self
             .client
             .put_item()
@@ -60,12 +60,12 @@ impl AccountUpkeep for SessionsTable {
 }
 
 impl Devices for SessionsTable {
-    async fn device(&self, user: UserId, id: DeviceId) -> Stored<Option<TrustedDevice>> {
+    async fn device(&self, user: UserId, id: DeviceId) -> StoreResult<Option<TrustedDevice>> {
         let row = self.get(keys::device(user, id)).await?;
         Ok(row.as_ref().map(image::device_if_trusted).transpose()?.flatten())
     }
 
-    async fn devices(&self, user: UserId) -> Stored<Vec<(DeviceId, TrustedDevice)>> {
+    async fn devices(&self, user: UserId) -> StoreResult<Vec<(DeviceId, TrustedDevice)>> {
         let mut found = Vec::new();
         let mut from = None;
         loop {
@@ -74,8 +74,8 @@ impl Devices for SessionsTable {
                 .query()
                 .table_name(&self.table)
                 .key_condition_expression("PK = :pk AND begins_with(SK, :devices)")
-                .expression_attribute_values(":pk", s(keys::user(user)))
-                .expression_attribute_values(":devices", s(keys::DEVICES))
+                .expression_attribute_values(":pk", string(keys::user(user)))
+                .expression_attribute_values(":devices", string(keys::DEVICES))
                 .consistent_read(true)
                 .set_exclusive_start_key(from.take())
                 .send()

@@ -11,12 +11,12 @@ use holdfast_sessions::mfa::{Factor, KeptSeed, Mfa, Pending, Seed};
 use holdfast_sessions::policy::{SignInLimits, TOMBSTONE_SECONDS};
 use holdfast_sessions::ports::StoreError;
 use holdfast_sessions::session::{EndReason, Ended, Keys, RefreshKeys, Slot, Trust};
-use holdfast_sessions::signin::{Answered, Challenge, Login, LoginFailure, LoginState, Wishes};
+use holdfast_sessions::signin::{Answered, Login, LoginFailure, LoginState, MfaChallenge, SessionOptions};
 use holdfast_sessions::trusted_device::TrustedDevice;
 use holdfast_sessions::{DeviceId, Millis, SlotNo, TokenHash, UserId};
 
 use super::keys::{self, Row, TTL};
-use crate::attributes::{Item, Reader, at, b, n, s};
+use crate::attributes::{Item, Reader, binary, number, string, timestamp};
 use crate::statement::Statement;
 
 fn corrupt(what: &str) -> StoreError {
@@ -114,9 +114,9 @@ pub(super) fn set_trust(slot: Statement, trust: Option<&Trust>) -> Statement {
     match trust {
         Some(trust) => slot
             .set("trusted", AttributeValue::Bool(true))
-            .set("trustedAt", at(trust.since))
-            .set("trustedUntil", at(trust.until))
-            .set("deviceId", s(trust.device.to_string())),
+            .set("trustedAt", timestamp(trust.since))
+            .set("trustedUntil", timestamp(trust.until))
+            .set("deviceId", string(trust.device.to_string())),
         None => slot.set("trusted", AttributeValue::Bool(false)).remove(&["trustedAt", "trustedUntil", "deviceId"]),
     }
 }
@@ -147,10 +147,10 @@ fn device(r: &Reader<'_>) -> Result<Device, StoreError> {
 /// Writes what a session says of its device.
 pub(super) fn device_value(device: &Device) -> AttributeValue {
     AttributeValue::M(HashMap::from([
-        ("name".to_owned(), s(&device.name)),
-        ("browser".to_owned(), s(&device.browser)),
-        ("os".to_owned(), s(&device.os)),
-        ("ip".to_owned(), s(&device.ip)),
+        ("name".to_owned(), string(&device.name)),
+        ("browser".to_owned(), string(&device.browser)),
+        ("os".to_owned(), string(&device.os)),
+        ("ip".to_owned(), string(&device.ip)),
     ]))
 }
 
@@ -158,48 +158,48 @@ pub(super) fn device_value(device: &Device) -> AttributeValue {
 pub(super) fn slot_item(slot: &Slot) -> Item {
     let (pk, sk) = keys::slot(slot.at);
     let mut item = Item::from([
-        (keys::PK.to_owned(), s(pk)),
-        (keys::SK.to_owned(), s(sk)),
-        ("sid".to_owned(), s(slot.sid.to_string())),
-        ("userId".to_owned(), s(slot.at.user.to_string())),
-        ("email".to_owned(), s(&slot.email)),
-        ("version".to_owned(), n(slot.version)),
-        ("createdAt".to_owned(), at(slot.created_at)),
-        ("authenticatedAt".to_owned(), at(slot.authenticated_at)),
-        ("lastUsedAt".to_owned(), at(slot.last_used_at)),
-        ("lastUpdatedAt".to_owned(), at(slot.last_updated_at)),
-        ("idleExpiresAt".to_owned(), at(slot.idle_expires_at)),
-        ("absoluteExpiresAt".to_owned(), at(slot.absolute_expires_at)),
+        (keys::PK.to_owned(), string(pk)),
+        (keys::SK.to_owned(), string(sk)),
+        ("sid".to_owned(), string(slot.sid.to_string())),
+        ("userId".to_owned(), string(slot.at.user.to_string())),
+        ("email".to_owned(), string(&slot.email)),
+        ("version".to_owned(), number(slot.version)),
+        ("createdAt".to_owned(), timestamp(slot.created_at)),
+        ("authenticatedAt".to_owned(), timestamp(slot.authenticated_at)),
+        ("lastUsedAt".to_owned(), timestamp(slot.last_used_at)),
+        ("lastUpdatedAt".to_owned(), timestamp(slot.last_updated_at)),
+        ("idleExpiresAt".to_owned(), timestamp(slot.idle_expires_at)),
+        ("absoluteExpiresAt".to_owned(), timestamp(slot.absolute_expires_at)),
         ("staySignedIn".to_owned(), AttributeValue::Bool(slot.stay_signed_in)),
         ("trusted".to_owned(), AttributeValue::Bool(slot.trust.is_some())),
         ("device".to_owned(), device_value(&slot.device)),
-        ("op".to_owned(), s(&slot.op)),
-        (TTL.to_owned(), n(keys::ttl(slot.absolute_expires_at))),
+        ("op".to_owned(), string(&slot.op)),
+        (TTL.to_owned(), number(keys::ttl(slot.absolute_expires_at))),
     ]);
     let mut put = |name: &str, value: Option<AttributeValue>| {
         if let Some(value) = value {
             item.insert(name.to_owned(), value);
         }
     };
-    put("mfaVerifiedAt", slot.mfa_verified_at.map(at));
-    put("deviceId", slot.trust.map(|trust| s(trust.device.to_string())));
-    put("trustedAt", slot.trust.map(|trust| at(trust.since)));
-    put("trustedUntil", slot.trust.map(|trust| at(trust.until)));
-    put("identityProvider", slot.identity.as_ref().map(|identity| s(&identity.provider)));
-    put("identitySubject", slot.identity.as_ref().map(|identity| s(&identity.subject)));
+    put("mfaVerifiedAt", slot.mfa_verified_at.map(timestamp));
+    put("deviceId", slot.trust.map(|trust| string(trust.device.to_string())));
+    put("trustedAt", slot.trust.map(|trust| timestamp(trust.since)));
+    put("trustedUntil", slot.trust.map(|trust| timestamp(trust.until)));
+    put("identityProvider", slot.identity.as_ref().map(|identity| string(&identity.provider)));
+    put("identitySubject", slot.identity.as_ref().map(|identity| string(&identity.subject)));
     if let Some(keys) = &slot.keys {
-        put("accessHash", Some(b(keys.access.as_bytes())));
-        put("accessExpiresAt", Some(at(keys.access_expires_at)));
-        put("prevAccessHash", keys.previous_access.map(|(hash, _)| b(hash.as_bytes())));
-        put("prevAccessUntil", keys.previous_access.map(|(_, until)| at(until)));
+        put("accessHash", Some(binary(keys.access.as_bytes())));
+        put("accessExpiresAt", Some(timestamp(keys.access_expires_at)));
+        put("prevAccessHash", keys.previous_access.map(|(hash, _)| binary(hash.as_bytes())));
+        put("prevAccessUntil", keys.previous_access.map(|(_, until)| timestamp(until)));
     }
     if let Some(keys) = slot.keys.as_ref().and_then(|keys| keys.refresh.as_ref()) {
-        put("gen", Some(n(keys.generation)));
-        put("familyHash", Some(b(keys.family.as_bytes())));
-        put("refreshHash", Some(b(keys.current.as_bytes())));
-        put("prevRefreshHash", keys.previous.map(|hash| b(hash.as_bytes())));
-        put("seed", Some(b(&keys.seed)));
-        put("rotatedAt", Some(at(keys.rotated_at)));
+        put("gen", Some(number(keys.generation)));
+        put("familyHash", Some(binary(keys.family.as_bytes())));
+        put("refreshHash", Some(binary(keys.current.as_bytes())));
+        put("prevRefreshHash", keys.previous.map(|hash| binary(hash.as_bytes())));
+        put("seed", Some(binary(&keys.seed)));
+        put("rotatedAt", Some(timestamp(keys.rotated_at)));
     }
     item
 }
@@ -210,13 +210,13 @@ const SEALED: u8 = 1;
 
 /// Writes a sealed seed.
 pub(super) fn sealed_value(sealed: &[u8]) -> AttributeValue {
-    b(&[&[SEALED], sealed].concat())
+    binary(&[&[SEALED], sealed].concat())
 }
 
 /// Writes a seed as it is kept.
 pub(super) fn seed_value(seed: &KeptSeed) -> AttributeValue {
     match seed {
-        KeptSeed::Plain(seed) => b(seed.expose()),
+        KeptSeed::Plain(seed) => binary(seed.expose()),
         KeptSeed::Sealed(sealed) => sealed_value(sealed),
     }
 }
@@ -245,20 +245,20 @@ fn status(r: &Reader<'_>) -> Result<Status, StoreError> {
 pub(super) fn account_item(account: &Account, origin: &Origin, now: Millis) -> Item {
     let (pk, sk) = keys::account(account.user);
     let mut item = Item::from([
-        (keys::PK.to_owned(), s(pk)),
-        (keys::SK.to_owned(), s(sk)),
-        ("userId".to_owned(), s(account.user.to_string())),
-        ("email".to_owned(), s(&account.email)),
-        ("password".to_owned(), s(&account.password)),
-        ("authEpoch".to_owned(), n(account.auth_epoch)),
-        ("status".to_owned(), s(status_text(account.status))),
-        ("version".to_owned(), n(account.version)),
-        ("createdAt".to_owned(), at(now)),
-        ("lastUpdatedAt".to_owned(), at(now)),
+        (keys::PK.to_owned(), string(pk)),
+        (keys::SK.to_owned(), string(sk)),
+        ("userId".to_owned(), string(account.user.to_string())),
+        ("email".to_owned(), string(&account.email)),
+        ("password".to_owned(), string(&account.password)),
+        ("authEpoch".to_owned(), number(account.auth_epoch)),
+        ("status".to_owned(), string(status_text(account.status))),
+        ("version".to_owned(), number(account.version)),
+        ("createdAt".to_owned(), timestamp(now)),
+        ("lastUpdatedAt".to_owned(), timestamp(now)),
     ]);
     let mut put = |name: &str, text: Option<&String>| {
         if let Some(text) = text {
-            item.insert(name.to_owned(), s(text));
+            item.insert(name.to_owned(), string(text));
         }
     };
     put("network", origin.network.as_ref());
@@ -326,10 +326,10 @@ pub(super) const NO_DEVICE: &str = "attribute_not_exists(PK) OR attribute_exists
 
 /// A device is removed. It also expires now, so that a release which does not know removals does not accept it either.
 pub(super) fn remove_device(row: Statement, now: Millis, op: &str) -> Statement {
-    row.set(REMOVED_AT, at(now))
-        .set("expiresAt", at(now))
-        .set("op", s(op))
-        .set(TTL, n(now.plus_seconds(TOMBSTONE_SECONDS).seconds_up()))
+    row.set(REMOVED_AT, timestamp(now))
+        .set("expiresAt", timestamp(now))
+        .set("op", string(op))
+        .set(TTL, number(now.plus_seconds(TOMBSTONE_SECONDS).seconds_up()))
         .remove(&["prevSecretHash", "seed"])
 }
 
@@ -337,24 +337,24 @@ pub(super) fn remove_device(row: Statement, now: Millis, op: &str) -> Statement 
 pub(super) fn device_item(user: UserId, id: DeviceId, device: &TrustedDevice) -> Item {
     let (pk, sk) = keys::device(user, id);
     let mut item = Item::from([
-        (keys::PK.to_owned(), s(pk)),
-        (keys::SK.to_owned(), s(sk)),
-        ("userId".to_owned(), s(user.to_string())),
-        ("secretHash".to_owned(), b(device.secret.as_bytes())),
-        ("rotatedAt".to_owned(), at(device.rotated_at)),
-        ("authEpoch".to_owned(), n(device.auth_epoch)),
-        ("name".to_owned(), s(&device.name)),
-        ("createdAt".to_owned(), at(device.created_at)),
-        ("lastUsedAt".to_owned(), at(device.last_used_at)),
-        ("expiresAt".to_owned(), at(device.expires_at)),
-        ("op".to_owned(), s(&device.op)),
-        (TTL.to_owned(), n(keys::ttl(device.expires_at))),
+        (keys::PK.to_owned(), string(pk)),
+        (keys::SK.to_owned(), string(sk)),
+        ("userId".to_owned(), string(user.to_string())),
+        ("secretHash".to_owned(), binary(device.secret.as_bytes())),
+        ("rotatedAt".to_owned(), timestamp(device.rotated_at)),
+        ("authEpoch".to_owned(), number(device.auth_epoch)),
+        ("name".to_owned(), string(&device.name)),
+        ("createdAt".to_owned(), timestamp(device.created_at)),
+        ("lastUsedAt".to_owned(), timestamp(device.last_used_at)),
+        ("expiresAt".to_owned(), timestamp(device.expires_at)),
+        ("op".to_owned(), string(&device.op)),
+        (TTL.to_owned(), number(keys::ttl(device.expires_at))),
     ]);
     if let Some(session) = device.session {
-        item.insert("sid".to_owned(), s(session.to_string()));
+        item.insert("sid".to_owned(), string(session.to_string()));
     }
     if let Some(network) = &device.network {
-        item.insert("network".to_owned(), s(network));
+        item.insert("network".to_owned(), string(network));
     }
     item
 }
@@ -401,17 +401,17 @@ pub(super) fn device_event(item: &Item) -> Result<DeviceImage, StoreError> {
 }
 
 /// Reads a sign-in's child row.
-pub(super) fn challenge(item: &Item) -> Result<Challenge, StoreError> {
+pub(super) fn challenge(item: &Item) -> Result<MfaChallenge, StoreError> {
     let Row::Challenge(login) = row_of(item)? else { return Err(corrupt("a challenge's key")) };
     let r = Reader::new(item);
-    Ok(Challenge {
+    Ok(MfaChallenge {
         login,
         user: r.parse("userId")?,
         auth_epoch: r.int_opt("authEpoch")?.unwrap_or_default(),
         secret: TokenHash::from_bytes(r.bytes("secretHash")?),
         seed: r.bytes("seed")?,
         expires_at: r.time("expiresAt")?,
-        wishes: Wishes { stay_signed_in: r.flag("staySignedIn")?, device: device(&r)? },
+        wishes: SessionOptions { stay_signed_in: r.flag("staySignedIn")?, device: device(&r)? },
     })
 }
 
@@ -484,14 +484,15 @@ pub(super) fn login_event(item: &Item) -> Result<LoginImage, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use holdfast_sessions::signin::{Draw, Wishes, new_session};
+    use holdfast_sessions::signin::{SessionOptions, SessionSecrets, new_session};
     use holdfast_sessions::token::Address;
     use holdfast_sessions::{Millis, Secret, SessionId, UserId, policy::Policy};
 
     fn sample() -> Slot {
         let at = Address { user: UserId::from_bytes([1; 16]), slot: SlotNo::new(4).unwrap() };
-        let draw = Draw { sid: SessionId::from_bytes([2; 16]), origin: Secret::new([3; 32]), seed: [4; 32] };
-        let wishes = Wishes { stay_signed_in: true, device: Device::seen(Some("laptop"), "curl/8", "192.0.2.1") };
+        let draw = SessionSecrets { sid: SessionId::from_bytes([2; 16]), origin: Secret::new([3; 32]), seed: [4; 32] };
+        let wishes =
+            SessionOptions { stay_signed_in: true, device: Device::seen(Some("laptop"), "curl/8", "192.0.2.1") };
         new_session(at, "a@b", &draw, &wishes, &Policy::default(), Millis::new(1_000), "op1".into()).0
     }
 
@@ -529,7 +530,7 @@ mod tests {
     #[test]
     fn a_record_that_is_not_ours_is_corrupt_and_never_missing() {
         let mut item = slot_item(&sample());
-        item.insert("accessHash".into(), b(&[1; 31]));
+        item.insert("accessHash".into(), binary(&[1; 31]));
         assert!(matches!(slot(&item), Err(StoreError::Corrupt(_))));
         let mut item = slot_item(&sample());
         item.remove("idleExpiresAt");
@@ -575,23 +576,23 @@ mod tests {
         let (pk, sk) = keys::account(UserId::from_bytes([1; 16]));
         let long = Millis::new(1_999_999_999_999);
         Item::from([
-            (keys::PK.to_owned(), s(pk)),
-            (keys::SK.to_owned(), s(sk)),
-            ("userId".to_owned(), s("u".repeat(22))),
-            ("email".to_owned(), s("e".repeat(email))),
-            ("password".to_owned(), s("p".repeat(100))),
-            ("authEpoch".to_owned(), n(u64::MAX)),
-            ("status".to_owned(), s("DISABLED")),
-            ("version".to_owned(), n(u64::MAX)),
-            ("createdAt".to_owned(), at(long)),
-            ("lastUpdatedAt".to_owned(), at(long)),
-            ("passwordChangedAt".to_owned(), at(long)),
-            ("mfaEnabledAt".to_owned(), at(long)),
+            (keys::PK.to_owned(), string(pk)),
+            (keys::SK.to_owned(), string(sk)),
+            ("userId".to_owned(), string("u".repeat(22))),
+            ("email".to_owned(), string("e".repeat(email))),
+            ("password".to_owned(), string("p".repeat(100))),
+            ("authEpoch".to_owned(), number(u64::MAX)),
+            ("status".to_owned(), string("DISABLED")),
+            ("version".to_owned(), number(u64::MAX)),
+            ("createdAt".to_owned(), timestamp(long)),
+            ("lastUpdatedAt".to_owned(), timestamp(long)),
+            ("passwordChangedAt".to_owned(), timestamp(long)),
+            ("mfaEnabledAt".to_owned(), timestamp(long)),
             // A seed sealed by KMS has about 170 bytes; one is pending or in use, never both.
-            ("mfaSecret".to_owned(), b(&[1; 200])),
-            ("lastStep".to_owned(), n(u64::MAX)),
-            ("recovery".to_owned(), crate::attributes::bs([[1_u8; 32]; 10].iter())),
-            ("op".to_owned(), s("o".repeat(16))),
+            ("mfaSecret".to_owned(), binary(&[1; 200])),
+            ("lastStep".to_owned(), number(u64::MAX)),
+            ("recovery".to_owned(), crate::attributes::binary_set([[1_u8; 32]; 10].iter())),
+            ("op".to_owned(), string("o".repeat(16))),
         ])
     }
 

@@ -13,11 +13,11 @@ mod slots;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use holdfast_sessions::UserId;
-use holdfast_sessions::ports::{SessionReads, StoreError, Stored};
+use holdfast_sessions::ports::{SessionReads, StoreError, StoreResult};
 use holdfast_sessions::session::{Slot, UserState};
 use holdfast_sessions::token::Address;
 
-use crate::attributes::{Item, s};
+use crate::attributes::{Item, string};
 use crate::call::trouble;
 
 /// The table behind the session ports.
@@ -34,17 +34,17 @@ impl SessionsTable {
     }
 
     /// One strong read of a row that does not exist: reachable, permitted, and the connection warm.
-    pub async fn ping(&self) -> Stored<()> {
+    pub async fn ping(&self) -> StoreResult<()> {
         self.get(keys::nobody()).await.map(|_| ())
     }
 
-    async fn get(&self, (pk, sk): (String, String)) -> Stored<Option<Item>> {
+    async fn get(&self, (pk, sk): (String, String)) -> StoreResult<Option<Item>> {
         let answer = self
             .client
             .get_item()
             .table_name(&self.table)
-            .key(keys::PK, s(pk))
-            .key(keys::SK, s(sk))
+            .key(keys::PK, string(pk))
+            .key(keys::SK, string(sk))
             .consistent_read(true)
             .send()
             .await
@@ -54,11 +54,11 @@ impl SessionsTable {
 }
 
 impl SessionReads for SessionsTable {
-    async fn slot(&self, at: Address) -> Stored<Option<Slot>> {
+    async fn slot(&self, at: Address) -> StoreResult<Option<Slot>> {
         self.get(keys::slot(at)).await?.as_ref().map(image::slot).transpose()
     }
 
-    async fn user(&self, user: UserId) -> Stored<Option<UserState>> {
+    async fn user(&self, user: UserId) -> StoreResult<Option<UserState>> {
         // META and S#… sort together at the end of the partition, so devices cost nothing here: at most 11 small items,
         // one page.
         let answer = self
@@ -66,8 +66,8 @@ impl SessionReads for SessionsTable {
             .query()
             .table_name(&self.table)
             .key_condition_expression("PK = :pk AND SK >= :from")
-            .expression_attribute_values(":pk", s(keys::user(user)))
-            .expression_attribute_values(":from", s(keys::META))
+            .expression_attribute_values(":pk", string(keys::user(user)))
+            .expression_attribute_values(":from", string(keys::META))
             .consistent_read(true)
             .send()
             .await

@@ -1,7 +1,7 @@
 //! Records of the table's stream as changes of rows.
 
 use holdfast_sessions::event::{AccountImage, ChallengeImage, DeviceImage, LoginImage, SlotImage};
-use holdfast_sessions::ports::{StoreError, Stored};
+use holdfast_sessions::ports::{StoreError, StoreResult};
 use serde_json::Value;
 
 use super::image;
@@ -34,7 +34,7 @@ pub enum Change {
 ///
 /// # Errors
 /// Refuses an image that this release cannot read.
-pub fn change(keys: &Value, old: Option<&Value>, new: Option<&Value>) -> Stored<Change> {
+pub fn change(keys: &Value, old: Option<&Value>, new: Option<&Value>) -> StoreResult<Change> {
     let key = |name: &str| keys[name]["S"].as_str().unwrap_or_default();
     Ok(match keys::row(key(keys::PK), key(keys::SK)) {
         Row::Slot(_) => Change::Slot(Box::new(both(old, new, image::slot_event)?)),
@@ -50,7 +50,7 @@ fn both<T>(
     old: Option<&Value>,
     new: Option<&Value>,
     read: impl Fn(&Item) -> Result<T, StoreError>,
-) -> Stored<BeforeAfter<T>> {
+) -> StoreResult<BeforeAfter<T>> {
     let read = |image: Option<&Value>| image.map(|image| read(&item_from_json(image)?)).transpose();
     Ok(BeforeAfter(read(old)?, read(new)?))
 }

@@ -8,11 +8,11 @@ use holdfast_sessions::account::Status;
 use holdfast_sessions::attempts;
 use holdfast_sessions::mfa::Proof;
 use holdfast_sessions::ports::{
-    Committed, Conditional, FailedReauthentication, SignIns, StoreError, Stored, Transacted, Tried,
+    Committed, Conditional, FailedReauthentication, SignIns, StoreError, StoreResult, Transacted, Tried,
 };
 use holdfast_sessions::secret::fingerprint;
 use holdfast_sessions::session::EndReason;
-use holdfast_sessions::signin::{Challenge, DeviceStep, Login, LoginFailure, LoginState, Plan};
+use holdfast_sessions::signin::{DeviceStep, Login, LoginFailure, LoginState, MfaChallenge, Plan};
 use holdfast_sessions::token::Address;
 use holdfast_sessions::trusted_device::TrustedDevice;
 use holdfast_sessions::{LoginId, Millis, TokenHash, UserId, ids};
@@ -20,67 +20,67 @@ use holdfast_sessions::{LoginId, Millis, TokenHash, UserId, ids};
 use super::keys::{self, PK, SK, TTL};
 use super::slots::{FREE, transacted};
 use super::{SessionsTable, image};
-use crate::attributes::{Item, Reader, at, b, bs, n, s};
-use crate::call::{Outcome, conditional, transaction, trouble};
+use crate::attributes::{Item, Reader, binary, binary_set, number, string, timestamp};
+use crate::call::{TransactionOutcome, conditional, transaction, trouble};
 use crate::statement::{Statement, build_error, put_new};
 
 impl SignIns for SessionsTable {
-    async fn begin(&self, login: &Login) -> Stored<()> {
+    async fn begin(&self, login: &Login) -> StoreResult<()> {
         let (pk, sk) = keys::login(login.id);
         let mut put = self
             .client
             .put_item()
             .table_name(&self.table)
-            .item(PK, s(pk))
-            .item(SK, s(sk))
-            .item("state", s(login.state.text()))
-            .item("authEpoch", n(login.auth_epoch))
-            .item("startedAt", at(login.started_at))
-            .item("at", at(login.started_at))
-            .item("expiresAt", at(login.expires_at))
+            .item(PK, string(pk))
+            .item(SK, string(sk))
+            .item("state", string(login.state.text()))
+            .item("authEpoch", number(login.auth_epoch))
+            .item("startedAt", timestamp(login.started_at))
+            .item("at", timestamp(login.started_at))
+            .item("expiresAt", timestamp(login.expires_at))
             .item("cookies", AttributeValue::Bool(login.to_browser))
-            .item("network", s(&login.network))
-            .item(TTL, n(keys::ttl(login.expires_at)))
+            .item("network", string(&login.network))
+            .item(TTL, number(keys::ttl(login.expires_at)))
             .condition_expression("attribute_not_exists(PK)");
         if let Some(user) = login.user {
-            put = put.item("userId", s(user.to_string()));
+            put = put.item("userId", string(user.to_string()));
         }
         // The id is random: if the row is there, an earlier try of this very call wrote it.
         conditional("PutItem", None, put.send().await).map(|_| ())
     }
 
-    async fn challenge(&self, challenge: &Challenge, now: Millis) -> Stored<Transacted> {
+    async fn challenge(&self, challenge: &MfaChallenge, now: Millis) -> StoreResult<Transacted> {
         let (pk, sk) = keys::login(challenge.login);
         let parent = Update::builder()
             .table_name(&self.table)
-            .key(PK, s(pk))
-            .key(SK, s(sk))
+            .key(PK, string(pk))
+            .key(SK, string(sk))
             // The account is known only now where an identity found it.
             .update_expression("SET #state = :waiting, #at = :now, userId = :user, authEpoch = :epoch")
             .condition_expression("#state = :started AND expiresAt > :now")
-            .expression_attribute_values(":user", s(challenge.user.to_string()))
-            .expression_attribute_values(":epoch", n(challenge.auth_epoch))
+            .expression_attribute_values(":user", string(challenge.user.to_string()))
+            .expression_attribute_values(":epoch", number(challenge.auth_epoch))
             .expression_attribute_names("#state", "state")
             .expression_attribute_names("#at", "at")
-            .expression_attribute_values(":waiting", s(LoginState::MfaRequired.text()))
-            .expression_attribute_values(":started", s(LoginState::Started.text()))
-            .expression_attribute_values(":now", at(now))
+            .expression_attribute_values(":waiting", string(LoginState::MfaRequired.text()))
+            .expression_attribute_values(":started", string(LoginState::Started.text()))
+            .expression_attribute_values(":now", timestamp(now))
             .build()
             .map_err(build_error)?;
         let (pk, sk) = keys::challenge(challenge.login);
         let child = Put::builder()
             .table_name(&self.table)
-            .item(PK, s(pk))
-            .item(SK, s(sk))
-            .item("userId", s(challenge.user.to_string()))
-            .item("secretHash", b(challenge.secret.as_bytes()))
-            .item("seed", b(&challenge.seed))
-            .item("authEpoch", n(challenge.auth_epoch))
-            .item("expiresAt", at(challenge.expires_at))
+            .item(PK, string(pk))
+            .item(SK, string(sk))
+            .item("userId", string(challenge.user.to_string()))
+            .item("secretHash", binary(challenge.secret.as_bytes()))
+            .item("seed", binary(&challenge.seed))
+            .item("authEpoch", number(challenge.auth_epoch))
+            .item("expiresAt", timestamp(challenge.expires_at))
             .item("staySignedIn", AttributeValue::Bool(challenge.wishes.stay_signed_in))
             .item("device", image::device_value(&challenge.wishes.device))
-            .item("at", at(now))
-            .item(TTL, n(keys::ttl(challenge.expires_at)))
+            .item("at", timestamp(now))
+            .item(TTL, number(keys::ttl(challenge.expires_at)))
             .condition_expression("attribute_not_exists(PK)")
             .build()
             .map_err(build_error)?;
@@ -97,14 +97,14 @@ impl SignIns for SessionsTable {
         Ok(transacted(&transaction("TransactWriteItems", result)?))
     }
 
-    async fn sign_in(&self, id: LoginId) -> Stored<Option<(Login, Option<Challenge>)>> {
+    async fn sign_in(&self, id: LoginId) -> StoreResult<Option<(Login, Option<MfaChallenge>)>> {
         let (pk, parent) = keys::login(id);
         let answer = self
             .client
             .query()
             .table_name(&self.table)
             .key_condition_expression("PK = :pk")
-            .expression_attribute_values(":pk", s(pk))
+            .expression_attribute_values(":pk", string(pk))
             .consistent_read(true)
             .send()
             .await
@@ -121,23 +121,23 @@ impl SignIns for SessionsTable {
         Ok(login.map(|login| (login, challenge)))
     }
 
-    async fn try_answer(&self, id: LoginId, attempt: &TokenHash, max: u8, now: Millis) -> Stored<Tried> {
+    async fn try_answer(&self, id: LoginId, attempt: &TokenHash, max: u8, now: Millis) -> StoreResult<Tried> {
         let (pk, sk) = keys::challenge(id);
         let result = self
             .client
             .update_item()
             .table_name(&self.table)
-            .key(PK, s(pk))
-            .key(SK, s(sk))
+            .key(PK, string(pk))
+            .key(SK, string(sk))
             .update_expression("ADD tried :attempts")
             .condition_expression(
                 "attribute_exists(PK) AND expiresAt > :now \
                  AND (attribute_not_exists(tried) OR size(tried) < :max OR contains(tried, :attempt))",
             )
-            .expression_attribute_values(":attempts", bs([attempt.as_bytes()]))
-            .expression_attribute_values(":attempt", b(attempt.as_bytes()))
-            .expression_attribute_values(":max", n(max))
-            .expression_attribute_values(":now", at(now))
+            .expression_attribute_values(":attempts", binary_set([attempt.as_bytes()]))
+            .expression_attribute_values(":attempt", binary(attempt.as_bytes()))
+            .expression_attribute_values(":max", number(max))
+            .expression_attribute_values(":now", timestamp(now))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(OnRefusal::AllOld)
             .send()
@@ -154,40 +154,40 @@ impl SignIns for SessionsTable {
         }
     }
 
-    async fn wrong_answer(&self, id: LoginId, attempt: &TokenHash, network: &str, now: Millis) -> Stored<()> {
+    async fn wrong_answer(&self, id: LoginId, attempt: &TokenHash, network: &str, now: Millis) -> StoreResult<()> {
         let (pk, sk) = keys::challenge(id);
         let result = self
             .client
             .update_item()
             .table_name(&self.table)
-            .key(PK, s(pk))
-            .key(SK, s(sk))
+            .key(PK, string(pk))
+            .key(SK, string(sk))
             .update_expression("ADD wrong :attempts SET #at = :now, network = :network")
             .condition_expression("attribute_exists(PK)")
             .expression_attribute_names("#at", "at")
-            .expression_attribute_values(":network", s(network))
-            .expression_attribute_values(":attempts", bs([attempt.as_bytes()]))
-            .expression_attribute_values(":now", at(now))
+            .expression_attribute_values(":network", string(network))
+            .expression_attribute_values(":attempts", binary_set([attempt.as_bytes()]))
+            .expression_attribute_values(":now", timestamp(now))
             .send()
             .await;
         // Gone: the sign-in has come to an end of its own.
         conditional("UpdateItem", None, result).map(|_| ())
     }
 
-    async fn fail(&self, id: LoginId, expected: LoginState, reason: LoginFailure, now: Millis) -> Stored<()> {
+    async fn fail(&self, id: LoginId, expected: LoginState, reason: LoginFailure, now: Millis) -> StoreResult<()> {
         let (pk, sk) = keys::login(id);
         let parent = Update::builder()
             .table_name(&self.table)
-            .key(PK, s(pk))
-            .key(SK, s(sk))
+            .key(PK, string(pk))
+            .key(SK, string(sk))
             .update_expression("SET #state = :failed, reason = :reason, #at = :now")
             .condition_expression("#state = :expected")
             .expression_attribute_names("#state", "state")
             .expression_attribute_names("#at", "at")
-            .expression_attribute_values(":failed", s(LoginState::Failed.text()))
-            .expression_attribute_values(":expected", s(expected.text()))
-            .expression_attribute_values(":reason", s(reason.text()))
-            .expression_attribute_values(":now", at(now))
+            .expression_attribute_values(":failed", string(LoginState::Failed.text()))
+            .expression_attribute_values(":expected", string(expected.text()))
+            .expression_attribute_values(":reason", string(reason.text()))
+            .expression_attribute_values(":now", timestamp(now))
             .build()
             .map_err(build_error)?;
         if expected != LoginState::MfaRequired {
@@ -206,8 +206,12 @@ impl SignIns for SessionsTable {
             return conditional("UpdateItem", None, result).map(|_| ());
         }
         let (pk, sk) = keys::challenge(id);
-        let child =
-            Delete::builder().table_name(&self.table).key(PK, s(pk)).key(SK, s(sk)).build().map_err(build_error)?;
+        let child = Delete::builder()
+            .table_name(&self.table)
+            .key(PK, string(pk))
+            .key(SK, string(sk))
+            .build()
+            .map_err(build_error)?;
         let result = self
             .client
             .transact_write_items()
@@ -216,50 +220,50 @@ impl SignIns for SessionsTable {
             .send()
             .await;
         match transacted(&transaction("TransactWriteItems", result)?) {
-            Transacted::Busy => Err(StoreError::Busy("TransactWriteItems: conflict".into())),
+            Transacted::Busy => Err(StoreError::Conflict("TransactWriteItems: conflict".into())),
             Transacted::Done | Transacted::Refused => Ok(()),
         }
     }
 
-    async fn note_failed_reauthentication(&self, failed: &FailedReauthentication) -> Stored<()> {
+    async fn note_failed_reauthentication(&self, failed: &FailedReauthentication) -> StoreResult<()> {
         let (pk, sk) = keys::login(failed.id);
         let put = self
             .client
             .put_item()
             .table_name(&self.table)
-            .item(PK, s(pk))
-            .item(SK, s(sk))
-            .item("state", s(LoginState::Failed.text()))
+            .item(PK, string(pk))
+            .item(SK, string(sk))
+            .item("state", string(LoginState::Failed.text()))
             .item("reauthentication", AttributeValue::Bool(true))
-            .item("reason", s(failed.reason.text()))
-            .item("userId", s(failed.user.to_string()))
-            .item("sid", s(failed.session.to_string()))
-            .item("network", s(&failed.network))
-            .item("authEpoch", n(0))
-            .item("startedAt", at(failed.now))
-            .item("at", at(failed.now))
-            .item("expiresAt", at(failed.expires_at))
-            .item(TTL, n(keys::ttl(failed.expires_at)))
+            .item("reason", string(failed.reason.text()))
+            .item("userId", string(failed.user.to_string()))
+            .item("sid", string(failed.session.to_string()))
+            .item("network", string(&failed.network))
+            .item("authEpoch", number(0))
+            .item("startedAt", timestamp(failed.now))
+            .item("at", timestamp(failed.now))
+            .item("expiresAt", timestamp(failed.expires_at))
+            .item(TTL, number(keys::ttl(failed.expires_at)))
             .condition_expression("attribute_not_exists(PK)");
         // The id is random: if the row is there, an earlier try of this very call wrote it.
         conditional("PutItem", None, put.send().await).map(|_| ())
     }
 
-    async fn commit(&self, plan: &Plan) -> Stored<Committed> {
+    async fn commit(&self, plan: &Plan) -> StoreResult<Committed> {
         let user = plan.slot.at.user;
         let mut put = Put::builder()
             .table_name(&self.table)
             .set_item(Some(image::slot_item(&plan.slot)))
-            .expression_attribute_values(":now", at(plan.now));
+            .expression_attribute_values(":now", timestamp(plan.now));
         put = match plan.placement.victim {
             None => put.condition_expression(FREE),
             Some(victim) => put
                 .condition_expression(format!(
                     "{FREE} OR (sid = :victim AND version = :version AND lastUsedAt = :seen)"
                 ))
-                .expression_attribute_values(":victim", s(victim.sid.to_string()))
-                .expression_attribute_values(":version", n(victim.version))
-                .expression_attribute_values(":seen", at(victim.last_used_at)),
+                .expression_attribute_values(":victim", string(victim.sid.to_string()))
+                .expression_attribute_values(":version", number(victim.version))
+                .expression_attribute_values(":seen", timestamp(victim.last_used_at)),
         };
         let mut actions = vec![
             TransactWriteItem::builder().put(put.build().map_err(build_error)?).build(),
@@ -270,10 +274,10 @@ impl SignIns for SessionsTable {
             let (pk, sk) = keys::challenge(plan.login);
             let child = Delete::builder()
                 .table_name(&self.table)
-                .key(PK, s(pk))
-                .key(SK, s(sk))
+                .key(PK, string(pk))
+                .key(SK, string(sk))
                 .condition_expression("expiresAt > :now")
-                .expression_attribute_values(":now", at(plan.now))
+                .expression_attribute_values(":now", timestamp(plan.now))
                 .build()
                 .map_err(build_error)?;
             actions.push(TransactWriteItem::builder().delete(child).build());
@@ -281,7 +285,7 @@ impl SignIns for SessionsTable {
         if let Some(step) = &plan.device {
             actions.push(self.device_part(user, plan, step)?);
         }
-        for (slot, sid) in &plan.placement.surplus {
+        for (slot, sid) in &plan.placement.excess_connections {
             let address = Address { user, slot: *slot };
             actions.push(self.write_tombstone(address, *sid, EndReason::Evicted, plan.now, &plan.slot.op)?);
         }
@@ -299,46 +303,46 @@ impl SignIns for SessionsTable {
 
 impl SessionsTable {
     /// The account must be as it was when the password was checked; a second factor is spent here.
-    fn account_part(&self, user: UserId, plan: &Plan) -> Stored<TransactWriteItem> {
+    fn account_part(&self, user: UserId, plan: &Plan) -> StoreResult<TransactWriteItem> {
         let (pk, sk) = keys::account(user);
         let as_begun = "authEpoch = :epoch AND #status = :active";
         let Some((_, proof)) = &plan.answered else {
             let check = ConditionCheck::builder()
                 .table_name(&self.table)
-                .key(PK, s(pk))
-                .key(SK, s(sk))
+                .key(PK, string(pk))
+                .key(SK, string(sk))
                 .condition_expression(as_begun)
                 .expression_attribute_names("#status", "status")
-                .expression_attribute_values(":epoch", n(plan.auth_epoch))
-                .expression_attribute_values(":active", s(image::status_text(Status::Active)))
+                .expression_attribute_values(":epoch", number(plan.auth_epoch))
+                .expression_attribute_values(":active", string(image::status_text(Status::Active)))
                 .build()
                 .map_err(build_error)?;
             return Ok(TransactWriteItem::builder().condition_check(check).build());
         };
         let update = Update::builder()
             .table_name(&self.table)
-            .key(PK, s(pk))
-            .key(SK, s(sk))
+            .key(PK, string(pk))
+            .key(SK, string(sk))
             .expression_attribute_names("#status", "status")
-            .expression_attribute_values(":epoch", n(plan.auth_epoch))
-            .expression_attribute_values(":active", s(image::status_text(Status::Active)))
+            .expression_attribute_values(":epoch", number(plan.auth_epoch))
+            .expression_attribute_values(":active", string(image::status_text(Status::Active)))
             .return_values_on_condition_check_failure(OnRefusal::AllOld);
         let update = match proof {
             Proof::Step(step) => update
                 .update_expression("SET lastStep = :step")
                 .condition_expression(format!("{as_begun} AND (attribute_not_exists(lastStep) OR lastStep < :step)"))
-                .expression_attribute_values(":step", n(step)),
+                .expression_attribute_values(":step", number(step)),
             Proof::Recovery(code) => update
                 .update_expression("DELETE recovery :codes")
                 .condition_expression(format!("{as_begun} AND contains(recovery, :code)"))
-                .expression_attribute_values(":codes", bs([code.as_bytes()]))
-                .expression_attribute_values(":code", b(code.as_bytes())),
+                .expression_attribute_values(":codes", binary_set([code.as_bytes()]))
+                .expression_attribute_values(":code", binary(code.as_bytes())),
         };
         Ok(TransactWriteItem::builder().update(update.build().map_err(build_error)?).build())
     }
 
     /// One sign-in, one session: the parent is consumed, and remembers by which answer.
-    fn consume_part(&self, plan: &Plan) -> Stored<TransactWriteItem> {
+    fn consume_part(&self, plan: &Plan) -> StoreResult<TransactWriteItem> {
         let (pk, sk) = keys::login(plan.login);
         let mut set = "SET #state = :consumed, sid = :sid, slot = :slot, userId = :user, #at = :now".to_owned();
         let mut consume = Update::builder();
@@ -346,50 +350,51 @@ impl SessionsTable {
             set.push_str(", mfa = :mfa, mfaHash = :secret, answerHash = :answer");
             consume = consume
                 .expression_attribute_values(":mfa", AttributeValue::Bool(true))
-                .expression_attribute_values(":secret", b(answered.secret.as_bytes()))
-                .expression_attribute_values(":answer", b(answered.attempt.as_bytes()));
+                .expression_attribute_values(":secret", binary(answered.secret.as_bytes()))
+                .expression_attribute_values(":answer", binary(answered.attempt.as_bytes()));
         }
         let consume = consume
             .table_name(&self.table)
-            .key(PK, s(pk))
-            .key(SK, s(sk))
+            .key(PK, string(pk))
+            .key(SK, string(sk))
             .update_expression(set)
             .condition_expression("#state = :expected AND expiresAt > :now")
             .expression_attribute_names("#state", "state")
             .expression_attribute_names("#at", "at")
-            .expression_attribute_values(":consumed", s(LoginState::Consumed.text()))
-            .expression_attribute_values(":expected", s(plan.expected.text()))
-            .expression_attribute_values(":sid", s(plan.slot.sid.to_string()))
-            .expression_attribute_values(":slot", n(plan.slot.at.slot))
-            .expression_attribute_values(":user", s(plan.slot.at.user.to_string()))
-            .expression_attribute_values(":now", at(plan.now))
+            .expression_attribute_values(":consumed", string(LoginState::Consumed.text()))
+            .expression_attribute_values(":expected", string(plan.expected.text()))
+            .expression_attribute_values(":sid", string(plan.slot.sid.to_string()))
+            .expression_attribute_values(":slot", number(plan.slot.at.slot))
+            .expression_attribute_values(":user", string(plan.slot.at.user.to_string()))
+            .expression_attribute_values(":now", timestamp(plan.now))
             .return_values_on_condition_check_failure(OnRefusal::AllOld)
             .build()
             .map_err(build_error)?;
         Ok(TransactWriteItem::builder().update(consume).build())
     }
 
-    fn device_part(&self, user: UserId, plan: &Plan, step: &DeviceStep) -> Stored<TransactWriteItem> {
-        let used = Statement::new().set("lastUsedAt", at(plan.now)).set("op", s(&plan.slot.op));
+    fn device_part(&self, user: UserId, plan: &Plan, step: &DeviceStep) -> StoreResult<TransactWriteItem> {
+        let used = Statement::new().set("lastUsedAt", timestamp(plan.now)).set("op", string(&plan.slot.op));
         let valid = |statement: Statement| {
             statement
                 .when("expiresAt > :now")
                 .when("authEpoch = :epoch")
-                .value(":now", at(plan.now))
-                .value(":epoch", n(plan.auth_epoch))
+                .value(":now", timestamp(plan.now))
+                .value(":epoch", number(plan.auth_epoch))
         };
         match step {
             DeviceStep::Rotate(rotation) => valid(used)
-                .set("secretHash", b(rotation.next.as_bytes()))
+                .set("secretHash", binary(rotation.next.as_bytes()))
                 .set_to("prevSecretHash = :presented")
-                .set("seed", b(&rotation.seed))
-                .set("rotatedAt", at(plan.now))
+                .set("seed", binary(&rotation.seed))
+                .set("rotatedAt", timestamp(plan.now))
                 .when("secretHash = :presented")
-                .value(":presented", b(rotation.presented.as_bytes()))
+                .value(":presented", binary(rotation.presented.as_bytes()))
                 .update_part(&self.table, keys::device(user, rotation.id)),
-            DeviceStep::Repeat { id, seen, .. } => {
-                valid(used).when("op = :seen").value(":seen", s(seen)).update_part(&self.table, keys::device(user, *id))
-            }
+            DeviceStep::Repeat { id, seen, .. } => valid(used)
+                .when("op = :seen")
+                .value(":seen", string(seen))
+                .update_part(&self.table, keys::device(user, *id)),
             DeviceStep::Create { id, secret, until } => {
                 let device = TrustedDevice {
                     secret: *secret,
@@ -418,8 +423,8 @@ const CHALLENGE: usize = 3;
 
 /// The order matters: a consumed sign-in decides before a moved account, that before a device or a child that is gone,
 /// and those before a slot that is simply to be planned again.
-fn judge(outcome: &Outcome, plan: &Plan) -> Stored<Committed> {
-    if matches!(outcome, Outcome::Done) {
+fn judge(outcome: &TransactionOutcome, plan: &Plan) -> StoreResult<Committed> {
+    if matches!(outcome, TransactionOutcome::Done) {
         return Ok(Committed::Done);
     }
     if let Some(row) = outcome.refused(LOGIN) {
@@ -451,7 +456,7 @@ mod tests {
     use super::*;
     use aws_sdk_dynamodb::types::CancellationReason;
     use holdfast_sessions::policy::Policy;
-    use holdfast_sessions::signin::{Answered, Draw, Wishes, new_session};
+    use holdfast_sessions::signin::{Answered, SessionOptions, SessionSecrets, new_session};
     use holdfast_sessions::slots::Placement;
     use holdfast_sessions::{DeviceId, Secret, SlotNo};
 
@@ -461,15 +466,16 @@ mod tests {
 
     fn plan(with_mfa: bool, with_device: bool) -> Plan {
         let at = Address { user: UserId::from_bytes([1; 16]), slot: SlotNo::new(0).unwrap() };
-        let draw = Draw::of(Secret::new([1; 32]), [2; 32]);
+        let draw = SessionSecrets::of(Secret::new([1; 32]), [2; 32]);
         let policy = Policy::default();
-        let (slot, _) = new_session(at, "a@b", &draw, &Wishes::default(), &policy, Millis::new(0), String::new());
+        let (slot, _) =
+            new_session(at, "a@b", &draw, &SessionOptions::default(), &policy, Millis::new(0), String::new());
         let hash = TokenHash::from_bytes([1; 32]);
         Plan {
             login: LoginId::from_bytes([1; 16]),
             expected: LoginState::Started,
             auth_epoch: 7,
-            placement: Placement { slot: at.slot, victim: None, surplus: vec![] },
+            placement: Placement { slot: at.slot, victim: None, excess_connections: vec![] },
             slot,
             now: Millis::new(0),
             answered: with_mfa.then_some((Answered { secret: hash, attempt: hash }, Proof::Step(1))),
@@ -486,7 +492,7 @@ mod tests {
             let item = account.clone().filter(|_| nth == ACCOUNT);
             CancellationReason::builder().code(*code).set_item(item).build()
         };
-        judge(&Outcome::Cancelled(codes.iter().enumerate().map(reason).collect()), plan).unwrap()
+        judge(&TransactionOutcome::Cancelled(codes.iter().enumerate().map(reason).collect()), plan).unwrap()
     }
 
     #[test]
@@ -511,8 +517,9 @@ mod tests {
     #[test]
     fn with_a_second_factor_device_and_child_come_between_account_and_slot() {
         let plan = plan(true, true);
-        let account =
-            |epoch: u64| Some(Item::from([("authEpoch".to_owned(), n(epoch)), ("status".to_owned(), s("ACTIVE"))]));
+        let account = |epoch: u64| {
+            Some(Item::from([("authEpoch".to_owned(), number(epoch)), ("status".to_owned(), string("ACTIVE"))]))
+        };
         let all = |refused: &[usize]| -> Vec<&str> {
             (0..5).map(|nth| if refused.contains(&nth) { REFUSED } else { NO }).collect()
         };

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use holdfast_sessions::device::Device;
 use holdfast_sessions::policy::Policy;
-use holdfast_sessions::rotation::{self, Verdict};
+use holdfast_sessions::rotation::{self, RefreshVerdict};
 use holdfast_sessions::secret::{Secret, TokenHash};
 use holdfast_sessions::session::{EndReason, Ended, Keys, RefreshKeys, Slot};
 use holdfast_sessions::token::{Address, RefreshToken};
@@ -155,10 +155,10 @@ impl Tokens {
     pub(super) fn judge(&self, s: &Session, presented: Token, now: u8) -> Judged {
         let Some(slot) = self.slot(s) else { return Judged::Unknown };
         match rotation::judge(Some(&slot), slot.at.slot, &self.of(presented).token, &self.policy, at(now)) {
-            Verdict::Unknown => Judged::Unknown,
-            Verdict::Current => Judged::Current,
-            Verdict::Repeat(successor) => Judged::Repeat(self.number(&successor.hash())),
-            Verdict::Reused => Judged::Reused,
+            RefreshVerdict::Unknown => Judged::Unknown,
+            RefreshVerdict::Current => Judged::Current,
+            RefreshVerdict::Repeat(successor) => Judged::Repeat(self.number(&successor.hash())),
+            RefreshVerdict::Reused => Judged::Reused,
         }
     }
 

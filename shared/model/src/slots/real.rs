@@ -58,12 +58,12 @@ pub(super) fn plan(state: &State, random: u64, limit: usize) -> Plan {
         slots: SlotNo::all().zip(&state.slots).filter_map(|(no, item)| item.map(|item| slot(no, item))).collect(),
     };
     let policy = Policy { max_sessions: u8::try_from(limit).unwrap_or(u8::MAX), ..Policy::default() };
-    let placed = slots::place(&user, &policy, at(state.now), random);
+    let placed = slots::choose_slot(&user, &policy, at(state.now), random);
     let seen = |sid: SessionId| state.slots.iter().flatten().find(|item| item.sid == sid.as_bytes()[0]);
     Plan {
         slot: placed.slot.get(),
         victim: placed.victim.and_then(|v| seen(v.sid)).map(|item| (item.sid, item.version, item.used)),
-        surplus: placed.surplus.first().map(|(no, sid)| (no.get(), sid.as_bytes()[0])),
+        excess_connections: placed.excess_connections.first().map(|(no, sid)| (no.get(), sid.as_bytes()[0])),
         now: state.now,
     }
 }

@@ -184,7 +184,7 @@ impl Slots {
         let item = s.slots[usize::from(plan.slot)];
         let victim_as_seen = |item: Item| plan.victim == Some((item.sid, item.version, item.used)) && !item.ended;
         let surplus_as_seen = plan
-            .surplus
+            .excess_connections
             .filter(|_| !self.is(Mutant::SurplusLives))
             .is_none_or(|(slot, sid)| s.slots[usize::from(slot)].is_some_and(|item| item.sid == sid && !item.ended));
         if login.consumed {
@@ -252,7 +252,7 @@ impl Slots {
         s.slots[target] =
             Some(Item { sid: sid_of(i), version: 1, used: plan.now, expires: plan.now + LIFE, ended: false, epoch });
         s.lowered = false;
-        if let Some((slot, _)) = plan.surplus.filter(|_| !self.is(Mutant::SurplusLives)) {
+        if let Some((slot, _)) = plan.excess_connections.filter(|_| !self.is(Mutant::SurplusLives)) {
             passed.at(At::SurplusEnded as u8);
             s.slots[usize::from(slot)].iter_mut().for_each(end);
         }

@@ -3,27 +3,31 @@
 use std::collections::BTreeSet;
 
 use holdfast_sessions::UserId;
-use holdfast_sessions::ports::Stored;
+use holdfast_sessions::ports::StoreResult;
 
 use crate::channel::{Channel, Topic, TopicPolicy};
 use crate::ports::{PresenceAccess, TopicAccess};
 use crate::presence::PresencePolicy;
 
 impl TopicAccess for TopicPolicy {
-    async fn readable(&self, _user: UserId, topics: BTreeSet<Topic>) -> Stored<BTreeSet<Topic>> {
+    async fn readable(&self, _user: UserId, topics: BTreeSet<Topic>) -> StoreResult<BTreeSet<Topic>> {
         Ok(topics.into_iter().filter(|topic| self.allows(topic)).collect())
     }
 }
 
 impl PresenceAccess for PresencePolicy {
-    async fn visible(&self, asker: UserId, users: BTreeSet<UserId>) -> Stored<BTreeSet<UserId>> {
+    async fn visible(&self, asker: UserId, users: BTreeSet<UserId>) -> StoreResult<BTreeSet<UserId>> {
         Ok(users.into_iter().filter(|user| self.shows(asker, *user)).collect())
     }
 }
 
 /// Those of `channels` that `user` may read: nobody reads another user's, everybody the broadcast, and topics as
 /// `access` decides, which is asked once, and not at all without a topic.
-pub async fn readable<P: TopicAccess>(access: &P, user: UserId, channels: &[Channel]) -> Stored<BTreeSet<Channel>> {
+pub async fn readable<P: TopicAccess>(
+    access: &P,
+    user: UserId,
+    channels: &[Channel],
+) -> StoreResult<BTreeSet<Channel>> {
     let topics: BTreeSet<Topic> = channels.iter().filter_map(Channel::topic).cloned().collect();
     let open = if topics.is_empty() { topics } else { access.readable(user, topics).await? };
     let may = |channel: &&Channel| match channel {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use holdfast_sessions::ports::{Host, StoreError, Stored};
+use holdfast_sessions::ports::{Host, StoreError, StoreResult};
 
 use super::pause;
 use crate::channel::{Channel, Position};
@@ -19,20 +19,20 @@ const CAP_MILLIS: u64 = 250;
 const MAX_APPEND: usize = 40;
 
 /// The head of a channel, whose numbering begins if nobody has touched it yet.
-pub(super) async fn head_of<C: Channels, H: Host>(channels: &C, host: &H, channel: &Channel) -> Stored<Position> {
+pub(super) async fn head_of<C: Channels, H: Host>(channels: &C, host: &H, channel: &Channel) -> StoreResult<Position> {
     match channels.head(channel).await? {
         Some(head) => Ok(head),
         None => channels.begin(channel, Epoch::from_bytes(host.random()), host.now()).await,
     }
 }
 
-/// Appends one message, or finds it there. [`StoreError::Busy`] when the channel is written too fast: nothing is appended.
+/// Appends one message, or finds it there. [`StoreError::Conflict`] when the channel is written too fast: nothing is appended.
 pub(super) async fn append<C: Channels, H: Host>(
     channels: &C,
     host: &H,
     channel: &Channel,
     message: &Message,
-) -> Stored<Position> {
+) -> StoreResult<Position> {
     match append_all(channels, host, channel, &[message]).await?.first() {
         Some(at) => Ok(*at),
         None => Err(StoreError::Corrupt("an append of nothing".into())),
@@ -40,14 +40,14 @@ pub(super) async fn append<C: Channels, H: Host>(
 }
 
 /// Appends messages in this order, as many in one transaction as fit; those that are there already keep their place. The
-/// places, in the order of `messages`. [`StoreError::Busy`] when the channel is written too fast: what was appended until
+/// places, in the order of `messages`. [`StoreError::Conflict`] when the channel is written too fast: what was appended until
 /// then stays, and is found by the next try.
 pub(super) async fn append_all<C: Channels, H: Host>(
     channels: &C,
     host: &H,
     channel: &Channel,
     messages: &[&Message],
-) -> Stored<Vec<Position>> {
+) -> StoreResult<Vec<Position>> {
     // A message that comes twice is one: a transaction must not name an item twice.
     let mut names = BTreeSet::new();
     let once: Vec<&Message> = messages.iter().copied().filter(|message| names.insert(message.id)).collect();
@@ -64,7 +64,7 @@ async fn append_part<C: Channels, H: Host>(
     host: &H,
     channel: &Channel,
     messages: &[&Message],
-) -> Stored<Vec<Position>> {
+) -> StoreResult<Vec<Position>> {
     let started = host.now();
     let mut places: Vec<Option<Position>> = vec![None; messages.len()];
     let mut attempt = 0;
@@ -91,11 +91,11 @@ async fn append_part<C: Channels, H: Host>(
                 continue;
             }
             Ok(Appended::Already(_)) => return Err(StoreError::Corrupt("an append refused for no message".into())),
-            Ok(Appended::Moved) | Err(StoreError::Busy(_)) => {}
+            Ok(Appended::Moved) | Err(StoreError::Conflict(_)) => {}
             Err(error) => return Err(error),
         }
         if host.now() >= started.plus_millis(PATIENCE_MILLIS) {
-            return Err(StoreError::Busy("channel".into()));
+            return Err(StoreError::Conflict("channel".into()));
         }
         pause(host, attempt, BASE_MILLIS, CAP_MILLIS).await;
         attempt += 1;
@@ -118,23 +118,23 @@ mod tests {
     const HEAD: Position = Position { epoch: Epoch::from_bytes([1; 8]), offset: 7 };
 
     impl Channels for Refusing {
-        async fn head(&self, _: &Channel) -> Stored<Option<Position>> {
+        async fn head(&self, _: &Channel) -> StoreResult<Option<Position>> {
             Ok(Some(HEAD))
         }
 
-        async fn recent_head(&self, _: &Channel) -> Stored<Option<Position>> {
+        async fn recent_head(&self, _: &Channel) -> StoreResult<Option<Position>> {
             Ok(Some(HEAD))
         }
 
-        async fn begin(&self, _: &Channel, _: Epoch, _: Millis) -> Stored<Position> {
+        async fn begin(&self, _: &Channel, _: Epoch, _: Millis) -> StoreResult<Position> {
             Ok(HEAD)
         }
 
-        async fn append(&self, _: &Channel, _: Position, _: &[&Message]) -> Stored<Appended> {
+        async fn append(&self, _: &Channel, _: Position, _: &[&Message]) -> StoreResult<Appended> {
             Ok(Appended::Already(self.0.clone()))
         }
 
-        async fn range(&self, _: &Channel, _: u64, _: Position, _: usize) -> Stored<Vec<Recorded>> {
+        async fn range(&self, _: &Channel, _: u64, _: Position, _: usize) -> StoreResult<Vec<Recorded>> {
             Ok(Vec::new())
         }
     }

@@ -1,10 +1,10 @@
 //! Closing sockets, and not believing it until API Gateway has said so twice.
 
 use futures_util::future::join_all;
-use holdfast_sessions::ports::{Host, StoreError, Stored};
+use holdfast_sessions::ports::{Host, StoreError, StoreResult};
 use holdfast_sessions::{Millis, UserId};
 
-use super::dismiss;
+use super::close_with_bye;
 use crate::close::{ByeCode, CloseRequest};
 use crate::ids::ConnectionId;
 use crate::outcome::{Posted, Probe};
@@ -41,7 +41,7 @@ where
     H: Host,
 {
     /// Does what is asked. After an error the whole request may be repeated.
-    pub async fn handle(&self, request: &CloseRequest) -> Stored<()> {
+    pub async fn handle(&self, request: &CloseRequest) -> StoreResult<()> {
         match request {
             CloseRequest::SessionEnded { at, sid, over, .. } => {
                 // The session was ended before this was asked for: a socket that is not in this strong read yet will
@@ -59,8 +59,8 @@ where
     }
 
     /// Says `bye`, closes, and asks for a second look.
-    async fn shut(&self, user: UserId, id: &ConnectionId, code: ByeCode, attempt: u32) -> Stored<()> {
-        let closed = dismiss(&self.gateway, &self.host, id, code).await == Posted::Done;
+    async fn shut(&self, user: UserId, id: &ConnectionId, code: ByeCode, attempt: u32) -> StoreResult<()> {
+        let closed = close_with_bye(&self.gateway, &self.host, id, code).await == Posted::Done;
         let gone_at = match self.gateway.probe(id).await {
             Probe::Gone => Some(self.host.now()),
             Probe::Alive | Probe::Unknown => None,
@@ -77,7 +77,7 @@ where
         code: ByeCode,
         gone_at: Option<Millis>,
         attempt: u32,
-    ) -> Stored<()> {
+    ) -> StoreResult<()> {
         if attempt >= MAX_LOOKS {
             return Err(StoreError::Unavailable("a socket could not be closed".into()));
         }
@@ -93,7 +93,7 @@ where
         code: ByeCode,
         gone_at: Option<Millis>,
         attempt: u32,
-    ) -> Stored<()> {
+    ) -> StoreResult<()> {
         let now = self.host.now();
         match (self.gateway.probe(id).await, gone_at) {
             (Probe::Gone, Some(first)) if now >= first.plus_seconds(HANDSHAKE_SECONDS) => {

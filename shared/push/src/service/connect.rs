@@ -2,18 +2,18 @@
 //! last time, and whoever ends a session looks for rows after ending it: whichever comes second sees the other.
 
 use holdfast_sessions::policy::Policy;
-use holdfast_sessions::ports::{Host, SessionReads, Stored};
+use holdfast_sessions::ports::{Host, SessionReads, StoreResult};
 use holdfast_sessions::token::{Address, Ticket};
 use holdfast_sessions::{SessionId, TokenHash};
 
 use crate::close::CloseRequest;
 use crate::ids::ConnectionId;
 use crate::ports::{CloseQueue, Sockets, Tickets};
-use crate::socket::{Socket, standing, surplus};
+use crate::socket::{Socket, check_session, excess_connections};
 
 /// Why a socket is not let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum ConnectRefusal {
     /// No ticket, or one that opens nothing (any more).
     Ticket,
     /// The session behind the ticket is over.
@@ -58,17 +58,17 @@ where
     H: Host,
 {
     /// Whether the handshake may go on. Reads only: the ticket is spent by [`Connector::connect`].
-    pub async fn admit(&self, presented: Option<&str>) -> Stored<Result<Admission, Refusal>> {
+    pub async fn admit(&self, presented: Option<&str>) -> StoreResult<Result<Admission, ConnectRefusal>> {
         let Some(hash) = hash_of(presented) else {
-            return Ok(Err(Refusal::Ticket));
+            return Ok(Err(ConnectRefusal::Ticket));
         };
         let Some(ticket) = self.table.ticket(&hash).await?.filter(|ticket| ticket.is_valid(self.host.now())) else {
-            return Ok(Err(Refusal::Ticket));
+            return Ok(Err(ConnectRefusal::Ticket));
         };
         let slot = self.sessions.slot(ticket.at).await?;
-        Ok(match standing(slot.as_ref(), ticket.at, ticket.sid, &self.policy, self.host.now()) {
+        Ok(match check_session(slot.as_ref(), ticket.at, ticket.sid, &self.policy, self.host.now()) {
             Ok(_) => Ok(Admission { at: ticket.at, sid: ticket.sid }),
-            Err(_) => Err(Refusal::SessionOver),
+            Err(_) => Err(ConnectRefusal::SessionOver),
         })
     }
 }
@@ -87,18 +87,18 @@ where
         presented: Option<&str>,
         ttl_seconds: i64,
         cap: usize,
-    ) -> Stored<Result<Socket, Refusal>> {
+    ) -> StoreResult<Result<Socket, ConnectRefusal>> {
         let Some(hash) = hash_of(presented) else {
-            return Ok(Err(Refusal::Ticket));
+            return Ok(Err(ConnectRefusal::Ticket));
         };
         let Some(ticket) = self.table.consume(&hash, self.host.now()).await? else {
-            return Ok(Err(Refusal::Ticket));
+            return Ok(Err(ConnectRefusal::Ticket));
         };
         // What the rows say of the session comes from this first look; whether it lives is decided by the second.
         let slot = self.sessions.slot(ticket.at).await?;
         let now = self.host.now();
-        let Ok(slot) = standing(slot.as_ref(), ticket.at, ticket.sid, &self.policy, now) else {
-            return Ok(Err(Refusal::SessionOver));
+        let Ok(slot) = check_session(slot.as_ref(), ticket.at, ticket.sid, &self.policy, now) else {
+            return Ok(Err(ConnectRefusal::SessionOver));
         };
         let socket = Socket {
             id: id.clone(),
@@ -110,7 +110,7 @@ where
             expires_at: now.plus_seconds(ttl_seconds),
         };
         if !self.table.open(&socket, &slot.email).await? {
-            return Ok(Err(Refusal::HungUp));
+            return Ok(Err(ConnectRefusal::HungUp));
         }
         match self.settle(&socket, cap).await {
             Ok(Ok(())) => Ok(Ok(socket)),
@@ -128,14 +128,14 @@ where
     }
 
     /// After the rows are written: is the session still there, and who has to make room?
-    async fn settle(&self, socket: &Socket, cap: usize) -> Stored<Result<(), Refusal>> {
+    async fn settle(&self, socket: &Socket, cap: usize) -> StoreResult<Result<(), ConnectRefusal>> {
         let slot = self.sessions.slot(socket.at).await?;
         let now = self.host.now();
-        if standing(slot.as_ref(), socket.at, socket.sid, &self.policy, now).is_err() {
-            return Ok(Err(Refusal::SessionOver));
+        if check_session(slot.as_ref(), socket.at, socket.sid, &self.policy, now).is_err() {
+            return Ok(Err(ConnectRefusal::SessionOver));
         }
         let sockets = self.table.of_user(socket.at.user).await?;
-        for old in surplus(&sockets, cap, now) {
+        for old in excess_connections(&sockets, cap, now) {
             let request = CloseRequest::Replaced { user: socket.at.user, connection: old.id.clone() };
             self.closing.ask(&request, 0).await?;
         }

@@ -4,16 +4,16 @@
 use futures_util::StreamExt;
 use futures_util::stream;
 use holdfast_sessions::Millis;
-use holdfast_sessions::ports::{Host, Stored};
+use holdfast_sessions::ports::{Host, StoreResult};
 
-use crate::budget::Pace;
+use crate::budget::RateLimiters;
 use crate::channel::{Channel, Position};
 use crate::frame::ServerFrame;
 use crate::ids::ConnectionId;
 use crate::job::{Group, Job, Lane, MAX_ATTEMPTS, Recipient, retry_delay};
 use crate::message::Message;
 use crate::outcome::{Next, Posted, Probe};
-use crate::ports::{Audience, Channels, Count, DeadLetters, Gateway, JobQueue, Sockets, Tally};
+use crate::ports::{Audience, Channels, Count, DeadLetters, DeliveryMetrics, Gateway, JobQueue, Sockets};
 
 /// Posts in flight per worker. Beyond 64 one small function gains nothing; at 32 a slow client holds up few others.
 pub(super) const IN_FLIGHT: usize = 32;
@@ -24,7 +24,7 @@ pub struct Limits<'a> {
     /// Nothing is begun from then on; what is left is handed over.
     pub deadline: Millis,
     /// How fast it may post, shared by its records.
-    pub pace: &'a Pace,
+    pub pace: &'a RateLimiters,
 }
 
 /// The worker behind the queues `push` and `broadcast`.
@@ -44,7 +44,7 @@ pub struct FanOut<T, G, Q, M, H> {
 
 /// What becomes of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum WorkOutcome {
     /// Finished: delivered, handed on, or put aside.
     Done,
     /// To be delivered again as it is.
@@ -52,7 +52,7 @@ pub enum Outcome {
 }
 
 /// What became of one recipient.
-enum Fate {
+enum DeliveryResult {
     Finished,
     Later(Recipient),
     /// Never to be reached: it will not get better.
@@ -67,7 +67,7 @@ where
     T: Sockets + Channels + Audience,
     G: Gateway,
     Q: JobQueue + DeadLetters,
-    M: Tally,
+    M: DeliveryMetrics,
     H: Host,
 {
     /// Posts `message` to `groups` and sees to those it did not reach.
@@ -77,11 +77,11 @@ where
         groups: Vec<Group>,
         attempt: u32,
         limits: &Limits<'_>,
-    ) -> Stored<Outcome> {
+    ) -> StoreResult<WorkOutcome> {
         let everybody: usize = groups.iter().map(|group| group.recipients.len()).sum();
         if !message.is_current(self.host.now()) {
             self.tally.add(Count::Expired, everybody);
-            return Ok(Outcome::Done);
+            return Ok(WorkOutcome::Done);
         }
         let places: Vec<(Channel, Option<Position>)> = groups.iter().map(|g| (g.channel.clone(), g.at)).collect();
         let texts: Vec<String> =
@@ -93,7 +93,7 @@ where
             .enumerate()
             .flat_map(|(group, g)| g.recipients.into_iter().map(move |recipient| (group, recipient)))
             .collect();
-        let fates: Vec<(usize, Fate)> = stream::iter(posts)
+        let fates: Vec<(usize, DeliveryResult)> = stream::iter(posts)
             .map(|(group, to)| async move { (group, self.post(message, lane, &texts[group], to, limits).await) })
             .buffer_unordered(IN_FLIGHT)
             .collect()
@@ -105,31 +105,31 @@ where
         let mut forbidden = false;
         for (group, fate) in fates {
             match fate {
-                Fate::Finished => {}
-                Fate::Later(recipient) if attempt >= MAX_ATTEMPTS => hopeless.add(group, recipient),
-                Fate::Later(recipient) => later.add(group, recipient),
-                Fate::Hopeless(recipient) => hopeless.add(group, recipient),
-                Fate::Untried(recipient) => untried.add(group, recipient),
+                DeliveryResult::Finished => {}
+                DeliveryResult::Later(recipient) if attempt >= MAX_ATTEMPTS => hopeless.add(group, recipient),
+                DeliveryResult::Later(recipient) => later.add(group, recipient),
+                DeliveryResult::Hopeless(recipient) => hopeless.add(group, recipient),
+                DeliveryResult::Untried(recipient) => untried.add(group, recipient),
                 // The configuration is broken for everybody: the record comes back until it is repaired, and its queue
                 // buries it with an alarm if it is not.
-                Fate::Forbidden(recipient) => {
+                DeliveryResult::Forbidden(recipient) => {
                     forbidden = true;
                     untried.add(group, recipient);
                 }
             }
         }
         if forbidden {
-            return Ok(Outcome::Again);
+            return Ok(WorkOutcome::Again);
         }
-        self.hand_on(message, untried, attempt, 0).await?;
+        self.requeue(message, untried, attempt, 0).await?;
         let delay = retry_delay(attempt, u64::from_be_bytes(self.host.random()));
-        self.tally.add(Count::Retried, self.hand_on(message, later, attempt + 1, delay).await?);
-        self.bury(message, hopeless, attempt).await?;
-        Ok(Outcome::Done)
+        self.tally.add(Count::Retried, self.requeue(message, later, attempt + 1, delay).await?);
+        self.dead_letter(message, hopeless, attempt).await?;
+        Ok(WorkOutcome::Done)
     }
 
     /// Makes a new piece of work of what is left over; for how many.
-    async fn hand_on(&self, message: &Message, rest: Remainder, attempt: u32, delay: u32) -> Stored<usize> {
+    async fn requeue(&self, message: &Message, rest: Remainder, attempt: u32, delay: u32) -> StoreResult<usize> {
         let count = rest.count;
         if count > 0 {
             let job = Job::Deliver { message: message.clone(), groups: rest.groups(), attempt };
@@ -138,11 +138,11 @@ where
         Ok(count)
     }
 
-    async fn bury(&self, message: &Message, rest: Remainder, attempt: u32) -> Stored<()> {
+    async fn dead_letter(&self, message: &Message, rest: Remainder, attempt: u32) -> StoreResult<()> {
         let count = rest.count;
         if count > 0 {
             let job = Job::Deliver { message: message.clone(), groups: rest.groups(), attempt };
-            self.queue.bury(job.lane(), &job).await?;
+            self.queue.dead_letter(job.lane(), &job).await?;
             self.tally.add(Count::DeadLettered, count);
         }
         Ok(())
@@ -155,10 +155,10 @@ where
         text: &str,
         mut recipient: Recipient,
         limits: &Limits<'_>,
-    ) -> Fate {
+    ) -> DeliveryResult {
         let wait = limits.pace.of(lane).take(self.host.now());
         if self.host.now().plus_millis(i64::try_from(wait).unwrap_or(i64::MAX)) >= limits.deadline {
-            return Fate::Untried(recipient);
+            return DeliveryResult::Untried(recipient);
         }
         if wait > 0 {
             self.host.sleep(wait).await;
@@ -166,7 +166,7 @@ where
         let now = self.host.now();
         if !message.is_current(now) || now >= recipient.until {
             self.tally.add(Count::Expired, 1);
-            return Fate::Finished;
+            return DeliveryResult::Finished;
         }
         let answer = self.gateway.post(&recipient.connection, text).await;
         recipient.reason = Some(answer.text().to_owned());
@@ -178,29 +178,29 @@ where
             Next::Finished => {
                 self.tally.add(Count::Delivered, 1);
                 self.tally.latency(message.id, self.host.now().get() - message.sent_at.get());
-                Fate::Finished
+                DeliveryResult::Finished
             }
-            Next::Again => Fate::Later(recipient),
+            Next::Again => DeliveryResult::Later(recipient),
             Next::GiveUp => {
                 self.tally.add(Count::Undeliverable, 1);
-                Fate::Hopeless(recipient)
+                DeliveryResult::Hopeless(recipient)
             }
             Next::Fail => {
                 self.tally.add(Count::Forbidden, 1);
-                Fate::Forbidden(recipient)
+                DeliveryResult::Forbidden(recipient)
             }
             Next::Probe => match self.is_dead(&recipient.connection).await {
                 Ok(true) => {
                     self.tally.add(Count::Gone, 1);
-                    Fate::Finished
+                    DeliveryResult::Finished
                 }
-                Ok(false) | Err(_) => Fate::Later(recipient),
+                Ok(false) | Err(_) => DeliveryResult::Later(recipient),
             },
         }
     }
 
     /// After a 410: believed only if API Gateway repeats it and the handshake must be over. The rows go then.
-    async fn is_dead(&self, id: &ConnectionId) -> Stored<bool> {
+    async fn is_dead(&self, id: &ConnectionId) -> StoreResult<bool> {
         if self.gateway.probe(id).await != Probe::Gone {
             return Ok(false);
         }

@@ -4,23 +4,24 @@ use std::collections::BTreeSet;
 
 use futures_util::future::{join, join_all};
 use holdfast_sessions::policy::Policy;
-use holdfast_sessions::ports::{Host, SessionReads, StoreError, Stored};
+use holdfast_sessions::ports::{Host, SessionReads, StoreError, StoreResult};
 use holdfast_sessions::token::Address;
 use holdfast_sessions::{Millis, SessionId, UserId};
 
 use super::access::readable;
 use super::append::head_of;
 use super::heads::Heads;
-use super::{dismiss, pause};
+use super::{close_with_bye, pause};
 use crate::channel::{Channel, Position, Topic};
 use crate::close::ByeCode;
 use crate::frame::{ClientFrame, ErrorCode, FrameError, ServerFrame};
 use crate::ids::ConnectionId;
 use crate::outcome::Posted;
 use crate::ports::{
-    Channels, Gateway, JOIN_AT_ONCE, Joined, PresenceAccess, RecoveryBudget, Sockets, Subscriptions, Tally, TopicAccess,
+    Channels, DeliveryMetrics, Gateway, JOIN_AT_ONCE, Joined, PresenceAccess, RecoveryBudget, Sockets, Subscriptions,
+    TopicAccess,
 };
-use crate::socket::{MAX_TOPICS, Seen, Socket, standing};
+use crate::socket::{FrameWindow, MAX_TOPICS, Socket, check_session};
 
 /// Tries of one post.
 pub(super) const POST_TRIES: u32 = 4;
@@ -70,18 +71,18 @@ where
     G: Gateway,
     P: TopicAccess,
     V: PresenceAccess,
-    M: Tally,
+    M: DeliveryMetrics,
     H: Host,
 {
     /// Serves one frame until `deadline`; what became of the last thing said.
     pub async fn receive(&self, caller: &Caller, frame: Result<ClientFrame, FrameError>, deadline: Millis) -> Posted {
         let id = &caller.connection;
-        let served = match self.standing(caller).await {
+        let served = match self.check_session(caller).await {
             Ok(Ok(socket)) => match frame {
                 Ok(frame) => self.serve(&socket, frame, deadline).await,
                 Err(error) => Ok(self.say(id, &ServerFrame::Error(error), deadline).await),
             },
-            Ok(Err(code)) => Ok(dismiss(&self.gateway, &self.host, id, code).await),
+            Ok(Err(code)) => Ok(close_with_bye(&self.gateway, &self.host, id, code).await),
             // Neither served nor closed: nobody knows whether the session lives.
             Err(error) => Err(error),
         };
@@ -92,11 +93,11 @@ where
     }
 
     /// Whether the socket may be served; if not, what it is told before it is closed.
-    async fn standing(&self, caller: &Caller) -> Stored<Result<Socket, ByeCode>> {
+    async fn check_session(&self, caller: &Caller) -> StoreResult<Result<Socket, ByeCode>> {
         let (slot, seen) = join(self.sessions.slot(caller.at), self.table.count_frame(&caller.connection)).await;
         let now = self.host.now();
         let slot = slot?;
-        let expires = match standing(slot.as_ref(), caller.at, caller.sid, &self.policy, now) {
+        let expires = match check_session(slot.as_ref(), caller.at, caller.sid, &self.policy, now) {
             Ok(live) => live.expires_at(),
             Err(over) => return Ok(Err(over.bye())),
         };
@@ -112,7 +113,7 @@ where
         Ok(Ok(seen.socket))
     }
 
-    async fn refresh(&self, seen: &mut Seen, expires: Millis, now: Millis) -> Stored<()> {
+    async fn refresh(&self, seen: &mut FrameWindow, expires: Millis, now: Millis) -> StoreResult<()> {
         self.table.refresh(seen, expires, now).await?;
         seen.socket.session_expires_at = expires;
         seen.socket.seen_at = seen.window_of(now);
@@ -133,7 +134,7 @@ where
         answer
     }
 
-    async fn serve(&self, socket: &Socket, frame: ClientFrame, deadline: Millis) -> Stored<Posted> {
+    async fn serve(&self, socket: &Socket, frame: ClientFrame, deadline: Millis) -> StoreResult<Posted> {
         let answer = match frame {
             ClientFrame::Ping => ServerFrame::Pong(self.heads(socket).await?),
             ClientFrame::Hello(marks) => return self.hello(socket, marks, deadline).await,
@@ -155,7 +156,7 @@ where
 
     /// The heads of what the socket receives: its own channel strongly, shared ones as they come, not asked for again for
     /// some seconds.
-    async fn heads(&self, socket: &Socket) -> Stored<Vec<(Channel, Position)>> {
+    async fn heads(&self, socket: &Socket) -> StoreResult<Vec<(Channel, Position)>> {
         let own = Channel::User(socket.at.user);
         let shared = self.table.topics(&socket.id).await?.into_iter().map(Channel::Topic);
         let shared: Vec<_> = std::iter::once(Channel::Broadcast).chain(shared).collect();
@@ -167,7 +168,7 @@ where
         Ok(heads)
     }
 
-    async fn shared_head(&self, channel: &Channel) -> Stored<Position> {
+    async fn shared_head(&self, channel: &Channel) -> StoreResult<Position> {
         let now = self.host.now();
         if let Some(head) = self.heads.known(channel, now) {
             return Ok(head);
@@ -180,7 +181,7 @@ where
         Ok(head)
     }
 
-    async fn subscribe(&self, socket: &Socket, topic: &Topic) -> Stored<Result<Position, FrameError>> {
+    async fn subscribe(&self, socket: &Socket, topic: &Topic) -> StoreResult<Result<Position, FrameError>> {
         let channel = Channel::Topic(topic.clone());
         if !readable(&self.topics, socket.at.user, std::slice::from_ref(&channel)).await?.contains(&channel) {
             return Ok(Err(forbidden(&channel)));
@@ -195,7 +196,7 @@ where
 
     /// Subscribes a socket to as many of `wanted` as it has room for, the first ones first. Answers those for which there is
     /// none; nothing where the socket is closing.
-    pub(super) async fn join(&self, socket: &Socket, wanted: &[Topic]) -> Stored<Option<BTreeSet<Topic>>> {
+    pub(super) async fn join(&self, socket: &Socket, wanted: &[Topic]) -> StoreResult<Option<BTreeSet<Topic>>> {
         let mut refused = BTreeSet::new();
         for attempt in 0..JOIN_TRIES {
             let mut current: BTreeSet<Topic> = self.table.topics(&socket.id).await?.into_iter().collect();
@@ -222,7 +223,7 @@ where
                         refused.extend(part.iter().cloned());
                         again = true;
                     }
-                    Err(StoreError::Busy(_)) if attempt + 1 < JOIN_TRIES => again = true,
+                    Err(StoreError::Conflict(_)) if attempt + 1 < JOIN_TRIES => again = true,
                     Err(error) => return Err(error),
                 }
             }
@@ -234,10 +235,10 @@ where
         Ok(Some(refused))
     }
 
-    async fn leave(&self, id: &ConnectionId, topic: &Topic) -> Stored<()> {
+    async fn leave(&self, id: &ConnectionId, topic: &Topic) -> StoreResult<()> {
         for attempt in 1..JOIN_TRIES {
             match self.table.unsubscribe(id, topic).await {
-                Err(StoreError::Busy(_)) => pause(&self.host, attempt, 25, 400).await,
+                Err(StoreError::Conflict(_)) => pause(&self.host, attempt, 25, 400).await,
                 other => return other,
             }
         }
@@ -245,7 +246,11 @@ where
     }
 
     /// Nothing is said of anybody as long as one of those asked about may not be seen.
-    async fn presence(&self, socket: &Socket, users: Vec<UserId>) -> Stored<Result<Vec<(UserId, bool)>, FrameError>> {
+    async fn presence(
+        &self,
+        socket: &Socket,
+        users: Vec<UserId>,
+    ) -> StoreResult<Result<Vec<(UserId, bool)>, FrameError>> {
         let users: BTreeSet<UserId> = users.into_iter().collect();
         if users.is_empty() {
             return Ok(Ok(Vec::new()));
@@ -256,7 +261,7 @@ where
         }
         let found = join_all(users.iter().map(|user| self.table.of_user(*user))).await;
         let now = self.host.now();
-        let online: Stored<Vec<_>> = users
+        let online: StoreResult<Vec<_>> = users
             .into_iter()
             .zip(found)
             .map(|(user, sockets)| Ok((user, sockets?.iter().any(|s| s.is_fresh(now) && s.takes_posts(now)))))

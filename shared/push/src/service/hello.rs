@@ -4,16 +4,16 @@ use std::collections::BTreeSet;
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use holdfast_sessions::ports::{Host, SessionReads, Stored};
+use holdfast_sessions::ports::{Host, SessionReads, StoreResult};
 use holdfast_sessions::{Millis, UserId};
 
 use super::access::readable;
 use super::append::head_of;
 use super::frames::{Frames, POST_TRIES, closing, forbidden, too_many};
 use super::history::{Budget, Recovery, recover};
-use super::{dismiss, pause};
+use super::{close_with_bye, pause};
 use crate::Topic;
-use crate::budget::Reservation;
+use crate::budget::RecoveryReservation;
 use crate::channel::{Channel, Position};
 use crate::close::ByeCode;
 use crate::frame::{FrameError, Mark, ServerFrame, Welcomed};
@@ -21,7 +21,7 @@ use crate::ids::ConnectionId;
 use crate::message::Recorded;
 use crate::outcome::Posted;
 use crate::ports::{
-    Channels, Count, Gateway, PresenceAccess, RecoveryBudget, Sockets, Subscriptions, Tally, TopicAccess,
+    Channels, Count, DeliveryMetrics, Gateway, PresenceAccess, RecoveryBudget, Sockets, Subscriptions, TopicAccess,
 };
 use crate::socket::Socket;
 
@@ -41,12 +41,12 @@ where
     G: Gateway,
     P: TopicAccess,
     V: PresenceAccess,
-    M: Tally,
+    M: DeliveryMetrics,
     H: Host,
 {
     /// Says where every channel is, then sends what was missed of each. What cannot be sent in time costs the socket: the
     /// client comes back with the mark it reached.
-    pub(super) async fn hello(&self, socket: &Socket, marks: Vec<Mark>, deadline: Millis) -> Stored<Posted> {
+    pub(super) async fn hello(&self, socket: &Socket, marks: Vec<Mark>, deadline: Millis) -> StoreResult<Posted> {
         let mut budget = Budget::default();
         let largest = u32::try_from(budget.messages).unwrap_or(u32::MAX);
         let mut answers = Vec::new();
@@ -79,7 +79,11 @@ where
     }
 
     /// The head of each channel that may be read; topics are subscribed to before.
-    async fn heads_of(&self, socket: &Socket, marks: Vec<Mark>) -> Stored<Vec<(Mark, Result<Position, FrameError>)>> {
+    async fn heads_of(
+        &self,
+        socket: &Socket,
+        marks: Vec<Mark>,
+    ) -> StoreResult<Vec<(Mark, Result<Position, FrameError>)>> {
         let channels: Vec<Channel> = marks.iter().map(|mark| mark.channel.clone()).collect();
         let open = readable(&self.topics, socket.at.user, &channels).await?;
         let wanted: Vec<Topic> =
@@ -98,7 +102,7 @@ where
                 (mark, refusal)
             })
             .collect();
-        let heads: Vec<Stored<_>> = stream::iter(judged)
+        let heads: Vec<StoreResult<_>> = stream::iter(judged)
             .map(|(mark, refusal)| async move {
                 let head = match refusal {
                     Some(error) => Err(error),
@@ -113,14 +117,14 @@ where
     }
 
     /// Where there is no room for so many posts, nothing is recovered: the client loads its state anew.
-    async fn within_budget(&self, user: UserId, answers: &mut [Answer], largest: u32) -> Stored<()> {
+    async fn within_budget(&self, user: UserId, answers: &mut [Answer], largest: u32) -> StoreResult<()> {
         let posts = u32::try_from(answers.iter().map(|answer| answer.missed.len()).sum::<usize>()).unwrap_or(u32::MAX);
         if posts > 0 {
             let random = u64::from_be_bytes(self.host.random());
             let (rate, now) = (self.recovery_per_second, self.host.now());
             // The user's own part first: who asks for too much takes nothing from the others.
-            let own = Reservation::of_user(user, posts, rate, largest, now);
-            let shared = Reservation::new(posts, rate, largest, now, random);
+            let own = RecoveryReservation::of_user(user, posts, rate, largest, now);
+            let shared = RecoveryReservation::new(posts, rate, largest, now, random);
             if !(self.table.reserve(&own).await? && self.table.reserve(&shared).await?) {
                 self.tally.add(Count::RecoveryRefused, 1);
                 for answer in answers.iter_mut().filter(|answer| !answer.missed.is_empty()) {
@@ -159,7 +163,7 @@ where
     /// A client that was told `recovered:true` and does not get all of it must not stay: it is closed, however often that has
     /// to be tried, as long as there is time.
     async fn send_away(&self, id: &ConnectionId, deadline: Millis) {
-        let mut closed = dismiss(&self.gateway, &self.host, id, ByeCode::StateLost).await;
+        let mut closed = close_with_bye(&self.gateway, &self.host, id, ByeCode::StateLost).await;
         for attempt in 0.. {
             if matches!(closed, Posted::Done | Posted::Gone) || self.host.now() >= deadline {
                 return;

@@ -1,7 +1,7 @@
 //! What a reader missed: all of it, or the plain statement that it cannot be had.
 
 use holdfast_sessions::Millis;
-use holdfast_sessions::ports::Stored;
+use holdfast_sessions::ports::StoreResult;
 
 use crate::channel::{Channel, Position};
 use crate::message::{HISTORY_SECONDS, Recorded};
@@ -40,7 +40,7 @@ pub async fn recover<C: Channels>(
     mark: Option<Position>,
     head: Position,
     budget: &mut Budget,
-) -> Stored<Recovery> {
+) -> StoreResult<Recovery> {
     let Some(mark) = mark.filter(|mark| mark.epoch == head.epoch && mark.offset <= head.offset) else {
         return Ok(Recovery::Lost);
     };
@@ -78,7 +78,7 @@ pub async fn page<C: Channels>(
     mark: Option<Position>,
     head: Position,
     limit: u64,
-) -> Stored<Recovery> {
+) -> StoreResult<Recovery> {
     let Some(mark) = mark.filter(|mark| mark.epoch == head.epoch && mark.offset <= head.offset) else {
         return Ok(Recovery::Lost);
     };
@@ -95,7 +95,12 @@ pub async fn page<C: Channels>(
 
 /// Where a reader begins who has no mark: before the oldest message that is kept for certain. Older ones are removed in no
 /// order.
-pub async fn beginning<C: Channels>(channels: &C, channel: &Channel, head: Position, now: Millis) -> Stored<Position> {
+pub async fn beginning<C: Channels>(
+    channels: &C,
+    channel: &Channel,
+    head: Position,
+    now: Millis,
+) -> StoreResult<Position> {
     let is_kept = |m: &Recorded| m.at.epoch == head.epoch && m.message.sent_at.plus_seconds(HISTORY_SECONDS) > now;
     let mut after = 0;
     loop {

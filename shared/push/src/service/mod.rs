@@ -14,8 +14,8 @@ mod resolve;
 
 pub use access::readable;
 pub use close::Closer;
-pub use connect::{Admission, Connector, Refusal};
-pub use deliver::{FanOut, Limits, Outcome};
+pub use connect::{Admission, ConnectRefusal, Connector};
+pub use deliver::{FanOut, Limits, WorkOutcome};
 pub use frames::{Caller, Frames};
 pub use heads::Heads;
 pub use history::{Budget, Recovery, beginning, page, recover};
@@ -37,7 +37,7 @@ const BYE_MILLIS: u64 = 600;
 const BYE_TRIES: u32 = 3;
 
 /// Says why, then closes. The socket may still be there afterwards (an unknown outcome).
-async fn dismiss<G: Gateway, H: Host>(gateway: &G, host: &H, id: &ConnectionId, code: ByeCode) -> Posted {
+async fn close_with_bye<G: Gateway, H: Host>(gateway: &G, host: &H, id: &ConnectionId, code: ByeCode) -> Posted {
     let bye = gateway.text(&ServerFrame::Bye(code));
     for attempt in 0..BYE_TRIES {
         match gateway.post(id, &bye).await {

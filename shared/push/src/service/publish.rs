@@ -1,13 +1,13 @@
 //! Accepting a message. What is answered is kept: the request is stored before anything is done, and a repetition repeats
 //! the stored request, not its own.
 
-use holdfast_sessions::ports::{Host, StoreError, Stored};
+use holdfast_sessions::ports::{Host, StoreError, StoreResult};
 use holdfast_sessions::{Code, Failure, Millis};
 
 use super::append::append;
 use crate::ids::MessageId;
 use crate::job::{Job, MAX_USERS};
-use crate::ports::{Begun, Channels, Count, JobQueue, PublishKeys, Tally};
+use crate::ports::{Begun, Channels, Count, DeliveryMetrics, JobQueue, PublishKeys};
 use crate::publish::{Answer, Pending, Publish, PublishKey, Queued, Target};
 
 /// When a channel is too busy, come back after this.
@@ -39,7 +39,7 @@ impl<T, Q, M, H> Publisher<T, Q, M, H>
 where
     T: Channels + PublishKeys,
     Q: JobQueue,
-    M: Tally,
+    M: DeliveryMetrics,
     H: Host,
 {
     /// Accepts `publish` from `publisher`.
@@ -52,7 +52,7 @@ where
     /// record: it is handed in again.
     pub async fn publish_queued(&self, queued: &Queued) -> Result<Option<Published>, Failure> {
         match self.accept(&queued.publisher, &queued.publish, queued.id, queued.sent_at).await {
-            Err(StoreError::Busy(_) | StoreError::Throttled(_)) => {
+            Err(StoreError::Conflict(_) | StoreError::Throttled(_)) => {
                 self.queue.hand_in(queued, 2 * BUSY_SECONDS).await?;
                 Ok(None)
             }
@@ -60,7 +60,13 @@ where
         }
     }
 
-    async fn accept(&self, publisher: &str, publish: &Publish, id: MessageId, sent_at: Millis) -> Stored<Published> {
+    async fn accept(
+        &self,
+        publisher: &str,
+        publish: &Publish,
+        id: MessageId,
+        sent_at: Millis,
+    ) -> StoreResult<Published> {
         let key = publish.idempotency_key.as_deref().map(|key| PublishKey::new(publisher, key));
         let now = self.host.now();
         let fresh = Pending { target: publish.target.clone(), message: publish.message(id, sent_at) };
@@ -83,7 +89,7 @@ where
     }
 
     /// Appends where there is one channel, and gives the rest to the queue. Repeatable at any point.
-    async fn hand_over(&self, pending: &Pending) -> Stored<Answer> {
+    async fn hand_over(&self, pending: &Pending) -> StoreResult<Answer> {
         let message = &pending.message;
         let recipients = match &pending.target {
             Target::Users(users) => Some(u32::try_from(users.len()).unwrap_or(u32::MAX)),
@@ -110,7 +116,7 @@ where
 
 fn busy(error: StoreError) -> Failure {
     match error {
-        StoreError::Busy(_) => Failure::new(
+        StoreError::Conflict(_) => Failure::new(
             Code::ChannelBusy,
             "The channel is written faster than messages can be ordered; send it again, with the same idempotencyKey.",
         )

@@ -6,14 +6,14 @@ use futures_util::StreamExt;
 use futures_util::future::join_all;
 use futures_util::stream;
 use holdfast_sessions::UserId;
-use holdfast_sessions::ports::{Host, StoreError, Stored};
+use holdfast_sessions::ports::{Host, StoreError, StoreResult};
 
 use super::append::append_all;
-use super::deliver::{FanOut, IN_FLIGHT, Limits, Outcome};
+use super::deliver::{FanOut, IN_FLIGHT, Limits, WorkOutcome};
 use crate::channel::{Channel, Position, SHARDS};
 use crate::job::{Cursor, Group, Job, MAX_RECIPIENTS, Recipient, chunks};
 use crate::message::Message;
-use crate::ports::{Audience, Channels, Count, DeadLetters, Gateway, JobQueue, Page, Sockets, Tally};
+use crate::ports::{Audience, Channels, Count, DeadLetters, DeliveryMetrics, Gateway, JobQueue, Page, Sockets};
 
 /// Users appended to and looked up at once.
 const USERS_AT_ONCE: usize = 16;
@@ -39,14 +39,14 @@ where
     T: Sockets + Channels + Audience,
     G: Gateway,
     Q: JobQueue + DeadLetters,
-    M: Tally,
+    M: DeliveryMetrics,
     H: Host,
 {
     /// Does one piece of work within `limits`. After an error, or [`Outcome::Again`], the same record comes back.
-    pub async fn work(&self, job: Job, limits: &Limits<'_>) -> Stored<Outcome> {
+    pub async fn work(&self, job: Job, limits: &Limits<'_>) -> StoreResult<WorkOutcome> {
         match job {
             Job::Users { message, users } => {
-                self.users(vec![(message, users)], limits).await.pop().unwrap_or(Ok(Outcome::Done))
+                self.users(vec![(message, users)], limits).await.pop().unwrap_or(Ok(WorkOutcome::Done))
             }
             Job::Channel { message, channel: Channel::User(user), at, .. } => {
                 let group = self.sockets_of(user, at).await?;
@@ -59,7 +59,7 @@ where
 
     /// Several messages to many users each, as one invocation finds them in its records: a user whom more than one of them
     /// goes to gets all of them in one transaction, in this order. What became of each message's record.
-    pub async fn users(&self, jobs: Vec<(Message, Vec<UserId>)>, limits: &Limits<'_>) -> Vec<Stored<Outcome>> {
+    pub async fn users(&self, jobs: Vec<(Message, Vec<UserId>)>, limits: &Limits<'_>) -> Vec<StoreResult<WorkOutcome>> {
         let (messages, lists): (Vec<Message>, Vec<Vec<UserId>>) = jobs.into_iter().unzip();
         // By user, the messages that go there.
         let mut wanted: BTreeMap<UserId, Vec<usize>> = BTreeMap::new();
@@ -82,7 +82,7 @@ where
                     which.iter().zip(groups).for_each(|(index, group)| shares[*index].groups.push(group))
                 }
                 Ok(None) => which.iter().for_each(|index| shares[*index].untried.push(user)),
-                Err(StoreError::Busy(_) | StoreError::Throttled(_)) => {
+                Err(StoreError::Conflict(_) | StoreError::Throttled(_)) => {
                     which.iter().for_each(|index| shares[*index].busy.push(user));
                 }
                 Err(error) => which.iter().for_each(|index| {
@@ -96,7 +96,7 @@ where
     }
 
     /// What became of one message's users.
-    async fn give(&self, message: &Message, share: Share, limits: &Limits<'_>) -> Stored<Outcome> {
+    async fn give(&self, message: &Message, share: Share, limits: &Limits<'_>) -> StoreResult<WorkOutcome> {
         let others = share.groups.len() + share.busy.len() + share.untried.len();
         if let Some(error) = share.error.filter(|_| others == 0) {
             return Err(error);
@@ -118,7 +118,7 @@ where
         user: UserId,
         messages: impl Iterator<Item = &Message>,
         limits: &Limits<'_>,
-    ) -> Stored<Option<Vec<Group>>> {
+    ) -> StoreResult<Option<Vec<Group>>> {
         if self.host.now() >= limits.deadline {
             return Ok(None);
         }
@@ -130,7 +130,7 @@ where
         Ok(Some(messages.iter().map(at).map(|at| Group { at, ..group.clone() }).collect()))
     }
 
-    async fn sockets_of(&self, user: UserId, at: Option<Position>) -> Stored<Group> {
+    async fn sockets_of(&self, user: UserId, at: Option<Position>) -> StoreResult<Group> {
         let sockets = self.table.of_user(user).await?;
         let recipients =
             sockets.into_iter().map(|s| Recipient { connection: s.id, until: s.session_expires_at, reason: None });
@@ -145,12 +145,12 @@ where
         at: Option<Position>,
         cursor: Option<Cursor>,
         limits: &Limits<'_>,
-    ) -> Stored<Outcome> {
+    ) -> StoreResult<WorkOutcome> {
         let starts = match cursor {
             Some(cursor) => vec![cursor],
             None => (0..SHARDS).map(|shard| Cursor { shard, after: None }).collect(),
         };
-        let pages: Vec<(u8, Stored<Page>)> = stream::iter(starts)
+        let pages: Vec<(u8, StoreResult<Page>)> = stream::iter(starts)
             .map(|from| async move { (from.shard, self.table.page(channel, from.shard, from.after.as_ref()).await) })
             .buffer_unordered(IN_FLIGHT)
             .collect()
@@ -171,20 +171,20 @@ where
             let job = Job::Channel { message: message.clone(), channel: channel.clone(), at, cursor: Some(cursor) };
             self.queue.enqueue(&job, 0).await?;
         }
-        Ok(Outcome::Done)
+        Ok(WorkOutcome::Done)
     }
 
     /// What fits into one chunk is posted here and now; more is shared out.
-    async fn give_out(&self, message: &Message, groups: Vec<Group>, limits: &Limits<'_>) -> Stored<Outcome> {
+    async fn give_out(&self, message: &Message, groups: Vec<Group>, limits: &Limits<'_>) -> StoreResult<WorkOutcome> {
         let count: usize = groups.iter().map(|group| group.recipients.len()).sum();
         if count <= MAX_RECIPIENTS {
             return self.deliver(message, groups, 1, limits).await;
         }
         self.enqueue_chunks(message, groups).await?;
-        Ok(Outcome::Done)
+        Ok(WorkOutcome::Done)
     }
 
-    async fn enqueue_chunks(&self, message: &Message, groups: Vec<Group>) -> Stored<()> {
+    async fn enqueue_chunks(&self, message: &Message, groups: Vec<Group>) -> StoreResult<()> {
         for groups in chunks(groups) {
             self.queue.enqueue(&Job::Deliver { message: message.clone(), groups, attempt: 1 }, 0).await?;
         }

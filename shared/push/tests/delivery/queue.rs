@@ -8,7 +8,7 @@ use holdfast_push::ids::{ConnectionId, MessageId};
 use holdfast_push::job::{Job, Lane};
 use holdfast_push::ports::{CloseQueue, DeadLetters, JobQueue};
 use holdfast_push::publish::Queued;
-use holdfast_sessions::ports::{Host as _, Stored};
+use holdfast_sessions::ports::{Host as _, StoreResult};
 use holdfast_testkit::seeded::SeededHost;
 
 /// Until a record that failed is there again.
@@ -122,7 +122,7 @@ impl Queue {
 }
 
 impl JobQueue for Queue {
-    async fn enqueue(&self, job: &Job, delay_seconds: u32) -> Stored<()> {
+    async fn enqueue(&self, job: &Job, delay_seconds: u32) -> StoreResult<()> {
         if matches!(job, Job::Users { .. } | Job::Channel { cursor: None, .. }) {
             *self.lock().handed.entry(job.message().id).or_default() += 1;
         }
@@ -133,13 +133,13 @@ impl JobQueue for Queue {
         Ok(())
     }
 
-    async fn hand_in(&self, _queued: &Queued, _delay_seconds: u32) -> Stored<()> {
+    async fn hand_in(&self, _queued: &Queued, _delay_seconds: u32) -> StoreResult<()> {
         unreachable!("nobody publishes through the queue here")
     }
 }
 
 impl DeadLetters for Queue {
-    async fn bury(&self, _lane: Lane, job: &Job) -> Stored<()> {
+    async fn dead_letter(&self, _lane: Lane, job: &Job) -> StoreResult<()> {
         let Job::Deliver { message, groups, .. } = job else { unreachable!("only deliveries are buried") };
         let mut state = self.lock();
         for recipient in groups.iter().flat_map(|group| &group.recipients) {
@@ -151,7 +151,7 @@ impl DeadLetters for Queue {
 }
 
 impl CloseQueue for Queue {
-    async fn ask(&self, _request: &CloseRequest, _delay_seconds: u32) -> Stored<()> {
+    async fn ask(&self, _request: &CloseRequest, _delay_seconds: u32) -> StoreResult<()> {
         unreachable!("nobody has sockets enough to lose one")
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use futures_util::future::join_all;
-use holdfast_push::budget::Pace;
+use holdfast_push::budget::RateLimiters;
 use holdfast_push::channel::{Channel, Topic, TopicPolicy};
 use holdfast_push::frame::ClientFrame;
 use holdfast_push::ids::{ConnectionId, MessageId};
@@ -13,10 +13,12 @@ use holdfast_push::message::Message;
 use holdfast_push::ports::{Count, Sockets as _, Tickets as _};
 use holdfast_push::presence::PresencePolicy;
 use holdfast_push::publish::{Body, Publish};
-use holdfast_push::service::{Caller, Connector, FanOut, Frames, Heads, Limits, Outcome, Publisher, Recovery, page};
+use holdfast_push::service::{
+    Caller, Connector, FanOut, Frames, Heads, Limits, Publisher, Recovery, WorkOutcome, page,
+};
 use holdfast_push::ticket::TicketRow;
 use holdfast_sessions::policy::Policy;
-use holdfast_sessions::ports::{Host as _, Stored};
+use holdfast_sessions::ports::{Host as _, StoreResult};
 use holdfast_sessions::token::{Address, Ticket};
 use holdfast_sessions::{Secret, SessionId, SlotNo, UserId};
 use holdfast_testkit::push::stepped::{Stepped, dies_after};
@@ -225,7 +227,7 @@ impl Sim {
             if records.is_empty() {
                 return;
             }
-            let pace = Pace::new(1_000_000, 1_000_000, self.host.now());
+            let pace = RateLimiters::new(1_000_000, 1_000_000, self.host.now());
             let limits = Limits { deadline: self.host.now().plus_seconds(50), pace: &pace };
             let (users, others): (Vec<_>, Vec<_>) =
                 records.into_iter().partition(|record| matches!(record.job, Job::Users { .. }));
@@ -244,10 +246,10 @@ impl Sim {
         }
     }
 
-    fn finish(&self, record: Record, done: Stored<Outcome>) {
+    fn finish(&self, record: Record, done: StoreResult<WorkOutcome>) {
         match done {
-            Ok(Outcome::Done) => self.queue.done(record),
-            Ok(Outcome::Again) | Err(_) => self.queue.failed(record),
+            Ok(WorkOutcome::Done) => self.queue.done(record),
+            Ok(WorkOutcome::Again) | Err(_) => self.queue.failed(record),
         }
     }
 

@@ -1,6 +1,6 @@
 use holdfast_push::close::CloseRequest;
 use holdfast_push::ports::{Sockets, Tickets};
-use holdfast_push::service::{Connector, Refusal};
+use holdfast_push::service::{ConnectRefusal, Connector};
 use holdfast_sessions::policy::Policy;
 use holdfast_sessions::ports::Host as _;
 use holdfast_testkit::push::stepped::{Actor, Stepped, every_schedule};
@@ -16,8 +16,8 @@ async fn a_ticket_opens_one_socket() {
     let admission = door.admit(Some(&ticket)).await.unwrap().unwrap();
     assert_eq!((admission.at, admission.sid), (person.at, person.sid));
     assert!(door.connect(&id("a"), Some(&ticket), TTL, CAP).await.unwrap().is_ok());
-    assert_eq!(door.admit(Some(&ticket)).await, Ok(Err(Refusal::Ticket)));
-    assert_eq!(door.connect(&id("b"), Some(&ticket), TTL, CAP).await, Ok(Err(Refusal::Ticket)));
+    assert_eq!(door.admit(Some(&ticket)).await, Ok(Err(ConnectRefusal::Ticket)));
+    assert_eq!(door.connect(&id("b"), Some(&ticket), TTL, CAP).await, Ok(Err(ConnectRefusal::Ticket)));
     assert_eq!(world.table.of_user(person.at.user).await.unwrap().len(), 1);
 }
 
@@ -39,8 +39,8 @@ async fn garbage_and_expired_tickets_open_nothing() {
     let ticket = world.ticket(&person).await;
     world.host.advance_seconds(30);
     for bad in [None, Some(""), Some("garbage"), Some(ticket.as_str())] {
-        assert_eq!(world.door().admit(bad).await, Ok(Err(Refusal::Ticket)), "{bad:?}");
-        assert_eq!(world.door().connect(&id("a"), bad, TTL, CAP).await, Ok(Err(Refusal::Ticket)), "{bad:?}");
+        assert_eq!(world.door().admit(bad).await, Ok(Err(ConnectRefusal::Ticket)), "{bad:?}");
+        assert_eq!(world.door().connect(&id("a"), bad, TTL, CAP).await, Ok(Err(ConnectRefusal::Ticket)), "{bad:?}");
     }
 }
 
@@ -50,8 +50,8 @@ async fn an_ended_session_gets_no_socket() {
     let person = world.person();
     let ticket = world.ticket(&person).await;
     world.sessions.end(person.at, world.host.now());
-    assert_eq!(world.door().admit(Some(&ticket)).await, Ok(Err(Refusal::SessionOver)));
-    assert_eq!(world.door().connect(&id("a"), Some(&ticket), TTL, CAP).await, Ok(Err(Refusal::SessionOver)));
+    assert_eq!(world.door().admit(Some(&ticket)).await, Ok(Err(ConnectRefusal::SessionOver)));
+    assert_eq!(world.door().connect(&id("a"), Some(&ticket), TTL, CAP).await, Ok(Err(ConnectRefusal::SessionOver)));
     assert_eq!(world.table.of_user(person.at.user).await, Ok(vec![]));
 }
 
@@ -61,7 +61,7 @@ async fn the_session_that_moved_into_the_slot_is_not_the_tickets() {
     let person = world.person();
     let ticket = world.ticket(&person).await;
     world.person_in(person.at.slot.get(), person.at.user);
-    assert_eq!(world.door().connect(&id("a"), Some(&ticket), TTL, CAP).await, Ok(Err(Refusal::SessionOver)));
+    assert_eq!(world.door().connect(&id("a"), Some(&ticket), TTL, CAP).await, Ok(Err(ConnectRefusal::SessionOver)));
 }
 
 /// Both orders of ending a session and opening a socket under it: ended before the last look, the handshake sees it; ended
@@ -101,7 +101,7 @@ async fn a_session_that_ends_during_the_handshake_gets_no_socket() {
     let ticket = world.ticket(&person).await;
     let (sessions, now) = (world.sessions.clone(), world.host.now());
     world.table.before_open(move || sessions.end(person.at, now));
-    assert_eq!(world.door().connect(&id("a"), Some(&ticket), TTL, CAP).await, Ok(Err(Refusal::SessionOver)));
+    assert_eq!(world.door().connect(&id("a"), Some(&ticket), TTL, CAP).await, Ok(Err(ConnectRefusal::SessionOver)));
     assert_eq!(world.table.of_user(person.at.user).await, Ok(vec![]));
 }
 
@@ -113,7 +113,7 @@ async fn a_socket_that_closes_during_the_handshake_leaves_no_row() {
     let ticket = world.ticket(&person).await;
     let table = world.table.clone();
     world.table.before_open(move || table.close_at_once(&id("a")));
-    assert_eq!(world.door().connect(&id("a"), Some(&ticket), TTL, CAP).await, Ok(Err(Refusal::HungUp)));
+    assert_eq!(world.door().connect(&id("a"), Some(&ticket), TTL, CAP).await, Ok(Err(ConnectRefusal::HungUp)));
     assert_eq!(world.table.of_user(person.at.user).await, Ok(vec![]));
 }
 
@@ -122,7 +122,7 @@ async fn a_client_that_hung_up_leaves_no_row() {
     let world = World::default();
     let person = world.person();
     world.table.mark_gone(&id("a"), world.host.now()).await.unwrap();
-    assert_eq!(world.connect(&person, "a").await, Err(Refusal::HungUp));
+    assert_eq!(world.connect(&person, "a").await, Err(ConnectRefusal::HungUp));
     assert_eq!(world.table.of_user(person.at.user).await, Ok(vec![]));
 }
 

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-use holdfast_push::budget::Pace;
+use holdfast_push::budget::RateLimiters;
 use holdfast_push::channel::Channel;
 use holdfast_push::ports::Subscriptions as _;
 use holdfast_push::publish::{Publish, Queued};
@@ -150,7 +150,7 @@ fn a_worker_that_dies_anywhere_leaves_its_record_to_another() {
             let told = wait(world.publisher().publish(SHOP, &publish)).unwrap().answer.message_id.to_string();
             let (job, _) = world.queues.next_job().unwrap();
             let finished = {
-                let pace = Pace::new(10_000, 10_000, world.host.now());
+                let pace = RateLimiters::new(10_000, 10_000, world.host.now());
                 let limits = Limits { deadline: world.soon(), pace: &pace };
                 let worker = FanOut {
                     table: Stepped(world.table.clone()),

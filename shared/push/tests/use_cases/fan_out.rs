@@ -1,9 +1,9 @@
-use holdfast_push::budget::Pace;
+use holdfast_push::budget::RateLimiters;
 use holdfast_push::job::{Job, Lane, MAX_ATTEMPTS};
 use holdfast_push::outcome::{Posted, Probe};
 use holdfast_push::ports::{Count, Sockets, Subscriptions};
 use holdfast_push::publish::Publish;
-use holdfast_push::service::{Limits, Outcome};
+use holdfast_push::service::{Limits, WorkOutcome};
 use holdfast_sessions::ports::{Host as _, StoreError};
 
 use crate::world::{World, id, says, to, to_all, to_topic};
@@ -86,7 +86,7 @@ async fn only_the_undelivered_are_tried_again() {
     }
     world.gateway.script(&id("b"), [Posted::Unknown, Posted::Throttled]);
     publish(&world, &to(&[&ada], "1")).await;
-    assert_eq!(world.work_one().await, Outcome::Done);
+    assert_eq!(world.work_one().await, WorkOutcome::Done);
     let (job, delay) = world.queues.next_job().unwrap();
     match &job {
         Job::Deliver { groups, attempt, .. } => {
@@ -201,7 +201,7 @@ async fn a_forbidden_post_fails_the_record() {
     world.connect(&ada, "a").await.unwrap();
     world.gateway.script(&id("a"), [Posted::Forbidden]);
     publish(&world, &to(&[&ada], "1")).await;
-    assert_eq!(world.work_one().await, Outcome::Again);
+    assert_eq!(world.work_one().await, WorkOutcome::Again);
     assert_eq!(world.counters.of(Count::Forbidden), 1);
     assert!(world.queues.next_job().is_none());
 }
@@ -246,7 +246,7 @@ async fn a_busy_channel_costs_no_delivery_attempt() {
     });
     let (job, _) = world.queues.next_job().unwrap();
     let far = world.host.now().plus_seconds(1_000_000);
-    assert_eq!(world.work(job, far).await, Ok(Outcome::Done));
+    assert_eq!(world.work(job, far).await, Ok(WorkOutcome::Done));
     passing.abort();
     world.table.contend(0);
     assert!(world.counters.of(Count::AppendDelayed) > 0);
@@ -262,7 +262,7 @@ async fn a_user_whose_rows_cannot_be_read_holds_up_nobody_else() {
     world.connect(&bob, "b").await.unwrap();
     world.table.break_channel(&ada.channel(), Some(StoreError::Corrupt("no epoch".into())));
     publish(&world, &to(&[&ada, &bob], "1")).await;
-    assert_eq!(world.work_one().await, Outcome::Done);
+    assert_eq!(world.work_one().await, WorkOutcome::Done);
     assert_eq!((got(&world, "a"), got(&world, "b")), (0, 1));
     // It is a record of its own now, and only that one comes back.
     let (rest, _) = world.queues.next_job().unwrap();
@@ -270,7 +270,7 @@ async fn a_user_whose_rows_cannot_be_read_holds_up_nobody_else() {
     assert!(world.work(rest.clone(), world.soon()).await.is_err());
     assert!(world.queues.next_job().is_none());
     world.table.break_channel(&ada.channel(), None);
-    assert_eq!(world.work(rest, world.soon()).await, Ok(Outcome::Done));
+    assert_eq!(world.work(rest, world.soon()).await, Ok(WorkOutcome::Done));
     assert_eq!((got(&world, "a"), got(&world, "b")), (1, 1));
 }
 
@@ -288,11 +288,11 @@ async fn several_messages_to_one_user_are_appended_in_one_transaction_and_in_ord
     }
     // One of them comes twice, as a redelivered record does.
     jobs.push(jobs[1].clone());
-    let pace = Pace::new(10_000, 10_000, world.host.now());
+    let pace = RateLimiters::new(10_000, 10_000, world.host.now());
     let limits = Limits { deadline: world.soon(), pace: &pace };
     let before = world.table.appends();
     let done = world.fan_out().users(jobs, &limits).await;
-    assert_eq!(done, vec![Ok(Outcome::Done); 4]);
+    assert_eq!(done, vec![Ok(WorkOutcome::Done); 4]);
     assert_eq!(world.table.appends() - before, 2, "one for each user");
     for person in [&ada, &bob] {
         let said: Vec<_> =
@@ -311,11 +311,11 @@ async fn what_is_there_already_keeps_its_place_among_new_ones() {
     }
     let Some((Job::Users { message: first, users }, _)) = world.queues.next_job() else { panic!("work") };
     let Some((Job::Users { message: second, .. }, _)) = world.queues.next_job() else { panic!("work") };
-    let pace = Pace::new(10_000, 10_000, world.host.now());
+    let pace = RateLimiters::new(10_000, 10_000, world.host.now());
     let limits = Limits { deadline: world.soon(), pace: &pace };
     let fan_out = world.fan_out();
     for jobs in [vec![(second.clone(), users.clone())], vec![(first, users.clone()), (second, users)]] {
-        assert!(fan_out.users(jobs, &limits).await.iter().all(|done| done == &Ok(Outcome::Done)));
+        assert!(fan_out.users(jobs, &limits).await.iter().all(|done| done == &Ok(WorkOutcome::Done)));
     }
     let said: Vec<_> =
         world.table.messages(&ada.channel()).iter().map(|m| m.message.data.as_str().to_owned()).collect();
@@ -329,7 +329,7 @@ async fn a_record_that_is_delivered_twice_appends_once() {
     publish(&world, &to(&people.iter().collect::<Vec<_>>(), "1")).await;
     let (job, _) = world.queues.next_job().unwrap();
     for _ in 0..3 {
-        assert_eq!(world.work(job.clone(), world.soon()).await, Ok(Outcome::Done));
+        assert_eq!(world.work(job.clone(), world.soon()).await, Ok(WorkOutcome::Done));
     }
     for person in &people {
         assert_eq!(world.table.messages(&person.channel()).len(), 1);
@@ -345,7 +345,7 @@ async fn what_there_is_no_time_for_is_handed_over_and_no_attempt_is_spent() {
     for message in [to(&[&ada], "1"), to(&[&ada, &bob], "2")] {
         publish(&world, &message).await;
         let (job, _) = world.queues.next_job().unwrap();
-        assert_eq!(world.work(job, world.host.now()).await, Ok(Outcome::Done));
+        assert_eq!(world.work(job, world.host.now()).await, Ok(WorkOutcome::Done));
         let (left, _) = world.queues.next_job().expect("handed over");
         match &left {
             Job::Deliver { attempt, .. } => assert_eq!(*attempt, 1),
@@ -387,7 +387,7 @@ async fn a_429_slows_the_worker_down() {
     world.gateway.script(&id("a"), [Posted::Throttled]);
     publish(&world, &to(&[&ada], "1")).await;
     let (job, _) = world.queues.next_job().unwrap();
-    let pace = Pace::new(1_000, 1_000, world.host.now());
+    let pace = RateLimiters::new(1_000, 1_000, world.host.now());
     let limits = Limits { deadline: world.soon(), pace: &pace };
     world.fan_out().work(job, &limits).await.unwrap();
     assert_eq!((pace.of(Lane::Direct).per_second(), pace.of(Lane::Broadcast).per_second()), (500, 1_000));
@@ -403,9 +403,9 @@ async fn what_the_budget_has_no_room_for_is_handed_over() {
     publish(&world, &to(&[&ada], "1")).await;
     let (job, _) = world.queues.next_job().unwrap();
     // Four posts in two seconds, and the clock stands still: the fifth would wait past the deadline.
-    let pace = Pace::new(2, 2, world.host.now());
+    let pace = RateLimiters::new(2, 2, world.host.now());
     let limits = Limits { deadline: world.host.now().plus_seconds(2), pace: &pace };
-    assert_eq!(world.fan_out().work(job, &limits).await, Ok(Outcome::Done));
+    assert_eq!(world.fan_out().work(job, &limits).await, Ok(WorkOutcome::Done));
     let posted = world.gateway.posts();
     assert!((1..=4).contains(&posted), "{posted}");
     match world.queues.next_job() {

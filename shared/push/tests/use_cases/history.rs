@@ -9,7 +9,7 @@ use holdfast_push::message::{Message, Recorded};
 use holdfast_push::ports::{Appended, Channels};
 use holdfast_push::service::{Budget, Recovery, beginning, recover};
 use holdfast_sessions::Millis;
-use holdfast_sessions::ports::{Host as _, Stored};
+use holdfast_sessions::ports::{Host as _, StoreResult};
 
 use crate::world::{World, to};
 
@@ -39,23 +39,23 @@ struct Scripted {
 }
 
 impl Channels for Scripted {
-    async fn head(&self, _: &Channel) -> Stored<Option<Position>> {
+    async fn head(&self, _: &Channel) -> StoreResult<Option<Position>> {
         unreachable!("the head was read before")
     }
 
-    async fn recent_head(&self, _: &Channel) -> Stored<Option<Position>> {
+    async fn recent_head(&self, _: &Channel) -> StoreResult<Option<Position>> {
         unreachable!("the head was read before")
     }
 
-    async fn begin(&self, _: &Channel, _: Epoch, _: Millis) -> Stored<Position> {
+    async fn begin(&self, _: &Channel, _: Epoch, _: Millis) -> StoreResult<Position> {
         unreachable!("a reader begins nothing")
     }
 
-    async fn append(&self, _: &Channel, _: Position, _: &[&Message]) -> Stored<Appended> {
+    async fn append(&self, _: &Channel, _: Position, _: &[&Message]) -> StoreResult<Appended> {
         unreachable!("a reader appends nothing")
     }
 
-    async fn range(&self, _: &Channel, _: u64, _: Position, _: usize) -> Stored<Vec<Recorded>> {
+    async fn range(&self, _: &Channel, _: u64, _: Position, _: usize) -> StoreResult<Vec<Recorded>> {
         *self.readings.lock().unwrap() += 1;
         let mut answers = self.answers.lock().unwrap();
         Ok(if answers.len() > 1 { answers.remove(0) } else { answers[0].clone() })

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use holdfast_push::budget::Pace;
+use holdfast_push::budget::RateLimiters;
 use holdfast_push::close::{CloseRequest, SessionOver};
 use holdfast_push::job::Job;
 use holdfast_push::ports::{CloseQueue as _, Sockets as _, Tickets as _};
@@ -133,7 +133,7 @@ async fn hang_up(world: &World, person: &Person) {
 async fn post(world: &World, person: &Person) {
     let publish = to(&[person], "1");
     let message = publish.message(holdfast_push::MessageId::from_bytes([1; 16]), world.host.now());
-    let pace = Pace::new(10_000, 10_000, world.host.now());
+    let pace = RateLimiters::new(10_000, 10_000, world.host.now());
     let limits = Limits { deadline: world.soon(), pace: &pace };
     let fan_out = FanOut {
         table: Stepped(world.table.clone()),

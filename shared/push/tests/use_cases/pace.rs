@@ -2,12 +2,12 @@
 
 use std::sync::{Arc, Mutex};
 
-use holdfast_push::budget::Pace;
+use holdfast_push::budget::RateLimiters;
 use holdfast_push::frame::ServerFrame;
 use holdfast_push::ids::ConnectionId;
 use holdfast_push::outcome::{Posted, Probe};
 use holdfast_push::ports::{Count, Gateway};
-use holdfast_push::service::{FanOut, Limits, Outcome};
+use holdfast_push::service::{FanOut, Limits, WorkOutcome};
 use holdfast_sessions::Millis;
 use holdfast_sessions::ports::Host;
 use holdfast_testkit::ManualHost;
@@ -95,11 +95,11 @@ async fn broadcast(world: &World, sockets: usize, per_second: u32) -> Vec<i64> {
         host: Waiting(world.host.clone()),
     };
     let start = world.host.now();
-    let pace = Pace::new(per_second, per_second, start);
+    let pace = RateLimiters::new(per_second, per_second, start);
     let limits = Limits { deadline: start.plus_seconds(600), pace: &pace };
     passing(&world.host, async {
         while let Some((job, _)) = world.queues.next_job() {
-            assert_eq!(fan_out.work(job, &limits).await, Ok(Outcome::Done));
+            assert_eq!(fan_out.work(job, &limits).await, Ok(WorkOutcome::Done));
         }
     })
     .await;
@@ -143,7 +143,7 @@ async fn a_lane_waits_for_its_own_pace_only() {
     };
     let start = world.host.now();
     // The broadcast lane is slow; the direct one is not.
-    let pace = Pace::new(1_000, 1, start);
+    let pace = RateLimiters::new(1_000, 1, start);
     let limits = Limits { deadline: start.plus_seconds(600), pace: &pace };
     world.publisher().publish("arn", &to(&[&ada], "2")).await.unwrap();
     let mut waits = Vec::new();

@@ -119,27 +119,27 @@ fn frames_that_are_served_at_once_leave_no_more_topics_than_a_socket_may_have() 
 struct OnlyTopics(holdfast_testkit::push::MemoryTable);
 
 mod only_topics {
-    use holdfast_push::budget::Reservation;
+    use holdfast_push::budget::RecoveryReservation;
     use holdfast_push::channel::{Channel, Position, Topic};
     use holdfast_push::ids::{ConnectionId, Epoch};
     use holdfast_push::message::{Message, Recorded};
     use holdfast_push::ports::{Appended, Channels, Joined, RecoveryBudget, Sockets, Subscriptions};
-    use holdfast_push::socket::{Seen, Socket};
-    use holdfast_sessions::ports::Stored;
+    use holdfast_push::socket::{FrameWindow, Socket};
+    use holdfast_sessions::ports::StoreResult;
     use holdfast_sessions::{Millis, UserId};
 
     use super::{OnlyTopics, Stepped};
 
     impl Subscriptions for OnlyTopics {
-        async fn join(&self, socket: &Socket, topics: &[Topic]) -> Stored<Joined> {
+        async fn join(&self, socket: &Socket, topics: &[Topic]) -> StoreResult<Joined> {
             Stepped(self.0.clone()).join(socket, topics).await
         }
 
-        async fn unsubscribe(&self, id: &ConnectionId, topic: &Topic) -> Stored<()> {
+        async fn unsubscribe(&self, id: &ConnectionId, topic: &Topic) -> StoreResult<()> {
             Stepped(self.0.clone()).unsubscribe(id, topic).await
         }
 
-        async fn topics(&self, id: &ConnectionId) -> Stored<Vec<Topic>> {
+        async fn topics(&self, id: &ConnectionId) -> StoreResult<Vec<Topic>> {
             Stepped(self.0.clone()).topics(id).await
         }
     }
@@ -153,23 +153,23 @@ mod only_topics {
     }
 
     at_once!(Sockets {
-        fn open(socket: &Socket, email: &str) -> Stored<bool>;
-        fn socket(id: &ConnectionId) -> Stored<Option<Socket>>;
-        fn of_user(user: UserId) -> Stored<Vec<Socket>>;
-        fn forget(id: &ConnectionId, user: Option<UserId>) -> Stored<()>;
-        fn mark_gone(id: &ConnectionId, now: Millis) -> Stored<()>;
-        fn count_frame(id: &ConnectionId) -> Stored<Option<Seen>>;
-        fn refresh(seen: &Seen, session_expires_at: Millis, now: Millis) -> Stored<()>;
+        fn open(socket: &Socket, email: &str) -> StoreResult<bool>;
+        fn socket(id: &ConnectionId) -> StoreResult<Option<Socket>>;
+        fn of_user(user: UserId) -> StoreResult<Vec<Socket>>;
+        fn forget(id: &ConnectionId, user: Option<UserId>) -> StoreResult<()>;
+        fn mark_gone(id: &ConnectionId, now: Millis) -> StoreResult<()>;
+        fn count_frame(id: &ConnectionId) -> StoreResult<Option<FrameWindow>>;
+        fn refresh(seen: &FrameWindow, session_expires_at: Millis, now: Millis) -> StoreResult<()>;
     });
     at_once!(Channels {
-        fn head(channel: &Channel) -> Stored<Option<Position>>;
-        fn recent_head(channel: &Channel) -> Stored<Option<Position>>;
-        fn begin(channel: &Channel, epoch: Epoch, now: Millis) -> Stored<Position>;
-        fn append(channel: &Channel, head: Position, messages: &[&Message]) -> Stored<Appended>;
-        fn range(channel: &Channel, after: u64, head: Position, max_bytes: usize) -> Stored<Vec<Recorded>>;
+        fn head(channel: &Channel) -> StoreResult<Option<Position>>;
+        fn recent_head(channel: &Channel) -> StoreResult<Option<Position>>;
+        fn begin(channel: &Channel, epoch: Epoch, now: Millis) -> StoreResult<Position>;
+        fn append(channel: &Channel, head: Position, messages: &[&Message]) -> StoreResult<Appended>;
+        fn range(channel: &Channel, after: u64, head: Position, max_bytes: usize) -> StoreResult<Vec<Recorded>>;
     });
     at_once!(RecoveryBudget {
-        fn reserve(reservation: &Reservation) -> Stored<bool>;
+        fn reserve(reservation: &RecoveryReservation) -> StoreResult<bool>;
     });
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use holdfast_push::budget::Pace;
+use holdfast_push::budget::RateLimiters;
 use holdfast_push::channel::{Channel, TopicPolicy};
 use holdfast_push::close::CloseRequest;
 use holdfast_push::frame::ClientFrame;
@@ -12,11 +12,13 @@ use holdfast_push::outcome::Posted;
 use holdfast_push::ports::{PresenceAccess, Tickets as _};
 use holdfast_push::presence::PresencePolicy;
 use holdfast_push::publish::{Body, Publish};
-use holdfast_push::service::{Caller, Closer, Connector, FanOut, Frames, Heads, Limits, Outcome, Publisher, Refusal};
+use holdfast_push::service::{
+    Caller, Closer, ConnectRefusal, Connector, FanOut, Frames, Heads, Limits, Publisher, WorkOutcome,
+};
 use holdfast_push::socket::Socket;
 use holdfast_push::ticket::TicketRow;
 use holdfast_sessions::policy::Policy;
-use holdfast_sessions::ports::{Host as _, StoreError, Stored};
+use holdfast_sessions::ports::{Host as _, StoreError, StoreResult};
 use holdfast_sessions::token::{Address, Ticket};
 use holdfast_sessions::{Millis, Secret, SessionId, SlotNo, UserId};
 use holdfast_testkit::ManualHost;
@@ -52,7 +54,7 @@ pub(crate) enum Watchers {
 }
 
 impl PresenceAccess for Watchers {
-    async fn visible(&self, asker: UserId, users: BTreeSet<UserId>) -> Stored<BTreeSet<UserId>> {
+    async fn visible(&self, asker: UserId, users: BTreeSet<UserId>) -> StoreResult<BTreeSet<UserId>> {
         match self {
             Watchers::Policy(policy) => policy.visible(asker, users).await,
             Watchers::Names(names) => Ok(users.intersection(names).copied().collect()),
@@ -117,7 +119,7 @@ impl World {
     }
 
     /// Handshake, as API Gateway plays it: the socket is there after `$connect` has agreed.
-    pub(crate) async fn connect(&self, person: &Person, name: &str) -> Result<Socket, Refusal> {
+    pub(crate) async fn connect(&self, person: &Person, name: &str) -> Result<Socket, ConnectRefusal> {
         let ticket = self.ticket(person).await;
         let door = self.door();
         door.admit(Some(&ticket)).await.unwrap()?;
@@ -183,8 +185,8 @@ impl World {
     }
 
     /// One record, as fast as it goes.
-    pub(crate) async fn work(&self, job: Job, deadline: Millis) -> Stored<Outcome> {
-        let pace = Pace::new(10_000, 10_000, self.host.now());
+    pub(crate) async fn work(&self, job: Job, deadline: Millis) -> StoreResult<WorkOutcome> {
+        let pace = RateLimiters::new(10_000, 10_000, self.host.now());
         self.fan_out().work(job, &Limits { deadline, pace: &pace }).await
     }
 
@@ -193,7 +195,7 @@ impl World {
         let mut patience = 1_000;
         while let Some((job, delay)) = self.queues.next_job() {
             self.host.advance_seconds(i64::from(delay));
-            while self.work(job.clone(), self.soon()).await != Ok(Outcome::Done) {
+            while self.work(job.clone(), self.soon()).await != Ok(WorkOutcome::Done) {
                 patience -= 1;
                 assert!(patience > 0, "a job never ends: {job:?}");
             }
@@ -201,7 +203,7 @@ impl World {
     }
 
     /// Does one piece of work, its first delivery.
-    pub(crate) async fn work_one(&self) -> Outcome {
+    pub(crate) async fn work_one(&self) -> WorkOutcome {
         let (job, _) = self.queues.next_job().expect("some work");
         self.work(job, self.soon()).await.unwrap()
     }

@@ -12,7 +12,7 @@ use holdfast_push::publish::Queued;
 
 pub use close::{close_request_from_json, close_request_to_json};
 pub use job::{job_from_json, job_to_json};
-pub use publish::{Handed, PublishBody, publish_from_json, queued_to_json};
+pub use publish::{MessageOrigin, PublishBody, publish_from_json, queued_to_json};
 
 /// The version all messages have so far.
 const VERSION: u32 = 1;
@@ -30,7 +30,7 @@ pub enum Work {
 ///
 /// # Errors
 /// Refuses a body that is neither, or of another version.
-pub fn work_from_json(body: &str, handed: Handed<'_>) -> Result<Work, Unreadable> {
+pub fn work_from_json(body: &str, handed: MessageOrigin<'_>) -> Result<Work, Unreadable> {
     job_from_json(body)
         .map(Work::Job)
         .or_else(|no_job| publish_from_json(body, handed).map_or(Err(no_job), |queued| queued.map(Work::Publish)))
@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn a_body_is_a_piece_of_work_a_publish_or_unreadable() {
-        let handed = Handed { record: "m1", sender: "x", sent_at: Millis::new(7) };
+        let handed = MessageOrigin { record: "m1", sender: "x", sent_at: Millis::new(7) };
         let read = |body: &str| work_from_json(body, handed);
         let message = r#""message":{"id":"AAAAAAAAAAAAAAAAAAAAAA","kind":"publish","data":1,"sentAt":1,"expiresAt":2,"ephemeral":false}"#;
         let job = format!(r#"{{"v":1,"kind":"channel",{message},"channel":"broadcast"}}"#);

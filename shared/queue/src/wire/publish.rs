@@ -100,7 +100,7 @@ enum Kind {
 
 /// What the record that brought a publish says of itself.
 #[derive(Clone, Copy, Debug)]
-pub struct Handed<'a> {
+pub struct MessageOrigin<'a> {
     /// SQS's id of the record.
     pub record: &'a str,
     /// SQS's `SenderId`.
@@ -120,7 +120,7 @@ pub fn queued_to_json(queued: &Queued) -> String {
 
 /// Reads a publish from the queue; what it does not say of itself comes from its record. `None` if the body is something
 /// else.
-pub fn publish_from_json(body: &str, handed: Handed<'_>) -> Option<Result<Queued, Unreadable>> {
+pub fn publish_from_json(body: &str, handed: MessageOrigin<'_>) -> Option<Result<Queued, Unreadable>> {
     #[derive(Deserialize)]
     struct Peek {
         kind: String,
@@ -129,7 +129,7 @@ pub fn publish_from_json(body: &str, handed: Handed<'_>) -> Option<Result<Queued
     (peek.kind == "publish").then(|| read(body, handed))
 }
 
-fn read(body: &str, handed: Handed<'_>) -> Result<Queued, Unreadable> {
+fn read(body: &str, handed: MessageOrigin<'_>) -> Result<Queued, Unreadable> {
     let envelope: Envelope = serde_json::from_str(body).map_err(|_| Unreadable("not a publish"))?;
     if envelope.v != VERSION {
         return Err(Unreadable("of another version"));
@@ -155,7 +155,7 @@ fn read(body: &str, handed: Handed<'_>) -> Result<Queued, Unreadable> {
 mod tests {
     use super::*;
 
-    const HANDED: Handed<'static> = Handed { record: "m1", sender: "AROA:i-1", sent_at: Millis::new(7) };
+    const HANDED: MessageOrigin<'static> = MessageOrigin { record: "m1", sender: "AROA:i-1", sent_at: Millis::new(7) };
 
     fn body(text: &str) -> Result<Body, String> {
         serde_json::from_str::<PublishBody>(text).map(Body::from).map_err(|e| e.to_string())
@@ -190,7 +190,7 @@ mod tests {
         let queued = publish_from_json(text, HANDED).unwrap().unwrap();
         assert_eq!((queued.id, queued.sent_at), (Queued::id_of("m1"), Millis::new(7)));
         assert_eq!(queued.publisher, "sqs:AROA");
-        let other = Handed { record: "m2", sender: "x", sent_at: Millis::new(9) };
+        let other = MessageOrigin { record: "m2", sender: "x", sent_at: Millis::new(9) };
         let again = publish_from_json(&queued_to_json(&queued), other).unwrap();
         assert_eq!(again, Ok(queued), "handed in again, it keeps its name");
     }

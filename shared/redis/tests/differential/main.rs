@@ -7,7 +7,7 @@ use holdfast_sessions::cache::CacheEvent;
 use holdfast_sessions::change::Origin;
 use holdfast_sessions::policy::Policy;
 use holdfast_sessions::ports::{Host, SessionCache};
-use holdfast_sessions::service::{Leased, SignInRequest, StrongReads, TrustRequest};
+use holdfast_sessions::service::{LeasedCache, SignInRequest, StrongReads, TrustRequest};
 use holdfast_sessions::{DeviceId, Failure, Millis, SessionId};
 use holdfast_testkit::cache::{MemoryCache, leased};
 use holdfast_testkit::host::RealHost;
@@ -252,7 +252,7 @@ async fn tell(url: &str, commands: &[Command]) -> Result<usize, TestCaseError> {
         World::new("a cache in memory", |store, host| leased(store, &MemoryCache::new(host.clone()), host)).await;
     let config = RedisConfig { url: url.to_owned(), cluster: false, tokens: None, authority: None };
     let redis = RedisCache::new(&config, RealHost).map_err(|error| TestCaseError::fail(error.to_string()))?;
-    let mut redis = World::new("redis", |store, host| Leased {
+    let mut redis = World::new("redis", |store, host| LeasedCache {
         store: store.clone(),
         server: redis,
         host: Mixed(host.clone()),

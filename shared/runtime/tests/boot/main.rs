@@ -7,7 +7,7 @@ mod runtime_api;
 
 use std::time::Duration;
 
-use holdfast_runtime::boot::{self, Broken};
+use holdfast_runtime::boot::{self, InvocationError};
 use holdfast_runtime::events::Event;
 use holdfast_runtime::websocket::{SocketEvent, status};
 use holdfast_runtime::{ConfigError, Env, Request, Response, metrics};
@@ -51,9 +51,9 @@ async fn route(deps: &'static Deps, request: Request) -> Result<Response, Failur
     Response::json(200, &json!({"table": deps.table, "flag": request.query("flag")}))
 }
 
-async fn frame(_: &'static Deps, event: SocketEvent, budget: Duration) -> Result<Value, Broken> {
+async fn frame(_: &'static Deps, event: SocketEvent, budget: Duration) -> Result<Value, InvocationError> {
     match event.body.as_deref() {
-        Some("broken") => return Err(Broken("the frame cannot be served")),
+        Some("broken") => return Err(InvocationError("the frame cannot be served")),
         Some("panic") => panic!("a defect"),
         _ => {}
     }
@@ -62,10 +62,10 @@ async fn frame(_: &'static Deps, event: SocketEvent, budget: Duration) -> Result
     Ok(status(if event.event_type == "MESSAGE" { 200 } else { 403 }))
 }
 
-async fn numbers(_: &'static Deps, numbers: Vec<i64>, budget: Duration) -> Result<Value, Broken> {
+async fn numbers(_: &'static Deps, numbers: Vec<i64>, budget: Duration) -> Result<Value, InvocationError> {
     match numbers.first() {
         None => panic!("a defect"),
-        Some(0) => return Err(Broken("nothing to add")),
+        Some(0) => return Err(InvocationError("nothing to add")),
         Some(_) => {}
     }
     let budget = u64::try_from(budget.as_millis()).unwrap();
@@ -76,7 +76,7 @@ async fn subscriber(_: &'static Deps, event: Event) -> Result<(), StoreError> {
     match event.kind.as_str() {
         "SLOW" => forever().await,
         "PANIC" => panic!("a defect"),
-        "DOWN" => return Err(StoreError::Busy("UpdateItem: conflict".into())),
+        "DOWN" => return Err(StoreError::Conflict("UpdateItem: conflict".into())),
         _ => {}
     }
     metrics::count("EVENT_HANDLED");

@@ -7,7 +7,7 @@ use crate::attempts::{self, Counter, Passwords, Scope};
 use crate::error::{Code, Failure};
 use crate::ids::{DeviceId, SessionId};
 use crate::policy::SignInLimits;
-use crate::ports::{Attempts, Host, Reservation};
+use crate::ports::{AttemptReservation, Attempts, Host};
 use crate::time::Millis;
 
 /// What is known of whoever shows a password.
@@ -24,7 +24,7 @@ pub(super) enum Standing {
 /// What a password attempt has drawn.
 #[derive(Debug)]
 pub(super) struct Drawn {
-    reservations: Vec<Reservation>,
+    reservations: Vec<AttemptReservation>,
     account_network: Scope,
 }
 
@@ -37,7 +37,8 @@ impl Drawn {
     /// The sign-in is complete: network and device are known from now on.
     pub(super) async fn complete<S: Attempts>(&self, store: &S, now: Millis) {
         let until = attempts::known_until(now);
-        let is_known = |r: &Reservation| r.scope.key == self.account_network.key || r.scope.name == "account-device";
+        let is_known =
+            |r: &AttemptReservation| r.scope.key == self.account_network.key || r.scope.name == "account-device";
         let settled = self.reservations.iter().map(|r| store.settle(r, is_known(r).then_some(until)));
         let by_device = !self.reservations.iter().any(|r| r.scope.key == self.account_network.key);
         join_all(settled).await;
@@ -48,7 +49,7 @@ impl Drawn {
 }
 
 /// Failing to return an attempt costs the user one, and nothing else.
-pub(super) async fn settle<S: Attempts>(store: &S, reservations: &[Reservation], known_until: Option<Millis>) {
+pub(super) async fn settle<S: Attempts>(store: &S, reservations: &[AttemptReservation], known_until: Option<Millis>) {
     join_all(reservations.iter().map(|reservation| store.settle(reservation, known_until))).await;
 }
 
@@ -85,7 +86,7 @@ pub(super) async fn draw<S: Attempts, H: Host>(
     scopes: &[Scope],
     counters: &[Counter],
     now: Millis,
-) -> Result<Vec<Reservation>, Failure> {
+) -> Result<Vec<AttemptReservation>, Failure> {
     if let Some(until) = scopes.iter().zip(counters).find_map(|(scope, counter)| counter.refuses(scope, now)) {
         return Err(too_many(now, until));
     }

@@ -167,7 +167,7 @@ where
 {
     let op = host.op();
     let mut planned: Option<(UserChange, Vec<SlotNo>, T)> = None;
-    let mut trouble = StoreError::Busy("change of a user".into());
+    let mut trouble = StoreError::Conflict("change of a user".into());
     for attempt in 0..retry::MAX_TRIES {
         let (change, touched, outcome) = match planned.take() {
             Some(planned) => planned,
@@ -202,7 +202,7 @@ where
                 planned = Some((change, touched, outcome));
                 retry::pause(host, attempt).await;
             }
-            Err(unknown @ (StoreError::Busy(_) | StoreError::Unavailable(_))) => {
+            Err(unknown @ (StoreError::Conflict(_) | StoreError::Unavailable(_))) => {
                 trouble = unknown;
                 planned = Some((change, touched, outcome));
                 retry::pause(host, attempt).await;

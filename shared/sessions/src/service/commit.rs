@@ -6,15 +6,15 @@ use crate::ids::SlotNo;
 use crate::mfa::Proof;
 use crate::ports::{Committed, Host, SessionCache, SessionReads, SignIns, StoreError};
 use crate::session::UserState;
-use crate::signin::{Answered, DeviceStep, Draw, Login, Plan, Wishes, new_session};
+use crate::signin::{Answered, DeviceStep, Login, Plan, SessionOptions, SessionSecrets, new_session};
 use crate::slots;
 use crate::token::{Address, DeviceToken, RefreshToken};
 
 /// What is to be committed, the same in every plan for it.
-pub(super) struct Commission<'a> {
+pub(super) struct CommitRequest<'a> {
     pub(super) login: &'a Login,
-    pub(super) draw: &'a Draw,
-    pub(super) wishes: &'a Wishes,
+    pub(super) draw: &'a SessionSecrets,
+    pub(super) wishes: &'a SessionOptions,
     pub(super) answered: Option<(Answered, Proof)>,
     pub(super) device: Option<DeviceGrant>,
 }
@@ -28,7 +28,7 @@ pub(super) struct DeviceGrant {
 
 /// Why it cannot be committed. Whatever it is, nothing was written.
 #[derive(Debug)]
-pub(super) enum Refusal {
+pub(super) enum CommitRefusal {
     /// The sign-in is no longer open.
     Login,
     /// The account changed.
@@ -51,9 +51,9 @@ where
     /// A plan is repeated under its own token until its outcome is known; only a known refusal makes a new plan.
     pub(super) async fn commit(
         &self,
-        what: &Commission<'_>,
+        what: &CommitRequest<'_>,
         seen: UserState,
-    ) -> Result<Result<SignedIn, Refusal>, Failure> {
+    ) -> Result<Result<SignedIn, CommitRefusal>, Failure> {
         let user = seen.user();
         let op = self.host.op();
         let mut planned = Some(self.plan(what, &seen, &op));
@@ -62,7 +62,7 @@ where
                 Some(planned) => planned,
                 None => match self.store.user(user).await? {
                     Some(seen) => self.plan(what, &seen, &op),
-                    None => return Ok(Err(Refusal::Account)),
+                    None => return Ok(Err(CommitRefusal::Account)),
                 },
             };
             match self.store.commit(&plan).await {
@@ -74,26 +74,26 @@ where
                 {
                     return Ok(Ok(self.signed_in(what, &plan, refresh).await));
                 }
-                Ok(Committed::LoginRefused(_)) => return Ok(Err(Refusal::Login)),
-                Ok(Committed::AccountRefused) => return Ok(Err(Refusal::Account)),
-                Ok(Committed::FactorRefused) => return Ok(Err(Refusal::Factor)),
-                Ok(Committed::DeviceRefused) => return Ok(Err(Refusal::Device)),
-                Ok(Committed::ChallengeRefused) => return Ok(Err(Refusal::Challenge)),
+                Ok(Committed::LoginRefused(_)) => return Ok(Err(CommitRefusal::Login)),
+                Ok(Committed::AccountRefused) => return Ok(Err(CommitRefusal::Account)),
+                Ok(Committed::FactorRefused) => return Ok(Err(CommitRefusal::Factor)),
+                Ok(Committed::DeviceRefused) => return Ok(Err(CommitRefusal::Device)),
+                Ok(Committed::ChallengeRefused) => return Ok(Err(CommitRefusal::Challenge)),
                 Ok(Committed::SlotRefused) => retry::pause(&self.host, attempt).await,
                 // Known not to have happened, or not known at all: the same plan under the same token settles it.
-                Ok(Committed::Busy) | Err(StoreError::Busy(_) | StoreError::Unavailable(_)) => {
+                Ok(Committed::Busy) | Err(StoreError::Conflict(_) | StoreError::Unavailable(_)) => {
                     planned = Some((plan, refresh));
                     retry::pause(&self.host, attempt).await;
                 }
                 Err(other) => return Err(other.into()),
             }
         }
-        Err(StoreError::Busy("sign-in".into()).into())
+        Err(StoreError::Conflict("sign-in".into()).into())
     }
 
-    fn plan(&self, what: &Commission<'_>, seen: &UserState, op: &str) -> (Plan, RefreshToken) {
+    fn plan(&self, what: &CommitRequest<'_>, seen: &UserState, op: &str) -> (Plan, RefreshToken) {
         let now = self.host.now();
-        let placement = slots::place(seen, &self.policy, now, u64::from_be_bytes(self.host.random()));
+        let placement = slots::choose_slot(seen, &self.policy, now, u64::from_be_bytes(self.host.random()));
         let at = Address { user: seen.user(), slot: placement.slot };
         let (mut slot, refresh) =
             new_session(at, &seen.account.email, what.draw, what.wishes, &self.policy, now, op.to_owned());
@@ -113,8 +113,8 @@ where
         (plan, refresh)
     }
 
-    async fn signed_in(&self, what: &Commission<'_>, plan: &Plan, refresh: RefreshToken) -> SignedIn {
-        let mut touched: Vec<SlotNo> = plan.placement.surplus.iter().map(|(slot, _)| *slot).collect();
+    async fn signed_in(&self, what: &CommitRequest<'_>, plan: &Plan, refresh: RefreshToken) -> SignedIn {
+        let mut touched: Vec<SlotNo> = plan.placement.excess_connections.iter().map(|(slot, _)| *slot).collect();
         touched.push(plan.slot.at.slot);
         let effect = self.cache.forget(plan.slot.at.user, &touched).await;
         SignedIn {

@@ -8,7 +8,7 @@ use crate::ids::{DeviceId, SessionId, SlotNo, UserId};
 use crate::ports::{
     Conditional, Devices, Effect, Host, SessionCache, SessionReads, SessionWrites, StoreError, UserChanges,
 };
-use crate::rotation::{self, Verdict};
+use crate::rotation::{self, RefreshVerdict};
 use crate::session::{EndReason, Slot};
 use crate::token::RefreshToken;
 use crate::trusted_device::TrustedDevice;
@@ -60,10 +60,10 @@ where
         let seen = self.store.slot(token.at).await?;
         let verdict = rotation::judge(seen.as_ref(), token.at.slot, &token, &self.policy, self.host.now());
         let reason = match verdict {
-            Verdict::Unknown => return Err(Failure::unauthenticated()),
-            Verdict::Current | Verdict::Repeat(_) => EndReason::Logout,
+            RefreshVerdict::Unknown => return Err(Failure::unauthenticated()),
+            RefreshVerdict::Current | RefreshVerdict::Repeat(_) => EndReason::Logout,
             // An old generation of a live session is theft, whatever it is presented for.
-            Verdict::Reused => EndReason::TokenReused,
+            RefreshVerdict::Reused => EndReason::TokenReused,
         };
         let slot = seen.ok_or_else(Failure::unauthenticated)?;
         let (_, effect) = self.end_slot(&slot, reason, origin).await?;

@@ -10,8 +10,8 @@ use crate::ids::UserId;
 use crate::mfa::{Answer, Factor, KeptSeed, Proof, RecoveryCodes, Seed, step_at};
 use crate::policy::SignInLimits;
 use crate::ports::{
-    AccountUpkeep, Attempts, Devices, Effect, Host, SecretBox, SessionCache, SessionReads, SignIns, StoreError, Stored,
-    UserChanges,
+    AccountUpkeep, Attempts, Devices, Effect, Host, SecretBox, SessionCache, SessionReads, SignIns, StoreError,
+    StoreResult, UserChanges,
 };
 use crate::secret::{Secret, TokenHash, fingerprint};
 use crate::session::{Slot, UserState};
@@ -75,7 +75,7 @@ pub(super) async fn open_factor<S: AccountUpkeep, B: SecretBox>(
     secrets: &B,
     user: UserId,
     factor: &Factor,
-) -> Stored<Seed> {
+) -> StoreResult<Seed> {
     if let KeptSeed::Plain(seed) = &factor.seed {
         if let Ok(sealed) = secrets.seal(user, seed.expose()).await {
             let _ = store.seal_seed(user, seed, &sealed).await;
@@ -86,7 +86,7 @@ pub(super) async fn open_factor<S: AccountUpkeep, B: SecretBox>(
 }
 
 /// The seed as an authenticator knows it.
-pub(super) async fn open_seed<B: SecretBox>(secrets: &B, user: UserId, kept: &KeptSeed) -> Stored<Seed> {
+pub(super) async fn open_seed<B: SecretBox>(secrets: &B, user: UserId, kept: &KeptSeed) -> StoreResult<Seed> {
     let sealed = match kept {
         KeptSeed::Plain(seed) => return Ok(seed.clone()),
         KeptSeed::Sealed(sealed) => sealed,
@@ -97,7 +97,7 @@ pub(super) async fn open_seed<B: SecretBox>(secrets: &B, user: UserId, kept: &Ke
         .map_err(|_| StoreError::Corrupt("a sealed seed of another length".into()))
 }
 
-pub(super) async fn seal<B: SecretBox>(secrets: &B, user: UserId, seed: &Seed) -> Stored<KeptSeed> {
+pub(super) async fn seal<B: SecretBox>(secrets: &B, user: UserId, seed: &Seed) -> StoreResult<KeptSeed> {
     secrets.seal(user, seed.expose()).await.map(KeptSeed::Sealed)
 }
 

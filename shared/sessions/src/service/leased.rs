@@ -10,7 +10,7 @@ use futures_util::future::{Either, select};
 
 use crate::cache::{self, AUDIT_ONE_IN, CacheEvent, Cached, HEDGE_MILLIS, Lease};
 use crate::ids::{SlotNo, UserId};
-use crate::ports::{CacheTrouble, Effect, Fence, Found, Host, LeaseCache, SessionCache, SessionReads, Stored};
+use crate::ports::{CacheTrouble, Effect, Fence, Found, Host, LeaseCache, SessionCache, SessionReads, StoreResult};
 use crate::secret::TokenHash;
 use crate::session::Slot;
 use crate::token::Address;
@@ -20,7 +20,7 @@ const SETTLED_MILLIS: i64 = 2_000;
 
 /// `CACHE_PROVIDER=redis`: copies in a cache server in front of the truth.
 #[derive(Clone, Debug)]
-pub struct Leased<S, L, H> {
+pub struct LeasedCache<S, L, H> {
     /// The truth.
     pub store: S,
     /// The cache server.
@@ -33,13 +33,13 @@ pub struct Leased<S, L, H> {
     pub notice: fn(CacheEvent),
 }
 
-impl<S, L, H> SessionCache for Leased<S, L, H>
+impl<S, L, H> SessionCache for LeasedCache<S, L, H>
 where
     S: SessionReads,
     L: LeaseCache,
     H: Host,
 {
-    async fn look_up(&self, at: Address, presented: &TokenHash) -> Stored<Option<Slot>> {
+    async fn look_up(&self, at: Address, presented: &TokenHash) -> StoreResult<Option<Slot>> {
         let asked = pin!(self.server.read(at));
         let patience = pin!(self.host.sleep(HEDGE_MILLIS));
         match select(asked, patience).await {
@@ -68,7 +68,7 @@ where
     }
 }
 
-impl<S, L, H> Leased<S, L, H>
+impl<S, L, H> LeasedCache<S, L, H>
 where
     S: SessionReads,
     L: LeaseCache,
@@ -79,7 +79,7 @@ where
         at: Address,
         presented: &TokenHash,
         answer: Result<Found, CacheTrouble>,
-    ) -> Stored<Option<Slot>> {
+    ) -> StoreResult<Option<Slot>> {
         match answer {
             Ok(Found::Hit(copy)) if copy.admits(at, presented, self.host.now()) => {
                 if u64::from_be_bytes(self.host.random()).is_multiple_of(AUDIT_ONE_IN) {
@@ -112,7 +112,7 @@ where
         }
     }
 
-    async fn read_and_fill(&self, at: Address, presented: &TokenHash, lease: &Lease) -> Stored<Option<Slot>> {
+    async fn read_and_fill(&self, at: Address, presented: &TokenHash, lease: &Lease) -> StoreResult<Option<Slot>> {
         let read_at = self.host.now();
         let found = self.store.slot(at).await?;
         let Some(slot) = &found else { return Ok(found) };
@@ -131,7 +131,7 @@ where
     }
 
     /// Answers by the truth, and says so if the cache would have kept saying something else.
-    async fn audit(&self, at: Address, copy: Slot) -> Stored<Option<Slot>> {
+    async fn audit(&self, at: Address, copy: Slot) -> StoreResult<Option<Slot>> {
         let truth = self.store.slot(at).await?;
         if cache::agrees(&copy, truth.as_ref()) {
             (self.notice)(CacheEvent::Hit);

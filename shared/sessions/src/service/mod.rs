@@ -23,7 +23,7 @@ mod validate;
 pub use admin::{AttemptStatus, UserReport};
 pub use devices::{ListedDevice, Removed};
 pub use factor::{Activated, FactorSettings};
-pub use leased::Leased;
+pub use leased::LeasedCache;
 pub use password::PasswordRequest;
 pub use reauthenticate::ReauthenticationRequest;
 pub use register::Registration;

@@ -4,7 +4,7 @@ use super::{Sessions, Tokens, retry};
 use crate::change::Origin;
 use crate::error::{Code, Failure};
 use crate::ports::{Conditional, Effect, Host, SessionCache, SessionReads, SessionWrites, StoreError};
-use crate::rotation::{self, Verdict};
+use crate::rotation::{self, RefreshVerdict};
 use crate::session::{EndReason, Slot};
 use crate::token::{Address, RefreshToken};
 
@@ -30,14 +30,14 @@ where
                 return Ok((slot.clone(), Tokens::of(own), effect));
             }
             match rotation::judge(Some(slot), token.at.slot, &token, &self.policy, now) {
-                Verdict::Unknown => return Err(invalid()),
-                Verdict::Repeat(successor) => {
+                RefreshVerdict::Unknown => return Err(invalid()),
+                RefreshVerdict::Repeat(successor) => {
                     // Nothing is written; the rotation it repeats has already been made effective, or is being so by
                     // the request that did it. Doing it again here is what makes this answer's `effective` true.
                     let effect = self.cache.forget(token.at.user, &[token.at.slot]).await;
                     return Ok((slot.clone(), Tokens::of(successor), effect));
                 }
-                Verdict::Current => {
+                RefreshVerdict::Current => {
                     let seed = self.host.random();
                     let (next, successor) = rotation::rotate(slot, &token, seed, &self.policy, now, self.host.op());
                     match self.store.rotate(&next, &token.hash(), now).await {
@@ -49,7 +49,7 @@ where
                         Ok(Conditional::Refused(there)) => seen = there,
                         // It may have happened: then the next look finds the pair that was stored. Nothing is lost with a
                         // reply.
-                        Err(StoreError::Busy(_) | StoreError::Unavailable(_)) => {
+                        Err(StoreError::Conflict(_) | StoreError::Unavailable(_)) => {
                             sent = Some(successor);
                             retry::pause(&self.host, attempt).await;
                             seen = self.read_again(token.at, attempt).await?;
@@ -57,7 +57,7 @@ where
                         Err(other) => return Err(other.into()),
                     }
                 }
-                Verdict::Reused => {
+                RefreshVerdict::Reused => {
                     self.end_slot(slot, EndReason::TokenReused, origin).await?;
                     return Err(Failure::new(
                         Code::RefreshTokenReused,
@@ -66,7 +66,7 @@ where
                 }
             }
         }
-        Err(StoreError::Busy("refresh".into()).into())
+        Err(StoreError::Conflict("refresh".into()).into())
     }
 
     /// A read whose failure is waited out: the caller has already sent a write whose outcome only a read can tell.

@@ -6,7 +6,7 @@ use crate::change::Origin;
 use crate::email::Email;
 use crate::error::{Code, Failure};
 use crate::ids::UserId;
-use crate::ports::{Accounts, Attempts, Host, NewPasswords, StoreError, Stored, Transacted};
+use crate::ports::{Accounts, Attempts, Host, NewPasswords, StoreError, StoreResult, Transacted};
 
 use super::sign_in::FIRST_EPOCH;
 use super::{budget, retry};
@@ -70,7 +70,7 @@ impl<S: Accounts, P: NewPasswords + PasswordStrength, H: Host> Registration<S, P
 
 /// Whose e-mail this is. An account of version 0.1.0 is found under the key of that version first: else somebody could
 /// register another spelling of its address, and its owner would meet that account.
-pub(super) async fn user_of<S: Accounts>(store: &S, email: &Email) -> Stored<Option<UserId>> {
+pub(super) async fn user_of<S: Accounts>(store: &S, email: &Email) -> StoreResult<Option<UserId>> {
     if let Some(legacy) = email.legacy_key()
         && let Some(user) = store.user_of(&legacy).await?
     {
@@ -92,9 +92,9 @@ pub(super) async fn claim<S: Accounts, H: Host>(
         match store.register(key.as_ref(), account, origin, host.now()).await {
             Ok(Transacted::Done) => return Ok(true),
             Ok(Transacted::Refused) => return Ok(false),
-            Ok(Transacted::Busy) | Err(StoreError::Busy(_)) => retry::pause(host, attempt).await,
+            Ok(Transacted::Busy) | Err(StoreError::Conflict(_)) => retry::pause(host, attempt).await,
             Err(other) => return Err(other.into()),
         }
     }
-    Err(StoreError::Busy("register".into()).into())
+    Err(StoreError::Conflict("register".into()).into())
 }

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use crate::ports::{Host, StoreError, Stored};
+use crate::ports::{Host, StoreError, StoreResult};
 
 /// Tries of one conflicting transaction. 32 sign-ins of one user with 30 % injected conflicts need at most 21 in 10 000
 /// rounds (see the concurrency test); the invocation's deadline ends a loop earlier if it must.
@@ -19,17 +19,17 @@ pub(super) async fn pause<H: Host>(host: &H, attempt: u32) {
 
 /// Repeats a single write while it meets conflicts: nothing was written then. A plain update conflicts
 /// while somebody's transaction holds the item, as the second of two submits of one code does.
-pub(super) async fn while_busy<T, H, F, Fut>(host: &H, mut call: F) -> Stored<T>
+pub(super) async fn while_busy<T, H, F, Fut>(host: &H, mut call: F) -> StoreResult<T>
 where
     H: Host,
     F: FnMut() -> Fut,
-    Fut: Future<Output = Stored<T>>,
+    Fut: Future<Output = StoreResult<T>>,
 {
     for attempt in 0..MAX_TRIES {
         match call().await {
-            Err(StoreError::Busy(_)) => pause(host, attempt).await,
+            Err(StoreError::Conflict(_)) => pause(host, attempt).await,
             known => return known,
         }
     }
-    Err(StoreError::Busy("a single write".into()))
+    Err(StoreError::Conflict("a single write".into()))
 }

@@ -1,14 +1,14 @@
 //! The second step of a sign-in: the answer to the second factor.
 
 use super::change::{self, Plan};
-use super::commit::{Commission, DeviceGrant, Refusal};
+use super::commit::{CommitRefusal, CommitRequest, DeviceGrant};
 use super::factor::{at_step, open_factor, too_many_codes};
 use super::trust::too_many;
 use super::{SignIn, SignedIn, Tokens, budget, retry};
 use crate::account::Status;
 use crate::attempts::{self, Passwords, Scope};
 use crate::change::{AccountEdit, Origin};
-use crate::coordinator::{Effect as Step, Input, step};
+use crate::coordinator::{Input, SignInEffect as Step, step};
 use crate::email::Email;
 use crate::error::{Code, Failure};
 use crate::ids::UserId;
@@ -19,7 +19,7 @@ use crate::ports::{
 };
 use crate::secret::{Domain, TokenHash};
 use crate::session::{self, UserState};
-use crate::signin::{Answered, Challenge, DeviceStep, Draw, Login, LoginFailure, LoginState};
+use crate::signin::{Answered, DeviceStep, Login, LoginFailure, LoginState, MfaChallenge, SessionSecrets};
 use crate::time::Millis;
 use crate::token::{Address, MfaToken, RefreshToken};
 
@@ -48,7 +48,7 @@ fn spent(now: Millis, until: Millis) -> Failure {
 /// A sign-in that waits for its second step, as it was read.
 struct Waiting<'a> {
     login: Login,
-    challenge: Challenge,
+    challenge: MfaChallenge,
     token: MfaToken,
     request: &'a VerifyRequest,
     attempt: TokenHash,
@@ -71,7 +71,7 @@ where
         let (login, challenge) = self.store.sign_in(token.login).await?.ok_or_else(expired)?;
         let now = self.host.now();
         let presented = token.secret.hash(Domain::Mfa);
-        let is_open = |c: &Challenge| c.secret == presented && now < c.expires_at && now < login.expires_at;
+        let is_open = |c: &MfaChallenge| c.secret == presented && now < c.expires_at && now < login.expires_at;
         let challenge = match challenge {
             Some(challenge) if login.state == LoginState::MfaRequired && is_open(&challenge) => challenge,
             _ => return self.repeat(&login, &token, &attempt).await,
@@ -149,9 +149,9 @@ where
         match self.create(waiting, (answered, proof), state).await? {
             Ok(signed_in) => Ok(signed_in),
             // Somebody was first: with this answer, it is this session.
-            Err(Refusal::Login | Refusal::Challenge) => self.look_again(token, attempt).await,
-            Err(Refusal::Factor) => self.wrong(waiting).await,
-            Err(Refusal::Account | Refusal::Device) => self.superseded(login).await,
+            Err(CommitRefusal::Login | CommitRefusal::Challenge) => self.look_again(token, attempt).await,
+            Err(CommitRefusal::Factor) => self.wrong(waiting).await,
+            Err(CommitRefusal::Account | CommitRefusal::Device) => self.superseded(login).await,
         }
     }
 
@@ -160,12 +160,12 @@ where
         waiting: &Waiting<'_>,
         answered: (Answered, Proof),
         state: UserState,
-    ) -> Result<Result<SignedIn, Refusal>, Failure> {
+    ) -> Result<Result<SignedIn, CommitRefusal>, Failure> {
         let Waiting { login, challenge, token, request, .. } = waiting;
         let Some((_, Step::CreateSession { with_mfa: true })) = step(Some(login.state), Input::RightAnswer) else {
             return Err(expired());
         };
-        let draw = Draw::of(token.secret.clone(), challenge.seed);
+        let draw = SessionSecrets::of(token.secret.clone(), challenge.seed);
         let device = request.trust_device.then(|| DeviceGrant {
             step: DeviceStep::Create {
                 id: draw.device_id(),
@@ -177,7 +177,7 @@ where
         if device.is_some() {
             self.make_room_for_a_device(state.user(), state.account.auth_epoch, &request.ip).await?;
         }
-        let what = Commission { login, draw: &draw, wishes: &challenge.wishes, answered: Some(answered), device };
+        let what = CommitRequest { login, draw: &draw, wishes: &challenge.wishes, answered: Some(answered), device };
         self.commit(&what, state).await
     }
 
@@ -223,7 +223,7 @@ where
         if refresh.hash() != keys.current {
             return Err(expired());
         }
-        let draw = Draw::of(token.secret.clone(), keys.seed);
+        let draw = SessionSecrets::of(token.secret.clone(), keys.seed);
         let own = slot.trust.is_some_and(|trust| trust.device == draw.device_id());
         let device_token = own.then(|| draw.device_token(user));
         let effect = self.cache.forget(user, &[number]).await;

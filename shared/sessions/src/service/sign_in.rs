@@ -1,24 +1,26 @@
 //! Signing in with a password: the first step, and where nothing more is asked, the only one.
 
 use super::budget::Standing;
-use super::commit::{Commission, DeviceGrant, Refusal};
+use super::commit::{CommitRefusal, CommitRequest, DeviceGrant};
 use super::{Tokens, budget, retry};
 use crate::account::{Account, Identity, Status, check_password};
 use crate::attempts;
 use crate::change::Origin;
-use crate::coordinator::{Effect as Step, Input, step};
+use crate::coordinator::{Input, SignInEffect as Step, step};
 use crate::device::Device;
 use crate::email::Email;
 use crate::error::{Code, Failure};
 use crate::ids::{LoginId, UserId};
 use crate::policy::{Policy, SignInLimits};
 use crate::ports::{
-    AccountUpkeep, Accounts, Attempts, CredentialVerifier, Devices, Effect, Host, SessionCache, SessionReads, SignIns,
-    StoreError, Transacted, Verdict,
+    AccountUpkeep, Accounts, Attempts, CredentialVerifier, Devices, Effect, Host, PasswordVerdict, SessionCache,
+    SessionReads, SignIns, StoreError, Transacted,
 };
 use crate::secret::{Domain, Secret};
 use crate::session::{Slot, Trust, UserState};
-use crate::signin::{Challenge, DeviceRotation, DeviceStep, Draw, Login, LoginFailure, LoginState, Wishes};
+use crate::signin::{
+    DeviceRotation, DeviceStep, Login, LoginFailure, LoginState, MfaChallenge, SessionOptions, SessionSecrets,
+};
 use crate::time::Millis;
 use crate::token::{DeviceToken, MfaToken};
 
@@ -119,7 +121,7 @@ where
         let email = Email::parse(&request.email)?;
         check_password("password", &request.password)?;
         let name = request.device_name.as_deref().map(Device::check_name).transpose()?;
-        let wishes = Wishes {
+        let wishes = SessionOptions {
             stay_signed_in: request.stay_signed_in,
             device: Device::seen(name.as_deref(), &request.user_agent, &request.ip),
         };
@@ -163,7 +165,7 @@ where
         &self,
         email: &Email,
         request: &SignInRequest,
-        wishes: &Wishes,
+        wishes: &SessionOptions,
         shown: Option<&DeviceToken>,
     ) -> Result<FirstStep, Failure> {
         let user = super::register::user_of(&self.store, email).await?;
@@ -190,23 +192,25 @@ where
         let kept = account.map(|a| a.password.as_str());
         let verdict = self.verifier.verify(email, &request.password, kept, &self.host.random()).await?;
         match &verdict {
-            Verdict::Wrong if account.is_none() => return self.refuse(&login, LoginFailure::UnknownEmail).await,
-            Verdict::Wrong => return self.refuse(&login, LoginFailure::WrongPassword).await,
+            PasswordVerdict::Wrong if account.is_none() => {
+                return self.refuse(&login, LoginFailure::UnknownEmail).await;
+            }
+            PasswordVerdict::Wrong => return self.refuse(&login, LoginFailure::WrongPassword).await,
             // The same password in a stronger form. If this fails, the next sign-in tries again.
-            Verdict::Outdated(stronger) => {
+            PasswordVerdict::Outdated(stronger) => {
                 if let Some(account) = account.filter(|account| account.status == Status::Active) {
                     let _ = self.store.strengthen(account.user, &account.password, stronger).await;
                 }
             }
-            Verdict::Right => {}
-            Verdict::Vouched(vouched) => {
+            PasswordVerdict::Right => {}
+            PasswordVerdict::Vouched(vouched) => {
                 state = self.of_identity(email, &vouched.identity, vouched.email_is_verified, state).await?;
             }
         }
         let Some(state) = state else { return self.refuse(&login, LoginFailure::UnknownEmail).await };
         // The provider judged a password before the account was read: what moved the epoch meanwhile ends this sign-in.
         let is_late = state.account.epoch_moved_at.is_some_and(|at| at >= login.started_at);
-        if is_late && matches!(verdict, Verdict::Vouched(_)) {
+        if is_late && matches!(verdict, PasswordVerdict::Vouched(_)) {
             return self.refuse(&login, LoginFailure::Superseded).await;
         }
         if state.account.status != Status::Active {
@@ -279,24 +283,24 @@ where
         &self,
         login: &Login,
         mut state: UserState,
-        wishes: &Wishes,
+        wishes: &SessionOptions,
         shown: Option<&DeviceToken>,
     ) -> Result<FirstStep, Failure> {
-        let draw = Draw::of(Secret::new(self.host.random()), self.host.random());
+        let draw = SessionSecrets::of(Secret::new(self.host.random()), self.host.random());
         let user = state.user();
         // A trusted device is known again whether a second factor is on or not. A parallel sign-in with the same token
         // rotates it: then the record is judged once more.
         for _ in 0..DEVICE_TRIES {
             let Some(shown) = shown else { break };
             let Some(grant) = self.device_grant(&state, shown).await? else { break };
-            match self.commit(&Commission::of(login, &draw, wishes, Some(grant)), state).await? {
+            match self.commit(&CommitRequest::of(login, &draw, wishes, Some(grant)), state).await? {
                 Ok(signed_in) => return Ok(FirstStep::Authenticated(Box::new(signed_in))),
-                Err(Refusal::Device) => {}
+                Err(CommitRefusal::Device) => {}
                 Err(refusal) => return self.refused(login, refusal).await,
             }
             state = match self.store.user(user).await? {
                 Some(state) => state,
-                None => return self.refused(login, Refusal::Account).await,
+                None => return self.refused(login, CommitRefusal::Account).await,
             };
         }
         let Some(factor) = &state.account.mfa.enabled else {
@@ -304,7 +308,7 @@ where
             else {
                 return Err(took_too_long());
             };
-            return match self.commit(&Commission::of(login, &draw, wishes, None), state).await? {
+            return match self.commit(&CommitRequest::of(login, &draw, wishes, None), state).await? {
                 Ok(signed_in) => Ok(FirstStep::Authenticated(Box::new(signed_in))),
                 Err(refusal) => self.refused(login, refusal).await,
             };
@@ -315,7 +319,7 @@ where
         };
         let token = MfaToken { login: login.id, secret: draw.origin };
         let now = self.host.now();
-        let challenge = Challenge {
+        let challenge = MfaChallenge {
             login: login.id,
             user,
             auth_epoch: login.auth_epoch,
@@ -363,24 +367,26 @@ where
         }
     }
 
-    async fn open_child(&self, challenge: &Challenge, now: Millis) -> Result<(), Failure> {
+    async fn open_child(&self, challenge: &MfaChallenge, now: Millis) -> Result<(), Failure> {
         for attempt in 0..retry::MAX_TRIES {
             match self.store.challenge(challenge, now).await {
                 Ok(Transacted::Done) => return Ok(()),
                 Ok(Transacted::Refused) => return Err(took_too_long()),
-                Ok(Transacted::Busy) | Err(StoreError::Busy(_) | StoreError::Unavailable(_)) => {
+                Ok(Transacted::Busy) | Err(StoreError::Conflict(_) | StoreError::Unavailable(_)) => {
                     retry::pause(&self.host, attempt).await;
                 }
                 Err(other) => return Err(other.into()),
             }
         }
-        Err(StoreError::Busy("second factor".into()).into())
+        Err(StoreError::Conflict("second factor".into()).into())
     }
 
-    async fn refused<T>(&self, login: &Login, refusal: Refusal) -> Result<T, Failure> {
+    async fn refused<T>(&self, login: &Login, refusal: CommitRefusal) -> Result<T, Failure> {
         match refusal {
-            Refusal::Login | Refusal::Challenge => Err(took_too_long()),
-            Refusal::Account | Refusal::Factor | Refusal::Device => self.refuse(login, LoginFailure::Superseded).await,
+            CommitRefusal::Login | CommitRefusal::Challenge => Err(took_too_long()),
+            CommitRefusal::Account | CommitRefusal::Factor | CommitRefusal::Device => {
+                self.refuse(login, LoginFailure::Superseded).await
+            }
         }
     }
 
@@ -407,9 +413,9 @@ fn took_too_long() -> Failure {
     Failure::new(Code::InvalidCredentials, "The sign-in took too long; start again.")
 }
 
-impl<'a> Commission<'a> {
+impl<'a> CommitRequest<'a> {
     /// Without a second factor.
-    fn of(login: &'a Login, draw: &'a Draw, wishes: &'a Wishes, device: Option<DeviceGrant>) -> Self {
+    fn of(login: &'a Login, draw: &'a SessionSecrets, wishes: &'a SessionOptions, device: Option<DeviceGrant>) -> Self {
         Self { login, draw, wishes, answered: None, device }
     }
 }

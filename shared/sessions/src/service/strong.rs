@@ -3,7 +3,7 @@
 use super::leased::forget;
 use crate::cache::CacheEvent;
 use crate::ids::{SlotNo, UserId};
-use crate::ports::{Effect, LeaseCache, SessionCache, SessionReads, Stored};
+use crate::ports::{Effect, LeaseCache, SessionCache, SessionReads, StoreResult};
 use crate::secret::TokenHash;
 use crate::session::Slot;
 use crate::token::Address;
@@ -13,7 +13,7 @@ use crate::token::Address;
 pub struct StrongReads<S>(pub S);
 
 impl<S: SessionReads> SessionCache for StrongReads<S> {
-    async fn look_up(&self, at: Address, _presented: &TokenHash) -> Stored<Option<Slot>> {
+    async fn look_up(&self, at: Address, _presented: &TokenHash) -> StoreResult<Option<Slot>> {
         self.0.slot(at).await
     }
 
@@ -37,7 +37,7 @@ pub struct DeleteOnly<S, L> {
 }
 
 impl<S: SessionReads, L: LeaseCache> SessionCache for DeleteOnly<S, L> {
-    async fn look_up(&self, at: Address, _presented: &TokenHash) -> Stored<Option<Slot>> {
+    async fn look_up(&self, at: Address, _presented: &TokenHash) -> StoreResult<Option<Slot>> {
         self.store.slot(at).await
     }
 

@@ -28,7 +28,7 @@ where
         // Judged by the clock after the read: a read may take longer than a session has left.
         let now = self.host.now();
         match session::live(found.as_ref(), token.at.slot, &self.policy, now) {
-            Some(slot) if session::opens(slot, &hash, now) => Ok(Some(Current { slot: slot.clone() })),
+            Some(slot) if session::accepts_access_token(slot, &hash, now) => Ok(Some(Current { slot: slot.clone() })),
             _ => Ok(None),
         }
     }

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use holdfast_push::close::CloseRequest;
 use holdfast_push::ids::MessageId;
 use holdfast_push::job::{Job, Lane};
-use holdfast_push::ports::{CloseQueue, Count, DeadLetters, JobQueue, Tally};
+use holdfast_push::ports::{CloseQueue, Count, DeadLetters, DeliveryMetrics, JobQueue};
 use holdfast_push::publish::Queued;
-use holdfast_sessions::ports::{StoreError, Stored};
+use holdfast_sessions::ports::{StoreError, StoreResult};
 
 #[derive(Debug, Default)]
 struct Queues {
@@ -54,7 +54,7 @@ impl MemoryQueues {
         self.lock().dead.clone()
     }
 
-    fn send(&self) -> Stored<MutexGuard<'_, Queues>> {
+    fn send(&self) -> StoreResult<MutexGuard<'_, Queues>> {
         let mut state = self.lock();
         match &mut state.sends {
             Some(0) => return Err(StoreError::Unavailable("queue".into())),
@@ -66,26 +66,26 @@ impl MemoryQueues {
 }
 
 impl JobQueue for MemoryQueues {
-    async fn enqueue(&self, job: &Job, delay_seconds: u32) -> Stored<()> {
+    async fn enqueue(&self, job: &Job, delay_seconds: u32) -> StoreResult<()> {
         self.send()?.jobs.push_back((job.clone(), delay_seconds));
         Ok(())
     }
 
-    async fn hand_in(&self, queued: &Queued, delay_seconds: u32) -> Stored<()> {
+    async fn hand_in(&self, queued: &Queued, delay_seconds: u32) -> StoreResult<()> {
         self.send()?.handed_in.push_back((queued.clone(), delay_seconds));
         Ok(())
     }
 }
 
 impl DeadLetters for MemoryQueues {
-    async fn bury(&self, lane: Lane, job: &Job) -> Stored<()> {
+    async fn dead_letter(&self, lane: Lane, job: &Job) -> StoreResult<()> {
         self.send()?.dead.push((lane, job.clone()));
         Ok(())
     }
 }
 
 impl CloseQueue for MemoryQueues {
-    async fn ask(&self, request: &CloseRequest, delay_seconds: u32) -> Stored<()> {
+    async fn ask(&self, request: &CloseRequest, delay_seconds: u32) -> StoreResult<()> {
         self.send()?.close.push_back((request.clone(), delay_seconds));
         Ok(())
     }
@@ -107,7 +107,7 @@ impl Counters {
     }
 }
 
-impl Tally for Counters {
+impl DeliveryMetrics for Counters {
     fn add(&self, what: Count, n: usize) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(what).or_default() += n;
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use holdfast_sessions::device::Device;
-use holdfast_sessions::ports::{SessionReads, StoreError, Stored};
+use holdfast_sessions::ports::{SessionReads, StoreError, StoreResult};
 use holdfast_sessions::session::{EndReason, Ended, Keys, Slot, UserState};
 use holdfast_sessions::token::Address;
 use holdfast_sessions::{Millis, SessionId, TokenHash, UserId};
@@ -69,7 +69,7 @@ impl OpenSessions {
 }
 
 impl SessionReads for OpenSessions {
-    async fn slot(&self, at: Address) -> Stored<Option<Slot>> {
+    async fn slot(&self, at: Address) -> StoreResult<Option<Slot>> {
         let state = self.lock();
         match state.down {
             true => Err(StoreError::Unavailable("down".into())),
@@ -77,7 +77,7 @@ impl SessionReads for OpenSessions {
         }
     }
 
-    async fn user(&self, _user: UserId) -> Stored<Option<UserState>> {
+    async fn user(&self, _user: UserId) -> StoreResult<Option<UserState>> {
         Err(StoreError::Unavailable("push reads single slots only".into()))
     }
 }

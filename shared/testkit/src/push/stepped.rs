@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use holdfast_push::budget::Reservation;
+use holdfast_push::budget::RecoveryReservation;
 use holdfast_push::channel::{Channel, Position, Topic};
 use holdfast_push::close::CloseRequest;
 use holdfast_push::frame::ServerFrame;
@@ -17,9 +17,9 @@ use holdfast_push::ports::{
     RecoveryBudget, Sockets, Subscriptions, Tickets,
 };
 use holdfast_push::publish::{Answer, Pending, PublishKey, Queued};
-use holdfast_push::socket::{Seen, Socket};
+use holdfast_push::socket::{FrameWindow, Socket};
 use holdfast_push::ticket::TicketRow;
-use holdfast_sessions::ports::{SessionReads, Stored};
+use holdfast_sessions::ports::{SessionReads, StoreResult};
 use holdfast_sessions::session::{Slot, UserState};
 use holdfast_sessions::token::Address;
 use holdfast_sessions::{Millis, TokenHash, UserId};
@@ -54,54 +54,54 @@ macro_rules! stepped {
 }
 
 stepped!(SessionReads {
-    fn slot(at: Address) -> Stored<Option<Slot>>;
-    fn user(user: UserId) -> Stored<Option<UserState>>;
+    fn slot(at: Address) -> StoreResult<Option<Slot>>;
+    fn user(user: UserId) -> StoreResult<Option<UserState>>;
 });
 stepped!(Tickets {
-    fn put_ticket(ticket: &TicketRow) -> Stored<()>;
-    fn ticket(hash: &TokenHash) -> Stored<Option<TicketRow>>;
-    fn consume(hash: &TokenHash, now: Millis) -> Stored<Option<TicketRow>>;
+    fn put_ticket(ticket: &TicketRow) -> StoreResult<()>;
+    fn ticket(hash: &TokenHash) -> StoreResult<Option<TicketRow>>;
+    fn consume(hash: &TokenHash, now: Millis) -> StoreResult<Option<TicketRow>>;
 });
 stepped!(Sockets {
-    fn open(socket: &Socket, email: &str) -> Stored<bool>;
-    fn socket(id: &ConnectionId) -> Stored<Option<Socket>>;
-    fn of_user(user: UserId) -> Stored<Vec<Socket>>;
-    fn forget(id: &ConnectionId, user: Option<UserId>) -> Stored<()>;
-    fn mark_gone(id: &ConnectionId, now: Millis) -> Stored<()>;
-    fn count_frame(id: &ConnectionId) -> Stored<Option<Seen>>;
-    fn refresh(seen: &Seen, session_expires_at: Millis, now: Millis) -> Stored<()>;
+    fn open(socket: &Socket, email: &str) -> StoreResult<bool>;
+    fn socket(id: &ConnectionId) -> StoreResult<Option<Socket>>;
+    fn of_user(user: UserId) -> StoreResult<Vec<Socket>>;
+    fn forget(id: &ConnectionId, user: Option<UserId>) -> StoreResult<()>;
+    fn mark_gone(id: &ConnectionId, now: Millis) -> StoreResult<()>;
+    fn count_frame(id: &ConnectionId) -> StoreResult<Option<FrameWindow>>;
+    fn refresh(seen: &FrameWindow, session_expires_at: Millis, now: Millis) -> StoreResult<()>;
 });
 stepped!(Subscriptions {
-    fn join(socket: &Socket, topics: &[Topic]) -> Stored<Joined>;
-    fn unsubscribe(id: &ConnectionId, topic: &Topic) -> Stored<()>;
-    fn topics(id: &ConnectionId) -> Stored<Vec<Topic>>;
+    fn join(socket: &Socket, topics: &[Topic]) -> StoreResult<Joined>;
+    fn unsubscribe(id: &ConnectionId, topic: &Topic) -> StoreResult<()>;
+    fn topics(id: &ConnectionId) -> StoreResult<Vec<Topic>>;
 });
 stepped!(Audience {
-    fn page(channel: &Channel, shard: u8, after: Option<&ConnectionId>) -> Stored<Page>;
+    fn page(channel: &Channel, shard: u8, after: Option<&ConnectionId>) -> StoreResult<Page>;
 });
 stepped!(Channels {
-    fn head(channel: &Channel) -> Stored<Option<Position>>;
-    fn recent_head(channel: &Channel) -> Stored<Option<Position>>;
-    fn begin(channel: &Channel, epoch: Epoch, now: Millis) -> Stored<Position>;
-    fn append(channel: &Channel, head: Position, messages: &[&Message]) -> Stored<Appended>;
-    fn range(channel: &Channel, after: u64, head: Position, max_bytes: usize) -> Stored<Vec<Recorded>>;
+    fn head(channel: &Channel) -> StoreResult<Option<Position>>;
+    fn recent_head(channel: &Channel) -> StoreResult<Option<Position>>;
+    fn begin(channel: &Channel, epoch: Epoch, now: Millis) -> StoreResult<Position>;
+    fn append(channel: &Channel, head: Position, messages: &[&Message]) -> StoreResult<Appended>;
+    fn range(channel: &Channel, after: u64, head: Position, max_bytes: usize) -> StoreResult<Vec<Recorded>>;
 });
 stepped!(PublishKeys {
-    fn begin_publish(key: &PublishKey, pending: &Pending, now: Millis) -> Stored<Begun>;
-    fn finish_publish(key: &PublishKey, answer: &Answer) -> Stored<()>;
+    fn begin_publish(key: &PublishKey, pending: &Pending, now: Millis) -> StoreResult<Begun>;
+    fn finish_publish(key: &PublishKey, answer: &Answer) -> StoreResult<()>;
 });
 stepped!(RecoveryBudget {
-    fn reserve(reservation: &Reservation) -> Stored<bool>;
+    fn reserve(reservation: &RecoveryReservation) -> StoreResult<bool>;
 });
 stepped!(CloseQueue {
-    fn ask(request: &CloseRequest, delay_seconds: u32) -> Stored<()>;
+    fn ask(request: &CloseRequest, delay_seconds: u32) -> StoreResult<()>;
 });
 stepped!(JobQueue {
-    fn enqueue(job: &Job, delay_seconds: u32) -> Stored<()>;
-    fn hand_in(queued: &Queued, delay_seconds: u32) -> Stored<()>;
+    fn enqueue(job: &Job, delay_seconds: u32) -> StoreResult<()>;
+    fn hand_in(queued: &Queued, delay_seconds: u32) -> StoreResult<()>;
 });
 stepped!(DeadLetters {
-    fn bury(lane: Lane, job: &Job) -> Stored<()>;
+    fn dead_letter(lane: Lane, job: &Job) -> StoreResult<()>;
 });
 
 impl<T: Gateway> Gateway for Stepped<T> {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use holdfast_push::budget::{Reservation, Row};
+use holdfast_push::budget::{RecoveryReservation, Row};
 use holdfast_push::channel::{Channel, Position, Topic, shard};
 use holdfast_push::ids::{ConnectionId, Epoch, MessageId};
 use holdfast_push::job::Recipient;
@@ -12,9 +12,9 @@ use holdfast_push::ports::{
     Appended, Audience, Begun, Channels, Joined, Page, PublishKeys, RecoveryBudget, Sockets, Subscriptions, Tickets,
 };
 use holdfast_push::publish::{Answer, KEY_SECONDS, Pending, PublishKey};
-use holdfast_push::socket::{MAX_TOPICS, Seen, Socket};
+use holdfast_push::socket::{FrameWindow, MAX_TOPICS, Socket};
 use holdfast_push::ticket::TicketRow;
-use holdfast_sessions::ports::{Host as _, StoreError, Stored};
+use holdfast_sessions::ports::{Host as _, StoreError, StoreResult};
 use holdfast_sessions::{Millis, TokenHash, UserId};
 
 use crate::host::ManualHost;
@@ -35,7 +35,7 @@ struct Line {
 #[derive(Debug, Default)]
 struct Tables {
     tickets: HashMap<[u8; 32], TicketRow>,
-    sockets: BTreeMap<ConnectionId, Seen>,
+    sockets: BTreeMap<ConnectionId, FrameWindow>,
     /// When each was closed.
     gone: HashMap<ConnectionId, Millis>,
     topics: BTreeSet<(ConnectionId, Topic)>,
@@ -166,16 +166,16 @@ impl MemoryTable {
 }
 
 impl Tickets for MemoryTable {
-    async fn put_ticket(&self, ticket: &TicketRow) -> Stored<()> {
+    async fn put_ticket(&self, ticket: &TicketRow) -> StoreResult<()> {
         self.lock().tickets.insert(*ticket.hash.as_bytes(), *ticket);
         Ok(())
     }
 
-    async fn ticket(&self, hash: &TokenHash) -> Stored<Option<TicketRow>> {
+    async fn ticket(&self, hash: &TokenHash) -> StoreResult<Option<TicketRow>> {
         Ok(self.lock().tickets.get(hash.as_bytes()).copied())
     }
 
-    async fn consume(&self, hash: &TokenHash, now: Millis) -> Stored<Option<TicketRow>> {
+    async fn consume(&self, hash: &TokenHash, now: Millis) -> StoreResult<Option<TicketRow>> {
         let mut state = self.lock();
         let valid = state.tickets.get(hash.as_bytes()).is_some_and(|ticket| ticket.is_valid(now));
         Ok(if valid { state.tickets.remove(hash.as_bytes()) } else { None })
@@ -183,7 +183,7 @@ impl Tickets for MemoryTable {
 }
 
 impl Sockets for MemoryTable {
-    async fn open(&self, socket: &Socket, _email: &str) -> Stored<bool> {
+    async fn open(&self, socket: &Socket, _email: &str) -> StoreResult<bool> {
         if let Some(hook) = self.1.lock().unwrap_or_else(PoisonError::into_inner).take() {
             hook();
         }
@@ -191,33 +191,33 @@ impl Sockets for MemoryTable {
         if state.gone.contains_key(&socket.id) {
             return Ok(false);
         }
-        let seen = Seen { socket: socket.clone(), frames: 0, frames_before: 0 };
+        let seen = FrameWindow { socket: socket.clone(), frames: 0, frames_before: 0 };
         state.sockets.insert(socket.id.clone(), seen);
         Ok(true)
     }
 
-    async fn socket(&self, id: &ConnectionId) -> Stored<Option<Socket>> {
+    async fn socket(&self, id: &ConnectionId) -> StoreResult<Option<Socket>> {
         Ok(self.lock().sockets.get(id).map(|seen| seen.socket.clone()))
     }
 
-    async fn of_user(&self, user: UserId) -> Stored<Vec<Socket>> {
+    async fn of_user(&self, user: UserId) -> StoreResult<Vec<Socket>> {
         let state = self.lock();
         Ok(state.sockets.values().map(|seen| &seen.socket).filter(|s| s.at.user == user).cloned().collect())
     }
 
-    async fn forget(&self, id: &ConnectionId, _user: Option<UserId>) -> Stored<()> {
+    async fn forget(&self, id: &ConnectionId, _user: Option<UserId>) -> StoreResult<()> {
         let mut state = self.lock();
         state.sockets.remove(id);
         state.topics.retain(|(socket, _)| socket != id);
         Ok(())
     }
 
-    async fn mark_gone(&self, id: &ConnectionId, now: Millis) -> Stored<()> {
+    async fn mark_gone(&self, id: &ConnectionId, now: Millis) -> StoreResult<()> {
         self.lock().gone.insert(id.clone(), now);
         Ok(())
     }
 
-    async fn count_frame(&self, id: &ConnectionId) -> Stored<Option<Seen>> {
+    async fn count_frame(&self, id: &ConnectionId) -> StoreResult<Option<FrameWindow>> {
         let mut state = self.lock();
         Ok(state.sockets.get_mut(id).map(|seen| {
             seen.frames += 1;
@@ -225,7 +225,7 @@ impl Sockets for MemoryTable {
         }))
     }
 
-    async fn refresh(&self, seen: &Seen, session_expires_at: Millis, now: Millis) -> Stored<()> {
+    async fn refresh(&self, seen: &FrameWindow, session_expires_at: Millis, now: Millis) -> StoreResult<()> {
         if let Some(row) = self.lock().sockets.get_mut(&seen.socket.id) {
             row.socket.session_expires_at = session_expires_at;
             if seen.window_is_over(now) {
@@ -239,14 +239,14 @@ impl Sockets for MemoryTable {
 }
 
 impl Subscriptions for MemoryTable {
-    async fn join(&self, socket: &Socket, topics: &[Topic]) -> Stored<Joined> {
+    async fn join(&self, socket: &Socket, topics: &[Topic]) -> StoreResult<Joined> {
         let mut state = self.lock();
         if !state.sockets.contains_key(&socket.id) {
             return Ok(Joined::Closed);
         }
         let member = |topic: &Topic| (socket.id.clone(), topic.clone());
         if topics.iter().any(|topic| state.topics.contains(&member(topic))) {
-            return Err(StoreError::Busy("a topic that is there already".into()));
+            return Err(StoreError::Conflict("a topic that is there already".into()));
         }
         let there = state.topics.iter().filter(|(id, _)| *id == socket.id).count();
         if there + topics.len() > MAX_TOPICS {
@@ -256,18 +256,18 @@ impl Subscriptions for MemoryTable {
         Ok(Joined::Done)
     }
 
-    async fn unsubscribe(&self, id: &ConnectionId, topic: &Topic) -> Stored<()> {
+    async fn unsubscribe(&self, id: &ConnectionId, topic: &Topic) -> StoreResult<()> {
         self.lock().topics.remove(&(id.clone(), topic.clone()));
         Ok(())
     }
 
-    async fn topics(&self, id: &ConnectionId) -> Stored<Vec<Topic>> {
+    async fn topics(&self, id: &ConnectionId) -> StoreResult<Vec<Topic>> {
         Ok(self.lock().topics.iter().filter(|(socket, _)| socket == id).map(|(_, topic)| topic.clone()).collect())
     }
 }
 
 impl Audience for MemoryTable {
-    async fn page(&self, channel: &Channel, part: u8, after: Option<&ConnectionId>) -> Stored<Page> {
+    async fn page(&self, channel: &Channel, part: u8, after: Option<&ConnectionId>) -> StoreResult<Page> {
         let state = self.lock();
         let member = |id: &ConnectionId| match channel {
             Channel::User(_) => false,
@@ -289,7 +289,7 @@ impl Audience for MemoryTable {
 }
 
 impl Channels for MemoryTable {
-    async fn head(&self, channel: &Channel) -> Stored<Option<Position>> {
+    async fn head(&self, channel: &Channel) -> StoreResult<Option<Position>> {
         let state = self.lock();
         match state.broken.get(channel) {
             Some(error) => Err(error.clone()),
@@ -297,11 +297,11 @@ impl Channels for MemoryTable {
         }
     }
 
-    async fn recent_head(&self, channel: &Channel) -> Stored<Option<Position>> {
+    async fn recent_head(&self, channel: &Channel) -> StoreResult<Option<Position>> {
         self.head(channel).await
     }
 
-    async fn begin(&self, channel: &Channel, epoch: Epoch, now: Millis) -> Stored<Position> {
+    async fn begin(&self, channel: &Channel, epoch: Epoch, now: Millis) -> StoreResult<Position> {
         let mut state = self.lock();
         let line = state.channels.entry(channel.clone()).or_default();
         if line.head.is_none() {
@@ -310,7 +310,7 @@ impl Channels for MemoryTable {
         Ok(*line.head.get_or_insert(Position { epoch, offset: 0 }))
     }
 
-    async fn append(&self, channel: &Channel, head: Position, messages: &[&Message]) -> Stored<Appended> {
+    async fn append(&self, channel: &Channel, head: Position, messages: &[&Message]) -> StoreResult<Appended> {
         let mut state = self.lock();
         if state.contended > 0 {
             state.contended -= 1;
@@ -336,7 +336,13 @@ impl Channels for MemoryTable {
         Ok(Appended::Done)
     }
 
-    async fn range(&self, channel: &Channel, after: u64, head: Position, max_bytes: usize) -> Stored<Vec<Recorded>> {
+    async fn range(
+        &self,
+        channel: &Channel,
+        after: u64,
+        head: Position,
+        max_bytes: usize,
+    ) -> StoreResult<Vec<Recorded>> {
         if after >= head.offset {
             return Ok(Vec::new());
         }
@@ -356,7 +362,7 @@ impl Channels for MemoryTable {
 }
 
 impl PublishKeys for MemoryTable {
-    async fn begin_publish(&self, key: &PublishKey, pending: &Pending, now: Millis) -> Stored<Begun> {
+    async fn begin_publish(&self, key: &PublishKey, pending: &Pending, now: Millis) -> StoreResult<Begun> {
         let mut state = self.lock();
         match state.keys.get(key).filter(|(expires, _, _)| *expires > now) {
             Some((_, _, Some(answer))) => Ok(Begun::Queued(answer.clone())),
@@ -369,7 +375,7 @@ impl PublishKeys for MemoryTable {
         }
     }
 
-    async fn finish_publish(&self, key: &PublishKey, answer: &Answer) -> Stored<()> {
+    async fn finish_publish(&self, key: &PublishKey, answer: &Answer) -> StoreResult<()> {
         let mut state = self.lock();
         if let Some((_, pending, slot)) = state.keys.get_mut(key)
             && pending.message.id == answer.message_id
@@ -382,7 +388,7 @@ impl PublishKeys for MemoryTable {
 }
 
 impl RecoveryBudget for MemoryTable {
-    async fn reserve(&self, reservation: &Reservation) -> Stored<bool> {
+    async fn reserve(&self, reservation: &RecoveryReservation) -> StoreResult<bool> {
         let mut state = self.lock();
         state.reservations += 1;
         let fresh = (0, reservation.ends());

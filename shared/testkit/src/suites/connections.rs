@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::suites::sessions::real_now;
 use futures_util::future::join_all;
-use holdfast_push::budget::{Reservation, Row};
+use holdfast_push::budget::{RecoveryReservation, Row};
 use holdfast_push::channel::{Channel, Position, SHARDS, Topic};
 use holdfast_push::data::Data;
 use holdfast_push::ids::{ConnectionId, Epoch, MessageId};
@@ -117,20 +117,20 @@ async fn audience<S: Store>(store: &S, channel: &Channel) -> Vec<ConnectionId> {
 pub async fn a_window_of_recoveries_is_never_overdrawn<S: Store, H: Host>(store: S, host: H) {
     // Windows of this moment and later: a row of an old one may be deleted at any time.
     let window = host.now().get() / 5_000 + i64::from(u32::from_be_bytes(host.random()));
-    let wanted = |posts| Reservation { window, window_seconds: 5, row: Row::Recovery(1), posts, limit: 100 };
+    let wanted = |posts| RecoveryReservation { window, window_seconds: 5, row: Row::Recovery(1), posts, limit: 100 };
     let results = join_all((0..8).map(|_| async { store.reserve(&wanted(30)).await })).await;
     assert_eq!(results.into_iter().filter(|r| r == &Ok(true)).count(), 3);
     assert_eq!(store.reserve(&wanted(11)).await, Ok(false));
     assert_eq!(store.reserve(&wanted(10)).await, Ok(true));
-    assert_eq!(store.reserve(&Reservation { row: Row::Recovery(2), ..wanted(100) }).await, Ok(true));
+    assert_eq!(store.reserve(&RecoveryReservation { row: Row::Recovery(2), ..wanted(100) }).await, Ok(true));
     // A user's own rows are apart from it, and from other users'.
     let (one, other) = (UserId::from_bytes(host.random()), UserId::from_bytes(host.random()));
     for (row, window_seconds) in [(Row::RecoveryOf(one), 5), (Row::RecoveryOf(other), 5), (Row::TicketsOf(one), 60)] {
-        assert_eq!(store.reserve(&Reservation { row, window_seconds, ..wanted(100) }).await, Ok(true));
-        assert_eq!(store.reserve(&Reservation { row, window_seconds, ..wanted(1) }).await, Ok(false));
+        assert_eq!(store.reserve(&RecoveryReservation { row, window_seconds, ..wanted(100) }).await, Ok(true));
+        assert_eq!(store.reserve(&RecoveryReservation { row, window_seconds, ..wanted(1) }).await, Ok(false));
     }
-    assert_eq!(store.reserve(&Reservation { row: Row::Recovery(3), ..wanted(101) }).await, Ok(false));
-    assert_eq!(store.reserve(&Reservation { window: window + 1, ..wanted(1) }).await, Ok(true));
+    assert_eq!(store.reserve(&RecoveryReservation { row: Row::Recovery(3), ..wanted(101) }).await, Ok(false));
+    assert_eq!(store.reserve(&RecoveryReservation { window: window + 1, ..wanted(1) }).await, Ok(true));
 }
 
 /// Of many who present a ticket at once, one gets it.
@@ -254,7 +254,7 @@ pub async fn topics_are_subscribed_to_and_left<S: Store, H: Host>(store: S, host
     for again in [vec![a.clone()], vec![names.topic(), b.clone()]] {
         let repeated = store.join(&socket, &again).await;
         assert!(
-            matches!(repeated, Err(StoreError::Busy(_))),
+            matches!(repeated, Err(StoreError::Conflict(_))),
             "one is there already, so nothing is added: {repeated:?}"
         );
     }
@@ -276,7 +276,7 @@ pub async fn a_socket_never_has_more_than_a_hundred_topics<S: Store, H: Host>(st
     let wishes: Vec<Vec<Topic>> = (0..8).map(|_| (0..30).map(|_| names.topic()).collect()).collect();
     let join = async |topics: &[Topic]| loop {
         match store.join(&socket, topics).await {
-            Err(StoreError::Busy(_)) => host.sleep(1).await,
+            Err(StoreError::Conflict(_)) => host.sleep(1).await,
             answer => return answer.expect("decided"),
         }
     };

@@ -7,7 +7,7 @@ use holdfast_sessions::device::Device;
 use holdfast_sessions::policy::Policy;
 use holdfast_sessions::ports::{Fence, Found, Host, LeaseCache};
 use holdfast_sessions::session::Slot;
-use holdfast_sessions::signin::{Draw, Wishes, new_session};
+use holdfast_sessions::signin::{SessionOptions, SessionSecrets, new_session};
 use holdfast_sessions::token::Address;
 use holdfast_sessions::{Secret, SessionId, SlotNo, UserId};
 
@@ -35,9 +35,12 @@ fn fresh<H: Host>(host: &H) -> (Address, Cached) {
 }
 
 fn copy<H: Host>(host: &H, at: Address, device: Device) -> Cached {
-    let draw =
-        Draw { sid: SessionId::from_bytes(host.random()), origin: Secret::new(host.random()), seed: host.random() };
-    let wishes = Wishes { stay_signed_in: false, device };
+    let draw = SessionSecrets {
+        sid: SessionId::from_bytes(host.random()),
+        origin: Secret::new(host.random()),
+        seed: host.random(),
+    };
+    let wishes = SessionOptions { stay_signed_in: false, device };
     let (slot, _): (Slot, _) =
         new_session(at, "a@example.com", &draw, &wishes, &Policy::default(), host.now(), host.op());
     Cached::of(&slot, host.now(), 60).expect("a live session")

@@ -1,7 +1,7 @@
 //! What a store must keep while time goes by. DynamoDB deletes a row at any time after its TTL, and for two days it may also not:
 //! each check holds when `expire` deletes at once, and when it does nothing.
 
-use holdfast_push::budget::{Reservation, TICKETS_PER_WINDOW};
+use holdfast_push::budget::{RecoveryReservation, TICKETS_PER_WINDOW};
 use holdfast_push::channel::{Channel, Position, shard};
 use holdfast_push::ports::{Appended, Begun, Joined};
 use holdfast_push::publish::{Pending, PublishKey, Target};
@@ -130,10 +130,10 @@ pub async fn a_key_is_there_for_a_day<S: Store>(store: S, host: ManualHost, expi
 pub async fn a_budget_holds_until_its_window_is_over<S: Store>(store: S, host: ManualHost, expire: impl AsyncFn()) {
     let user = Names(&host).user();
     for wanted in [
-        |user, now| Reservation::of_user(user, 100, 20, 100, now),
-        |user, now| Reservation { posts: TICKETS_PER_WINDOW, ..Reservation::ticket(user, now) },
+        |user, now| RecoveryReservation::of_user(user, 100, 20, 100, now),
+        |user, now| RecoveryReservation { posts: TICKETS_PER_WINDOW, ..RecoveryReservation::ticket(user, now) },
     ] {
-        let first: Reservation = wanted(user, host.now());
+        let first: RecoveryReservation = wanted(user, host.now());
         assert_eq!(store.reserve(&first).await, Ok(true));
         host.advance_seconds((first.ends().get() - host.now().get() - 1) / 1_000);
         expire().await;

@@ -6,11 +6,12 @@ use holdfast_sessions::email::Email;
 use holdfast_sessions::policy::{Policy, SignInLimits};
 use holdfast_sessions::ports::{
     AccountDeletion, AccountUpkeep, Accounts, Attempts, Committed, CredentialVerifier, Devices, Host, NewPasswords,
-    SecretBox, SessionCache, SessionReads, SessionWrites, SignIns, StoreError, Stored, UserChanges, Verdict,
+    PasswordVerdict, SecretBox, SessionCache, SessionReads, SessionWrites, SignIns, StoreError, StoreResult,
+    UserChanges,
 };
 use holdfast_sessions::service::{FirstStep, Registration, Sessions, SignIn, SignInRequest, SignedIn, StrongReads};
 use holdfast_sessions::session::{RefreshKeys, Slot};
-use holdfast_sessions::signin::{Draw, Login, LoginState, Plan, Wishes, new_session};
+use holdfast_sessions::signin::{Login, LoginState, Plan, SessionOptions, SessionSecrets, new_session};
 use holdfast_sessions::slots::{Placement, Victim};
 use holdfast_sessions::token::Address;
 use holdfast_sessions::{LoginId, Secret, SessionId, SlotNo, UserId};
@@ -54,18 +55,24 @@ impl<S> Store for S where
 pub struct PlainPasswords;
 
 impl NewPasswords for PlainPasswords {
-    fn keep(&self, password: &str, _salt: &[u8; 16]) -> Stored<String> {
+    fn keep(&self, password: &str, _salt: &[u8; 16]) -> StoreResult<String> {
         Ok(format!("plain:{password}"))
     }
 }
 
 impl CredentialVerifier for PlainPasswords {
-    async fn verify(&self, _email: &Email, password: &str, stored: Option<&str>, _salt: &[u8; 16]) -> Stored<Verdict> {
+    async fn verify(
+        &self,
+        _email: &Email,
+        password: &str,
+        stored: Option<&str>,
+        _salt: &[u8; 16],
+    ) -> StoreResult<PasswordVerdict> {
         let right = stored.is_some_and(|stored| stored == format!("plain:{password}"));
-        Ok(if right { Verdict::Right } else { Verdict::Wrong })
+        Ok(if right { PasswordVerdict::Right } else { PasswordVerdict::Wrong })
     }
 
-    async fn change(&self, _email: &Email, _current: &str, new: &str, salt: &[u8; 16]) -> Stored<String> {
+    async fn change(&self, _email: &Email, _current: &str, new: &str, salt: &[u8; 16]) -> StoreResult<String> {
         self.keep(new, salt)
     }
 
@@ -87,12 +94,12 @@ pub struct UserBox;
 const SEAL: &[u8] = b"sealed";
 
 impl SecretBox for UserBox {
-    async fn seal(&self, user: UserId, plain: &[u8]) -> Stored<Vec<u8>> {
+    async fn seal(&self, user: UserId, plain: &[u8]) -> StoreResult<Vec<u8>> {
         let mixed = plain.iter().zip(user.as_bytes().iter().cycle()).map(|(byte, key)| byte ^ key);
         Ok(SEAL.iter().chain(user.as_bytes()).copied().chain(mixed).collect())
     }
 
-    async fn open(&self, user: UserId, sealed: &[u8]) -> Stored<Vec<u8>> {
+    async fn open(&self, user: UserId, sealed: &[u8]) -> StoreResult<Vec<u8>> {
         let own = sealed.strip_prefix(SEAL).and_then(|rest| rest.strip_prefix(user.as_bytes().as_slice()));
         let mixed = own.ok_or_else(|| StoreError::Corrupt("sealed for another user".into()))?;
         Ok(mixed.iter().zip(user.as_bytes().iter().cycle()).map(|(byte, key)| byte ^ key).collect())
@@ -232,15 +239,15 @@ where
 
     pub(super) fn plan(&self, login: &Login, slot: u8, victim: Option<Victim>) -> Plan {
         let now = self.host.now();
-        let draw = Draw { sid: SessionId::from_bytes(self.host.random()), origin: origin(), seed: SEED };
-        let wishes = Wishes::default();
+        let draw = SessionSecrets { sid: SessionId::from_bytes(self.host.random()), origin: origin(), seed: SEED };
+        let wishes = SessionOptions::default();
         let (made, _) =
             new_session(self.at(slot), &self.email, &draw, &wishes, &Policy::default(), now, self.host.op());
         Plan {
             login: login.id,
             expected: LoginState::Started,
             auth_epoch: 1,
-            placement: Placement { slot: made.at.slot, victim, surplus: vec![] },
+            placement: Placement { slot: made.at.slot, victim, excess_connections: vec![] },
             slot: made,
             now,
             answered: None,
