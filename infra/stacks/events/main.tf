@@ -204,7 +204,7 @@ locals {
 
 # Values cross stacks only this way, never by reading another stack's state.
 resource "aws_ssm_parameter" "output" {
-  #checkov:skip=CKV2_AWS_34:Names and ARNs that other stacks must read while planning; no secret is ever a parameter
+  #checkov:skip=CKV2_AWS_34:The parameters are names and ARNs that other stacks read while planning; no secret is a parameter
 
   for_each = local.outputs
 

@@ -60,7 +60,7 @@ locals {
 # The routes of this stack that exist. API Gateway refuses limits for a route that does not exist, so the stack platform, which owns the
 # stage, sets limits only for the routes that it finds here.
 resource "aws_ssm_parameter" "routes" {
-  #checkov:skip=CKV2_AWS_34:Names of routes that the stack platform must read while planning; no secret is ever a parameter
+  #checkov:skip=CKV2_AWS_34:The parameters are names of routes that the stack platform reads while planning; no secret is a parameter
 
   # The local cloud does not throttle.
   for_each = local.is_local ? {} : { this = true }

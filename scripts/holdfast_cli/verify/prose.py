@@ -59,7 +59,7 @@ class Rules:
     """The rules of `prose.json`, and the documents that exist."""
 
     def __init__(self, data: Data, documents: set[str]) -> None:
-        self.words = [(re.compile(rf"\b(?:{pattern})\b", re.I), better) for pattern, better in data["words"]]
+        self.words = [(re.compile(rf"(?<![\w-])(?:{pattern})(?![\w-])", re.I), better) for pattern, better in data["words"]]
         self.any_word = re.compile("|".join(pattern.pattern for pattern, _ in self.words), re.I)
         self.longest = data["longest_sentence"]
         self.documents = documents

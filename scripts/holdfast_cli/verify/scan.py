@@ -23,13 +23,13 @@ _BLOCK = re.compile(r'^(resource|data|module|provider|variable) "([^"]+)"(?: "([
 _SKIP = re.compile(r"checkov:skip=([A-Z0-9_]+)(?::(.*))?$")
 _ROW = re.compile(r"^\| (CKV\w+) \| .* \| `([^`]+)` in ([^ |]+) \| (.+) \|$")
 
-_HEAD = """# What the scanner is told to leave out
+_HEAD = """# Exceptions of the scanner
 
-checkov finds nothing in `infra/`, of what it is asked to look at. These are the exceptions, each with its reason beside the
-resource (`#checkov:skip=<check>:<reason>`). Written by `make scan WRITE=1`; `make scan`, and with it `make test`, fails on a
-finding, on an exception without a reason, and on one that this table does not have.
+checkov reports no finding in `infra/` except for these exceptions. The reason of each is beside the
+resource (`#checkov:skip=<check>:<reason>`). `make scan WRITE=1` writes this page. `make scan`, and with it `make test`, fails on a
+finding, on an exception without a reason, and on one that is missing in this table.
 
-| check | what it asks for | where | why not |
+| check | rule | resource | reason |
 |---|---|---|---|
 """
 
