@@ -227,7 +227,7 @@ module "alarms" {
         threshold = 0
       }
       cache-without-failover = {
-        description = "The cache has nobody who could take over."
+        description = "The cache has no replica that could take over."
         metrics = {
           value = { namespace = "Holdfast", name = "CacheWithoutFailover", stat = "Maximum", dimensions = { env = var.env, function = "ops-cache-status" } }
         }

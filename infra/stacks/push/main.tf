@@ -134,7 +134,7 @@ module "alarms" {
       threshold  = 10
     }
     push-gone = {
-      description = "Most posts meet sockets that are gone: clients break off, or their ends are not heard of."
+      description = "Most posts reach closed sockets: clients disconnect without a $disconnect event, or the event is not processed."
       metrics = {
         gone      = { namespace = "Holdfast", name = "PUSH_GONE", stat = "Sum", dimensions = { env = var.env, function = "push-fanout" } }
         delivered = { namespace = "Holdfast", name = "PUSH_DELIVERED", stat = "Sum", dimensions = { env = var.env, function = "push-fanout" } }
