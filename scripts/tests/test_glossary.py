@@ -18,7 +18,7 @@ def texts():
 
 
 def uses(term, text):
-    """A term in any number: `slot` is used by "slots", `eviction` only by itself."""
+    """A term in any number: `slot` is used by "slots", `eviction` only alone."""
     words = re.escape(term.strip("`")).replace(r"\ ", r"[\s-]+")
     return re.search(rf"\b{words}(?:s|es)?\b", text, re.I)
 

@@ -39,7 +39,7 @@ class Bill:
 
 
 def unsourced(entry: dict[str, Any]) -> bool:
-    """Whether a price was written down without a source that says it."""
+    """Whether a price has no verified source."""
     return "from memory" in entry["source"]
 
 
@@ -134,7 +134,7 @@ def break_even(prices: Prices, assume: Assumptions, gigabytes: float = 0.1) -> f
 
 
 def floor(prices: Prices, assume: Assumptions, gigabytes: float = 0.1) -> float:
-    """What a cache costs a month before anybody asks it: its memory, the endpoint that its network needs, and what watches it."""
+    """The cost of an unused cache a month: its memory, the endpoint that its network needs, and its monitoring."""
     with_it, without = (watching(assume, cache, True) for cache in ("redis", "dynamodb"))
     watched = sum(prices[name]["usd"] * (with_it[name] - without[name]) for name in with_it)
     endpoint = prices["endpoint_hour"]["usd"] * assume["endpoint_zones"] * HOURS
@@ -167,7 +167,7 @@ def show(settings: Settings, users: int, sockets: int, pushes: int) -> None:
         line(f"  {component:27} {usd:12,.2f} ${'*' if unsure else ' '}  {what}")
     line(f"  {'all':27} {bill.total():12,.2f} $")
     if any(row[3] for row in bill.rows):
-        line("  * with a price that nobody has looked up")
+        line("  * with a price whose source is not verified")
     other = "redis" if cache == "dynamodb" else "dynamodb"
     against = month(found["prices"], assume, users, sockets, pushes, other, own_key)[0].total()
     line(f"\nWith CACHE={other}: {against:,.2f} $ ({against - bill.total():+,.2f} $).")

@@ -1,5 +1,5 @@
-"""`holdfast scale --sockets … --within …`: what so many sockets need of an account, by arithmetic from scripts/scale.json, whose figures are
-measured by this repository, read from its code, or quotas of AWS. docs/scale.md holds what it says of a million."""
+"""`holdfast scale --sockets … --within …` computes the quotas that a number of sockets needs. The figures of scripts/scale.json are
+measured by this repository, read from its code, or quotas of AWS. docs/scale.md holds the result for a million sockets."""
 
 from __future__ import annotations
 

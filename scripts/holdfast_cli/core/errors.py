@@ -6,4 +6,4 @@ class Refused(Exception):
 
 
 class Failed(Exception):
-    """Something that went wrong on the way; one line (and perhaps a log), exit code 1."""
+    """A failure of the command: one line (and perhaps a log), exit code 1."""

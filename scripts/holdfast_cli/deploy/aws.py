@@ -118,7 +118,7 @@ class Api:
 
 @contextmanager
 def asking(settings: Settings) -> Generator[Api]:
-    """Clients whose troubles are told in one line."""
+    """Clients whose errors become one line."""
     import botocore.exceptions
 
     def refused(text: str) -> Refused:
@@ -156,7 +156,7 @@ def caller(settings: Settings) -> Identity:
 
 
 def identity(settings: Settings, given: Values) -> Identity:
-    """Whose credentials these are; refused if they are nobody's, or those of another account. Buckets that the environment's
+    """The account of the credentials. Refuses missing credentials, and those of another account. Buckets that the environment's
     files do not name have the names that `make bootstrap` gives them."""
     found = caller(settings)
     allowed = environments.accounts(settings, given)

@@ -80,7 +80,7 @@ def deploy(settings: Settings, smoke: Smoke | None = None) -> None:
 
 
 def choose_cache(settings: Settings, redis: str | None) -> None:
-    """Locally redis wherever a redis-server can be had, unless CACHE says otherwise."""
+    """Locally redis where a redis-server is available, unless CACHE selects another provider."""
     if not settings.cache_chosen:
         settings.cache = "redis" if redis else "dynamodb"
     elif settings.cache == "redis":
@@ -120,7 +120,7 @@ def go_back(settings: Settings, history: releases.History, before: releases.Rele
 
 
 def left(settings: Settings, release: releases.Release | None, names: list[str]) -> str:
-    """What a deploy that ended badly leaves behind, and the ways out."""
+    """The changes that a failed deploy leaves, and the two solutions."""
     # Of none: an earlier run applied what this one only shifted.
     where = f"in {', '.join(name for name in STACKS if name in names)}" if names else "before"
     again = f"What Terraform changed {where} stays: fix the cause and run `make deploy{settings.named}` again"
@@ -131,8 +131,8 @@ def left(settings: Settings, release: releases.Release | None, names: list[str])
 
 
 def stay(settings: Settings, release: releases.Release | None, applied: list[str], shifted: canary.Moving, trouble: Exception) -> NoReturn:
-    """After a deploy of other Terraform for the same release, which does not work: a release to go back to there is none, but the
-    callers can be put back on the versions before. Always raises."""
+    """Handles a failed deploy of other Terraform for the same release. There is no release to return to, but the
+    callers can return to the versions before. Always raises."""
     said: list[str] = []
     if shifted:
         try:

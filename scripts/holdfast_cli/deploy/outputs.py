@@ -72,7 +72,7 @@ def read(settings: Settings) -> Outputs:
 
 
 def show(settings: Settings) -> None:
-    """The verb: its standard output is JSON and nothing else, what is on the way says so elsewhere."""
+    """The verb. Its standard output is only JSON, and progress goes to standard error."""
     with redirect_stdout(sys.stderr):
         known = read(settings)
     line(json.dumps(known, indent=2))

@@ -102,8 +102,8 @@ class _Run:
 
 
 def apply_all(settings: Settings, chosen: list[Stack], touched: list[str] | None = None) -> list[str]:
-    """Applies what changed, stage by stage. Returns the names of the stacks in which something did. `touched`, a list, gets the name
-    of each that may have changed, also where this ends in a trouble."""
+    """Applies the changes, stage by stage. Returns the names of the stacks that changed. The list `touched` gets the name
+    of each stack that may have changed, also if this fails."""
     run = _Run(settings, chosen, touched if touched is not None else [])
     # The first time there is nothing to compare with: later stacks need values that earlier ones write.
     if (not settings.is_local or all(stack.state.exists() for stack in chosen)) and not run.compare():

@@ -117,11 +117,11 @@ def judged(granted: Granted, extra: Iterable[str]) -> Iterator[Row]:
 _HEAD = """# Permissions of the functions
 
 Terraform creates one role for each function. `make permissions WRITE=1` writes this page from the state of a deployment on the local
-cloud with `CACHE=redis`. `make test` compares the page with its own deployment. With the credentials of every role, it tries each action below on each resource
-below. Actions in a function's row must be allowed, and all others must be denied.
+cloud with `CACHE=redis`. `make test` compares the page with its own deployment. With the credentials of every role, it tries each
+action below on each resource below. Actions in a function's row must be allowed, and all others must be denied.
 
-Some actions are in the first table but are not tried, because Lambda does them with the role, or because the local cloud does not check them. They are: writing logs and
-traces, reading streams and queues for the code, network interfaces, and the cache's connection.
+Some actions are in the first table but are not tried, because Lambda does them with the role, or because the local cloud does not
+check them. They are: writing logs and traces, reading streams and queues for the code, network interfaces, and the cache's connection.
 The key for second factors is tried with a user's id as encryption context, which is the only one that a role may use.
 
 ## Allowed
@@ -140,7 +140,7 @@ _DENIED = """
 
 
 def render(granted: Granted, extra: Iterable[str], prefix: str) -> str:
-    """The document."""
+    """Writes the text of docs/security/permissions.md."""
     lines: list[str] = []
     for function, pairs in sorted(granted.items()):
         by_resource: dict[str, set[str]] = {}

@@ -51,7 +51,7 @@ def _version(text: str) -> tuple[int, ...]:
 
 
 def command(name: str, todo: str, *question: str, least: tuple[int, ...] = (), needed_for: str = "make deploy", verdict: str = _WRONG) -> Finding:
-    """A command that must be there, and new enough by what it says of itself."""
+    """A command that must exist, and whose version must be new enough."""
     if not shutil.which(name):
         return Finding(name, verdict, "missing", todo, needed_for)
     said = (_said(name, *question).splitlines() or ["present"])[0] if question else "present"

@@ -107,7 +107,7 @@ class Rules:
             if not self._exists(file, document):
                 yield Finding(file, passage.line, "document", f"{document} is not in this repository")
         if "§" in passage.text and not _STANDARDS.search(passage.text):
-            yield Finding(file, passage.line, "document", f"{_start(passage.text)}: a section of which standard?")
+            yield Finding(file, passage.line, "document", f"{_start(passage.text)}: name the standard of this section")
 
     def _exists(self, file: str, document: str) -> bool:
         """A document is named from the root, from the file's folder, or by its name alone."""

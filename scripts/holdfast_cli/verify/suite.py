@@ -188,7 +188,7 @@ def test(settings: Settings, only: str = "") -> None:
 
 
 def end_to_end(suite: Suite, settings: Settings, work: Path) -> None:
-    """The whole system on a cloud of its own: other ports, another directory, removed at the end whatever happened."""
+    """Tests the whole system on a separate cloud, with other ports and another directory, which is always removed at the end."""
     page_port = processes.free_port()
     private = settings_module.read({
         "ENV": "local", "HOLDFAST_WORK_DIR": str(work), "HOLDFAST_TOOLS": str(settings.tools),
