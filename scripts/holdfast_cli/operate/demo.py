@@ -112,12 +112,12 @@ class Server(http.server.ThreadingHTTPServer):
 
 def demo(settings: Settings) -> None:
     if not settings.is_local:
-        raise Refused("make demo is for ENV=local: its page publishes for whoever opens it.")
+        raise Refused("make demo is for ENV=local: its page publishes for every visitor.")
     known = outputs.read(settings)
     try:
         server = Server(("127.0.0.1", PORT), handler(known, PORT, publisher(known)))
     except OSError:
-        raise Refused(f"Port {PORT} is taken: end what listens there. The page has to come from an origin that the deployment allows.") from None
+        raise Refused(f"Port {PORT} is taken: stop the process that uses it. The page must have an origin that the deployment allows.") from None
     line(f"  http://127.0.0.1:{PORT}/  until Ctrl-C")
     try:
         server.serve_forever()

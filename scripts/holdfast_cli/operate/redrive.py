@@ -24,8 +24,8 @@ Message = dict[str, Any]
 
 
 def attributes_of(message: Message) -> dict[str, dict[str, Any]]:
-    """What a message carries besides its body, as SendMessage takes it, and what it was when it was first sent: a publish that
-    another service put into the queue takes its name, its publisher and its time from that."""
+    """The attributes of a message in the form of SendMessage, with its origin. A publish that
+    another service put into the queue takes its id, its publisher and its time from the origin."""
     given = {name: {field: value for field, value in given.items() if field in ("DataType", "StringValue", "BinaryValue")}
              for name, given in message.get("MessageAttributes", {}).items()}
     was = message.get("Attributes", {})

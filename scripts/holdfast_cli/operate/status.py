@@ -1,4 +1,4 @@
-"""`holdfast status`: what runs, which release, how much waits in the queues, and whether it is well."""
+"""`holdfast status` shows processes, the release, the length of the queues, and health."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ def status(settings: Settings) -> None:
     code, body = http.answer(f"{known['httpUrl']}/v1/health", 10)
     line(f"health        {code or 'no answer'} {body.decode(errors='replace')[:300]}")
     if settings.on_local_cloud and not cloud.running(settings):
-        raise Failed("the local cloud is not running: `make deploy` starts it, with what was in it.")
+        raise Failed("the local cloud is not running: `make deploy` starts it with its data.")
     dead = queues(settings, known)
     well = cache(settings, known)
     if code != 200:
-        raise Failed("not healthy: `make logs SERVICE=ops-health` says more.")
+        raise Failed("not healthy: read the log with `make logs SERVICE=ops-health`.")
     if not well:
-        raise Failed("the cache is not well: docs/runbooks/cache-unavailable.md says what to do.")
+        raise Failed("the cache is not healthy: follow docs/runbooks/cache-unavailable.md.")
     if dead:
         line(f"There are dead letters: make redrive{settings.named} sends them back.")
 
 
 def queues(settings: Settings, known: Outputs) -> bool:
-    """Says how much waits; whether there are dead letters."""
+    """Prints the length of each queue. Returns whether there are dead letters."""
     depths = aws.queue_depths(settings, known["queues"])
     for name in sorted(name for name in depths if not name.endswith("Dlq")):
         dead = depths.get(f"{name}Dlq", 0)
@@ -49,7 +49,7 @@ def queues(settings: Settings, known: Outputs) -> bool:
 
 
 def cache(settings: Settings, known: Outputs) -> bool:
-    """Says what the cache is made of, as ops/cache-status has it from ElastiCache; whether it is well."""
+    """Prints the state and nodes of the cache from ops-cache-status. Returns whether it is healthy."""
     name = known["functions"].get("ops-cache-status")
     # The local cloud has no ElastiCache. It also denies DescribeServerlessCaches to a role that names its resources, so the function fails there.
     answer = aws.invoke(settings, name, {}) if name and not settings.on_local_cloud else None
@@ -60,13 +60,13 @@ def cache(settings: Settings, known: Outputs) -> bool:
 
 
 def cache_lines(answer: dict[str, Any] | None, provider: str, local: bool) -> tuple[list[str], bool]:
-    """What an answer of ops/cache-status means, in words; whether the cache is well."""
+    """The lines for an answer of ops-cache-status, and whether the cache is healthy."""
     if provider != "redis":
         return ["none: every validation reads the table (CACHE=dynamodb)"], True
     if local:
         return ["the redis-server of this machine; health says whether it answers"], True
     if answer is None:
-        return ["nothing says what it is made of: ops-cache-status is not deployed"], False
+        return ["its nodes are unknown, because ops-cache-status is not deployed"], False
     found = answer["cache"]
     if found is None:
         return [f"ElastiCache has none of the name {answer['name']}"], False
