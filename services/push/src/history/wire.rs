@@ -1,4 +1,4 @@
-//! The JSON of history (contract §2): each message as its frame says it.
+//! The JSON of history (docs/api.md). Each message has the form of its frame.
 
 use holdfast_domain::Millis;
 use holdfast_gateway::wire::frame_to_json;

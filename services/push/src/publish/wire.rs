@@ -1,4 +1,4 @@
-//! The JSON of publishing (contract §3).
+//! The JSON of publishing (docs/websocket.md).
 
 use holdfast_push::publish::Answer;
 use serde_json::{Map, Value};
