@@ -9,6 +9,7 @@ Each group may use itself and the groups before it in `LAYERS`; a test says so (
 * `capacity`: what a load costs and needs of an AWS account, by arithmetic.
 * `generate`: files that are written from code or state: diagram, permissions, pipelines, bills of materials, scale.
 * `verify`: tests, proofs, benchmarks, scans, rehearsal.
+* `verbs`: how verbs are declared, and the verbs that act on users, sessions, messages and events.
 """
 
-LAYERS = ("core", "local", "deploy", "operate", "capacity", "generate", "verify", "cli")
+LAYERS = ("core", "local", "deploy", "operate", "capacity", "generate", "verify", "verbs", "cli")

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import sys
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, Concatenate, ParamSpec
+from typing import Annotated
 
 import typer
 from typer import TyperException
@@ -16,7 +13,6 @@ from typer import TyperException
 from holdfast_cli.capacity import cost as cost_module
 from holdfast_cli.capacity import scale as scale_module
 from holdfast_cli.core import commands, interpreter
-from holdfast_cli.core import settings as settings_module
 from holdfast_cli.core import tools as tools_module
 from holdfast_cli.core.console import error, line
 from holdfast_cli.core.errors import Failed, Refused
@@ -37,79 +33,10 @@ from holdfast_cli.operate import logs as logs_module
 from holdfast_cli.operate import redrive as redrive_module
 from holdfast_cli.operate import smoke as smoke_module
 from holdfast_cli.operate import status as status_module
+from holdfast_cli.verbs.declare import CHANGES, CHOICES, ENVIRONMENT, app, flag, option, verb
 
-app = typer.Typer(help="Sessions and push without a server: deploy, operate and verify it.", add_completion=False,
-                  pretty_exceptions_enable=False, rich_markup_mode="markdown")
-
-Rest = ParamSpec("Rest")
-Verb = Callable[Concatenate[Settings, Rest], None]
-
-
-def _option(variable: str, name: str, help: str, metavar: str | None = None) -> Any:
-    return typer.Option(name, envvar=variable, help=help, metavar=metavar, show_default=False)
-
-
-def _flag(variable: str, name: str, help: str) -> Any:
-    return typer.Option(name, envvar=variable, help=help, show_default=False)
-
-
-# What may be said of an environment: parameter, its type, its environment variable, its option. `settings.read` judges the values.
-COMMON: dict[str, tuple[type, Any, str]] = {
-    "env": (str, _option("ENV", "--env", "The environment: local (the default), staging or production.", "NAME"), "ENV"),
-    "arch": (str, _option("ARCH", "--arch", "The functions' processor; arm64 on AWS, this machine's locally.", "arm64|x86_64"), "ARCH"),
-    "cache": (str, _option("CACHE", "--cache", "The cache provider; redis locally where there is a server.", "redis|dynamodb"), "CACHE"),
-    "service": (str, _option("SERVICE", "--service", "Only this stack: platform, auth, sessions, push or events.", "STACK"), "SERVICE"),
-    "var": (list[str], _option("VARS", "--var", "A Terraform variable for this run; may be given more than once.", "NAME=VALUE"), "VARS"),
-    "port": (str, _option("HOLDFAST_PORT", "--port", "Port of the local cloud (4566).", "PORT"), "HOLDFAST_PORT"),
-    "redis_port": (str, _option("HOLDFAST_REDIS_PORT", "--redis-port", "Port of the local redis-server (6379).", "PORT"), "HOLDFAST_REDIS_PORT"),
-    "work_dir": (str, _option("HOLDFAST_WORK_DIR", "--work-dir", "Where the local environment lives (.local).", "FOLDER"), "HOLDFAST_WORK_DIR"),
-    "build": (bool, typer.Option("--build/--no-build", envvar="BUILD", help="Whether to build, or take what the last build left.",
-                                 show_default=False), "BUILD"),
-    "allow_destroy": (bool, _flag("ALLOW_DESTROY", "--allow-destroy", "Apply a plan that removes a table, a cache or a key."), "ALLOW_DESTROY"),
-    "plan_all": (bool, _flag("PLAN_ALL", "--plan-all", "Locally: plan every stack, also those whose inputs have not changed."), "PLAN_ALL"),
-    "canary": (str, _option("CANARY", "--canary", "Percent of the calls that a new version gets first (10); 0: all at once.", "PERCENT"), "CANARY"),
-    "canary_minutes": (str, _option("CANARY_MINUTES", "--canary-minutes", "For how long (5).", "MINUTES"), "CANARY_MINUTES"),
-}
-ENVIRONMENT = ("env", "port", "redis_port", "work_dir")
-CHOICES = (*ENVIRONMENT, "arch", "cache", "service", "var")
-CHANGES = (*CHOICES, "build", "allow_destroy", "plan_all", "canary", "canary_minutes")
-
-
-def _text(value: object) -> str:
-    """An option's value as its environment variable has it."""
-    if isinstance(value, bool):
-        return "1" if value else "0"
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-
-
-def verb(*common: str, name: str | None = None, hidden: bool = False) -> Callable[[Verb[Rest]], Verb[Rest]]:
-    """Makes a verb of a function: it gets the settings from those of the common options that are named, and its own options."""
-    def register(work: Verb[Rest]) -> Verb[Rest]:
-        own = list(inspect.signature(work, eval_str=True).parameters.values())[1:]
-        # To some verbs SERVICE is a function, or a service of a pipeline.
-        mine = {"SERVICE"} if "service" in [one.name for one in own] else set[str]()
-
-        @wraps(work)
-        def called(**given: Any) -> None:
-            environ = {variable: value for variable, value in os.environ.items() if variable not in mine}
-            said = {COMMON[option][2]: given.pop(option) for option in common}
-            environ |= {variable: _text(value) for variable, value in said.items() if value is not None}
-            work(settings_module.read(environ), **given)  # pyright: ignore[reportCallIssue]
-
-        keyword = inspect.Parameter.KEYWORD_ONLY
-        shared = [inspect.Parameter(option, keyword, default=None, annotation=Annotated[COMMON[option][0] | None, COMMON[option][1]])
-                  for option in common]
-        signature = inspect.Signature([*(one.replace(kind=keyword) for one in own), *shared])
-        called.__signature__ = signature  # pyright: ignore[reportAttributeAccessIssue]
-        called.__annotations__ = {one.name: one.annotation for one in signature.parameters.values()}
-        app.command(name or work.__name__.replace("_", "-"), hidden=hidden)(called)
-        return work
-
-    return register
-
-
-Only = Annotated[str, _option("ONLY", "--only", "Only this part.", "NAME")]
-Write = Annotated[bool, _flag("WRITE", "--write", "Write what is compared.")]
+Only = Annotated[str, option("ONLY", "--only", "Only this part.", "NAME")]
+Write = Annotated[bool, flag("WRITE", "--write", "Write what is compared.")]
 As_json = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
 
@@ -132,7 +59,7 @@ def smoke(settings: Settings) -> None:
 
 
 @verb(*CHOICES)
-def soak(settings: Settings, n: Annotated[str, _option("N", "--repeat", "How many times (50).", "N")] = "50") -> None:
+def soak(settings: Settings, n: Annotated[str, option("N", "--repeat", "How many times (50).", "N")] = "50") -> None:
     """Play the whole path many times."""
     if not n.isdigit() or not 1 <= int(n) <= 10_000:
         raise Refused(f"N={n}: a number from 1 to 10000 is needed.")
@@ -158,28 +85,28 @@ def demo(settings: Settings) -> None:
 
 
 @verb(*ENVIRONMENT, "cache", "var")
-def logs(settings: Settings, service: Annotated[str, _option("SERVICE", "--service", "A function, or the beginning of some: auth.", "NAME")] = "",
-         since: Annotated[str, _option("SINCE", "--since", "How far back (10m).", "TIME")] = "10m",
-         follow: Annotated[bool, _flag("FOLLOW", "--follow", "Go on until Ctrl-C.")] = False) -> None:
+def logs(settings: Settings, service: Annotated[str, option("SERVICE", "--service", "A function, or the beginning of some: auth.", "NAME")] = "",
+         since: Annotated[str, option("SINCE", "--since", "How far back (10m).", "TIME")] = "10m",
+         follow: Annotated[bool, flag("FOLLOW", "--follow", "Go on until Ctrl-C.")] = False) -> None:
     """Print the functions' logs."""
     logs_module.logs(settings, service, since, follow)
 
 
 @verb(*CHANGES)
-def rollback(settings: Settings, to: Annotated[str, _option("TO", "--to", "The release (the one before the current one).", "RELEASE")] = "") -> None:
+def rollback(settings: Settings, to: Annotated[str, option("TO", "--to", "The release (the one before the current one).", "RELEASE")] = "") -> None:
     """Go back to the release before this one, or to another."""
     deploy_module.rollback(settings, smoke_module.after_deploy, to)
 
 
 @verb(*CHOICES)
-def redrive(settings: Settings, queue: Annotated[str, _option("QUEUE", "--queue", "push, broadcast or close; else all.", "QUEUE")] = "",
-            rate: Annotated[str, _option("RATE", "--rate", "Messages a second (10).", "RATE")] = "10") -> None:
+def redrive(settings: Settings, queue: Annotated[str, option("QUEUE", "--queue", "push, broadcast or close; else all.", "QUEUE")] = "",
+            rate: Annotated[str, option("RATE", "--rate", "Messages a second (10).", "RATE")] = "10") -> None:
     """Send dead letters back to their queues."""
     redrive_module.redrive(settings, queue, redrive_module.rate_of(rate))
 
 
 @verb(*CHOICES)
-def epochs(settings: Settings, table: Annotated[str, _option("TABLE", "--table", "The restored table (the deployment's).", "NAME")] = "") -> None:
+def epochs(settings: Settings, table: Annotated[str, option("TABLE", "--table", "The restored table (the deployment's).", "NAME")] = "") -> None:
     """Give every channel a new epoch: after a restore of the connections table, before it serves."""
     from holdfast_cli.operate import epochs as epochs_module
 
@@ -211,17 +138,17 @@ def drift(settings: Settings) -> None:
 
 
 @verb("env", "cache", "var")
-def cost(settings: Settings, users: Annotated[str, _option("USERS", "--users", "Users who are active every day (10,000).", "N")] = "",
-         sockets: Annotated[str, _option("SOCKETS", "--sockets", "Sockets that are open at once (1,000).", "N")] = "",
-         pushes: Annotated[str, _option("PUSHES", "--pushes", "Messages a month (1,000,000).", "N")] = "") -> None:
+def cost(settings: Settings, users: Annotated[str, option("USERS", "--users", "Users who are active every day (10,000).", "N")] = "",
+         sockets: Annotated[str, option("SOCKETS", "--sockets", "Sockets that are open at once (1,000).", "N")] = "",
+         pushes: Annotated[str, option("PUSHES", "--pushes", "Messages a month (1,000,000).", "N")] = "") -> None:
     """Say what a month costs on AWS."""
     cost_module.cost(settings, users, sockets, pushes)
 
 
 @verb()
-def scale(settings: Settings, sockets: Annotated[str, _option("SOCKETS", "--sockets", "Sockets that are open at once (1,000,000).", "N")] = "",
-          within: Annotated[str, _option("WITHIN", "--within", "Seconds for a broadcast to all of them (60).", "SECONDS")] = "",
-          write: Annotated[bool, _flag("WRITE", "--write", "Write docs/scale.md.")] = False) -> None:
+def scale(settings: Settings, sockets: Annotated[str, option("SOCKETS", "--sockets", "Sockets that are open at once (1,000,000).", "N")] = "",
+          within: Annotated[str, option("WITHIN", "--within", "Seconds for a broadcast to all of them (60).", "SECONDS")] = "",
+          write: Annotated[bool, flag("WRITE", "--write", "Write docs/scale.md.")] = False) -> None:
     """Say what so many sockets need of an AWS account."""
     if write:
         scale_document.write()
@@ -244,7 +171,7 @@ def check(settings: Settings) -> None:
 
 
 @verb()
-def test(settings: Settings, only: Annotated[str, _option("ONLY", "--only", "static, unit, terraform, mistakes or e2e.", "PART")] = "") -> None:
+def test(settings: Settings, only: Annotated[str, option("ONLY", "--only", "static, unit, terraform, mistakes or e2e.", "PART")] = "") -> None:
     """Everything that can be tested on one machine."""
     from holdfast_cli.verify import suite
 
@@ -268,10 +195,10 @@ def permissions(settings: Settings, write: Write = False) -> None:
 
 
 @verb()
-def prove(settings: Settings, only: Annotated[str, _option("ONLY", "--only", "Some of the proofs: model,storms", "NAMES")] = "",
-          size: Annotated[str, _option("SIZE", "--size", "full, or small: minutes instead of hours.", "SIZE")] = "full",
-          service: Annotated[str, _option("SERVICE", "--service", "Of the mutants: those of these crates alone.", "CRATES")] = "",
-          tests: Annotated[str, _option("TESTS", "--tests", "own: judge a mutant by the tests of its own crate alone.", "own")] = "") -> None:
+def prove(settings: Settings, only: Annotated[str, option("ONLY", "--only", "Some of the proofs: model,storms", "NAMES")] = "",
+          size: Annotated[str, option("SIZE", "--size", "full, or small: minutes instead of hours.", "SIZE")] = "full",
+          service: Annotated[str, option("SERVICE", "--service", "Of the mutants: those of these crates alone.", "CRATES")] = "",
+          tests: Annotated[str, option("TESTS", "--tests", "own: judge a mutant by the tests of its own crate alone.", "own")] = "") -> None:
     """The full-size correctness runs, as a table."""
     from holdfast_cli.verify import prove as prove_module
 
@@ -330,8 +257,8 @@ def verify_artifacts(settings: Settings, folder: Path) -> None:
 
 
 @verb(hidden=True)
-def affected(settings: Settings, service: Annotated[str, _option("SERVICE", "--service", "The service.", "NAME")] = "",
-             base: Annotated[str, _option("BASE", "--base", "The commit to compare with.", "COMMIT")] = "") -> None:
+def affected(settings: Settings, service: Annotated[str, option("SERVICE", "--service", "The service.", "NAME")] = "",
+             base: Annotated[str, option("BASE", "--base", "The commit to compare with.", "COMMIT")] = "") -> None:
     """For pipelines: what of a service a change touches."""
     workflows_module.show_affected(service, base)
 
@@ -349,7 +276,7 @@ def workflows_lint(settings: Settings) -> None:
 
 
 @verb("env", "var", hidden=True)
-def target(settings: Settings, role: Annotated[str, _option("ROLE", "--role", "plan or deploy.", "ROLE")] = "plan") -> None:
+def target(settings: Settings, role: Annotated[str, option("ROLE", "--role", "plan or deploy.", "ROLE")] = "plan") -> None:
     """For pipelines: Region and role of an environment."""
     line("\n".join(environments.target(settings, role)))
 

@@ -70,7 +70,8 @@ class Options(unittest.TestCase):
 
     def test_make_passes_on_every_variable_of_an_option(self):
         exported = set(re.search(r"(?m)^export ((?:.*\\\n)*.*)$", (ROOT / "Makefile").read_text(encoding="utf-8")).group(1).replace("\\\n", " ").split())
-        named = set(re.findall(r'(?:_option|_flag|envvar=)\(?"([A-Z_]+)"', (PACKAGE / "cli.py").read_text(encoding="utf-8")))
+        named = {name for file in (PACKAGE / "cli.py", *(PACKAGE / "verbs").glob("*.py"))
+                 for name in re.findall(r'\b(?:option|flag|envvar=)\(?"([A-Z_]+)"', file.read_text(encoding="utf-8"))}
         self.assertGreater(len(named), 25)
         # BASE and ROLE are the pipelines' own.
         self.assertEqual(sorted(named - exported - {"BASE", "ROLE"}), [])
