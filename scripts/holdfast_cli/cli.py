@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from typer import TyperException
 
 from holdfast_cli.capacity import cost as cost_module
 from holdfast_cli.capacity import scale as scale_module
-from holdfast_cli.core import commands, interpreter
+from holdfast_cli.core import commands, console, interpreter
 from holdfast_cli.core import tools as tools_module
 from holdfast_cli.core.console import error, line
-from holdfast_cli.core.errors import Failed, Refused
+from holdfast_cli.core.errors import Failed, Refused, Trouble
 from holdfast_cli.core.settings import Settings
 from holdfast_cli.deploy import bootstrap as bootstrap_module
 from holdfast_cli.deploy import build as build_module
@@ -33,11 +32,11 @@ from holdfast_cli.operate import logs as logs_module
 from holdfast_cli.operate import redrive as redrive_module
 from holdfast_cli.operate import smoke as smoke_module
 from holdfast_cli.operate import status as status_module
-from holdfast_cli.verbs.declare import CHANGES, CHOICES, ENVIRONMENT, app, flag, option, verb
+from holdfast_cli.verbs import operators as operators
+from holdfast_cli.verbs.declare import CHANGES, CHOICES, ENVIRONMENT, As_json, app, flag, option, verb
 
 Only = Annotated[str, option("ONLY", "--only", "Only this part.", "NAME")]
 Write = Annotated[bool, flag("WRITE", "--write", "Write what is compared.")]
-As_json = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
 
 @verb(*CHANGES)
@@ -283,24 +282,29 @@ def target(settings: Settings, role: Annotated[str, option("ROLE", "--role", "pl
 
 def main() -> None:
     commands.catch_signals()
+    as_json = "--json" in sys.argv[1:]
+    if as_json:
+        console.answer_in_json()
     try:
         # A Ctrl-C comes out of Typer as its exit code.
         if app(sys.argv[1:] or ["--help"], prog_name="holdfast", standalone_mode=False) == 130:
             raise KeyboardInterrupt
-    except Refused as refused:
-        error(str(refused))
-        sys.exit(2)
-    except Failed as failed:
-        error(str(failed))
-        sys.exit(1)
+    except (Refused, Failed) as trouble:
+        end(trouble, as_json)
     except TyperException as usage:
-        error(f"{usage.format_message()} `holdfast --help` lists the verbs, `holdfast <verb> --help` their options.")
-        sys.exit(2)
+        end(Refused(f"{usage.format_message()} `holdfast --help` lists the verbs, `holdfast <verb> --help` their options.", "USAGE"), as_json)
     except BrokenPipeError:
-        # Whoever was reading has gone; the interpreter's own last flush must not complain about it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        console.give_up_output()
         sys.exit(1)
     except (KeyboardInterrupt, typer.Abort):
         commands.interrupt_all()
         error("Interrupted: what this run had started is stopped; the same command goes on from here.")
         sys.exit(130)
+
+
+def end(trouble: Trouble, as_json: bool) -> NoReturn:
+    """Says what the trouble is, and ends with its exit code. What has answered already is not followed by an error in JSON."""
+    if as_json and not console.has_answered():
+        console.answer(trouble.as_json())
+    error(str(trouble))
+    sys.exit(trouble.exit_code)

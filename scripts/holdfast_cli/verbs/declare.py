@@ -45,6 +45,7 @@ COMMON: dict[str, tuple[type, Any, str]] = {
     "canary": (str, option("CANARY", "--canary", "Percent of the calls that a new version gets first (10); 0: all at once.", "PERCENT"), "CANARY"),
     "canary_minutes": (str, option("CANARY_MINUTES", "--canary-minutes", "For how long (5).", "MINUTES"), "CANARY_MINUTES"),
 }
+As_json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else.", show_default=False)]
 ENVIRONMENT = ("env", "port", "redis_port", "work_dir")
 CHOICES = (*ENVIRONMENT, "arch", "cache", "service", "var")
 CHANGES = (*CHOICES, "build", "allow_destroy", "plan_all", "canary", "canary_minutes")
