@@ -14,10 +14,11 @@ from holdfast_cli.deploy import aws, outputs
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-def seconds(text: str) -> int:
+def seconds(text: str, option: str = "SINCE") -> int:
+    """A time such as 10m, in seconds; `option` is where it was given."""
     match = re.fullmatch(r"(\d+)([smhd])", text)
     if not match:
-        raise Refused(f"SINCE={text}: a number with s, m, h or d is needed, such as 10m.")
+        raise Refused(f"{option}={text}: a number with s, m, h or d is needed, such as 10m.")
     return int(match.group(1)) * UNITS[match.group(2)]
 
 

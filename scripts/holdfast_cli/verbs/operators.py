@@ -7,8 +7,10 @@ from typing import Annotated
 import typer
 
 from holdfast_cli.core.settings import Settings
-from holdfast_cli.operate import admin, prompts
+from holdfast_cli.operate import admin, logs, prompts
+from holdfast_cli.operate import events as events_module
 from holdfast_cli.operate import publish as publish_module
+from holdfast_cli.operate import tail as tail_module
 from holdfast_cli.verbs.declare import ENVIRONMENT, As_json, group, verb
 
 users = group("users", "Accounts: find, create, set a password, disable, enable, delete.")
@@ -16,6 +18,7 @@ sessions = group("sessions", "A user's sessions: list, end one, end all.")
 devices = group("devices", "A user's trusted devices.")
 attempts = group("attempts", "Attempt budgets of an e-mail address from an IP address: show, clear.")
 mfa = group("mfa", "A user's second factor.")
+events = group("events", "The event bus.")
 
 User = Annotated[str, typer.Argument(help="The user's e-mail address, or user id.", metavar="USER", show_default=False)]
 Session = Annotated[str, typer.Argument(help="The session id.", metavar="SESSION", show_default=False)]
@@ -127,3 +130,30 @@ def publish(settings: Settings, channel: Annotated[list[str], typer.Argument(hel
     to = publish_module.target(channel)
     message = publish_module.body(to, kind, publish_module.data_of(data, data_file), idempotency_key, ttl, ephemeral)
     publish_module.publish(settings, message, json)
+
+
+@verb(*ENVIRONMENT)
+def tail(settings: Settings,
+         channel: Annotated[str, typer.Argument(help="user:<userId>, topic:<name> or broadcast.", metavar="CHANNEL", show_default=False)],
+         after: Annotated[str, typer.Option("--after", help="Begin after this place, as a line of `tail` shows it (from now).",
+                                            metavar="EPOCH:OFFSET", show_default=False)] = "",
+         count: Annotated[int, typer.Option("--count", help="Stop after so many messages.", metavar="N", min=0, show_default=False)] = 0,
+         period: Annotated[str, typer.Option("--for", help="Stop after this time, such as 10m (Ctrl-C).", metavar="TIME", show_default=False)] = "",
+         json: As_json = False) -> None:
+    """Follow a channel as a signed-in user; HOLDFAST_ACCESS_TOKEN, or a prompt, says who."""
+    wanted = tail_module.Wanted(tail_module.channel_name(channel), tail_module.mark_of(after), count, logs.seconds(period, "--for") if period else 0)
+    tail_module.tail(settings, wanted, json)
+
+
+@verb(*ENVIRONMENT, of=events, name="tail")
+def events_tail(settings: Settings,
+                kind: Annotated[list[str] | None, typer.Option("--type", help="Only events of this type, such as SESSION_REVOKED; may be repeated.",
+                                                               metavar="TYPE", show_default=False)] = None,
+                user: Annotated[str, typer.Option("--user", help="Only events of this user id.", metavar="USERID", show_default=False)] = "",
+                count: Annotated[int, typer.Option("--count", help="Stop after so many events.", metavar="N", min=0, show_default=False)] = 0,
+                period: Annotated[str, typer.Option("--for", help="Stop after this time (1h), at most 12h.", metavar="TIME",
+                                                    show_default=False)] = "1h",
+                json: As_json = False) -> None:
+    """Follow the event bus, by a rule and a queue that are removed at the end."""
+    wanted = events_module.Wanted(tuple(kind or ()), user, count, logs.seconds(period, "--for"))
+    events_module.tail(settings, wanted, json)
