@@ -303,8 +303,8 @@ def main() -> None:
 
 
 def end(trouble: Trouble, as_json: bool) -> NoReturn:
-    """Says what the trouble is, and ends with its exit code. What has answered already is not followed by an error in JSON."""
+    """Says what the trouble is, and ends with its exit code. In JSON it is one line, the last one; a whole document is not followed by it."""
     if as_json and not console.has_answered():
-        console.answer(trouble.as_json())
+        console.answer(trouble.as_json(), compact=True)
     error(str(trouble))
     sys.exit(trouble.exit_code)

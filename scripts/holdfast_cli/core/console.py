@@ -95,11 +95,11 @@ def error(text: str) -> None:
 
 
 class _Answers:
-    """Where the JSON of `--json` goes, and whether some has gone there."""
+    """Where the JSON of `--json` goes, and whether a whole document has gone there: nothing follows one."""
 
     def __init__(self) -> None:
         self.out: IO[str] | None = None
-        self.given = False
+        self.is_complete = False
 
 
 _answers = _Answers()
@@ -116,14 +116,15 @@ def answer(value: Any, compact: bool = False) -> None:
     """Prints a value as JSON: indented, or on one line (`compact`) where more may follow."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":")) if compact else json.dumps(value, ensure_ascii=False, indent=2)
     with _lock:
-        _answers.given = True
+        _answers.is_complete = not compact
         out = _answers.out or sys.stdout
         out.write(text + "\n")
         out.flush()
 
 
 def has_answered() -> bool:
-    return _answers.given
+    """Whether standard output holds a whole document."""
+    return _answers.is_complete
 
 
 def give_up_output() -> None:
