@@ -33,7 +33,7 @@ from holdfast_cli.operate import redrive as redrive_module
 from holdfast_cli.operate import smoke as smoke_module
 from holdfast_cli.operate import status as status_module
 from holdfast_cli.verbs import operators as operators
-from holdfast_cli.verbs.declare import CHANGES, CHOICES, ENVIRONMENT, As_json, app, flag, option, verb
+from holdfast_cli.verbs.declare import CHANGES, CHOICES, ENVIRONMENT, app, flag, option, verb
 
 Only = Annotated[str, option("ONLY", "--only", "Only this part.", "NAME")]
 Write = Annotated[bool, flag("WRITE", "--write", "Write what is compared.")]
@@ -83,7 +83,7 @@ def demo(settings: Settings) -> None:
     demo_module.demo(settings)
 
 
-@verb(*ENVIRONMENT, "cache", "var")
+@verb(*ENVIRONMENT, "cache", "var", in_lines=True)
 def logs(settings: Settings, service: Annotated[str, option("SERVICE", "--service", "A function, or the beginning of some: auth.", "NAME")] = "",
          since: Annotated[str, option("SINCE", "--since", "How far back (10m).", "TIME")] = "10m",
          follow: Annotated[bool, flag("FOLLOW", "--follow", "Go on until Ctrl-C.")] = False) -> None:
@@ -156,9 +156,9 @@ def scale(settings: Settings, sockets: Annotated[str, option("SOCKETS", "--socke
 
 
 @verb(*ENVIRONMENT)
-def doctor(settings: Settings, json: As_json = False) -> None:
+def doctor(settings: Settings) -> None:
     """Name everything that is missing or wrong on this machine, at once, each with what to do."""
-    sys.exit(doctor_module.examine(settings, json))
+    sys.exit(doctor_module.examine(settings, console.answer if console.wants_json() else None))
 
 
 @verb()

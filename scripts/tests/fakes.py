@@ -94,11 +94,12 @@ def called(words, settings, stdin="", **environ):
     from holdfast_cli import cli
     from holdfast_cli.core import console
 
-    out, err = io.StringIO(), io.StringIO()
+    out, err, answers = io.StringIO(), io.StringIO(), console._Answers()
     environ = {"HOLDFAST_WORK_DIR": str(settings.work), "HOLDFAST_PORT": str(settings.port), **environ}
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), mock.patch.dict(os.environ, environ), \
             mock.patch.object(sys, "argv", ["holdfast", *words]), mock.patch.object(sys, "stdin", io.StringIO(stdin)), \
-            mock.patch.object(console, "answer_in_json", lambda: None), mock.patch.object(console, "_answers", console._Answers()), \
+            mock.patch.object(console, "_answers", answers), \
+            mock.patch.object(console, "answer_in_json", lambda: setattr(answers, "wanted", True)), \
             mock.patch.object(cli.commands, "catch_signals", lambda: None):
         try:
             cli.main()

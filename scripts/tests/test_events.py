@@ -9,6 +9,7 @@ from unittest import mock
 from botocore.exceptions import ClientError
 from fakes import read
 
+from holdfast_cli.core import console
 from holdfast_cli.core.errors import Failed, Refused
 from holdfast_cli.deploy import aws
 from holdfast_cli.operate import events
@@ -109,11 +110,14 @@ class Tail(unittest.TestCase):
 
         place = Deployment(read(), "holdfast-local", "local/ada", {"eventBus": "bus"})
         ticks = iter(range(10_000))
-        with mock.patch.object(events.deployment, "find", lambda *_, **__: place), mock.patch.object(aws, "asking", asking), \
+        answers = console._Answers()
+        answers.wanted = as_json
+        with mock.patch.object(console, "_answers", answers), mock.patch.object(events.deployment, "find", lambda *_, **__: place), \
+                mock.patch.object(aws, "asking", asking), \
                 mock.patch.object(events.follow, "__defaults__", (lambda: next(ticks),)), \
                 contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
             try:
-                events.tail(read(), wanted or events.Wanted(seconds=10), as_json)
+                events.tail(read(), wanted or events.Wanted(seconds=10))
             finally:
                 self.out, self.err = out.getvalue(), err.getvalue()
 

@@ -184,7 +184,7 @@ class Status(unittest.TestCase):
 
         known = {"cacheProvider": "redis", "functions": {"ops-cache-status": "holdfast-local-ops-cache-status"}}
         with mock.patch.object(status.aws, "invoke", denied), contextlib.redirect_stdout(io.StringIO()) as said:
-            self.assertTrue(status.cache(read(), known))
+            self.assertTrue(status.cache(read(), known)[0])
             with self.assertRaises(Failed):
                 status.cache(read(ENV="staging"), known)
         self.assertIn("the redis-server of this machine", said.getvalue())

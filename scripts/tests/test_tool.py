@@ -83,9 +83,10 @@ class Options(unittest.TestCase):
             self.assertIn(says, result.stderr)
 
     def test_every_verb_has_help(self):
-        for command in cli.app.registered_commands:
+        named = [([], cli.app), *(([one.name], one.typer_instance) for one in cli.app.registered_groups)]
+        for words, command in [(words, command) for words, group in named for command in group.registered_commands]:
             with contextlib.redirect_stdout(io.StringIO()) as said:
-                cli.app([command.name, "--help"], standalone_mode=False)
+                cli.app([*words, command.name, "--help"], standalone_mode=False)
             self.assertIn(command.callback.__doc__.split(".")[0].split(":")[0][:30], re.sub(r"\s+", " ", said.getvalue()), command.name)
 
 
@@ -171,7 +172,7 @@ class Doctor(unittest.TestCase):
 
     def test_json_says_the_same(self):
         with contextlib.redirect_stdout(io.StringIO()) as said:
-            code = doctor.report([doctor.Finding("a", "ok", "1"), doctor.Finding("b", "wrong", "missing", "install b")], True)
+            code = doctor.report([doctor.Finding("a", "ok", "1"), doctor.Finding("b", "wrong", "missing", "install b")], console.answer)
         self.assertEqual((code, json.loads(said.getvalue())["ok"]), (2, False))
         self.assertEqual(json.loads(said.getvalue())["findings"][1]["todo"], "install b")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from holdfast_cli.capacity import units
 from holdfast_cli.capacity.cost import number
-from holdfast_cli.core.console import line
+from holdfast_cli.core.console import answer, line, wants_json
 from holdfast_cli.core.errors import Refused
 from holdfast_cli.core.settings import ROOT
 
@@ -113,12 +113,23 @@ def markdown(sockets: int, seconds: int) -> str:
     return "\n".join(lines)
 
 
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(map(str.title, rest))
+
+
 def scale(given_sockets: str = "", given_seconds: str = "") -> None:
     sockets, seconds = number("SOCKETS", given_sockets, 1_000_000), number("WITHIN", given_seconds, 60)
     if not 1 <= sockets <= 100_000_000 or not 1 <= seconds <= DAY:
         raise Refused("SOCKETS is from 1 to 100000000, WITHIN (seconds) from 1 to 86400.")
+    found, have = load()
+    if wants_json():
+        figures = {_camel(name): value for name, value in plan(have, sockets, seconds).items()}
+        quotas = [{"what": what, "default": default, "needed": needed, "mustBeRaised": over, "how": how, "source": source}
+                  for what, default, needed, over, how, source in limits(found, have, sockets, seconds)]
+        answer({"sockets": sockets, "withinSeconds": seconds, "figures": figures, "quotas": quotas})
+        return
     line(markdown(sockets, seconds).replace("**", ""))
-    found, _ = load()
     line(f"\nWhere the numbers come from ({FILE.relative_to(ROOT)}; change one and run this again):")
     for group in ("measured", "built", "assumed"):
         for entry in found[group].values():

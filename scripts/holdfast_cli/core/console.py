@@ -95,11 +95,13 @@ def error(text: str) -> None:
 
 
 class _Answers:
-    """Where the JSON of `--json` goes, and whether a whole document has gone there: nothing follows one."""
+    """Whether JSON is wanted, where it goes, and whether a whole document has gone there: nothing follows one."""
 
     def __init__(self) -> None:
+        self.wanted = False
         self.out: IO[str] | None = None
         self.is_complete = False
+        self.is_begun = False
 
 
 _answers = _Answers()
@@ -107,6 +109,7 @@ _answers = _Answers()
 
 def answer_in_json() -> None:
     """From here on standard output is for `answer` alone. Everything else, also of children, goes to standard error."""
+    _answers.wanted = True
     sys.stdout.flush()
     _answers.out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
@@ -116,10 +119,26 @@ def answer(value: Any, compact: bool = False) -> None:
     """Prints a value as JSON: indented, or on one line (`compact`) where more may follow."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":")) if compact else json.dumps(value, ensure_ascii=False, indent=2)
     with _lock:
-        _answers.is_complete = not compact
+        _answers.is_begun, _answers.is_complete = True, not compact
         out = _answers.out or sys.stdout
         out.write(text + "\n")
         out.flush()
+
+
+def wants_json() -> bool:
+    return _answers.wanted
+
+
+def report(text: str = "") -> None:
+    """A line of what a verb was asked for: with `--json`, JSON stands in its place."""
+    if not wants_json():
+        line(text)
+
+
+def finish() -> None:
+    """Ends a verb that has nothing to tell but that it is done."""
+    if wants_json() and not _answers.is_begun:
+        answer({"ok": True})
 
 
 def has_answered() -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from holdfast_cli.core import commands, http, tools
-from holdfast_cli.core.console import Step, line
+from holdfast_cli.core.console import Step, answer, line, wants_json
 from holdfast_cli.core.errors import Failed, Refused
 from holdfast_cli.core.parallel import until_one_fails
 from holdfast_cli.core.settings import STACKS, Settings, require_stack
@@ -76,7 +76,10 @@ def deploy(settings: Settings, smoke: Smoke | None = None) -> None:
         line(f"Nothing to change; restarted {' and '.join(cloud.NAMES[record] for record in started)} ({seconds:.0f} s).")
     else:
         line(f"Deployed: {', '.join(s for s in STACKS if s in applied)} ({seconds:.0f} s).")
-    greet(settings, known, health)
+    if wants_json():
+        answer(known)
+    else:
+        greet(settings, known, health)
 
 
 def choose_cache(settings: Settings, redis: str | None) -> None:
@@ -177,6 +180,8 @@ def rollback(settings: Settings, smoke: Smoke | None = None, name: str | None = 
     said = ", ".join(releases.changed(current, release)) or "no function"
     line(f"ENV={settings.env} is release {release['name']} again (it was {current['name']}; other code: {said}; "
          f"stacks changed: {', '.join(applied) or 'none'}).")
+    if wants_json():
+        answer(known)
 
 
 def greet(settings: Settings, known: Outputs, health: Health) -> None:

@@ -7,7 +7,7 @@ import sys
 from contextlib import redirect_stdout
 from typing import Any
 
-from holdfast_cli.core.console import line
+from holdfast_cli.core.console import answer
 from holdfast_cli.core.errors import Failed, Refused
 from holdfast_cli.core.parallel import side_by_side
 from holdfast_cli.core.settings import STACKS, Settings
@@ -75,4 +75,4 @@ def show(settings: Settings) -> None:
     """The verb: its standard output is JSON and nothing else, what is on the way says so elsewhere."""
     with redirect_stdout(sys.stderr):
         known = read(settings)
-    line(json.dumps(known, indent=2))
+    answer(known)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from holdfast_cli.core.console import Slow, answer, line, printable, table
+from holdfast_cli.core.console import Slow, answer, line, printable, table, wants_json
 from holdfast_cli.core.errors import Failed, Refused
 from holdfast_cli.core.settings import Settings
 from holdfast_cli.operate import deployment, prompts
@@ -21,11 +21,10 @@ def whom(user: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Operator:
-    """Who gives commands to which deployment, and whether answers are printed as JSON."""
+    """Who gives commands to which deployment."""
 
     place: Deployment
     actor: str
-    as_json: bool
 
     def command(self, action: str, **fields: str) -> Answer:
         """Gives a command. What Holdfast refuses is told with its code."""
@@ -50,9 +49,9 @@ def trouble(env: str, action: str, said: str, error: Answer) -> Refused | Failed
     return Failed(f"{action}{about}: {detail} ({code}) Try again in a moment.", code, **more)
 
 
-def operator(settings: Settings, as_json: bool, actor: str = "", changes: bool = False) -> Operator:
+def operator(settings: Settings, actor: str = "", changes: bool = False) -> Operator:
     place = deployment.find(settings, changes)
-    return Operator(place, actor or place.caller, as_json)
+    return Operator(place, actor or place.caller)
 
 
 def show_user(user: Answer) -> None:
@@ -95,7 +94,7 @@ def ended(found: Answer, what: str) -> None:
 def show(by: Operator, user: str, *parts: str) -> None:
     """Account, live sessions and trusted devices; as text the `parts` of it."""
     found = by.command("list", **whom(user))
-    if by.as_json:
+    if wants_json():
         answer(found)
         return
     if "user" in parts:
@@ -108,7 +107,7 @@ def show(by: Operator, user: str, *parts: str) -> None:
 
 def create(by: Operator, email: str, password: str) -> None:
     found = by.command("create", email=email, password=password)
-    if by.as_json:
+    if wants_json():
         answer(found)
     else:
         show_user(found["user"])
@@ -117,7 +116,7 @@ def create(by: Operator, email: str, password: str) -> None:
 def change(by: Operator, action: str, user: str, done: str, **fields: str) -> None:
     """A command that ends sessions: `done` says what else it did."""
     found = by.command(action, **whom(user), **fields)
-    if by.as_json:
+    if wants_json():
         answer(found)
     else:
         ended(found, done)
@@ -135,7 +134,7 @@ def change_asked(by: Operator, action: str, user: str, question: str, done: str,
 
 def attempts(by: Operator, action: str, email: str, ip: str) -> None:
     found = by.command(action, email=email, ip=ip)
-    if by.as_json:
+    if wants_json():
         answer(found)
     else:
         show_attempts(found["attempts"])

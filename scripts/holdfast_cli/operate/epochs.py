@@ -15,7 +15,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from holdfast_cli.core.console import line
+from holdfast_cli.core.console import answer, line, report, wants_json
 from holdfast_cli.core.errors import Failed, Refused
 from holdfast_cli.core.settings import Settings
 from holdfast_cli.deploy import aws, outputs
@@ -72,4 +72,6 @@ def epochs(settings: Settings, table: str) -> None:
             if code_of(error) == "ResourceNotFoundException":
                 raise Refused(f"there is no table {table} in {known['region']}.") from None
             raise Failed(f"{table}: {code_of(error)} {error.response.get('Error', {}).get('Message', '')}. Run it again.") from None
-    line(f"{table}: {done} channels have new epochs; their clients reload when they come back")
+    if wants_json():
+        answer({"table": table, "channels": done})
+    report(f"{table}: {done} channels have new epochs; their clients reload when they come back")

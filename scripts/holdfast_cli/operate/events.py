@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from holdfast_cli.core import commands
-from holdfast_cli.core.console import Slow, answer, error, line, printable
+from holdfast_cli.core.console import Slow, answer, error, line, printable, wants_json
 from holdfast_cli.core.errors import Failed, Refused
 from holdfast_cli.core.settings import Settings
 from holdfast_cli.deploy import aws
@@ -140,8 +140,8 @@ def follow(subscription: Subscription, wanted: Wanted, show: Callable[[Event], N
     return came
 
 
-def shown(event: Event, as_json: bool) -> None:
-    if as_json:
+def shown(event: Event) -> None:
+    if wants_json():
         answer(event, compact=True)
         return
     names = {"userId": "user", "sessionId": "session", "loginSessionId": "sign-in", "reason": "reason", "device": "device", "network": "network",
@@ -150,7 +150,7 @@ def shown(event: Event, as_json: bool) -> None:
     line(printable(f"{event.get('at')}  {event.get('type', '?'):24} {'  '.join(parts)}".rstrip()))
 
 
-def tail(settings: Settings, wanted: Wanted, as_json: bool) -> None:
+def tail(settings: Settings, wanted: Wanted) -> None:
     if not 1 <= wanted.seconds <= MAX_SECONDS:
         raise Refused("--for: from 1s to 12h.", "INVALID_REQUEST")
     place = deployment.find(settings, changes=True)
@@ -167,7 +167,7 @@ def tail(settings: Settings, wanted: Wanted, as_json: bool) -> None:
             if left:
                 error(f"  removed what earlier runs had left behind: {', '.join(left)}")
             error(f"  following the bus {bus} by the rule and the queue {subscription.name}, until Ctrl-C or for {wanted.seconds:g} s")
-            came = follow(subscription, wanted, lambda event: shown(event, as_json))
+            came = follow(subscription, wanted, shown)
         except KeyboardInterrupt:
             error("  stopped")
             wanted = Wanted()

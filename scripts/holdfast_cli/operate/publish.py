@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from holdfast_cli.core.console import Slow, answer, error, line, printable
+from holdfast_cli.core.console import Slow, answer, error, line, printable, wants_json
 from holdfast_cli.core.errors import Refused
 from holdfast_cli.core.settings import Settings
 from holdfast_cli.operate import deployment, routes
@@ -81,12 +81,12 @@ def deliver(send: Send, message: dict[str, Any], sleep: Callable[[float], None] 
                        f"Repeat it with --idempotency-key {message['idempotencyKey']}: it is published once.")
 
 
-def publish(settings: Settings, message: dict[str, Any], as_json: bool) -> None:
+def publish(settings: Settings, message: dict[str, Any]) -> None:
     place = deployment.find(settings)
     url = f"{place.http_url}/v1/messages"
     with Slow("publishing"):
         found = deliver(lambda sent: routes.as_service(settings, url, sent), message)
-    if as_json:
+    if wants_json():
         answer(found)
         return
     where = f"to {found['recipients']} users" if "recipients" in found else ""

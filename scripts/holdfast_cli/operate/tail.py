@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from holdfast_cli.core.console import Slow, answer, error, line, printable
+from holdfast_cli.core.console import Slow, answer, error, line, printable, wants_json
 from holdfast_cli.core.errors import Failed, Refused
 from holdfast_cli.core.settings import Settings
 from holdfast_cli.operate import deployment, prompts, routes
@@ -258,25 +258,25 @@ class Tail:
         raise Lost(f"Holdfast closes the socket: {why} ({code})", RATE_LIMITED_SECONDS if code == "RATE_LIMITED" else 0)
 
 
-def shown(one: Frame | Missed, as_json: bool) -> None:
+def shown(one: Frame | Missed) -> None:
     if isinstance(one, Missed):
-        if as_json:
+        if wants_json():
             answer({"type": "missed", "since": one.since._asdict(), "now": one.now._asdict()}, compact=True)
         error(f"  Messages after {one.since.epoch}:{one.since.offset} may be missing: going on from {one.now.epoch}:{one.now.offset}.")
-    elif as_json:
+    elif wants_json():
         answer(one, compact=True)
     else:
         place = f"{one['epoch']}:{one['offset']}" if "offset" in one else "ephemeral"
         line(printable(f"{one.get('sentAt')}  {place}  {one.get('kind')}  {json.dumps(one.get('data'), ensure_ascii=False, separators=(',', ':'))}"))
 
 
-def tail(settings: Settings, wanted: Wanted, as_json: bool) -> None:
+def tail(settings: Settings, wanted: Wanted) -> None:
     place = deployment.find(settings)
     tickets = Tickets(f"{place.http_url}/v1/push/tickets", prompts.access_token())
     with Slow("connecting"):
         # Before anything is followed: a token that is not accepted, or an API that does not answer, ends it at once.
         first: list[str] = [_first(tickets)]
-    following = Tail(wanted, lambda: first.pop() if first else tickets.next(), lambda one: shown(one, as_json))
+    following = Tail(wanted, lambda: first.pop() if first else tickets.next(), shown)
     try:
         following.run()
     except KeyboardInterrupt:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Concatenate, ParamSpec
 
 import typer
 
+from holdfast_cli.core import console
 from holdfast_cli.core import settings as settings_module
 from holdfast_cli.core.settings import Settings
 
@@ -45,7 +46,9 @@ COMMON: dict[str, tuple[type, Any, str]] = {
     "canary": (str, option("CANARY", "--canary", "Percent of the calls that a new version gets first (10); 0: all at once.", "PERCENT"), "CANARY"),
     "canary_minutes": (str, option("CANARY_MINUTES", "--canary-minutes", "For how long (5).", "MINUTES"), "CANARY_MINUTES"),
 }
-As_json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else.", show_default=False)]
+# Every verb that people call has it; `main` acts on it before a verb is called, and modules ask console.wants_json().
+JSON = inspect.Parameter("json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Annotated[bool, typer.Option(
+    "--json", help="Print JSON on standard output, and nothing else.", show_default=False)])
 ENVIRONMENT = ("env", "port", "redis_port", "work_dir")
 CHOICES = (*ENVIRONMENT, "arch", "cache", "service", "var")
 CHANGES = (*CHOICES, "build", "allow_destroy", "plan_all", "canary", "canary_minutes")
@@ -65,8 +68,10 @@ def group(name: str, help: str) -> typer.Typer:
     return made
 
 
-def verb(*common: str, name: str | None = None, hidden: bool = False, of: typer.Typer = app) -> Callable[[Verb[Rest]], Verb[Rest]]:
-    """Makes a verb of a function: it gets the settings from those of the common options that are named, and its own options."""
+def verb(*common: str, name: str | None = None, hidden: bool = False, of: typer.Typer = app,
+         in_lines: bool = False) -> Callable[[Verb[Rest]], Verb[Rest]]:
+    """Makes a verb of a function: it gets the settings from those of the common options that are named, and its own options. `in_lines`: its
+    JSON is a document a line, perhaps none."""
     def register(work: Verb[Rest]) -> Verb[Rest]:
         own = list(inspect.signature(work, eval_str=True).parameters.values())[1:]
         # To some verbs SERVICE is a function, or a service of a pipeline.
@@ -77,12 +82,15 @@ def verb(*common: str, name: str | None = None, hidden: bool = False, of: typer.
             environ = {variable: value for variable, value in os.environ.items() if variable not in mine}
             said = {COMMON[each][2]: given.pop(each) for each in common}
             environ |= {variable: _text(value) for variable, value in said.items() if value is not None}
+            given.pop("json", None)
             work(settings_module.read(environ), **given)  # pyright: ignore[reportCallIssue]
+            if not in_lines:
+                console.finish()
 
         keyword = inspect.Parameter.KEYWORD_ONLY
         shared = [inspect.Parameter(each, keyword, default=None, annotation=Annotated[COMMON[each][0] | None, COMMON[each][1]])
                   for each in common]
-        signature = inspect.Signature([*(one.replace(kind=keyword) for one in own), *shared])
+        signature = inspect.Signature([*(one.replace(kind=keyword) for one in own), *shared, *([] if hidden else [JSON])])
         called.__signature__ = signature  # pyright: ignore[reportAttributeAccessIssue]
         called.__annotations__ = {one.name: one.annotation for one in signature.parameters.values()}
         of.command(name or work.__name__.replace("_", "-"), hidden=hidden)(called)
