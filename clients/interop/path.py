@@ -18,6 +18,7 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import browsers
 from api import Api, Fault
@@ -263,23 +264,31 @@ def programs(outputs, arguments, scratch):
     return {name: lambda name=name: Program(name, commands[name](), environment) for name in commands if name in arguments.only}
 
 
-def renew_epochs(outputs):
-    """What `make epochs` runs."""
-    command = [sys.executable, "-B", str(HERE.parents[1] / "scripts" / "operate" / "epochs.py"), str(outputs.resolve())]
-    said = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"})
+HOLDFAST = HERE.parents[1] / "scripts" / "holdfast"
+
+
+def local_deployment(outputs_file, outputs):
+    """The environment in which the operator tool means the local deployment of this file."""
+    port = urlsplit(outputs["awsEndpointUrl"]).port
+    return {**os.environ, "ENV": "local", "HOLDFAST_WORK_DIR": str(outputs_file.resolve().parent), "HOLDFAST_PORT": str(port)}
+
+
+def renew_epochs(environment):
+    """Runs what `make epochs` runs."""
+    said = subprocess.run([str(HOLDFAST), "epochs"], capture_output=True, text=True, check=False, env=environment)
     if said.returncode:
-        raise Fault(f"epochs.py: {said.stderr.strip()}")
+        raise Fault(f"holdfast epochs: {said.stderr.strip() or said.stdout.strip()}")
 
 
 NAMES = ("python", "ws", "node", "browser", "demo")
 
 
-def play_demo(arguments, scratch):
+def play_demo(arguments, scratch, environment):
     """The page of `make demo`, as a person uses it."""
     profile = tempfile.mkdtemp(prefix="p-", dir=scratch)
-    server = [sys.executable, "-B", str(HERE.parents[1] / "scripts" / "operate" / "demo.py"), str(arguments.outputs.resolve()), str(arguments.page_port)]
+    server = [str(HOLDFAST), "demo", "--page-port", str(arguments.page_port)]
     command = ["node", str(HERE / "demo_page.mjs"), browsers.find(arguments.browser), profile, str(arguments.page_port), *server]
-    with subprocess.Popen(command, start_new_session=True) as played:
+    with subprocess.Popen(command, start_new_session=True, env=environment) as played:
         try:
             if played.wait():
                 raise Fault("the demo page does not do what it says")
@@ -308,12 +317,15 @@ def main():
     with tempfile.TemporaryDirectory(prefix="hf-", dir=where, ignore_cleanup_errors=True) as scratch:
         try:
             # Not on AWS: all of the deployment's clients would reload.
-            renew = (lambda: renew_epochs(arguments.outputs)) if outputs.get("awsEndpointUrl") else None
+            local = local_deployment(arguments.outputs, outputs) if outputs.get("awsEndpointUrl") else None
+            renew = (lambda: renew_epochs(local)) if local else None
             for name, start in programs(outputs, arguments, scratch).items():
                 # A topic of its own: the head in a pong may be 5 s old, of before the epochs that the last client's way renewed.
                 Way(name, start, Api(outputs), f"{arguments.topic}.{name}", renew).walk()
+            if "demo" in arguments.only and not local:
+                raise Fault("the demo page is for a local deployment: name the others with --only")
             if "demo" in arguments.only:
-                play_demo(arguments, scratch)
+                play_demo(arguments, scratch, local)
         except (Fault, browsers.Missing) as fault:
             print(f"FAILED: {fault}", flush=True)
             return 1

@@ -78,9 +78,11 @@ def outputs(settings: Settings) -> None:
 
 
 @verb(*ENVIRONMENT)
-def demo(settings: Settings) -> None:
+def demo(settings: Settings,
+         page_port: Annotated[int, typer.Option("--page-port", min=1, max=65_535,
+                                                help="The page's port; the deployment has to allow its origin.")] = demo_module.PORT) -> None:
     """Serve a page to try it by hand: messages live, the network cut, sessions ended."""
-    demo_module.demo(settings)
+    demo_module.demo(settings, page_port)
 
 
 @verb(*ENVIRONMENT, "cache", "var", in_lines=True)

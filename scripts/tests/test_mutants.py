@@ -12,7 +12,7 @@ from unittest import mock
 import fakes  # noqa: F401
 
 from holdfast_cli.core.errors import Failed, Refused
-from holdfast_cli.verify import mutant_tests, mutant_tree, mutants, switches
+from holdfast_cli.verify import mutant_tests, mutant_tree, mutants, rust_faults, switches
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -49,6 +49,14 @@ class Switches(unittest.TestCase):
         source = "fn f(a: u8) -> bool {\n    // Ünï\n    a > 1\n}\n"
         text, _ = switched(source, mutant(1, "FnValue", source, "a > 1", "true"), mutant(2, "FnValue", source, "a > 1", "false"))
         self.assertIn("    if on(1) { return true; } if on(2) { return false; } a > 1\n}", text)
+
+    def test_a_fault_replaces_a_whole_expression_and_keeps_the_switches_inside(self):
+        source = "fn f() -> bool {\n    g(a > 1)?;\n}\n"
+        text, answer = switched(source, mutant(1, "BinaryOperator", source, ">", "<", nth=1), mutant(7, "Fault", source, "g(a > 1)?", "()"))
+        self.assertIn("    (if off(7, 7) { (g((if off(1, 1) { (a > 1) } else { ((a) < (1)) }))?) } else { () });", text)
+        self.assertEqual(answer.cannot, {})
+        _, answer = switched(source, mutant(7, "Fault", source, "g(a >", "h(a >"))
+        self.assertEqual(answer.cannot, {7: "its text is not a whole expression"})
 
     def test_an_operator_keeps_its_operands_whatever_their_precedence(self):
         source = "fn f() -> bool {\n    \"ü\"; x as usize > 1 && y\n}\n"
@@ -322,6 +330,40 @@ class Register(unittest.TestCase):
                 if "text" in entry:
                     self.assertTrue(any(entry["text"] in map(str.strip, path.read_text(encoding="utf-8").splitlines()) for path in holders),
                                     "no such line is left")
+
+
+class Faults(unittest.TestCase):
+    """The faults that people wrote down."""
+
+    def test_each_stands_at_one_place_of_a_crate_that_ships_and_changes_it(self):
+        folders = {fault["file"].rsplit("/src/", 1)[0]: fault["file"].rsplit("/src/", 1)[0] for fault in rust_faults.known()}
+        chosen = rust_faults.faults(folders, list(folders))
+        self.assertEqual(len(chosen), len(rust_faults.known()))
+        self.assertGreater(len(chosen), 50)
+        self.assertEqual(len({fault["change"] for fault in chosen}), len(chosen), "no fault is listed twice")
+        for fault in rust_faults.known():
+            self.assertNotEqual(fault["old"], fault["new"], fault["says"])
+
+    @unittest.skipUnless(importlib.util.find_spec("tree_sitter_rust"), "make tools has not installed what reads Rust")
+    def test_each_is_a_whole_expression(self):
+        folders = {fault["file"].rsplit("/src/", 1)[0]: fault["file"].rsplit("/src/", 1)[0] for fault in rust_faults.known()}
+        for number, fault in enumerate(rust_faults.faults(folders, list(folders)), 1):
+            fault["id"] = number
+            _, answer = switches.rewrite(switches._parser(), (ROOT / fault["file"]).read_bytes(), [fault])
+            self.assertEqual(answer.cannot, {}, fault["change"])
+
+    def test_one_whose_text_is_gone_is_named(self):
+        fault = {"says": "nothing happens", "file": "a.rs", "old": "f()", "new": "()"}
+        self.assertEqual(rust_faults.found(fault, "f(); #[cfg(test)] f()"), (0, 3))
+        for source in ("g()", "f(); f()"):
+            with self.assertRaisesRegex(Failed, "nothing happens.*does not occur exactly once in a.rs"):
+                rust_faults.found(fault, source)
+
+    def test_one_that_is_not_caught_fails_whatever_its_reason(self):
+        faults = [{"verdict": verdict, "by": "", "change": verdict, "file": "a.rs"} for verdict in ("caught", "timeout", "survived", "unreached",
+                                                                                                    "unviable", "unswitched")]
+        self.assertEqual([fault["verdict"] for fault in mutants.not_caught(faults)], ["survived", "unreached", "unviable", "unswitched"])
+        self.assertIn("| caught | a.rs | caught | – |", mutants.table_of_faults(faults))
 
 
 if __name__ == "__main__":

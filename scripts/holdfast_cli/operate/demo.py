@@ -17,7 +17,7 @@ from holdfast_cli.deploy.outputs import Outputs
 from holdfast_cli.operate import routes
 
 CLIENTS = ROOT / "clients"
-# What the page is made of; nothing else of the folder is anybody's business.
+# Only these files of the folder are served.
 SERVED = {".html", ".css", ".js"}
 MAX_BODY = 4_096
 # Its origin is in allowed_origins of environments/local.tfvars (a test says if not).
@@ -95,15 +95,15 @@ class Server(http.server.ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
-def demo(settings: Settings) -> None:
+def demo(settings: Settings, port: int = PORT) -> None:
     if not settings.is_local:
         raise Refused("make demo is for ENV=local: its page publishes for whoever opens it.")
     known = outputs.read(settings)
     try:
-        server = Server(("127.0.0.1", PORT), handler(known, PORT, publisher(settings, known)))
+        server = Server(("127.0.0.1", port), handler(known, port, publisher(settings, known)))
     except OSError:
-        raise Refused(f"Port {PORT} is taken: end what listens there. The page has to come from an origin that the deployment allows.") from None
-    line(f"  http://127.0.0.1:{PORT}/  until Ctrl-C")
+        raise Refused(f"Port {port} is taken: end what listens there. The page has to come from an origin that the deployment allows.") from None
+    line(f"  http://127.0.0.1:{port}/  until Ctrl-C")
     try:
         server.serve_forever()
     except KeyboardInterrupt:

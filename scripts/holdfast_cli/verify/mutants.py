@@ -20,7 +20,7 @@ from holdfast_cli.core.console import Step, line
 from holdfast_cli.core.errors import Failed, Refused
 from holdfast_cli.core.settings import ROOT, Settings
 from holdfast_cli.deploy import crates
-from holdfast_cli.verify import mutant_tests, mutant_tree, switches
+from holdfast_cli.verify import mutant_tests, mutant_tree, rust_faults, switches
 from holdfast_cli.verify.mutant_tests import Binary, Results
 from holdfast_cli.verify.mutant_tree import FOLDER, TREE, OutOfTime, described
 from holdfast_cli.verify.switches import Mutant
@@ -249,18 +249,31 @@ def short_of(mutants: list[Mutant], groups: Groups) -> list[str]:
     return said
 
 
+def not_caught(faults: list[Mutant]) -> list[Mutant]:
+    """A fault has to compile, too: one that does not says nothing about the tests."""
+    return [fault for fault in faults if fault["verdict"] not in ("caught", "timeout")]
+
+
+def table_of_faults(faults: list[Mutant]) -> str:
+    """Each fault with the test that failed first."""
+    lines = ["| fault | file | verdict | test that failed |", "|---|---|---|---|"]
+    lines += [f"| {fault['change']} | {fault['file']} | {fault['verdict']} | {fault['by'] or '–'} |" for fault in faults]
+    return "\n".join(lines)
+
+
 def tell(missing: list[Mutant]) -> None:
     for mutant in missing:
         line(f"survived{' (no test reaches it)' if mutant['verdict'] == 'unreached' else ''}: "
              f"{mutant['file']}:{mutant['span']['start']['line']}: {mutant['change']}")
 
 
-def report(mutants: list[Mutant], groups: Groups, took: Mapping[str, int]) -> None:
+def report(mutants: list[Mutant], groups: Groups, took: Mapping[str, int], faults: Sequence[Mutant] = ()) -> None:
     content = {"seconds": took, "crates": counted(mutants, lambda m: m["package"]),
                "groups": counted(mutants, lambda m: groups[m["package"]]),
                "mutants": [{"package": m["package"], "file": m["file"], "line": m["span"]["start"]["line"],
                             "function": m["function"]["function_name"], "change": m["change"], "verdict": m["verdict"], "by": m["by"]}
-                           for m in mutants]}
+                           for m in mutants],
+               "faults": [{"says": f["change"], "file": f["file"], "verdict": f["verdict"], "by": f["by"]} for f in faults]}
     REPORT.write_text(json.dumps(content, indent=1), encoding="utf-8")
 
 
@@ -271,9 +284,12 @@ def whole(settings: Settings, size: str, environment: dict[str, str], named: str
     mutants = listed(settings, environment, packages)
     if not mutants:
         raise Failed("no mutant was tested")
-    took = measure(settings, environment, groups, packages, mutants, own=own or size == "small")
-    report(mutants, groups, took)
+    faults = rust_faults.faults(crates.workspace().folders, packages)
+    took = measure(settings, environment, groups, packages, mutants + faults, own=own or size == "small")
+    report(mutants, groups, took, faults)
     line("\n" + table(mutants, groups))
+    if faults:
+        line("\n" + table_of_faults(faults))
     line("\nseconds: " + ", ".join(f"{name} {seconds}" for name, seconds in took.items()))
     missing = unlisted(mutants, accepted())
     tell(missing)
@@ -281,7 +297,10 @@ def whole(settings: Settings, size: str, environment: dict[str, str], named: str
     figure = f"{caught} of {viable} mutants caught ({_percent(caught, viable)}), {sum(m['verdict'] == 'unviable' for m in mutants)} do not compile"
     if size == "small":
         return figure
+    if faults:
+        figure += f"; {len(faults) - len(not_caught(faults))} of {len(faults)} faults of {rust_faults.FAULTS.relative_to(ROOT)} caught"
     said = short_of(mutants, groups)
+    said += [f"not caught ({fault['verdict']}{', ' + fault['by'] if fault['by'] else ''}): {fault['change']}" for fault in not_caught(faults)]
     if missing:
         said.append(f"{len(missing)} survivors are not in {SURVIVORS.relative_to(ROOT)}")
     if said:

@@ -5,7 +5,8 @@ cargo-mutants says which mutants there are; this says how each looks as a branch
 * a function's body replaced by a value: `if on(7) { return <value>; }` before its first statement; where it returns `impl Iterator`,
   whose type is one, an iterator that is either of two;
 * an operator: `(if off(8, 9) { (a == b) } else …)`, in whose other branches the operands stand as they were written;
-* a match arm removed: a guard; a guard replaced, a field of a struct expression left to its base: as an operator.
+* a match arm removed: a guard; a guard replaced, a field of a struct expression left to its base: as an operator;
+* a fault that a person wrote (`scripts/faults/rust.json`), an expression replaced by another: as an operator.
 
 A branch holds its operands without the switches inside them: one mutant is on at a time, so the code grows by the depth of nesting.
 """
@@ -112,7 +113,7 @@ class File:
         if mutant["genre"] != "FnValue" and _constant(node):
             raise Cannot(IN_A_CONSTANT)
         work = {"FnValue": self._function, "BinaryOperator": self._binary, "UnaryOperator": self._unary, "MatchArm": self._arm,
-                "MatchArmGuard": self._guard, "StructField": self._field}[mutant["genre"]]
+                "MatchArmGuard": self._guard, "StructField": self._field, "Fault": self._fault}[mutant["genre"]]
         work(mutant, node, start, end)
 
     def _place(self, kind: str, start: int, end: int, number: int, branch: bytes, head: bytes = b"") -> None:
@@ -185,6 +186,11 @@ class File:
             kind = self.text(_child(struct, "name"))
             branch = b"{ let holdfast_base: " + kind + b" = " + self.text(base) + b"; holdfast_base." + self.text(name) + b" }"
         self._place("field", value.start_byte, value.end_byte, mutant["id"], branch, head=head)
+
+    def _fault(self, mutant: Mutant, node: Node, start: int, end: int) -> None:
+        if (node.start_byte, node.end_byte) != (start, end):
+            raise Cannot("its text is not a whole expression")
+        self._place("fault", start, end, mutant["id"], mutant["replacement"].encode())
 
     def emit(self) -> _Output:
         """The file with its switches; where each branch stands in it, and each switch as a whole."""

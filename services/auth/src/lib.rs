@@ -1,6 +1,6 @@
 //! The functions that sign users in: accounts, passwords, second factors and tokens.
 //!
-//! Each module is one function: its `handle`, and what that needs. `src/bin/auth-<route>.rs` is its `main`.
+//! Each module is one function: its handler and the dependencies of that. `src/bin/auth-<route>.rs` is its `main`.
 
 pub mod login;
 pub mod logout;
@@ -13,3 +13,5 @@ pub mod password;
 pub mod reauthenticate;
 pub mod refresh;
 pub mod register;
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,9 @@
 //! Signs in with a password, or asks for the second factor.
 
 use holdfast_domain::Failure;
-use holdfast_domain::service::{FirstStep, SignInRequest};
+use holdfast_domain::ports::{CredentialVerifier, Host, SessionCache, SessionStore};
+use holdfast_domain::service::{FirstStep, SignIn, SignInRequest};
 use holdfast_kit::{Request, Response, metrics, wire};
-use holdfast_providers::LiveSignIn;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -31,7 +31,13 @@ enum Transport {
 }
 
 /// Serves `POST /v1/auth/login`.
-pub async fn handle(sign_in: &'static LiveSignIn, request: Request) -> Result<Response, Failure> {
+pub async fn handle<S, C, P, H>(sign_in: &SignIn<S, C, P, H>, request: Request) -> Result<Response, Failure>
+where
+    S: SessionStore,
+    C: SessionCache,
+    P: CredentialVerifier,
+    H: Host,
+{
     let body: Body = request.json()?;
     let cookies = body.transport == Transport::Cookie;
     if cookies {

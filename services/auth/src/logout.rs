@@ -1,12 +1,18 @@
 //! Ends the session that asks. A browser whose access cookie has expired is logged out by its refresh cookie.
 
 use holdfast_domain::change::Origin;
+use holdfast_domain::ports::{Host, SessionCache, SessionStore};
+use holdfast_domain::service::{Revoked, Sessions};
 use holdfast_domain::{Code, Failure};
 use holdfast_kit::{Rejection, Request, Response, wire};
-use holdfast_providers::LiveSessions;
 
 /// Serves `POST /v1/auth/logout`.
-pub async fn handle(sessions: &'static LiveSessions, request: Request) -> Result<Response, Rejection> {
+pub async fn handle<S, C, H>(sessions: &Sessions<S, C, H>, request: Request) -> Result<Response, Rejection>
+where
+    S: SessionStore,
+    C: SessionCache,
+    H: Host,
+{
     log_out(sessions, &request).await.map_err(|failure| {
         // Only where there is nothing left to end: after trouble the cookies are needed to try again.
         let is_over = failure.code == Code::Unauthenticated;
@@ -15,7 +21,12 @@ pub async fn handle(sessions: &'static LiveSessions, request: Request) -> Result
     })
 }
 
-async fn log_out(sessions: &'static LiveSessions, request: &Request) -> Result<Response, Failure> {
+async fn log_out<S, C, H>(sessions: &Sessions<S, C, H>, request: &Request) -> Result<Response, Failure>
+where
+    S: SessionStore,
+    C: SessionCache,
+    H: Host,
+{
     let origin = Origin::client(request.source_ip());
     // Read only: moving `lastUsedAt` of a session that is about to end would be a write for nothing.
     let revoked = match sessions.identify(request.access_tokens()?).await {
@@ -31,11 +42,16 @@ async fn log_out(sessions: &'static LiveSessions, request: &Request) -> Result<R
     Ok(Response::json(200, &wire::revoked(&revoked))?.without_tokens())
 }
 
-async fn by_refresh_cookie(
-    sessions: &'static LiveSessions,
+async fn by_refresh_cookie<S, C, H>(
+    sessions: &Sessions<S, C, H>,
     request: &Request,
     origin: &Origin,
-) -> Result<holdfast_domain::service::Revoked, Failure> {
+) -> Result<Revoked, Failure>
+where
+    S: SessionStore,
+    C: SessionCache,
+    H: Host,
+{
     let candidates = request.refresh_cookies();
     if candidates.is_empty() {
         return Err(Failure::unauthenticated());

@@ -2,8 +2,9 @@
 
 use holdfast_domain::Failure;
 use holdfast_domain::mfa::Answer;
+use holdfast_domain::ports::{Host, SecretBox, SessionCache, SessionStore};
 use holdfast_kit::{Request, Response, wire};
-use holdfast_providers::LiveFactor;
+use holdfast_providers::Factor;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -14,7 +15,13 @@ struct Body {
 }
 
 /// Serves `POST /v1/auth/mfa/activate`.
-pub async fn handle(factor: &'static LiveFactor, request: Request) -> Result<Response, Failure> {
+pub async fn handle<S, C, H, B>(factor: &Factor<S, C, H, B>, request: Request) -> Result<Response, Failure>
+where
+    S: SessionStore,
+    C: SessionCache,
+    H: Host,
+    B: SecretBox,
+{
     let current = factor.sessions.identify(request.access_tokens()?).await?;
     let body: Body = request.json()?;
     let answer = Answer::read(Some(&body.code), None)?;

@@ -2,12 +2,19 @@
 
 use holdfast_domain::Failure;
 use holdfast_domain::change::Origin;
+use holdfast_domain::ports::{Host, SecretBox, SessionCache, SessionStore};
 use holdfast_kit::{Request, Response};
-use holdfast_providers::LiveFactor;
+use holdfast_providers::Factor;
 use serde_json::json;
 
 /// Serves `POST /v1/auth/mfa/enroll`.
-pub async fn handle(factor: &'static LiveFactor, request: Request) -> Result<Response, Failure> {
+pub async fn handle<S, C, H, B>(factor: &Factor<S, C, H, B>, request: Request) -> Result<Response, Failure>
+where
+    S: SessionStore,
+    C: SessionCache,
+    H: Host,
+    B: SecretBox,
+{
     let current = factor.sessions.identify(request.access_tokens()?).await?;
     request.no_body()?;
     let origin = Origin::client(request.source_ip());

@@ -2,12 +2,18 @@
 
 use holdfast_domain::Failure;
 use holdfast_domain::change::Origin;
+use holdfast_domain::ports::{Host, SessionCache, SessionStore};
+use holdfast_domain::service::Sessions;
 use holdfast_kit::{Request, Response};
-use holdfast_providers::LiveSessions;
 use serde_json::json;
 
 /// Serves `POST /v1/auth/mfa/recovery-codes`.
-pub async fn handle(sessions: &'static LiveSessions, request: Request) -> Result<Response, Failure> {
+pub async fn handle<S, C, H>(sessions: &Sessions<S, C, H>, request: Request) -> Result<Response, Failure>
+where
+    S: SessionStore,
+    C: SessionCache,
+    H: Host,
+{
     let current = sessions.identify(request.access_tokens()?).await?;
     request.no_body()?;
     let codes = sessions.renew_recovery_codes(&current, &Origin::client(request.source_ip())).await?;

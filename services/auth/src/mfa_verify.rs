@@ -2,9 +2,10 @@
 
 use holdfast_domain::Failure;
 use holdfast_domain::mfa::Answer;
+use holdfast_domain::ports::{Host, SecretBox, SessionCache, SessionStore};
 use holdfast_domain::service::VerifyRequest;
 use holdfast_kit::{Request, Response, metrics, wire};
-use holdfast_providers::LiveSecondFactor;
+use holdfast_providers::SecondFactor;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -20,7 +21,13 @@ struct Body {
 }
 
 /// Serves `POST /v1/auth/mfa/verify`.
-pub async fn handle(second: &'static LiveSecondFactor, request: Request) -> Result<Response, Failure> {
+pub async fn handle<S, C, H, B>(second: &SecondFactor<S, C, H, B>, request: Request) -> Result<Response, Failure>
+where
+    S: SessionStore,
+    C: SessionCache,
+    H: Host,
+    B: SecretBox,
+{
     let body: Body = request.json()?;
     // Its answer may set cookies.
     request.no_foreign_origin()?;

@@ -1,10 +1,12 @@
 //! Changes the password and ends every other session.
 
 use holdfast_domain::Failure;
+use holdfast_domain::account::PasswordStrength;
 use holdfast_domain::policy::SignInLimits;
-use holdfast_domain::service::PasswordRequest;
-use holdfast_kit::{ConfigError, Env, Request, Response, wire};
-use holdfast_providers::{LiveSessions, LiveVerifier};
+use holdfast_domain::ports::{CredentialVerifier, Host, SessionCache, SessionStore};
+use holdfast_domain::service::{PasswordRequest, Sessions};
+use holdfast_kit::{ConfigError, Env, Request, Response, System, wire};
+use holdfast_providers::{LiveCache, LiveTable, LiveVerifier};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -14,15 +16,15 @@ struct Body {
     new_password: String,
 }
 
-/// What `auth-password` needs.
-pub struct Deps {
-    sessions: LiveSessions,
-    verifier: LiveVerifier,
-    limits: SignInLimits,
+/// The dependencies of `auth-password`.
+pub struct Deps<S, C, H, V> {
+    pub(crate) sessions: Sessions<S, C, H>,
+    pub(crate) verifier: V,
+    pub(crate) limits: SignInLimits,
 }
 
-impl Deps {
-    /// Reads it from the environment.
+impl Deps<LiveTable, LiveCache, System, LiveVerifier> {
+    /// Builds them from the environment.
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let limits = env.sign_in_limits()?;
         let verifier = holdfast_providers::verifier(env).await?;
@@ -31,7 +33,13 @@ impl Deps {
 }
 
 /// Serves `POST /v1/auth/password`.
-pub async fn handle(deps: &'static Deps, request: Request) -> Result<Response, Failure> {
+pub async fn handle<S, C, H, V>(deps: &Deps<S, C, H, V>, request: Request) -> Result<Response, Failure>
+where
+    S: SessionStore,
+    C: SessionCache,
+    H: Host,
+    V: CredentialVerifier + PasswordStrength,
+{
     let current = deps.sessions.identify(request.access_tokens()?).await?;
     let body: Body = request.json()?;
     let change =

@@ -2,9 +2,10 @@
 
 use holdfast_domain::Failure;
 use holdfast_domain::mfa::Answer;
+use holdfast_domain::ports::{CredentialVerifier, Host, SecretBox, SessionCache, SessionStore};
 use holdfast_domain::service::ReauthenticationRequest;
-use holdfast_kit::{ConfigError, Env, Request, Response, wire};
-use holdfast_providers::{LiveFactor, LiveVerifier};
+use holdfast_kit::{ConfigError, Env, Request, Response, System, wire};
+use holdfast_providers::{Factor, LiveBox, LiveCache, LiveTable, LiveVerifier};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -17,14 +18,14 @@ struct Body {
     recovery_code: Option<String>,
 }
 
-/// What `auth-reauthenticate` needs.
-pub struct Deps {
-    factor: LiveFactor,
-    verifier: LiveVerifier,
+/// The dependencies of `auth-reauthenticate`.
+pub struct Deps<S, C, H, B, V> {
+    pub(crate) factor: Factor<S, C, H, B>,
+    pub(crate) verifier: V,
 }
 
-impl Deps {
-    /// Reads it from the environment.
+impl Deps<LiveTable, LiveCache, System, LiveBox, LiveVerifier> {
+    /// Builds them from the environment.
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let verifier = holdfast_providers::verifier(env).await?;
         Ok(Self { factor: holdfast_providers::factor(env).await?, verifier })
@@ -32,8 +33,15 @@ impl Deps {
 }
 
 /// Serves `POST /v1/auth/reauthenticate`.
-pub async fn handle(deps: &'static Deps, request: Request) -> Result<Response, Failure> {
-    let LiveFactor { sessions, settings } = &deps.factor;
+pub async fn handle<S, C, H, B, V>(deps: &Deps<S, C, H, B, V>, request: Request) -> Result<Response, Failure>
+where
+    S: SessionStore,
+    C: SessionCache,
+    H: Host,
+    B: SecretBox,
+    V: CredentialVerifier,
+{
+    let Factor { sessions, settings } = &deps.factor;
     let current = sessions.identify(request.access_tokens()?).await?;
     let body: Body = request.json()?;
     let answer = match (&body.code, &body.recovery_code) {

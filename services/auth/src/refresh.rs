@@ -1,10 +1,11 @@
 //! Exchanges a refresh token for the next pair.
 
 use holdfast_domain::change::Origin;
+use holdfast_domain::ports::{Host, SessionCache, SessionStore};
+use holdfast_domain::service::Sessions;
 use holdfast_domain::{Code, Failure};
 use holdfast_kit::wire::Granted;
 use holdfast_kit::{Rejection, Request, Response, metrics, wire};
-use holdfast_providers::LiveSessions;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -15,7 +16,12 @@ struct Body {
 }
 
 /// Serves `POST /v1/auth/refresh`.
-pub async fn handle(sessions: &'static LiveSessions, request: Request) -> Result<Response, Rejection> {
+pub async fn handle<S, C, H>(sessions: &Sessions<S, C, H>, request: Request) -> Result<Response, Rejection>
+where
+    S: SessionStore,
+    C: SessionCache,
+    H: Host,
+{
     let body: Body = request.json_or_empty()?;
     match body.refresh_token {
         Some(token) => Ok(exchange(sessions, &request, &token, false).await?),
@@ -24,7 +30,12 @@ pub async fn handle(sessions: &'static LiveSessions, request: Request) -> Result
 }
 
 /// A browser may send an outdated cookie before the good one; the one that opens a session counts.
-async fn by_cookie(sessions: &'static LiveSessions, request: &Request) -> Result<Response, Rejection> {
+async fn by_cookie<S, C, H>(sessions: &Sessions<S, C, H>, request: &Request) -> Result<Response, Rejection>
+where
+    S: SessionStore,
+    C: SessionCache,
+    H: Host,
+{
     let candidates = request.refresh_cookies();
     if candidates.is_empty() {
         return Err(
@@ -43,12 +54,17 @@ async fn by_cookie(sessions: &'static LiveSessions, request: &Request) -> Result
     Err(Rejection::from(refusal.unwrap_or_else(Failure::unauthenticated)).expiring_tokens())
 }
 
-async fn exchange(
-    sessions: &'static LiveSessions,
+async fn exchange<S, C, H>(
+    sessions: &Sessions<S, C, H>,
     request: &Request,
     token: &str,
     cookies: bool,
-) -> Result<Response, Failure> {
+) -> Result<Response, Failure>
+where
+    S: SessionStore,
+    C: SessionCache,
+    H: Host,
+{
     let (slot, tokens, effect) = sessions.refresh(token, &Origin::client(request.source_ip())).await?;
     metrics::count("SESSION_REFRESHED");
     wire::granted(None, &Granted { slot: &slot, tokens: &tokens, effect, device_token: None, cookies })

@@ -1,30 +1,31 @@
-//! Append-only: an event that is there is left alone, and the role of this function can do nothing but put.
+//! Appends events to the audit trail. An entry is never changed: the role of this function may only put items.
 
-use holdfast_domain::ports::{Host as _, StoreError};
-use holdfast_dynamodb::ActivityTable;
-use holdfast_dynamodb::activity::Entry;
+use holdfast_domain::ports::{AuditEntry, AuditTrail, Host, StoreError};
 use holdfast_kit::events::Event;
 use holdfast_kit::{ConfigError, Env, System, metrics};
+use holdfast_providers::LiveActivity;
 
-/// What `events-audit-trail` needs.
-pub struct Deps {
-    activity: ActivityTable,
-    keep_seconds: i64,
+/// The dependencies of `events-audit-trail`.
+pub struct Deps<A, H> {
+    pub(crate) trail: A,
+    pub(crate) host: H,
+    pub(crate) keep_seconds: i64,
 }
 
-impl Deps {
-    /// Reads it from the environment.
+impl Deps<LiveActivity, System> {
+    /// Builds them from the environment.
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let days = env.int("AUDIT_RETENTION_DAYS", 1..=3_650, 400)?;
-        Ok(Self { activity: holdfast_providers::activity_table(env).await?, keep_seconds: days * 86_400 })
+        let trail = holdfast_providers::activity_table(env).await?;
+        Ok(Self { trail, host: System, keep_seconds: days * 86_400 })
     }
 }
 
 /// Handles one event.
-pub async fn handle(deps: &'static Deps, event: Event) -> Result<(), StoreError> {
+pub async fn handle<A: AuditTrail, H: Host>(deps: &Deps<A, H>, event: Event) -> Result<(), StoreError> {
     // A sign-in with an e-mail that has no account: anybody can cause any number of these.
     let Some(user) = event.user_id.as_deref() else { return Ok(()) };
-    let entry = Entry {
+    let entry = AuditEntry {
         id: &event.id,
         seq: &event.seq,
         kind: &event.kind,
@@ -37,7 +38,7 @@ pub async fn handle(deps: &'static Deps, event: Event) -> Result<(), StoreError>
         network: event.network.as_deref(),
         actor: event.actor.as_deref(),
     };
-    deps.activity.append(&entry, System.now().plus_seconds(deps.keep_seconds)).await?;
+    deps.trail.append(&entry, deps.host.now().plus_seconds(deps.keep_seconds)).await?;
     metrics::count("AuditEntryWritten");
     Ok(())
 }

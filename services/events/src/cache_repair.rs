@@ -1,26 +1,27 @@
-//! Deletes commute and may be repeated, so order, duplicates and retries change nothing; only forgetting one would.
+//! Repeats the deletion of cached copies. Deletions commute and may be repeated, so order, duplicates and retries do not
+//! matter; a record that is lost would.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use holdfast_domain::ports::LeaseCache;
+use holdfast_domain::ports::{CacheTrouble, LeaseCache};
 use holdfast_domain::{SlotNo, UserId};
-use holdfast_dynamodb::sessions::keys::{self, Row};
 use holdfast_kit::boot::Broken;
 use holdfast_kit::stream::{self, Batch, Reporting};
 use holdfast_kit::{ConfigError, Env, metrics};
 use holdfast_providers::LiveServer;
+use holdfast_providers::records::keys::{self, Row};
 use serde_json::Value;
 
-/// What `events-cache-repair` needs.
-pub struct Deps {
-    server: LiveServer,
-    reporting: Reporting,
+/// The dependencies of `events-cache-repair`.
+pub struct Deps<L> {
+    pub(crate) server: L,
+    pub(crate) reporting: Reporting,
 }
 
-impl Deps {
-    /// Reads it from the environment.
+impl Deps<LiveServer> {
+    /// Builds them from the environment.
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let reporting = Reporting::from_env(env)?;
         let server = holdfast_providers::cache_server(env)
@@ -61,7 +62,7 @@ fn repairs(records: &[Value]) -> BTreeMap<UserId, Repair> {
 }
 
 /// Handles a batch of the stream of the table `sessions`.
-pub async fn handle(deps: &'static Deps, batch: Batch, budget: Duration) -> Result<Value, Broken> {
+pub async fn handle<L: LeaseCache>(deps: &Deps<L>, batch: Batch, budget: Duration) -> Result<Value, Broken> {
     let repairs = repairs(&batch.records);
     let work = join_all(repairs.iter().map(|(user, repair)| async move {
         // Whether the server can be fenced makes no difference to a repeated delete.
@@ -72,7 +73,7 @@ pub async fn handle(deps: &'static Deps, batch: Batch, budget: Duration) -> Resu
     }));
     let failed = match tokio::time::timeout(budget, work).await {
         Ok(outcomes) => outcomes.into_iter().flatten().min_by_key(|(first, _)| *first),
-        Err(_) => Some((0, holdfast_domain::ports::CacheTrouble("out of time".into()))),
+        Err(_) => Some((0, CacheTrouble("out of time".into()))),
     };
     let Some((first, error)) = failed else {
         metrics::add("CacheRepaired", repairs.len() as u64);

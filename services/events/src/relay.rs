@@ -1,44 +1,46 @@
-//! Sockets first, then events: closing is the urgent half. Everything here may be repeated: close requests are idempotent
-//! and events carry an id that the record decides.
+//! Relays changes of the table. Requests to close sockets go first, because closing is urgent; events follow. Everything here
+//! may be repeated: close requests are idempotent, and the id of an event follows from its record.
 
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
-use holdfast_eventbus::Bus;
+use holdfast_domain::ports::{EventBus, StoreError};
 use holdfast_kit::boot::Broken;
 use holdfast_kit::stream::{self, Batch, Reporting};
 use holdfast_kit::{ConfigError, Env, metrics};
-use holdfast_queue::{Queue, wire};
+use holdfast_providers::{LiveBus, LiveClosing, LiveQueue};
+use holdfast_push::ports::CloseQueue;
 use serde_json::{Value, json};
+
+use crate::TextQueue;
 
 mod record;
 
-/// What `events-relay` needs.
-pub struct Deps {
-    bus: Bus,
-    close: Queue,
+/// The dependencies of `events-relay`.
+pub struct Deps<B, C, Q> {
+    pub(crate) bus: B,
+    pub(crate) close: C,
     /// Where records go that this release cannot read: repeating them would block every later change.
-    unreadable: Queue,
-    reporting: Reporting,
+    pub(crate) unreadable: Q,
+    pub(crate) reporting: Reporting,
 }
 
-impl Deps {
-    /// Reads it from the environment.
+impl Deps<LiveBus, LiveClosing, LiveQueue> {
+    /// Builds them from the environment.
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
-        let (bus, close, dlq) = (env.text("EVENT_BUS")?, env.url("CLOSE_QUEUE_URL")?, env.url("RELAY_DLQ_URL")?);
         let reporting = Reporting::from_env(env)?;
-        let config = holdfast_providers::sdk(env).await;
-        Ok(Self {
-            bus: Bus::new(&config, bus),
-            close: Queue::new(&config, close),
-            unreadable: Queue::new(&config, dlq),
-            reporting,
-        })
+        let (bus, close, unreadable) = holdfast_providers::relay_targets(env).await?;
+        Ok(Self { bus, close, unreadable, reporting })
     }
 }
 
 /// Handles a batch of the stream of the table `sessions`.
-pub async fn handle(deps: &'static Deps, batch: Batch, budget: Duration) -> Result<Value, Broken> {
+pub async fn handle<B, C, Q>(deps: &Deps<B, C, Q>, batch: Batch, budget: Duration) -> Result<Value, Broken>
+where
+    B: EventBus,
+    C: CloseQueue,
+    Q: TextQueue,
+{
     let Some(first) = batch.records.first().map(stream::sequence_number) else { return deps.reporting.done() };
     match tokio::time::timeout(budget, relay(deps, &batch.records)).await {
         Ok(Ok(())) => deps.reporting.done(),
@@ -53,7 +55,12 @@ pub async fn handle(deps: &'static Deps, batch: Batch, budget: Duration) -> Resu
     }
 }
 
-async fn relay(deps: &Deps, records: &[Value]) -> Result<(), holdfast_domain::ports::StoreError> {
+async fn relay<B, C, Q>(deps: &Deps<B, C, Q>, records: &[Value]) -> Result<(), StoreError>
+where
+    B: EventBus,
+    C: CloseQueue,
+    Q: TextQueue,
+{
     let mut found = Vec::with_capacity(records.len());
     for record in records {
         match record::consequences(record) {
@@ -64,11 +71,11 @@ async fn relay(deps: &Deps, records: &[Value]) -> Result<(), holdfast_domain::po
                 let keys = &record["dynamodb"]["Keys"];
                 let note = json!({"v": 1, "eventId": record["eventID"], "keys": keys, "error": error.to_string(),
                                   "sequenceNumber": stream::sequence_number(record)});
-                deps.unreadable.send(note.to_string(), 0).await?;
+                deps.unreadable.send(note.to_string()).await?;
             }
         }
     }
-    let closes = found.iter().flat_map(|f| &f.closes).map(|c| deps.close.send(wire::close_request_to_json(c), 0));
+    let closes = found.iter().flat_map(|f| &f.closes).map(|request| deps.close.ask(request, 0));
     try_join_all(closes).await?;
     let entries: Vec<_> = found.iter().flat_map(|f| f.entries.clone()).collect();
     deps.bus.publish(&entries).await?;

@@ -2,29 +2,28 @@
 //! event's id: delivered twice, it is sent once.
 
 use holdfast_domain::UserId;
-use holdfast_domain::ports::StoreError;
-use holdfast_dynamodb::ActivityTable;
-use holdfast_dynamodb::activity::Seen;
+use holdfast_domain::ports::{DeviceSeen, SeenDevices, StoreError};
 use holdfast_kit::events::Event;
 use holdfast_kit::{ConfigError, Env, metrics};
-use holdfast_queue::Queue;
+use holdfast_providers::{LiveActivity, LiveQueue};
 use serde_json::{Value, json};
+
+use crate::TextQueue;
 
 /// What clients branch on.
 const KIND: &str = "security.alert";
 
-/// What `events-security-alerts` needs.
-pub struct Deps {
-    activity: ActivityTable,
-    push: Queue,
+/// The dependencies of `events-security-alerts`.
+pub struct Deps<D, Q> {
+    pub(crate) devices: D,
+    pub(crate) push: Q,
 }
 
-impl Deps {
-    /// Reads it from the environment.
+impl Deps<LiveActivity, LiveQueue> {
+    /// Builds them from the environment.
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
-        let queue = env.url("PUSH_QUEUE_URL")?;
-        let activity = holdfast_providers::activity_table(env).await?;
-        Ok(Self { activity, push: Queue::new(&holdfast_providers::sdk(env).await, queue) })
+        let push = holdfast_providers::queue(env, "PUSH_QUEUE_URL").await?;
+        Ok(Self { devices: holdfast_providers::activity_table(env).await?, push })
     }
 }
 
@@ -62,13 +61,13 @@ fn message(event: &Event, user: UserId, what: &str, ephemeral: bool) -> Value {
 }
 
 /// Handles one event.
-pub async fn handle(deps: &'static Deps, event: Event) -> Result<(), StoreError> {
+pub async fn handle<D: SeenDevices, Q: TextQueue>(deps: &Deps<D, Q>, event: Event) -> Result<(), StoreError> {
     let user = event.user_id.as_deref().and_then(|id| id.parse::<UserId>().ok());
     let (Some(alert), Some(user)) = (alert(&event), user) else { return Ok(()) };
     let message = match alert {
         Alert::SignIn => {
             let name = event.device.as_deref().unwrap_or_default();
-            if deps.activity.device(&user.to_string(), name).await? != Seen::New {
+            if deps.devices.device(&user.to_string(), name).await? != DeviceSeen::New {
                 return Ok(());
             }
             // For those who are there now: who looks later sees the device in the list of sessions.
@@ -77,7 +76,7 @@ pub async fn handle(deps: &'static Deps, event: Event) -> Result<(), StoreError>
         Alert::FailedSecondFactor => message(&event, user, "FAILED_SECOND_FACTOR", false),
         Alert::TokenReused | Alert::CredentialsChanged => message(&event, user, &event.kind, false),
     };
-    deps.push.send(message.to_string(), 0).await?;
+    deps.push.send(message.to_string()).await?;
     metrics::count("SecurityAlertSent");
     Ok(())
 }
@@ -86,7 +85,7 @@ pub async fn handle(deps: &'static Deps, event: Event) -> Result<(), StoreError>
 mod tests {
     use super::*;
     use holdfast_domain::Millis;
-    use holdfast_queue::wire::{Handed, publish_from_json};
+    use holdfast_push_providers::wire::{Handed, publish_from_json};
 
     fn event(kind: &str, reason: Option<&str>) -> Event {
         Event {

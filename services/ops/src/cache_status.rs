@@ -1,28 +1,43 @@
 //! Answers `{"ok":true|false,"cache":{…}|null}`, and counts the same as metrics for the alarms.
 
+use std::future::Future;
 use std::time::Duration;
 
-use holdfast_elasticache::{Clusters, Role, Topology};
+use holdfast_domain::ports::Stored;
 use holdfast_kit::boot::Broken;
 use holdfast_kit::{ConfigError, Env, metrics};
+use holdfast_providers::LiveClusters;
+use holdfast_providers::topology::{Role, Topology};
 use serde_json::{Value, json};
 
-/// What `ops-cache-status` needs.
-pub struct Deps {
-    clusters: Clusters,
-    name: String,
+/// Descriptions of caches.
+pub trait Clusters: Send + Sync {
+    /// The cache of this name; `None` if there is none. An error says nothing about the cache itself.
+    fn describe(&self, name: &str) -> impl Future<Output = Stored<Option<Topology>>> + Send;
 }
 
-impl Deps {
-    /// Reads it from the environment.
+impl Clusters for LiveClusters {
+    async fn describe(&self, name: &str) -> Stored<Option<Topology>> {
+        LiveClusters::describe(self, name).await
+    }
+}
+
+/// The dependencies of `ops-cache-status`.
+pub struct Deps<C> {
+    pub(crate) clusters: C,
+    pub(crate) name: String,
+}
+
+impl Deps<LiveClusters> {
+    /// Builds them from the environment.
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let name = env.text("CACHE_NAME")?;
-        Ok(Self { clusters: Clusters::new(&holdfast_aws::sdk_config_for_control().await), name })
+        Ok(Self { clusters: holdfast_providers::clusters().await, name })
     }
 }
 
 /// Describes the cache and counts its state.
-pub async fn handle(deps: &'static Deps, _payload: Value, budget: Duration) -> Result<Value, Broken> {
+pub async fn handle<C: Clusters>(deps: &Deps<C>, _payload: Value, budget: Duration) -> Result<Value, Broken> {
     match tokio::time::timeout(budget, deps.clusters.describe(&deps.name)).await {
         Ok(Ok(found)) => {
             count(found.as_ref());
@@ -82,7 +97,7 @@ fn answer(name: &str, found: Option<&Topology>) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use holdfast_elasticache::{Kind, Node, Shard};
+    use holdfast_providers::topology::{Kind, Node, Shard};
 
     use super::*;
 

@@ -1,29 +1,53 @@
 //! Says whether Holdfast can do its work: `ok`, `degraded` (cache trouble: slower, and nothing else), or 503 `down`
 //! (DynamoDB). The version and the checks are for those whom `HEALTH_DETAILS` names.
 
+use std::future::Future;
 use std::time::Instant;
 
 use futures_util::future::join;
 use holdfast_domain::Failure;
-use holdfast_domain::ports::Fence;
-use holdfast_dynamodb::SessionsTable;
+use holdfast_domain::ports::{CacheTrouble, Fence, Stored};
 use holdfast_kit::config::CacheProvider;
 use holdfast_kit::{ConfigError, Env, Request, Response, metrics};
-use holdfast_providers::LiveServer;
+use holdfast_providers::{LiveServer, LiveTable};
 use serde_json::{Value, json};
 
-/// What `ops-health` needs.
-pub struct Deps {
-    table: SessionsTable,
-    provider: CacheProvider,
-    server: Option<LiveServer>,
-    version: String,
-    details: Details,
+/// A table that can be asked whether it is there.
+pub trait Table: Send + Sync {
+    /// Reads from it once.
+    fn ping(&self) -> impl Future<Output = Stored<()>> + Send;
+}
+
+impl Table for LiveTable {
+    async fn ping(&self) -> Stored<()> {
+        LiveTable::ping(self).await
+    }
+}
+
+/// A cache server that can be asked whether it can be used.
+pub trait Cache: Send + Sync {
+    /// Asks it once.
+    fn check(&self) -> impl Future<Output = Result<Fence, CacheTrouble>> + Send;
+}
+
+impl Cache for LiveServer {
+    async fn check(&self) -> Result<Fence, CacheTrouble> {
+        LiveServer::check(self).await
+    }
+}
+
+/// The dependencies of `ops-health`.
+pub struct Deps<T, L> {
+    pub(crate) table: T,
+    pub(crate) provider: CacheProvider,
+    pub(crate) server: Option<L>,
+    pub(crate) version: String,
+    pub(crate) details: Details,
 }
 
 /// Who is told the version and the checks. An attacker learns from them what runs here and when it is weak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Details {
+pub(crate) enum Details {
     /// Everybody who calls the route.
     Everyone,
     /// Only who may invoke the function itself, as IAM decides.
@@ -48,8 +72,8 @@ impl Details {
     }
 }
 
-impl Deps {
-    /// Reads it from the environment.
+impl Deps<LiveTable, LiveServer> {
+    /// Builds them from the environment.
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let provider = env.cache()?.provider;
         let version = env.text("HOLDFAST_VERSION")?;
@@ -65,7 +89,7 @@ fn millis_since(started: Instant) -> f64 {
 }
 
 /// Serves `GET /v1/health`.
-pub async fn handle(deps: &'static Deps, request: Request) -> Result<Response, Failure> {
+pub async fn handle<T: Table, L: Cache>(deps: &Deps<T, L>, request: Request) -> Result<Response, Failure> {
     let store = async {
         let started = Instant::now();
         let reached = deps.table.ping().await;

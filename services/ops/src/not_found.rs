@@ -1,4 +1,4 @@
-//! Answers what no route answers.
+//! Answers every request that no route takes.
 
 use std::collections::BTreeMap;
 
@@ -15,10 +15,10 @@ struct Function {
     routes: Vec<String>,
 }
 
-/// What `ops-not-found` needs.
+/// The dependencies of `ops-not-found`.
 pub struct Deps {
     /// Method and path template of every route.
-    routes: Vec<(String, String)>,
+    pub(crate) routes: Vec<(String, String)>,
 }
 
 impl Deps {
@@ -64,7 +64,7 @@ fn is_parameter(segment: &str) -> bool {
 }
 
 /// Answers a request that no other route takes.
-pub async fn handle(deps: &'static Deps, request: Request) -> Result<Response, Rejection> {
+pub async fn handle(deps: &Deps, request: Request) -> Result<Response, Rejection> {
     let methods = deps.methods(request.path());
     let allow = methods.join(", ");
     if request.method() == "OPTIONS" && !methods.is_empty() {

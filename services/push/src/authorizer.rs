@@ -2,26 +2,23 @@
 
 use std::time::Duration;
 
-use holdfast_dynamodb::{ConnectionsTable, SessionsTable};
+use holdfast_domain::ports::{Host, SessionReads};
 use holdfast_kit::boot::Broken;
 use holdfast_kit::{ConfigError, Env, System, metrics};
-use holdfast_push::service::{Connector, Refusal};
+use holdfast_push::ports::{Sockets, Tickets};
+use holdfast_push::service::{Admission, Connector, Refusal};
 use holdfast_push::ticket::{origin_allowed, presented};
-use holdfast_push_providers as providers;
-use serde_json::Value;
+use holdfast_push_providers::{self as providers, LiveConnections, LiveSessionsTable};
+use serde_json::{Value, json};
 
-use self::wire::{allow, deny, header, query};
-
-mod wire;
-
-/// What `push-authorizer` needs.
-pub struct Deps {
-    door: Connector<SessionsTable, ConnectionsTable, (), System>,
-    origins: Vec<String>,
+/// The dependencies of `push-authorizer`.
+pub struct Deps<R, T, H> {
+    pub(crate) door: Connector<R, T, (), H>,
+    pub(crate) origins: Vec<String>,
 }
 
-impl Deps {
-    /// Reads it from the environment.
+impl Deps<LiveSessionsTable, LiveConnections, System> {
+    /// Builds them from the environment.
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let origins = env.list("ALLOWED_ORIGINS");
         let sdk = providers::sdk(env).await;
@@ -30,7 +27,12 @@ impl Deps {
 }
 
 /// Decides whether a handshake may go on.
-pub async fn handle(deps: &'static Deps, event: Value, _budget: Duration) -> Result<Value, Broken> {
+pub async fn handle<R, T, H>(deps: &Deps<R, T, H>, event: Value, _budget: Duration) -> Result<Value, Broken>
+where
+    R: SessionReads,
+    T: Tickets + Sockets,
+    H: Host,
+{
     if !origin_allowed(header(&event, "origin"), &deps.origins) {
         metrics::count("SOCKET_REFUSED");
         tracing::info!(reason = "origin", "handshake refused");
@@ -57,5 +59,67 @@ fn reason(refusal: Refusal) -> &'static str {
         Refusal::Ticket => "ticket",
         Refusal::SessionOver => "session over",
         Refusal::HungUp => "hung up",
+    }
+}
+
+/// A header, whatever its case.
+fn header<'a>(event: &'a Value, name: &str) -> Option<&'a str> {
+    let headers = event.get("headers")?.as_object()?;
+    headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).and_then(|(_, v)| v.as_str())
+}
+
+/// A query parameter.
+fn query<'a>(event: &'a Value, name: &str) -> Option<&'a str> {
+    event.get("queryStringParameters")?.get(name)?.as_str()
+}
+
+fn answer(event: &Value, principal: &str, effect: &str, context: Value) -> Value {
+    let arn = event.get("methodArn").and_then(Value::as_str).unwrap_or("*");
+    json!({
+        "principalId": principal,
+        "policyDocument": {
+            "Version": "2012-10-17",
+            "Statement": [{"Action": "execute-api:Invoke", "Effect": effect, "Resource": arn}],
+        },
+        "context": context,
+    })
+}
+
+/// Go on; every later frame of the socket carries the context.
+fn allow(event: &Value, admission: &Admission) -> Value {
+    let (user, slot) = (admission.at.user.to_string(), admission.at.slot.to_string());
+    let context = json!({"userId": user, "slot": slot, "sid": admission.sid.to_string()});
+    answer(event, &user, "Allow", context)
+}
+
+/// API Gateway answers 403.
+fn deny(event: &Value) -> Value {
+    answer(event, "anonymous", "Deny", json!({}))
+}
+
+#[cfg(test)]
+mod tests {
+    use holdfast_domain::token::Address;
+    use holdfast_domain::{SessionId, SlotNo, UserId};
+
+    use super::*;
+
+    #[test]
+    fn the_context_is_made_of_strings() {
+        let event = json!({"methodArn": "arn:aws:execute-api:r:a:api/v1/$connect"});
+        let at = Address { user: UserId::from_bytes([1; 16]), slot: SlotNo::new(3).unwrap() };
+        let answer = allow(&event, &Admission { at, sid: SessionId::from_bytes([2; 16]) });
+        assert_eq!(answer["context"]["slot"], "3");
+        assert!(answer["context"].as_object().unwrap().values().all(Value::is_string));
+        assert_eq!(answer["policyDocument"]["Statement"][0]["Effect"], "Allow");
+        assert_eq!(answer["policyDocument"]["Statement"][0]["Resource"], event["methodArn"]);
+    }
+
+    #[test]
+    fn an_event_that_is_not_understood_is_refused() {
+        for event in [json!(null), json!({}), json!({"headers": null, "queryStringParameters": null})] {
+            assert_eq!((header(&event, "origin"), query(&event, "ticket")), (None, None));
+            assert_eq!(deny(&event)["policyDocument"]["Statement"][0]["Effect"], "Deny");
+        }
     }
 }

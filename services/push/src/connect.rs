@@ -2,24 +2,26 @@
 
 use std::time::Duration;
 
+use holdfast_domain::ports::{Host, SessionReads};
 use holdfast_kit::boot::Broken;
 use holdfast_kit::websocket::{SocketEvent, status};
-use holdfast_kit::{ConfigError, Env, metrics};
+use holdfast_kit::{ConfigError, Env, System, metrics};
 use holdfast_push::ConnectionId;
-use holdfast_push::service::Refusal;
+use holdfast_push::ports::{CloseQueue, Sockets, Tickets};
+use holdfast_push::service::{Connector, Refusal};
 use holdfast_push::ticket::{PROTOCOL, offers_protocol, presented};
-use holdfast_push_providers::{self as providers, LiveConnector};
+use holdfast_push_providers::{self as providers, LiveClosing, LiveConnections, LiveSessionsTable};
 use serde_json::{Value, json};
 
-/// What `push-connect` needs.
-pub struct Deps {
-    door: LiveConnector,
-    ttl_seconds: i64,
-    max_connections: usize,
+/// The dependencies of `push-connect`.
+pub struct Deps<R, T, Q, H> {
+    pub(crate) door: Connector<R, T, Q, H>,
+    pub(crate) ttl_seconds: i64,
+    pub(crate) max_connections: usize,
 }
 
-impl Deps {
-    /// Reads it from the environment.
+impl Deps<LiveSessionsTable, LiveConnections, LiveClosing, System> {
+    /// Builds them from the environment.
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let ttl_seconds = env.int("CONNECTION_TTL_SECONDS", 60..=86_400, 7_800)?;
         let max_connections = env.int("MAX_CONNECTIONS_PER_USER", 1..=100, 10)?;
@@ -30,7 +32,13 @@ impl Deps {
 }
 
 /// Serves `$connect`.
-pub async fn handle(deps: &'static Deps, event: SocketEvent, _budget: Duration) -> Result<Value, Broken> {
+pub async fn handle<R, T, Q, H>(deps: &Deps<R, T, Q, H>, event: SocketEvent, _budget: Duration) -> Result<Value, Broken>
+where
+    R: SessionReads,
+    T: Tickets + Sockets,
+    Q: CloseQueue,
+    H: Host,
+{
     let Some(id) = opened(&event) else {
         metrics::count("SOCKET_EVENT_MISROUTED");
         tracing::error!(kind = event.event_type, "not an event of this route; is the API as deployed?");

@@ -1,11 +1,11 @@
-//! Serves one frame. Whatever happens, API Gateway is told 200: its own error frames would be none of the contract's.
+//! Serves one frame. The answer to API Gateway is 200 whatever happens, because its own error frames are not part of the
+//! contract.
 
 use std::time::Duration;
 
 use holdfast_domain::SlotNo;
 use holdfast_domain::ports::{Host, SessionReads};
 use holdfast_domain::token::Address;
-use holdfast_gateway::wire::frame_from_json;
 use holdfast_kit::boot::Broken;
 use holdfast_kit::websocket::{SocketEvent, status};
 use holdfast_kit::{ConfigError, Env, metrics};
@@ -14,6 +14,7 @@ use holdfast_push::ports::{
     Channels, Gateway, PresenceAccess, RecoveryBudget, Sockets, Subscriptions, Tally, TopicAccess,
 };
 use holdfast_push::service::{Caller, Frames};
+use holdfast_push_providers::wire::frame_from_json;
 use holdfast_push_providers::{self as providers, LiveFrames};
 use serde_json::Value;
 
@@ -23,30 +24,19 @@ mod answers;
 /// Kept back for saying `bye` when the time runs out.
 const RESERVE_MILLIS: i64 = 2_000;
 
-/// What `push-default` needs.
-pub struct Deps {
-    frames: LiveFrames,
+/// Builds the dependencies of `push-default` from the environment.
+pub async fn from_env(env: &Env) -> Result<LiveFrames, ConfigError> {
+    let sdk = providers::sdk(env).await;
+    providers::frames(env, &sdk).await
 }
 
-impl Deps {
-    /// Reads it from the environment.
-    pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
-        let sdk = providers::sdk(env).await;
-        Ok(Self { frames: providers::frames(env, &sdk).await? })
-    }
-}
-
-/// Serves one frame of a client (`$default`).
-pub async fn handle(deps: &'static Deps, event: SocketEvent, budget: Duration) -> Result<Value, Broken> {
-    Ok(answer(&deps.frames, &event, budget).await)
-}
-
-/// Answers the frame over `@connections`; what API Gateway is told.
-pub(crate) async fn answer<R, T, G, P, V, M, H>(
+/// Serves one frame of a client (`$default`). The answer to the client goes over `@connections`; what this returns is for
+/// API Gateway.
+pub async fn handle<R, T, G, P, V, M, H>(
     frames: &Frames<R, T, G, P, V, M, H>,
-    event: &SocketEvent,
+    event: SocketEvent,
     budget: Duration,
-) -> Value
+) -> Result<Value, Broken>
 where
     R: SessionReads,
     T: Sockets + Subscriptions + Channels + RecoveryBudget,
@@ -56,10 +46,10 @@ where
     M: Tally,
     H: Host,
 {
-    let Some(caller) = caller(event) else {
+    let Some(caller) = caller(&event) else {
         // Only a socket that never passed the authorizer has no context; there is none such while the API is as deployed.
         tracing::error!("a frame without the authorizer's context");
-        return status(403);
+        return Ok(status(403));
     };
     let left = i64::try_from(budget.as_millis()).unwrap_or(i64::MAX);
     let deadline = frames.host.now().plus_millis(left.saturating_sub(RESERVE_MILLIS));
@@ -72,7 +62,7 @@ where
             tracing::warn!(outcome = other.text(), "a frame could not be answered");
         }
     }
-    status(200)
+    Ok(status(200))
 }
 
 fn caller(event: &SocketEvent) -> Option<Caller> {

@@ -2,31 +2,35 @@
 
 use std::time::Duration;
 
-use holdfast_domain::ports::Host as _;
-use holdfast_dynamodb::ConnectionsTable;
+use holdfast_domain::ports::Host;
 use holdfast_kit::boot::Broken;
 use holdfast_kit::websocket::{SocketEvent, status};
 use holdfast_kit::{ConfigError, Env, System, metrics};
 use holdfast_push::ConnectionId;
 use holdfast_push::ports::Sockets;
-use holdfast_push_providers as providers;
+use holdfast_push_providers::{self as providers, LiveConnections};
 use serde_json::Value;
 
-/// What `push-disconnect` needs.
-pub struct Deps {
-    table: ConnectionsTable,
+/// The dependencies of `push-disconnect`.
+pub struct Deps<T, H> {
+    pub(crate) table: T,
+    pub(crate) host: H,
 }
 
-impl Deps {
-    /// Reads it from the environment.
+impl Deps<LiveConnections, System> {
+    /// Builds them from the environment.
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let sdk = providers::sdk(env).await;
-        Ok(Self { table: providers::connections(env, &sdk)? })
+        Ok(Self { table: providers::connections(env, &sdk)?, host: System })
     }
 }
 
 /// Serves `$disconnect`.
-pub async fn handle(deps: &'static Deps, event: SocketEvent, _budget: Duration) -> Result<Value, Broken> {
+pub async fn handle<T: Sockets, H: Host>(
+    deps: &Deps<T, H>,
+    event: SocketEvent,
+    _budget: Duration,
+) -> Result<Value, Broken> {
     let Some(id) = closed(&event) else {
         metrics::count("SOCKET_EVENT_MISROUTED");
         tracing::error!(kind = event.event_type, "not an event of this route; is the API as deployed?");
@@ -34,7 +38,7 @@ pub async fn handle(deps: &'static Deps, event: SocketEvent, _budget: Duration) 
     };
     let user = event.context("userId").and_then(|text| text.parse().ok());
     let removed = async {
-        deps.table.mark_gone(&id, System.now()).await?;
+        deps.table.mark_gone(&id, deps.host.now()).await?;
         deps.table.forget(&id, user).await
     };
     match removed.await {

@@ -1,19 +1,22 @@
-//! One record, one piece of work; a record that cannot be read fails alone and ends in the dead-letter queue.
+//! Delivers messages. Each record stands for itself: one that cannot be read fails alone and ends in the dead-letter queue.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use holdfast_domain::Millis;
-use holdfast_domain::ports::{Host as _, Stored};
+use holdfast_domain::ports::{Host, Stored};
 use holdfast_kit::boot::Broken;
 use holdfast_kit::queue::{self, Done, SqsEvent, SqsMessage};
 use holdfast_kit::{ConfigError, Env, System, metrics};
 use holdfast_push::budget::Pace;
 use holdfast_push::job::Job;
+use holdfast_push::ports::{Audience, Channels, DeadLetters, Gateway, JobQueue, PublishKeys, Sockets, Tally};
 use holdfast_push::publish::Queued;
-use holdfast_push::service::{Limits, Outcome};
-use holdfast_push_providers::{self as providers, LiveFanOut, LivePublisher};
-use holdfast_queue::wire::{Handed, Unreadable, job_from_json, publish_from_json};
+use holdfast_push::service::{FanOut, Limits, Outcome, Publisher};
+use holdfast_push_providers::wire::{Handed, Unreadable, job_from_json, publish_from_json};
+use holdfast_push_providers::{
+    self as providers, LiveConnections, LiveGateway, LiveLanes, LiveLanesWithDeadLetters, Metrics,
+};
 use serde_json::Value;
 
 /// Kept back for posts under way and for handing over what there was no time for.
@@ -21,17 +24,17 @@ const RESERVE: Duration = Duration::from_secs(5);
 /// Records at once; each has up to 32 posts in flight.
 const AT_ONCE: usize = 2;
 
-/// What `push-fanout` needs.
-pub struct Deps {
-    fan_out: LiveFanOut,
+/// The dependencies of `push-fanout`.
+pub struct Deps<T, G, F, Q, M, H> {
+    pub(crate) fan_out: FanOut<T, G, F, M, H>,
     /// For producers that use the queue and not the door.
-    publisher: LivePublisher,
+    pub(crate) publisher: Publisher<T, Q, M, H>,
     /// Posts a second of one invocation, for direct messages and for broadcasts: the budget's share ÷ workers at once.
-    shares: (u32, u32),
+    pub(crate) shares: (u32, u32),
 }
 
-impl Deps {
-    /// Reads it from the environment.
+impl Deps<LiveConnections, LiveGateway, LiveLanesWithDeadLetters, LiveLanes, Metrics, System> {
+    /// Builds them from the environment.
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let share =
             |variable, default| env.int(variable, 1..=10_000, default).map(|share| u32::try_from(share).unwrap_or(1));
@@ -44,8 +47,20 @@ impl Deps {
 }
 
 /// Handles a batch of the queue `push` or `broadcast`.
-pub async fn handle(deps: &'static Deps, event: SqsEvent, budget: Duration) -> Result<Value, Broken> {
-    let pace = Arc::new(Pace::new(deps.shares.0, deps.shares.1, System.now()));
+pub async fn handle<T, G, F, Q, M, H>(
+    deps: &'static Deps<T, G, F, Q, M, H>,
+    event: SqsEvent,
+    budget: Duration,
+) -> Result<Value, Broken>
+where
+    T: Sockets + Channels + Audience + PublishKeys,
+    G: Gateway,
+    F: JobQueue + DeadLetters,
+    Q: JobQueue,
+    M: Tally,
+    H: Host,
+{
+    let pace = Arc::new(Pace::new(deps.shares.0, deps.shares.1, deps.fan_out.host.now()));
     let work = move |group, left| work(deps, pace.clone(), group, left);
     Ok(queue::in_groups(grouped(event.records), budget, AT_ONCE, work).await)
 }
@@ -66,9 +81,22 @@ fn body(record: &SqsMessage) -> &str {
     record.body.as_deref().unwrap_or_default()
 }
 
-async fn work(deps: &'static Deps, pace: Arc<Pace>, group: Vec<SqsMessage>, left: Duration) -> Vec<Done> {
+async fn work<T, G, F, Q, M, H>(
+    deps: &'static Deps<T, G, F, Q, M, H>,
+    pace: Arc<Pace>,
+    group: Vec<SqsMessage>,
+    left: Duration,
+) -> Vec<Done>
+where
+    T: Sockets + Channels + Audience + PublishKeys,
+    G: Gateway,
+    F: JobQueue + DeadLetters,
+    Q: JobQueue,
+    M: Tally,
+    H: Host,
+{
     let usable = i64::try_from(left.saturating_sub(RESERVE).as_millis()).unwrap_or(i64::MAX);
-    let limits = Limits { deadline: System.now().plus_millis(usable), pace: &pace };
+    let limits = Limits { deadline: deps.fan_out.host.now().plus_millis(usable), pace: &pace };
     let mut users = Vec::new();
     let mut done = Vec::new();
     for record in &group {
@@ -81,10 +109,22 @@ async fn work(deps: &'static Deps, pace: Arc<Pace>, group: Vec<SqsMessage>, left
     done
 }
 
-async fn alone(deps: &'static Deps, record: &SqsMessage, limits: &Limits<'_>) -> Done {
-    if let Some(queued) = publish_from_json(body(record), handed(record)) {
+async fn alone<T, G, F, Q, M, H>(
+    deps: &'static Deps<T, G, F, Q, M, H>,
+    record: &SqsMessage,
+    limits: &Limits<'_>,
+) -> Done
+where
+    T: Sockets + Channels + Audience + PublishKeys,
+    G: Gateway,
+    F: JobQueue + DeadLetters,
+    Q: JobQueue,
+    M: Tally,
+    H: Host,
+{
+    if let Some(queued) = publish_from_json(body(record), handed(record, deps.fan_out.host.now())) {
         return match queued {
-            Ok(queued) => publish(deps, &queued).await,
+            Ok(queued) => publish(&deps.publisher, &queued).await,
             Err(error) => unreadable(record, &error),
         };
     }
@@ -108,7 +148,7 @@ fn finished(outcome: Stored<Outcome>) -> Done {
     }
 }
 
-fn handed(record: &SqsMessage) -> Handed<'_> {
+fn handed(record: &SqsMessage, now: Millis) -> Handed<'_> {
     // A dead letter that was sent back is what it was at first: the same message, of the same publisher.
     let first = |name: &str| record.message_attributes.get(name).and_then(|value| value.string_value.as_deref());
     let attribute = |name: &str| record.attributes.get(name).map_or("", String::as_str);
@@ -118,7 +158,7 @@ fn handed(record: &SqsMessage) -> Handed<'_> {
         sent_at: first("HoldfastSentTimestamp")
             .unwrap_or_else(|| attribute("SentTimestamp"))
             .parse()
-            .map_or_else(|_| System.now(), Millis::new),
+            .map_or(now, Millis::new),
     }
 }
 
@@ -129,8 +169,14 @@ fn unreadable(record: &SqsMessage, error: &Unreadable) -> Done {
     Done::Again
 }
 
-async fn publish(deps: &'static Deps, queued: &Queued) -> Done {
-    match deps.publisher.publish_queued(queued).await {
+async fn publish<T, Q, M, H>(publisher: &Publisher<T, Q, M, H>, queued: &Queued) -> Done
+where
+    T: Channels + PublishKeys,
+    Q: JobQueue,
+    M: Tally,
+    H: Host,
+{
+    match publisher.publish_queued(queued).await {
         Ok(_) => Done::Yes,
         Err(failure) => {
             tracing::warn!(code = failure.code.text(), detail = %failure.detail, "a queued publish will be delivered again");
@@ -162,12 +208,15 @@ mod tests {
         };
         let text = |value: &str| json!({"stringValue": value, "dataType": "String"});
         let first = record(json!({}));
-        let (name, sender, at) = (handed(&first).record, handed(&first).sender, handed(&first).sent_at);
-        assert_eq!((name, sender, at), ("second", "AROA:operator", Millis::new(9)));
+        let now = Millis::new(99);
+        let of = |record| {
+            let Handed { record, sender, sent_at } = handed(record, now);
+            (record, sender, sent_at)
+        };
+        assert_eq!(of(&first), ("second", "AROA:operator", Millis::new(9)));
         let back = record(json!({"HoldfastMessageId": text("first"), "HoldfastSenderId": text("AROA:service"),
             "HoldfastSentTimestamp": text("7")}));
-        let (name, sender, at) = (handed(&back).record, handed(&back).sender, handed(&back).sent_at);
-        assert_eq!((name, sender, at), ("first", "AROA:service", Millis::new(7)));
+        assert_eq!(of(&back), ("first", "AROA:service", Millis::new(7)));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The functions of push: tickets, sockets, publishing, delivery and history.
 //!
-//! Each module is one function: its `handle`, and what that needs. `src/bin/push-<route>.rs` is its `main`.
+//! Each module is one function: its handler and the dependencies of that. `src/bin/push-<route>.rs` is its `main`.
 
 pub mod authorizer;
 pub mod close_sockets;
@@ -11,3 +11,6 @@ pub mod fanout;
 pub mod history;
 pub mod publish;
 pub mod ticket;
+
+#[cfg(test)]
+mod tests;

@@ -1,26 +1,27 @@
 //! Gives out a ticket: what opens one socket, once, within half a minute. The access token itself never stands in a URL.
 
-use holdfast_domain::ports::Host as _;
+use holdfast_domain::ports::{Host, SessionCache};
+use holdfast_domain::service::Sessions;
 use holdfast_domain::token::Ticket;
 use holdfast_domain::{Code, Failure, Secret};
-use holdfast_dynamodb::ConnectionsTable;
 use holdfast_kit::{ConfigError, Env, Request, Response, System};
 use holdfast_push::budget::{Reservation, TICKETS_PER_WINDOW};
-use holdfast_push::ports::{RecoveryBudget as _, Tickets};
+use holdfast_push::ports::{RecoveryBudget, Tickets};
 use holdfast_push::ticket::{TICKET_SECONDS, TicketRow};
-use holdfast_push_providers::{self as providers, LiveSessions};
+use holdfast_push_providers::{self as providers, LiveConnections, LiveSessionCache, LiveSessionsTable};
 use serde_json::json;
 
-/// What `push-ticket` needs.
-pub struct Deps {
-    sessions: LiveSessions,
-    table: ConnectionsTable,
+/// The dependencies of `push-ticket`.
+pub struct Deps<S, C, H, T> {
+    pub(crate) sessions: Sessions<S, C, H>,
+    pub(crate) table: T,
+    pub(crate) host: H,
     /// Where clients connect; `wss://` on AWS.
-    url: String,
+    pub(crate) url: String,
 }
 
-impl Deps {
-    /// Reads it from the environment.
+impl Deps<LiveSessionsTable, LiveSessionCache, System, LiveConnections> {
+    /// Builds them from the environment.
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let url = env.text("WS_URL")?;
         if !url.starts_with("wss://") && !url.starts_with("ws://") {
@@ -28,23 +29,30 @@ impl Deps {
             return Err(ConfigError { variable: "WS_URL".to_owned(), problem });
         }
         let sdk = providers::sdk(env).await;
-        Ok(Self { sessions: providers::sessions(env, &sdk).await?, table: providers::connections(env, &sdk)?, url })
+        let sessions = providers::sessions(env, &sdk).await?;
+        Ok(Self { sessions, table: providers::connections(env, &sdk)?, host: System, url })
     }
 }
 
 /// Serves `POST /v1/push/tickets`.
-pub async fn handle(deps: &'static Deps, request: Request) -> Result<Response, Failure> {
+pub async fn handle<S, C, H, T>(deps: &Deps<S, C, H, T>, request: Request) -> Result<Response, Failure>
+where
+    S: Send + Sync,
+    C: SessionCache,
+    H: Host,
+    T: RecoveryBudget + Tickets,
+{
     let current = deps.sessions.identify(request.access_tokens()?).await?;
     request.no_body()?;
-    let (user, now) = (current.slot.at.user, System.now());
+    let (user, now) = (current.slot.at.user, deps.host.now());
     let wanted = Reservation::ticket(user, now);
     if !deps.table.reserve(&wanted).await? {
         let detail = format!("A user may have {TICKETS_PER_WINDOW} tickets a minute; wait and try again.");
         return Err(Failure::new(Code::TooManyAttempts, detail).retry_after(wanted.ends().retry_after(now)));
     }
-    let ticket = Ticket::new(Secret::new(System.random()));
+    let ticket = Ticket::new(Secret::new(deps.host.random()));
     // A ticket never outlives the session: the handshake would refuse it anyway.
-    let expires_at = System.now().plus_seconds(TICKET_SECONDS).min(current.slot.expires_at());
+    let expires_at = deps.host.now().plus_seconds(TICKET_SECONDS).min(current.slot.expires_at());
     let row = TicketRow { hash: ticket.hash(), at: current.slot.at, sid: current.slot.sid, expires_at };
     deps.table.put_ticket(&row).await?;
     let text = ticket.text();

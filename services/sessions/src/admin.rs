@@ -2,34 +2,35 @@
 
 use std::time::Duration;
 
-use holdfast_domain::account::{Account, Status};
+use holdfast_domain::account::{Account, PasswordStrength, Status};
 use holdfast_domain::change::Origin;
 use holdfast_domain::email::Email;
 use holdfast_domain::policy::SignInLimits;
-use holdfast_domain::service::{ListedDevice, Registration, Revoked};
+use holdfast_domain::ports::{Host, NewPasswords, SessionCache, SessionStore, UserData};
+use holdfast_domain::service::{ListedDevice, Registration, Revoked, Sessions};
 use holdfast_domain::{Code, Failure, Millis, SessionId, UserId};
-use holdfast_dynamodb::{ActivityTable, ConnectionsTable, SessionsTable};
 use holdfast_kit::boot::Broken;
 use holdfast_kit::{ConfigError, Env, System, metrics, wire};
-use holdfast_password::Argon2id;
-use holdfast_providers::LiveSessions;
+use holdfast_providers::{LiveActivity, LiveCache, LivePasswords, LiveTable, LiveUserChannels};
 use serde_json::{Value, json};
 
 use self::command::{Command, Whom};
 
 mod command;
 
-/// What `sessions-admin` needs.
-pub struct Deps {
-    sessions: LiveSessions,
-    registration: Registration<SessionsTable, Argon2id, System>,
-    activity: ActivityTable,
-    connections: ConnectionsTable,
-    limits: SignInLimits,
+/// The dependencies of `sessions-admin`.
+pub struct Deps<S, C, H, P, A, U> {
+    pub(crate) sessions: Sessions<S, C, H>,
+    pub(crate) registration: Registration<S, P, H>,
+    /// What subscribers keep of users.
+    pub(crate) activity: A,
+    /// What push keeps of users.
+    pub(crate) connections: U,
+    pub(crate) limits: SignInLimits,
 }
 
-impl Deps {
-    /// Reads it from the environment.
+impl Deps<LiveTable, LiveCache, System, LivePasswords, LiveActivity, LiveUserChannels> {
+    /// Builds them from the environment.
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let limits = env.sign_in_limits()?;
         let sessions = holdfast_providers::sessions(env).await?;
@@ -40,7 +41,9 @@ impl Deps {
         let connections = holdfast_providers::connections_table(env).await?;
         Ok(Self { sessions, registration, activity, connections, limits })
     }
+}
 
+impl<S: SessionStore, C: SessionCache, H: Host, P, A, U> Deps<S, C, H, P, A, U> {
     async fn user(&self, whom: &Whom) -> Result<UserId, Failure> {
         match whom {
             Whom::Id(user) => Ok(*user),
@@ -50,7 +53,19 @@ impl Deps {
 }
 
 /// Runs one command of an operator.
-pub async fn handle(deps: &'static Deps, payload: Value, budget: Duration) -> Result<Value, Broken> {
+pub async fn handle<S, C, H, P, A, U>(
+    deps: &Deps<S, C, H, P, A, U>,
+    payload: Value,
+    budget: Duration,
+) -> Result<Value, Broken>
+where
+    S: SessionStore,
+    C: SessionCache,
+    H: Host,
+    P: NewPasswords + PasswordStrength,
+    A: UserData,
+    U: UserData,
+{
     let outcome = match command::parse(payload) {
         Ok((command, origin)) => match tokio::time::timeout(budget, run(deps, &command, &origin)).await {
             Ok(outcome) => outcome,
@@ -70,12 +85,24 @@ pub async fn handle(deps: &'static Deps, payload: Value, budget: Duration) -> Re
     }))
 }
 
-async fn run(deps: &Deps, command: &Command, origin: &Origin) -> Result<Value, Failure> {
+async fn run<S, C, H, P, A, U>(
+    deps: &Deps<S, C, H, P, A, U>,
+    command: &Command,
+    origin: &Origin,
+) -> Result<Value, Failure>
+where
+    S: SessionStore,
+    C: SessionCache,
+    H: Host,
+    P: NewPasswords + PasswordStrength,
+    A: UserData,
+    U: UserData,
+{
     let sessions = &deps.sessions;
     let revoked = match command {
         Command::Find(email) => {
             let user = sessions.user_by_email(email).await?;
-            return list(deps, user).await;
+            return list(sessions, user).await;
         }
         Command::Create { email, password } => {
             let email = Email::parse(email)?;
@@ -83,12 +110,12 @@ async fn run(deps: &Deps, command: &Command, origin: &Origin) -> Result<Value, F
             tracing::info!("account created");
             return Ok(json!({"ok": true, "user": user(&account)}));
         }
-        Command::List(whom) => return list(deps, deps.user(whom).await?).await,
-        Command::Attempts { email, ip } => return attempts(deps, email, ip).await,
+        Command::List(whom) => return list(sessions, deps.user(whom).await?).await,
+        Command::Attempts { email, ip } => return attempts(sessions, &deps.limits, email, ip).await,
         Command::ClearAttempts { email, ip } => {
             sessions.clear_attempts(email, ip, &deps.limits).await?;
             tracing::info!("attempts cleared");
-            return attempts(deps, email, ip).await;
+            return attempts(sessions, &deps.limits, email, ip).await;
         }
         Command::SetPassword(whom, password) => {
             let passwords = &deps.registration.passwords;
@@ -108,7 +135,18 @@ async fn run(deps: &Deps, command: &Command, origin: &Origin) -> Result<Value, F
 }
 
 /// The account goes last: a deletion that stopped half-way is repeated by `userId` and goes on.
-async fn delete(deps: &Deps, user: UserId, origin: &Origin) -> Result<Revoked, Failure> {
+async fn delete<S, C, H, P, A, U>(
+    deps: &Deps<S, C, H, P, A, U>,
+    user: UserId,
+    origin: &Origin,
+) -> Result<Revoked, Failure>
+where
+    S: SessionStore,
+    C: SessionCache,
+    H: Host,
+    A: UserData,
+    U: UserData,
+{
     // The sessions first: a live socket or a sign-in would bring back what is deleted.
     let revoked = deps.sessions.begin_deletion(user, origin).await?;
     deps.activity.forget_user(user).await?;
@@ -129,8 +167,13 @@ fn user(account: &Account) -> Value {
     })
 }
 
-async fn list(deps: &Deps, id: UserId) -> Result<Value, Failure> {
-    let report = deps.sessions.inspect(id).await?;
+async fn list<S, C, H>(sessions: &Sessions<S, C, H>, id: UserId) -> Result<Value, Failure>
+where
+    S: SessionStore,
+    C: SessionCache,
+    H: Host,
+{
+    let report = sessions.inspect(id).await?;
     // No session of this user is asking.
     let nobody = SessionId::from_bytes([0; 16]);
     let devices = report.devices.into_iter().map(|(id, record)| ListedDevice { id, record, current: false });
@@ -142,8 +185,18 @@ async fn list(deps: &Deps, id: UserId) -> Result<Value, Failure> {
     }))
 }
 
-async fn attempts(deps: &Deps, email: &str, ip: &str) -> Result<Value, Failure> {
-    let found = deps.sessions.attempt_status(email, ip, &deps.limits).await?;
+async fn attempts<S, C, H>(
+    sessions: &Sessions<S, C, H>,
+    limits: &SignInLimits,
+    email: &str,
+    ip: &str,
+) -> Result<Value, Failure>
+where
+    S: SessionStore,
+    C: SessionCache,
+    H: Host,
+{
+    let found = sessions.attempt_status(email, ip, limits).await?;
     let time = |time: Option<Millis>| time.map(|time| time.to_string());
     let budgets: Vec<_> = found
         .iter()

@@ -1,11 +1,17 @@
 //! Says which session asks: the hot path. One read; nothing here that need not be.
 
 use holdfast_domain::Failure;
+use holdfast_domain::ports::{Host, SessionCache, SessionStore};
+use holdfast_domain::service::Sessions;
 use holdfast_kit::{Request, Response, wire};
-use holdfast_providers::LiveSessions;
 
 /// Serves `GET /v1/sessions/current`.
-pub async fn handle(sessions: &'static LiveSessions, request: Request) -> Result<Response, Failure> {
+pub async fn handle<S, C, H>(sessions: &Sessions<S, C, H>, request: Request) -> Result<Response, Failure>
+where
+    S: SessionStore,
+    C: SessionCache,
+    H: Host,
+{
     let current = sessions.authenticate(request.access_tokens()?).await?;
     request.no_body()?;
     let etag = format!("\"{}\"", current.slot.version);

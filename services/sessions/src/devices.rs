@@ -1,12 +1,18 @@
 //! Lists the caller's trusted devices, the one used last first.
 
 use holdfast_domain::Failure;
+use holdfast_domain::ports::{Host, SessionCache, SessionStore};
+use holdfast_domain::service::Sessions;
 use holdfast_kit::{Request, Response, wire};
-use holdfast_providers::LiveSessions;
 use serde_json::json;
 
 /// Serves `GET /v1/devices`.
-pub async fn handle(sessions: &'static LiveSessions, request: Request) -> Result<Response, Failure> {
+pub async fn handle<S, C, H>(sessions: &Sessions<S, C, H>, request: Request) -> Result<Response, Failure>
+where
+    S: SessionStore,
+    C: SessionCache,
+    H: Host,
+{
     let current = sessions.authenticate(request.access_tokens()?).await?;
     request.no_body()?;
     let devices = sessions.devices(&current).await?;

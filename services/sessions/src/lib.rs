@@ -1,6 +1,6 @@
 //! The functions that show, end and trust sessions, and the command of operators.
 //!
-//! Each module is one function: its `handle`, and what that needs. `src/bin/sessions-<route>.rs` is its `main`.
+//! Each module is one function: its handler and the dependencies of that. `src/bin/sessions-<route>.rs` is its `main`.
 
 pub mod admin;
 pub mod current;
@@ -10,3 +10,6 @@ pub mod remove_devices;
 pub mod revoke;
 pub mod revoke_all;
 pub mod trust;
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,18 @@
 //! Stops trusting one of the caller's devices, or all of them. Their tokens are void at once.
 
 use holdfast_domain::change::Origin;
+use holdfast_domain::ports::{Host, SessionCache, SessionStore};
+use holdfast_domain::service::Sessions;
 use holdfast_domain::{Code, DeviceId, Failure};
 use holdfast_kit::{Request, Response, wire};
-use holdfast_providers::LiveSessions;
 
 /// Serves `DELETE /v1/devices` and `DELETE /v1/devices/{deviceId}`.
-pub async fn handle(sessions: &'static LiveSessions, request: Request) -> Result<Response, Failure> {
+pub async fn handle<S, C, H>(sessions: &Sessions<S, C, H>, request: Request) -> Result<Response, Failure>
+where
+    S: SessionStore,
+    C: SessionCache,
+    H: Host,
+{
     let current = sessions.authenticate(request.access_tokens()?).await?;
     request.no_body()?;
     let origin = Origin::client(request.source_ip());

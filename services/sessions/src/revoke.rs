@@ -1,12 +1,18 @@
 //! Ends one of the caller's sessions.
 
 use holdfast_domain::change::Origin;
+use holdfast_domain::ports::{Host, SessionCache, SessionStore};
+use holdfast_domain::service::Sessions;
 use holdfast_domain::{Code, Failure, SessionId};
 use holdfast_kit::{Request, Response, wire};
-use holdfast_providers::LiveSessions;
 
 /// Serves `DELETE /v1/sessions/{sessionId}`.
-pub async fn handle(sessions: &'static LiveSessions, request: Request) -> Result<Response, Failure> {
+pub async fn handle<S, C, H>(sessions: &Sessions<S, C, H>, request: Request) -> Result<Response, Failure>
+where
+    S: SessionStore,
+    C: SessionCache,
+    H: Host,
+{
     let current = sessions.authenticate(request.access_tokens()?).await?;
     request.no_body()?;
     // What is no id of ours names no session of the caller's: the same answer as for somebody else's.

@@ -1,12 +1,21 @@
 //! Ends all of the caller's sessions, or all others.
 
 use holdfast_domain::change::Origin;
+use holdfast_domain::ports::{Host, SessionCache, SessionStore};
+use holdfast_domain::service::Sessions;
 use holdfast_domain::{Code, Failure};
 use holdfast_kit::{Rejection, Request, Response, wire};
-use holdfast_providers::LiveSessions;
+
+/// The query parameters of the route.
+pub const QUERY: &[&str] = &["keepCurrent"];
 
 /// Serves `DELETE /v1/sessions`.
-pub async fn handle(sessions: &'static LiveSessions, request: Request) -> Result<Response, Rejection> {
+pub async fn handle<S, C, H>(sessions: &Sessions<S, C, H>, request: Request) -> Result<Response, Rejection>
+where
+    S: SessionStore,
+    C: SessionCache,
+    H: Host,
+{
     revoke_all(sessions, &request).await.map_err(|failure| {
         let is_over = failure.code == Code::Unauthenticated;
         let rejection = Rejection::from(failure);
@@ -14,7 +23,12 @@ pub async fn handle(sessions: &'static LiveSessions, request: Request) -> Result
     })
 }
 
-async fn revoke_all(sessions: &'static LiveSessions, request: &Request) -> Result<Response, Failure> {
+async fn revoke_all<S, C, H>(sessions: &Sessions<S, C, H>, request: &Request) -> Result<Response, Failure>
+where
+    S: SessionStore,
+    C: SessionCache,
+    H: Host,
+{
     let current = sessions.identify(request.access_tokens()?).await?;
     request.no_body()?;
     // Nothing said means everywhere: the safe reading of "log me out".

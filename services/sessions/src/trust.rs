@@ -1,11 +1,12 @@
 //! Trusts a device, or stops trusting it.
 
 use holdfast_domain::change::Origin;
-use holdfast_domain::service::TrustRequest;
+use holdfast_domain::ports::{Host, SessionCache, SessionStore};
+use holdfast_domain::service::{Sessions, TrustRequest};
 use holdfast_domain::token::DeviceToken;
 use holdfast_domain::{Code, Failure, SessionId};
-use holdfast_kit::{ConfigError, Env, Request, Response, wire};
-use holdfast_providers::LiveSessions;
+use holdfast_kit::{ConfigError, Env, Request, Response, System, wire};
+use holdfast_providers::{LiveCache, LiveTable};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -14,14 +15,14 @@ struct Body {
     trusted: bool,
 }
 
-/// What `sessions-trust` needs.
-pub struct Deps {
-    sessions: LiveSessions,
-    trust_seconds: i64,
+/// The dependencies of `sessions-trust`.
+pub struct Deps<S, C, H> {
+    pub(crate) sessions: Sessions<S, C, H>,
+    pub(crate) trust_seconds: i64,
 }
 
-impl Deps {
-    /// Reads it from the environment.
+impl Deps<LiveTable, LiveCache, System> {
+    /// Builds them from the environment.
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let trust_seconds = env.sign_in_limits()?.device_trust_seconds;
         Ok(Self { sessions: holdfast_providers::sessions(env).await?, trust_seconds })
@@ -29,7 +30,12 @@ impl Deps {
 }
 
 /// Serves `PUT /v1/sessions/{sessionId}/trust`.
-pub async fn handle(deps: &'static Deps, request: Request) -> Result<Response, Failure> {
+pub async fn handle<S, C, H>(deps: &Deps<S, C, H>, request: Request) -> Result<Response, Failure>
+where
+    S: SessionStore,
+    C: SessionCache,
+    H: Host,
+{
     let current = deps.sessions.authenticate(request.access_tokens()?).await?;
     let body: Body = request.json()?;
     let sid: SessionId = request

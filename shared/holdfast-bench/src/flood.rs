@@ -1,14 +1,14 @@
 //! What an anonymous flood of sign-ins costs: requests, write units, stream records and rows of one attempt. Every
 //! request passes a proxy that records it, so these are counts and not estimates.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use holdfast_domain::error::Code;
 use holdfast_domain::policy::{Policy, SignInLimits};
 use holdfast_domain::service::{SignIn, SignInRequest, StrongReads};
+use holdfast_dynamodb::SessionsTable;
 use holdfast_dynamodb::sessions::keys;
-use holdfast_dynamodb::{Item, SessionsTable};
 use holdfast_faults::{DynamoDbProxy, Exchange};
 use holdfast_testkit::LocalCloud;
 use holdfast_testkit::host::RealHost;
@@ -19,7 +19,7 @@ use crate::figures::figure;
 
 type Done<T = ()> = Result<T, String>;
 type Service = SignIn<SessionsTable, StrongReads<SessionsTable>, PlainPasswords, RealHost>;
-type Rows = BTreeMap<(String, String), Item>;
+type Rows = BTreeMap<(String, String), HashMap<String, AttributeValue>>;
 
 /// DynamoDB counts one write unit for each kilobyte of an item that it writes.
 const WRITE_UNIT: usize = 1024;

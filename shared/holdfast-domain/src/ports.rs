@@ -524,3 +524,111 @@ pub trait NewPasswords: Send + Sync {
     /// What the account keeps.
     fn keep(&self, password: &str, salt: &[u8; 16]) -> Stored<String>;
 }
+
+/// Everything that the session service asks of its store, for what takes the store as a whole.
+pub trait SessionStore:
+    AccountDeletion + AccountUpkeep + Accounts + Attempts + Devices + SessionReads + SessionWrites + SignIns + UserChanges
+{
+}
+
+impl<S> SessionStore for S where
+    S: AccountDeletion
+        + AccountUpkeep
+        + Accounts
+        + Attempts
+        + Devices
+        + SessionReads
+        + SessionWrites
+        + SignIns
+        + UserChanges
+{
+}
+
+/// One event of the audit trail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AuditEntry<'a> {
+    /// The event's id.
+    pub id: &'a str,
+    /// Its order.
+    pub seq: &'a str,
+    /// Its name.
+    pub kind: &'a str,
+    /// When it happened, RFC 3339.
+    pub at: &'a str,
+    /// The user it is about. Events of nobody (a sign-in with an e-mail that has no account) are not kept: a flood of
+    /// them would be a flood of rows.
+    pub user: &'a str,
+    /// The session it is about.
+    pub session: Option<&'a str>,
+    /// The sign-in it is about.
+    pub login: Option<&'a str>,
+    /// Why it happened.
+    pub reason: Option<&'a str>,
+    /// The device of the client.
+    pub device: Option<&'a str>,
+    /// The network of the client.
+    pub network: Option<&'a str>,
+    /// The operator who caused it.
+    pub actor: Option<&'a str>,
+}
+
+/// The audit trail. An entry that is there is never changed.
+pub trait AuditTrail: Send + Sync {
+    /// Appends an event, once however often it is delivered. The entry is deleted after `delete_after`.
+    fn append(&self, entry: &AuditEntry<'_>, delete_after: Millis) -> impl Future<Output = Stored<()>> + Send;
+}
+
+/// The time and device of each user's latest sign-in.
+pub trait LastLogins: Send + Sync {
+    /// Notes a sign-in, unless a later one has been noted: events may come in any order.
+    fn last_login(
+        &self,
+        user: &str,
+        session: &str,
+        at: &str,
+        device: Option<&str>,
+    ) -> impl Future<Output = Stored<()>> + Send;
+}
+
+/// Whether a user has used a device before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceSeen {
+    /// It is the first device of this user.
+    First,
+    /// The user has used others, but not this one.
+    New,
+    /// The user has used it before.
+    Known,
+}
+
+/// The names of the devices that each user has used.
+pub trait SeenDevices: Send + Sync {
+    /// Remembers a device by its name, and says whether it was known.
+    fn device(&self, user: &str, name: &str) -> impl Future<Output = Stored<DeviceSeen>> + Send;
+}
+
+/// Records about users outside the table of sessions.
+pub trait UserData: Send + Sync {
+    /// Deletes what is kept of a user who is deleted. Repeating it goes on where it stopped.
+    fn forget_user(&self, user: UserId) -> impl Future<Output = Stored<()>> + Send;
+}
+
+/// An event as the event bus takes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BusEntry {
+    /// `holdfast.<service>`.
+    pub source: &'static str,
+    /// The event's name.
+    pub detail_type: &'static str,
+    /// The event as text.
+    pub detail: String,
+}
+
+/// The event bus.
+pub trait EventBus: Send + Sync {
+    /// Publishes all of `entries`, in order.
+    ///
+    /// # Errors
+    /// An error may leave some of them published: the caller repeats all, and subscribers drop repetitions by id.
+    fn publish(&self, entries: &[BusEntry]) -> impl Future<Output = Stored<()>> + Send;
+}

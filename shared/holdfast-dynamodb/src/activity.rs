@@ -9,7 +9,7 @@
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::ReturnValue;
-use holdfast_domain::ports::Stored;
+use holdfast_domain::ports::{AuditEntry, AuditTrail, DeviceSeen, LastLogins, SeenDevices, Stored, UserData};
 use holdfast_domain::secret::fingerprint;
 use holdfast_domain::{Millis, UserId};
 
@@ -18,45 +18,6 @@ use crate::call::{conditional, trouble};
 
 /// Devices remembered of one user: more than anybody has, and far from an item's 400 KB.
 const MAX_DEVICES: usize = 500;
-
-/// One event of the audit trail.
-#[derive(Clone, Copy, Debug)]
-pub struct Entry<'a> {
-    /// The event's id.
-    pub id: &'a str,
-    /// Its order.
-    pub seq: &'a str,
-    /// Its name.
-    pub kind: &'a str,
-    /// When, RFC 3339.
-    pub at: &'a str,
-    /// To whom. Events of nobody (a sign-in with an e-mail that has no account) are not kept: a flood of them would be a
-    /// flood of rows.
-    pub user: &'a str,
-    /// To which session.
-    pub session: Option<&'a str>,
-    /// In which sign-in.
-    pub login: Option<&'a str>,
-    /// Why.
-    pub reason: Option<&'a str>,
-    /// On what device.
-    pub device: Option<&'a str>,
-    /// From which network.
-    pub network: Option<&'a str>,
-    /// By which operator.
-    pub actor: Option<&'a str>,
-}
-
-/// Whether a device had been seen before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Seen {
-    /// The user's first of all.
-    First,
-    /// One more.
-    New,
-    /// An old acquaintance.
-    Known,
-}
 
 /// The table behind the subscribers.
 #[derive(Clone, Debug)]
@@ -70,9 +31,10 @@ impl ActivityTable {
     pub fn new(config: &SdkConfig, table: impl Into<String>) -> Self {
         Self { client: Client::new(config), table: table.into() }
     }
+}
 
-    /// Appends an event, once however often it is delivered; nothing is ever overwritten.
-    pub async fn append(&self, entry: &Entry<'_>, delete_after: Millis) -> Stored<()> {
+impl AuditTrail for ActivityTable {
+    async fn append(&self, entry: &AuditEntry<'_>, delete_after: Millis) -> Stored<()> {
         let owner = format!("U#{}", entry.user);
         let mut put = self
             .client
@@ -102,9 +64,10 @@ impl ActivityTable {
         // Refused: it is there already.
         conditional("PutItem", None, put.send().await).map(|_| ())
     }
+}
 
-    /// Notes a sign-in, unless a later one has been noted: events may come in any order.
-    pub async fn last_login(&self, user: &str, session: &str, at: &str, device: Option<&str>) -> Stored<()> {
+impl LastLogins for ActivityTable {
+    async fn last_login(&self, user: &str, session: &str, at: &str, device: Option<&str>) -> Stored<()> {
         let result = self
             .client
             .update_item()
@@ -121,9 +84,11 @@ impl ActivityTable {
             .await;
         conditional("UpdateItem", None, result).map(|_| ())
     }
+}
 
-    /// Deletes what is kept of a user who is deleted, but for the audit trail: its events stay, and hold no e-mail.
-    pub async fn forget_user(&self, user: UserId) -> Stored<()> {
+impl UserData for ActivityTable {
+    /// The audit trail stays: its events hold no e-mail.
+    async fn forget_user(&self, user: UserId) -> Stored<()> {
         for sk in ["LAST_LOGIN", "DEVICES"] {
             self.client
                 .delete_item()
@@ -136,9 +101,10 @@ impl ActivityTable {
         }
         Ok(())
     }
+}
 
-    /// Remembers a device by its name, and says whether it was known.
-    pub async fn device(&self, user: &str, name: &str) -> Stored<Seen> {
+impl SeenDevices for ActivityTable {
+    async fn device(&self, user: &str, name: &str) -> Stored<DeviceSeen> {
         let hash = fingerprint("holdfast/device-name/1", &[name.as_bytes()]);
         let key = (s(format!("U#{user}")), s("DEVICES"));
         let answer = self
@@ -153,7 +119,7 @@ impl ActivityTable {
             .map_err(|e| trouble("GetItem", &e))?;
         let known = answer.item.as_ref().map_or(Ok(vec![]), |item| Reader::new(item).hashes("deviceNames"))?;
         if known.contains(&hash) || known.len() >= MAX_DEVICES {
-            return Ok(Seen::Known);
+            return Ok(DeviceSeen::Known);
         }
         let result = self
             .client
@@ -170,9 +136,9 @@ impl ActivityTable {
         // What was there at the write counts: of two deliveries at once, one finds the other's.
         let before = result.attributes.as_ref().map_or(Ok(vec![]), |item| Reader::new(item).hashes("deviceNames"))?;
         Ok(match before {
-            before if before.contains(&hash) => Seen::Known,
-            before if before.is_empty() => Seen::First,
-            _ => Seen::New,
+            before if before.contains(&hash) => DeviceSeen::Known,
+            before if before.is_empty() => DeviceSeen::First,
+            _ => DeviceSeen::New,
         })
     }
 }

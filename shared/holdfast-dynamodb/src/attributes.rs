@@ -9,7 +9,7 @@ use holdfast_domain::Millis;
 use holdfast_domain::ports::StoreError;
 
 /// An item.
-pub type Item = HashMap<String, AttributeValue>;
+pub(crate) type Item = HashMap<String, AttributeValue>;
 
 /// A string attribute.
 pub(crate) fn s(text: impl Into<String>) -> AttributeValue {
@@ -38,11 +38,11 @@ pub(crate) fn bs<'a>(all: impl IntoIterator<Item = &'a [u8; 32]>) -> AttributeVa
 
 /// Reads an item, naming the attribute that is missing or of the wrong type.
 #[derive(Clone, Copy, Debug)]
-pub struct Reader<'a>(&'a Item);
+pub(crate) struct Reader<'a>(&'a Item);
 
 impl<'a> Reader<'a> {
     /// Of this item.
-    pub fn new(item: &'a Item) -> Self {
+    pub(crate) fn new(item: &'a Item) -> Self {
         Self(item)
     }
 
@@ -53,27 +53,27 @@ impl<'a> Reader<'a> {
     }
 
     /// A string, if present.
-    pub fn text_opt(&self, name: &str) -> Result<Option<&'a str>, StoreError> {
+    pub(crate) fn text_opt(&self, name: &str) -> Result<Option<&'a str>, StoreError> {
         self.0.get(name).map(|v| v.as_s().map(String::as_str).map_err(|_| self.corrupt(name))).transpose()
     }
 
     /// A string.
-    pub fn text(&self, name: &str) -> Result<&'a str, StoreError> {
+    pub(crate) fn text(&self, name: &str) -> Result<&'a str, StoreError> {
         self.text_opt(name)?.ok_or_else(|| self.corrupt(name))
     }
 
     /// A string that parses.
-    pub fn parse<T: std::str::FromStr>(&self, name: &str) -> Result<T, StoreError> {
+    pub(crate) fn parse<T: std::str::FromStr>(&self, name: &str) -> Result<T, StoreError> {
         self.text(name)?.parse().map_err(|_| self.corrupt(name))
     }
 
     /// A string that parses, if present.
-    pub fn parse_opt<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, StoreError> {
+    pub(crate) fn parse_opt<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, StoreError> {
         self.text_opt(name)?.map(|text| text.parse().map_err(|_| self.corrupt(name))).transpose()
     }
 
     /// A whole number, if present.
-    pub fn int_opt<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, StoreError> {
+    pub(crate) fn int_opt<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, StoreError> {
         self.0
             .get(name)
             .map(|v| v.as_n().ok().and_then(|text| text.parse().ok()).ok_or_else(|| self.corrupt(name)))
@@ -81,32 +81,32 @@ impl<'a> Reader<'a> {
     }
 
     /// A whole number.
-    pub fn int<T: std::str::FromStr>(&self, name: &str) -> Result<T, StoreError> {
+    pub(crate) fn int<T: std::str::FromStr>(&self, name: &str) -> Result<T, StoreError> {
         self.int_opt(name)?.ok_or_else(|| self.corrupt(name))
     }
 
     /// A time.
-    pub fn time(&self, name: &str) -> Result<Millis, StoreError> {
+    pub(crate) fn time(&self, name: &str) -> Result<Millis, StoreError> {
         self.int(name).map(Millis::new)
     }
 
     /// A time, if present.
-    pub fn time_opt(&self, name: &str) -> Result<Option<Millis>, StoreError> {
+    pub(crate) fn time_opt(&self, name: &str) -> Result<Option<Millis>, StoreError> {
         Ok(self.int_opt(name)?.map(Millis::new))
     }
 
     /// `true` only if present and true.
-    pub fn flag(&self, name: &str) -> Result<bool, StoreError> {
+    pub(crate) fn flag(&self, name: &str) -> Result<bool, StoreError> {
         self.0.get(name).map_or(Ok(false), |v| v.as_bool().copied().map_err(|_| self.corrupt(name)))
     }
 
     /// Bytes, if present.
-    pub fn blob_opt(&self, name: &str) -> Result<Option<&'a [u8]>, StoreError> {
+    pub(crate) fn blob_opt(&self, name: &str) -> Result<Option<&'a [u8]>, StoreError> {
         self.0.get(name).map(|v| v.as_b().map(|blob| blob.as_ref()).map_err(|_| self.corrupt(name))).transpose()
     }
 
     /// Exactly `N` bytes, if present.
-    pub fn bytes_opt<const N: usize>(&self, name: &str) -> Result<Option<[u8; N]>, StoreError> {
+    pub(crate) fn bytes_opt<const N: usize>(&self, name: &str) -> Result<Option<[u8; N]>, StoreError> {
         self.0
             .get(name)
             .map(|v| {
@@ -116,19 +116,19 @@ impl<'a> Reader<'a> {
     }
 
     /// Exactly `N` bytes.
-    pub fn bytes<const N: usize>(&self, name: &str) -> Result<[u8; N], StoreError> {
+    pub(crate) fn bytes<const N: usize>(&self, name: &str) -> Result<[u8; N], StoreError> {
         self.bytes_opt(name)?.ok_or_else(|| self.corrupt(name))
     }
 
     /// A set of byte strings of 32 bytes; an absent one is empty.
-    pub fn hashes(&self, name: &str) -> Result<Vec<[u8; 32]>, StoreError> {
+    pub(crate) fn hashes(&self, name: &str) -> Result<Vec<[u8; 32]>, StoreError> {
         let Some(value) = self.0.get(name) else { return Ok(vec![]) };
         let all = value.as_bs().map_err(|_| self.corrupt(name))?;
         all.iter().map(|blob| blob.as_ref().try_into().map_err(|_| self.corrupt(name))).collect()
     }
 
     /// A map attribute, if present.
-    pub fn map_opt(&self, name: &str) -> Result<Option<Reader<'a>>, StoreError> {
+    pub(crate) fn map_opt(&self, name: &str) -> Result<Option<Reader<'a>>, StoreError> {
         self.0.get(name).map(|v| v.as_m().map(Reader).map_err(|_| self.corrupt(name))).transpose()
     }
 }

@@ -13,7 +13,5 @@ mod statement;
 mod stream;
 
 pub use activity::ActivityTable;
-pub use attributes::{Item, Reader};
 pub use connections::ConnectionsTable;
 pub use sessions::SessionsTable;
-pub use stream::item_from_json;

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::attributes::Item;
 
 /// Reads an image (`{"PK":{"S":"…"},…}`).
-pub fn item_from_json(image: &Value) -> Result<Item, StoreError> {
+pub(crate) fn item_from_json(image: &Value) -> Result<Item, StoreError> {
     let fields = image.as_object().ok_or_else(|| corrupt("an image"))?;
     fields.iter().map(|(name, value)| Ok((name.clone(), attribute(value)?))).collect()
 }

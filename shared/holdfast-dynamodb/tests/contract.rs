@@ -1,7 +1,10 @@
 //! The tables keep the contracts of their ports, on an emulator that each test starts for itself.
 
+use holdfast_domain::Millis;
 use holdfast_domain::ports::Host as _;
-use holdfast_dynamodb::{ConnectionsTable, SessionsTable};
+use holdfast_dynamodb::{ActivityTable, ConnectionsTable, SessionsTable};
+use holdfast_testkit::suites::activity::{Look, StoredEntry};
+use holdfast_testkit::suites::rows::Row;
 use holdfast_testkit::{LocalCloud, ManualHost, suites};
 
 #[tokio::test]
@@ -60,4 +63,51 @@ async fn push_does_not_depend_on_when_rows_past_their_ttl_are_deleted() {
         };
         suites::connections::lifetimes(table, host.clone(), &expire).await;
     }
+}
+
+/// The rows of the table of activity.
+struct ActivityRows<'a>(&'a LocalCloud);
+
+impl ActivityRows<'_> {
+    async fn rows_of(&self, user: &str) -> Vec<Row> {
+        let owner = format!("U#{user}");
+        let mut rows = self.0.rows(LocalCloud::ACTIVITY).await;
+        rows.retain(|row| text(row, "PK") == owner);
+        rows.sort_by(|a, b| text(a, "SK").cmp(text(b, "SK")));
+        rows
+    }
+}
+
+fn text<'a>(row: &'a Row, name: &str) -> &'a str {
+    row[name].as_s().expect("text")
+}
+
+impl Look for ActivityRows<'_> {
+    async fn trail(&self, user: &str) -> Vec<StoredEntry> {
+        let events = self.rows_of(user).await.into_iter().filter(|row| text(row, "SK").starts_with("E#"));
+        events
+            .map(|mut row| {
+                let ttl = row.remove("ttl").expect("a TTL");
+                let seconds: i64 = ttl.as_n().expect("a number").parse().expect("a whole number");
+                let names: Vec<_> = row.keys().filter(|name| !["PK", "SK"].contains(&name.as_str())).cloned().collect();
+                let fields = names.into_iter().map(|name| (name.clone(), text(&row, &name).to_owned())).collect();
+                StoredEntry { fields, delete_after: Millis::new(seconds * 1_000) }
+            })
+            .collect()
+    }
+
+    async fn latest_login(&self, user: &str) -> Option<(String, String, String)> {
+        let row = self.rows_of(user).await.into_iter().find(|row| text(row, "SK") == "LAST_LOGIN")?;
+        Some((text(&row, "at").into(), text(&row, "sessionId").into(), text(&row, "device").into()))
+    }
+}
+
+#[tokio::test]
+async fn the_activity_table_keeps_the_contract_of_its_ports() {
+    let cloud = LocalCloud::start().await;
+    let table = ActivityTable::new(cloud.sdk_config(), LocalCloud::ACTIVITY);
+    let host = ManualHost::at(suites::sessions::real_now());
+    let delete_after = Millis::new(host.now().plus_seconds(86_400).seconds_up() * 1_000);
+    suites::activity::all(&table, &ActivityRows(&cloud), &host, delete_after).await;
+    suites::rows::of_activity(&cloud.rows(LocalCloud::ACTIVITY).await, delete_after);
 }

@@ -4,21 +4,10 @@ use aws_config::SdkConfig;
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::error::ProvideErrorMetadata as _;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
-use holdfast_domain::ports::{StoreError, Stored};
+use holdfast_domain::ports::{BusEntry, EventBus, StoreError, Stored};
 
 /// Entries of one PutEvents call (the service's limit).
 const MAX_ENTRIES: usize = 10;
-
-/// An event as the bus takes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// `holdfast.<service>`.
-    pub source: &'static str,
-    /// The event's name.
-    pub detail_type: &'static str,
-    /// JSON.
-    pub detail: String,
-}
 
 /// One bus.
 #[derive(Clone, Debug)]
@@ -32,10 +21,10 @@ impl Bus {
     pub fn new(config: &SdkConfig, name: impl Into<String>) -> Self {
         Self { client: Client::new(config), name: name.into() }
     }
+}
 
-    /// Publishes all of `entries`, in order. An error may leave some of them published: the caller repeats all, and
-    /// subscribers drop by id.
-    pub async fn publish(&self, entries: &[Entry]) -> Stored<()> {
+impl EventBus for Bus {
+    async fn publish(&self, entries: &[BusEntry]) -> Stored<()> {
         for chunk in entries.chunks(MAX_ENTRIES) {
             let mut request = self.client.put_events();
             for entry in chunk {

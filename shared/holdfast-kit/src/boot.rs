@@ -185,22 +185,29 @@ where
 {
     event(init, move |deps: &'static D, envelope: Envelope, budget| {
         let handle = handle.clone();
-        async move {
-            match tokio::time::timeout(budget, handle(deps, envelope.detail)).await {
-                Ok(Ok(())) => Ok(Value::Null),
-                Ok(Err(error)) => {
-                    metrics::count("SubscriberRetried");
-                    tracing::error!(%error, "the event will be delivered again");
-                    Err(Broken("a store is in trouble"))
-                }
-                Err(_) => {
-                    metrics::count("SubscriberRetried");
-                    tracing::error!("out of time; the event will be delivered again");
-                    Err(Broken("out of time"))
-                }
-            }
-        }
+        async move { acknowledged(handle(deps, envelope.detail), budget).await }
     })
+}
+
+/// Acknowledges an event whose handler succeeded within `budget`. Every other end fails the invocation, so that Lambda
+/// delivers the event again.
+pub(crate) async fn acknowledged(
+    handling: impl Future<Output = Result<(), StoreError>>,
+    budget: Duration,
+) -> Result<Value, Broken> {
+    match tokio::time::timeout(budget, handling).await {
+        Ok(Ok(())) => Ok(Value::Null),
+        Ok(Err(error)) => {
+            metrics::count("SubscriberRetried");
+            tracing::error!(%error, "the event will be delivered again");
+            Err(Broken("a store is in trouble"))
+        }
+        Err(_) => {
+            metrics::count("SubscriberRetried");
+            tracing::error!("out of time; the event will be delivered again");
+            Err(Broken("out of time"))
+        }
+    }
 }
 
 /// What is left of an invocation that Lambda ends at `deadline_millis`, less [`RESERVE`]. An invocation that is late gets a moment

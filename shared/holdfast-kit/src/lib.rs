@@ -14,6 +14,7 @@ pub mod http;
 pub mod log;
 pub mod metrics;
 pub mod queue;
+pub mod recording;
 pub mod stream;
 pub mod websocket;
 pub mod wire;

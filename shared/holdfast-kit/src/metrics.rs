@@ -1,8 +1,9 @@
 //! CloudWatch metrics in the embedded metric format: lines on stdout after each invocation, no call to anything.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::OnceLock;
 
 use serde_json::{Map, Value, json};
 
@@ -12,7 +13,10 @@ pub const NAMESPACE: &str = "Holdfast";
 type Values = BTreeMap<(&'static str, Unit), Vec<f64>>;
 
 static DIMENSIONS: OnceLock<(String, String)> = OnceLock::new();
-static PENDING: Mutex<Values> = Mutex::new(Values::new());
+thread_local! {
+    /// A function serves every invocation on one thread ([`crate::boot`]); a test has a thread of its own.
+    static PENDING: RefCell<Values> = const { RefCell::new(Values::new()) };
+}
 
 /// Values of one metric that one record may carry (CloudWatch's limit).
 const MAX_VALUES: usize = 100;
@@ -21,10 +25,6 @@ const MAX_VALUES: usize = 100;
 enum Unit {
     Count,
     Milliseconds,
-}
-
-fn pending() -> MutexGuard<'static, Values> {
-    PENDING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Names the function once, at start.
@@ -39,21 +39,22 @@ pub fn count(name: &'static str) {
 
 /// Counts `n`.
 pub fn add(name: &'static str, n: u64) {
-    let mut pending = pending();
-    let values = pending.entry((name, Unit::Count)).or_insert_with(|| vec![0.0]);
-    if let Some(total) = values.first_mut() {
-        *total += n as f64;
-    }
+    PENDING.with_borrow_mut(|pending| {
+        let values = pending.entry((name, Unit::Count)).or_insert_with(|| vec![0.0]);
+        if let Some(total) = values.first_mut() {
+            *total += n as f64;
+        }
+    });
 }
 
 /// Records a duration.
 pub fn millis(name: &'static str, value: f64) {
-    pending().entry((name, Unit::Milliseconds)).or_default().push(value);
+    PENDING.with_borrow_mut(|pending| pending.entry((name, Unit::Milliseconds)).or_default().push(value));
 }
 
 /// Writes what was counted since the last time, if anything was.
 pub fn flush(now_millis: i64) {
-    let taken = std::mem::take(&mut *pending());
+    let taken = PENDING.take();
     if taken.is_empty() {
         return;
     }
@@ -61,6 +62,21 @@ pub fn flush(now_millis: i64) {
     for part in parts(taken) {
         let _ = writeln!(out, "{}", record(&part, now_millis));
     }
+}
+
+/// Takes the counters of this thread, by name, and the names of the durations: what [`flush`] would
+/// have written.
+pub(crate) fn taken() -> (BTreeMap<&'static str, u64>, Vec<&'static str>) {
+    let (mut counts, mut durations) = (BTreeMap::new(), Vec::new());
+    for ((name, unit), values) in PENDING.take() {
+        match unit {
+            Unit::Count => {
+                counts.insert(name, values.iter().sum::<f64>() as u64);
+            }
+            Unit::Milliseconds => durations.push(name),
+        }
+    }
+    (counts, durations)
 }
 
 /// As many records as the longest list needs, each with at most [`MAX_VALUES`] values of a metric. None is left out: the last

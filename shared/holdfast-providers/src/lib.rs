@@ -7,37 +7,75 @@ use aws_config::SdkConfig;
 use holdfast_domain::ports::{Host as _, StoreError};
 use holdfast_domain::service::{FactorSettings, Registration, Sessions, SignIn};
 use holdfast_dynamodb::{ActivityTable, ConnectionsTable, SessionsTable};
+use holdfast_elasticache::Clusters;
+use holdfast_eventbus::Bus;
 use holdfast_kit::{ConfigError, Env, System};
 use holdfast_kms::KmsBox;
 use holdfast_password::Argon2id;
+use holdfast_queue::{Closing, Queue};
 
 pub use cache::{LiveCache, LiveServer};
 pub use verifier::LiveVerifier;
+
+/// Descriptions of the cache by ElastiCache, for the function that reads them.
+pub mod topology {
+    pub use holdfast_elasticache::{Kind, Node, Role, Shard, Topology};
+}
+
+/// The records of the sessions table's stream, for the functions that read it.
+pub mod records {
+    pub use holdfast_dynamodb::sessions::keys;
+    pub use holdfast_dynamodb::sessions::records::{BeforeAfter, Change, change};
+}
 
 /// The session service over the real table.
 pub type LiveSessions = Sessions<SessionsTable, LiveCache, System>;
 /// Sign-in over the real table.
 pub type LiveSignIn = SignIn<SessionsTable, LiveCache, LiveVerifier, System>;
-/// The second step of a sign-in, which no password is part of.
+/// The second step of a sign-in, which needs no verifier of passwords.
 #[derive(Clone, Debug)]
-pub struct LiveSecondFactor {
+pub struct SecondFactor<S, C, H, B> {
     /// The sign-in.
-    pub sign_in: SignIn<SessionsTable, LiveCache, (), System>,
-    /// What opens seeds.
-    pub secrets: KmsBox,
+    pub sign_in: SignIn<S, C, (), H>,
+    /// Opens the seeds of second factors.
+    pub secrets: B,
 }
 
-/// The session service with what the second factor needs.
+/// The second step of a sign-in over the real table and key.
+pub type LiveSecondFactor = SecondFactor<SessionsTable, LiveCache, System, KmsBox>;
+
+/// The session service with the settings of second factors.
 #[derive(Clone, Debug)]
-pub struct LiveFactor {
+pub struct Factor<S, C, H, B> {
     /// The session service.
-    pub sessions: LiveSessions,
-    /// Issuer, budgets, and what seals seeds.
-    pub settings: FactorSettings<KmsBox>,
+    pub sessions: Sessions<S, C, H>,
+    /// Issuer, budgets, and the box that seals seeds.
+    pub settings: FactorSettings<B>,
 }
+
+/// The session service and second factors over the real table and key.
+pub type LiveFactor = Factor<SessionsTable, LiveCache, System, KmsBox>;
 
 /// Registration over the real table.
 pub type LiveRegistration = Registration<SessionsTable, Argon2id, System>;
+/// The table of sessions.
+pub type LiveTable = SessionsTable;
+/// The table of activity.
+pub type LiveActivity = ActivityTable;
+/// The table of connections, for what it keeps of users.
+pub type LiveUserChannels = ConnectionsTable;
+/// The box that seals the seeds of second factors.
+pub type LiveBox = KmsBox;
+/// Password hashing.
+pub type LivePasswords = Argon2id;
+/// The event bus.
+pub type LiveBus = Bus;
+/// A queue that takes text.
+pub type LiveQueue = Queue;
+/// The queue `close`.
+pub type LiveClosing = Closing;
+/// Descriptions of caches.
+pub type LiveClusters = Clusters;
 
 /// Clients share one configuration and so one HTTP client.
 pub async fn sdk(env: &Env) -> SdkConfig {
@@ -127,6 +165,24 @@ pub async fn activity_table(env: &Env) -> Result<ActivityTable, ConfigError> {
 pub async fn connections_table(env: &Env) -> Result<ConnectionsTable, ConfigError> {
     let name = env.text("CONNECTIONS_TABLE")?;
     Ok(ConnectionsTable::new(&sdk(env).await, name))
+}
+
+/// The targets of the relay: the event bus, the queue `close`, and the queue of records that cannot be read.
+pub async fn relay_targets(env: &Env) -> Result<(LiveBus, LiveClosing, LiveQueue), ConfigError> {
+    let (bus, close, unreadable) = (env.text("EVENT_BUS")?, env.url("CLOSE_QUEUE_URL")?, env.url("RELAY_DLQ_URL")?);
+    let sdk = sdk(env).await;
+    Ok((Bus::new(&sdk, bus), Closing(Queue::new(&sdk, close)), Queue::new(&sdk, unreadable)))
+}
+
+/// The queue whose URL this variable holds.
+pub async fn queue(env: &Env, variable: &str) -> Result<LiveQueue, ConfigError> {
+    let url = env.url(variable)?;
+    Ok(Queue::new(&sdk(env).await, url))
+}
+
+/// ElastiCache, for the function that describes the cache.
+pub async fn clusters() -> LiveClusters {
+    Clusters::new(&holdfast_aws::sdk_config_for_control().await)
 }
 
 /// The cache server alone, if there is one: for health, and for repairing it.

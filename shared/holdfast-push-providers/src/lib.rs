@@ -21,6 +21,31 @@ use holdfast_push::presence::PresencePolicy;
 use holdfast_push::service::{Closer, Connector, FanOut, Frames, Heads, Publisher};
 use holdfast_queue::{Closing, Lanes, LanesWithDeadLetters, Queue};
 
+/// The JSON of frames and of queue messages.
+pub mod wire {
+    pub use holdfast_gateway::wire::{frame_from_json, frame_to_json};
+    pub use holdfast_queue::wire::{
+        Handed, PublishBody, Unreadable, close_request_from_json, close_request_to_json, job_from_json, job_to_json,
+        publish_from_json,
+    };
+}
+
+/// The table of sessions, which push only reads.
+pub type LiveSessionsTable = SessionsTable;
+/// The table of connections.
+pub type LiveConnections = ConnectionsTable;
+/// API Gateway's side of sockets.
+pub type LiveGateway = Connections;
+/// The queue `close`.
+pub type LiveClosing = Closing;
+/// The queues `push` and `broadcast`.
+pub type LiveLanes = Lanes;
+/// The same with their dead-letter queues.
+pub type LiveLanesWithDeadLetters = LanesWithDeadLetters;
+/// Validation of access tokens by one strong read each.
+pub type LiveSessionCache = StrongReads<SessionsTable>;
+/// The authorizer's view of handshakes: without any means to write.
+pub type LiveAdmission = Connector<SessionsTable, ConnectionsTable, (), System>;
 /// Validation of access tokens.
 pub type LiveSessions = Sessions<SessionsTable, StrongReads<SessionsTable>, System>;
 /// Handshakes.
@@ -175,10 +200,7 @@ pub async fn connector(env: &Env, sdk: &SdkConfig) -> Result<LiveConnector, Conf
 }
 
 /// What the authorizer needs: the same without any means to write.
-pub async fn admission(
-    env: &Env,
-    sdk: &SdkConfig,
-) -> Result<Connector<SessionsTable, ConnectionsTable, (), System>, ConfigError> {
+pub async fn admission(env: &Env, sdk: &SdkConfig) -> Result<LiveAdmission, ConfigError> {
     Ok(Connector {
         sessions: sessions_table(env, sdk).await?,
         table: connections(env, sdk)?,

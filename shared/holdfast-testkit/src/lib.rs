@@ -4,13 +4,20 @@
 //! * [`cloud`]: starts the pinned emulator on a free port, with the tables; gone when dropped.
 //! * [`memory`]: the session ports over a map behind one lock.
 //! * [`cache`]: a cache server in memory that can forget, restart and fail.
+//! * [`activity`]: the table of subscribers and the event bus in memory.
+//! * [`failing`]: any port, of which one call fails.
 //! * [`push`]: the push ports in memory, with sockets that tests open and close.
 //! * [`host`]: time that only moves when told to.
 //! * [`seeded`]: a host whose every draw follows from a seed.
+//! * [`failures`]: the table of what each function does when a call fails.
+//! * [`world`]: one user with a session over a store that fails, for tests of handlers.
 //! * [`suites`]: what a store must do, in the words of its port.
 
+pub mod activity;
 pub mod cache;
 pub mod cloud;
+pub mod failing;
+pub mod failures;
 pub mod faulty;
 pub mod host;
 pub mod memory;
@@ -18,6 +25,7 @@ pub mod push;
 pub mod redis;
 pub mod seeded;
 pub mod suites;
+pub mod world;
 
 pub use cache::MemoryCache;
 pub use cloud::LocalCloud;

@@ -106,6 +106,116 @@ fn each_sdk_is_linked_by_one_adapter_only() {
     }
 }
 
+/// Wiring builds the adapters; a handler sees ports.
+#[test]
+fn handlers_depend_on_wiring_and_the_core_only() {
+    let allowed = [
+        "futures-util",
+        "holdfast-domain",
+        "holdfast-kit",
+        "holdfast-providers",
+        "holdfast-push",
+        "holdfast-push-providers",
+        "serde",
+        "serde_json",
+        "tokio",
+        "tracing",
+    ];
+    for service in services() {
+        let folder = root().join("services").join(service.trim_start_matches("service-"));
+        let manifest = fs::read_to_string(folder.join("Cargo.toml")).expect("a manifest");
+        let dependencies = manifest.split("[dependencies]").nth(1).expect("dependencies");
+        let dependencies = dependencies.split('[').next().unwrap_or_default();
+        let names: Vec<_> = dependencies.lines().filter_map(|line| line.split_once(".workspace")).collect();
+        assert!(!names.is_empty(), "{service} has no dependencies: this looks in the wrong place");
+        for (name, _) in names {
+            assert!(allowed.contains(&name), "{service} depends on {name}");
+        }
+    }
+}
+
+/// The clients of AWS and Redis that each function's executable may hold. Packages share their dependencies; executables
+/// do not: the linker drops what a function does not call, and with it the names of its operations.
+#[test]
+fn an_executable_holds_only_the_clients_that_its_function_calls() {
+    let clients = [
+        "apigatewaymanagement",
+        "cognitoidentityprovider",
+        "dynamodb",
+        "elasticache",
+        "eventbridge",
+        "kms",
+        "lambda",
+        "sqs",
+    ];
+    let password = &["cognitoidentityprovider", "dynamodb", "redis"][..];
+    let sessions = &["dynamodb", "redis"][..];
+    let factor = &["dynamodb", "kms", "redis"][..];
+    let table: &[(&str, &[&str])] = &[
+        ("auth-login", password),
+        ("auth-logout", sessions),
+        ("auth-mfa-activate", factor),
+        ("auth-mfa-disable", factor),
+        ("auth-mfa-enroll", factor),
+        ("auth-mfa-recovery-codes", sessions),
+        ("auth-mfa-verify", factor),
+        ("auth-password", password),
+        ("auth-reauthenticate", &["cognitoidentityprovider", "dynamodb", "kms", "redis"]),
+        ("auth-refresh", sessions),
+        ("auth-register", &["dynamodb"]),
+        ("events-audit-trail", &["dynamodb"]),
+        ("events-cache-repair", &["redis"]),
+        ("events-last-login", &["dynamodb"]),
+        ("events-relay", &["dynamodb", "eventbridge", "sqs"]),
+        ("events-security-alerts", &["dynamodb", "sqs"]),
+        ("ops-cache-status", &["elasticache"]),
+        ("ops-health", sessions),
+        ("ops-not-found", &[]),
+        ("push-authorizer", &["dynamodb"]),
+        ("push-close-sockets", &["apigatewaymanagement", "dynamodb", "sqs"]),
+        ("push-connect", &["dynamodb", "sqs"]),
+        ("push-default", &["apigatewaymanagement", "dynamodb", "lambda"]),
+        ("push-disconnect", &["dynamodb"]),
+        ("push-fanout", &["apigatewaymanagement", "dynamodb", "sqs"]),
+        ("push-history", &["dynamodb", "lambda"]),
+        ("push-publish", &["dynamodb", "sqs"]),
+        ("push-ticket", &["dynamodb"]),
+        ("sessions-admin", sessions),
+        ("sessions-current", sessions),
+        ("sessions-devices", sessions),
+        ("sessions-list", sessions),
+        ("sessions-remove-devices", sessions),
+        ("sessions-revoke", sessions),
+        ("sessions-revoke-all", sessions),
+        ("sessions-trust", sessions),
+    ];
+    assert_eq!(table.iter().map(|(function, _)| (*function).to_owned()).collect::<BTreeSet<_>>(), functions());
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["build", "--offline", "--locked", "--quiet", "--workspace", "--message-format", "json"]);
+    build.args(functions().iter().flat_map(|function| ["--bin", function]));
+    let output = build.current_dir(root()).output().expect("cargo build runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let messages = String::from_utf8(output.stdout).expect("text");
+    let mut wrong = Vec::new();
+    for (function, allowed) in table {
+        let path = messages
+            .split("\"executable\":\"")
+            .filter_map(|rest| rest.split('"').next())
+            .find(|path| path.ends_with(&format!("/{function}")))
+            .unwrap_or_else(|| panic!("no executable of {function}"));
+        let content = fs::read(path).expect("an executable");
+        let content = String::from_utf8_lossy(&content);
+        // As symbols name a crate: its length, then its name.
+        let holds = |name: &str| content.contains(&format!("{}{name}", name.len()));
+        let mut held: Vec<_> = clients.into_iter().filter(|client| holds(&format!("aws_sdk_{client}"))).collect();
+        held.extend(holds("redis").then_some("redis"));
+        if held != *allowed {
+            wrong.push(format!("{function}: {held:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
 #[test]
 fn no_lambda_links_what_only_tests_need() {
     for service in services() {
@@ -144,6 +254,22 @@ fn the_binaries_of_a_service_are_its_functions_and_none_has_a_test_harness_of_it
         let found = files(&folder.join("src/bin"), "rs").len();
         assert_eq!(found, wanted.len(), "{service} has a file in src/bin that is no function");
     }
+}
+
+/// A route whose handler reads query parameters must say so to the edge, which refuses all others.
+#[test]
+fn a_main_passes_on_the_query_parameters_of_its_handler() {
+    let mut routes = 0;
+    for function in functions() {
+        let module = handler(&function).file_stem().expect("a name").to_string_lossy().into_owned();
+        let text = fs::read_to_string(handler(&function)).expect("a source file");
+        let main = fs::read_to_string(main_of(&function)).expect("a source file");
+        let reads = text.contains("request.query");
+        assert_eq!(text.contains("pub const QUERY"), reads, "{function}: QUERY names the parameters that it reads");
+        assert_eq!(main.contains(&format!("{module}::QUERY")), reads, "{function}: its main passes QUERY on");
+        routes += usize::from(reads);
+    }
+    assert!(routes >= 2, "only {routes} routes with a query found: this looks in the wrong place");
 }
 
 /// `Request::json`, `json_up_to`, `json_or_empty` and `no_body` refuse what the route does not take, in body and query. A

@@ -1,6 +1,8 @@
 //! The in-memory store tells the same story as the table.
 
+use holdfast_domain::ports::Host as _;
 use holdfast_domain::service::{DeleteOnly, StrongReads};
+use holdfast_testkit::activity::{MemoryActivity, MemoryBus};
 use holdfast_testkit::cache::{MemoryCache, leased};
 use holdfast_testkit::push::MemoryTable;
 use holdfast_testkit::{ManualHost, MemoryStore, suites};
@@ -61,4 +63,24 @@ async fn sessions_tell_the_same_story_while_the_provider_is_switched() {
     let server = MemoryCache::new(host.clone());
     let cache = DeleteOnly { store: store.clone(), server, max_age_seconds: 60, notice: |_| {} };
     suites::cache::provider::all(&store, &cache, &host).await;
+}
+
+#[tokio::test]
+async fn the_activity_in_memory_keeps_the_contract_of_its_ports() {
+    let host = ManualHost::default();
+    let memory = MemoryActivity::default();
+    suites::activity::all(&memory, &memory, &host, host.now().plus_seconds(86_400)).await;
+}
+
+#[tokio::test]
+async fn the_event_bus_in_memory_keeps_the_contract_of_the_event_bus() {
+    let bus = MemoryBus::default();
+    let mut seen = 0;
+    let published = &mut async |count| {
+        let new = bus.published().split_off(seen);
+        seen += new.len();
+        assert_eq!(new.len(), count);
+        new
+    };
+    suites::bus::all(&bus, published).await;
 }

@@ -1,12 +1,10 @@
-//! What one stream record means: pure.
+//! The events and close requests that follow from one stream record. No I/O happens here.
 
 use holdfast_domain::Millis;
 use holdfast_domain::event::{self, Event, Kind};
-use holdfast_domain::ports::StoreError;
+use holdfast_domain::ports::{BusEntry, StoreError};
 use holdfast_domain::session::Slot;
-use holdfast_dynamodb::sessions::{image, keys};
-use holdfast_dynamodb::{Item, item_from_json};
-use holdfast_eventbus::Entry;
+use holdfast_providers::records::{self, BeforeAfter, Change};
 use holdfast_push::close::{CloseRequest, SessionOver};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -16,12 +14,12 @@ use serde_json::{Map, Value};
 struct Record {
     #[serde(rename = "eventID")]
     event_id: String,
-    dynamodb: Change,
+    dynamodb: Images,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Change {
+struct Images {
     keys: Value,
     #[serde(default)]
     old_image: Option<Value>,
@@ -37,7 +35,7 @@ struct Change {
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Consequences {
     pub(crate) kinds: Vec<Kind>,
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: Vec<BusEntry>,
     pub(crate) closes: Vec<CloseRequest>,
 }
 
@@ -49,40 +47,14 @@ fn unreadable(what: impl std::fmt::Display) -> StoreError {
 pub(crate) fn consequences(record: &Value) -> Result<Consequences, StoreError> {
     let record: Record = serde_json::from_value(record.clone()).map_err(unreadable)?;
     let change = &record.dynamodb;
-    let key = |name: &str| change.keys[name]["S"].as_str().unwrap_or_default();
-    let images = || -> Result<(Option<Item>, Option<Item>), StoreError> {
-        let read = |image: &Option<Value>| image.as_ref().map(item_from_json).transpose();
-        Ok((read(&change.old_image)?, read(&change.new_image)?))
-    };
     let at = Millis::new((change.approximate_creation_date_time.unwrap_or_default() * 1000.0) as i64);
-
-    let (events, over) = match keys::row(key(keys::PK), key(keys::SK)) {
-        keys::Row::Slot(_) => {
-            let (old, new) = images()?;
-            let read = |item: Option<Item>| item.as_ref().map(image::slot_event).transpose();
-            event::of_slot(read(old)?.as_ref(), read(new)?.as_ref(), at)
-        }
-        keys::Row::Login(_) => {
-            let (old, new) = images()?;
-            let read = |item: Option<Item>| item.as_ref().map(image::login_event).transpose();
-            (event::of_login(read(old)?.as_ref(), read(new)?.as_ref()), vec![])
-        }
-        keys::Row::Challenge(_) => {
-            let (old, new) = images()?;
-            let read = |item: Option<Item>| item.as_ref().map(image::challenge_event).transpose();
-            (event::of_challenge(read(old)?.as_ref(), read(new)?.as_ref()), vec![])
-        }
-        keys::Row::Account(_) => {
-            let (old, new) = images()?;
-            let read = |item: Option<Item>| item.as_ref().map(image::account_event).transpose();
-            (event::of_account(read(old)?.as_ref(), read(new)?.as_ref()), vec![])
-        }
-        keys::Row::Device(..) => {
-            let (old, new) = images()?;
-            let read = |item: Option<Item>| item.as_ref().map(image::device_event).transpose();
-            (event::of_device(read(old)?.as_ref(), read(new)?.as_ref(), at), vec![])
-        }
-        keys::Row::Other => return Ok(Consequences::default()),
+    let (events, over) = match records::change(&change.keys, change.old_image.as_ref(), change.new_image.as_ref())? {
+        Change::Slot(rows) => event::of_slot(rows.0.as_ref(), rows.1.as_ref(), at),
+        Change::Login(BeforeAfter(old, new)) => (event::of_login(old.as_ref(), new.as_ref()), vec![]),
+        Change::Challenge(BeforeAfter(old, new)) => (event::of_challenge(old.as_ref(), new.as_ref()), vec![]),
+        Change::Account(BeforeAfter(old, new)) => (event::of_account(old.as_ref(), new.as_ref()), vec![]),
+        Change::Device(BeforeAfter(old, new)) => (event::of_device(old.as_ref(), new.as_ref(), at), vec![]),
+        Change::Other => return Ok(Consequences::default()),
     };
     Ok(Consequences {
         kinds: events.iter().map(|e| e.kind).collect(),
@@ -102,7 +74,7 @@ fn close(slot: &Slot, kind: Kind, at: Millis) -> CloseRequest {
 
 /// `id` and `seq` come from the record, so that a record delivered twice makes the same event twice. The stream numbers
 /// the changes of one item in their order with digits only; padded, texts order as the numbers do.
-fn entry(event: &Event, record: &Record, n: usize) -> Entry {
+fn entry(event: &Event, record: &Record, n: usize) -> BusEntry {
     let mut detail = Map::new();
     let mut put = |name: &str, value: String| {
         detail.insert(name.to_owned(), value.into());
@@ -132,7 +104,7 @@ fn entry(event: &Event, record: &Record, n: usize) -> Entry {
     if let Some(actor) = &event.origin.actor {
         put("actor", actor.clone());
     }
-    Entry { source: event.kind.source(), detail_type: event.kind.text(), detail: Value::Object(detail).to_string() }
+    BusEntry { source: event.kind.source(), detail_type: event.kind.text(), detail: Value::Object(detail).to_string() }
 }
 
 #[cfg(test)]

@@ -6,5 +6,5 @@ use holdfast_kit::boot;
 use service_push::default;
 
 fn main() -> ExitCode {
-    boot::socket(|env| async move { default::Deps::from_env(&env).await }, default::handle)
+    boot::socket(|env| async move { default::from_env(&env).await }, default::handle)
 }

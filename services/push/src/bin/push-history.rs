@@ -6,9 +6,5 @@ use holdfast_kit::boot;
 use service_push::history;
 
 fn main() -> ExitCode {
-    boot::http_with_query(
-        &["after", "epoch", "limit"],
-        |env| async move { history::Deps::from_env(&env).await },
-        history::handle,
-    )
+    boot::http_with_query(history::QUERY, |env| async move { history::Deps::from_env(&env).await }, history::handle)
 }

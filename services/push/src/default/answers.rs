@@ -7,7 +7,6 @@ use holdfast_domain::policy::Policy;
 use holdfast_domain::ports::Host as _;
 use holdfast_domain::token::Address;
 use holdfast_domain::{SessionId, SlotNo, UserId};
-use holdfast_gateway::wire::frame_from_json;
 use holdfast_kit::websocket::{SocketEvent, status};
 use holdfast_push::channel::{Channel, Position, Topic, TopicPolicy};
 use holdfast_push::frame::ClientFrame;
@@ -16,6 +15,7 @@ use holdfast_push::ports::{Channels as _, Sockets as _, Subscriptions as _};
 use holdfast_push::presence::PresencePolicy;
 use holdfast_push::service::{Frames, Heads};
 use holdfast_push::socket::Socket;
+use holdfast_push_providers::wire::frame_from_json;
 use holdfast_testkit::ManualHost;
 use holdfast_testkit::push::{Counters, FakeGateway, MemoryTable, OpenSessions};
 use proptest::prelude::*;
@@ -24,7 +24,7 @@ use proptest::test_runner::TestRunner;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::answer;
+use super::handle;
 
 const TIME: Duration = Duration::from_secs(29);
 
@@ -99,7 +99,7 @@ impl World {
             ..SocketEvent::default()
         };
         let before = self.0.gateway.received(&id()).len();
-        assert_eq!(answer(&self.0, &event, TIME).await, status(200));
+        assert_eq!(handle(&self.0, event, TIME).await.unwrap(), status(200));
         self.0.gateway.received(&id()).split_off(before)
     }
 

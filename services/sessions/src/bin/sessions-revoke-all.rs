@@ -7,7 +7,7 @@ use service_sessions::revoke_all;
 
 fn main() -> ExitCode {
     boot::http_with_query(
-        &["keepCurrent"],
+        revoke_all::QUERY,
         |env| async move { holdfast_providers::sessions(&env).await },
         revoke_all::handle,
     )

@@ -12,7 +12,7 @@ use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::BuildError;
 use holdfast_domain::UserId;
-use holdfast_domain::ports::{StoreError, Stored};
+use holdfast_domain::ports::{StoreError, Stored, UserData};
 use holdfast_push::channel::Channel;
 
 use crate::attributes::{Item, s};
@@ -64,21 +64,6 @@ impl ConnectionsTable {
         Ok(())
     }
 
-    /// Deletes what a user who is deleted was sent. Sockets go by themselves: their sessions have ended.
-    pub async fn forget_user(&self, user: UserId) -> Stored<()> {
-        let channel = keys::channel(&Channel::User(user));
-        loop {
-            let rows = self.rows(channel.clone(), Rows::All, |_| true).await?;
-            if rows.is_empty() {
-                return Ok(());
-            }
-            for row in rows {
-                let sk = row.get(keys::SK).and_then(|sk| sk.as_s().ok()).cloned().unwrap_or_default();
-                self.delete(channel.clone(), sk).await?;
-            }
-        }
-    }
-
     /// Strongly reads rows of one partition in order, page by page, until `enough` says so.
     async fn rows(&self, pk: String, which: Rows<'_>, mut enough: impl FnMut(&[Item]) -> bool) -> Stored<Vec<Item>> {
         let query = self.client.query().table_name(&self.table).consistent_read(true);
@@ -109,4 +94,21 @@ impl ConnectionsTable {
 /// A request that the SDK refuses to build lacks a required part: a defect of this crate, not of the store.
 fn build_error(error: BuildError) -> StoreError {
     StoreError::Corrupt(format!("request: {error}"))
+}
+
+impl UserData for ConnectionsTable {
+    /// Deletes what a user who is deleted was sent. Sockets go by themselves: their sessions have ended.
+    async fn forget_user(&self, user: UserId) -> Stored<()> {
+        let channel = keys::channel(&Channel::User(user));
+        loop {
+            let rows = self.rows(channel.clone(), Rows::All, |_| true).await?;
+            if rows.is_empty() {
+                return Ok(());
+            }
+            for row in rows {
+                let sk = row.get(keys::SK).and_then(|sk| sk.as_s().ok()).cloned().unwrap_or_default();
+                self.delete(channel.clone(), sk).await?;
+            }
+        }
+    }
 }

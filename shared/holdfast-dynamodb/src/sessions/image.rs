@@ -28,7 +28,7 @@ fn row_of(item: &Item) -> Result<Row, StoreError> {
 }
 
 /// Reads a slot.
-pub fn slot(item: &Item) -> Result<Slot, StoreError> {
+pub(super) fn slot(item: &Item) -> Result<Slot, StoreError> {
     let Row::Slot(address) = row_of(item)? else { return Err(corrupt("a slot's key")) };
     let r = Reader::new(item);
     let hash = |name: &str| r.bytes_opt(name).map(|bytes| bytes.map(TokenHash::from_bytes));
@@ -127,7 +127,7 @@ fn origin(r: &Reader<'_>) -> Result<Origin, StoreError> {
 }
 
 /// Reads what an event needs of a slot.
-pub fn slot_event(item: &Item) -> Result<SlotImage, StoreError> {
+pub(super) fn slot_event(item: &Item) -> Result<SlotImage, StoreError> {
     let slot = slot(item)?;
     let written = origin(&Reader::new(item))?;
     // What nobody wrote down is where the session was created.
@@ -302,7 +302,7 @@ pub(super) fn account(item: &Item) -> Result<Account, StoreError> {
 }
 
 /// Reads what an event needs of an account row.
-pub fn account_event(item: &Item) -> Result<AccountImage, StoreError> {
+pub(super) fn account_event(item: &Item) -> Result<AccountImage, StoreError> {
     let Row::Account(user) = row_of(item)? else { return Err(corrupt("an account's key")) };
     let r = Reader::new(item);
     let created = r.time("createdAt")?;
@@ -384,7 +384,7 @@ fn trusted_device(item: &Item) -> Result<TrustedDevice, StoreError> {
 }
 
 /// Reads what an event needs of a trusted device's row.
-pub fn device_event(item: &Item) -> Result<DeviceImage, StoreError> {
+pub(super) fn device_event(item: &Item) -> Result<DeviceImage, StoreError> {
     let Row::Device(user, _) = row_of(item)? else { return Err(corrupt("a device's key")) };
     let device = trusted_device(item)?;
     let r = Reader::new(item);
@@ -415,7 +415,7 @@ pub(super) fn challenge(item: &Item) -> Result<Challenge, StoreError> {
 }
 
 /// Reads what an event needs of a child row.
-pub fn challenge_event(item: &Item) -> Result<ChallengeImage, StoreError> {
+pub(super) fn challenge_event(item: &Item) -> Result<ChallengeImage, StoreError> {
     let Row::Challenge(id) = row_of(item)? else { return Err(corrupt("a challenge's key")) };
     let r = Reader::new(item);
     let wrong = r.hashes("wrong")?.len();
@@ -463,7 +463,7 @@ fn login_state(r: &Reader<'_>) -> Result<LoginState, StoreError> {
 }
 
 /// Reads what an event needs of a sign-in row.
-pub fn login_event(item: &Item) -> Result<LoginImage, StoreError> {
+pub(super) fn login_event(item: &Item) -> Result<LoginImage, StoreError> {
     let Row::Login(id) = row_of(item)? else { return Err(corrupt("a sign-in's key")) };
     let r = Reader::new(item);
     let known = LoginFailure::ALL.map(LoginFailure::text);

@@ -4,8 +4,9 @@ mod accounts;
 mod attempts;
 mod changes;
 mod factors;
-pub mod image;
+mod image;
 pub mod keys;
+pub mod records;
 mod sign_ins;
 mod slots;
 

@@ -26,7 +26,11 @@ impl OpenSessions {
 
     /// Puts a session there that runs out at `expires`.
     pub fn open(&self, at: Address, sid: SessionId, expires: Millis) {
-        let hash = TokenHash::from_bytes([0; 32]);
+        self.open_with(at, sid, expires, TokenHash::from_bytes([0; 32]));
+    }
+
+    /// The same for who shows the access token of this hash.
+    pub fn open_with(&self, at: Address, sid: SessionId, expires: Millis, hash: TokenHash) {
         let slot = Slot {
             at,
             sid,

@@ -111,7 +111,8 @@ pub(super) fn refresh_keys(slot: &Slot) -> &RefreshKeys {
     slot.keys.as_ref().and_then(|keys| keys.refresh.as_ref()).expect("a live slot")
 }
 
-pub(super) const PASSWORD: &str = "correct horse battery";
+/// The password of every user of these suites.
+pub const PASSWORD: &str = "correct horse battery";
 
 /// A store, a clock, and one registered user.
 pub struct Bench<S, H, C = StrongReads<S>> {

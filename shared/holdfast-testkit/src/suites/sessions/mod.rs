@@ -13,7 +13,7 @@ use holdfast_domain::ports::Host;
 
 use crate::ManualHost;
 
-pub use bench::{Bench, PlainPasswords, Store, UserBox};
+pub use bench::{Bench, PASSWORD, PlainPasswords, Store, UserBox};
 pub use lifetimes::*;
 pub use mfa::*;
 pub use service::*;

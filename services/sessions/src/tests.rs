@@ -1,0 +1,184 @@
+//! Tests of the handlers over a store in memory: the table of failures, and one test for each branch.
+
+mod answers;
+mod commands;
+mod failures;
+
+use std::time::Duration;
+
+use holdfast_domain::Millis;
+use holdfast_domain::policy::SignInLimits;
+use holdfast_domain::ports::{Host as _, SessionReads as _};
+use holdfast_domain::service::{FirstStep, Registration, SignInRequest, SignedIn};
+use holdfast_domain::session::Slot;
+use holdfast_kit::Env;
+use holdfast_kit::recording::{Answer, Call, Recorded, answered_within, recorded};
+use holdfast_testkit::ManualHost;
+use holdfast_testkit::activity::MemoryActivity;
+use holdfast_testkit::failing::Failing;
+use holdfast_testkit::suites::sessions::PlainPasswords;
+use holdfast_testkit::world::{TestCache, TestStore, World};
+use serde_json::{Value, json};
+
+use crate::*;
+
+/// The origin that pages may call from.
+const PAGE: &str = "https://app.example.com";
+
+fn env() -> Env {
+    Env::of([("ALLOWED_ORIGINS", PAGE)])
+}
+
+/// Answers a call as the function of this name does.
+async fn serve(function: &str, world: &World, call: &Call) -> (Answer, Recorded) {
+    serve_within(Duration::from_secs(60), function, world, call).await
+}
+
+async fn serve_within(budget: Duration, function: &str, world: &World, call: &Call) -> (Answer, Recorded) {
+    let (env, sessions) = (env(), world.sessions());
+    macro_rules! through {
+        ($query:expr, $deps:expr, $handle:path) => {{
+            let deps = $deps;
+            recorded(Box::pin(answered_within(budget, &env, $query, call, |request| $handle(&deps, request)))).await
+        }};
+    }
+    match function {
+        "sessions-list" => through!(&[], sessions, list::handle),
+        "sessions-current" => through!(&[], sessions, current::handle),
+        "sessions-revoke" => through!(&[], sessions, revoke::handle),
+        "sessions-revoke-all" => through!(revoke_all::QUERY, sessions, revoke_all::handle),
+        "sessions-trust" => {
+            let trust_seconds = SignInLimits::default().device_trust_seconds;
+            through!(&[], trust::Deps { sessions, trust_seconds }, trust::handle)
+        }
+        "sessions-devices" => through!(&[], sessions, devices::handle),
+        "sessions-remove-devices" => through!(&[], sessions, remove_devices::handle),
+        other => panic!("{other} is no function of this service with a route"),
+    }
+}
+
+/// Signs the user in once more.
+async fn another_session(world: &World) -> SignedIn {
+    let request = SignInRequest {
+        email: world.email.clone(),
+        password: world.password().into(),
+        ip: holdfast_testkit::world::HOME.into(),
+        ..SignInRequest::default()
+    };
+    match world.sign_in().sign_in(&request).await.unwrap() {
+        FirstStep::Authenticated(signed_in) => *signed_in,
+        FirstStep::MfaRequired(_) => panic!("no second factor was set up"),
+    }
+}
+
+/// The user's live sessions in the store.
+async fn live(world: &World) -> Vec<Slot> {
+    let now = world.host.now();
+    let slots = world.store.user(world.user).await.unwrap().unwrap().slots;
+    slots.into_iter().filter(|slot| slot.is_live(now)).collect()
+}
+
+/// Whether an access token opens a session.
+async fn opens(world: &World, token: &str) -> bool {
+    world.sessions().identify([token]).await.is_ok()
+}
+
+/// `PUT /v1/sessions/{sessionId}/trust` for a session.
+fn trust_call(sid: &str, trusted: bool) -> Call {
+    Call::new("PUT", &format!("/v1/sessions/{sid}/trust"))
+        .path_parameter("sessionId", sid)
+        .json(&json!({"trusted": trusted}))
+}
+
+/// Trusts the device of the user's own session; the device's id.
+async fn trusted(world: &World) -> String {
+    let call = trust_call(&world.session.slot.sid.to_string(), true).bearer(&world.access());
+    let (answer, _) = serve("sessions-trust", world, &call).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    live(world).await[0].trust.unwrap().device.to_string()
+}
+
+/// A world in which this function has something to do, and the call that does it.
+async fn ready(function: &str) -> (World, Call) {
+    let world = World::new().await;
+    let own = world.session.slot.sid.to_string();
+    let call = match function {
+        "sessions-list" => Call::new("GET", "/v1/sessions"),
+        "sessions-current" => {
+            // Long enough that the session is touched.
+            world.host.advance_seconds(600);
+            Call::new("GET", "/v1/sessions/current")
+        }
+        "sessions-revoke" => {
+            let sid = another_session(&world).await.slot.sid.to_string();
+            Call::new("DELETE", &format!("/v1/sessions/{sid}")).path_parameter("sessionId", &sid)
+        }
+        "sessions-revoke-all" => {
+            another_session(&world).await;
+            Call::new("DELETE", "/v1/sessions")
+        }
+        "sessions-trust" => trust_call(&own, true),
+        "sessions-devices" => {
+            trusted(&world).await;
+            Call::new("GET", "/v1/devices")
+        }
+        "sessions-remove-devices" => {
+            let id = trusted(&world).await;
+            Call::new("DELETE", &format!("/v1/devices/{id}")).path_parameter("deviceId", &id)
+        }
+        other => panic!("{other} is no function of this service with a route"),
+    };
+    let call = call.bearer(&world.access());
+    world.calls();
+    (world, call)
+}
+
+/// What operators' commands run on.
+struct Desk {
+    world: World,
+    activity: Failing<MemoryActivity>,
+    channels: Failing<MemoryActivity>,
+}
+
+type DeskDeps = admin::Deps<
+    TestStore,
+    TestCache,
+    ManualHost,
+    Failing<PlainPasswords>,
+    Failing<MemoryActivity>,
+    Failing<MemoryActivity>,
+>;
+
+impl Desk {
+    async fn new() -> Self {
+        Self { world: World::new().await, activity: Failing::default(), channels: Failing::default() }
+    }
+
+    fn deps(&self) -> DeskDeps {
+        admin::Deps {
+            sessions: self.world.sessions(),
+            registration: Registration { per_network: u32::MAX, ..self.world.registration() },
+            activity: self.activity.clone(),
+            connections: self.channels.clone(),
+            limits: SignInLimits::default(),
+        }
+    }
+
+    async fn run(&self, command: Value) -> (Value, Recorded) {
+        self.run_within(Duration::from_secs(60), command).await
+    }
+
+    async fn run_within(&self, budget: Duration, command: Value) -> (Value, Recorded) {
+        let deps = self.deps();
+        let (answer, recorded) = recorded(Box::pin(admin::handle(&deps, command, budget))).await;
+        (answer.expect("a refused command is an answer"), recorded)
+    }
+
+    fn user(&self) -> String {
+        self.world.user.to_string()
+    }
+}
+
+fn now(world: &World) -> Millis {
+    world.host.now()
+}

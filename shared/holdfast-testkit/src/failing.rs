@@ -1,0 +1,315 @@
+//! Stores, queues and buses of which one call fails, so that a test can say what becomes of each.
+//!
+//! [`Failing`] passes every call on to the port behind it, remembers the call's name, and fails the calls of the name it
+//! was told, before they have an effect. A test runs a handler once to learn its calls, and then once for each of them.
+
+use std::collections::BTreeSet;
+use std::future::pending;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use holdfast_domain::account::{Account, Identity, PasswordStrength};
+use holdfast_domain::attempts::{Counter, Scope};
+use holdfast_domain::cache::{Cached, Lease};
+use holdfast_domain::change::{Origin, UserChange};
+use holdfast_domain::email::Email;
+use holdfast_domain::mfa::Seed;
+use holdfast_domain::ports::{
+    AccountDeletion, AccountUpkeep, Accounts, Attempts, AuditEntry, AuditTrail, BusEntry, CacheTrouble, Committed,
+    Conditional, CredentialVerifier, DeviceSeen, Devices, EventBus, FailedReauthentication, Fence, Found, LastLogins,
+    LeaseCache, NewPasswords, Reservation, SecretBox, SeenDevices, SessionReads, SessionWrites, SignIns, StoreError,
+    Stored, Transacted, Tried, TrustedDevice, UserChanges, UserData, Verdict,
+};
+use holdfast_domain::session::{EndReason, Slot, UserState};
+use holdfast_domain::signin::{Challenge, Login, LoginFailure, LoginState, Plan};
+use holdfast_domain::token::Address;
+use holdfast_domain::{DeviceId, LoginId, Millis, SessionId, SlotNo, TokenHash, UserId};
+use holdfast_push::budget;
+use holdfast_push::channel::{Channel, Position, Topic};
+use holdfast_push::close::CloseRequest;
+use holdfast_push::ids::{ConnectionId, Epoch};
+use holdfast_push::job::{Job, Lane};
+use holdfast_push::message::{Message, Recorded};
+use holdfast_push::ports::{
+    Appended, Audience, Begun, Channels, CloseQueue, DeadLetters, JobQueue, Joined, Page, PresenceAccess, PublishKeys,
+    RecoveryBudget, Sockets, Subscriptions, Tickets, TopicAccess,
+};
+use holdfast_push::publish::{Answer, Pending, PublishKey, Queued};
+use holdfast_push::socket::{Seen, Socket};
+use holdfast_push::ticket::TicketRow;
+
+/// How a call fails.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// The store cannot be reached.
+    Unavailable,
+    /// Others are writing the same rows, now and at every later try.
+    Busy,
+    /// The store takes no more.
+    Throttled,
+    /// The record cannot be read.
+    Corrupt,
+    /// There is no answer, ever.
+    Silence,
+}
+
+impl Trouble {
+    /// Every trouble that a store reports by an error.
+    pub const ERRORS: [Self; 4] = [Self::Unavailable, Self::Busy, Self::Throttled, Self::Corrupt];
+
+    /// The error that a store reports; none where it does not answer.
+    fn error(&self) -> Option<StoreError> {
+        let what = "injected".to_owned();
+        match self {
+            Self::Unavailable => Some(StoreError::Unavailable(what)),
+            Self::Busy => Some(StoreError::Busy(what)),
+            Self::Throttled => Some(StoreError::Throttled(what)),
+            Self::Corrupt => Some(StoreError::Corrupt(what)),
+            Self::Silence => None,
+        }
+    }
+
+    async fn happens<T>(self) -> Stored<T> {
+        match self.error() {
+            Some(error) => Err(error),
+            None => pending().await,
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Script {
+    fails: Option<(&'static str, Trouble)>,
+    calls: BTreeSet<&'static str>,
+}
+
+/// A port of which one call fails. Clones share what they were told and what they have seen.
+#[derive(Clone, Debug, Default)]
+pub struct Failing<T> {
+    /// The port behind it.
+    pub calm: T,
+    plan: Arc<Mutex<Script>>,
+}
+
+impl<T> Failing<T> {
+    /// A port that does not fail yet.
+    pub fn new(calm: T) -> Self {
+        Self { calm, plan: Arc::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Script> {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on calls of this name fail, and no others.
+    pub fn fail_at(&self, call: &'static str, trouble: Trouble) {
+        self.lock().fails = Some((call, trouble));
+    }
+
+    /// From now on no call fails.
+    pub fn heal(&self) {
+        self.lock().fails = None;
+    }
+
+    /// The names of the calls since the last time this was asked.
+    pub fn calls(&self) -> BTreeSet<&'static str> {
+        std::mem::take(&mut self.lock().calls)
+    }
+
+    /// Remembers a call, and says how it fails if it does. For ports that tests implement by themselves.
+    pub fn call(&self, name: &'static str) -> Option<Trouble> {
+        let mut plan = self.lock();
+        plan.calls.insert(name);
+        plan.fails.as_ref().filter(|(call, _)| *call == name).map(|(_, trouble)| trouble.clone())
+    }
+
+    /// Fails if this call is to fail.
+    ///
+    /// # Errors
+    /// Fails as [`fail_at`](Self::fail_at) has said.
+    pub async fn check(&self, name: &'static str) -> Stored<()> {
+        match self.call(name) {
+            Some(trouble) => trouble.happens().await,
+            None => Ok(()),
+        }
+    }
+}
+
+macro_rules! failing {
+    ($trait:ident { $(fn $name:ident($($arg:ident: $type:ty),*) -> $result:ty;)* }) => {
+        impl<T: $trait> $trait for Failing<T> {
+            $(async fn $name(&self, $($arg: $type),*) -> $result {
+                self.check(stringify!($name)).await?;
+                self.calm.$name($($arg),*).await
+            })*
+        }
+    };
+}
+
+failing!(SessionReads {
+    fn slot(at: Address) -> Stored<Option<Slot>>;
+    fn user(user: UserId) -> Stored<Option<UserState>>;
+});
+failing!(SessionWrites {
+    fn rotate(next: &Slot, presented: &TokenHash, now: Millis) -> Stored<Conditional<Option<Slot>>>;
+    fn end(at: Address, sid: SessionId, reason: EndReason, origin: &Origin, now: Millis, op: &str)
+        -> Stored<Conditional<Option<Slot>>>;
+    fn touch(at: Address, sid: SessionId, now: Millis, op: &str) -> Stored<Conditional<Option<Slot>>>;
+});
+failing!(UserChanges {
+    fn apply(change: &UserChange) -> Stored<Transacted>;
+});
+failing!(Accounts {
+    fn user_of(email_key: &[u8; 32]) -> Stored<Option<UserId>>;
+    fn user_of_identity(identity_key: &[u8; 32]) -> Stored<Option<UserId>>;
+    fn bind_identity(user: UserId, identity: &Identity, password: &str, now: Millis) -> Stored<Transacted>;
+    fn register(email_key: Option<&[u8; 32]>, account: &Account, origin: &Origin, now: Millis) -> Stored<Transacted>;
+});
+failing!(AccountDeletion {
+    fn erase(account: &Account, email_keys: &[[u8; 32]]) -> Stored<()>;
+});
+failing!(AccountUpkeep {
+    fn strengthen(user: UserId, old: &str, new: &str) -> Stored<()>;
+    fn seal_seed(user: UserId, plain: &Seed, sealed: &[u8]) -> Stored<()>;
+    fn claim_email(user: UserId, email_key: &[u8; 32], now: Millis) -> Stored<()>;
+});
+failing!(Devices {
+    fn device(user: UserId, id: DeviceId) -> Stored<Option<TrustedDevice>>;
+    fn devices(user: UserId) -> Stored<Vec<(DeviceId, TrustedDevice)>>;
+});
+failing!(SignIns {
+    fn begin(login: &Login) -> Stored<()>;
+    fn challenge(challenge: &Challenge, now: Millis) -> Stored<Transacted>;
+    fn sign_in(id: LoginId) -> Stored<Option<(Login, Option<Challenge>)>>;
+    fn try_answer(id: LoginId, attempt: &TokenHash, max: u8, now: Millis) -> Stored<Tried>;
+    fn wrong_answer(id: LoginId, attempt: &TokenHash, network: &str, now: Millis) -> Stored<()>;
+    fn fail(id: LoginId, expected: LoginState, reason: LoginFailure, now: Millis) -> Stored<()>;
+    fn note_failed_reauthentication(failed: &FailedReauthentication) -> Stored<()>;
+    fn commit(plan: &Plan) -> Stored<Committed>;
+});
+failing!(Attempts {
+    fn counters(scopes: &[Scope]) -> Stored<Vec<Counter>>;
+    fn draw(scope: &Scope, answer: Option<&TokenHash>, now: Millis) -> Stored<Result<Reservation, Millis>>;
+    fn give_back(reservation: &Reservation) -> Stored<()>;
+    fn settle(reservation: &Reservation, known_until: Option<Millis>) -> Stored<()>;
+    fn remember(scope: &Scope, known_until: Millis) -> Stored<()>;
+    fn clear(scope: &Scope) -> Stored<()>;
+});
+failing!(SecretBox {
+    fn seal(user: UserId, plain: &[u8]) -> Stored<Vec<u8>>;
+    fn open(user: UserId, sealed: &[u8]) -> Stored<Vec<u8>>;
+});
+failing!(AuditTrail {
+    fn append(entry: &AuditEntry<'_>, delete_after: Millis) -> Stored<()>;
+});
+failing!(LastLogins {
+    fn last_login(user: &str, session: &str, at: &str, device: Option<&str>) -> Stored<()>;
+});
+failing!(SeenDevices {
+    fn device(user: &str, name: &str) -> Stored<DeviceSeen>;
+});
+failing!(UserData {
+    fn forget_user(user: UserId) -> Stored<()>;
+});
+failing!(EventBus {
+    fn publish(entries: &[BusEntry]) -> Stored<()>;
+});
+failing!(Tickets {
+    fn put_ticket(ticket: &TicketRow) -> Stored<()>;
+    fn ticket(hash: &TokenHash) -> Stored<Option<TicketRow>>;
+    fn consume(hash: &TokenHash, now: Millis) -> Stored<Option<TicketRow>>;
+});
+failing!(Sockets {
+    fn open(socket: &Socket, email: &str) -> Stored<bool>;
+    fn socket(id: &ConnectionId) -> Stored<Option<Socket>>;
+    fn of_user(user: UserId) -> Stored<Vec<Socket>>;
+    fn forget(id: &ConnectionId, user: Option<UserId>) -> Stored<()>;
+    fn mark_gone(id: &ConnectionId, now: Millis) -> Stored<()>;
+    fn count_frame(id: &ConnectionId) -> Stored<Option<Seen>>;
+    fn refresh(seen: &Seen, session_expires_at: Millis, now: Millis) -> Stored<()>;
+});
+failing!(Subscriptions {
+    fn join(socket: &Socket, topics: &[Topic]) -> Stored<Joined>;
+    fn unsubscribe(id: &ConnectionId, topic: &Topic) -> Stored<()>;
+    fn topics(id: &ConnectionId) -> Stored<Vec<Topic>>;
+});
+failing!(TopicAccess {
+    fn readable(user: UserId, topics: BTreeSet<Topic>) -> Stored<BTreeSet<Topic>>;
+});
+failing!(PresenceAccess {
+    fn visible(asker: UserId, users: BTreeSet<UserId>) -> Stored<BTreeSet<UserId>>;
+});
+failing!(Audience {
+    fn page(channel: &Channel, shard: u8, after: Option<&ConnectionId>) -> Stored<Page>;
+});
+failing!(Channels {
+    fn head(channel: &Channel) -> Stored<Option<Position>>;
+    fn recent_head(channel: &Channel) -> Stored<Option<Position>>;
+    fn begin(channel: &Channel, epoch: Epoch, now: Millis) -> Stored<Position>;
+    fn append(channel: &Channel, head: Position, messages: &[&Message]) -> Stored<Appended>;
+    fn range(channel: &Channel, after: u64, head: Position, max_bytes: usize) -> Stored<Vec<Recorded>>;
+});
+failing!(PublishKeys {
+    fn begin_publish(key: &PublishKey, pending: &Pending, now: Millis) -> Stored<Begun>;
+    fn finish_publish(key: &PublishKey, answer: &Answer) -> Stored<()>;
+});
+failing!(RecoveryBudget {
+    fn reserve(reservation: &budget::Reservation) -> Stored<bool>;
+});
+failing!(CloseQueue {
+    fn ask(request: &CloseRequest, delay_seconds: u32) -> Stored<()>;
+});
+failing!(JobQueue {
+    fn enqueue(job: &Job, delay_seconds: u32) -> Stored<()>;
+    fn hand_in(queued: &Queued, delay_seconds: u32) -> Stored<()>;
+});
+failing!(DeadLetters {
+    fn bury(lane: Lane, job: &Job) -> Stored<()>;
+});
+
+impl<T: CredentialVerifier> CredentialVerifier for Failing<T> {
+    async fn verify(&self, email: &Email, password: &str, stored: Option<&str>, salt: &[u8; 16]) -> Stored<Verdict> {
+        self.check("verify").await?;
+        self.calm.verify(email, password, stored, salt).await
+    }
+
+    async fn change(&self, email: &Email, current: &str, new: &str, salt: &[u8; 16]) -> Stored<String> {
+        self.check("change").await?;
+        self.calm.change(email, current, new, salt).await
+    }
+
+    fn adopted(&self) -> String {
+        self.calm.adopted()
+    }
+}
+
+impl<T: PasswordStrength> PasswordStrength for Failing<T> {
+    fn weakness(&self, password: &str, context: &[&str]) -> Option<String> {
+        self.calm.weakness(password, context)
+    }
+}
+
+impl<T: NewPasswords> NewPasswords for Failing<T> {
+    fn keep(&self, password: &str, salt: &[u8; 16]) -> Stored<String> {
+        match self.call("keep").and_then(|trouble| trouble.error()) {
+            Some(error) => Err(error),
+            None => self.calm.keep(password, salt),
+        }
+    }
+}
+
+impl<T: LeaseCache> LeaseCache for Failing<T> {
+    async fn read(&self, at: Address) -> Result<Found, CacheTrouble> {
+        self.check("read").await.map_err(|error| CacheTrouble(error.to_string()))?;
+        self.calm.read(at).await
+    }
+
+    async fn fill(&self, at: Address, lease: &Lease, copy: &Cached, life_millis: u64) -> Result<bool, CacheTrouble> {
+        self.check("fill").await.map_err(|error| CacheTrouble(error.to_string()))?;
+        self.calm.fill(at, lease, copy, life_millis).await
+    }
+
+    async fn delete(&self, user: UserId, slots: &[SlotNo]) -> Result<Fence, CacheTrouble> {
+        self.check("delete").await.map_err(|error| CacheTrouble(error.to_string()))?;
+        self.calm.delete(user, slots).await
+    }
+}
