@@ -1,6 +1,6 @@
 """The verbs of operators against a deployment: HOLDFAST_WORK_DIR says where its outputs.json is.
 
-`make test ONLY=e2e` plays them on its own local cloud. By hand, on the local environment of this repository:
+`make test ONLY=e2e` runs them on its own local cloud. By hand, on the local environment of this repository:
 `.tools/bin/python -m unittest discover -s scripts/live_tests`.
 """
 
@@ -50,7 +50,7 @@ def typed(*words, stdin="", code=0, **environ):
 
 @contextlib.contextmanager
 def started(*words, ready, **environ):
-    """A verb that goes on until it is told to stop; begins when it has said `ready`. Its lines of JSON are in the list that it gives."""
+    """Starts a verb that runs until Ctrl-C, and waits until it has printed `ready`. Yields the list of its lines of JSON."""
     child = subprocess.Popen([SCRIPTS / "holdfast", *words, "--json"], env={**ENVIRON, **environ}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     found = []
     try:

@@ -44,7 +44,7 @@ class Command:
 
 
 class Scripted:
-    """Answers requests with the given (status, headers, body), one after the other and the last for ever; keeps what was asked."""
+    """Answers requests with the given (status, headers, body), one after the other and the last one repeatedly; keeps what was asked."""
 
     def __init__(self, *answers):
         asked, left = self.asked, self.left = [], list(answers)

@@ -1,4 +1,4 @@
-"""`holdfast events tail`: its rule and queue are removed whatever happens, and each event is shown once."""
+"""`holdfast events tail`: its rule and queue are removed in every case, and each event is shown once."""
 
 import contextlib
 import io

@@ -179,7 +179,7 @@ class Following(unittest.TestCase):
 
     def test_a_bye_for_good_ends_it_and_says_how_to_go_on(self):
         bye = {"type": "bye", "code": "SESSION_ENDED", "reason": "signed out", "reconnect": False}
-        with self.assertRaisesRegex(Failed, r"signed out .SESSION_ENDED.*--after E:3 goes on") as caught:
+        with self.assertRaisesRegex(Failed, r"signed out .SESSION_ENDED.*--after E:3 continues") as caught:
             self.follow(Socket(welcome(3), bye))
         self.assertEqual(caught.exception.code, "SESSION_ENDED")
 

@@ -95,7 +95,7 @@ def error(text: str) -> None:
 
 
 class _Answers:
-    """Whether JSON is wanted, where it goes, and whether a whole document has gone there: nothing follows one."""
+    """Whether JSON is wanted, where it goes, and whether a whole document was written: nothing follows one."""
 
     def __init__(self) -> None:
         self.wanted = False
@@ -130,7 +130,7 @@ def wants_json() -> bool:
 
 
 def report(text: str = "") -> None:
-    """A line of what a verb was asked for: with `--json`, JSON stands in its place."""
+    """Prints a line of the answer; with `--json` the JSON document replaces it."""
     if not wants_json():
         line(text)
 
@@ -147,14 +147,14 @@ def has_answered() -> bool:
 
 
 def give_up_output() -> None:
-    """Whoever was reading has gone: nothing is written any more, and the interpreter's own last flush must not complain about it."""
+    """Discards all further output, because its reader has closed it. The interpreter's own last flush must not complain, either."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for out in filter(None, (sys.stdout, _answers.out)):
         os.dup2(nowhere, out.fileno())
 
 
 def printable(text: str) -> str:
-    """A text of somebody else's, without anything that a terminal would obey."""
+    """A text from outside, without anything that a terminal would obey."""
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)
 
 

@@ -27,7 +27,7 @@ class Operator:
     actor: str
 
     def command(self, action: str, **fields: str) -> Answer:
-        """Gives a command. What Holdfast refuses is told with its code."""
+        """Gives a command and returns the answer. A refusal keeps the code that Holdfast gave."""
         said = fields.get("email") or fields.get("userId") or ""
         with Slow(f"{action} {printable(said)}".rstrip()):
             found = deployment.ask(self.place, "sessions-admin", {"action": action, "actor": self.actor, **fields})
@@ -85,9 +85,9 @@ def show_attempts(found: list[Answer]) -> None:
 
 
 def ended(found: Answer, what: str) -> None:
-    """What a change did to sessions, and how surely they are refused."""
+    """Prints what a change did to sessions, and how soon they are refused."""
     count = found["revoked"]
-    when = "at once" if found["effective"] == "immediate" else f"within {found.get('withinSeconds', '?')} s: the cache could not be told"
+    when = "at once" if found["effective"] == "immediate" else f"within {found.get('withinSeconds', '?')} s: the cache did not confirm"
     line(f"{what} {count} session{'' if count == 1 else 's'} ended{f', refused {when}' if count else ''}.".lstrip())
 
 

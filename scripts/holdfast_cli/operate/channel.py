@@ -23,7 +23,7 @@ class Mark(NamedTuple):
 
 
 class Missed(NamedTuple):
-    """Messages after `since` may be missing: they are older than a day, too many, or of another epoch. Going on from `now`."""
+    """Messages after `since` may be missing: they are older than a day, too many, or of another epoch. The client continues from `now`."""
 
     since: Mark
     now: Mark
@@ -46,7 +46,7 @@ class Seen:
 
 
 class Channel:
-    """Hands over each message once, those with an offset in order."""
+    """Yields each message once, those with an offset in order."""
 
     def __init__(self, name: str, mark: Mark | None = None, now: Callable[[], float] = time.monotonic) -> None:
         self.name, self.mark, self._now = name, mark, now
@@ -94,7 +94,7 @@ class Channel:
                 yield frame
         if self.mark is not None:
             mark = self.mark
-            # What is not above the mark has been handed over.
+            # What is not above the mark has been yielded.
             self._held = {place: frame for place, frame in self._held.items() if place[0] != mark.epoch or place[1] > mark.offset}
         self._note_gap(bool(self._held) and self.mark is not None)
 

@@ -1,7 +1,7 @@
 """Where the parts of a deployment are that the verbs on users, sessions, messages and events talk to.
 
-Locally outputs.json says so. On AWS names follow from the environment's prefix and addresses are SSM parameters: such a verb needs neither
-Terraform nor its state, so that a support engineer may use it without the right to read either.
+Locally these verbs read outputs.json. On AWS they derive names from the environment's prefix and read addresses from SSM parameters. They need
+neither Terraform nor its state, so a support engineer can use them without the right to read that state.
 """
 
 from __future__ import annotations

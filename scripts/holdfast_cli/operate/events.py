@@ -1,8 +1,8 @@
-"""`holdfast events tail`: follows the event bus, by a rule and a queue of its own that are removed at the end.
+"""`holdfast events tail`: follows the event bus through a rule and a queue of its own, and removes both at the end.
 
-The audit trail has no order over all users, and an archive cannot be read as it grows; a subscriber of its own sees every event once it is
-there, and takes nothing away from another. Both names end with the time at which the run is over at the latest: a run that was killed leaves
-them behind, and the next run removes what is over.
+The audit trail has no order across users, and an archive cannot be read while it grows. A separate subscriber receives every event from
+then on, and takes none away from another subscriber. Rule and queue have one name, which holds the time at which the run ends at the latest.
+A killed run leaves them behind, and the next run removes those whose time has passed.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from holdfast_cli.deploy import aws
 from holdfast_cli.operate import deployment
 from holdfast_cli.operate.channel import Seen
 
-# The longest run: what a killed one leaves behind is not there for longer.
+# The longest run, and so the longest life of what a killed run leaves behind.
 MAX_SECONDS = 12 * 3600
-# How long a queue keeps what nobody reads; a run reads at once.
+# How long the queue keeps an event that is not read. A run reads events as they arrive.
 RETENTION_SECONDS = 300
 POLL_SECONDS = 5
 
@@ -52,7 +52,7 @@ def pattern(wanted: Wanted) -> dict[str, Any]:
 
 
 def policy(queue_arn: str, rule_arn: str, local: bool) -> dict[str, Any]:
-    """Only this rule may send to the queue, and nobody uses it without TLS (which the local cloud has not)."""
+    """Only this rule may send to the queue. All requests need TLS, except on the local cloud, which has none."""
     statements: list[dict[str, Any]] = [{
         "Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": queue_arn,
         "Condition": {"ArnEquals": {"aws:SourceArn": rule_arn}}}]
@@ -63,7 +63,7 @@ def policy(queue_arn: str, rule_arn: str, local: bool) -> dict[str, Any]:
 
 
 class Subscription:
-    """A rule on the bus, and the queue that it sends to. The rule is made first and removed last: whoever finds it knows the queue's name."""
+    """A rule on the bus, and the queue that it sends to. The rule is created first and removed last, so a rule that is found names its queue."""
 
     def __init__(self, api: Any, bus: str, prefix: str, local: bool) -> None:
         self._events, self._queues, self._bus, self._prefix, self._local = api.events, api.sqs, bus, f"{prefix}-tail-", local
@@ -117,7 +117,7 @@ class Subscription:
             self.name = ""
 
     def sweep(self, now: float) -> list[str]:
-        """Removes what killed runs left behind and is over; its names."""
+        """Removes what killed runs left behind, once their time has passed; returns its names."""
         rules = [rule["Name"] for page in self._events.get_paginator("list_rules").paginate(EventBusName=self._bus, NamePrefix=self._prefix)
                  for rule in page["Rules"]]
         over = [name for name in rules if name.removeprefix(self._prefix).split("-")[0].isdigit()
@@ -128,7 +128,7 @@ class Subscription:
 
 
 def follow(subscription: Subscription, wanted: Wanted, show: Callable[[Event], None], now: Callable[[], float] = time.monotonic) -> int:
-    """Shows each event once until the time is over, or as many have come as were wanted; how many it were."""
+    """Shows each event once, until the time ends or enough have come; returns how many."""
     seen, until, came = Seen(), now() + wanted.seconds, 0
     while now() < until:
         for event in subscription.receive(max(1, min(POLL_SECONDS, int(until - now())))):
@@ -178,11 +178,11 @@ def tail(settings: Settings, wanted: Wanted) -> None:
 
 
 def _clean_up(subscription: Subscription) -> None:
-    """A second Ctrl-C does not stop this; where it fails the operator is told what is left, and until when."""
+    """Removes the subscription. A second Ctrl-C does not stop this; after a failure the operator learns what is left."""
     name = subscription.name
     try:
         with commands.uninterrupted(), Slow("removing the rule and the queue"):
             subscription.close()
     except Exception:
-        error(f"  The rule and the queue {name} could not be removed: the next `events tail` removes them when their time is over.")
+        error(f"  The rule and the queue {name} could not be removed: the next `events tail` removes them after their time.")
         raise

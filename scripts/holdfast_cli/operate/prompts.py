@@ -16,7 +16,7 @@ def is_terminal() -> bool:
 
 
 def confirm(question: str, yes: bool) -> None:
-    """Goes on when the operator says so; refused without a terminal, unless `yes` was given beforehand."""
+    """Asks the operator, and refuses on a no. Without a terminal it refuses, unless `yes` was given beforehand."""
     if yes:
         return
     if not is_terminal():
@@ -43,5 +43,5 @@ def access_token(again: str = "") -> str:
     if given:
         return given
     if not is_terminal():
-        raise Refused(f"{again or 'Nobody is signed in.'} Set HOLDFAST_ACCESS_TOKEN to an access token of the user.", "UNAUTHENTICATED")
+        raise Refused(f"{again or 'No user is signed in.'} Set HOLDFAST_ACCESS_TOKEN to an access token of the user.", "UNAUTHENTICATED")
     return str(typer.prompt(f"{again} Access token".strip(), hide_input=True)).strip()

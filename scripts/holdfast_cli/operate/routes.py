@@ -13,7 +13,7 @@ from holdfast_cli.deploy import aws
 
 
 class Response(NamedTuple):
-    """Status (0: nobody answered) and body of an answer, and the seconds after which it wants to be asked again."""
+    """Status (0: no answer) and body of an answer, and the seconds after which it wants to be asked again."""
 
     status: int
     body: dict[str, Any]
@@ -21,7 +21,7 @@ class Response(NamedTuple):
 
     @property
     def code(self) -> str:
-        """Holdfast's code of a problem; what API Gateway refuses by itself has none."""
+        """Holdfast's code of a problem; what API Gateway refuses on its own has none."""
         return str(self.body.get("code") or ("UNREACHABLE" if not self.status else f"HTTP_{self.status}"))
 
     @property

@@ -37,7 +37,7 @@ class Socket(Protocol):
 
 
 class Lost(Exception):
-    """The socket is gone, or was not to be had: come back after `seconds`, or after a random wait."""
+    """The socket closed, or did not open: connect again after `seconds`, or after a random wait."""
 
     def __init__(self, why: str, seconds: float = 0) -> None:
         super().__init__(why)
@@ -125,7 +125,7 @@ class Tail:
         self._connected_once = False
 
     def run(self) -> None:
-        """Follows the channel until what was wanted has come, or for ever; comes back whenever that may help."""
+        """Follows the channel until what was wanted has come, or without end; reconnects after each failure that may pass."""
         failures = 0
         while True:
             try:
@@ -253,7 +253,7 @@ class Tail:
         code, why = str(frame.get("code")), printable(str(frame.get("reason") or ""))
         if not frame.get("reconnect"):
             mark = self.channel.mark
-            after = f" --after {mark.epoch}:{mark.offset} goes on from here." if mark else ""
+            after = f" --after {mark.epoch}:{mark.offset} continues from here." if mark else ""
             raise Failed(f"Holdfast closed the socket for good: {why} ({code}). Sign in again.{after}", code)
         raise Lost(f"Holdfast closes the socket: {why} ({code})", RATE_LIMITED_SECONDS if code == "RATE_LIMITED" else 0)
 
@@ -262,7 +262,7 @@ def shown(one: Frame | Missed) -> None:
     if isinstance(one, Missed):
         if wants_json():
             answer({"type": "missed", "since": one.since._asdict(), "now": one.now._asdict()}, compact=True)
-        error(f"  Messages after {one.since.epoch}:{one.since.offset} may be missing: going on from {one.now.epoch}:{one.now.offset}.")
+        error(f"  Messages after {one.since.epoch}:{one.since.offset} may be missing: continuing from {one.now.epoch}:{one.now.offset}.")
     elif wants_json():
         answer(one, compact=True)
     else:
@@ -281,7 +281,7 @@ def tail(settings: Settings, wanted: Wanted) -> None:
         following.run()
     except KeyboardInterrupt:
         mark = following.channel.mark
-        error(f"  stopped{f'; --after {mark.epoch}:{mark.offset} goes on from here' if mark else ''}")
+        error(f"  stopped{f'; --after {mark.epoch}:{mark.offset} continues from here' if mark else ''}")
 
 
 def _first(tickets: Tickets) -> str:
