@@ -283,6 +283,19 @@ class Sockets(unittest.TestCase):
                 self.assertNotIn("\x1b", out)
         self.assertIn('E:4  note  {"ä":"\\u001b"}', out)
 
+    def test_a_token_that_expires_meanwhile_ends_it_with_the_place(self):
+        def serves(socket):
+            socket.recv()
+            socket.send(json.dumps(welcome(3)))
+
+        with self.server(serves) as port:
+            ticket = 201, {}, json.dumps({"ticket": "t", "url": f"ws://127.0.0.1:{port}/v1?ticket=t"}).encode()
+            with Scripted(ticket, (401, {}, b"{}")) as api, deployed(api.port) as settings:
+                code, out, _ = called(["tail", NAME, "--json"], settings, HOLDFAST_ACCESS_TOKEN="a-token")
+        found = json.loads(out)["error"]
+        self.assertEqual((code, found["code"]), (2, "UNAUTHENTICATED"))
+        self.assertIn("--after E:3 continues from here", found["detail"])
+
     def test_a_socket_that_is_refused_is_told_with_its_status(self):
         def refuses(*_):
             return Response(403, "Forbidden", Headers(), b"")

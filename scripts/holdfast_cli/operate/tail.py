@@ -144,6 +144,11 @@ class Tail:
                 error(f"  {printable(str(lost))}: connecting again in {wait:.1f} s")
                 self._sleep(self._within(wait))
 
+    def place(self) -> str:
+        """How to go on from here, if messages have been followed."""
+        mark = self.channel.mark
+        return f"--after {mark.epoch}:{mark.offset} continues from here." if mark and self._connected_once else ""
+
     def _within(self, seconds: float) -> float:
         return seconds if self._until is None else max(0.0, min(seconds, self._until - self._now()))
 
@@ -252,9 +257,7 @@ class Tail:
     def _bye(self, frame: Frame) -> None:
         code, why = str(frame.get("code")), printable(str(frame.get("reason") or ""))
         if not frame.get("reconnect"):
-            mark = self.channel.mark
-            after = f" --after {mark.epoch}:{mark.offset} continues from here." if mark else ""
-            raise Failed(f"Holdfast closed the socket for good: {why} ({code}). Sign in again.{after}", code)
+            raise Failed(f"Holdfast closed the socket for good: {why} ({code}). Sign in again. {self.place()}".rstrip(), code)
         raise Lost(f"Holdfast closes the socket: {why} ({code})", RATE_LIMITED_SECONDS if code == "RATE_LIMITED" else 0)
 
 
@@ -280,8 +283,9 @@ def tail(settings: Settings, wanted: Wanted) -> None:
     try:
         following.run()
     except KeyboardInterrupt:
-        mark = following.channel.mark
-        error(f"  stopped{f'; --after {mark.epoch}:{mark.offset} continues from here' if mark else ''}")
+        error(f"  stopped. {following.place()}".rstrip())
+    except Refused as refused:
+        raise Refused(f"{refused} {following.place()}".rstrip(), refused.code, **refused.more) from None
 
 
 def _first(tickets: Tickets) -> str:
