@@ -145,7 +145,7 @@ class Tail:
                 self._sleep(self._within(wait))
 
     def place(self) -> str:
-        """How to go on from here, if messages have been followed."""
+        """How to continue from here, if messages have been followed."""
         mark = self.channel.mark
         return f"--after {mark.epoch}:{mark.offset} continues from here." if mark and self._connected_once else ""
 
