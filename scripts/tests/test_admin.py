@@ -57,6 +57,14 @@ class Verbs(unittest.TestCase):
         self.call("users disable u1 --actor support/grace", says(ENDED))
         self.assertEqual(self.commands[0]["actor"], "support/grace")
 
+    def test_an_id_can_begin_with_a_hyphen(self):
+        for user, session in (("-EwdM_h6yKgL50-1Ro2ArQ", "--wcoaG85taVMD5t-H0Xw2"), ("-hsonM_h6yKgL50-1Ro2Ar", "-")):
+            self.assertEqual(self.call(f"sessions end {user} {session} --json", says(ENDED))[0], 0)
+            self.assertEqual((self.commands[0]["userId"], self.commands[0]["sessionId"]), (user, session))
+        code, _, err = self.call("users find u1 --jsno", says(LIST))
+        self.assertEqual((code, self.commands), (2, []))
+        self.assertIn("--jsno", err)
+
     def test_the_text_shows_the_account_its_sessions_and_its_devices(self):
         code, out, _ = self.call("users find u1", says(LIST))
         self.assertEqual(code, 0)

@@ -93,7 +93,9 @@ def verb(*common: str, name: str | None = None, hidden: bool = False, of: typer.
         signature = inspect.Signature([*(one.replace(kind=keyword) for one in own), *shared, *([] if hidden else [JSON])])
         called.__signature__ = signature  # pyright: ignore[reportAttributeAccessIssue]
         called.__annotations__ = {one.name: one.annotation for one in signature.parameters.values()}
-        of.command(name or work.__name__.replace("_", "-"), hidden=hidden)(called)
+        # Ids of users and sessions can begin with a hyphen. The verbs of groups take them as arguments.
+        parsing = None if of is app else {"ignore_unknown_options": True}
+        of.command(name or work.__name__.replace("_", "-"), hidden=hidden, context_settings=parsing)(called)
         return work
 
     return register
