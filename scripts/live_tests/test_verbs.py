@@ -7,6 +7,7 @@
 import contextlib
 import json
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -50,27 +51,22 @@ def typed(*words, stdin="", code=0, **environ):
 
 @contextlib.contextmanager
 def started(*words, ready, **environ):
-    """Starts a verb that runs until Ctrl-C, and waits until it has printed `ready`. Yields the list of its lines of JSON."""
+    """Starts a verb that runs until Ctrl-C, and waits until it has printed `ready`. Yields the list of its lines of JSON, and
+    the line with `ready`."""
     child = subprocess.Popen([SCRIPTS / "holdfast", *words, "--json"], env={**ENVIRON, **environ}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     found = []
-    try:
-        for text in child.stderr:
-            if ready in text:
-                break
-        reader = threading.Thread(target=lambda: found.extend(map(json.loads, child.stdout)))
-        reader.start()
-        yield found
-        with contextlib.suppress(ProcessLookupError):
+    reader = threading.Thread(target=lambda: found.extend(map(json.loads, child.stdout)))
+    with child:
+        try:
+            said = next((text for text in child.stderr if ready in text), "")
+            reader.start()
+            yield found, said
+        finally:
+            # Also after a failure: a killed `events tail` would leave its rule and its queue behind.
             child.send_signal(signal.SIGINT)
-        said = child.stderr.read()
-        reader.join(20)
-        assert child.wait(20) == 0, (words, said)
-    finally:
-        if child.poll() is None:
-            child.kill()
-        child.wait()
-        child.stdout.close()
-        child.stderr.close()
+            rest = child.stderr.read()
+            reader.join(20)
+        assert child.wait(20) == 0, (words, said, rest)
 
 
 def eventually(what, holds):
@@ -99,7 +95,7 @@ class Verbs(unittest.TestCase):
         return found["session"]["sessionId"], found["tokens"]["accessToken"]
 
     def test_an_operator_finds_ends_disables_resets_and_deletes(self):
-        with started("events", "tail", "--user", self.user, ready="following the bus") as events:
+        with started("events", "tail", "--user", self.user, ready="following the bus") as (events, said):
             session, _ = self.sign_in()
             self.assertEqual([one["sessionId"] for one in holdfast("sessions", "list", self.email)["sessions"]], [session])
             self.assertEqual(holdfast("sessions", "end", self.user, session, "--actor", "support/grace")["revoked"], 1)
@@ -122,8 +118,9 @@ class Verbs(unittest.TestCase):
         self.assertEqual((ended["actor"], ended["reason"]), ("support/grace", "ADMIN"))
         self.assertEqual(len({one["id"] for one in events}), len(events))
         api = aws.Api(SETTINGS)
+        name = re.search(r"holdfast-local-tail-\S+?(?=,)", said)[0]
         rules = [rule["Name"] for rule in api.events.list_rules(EventBusName=KNOWN["eventBus"])["Rules"]]
-        self.assertFalse([name for name in [*rules, *api.sqs.list_queues().get("QueueUrls", [])] if "-tail-" in name])
+        self.assertFalse([one for one in [*rules, *api.sqs.list_queues().get("QueueUrls", [])] if name in one])
 
     def test_a_channel_is_followed_over_a_cut_and_until_the_session_ends(self):
         _, token = self.sign_in()
