@@ -53,7 +53,7 @@ where
             stay_signed_in: body.stay_signed_in,
             device_name: body.device_name,
             device_token,
-            cookies,
+            to_browser: cookies,
             user_agent: request.header("user-agent").unwrap_or_default().to_owned(),
             ip: request.source_ip().to_owned(),
         })

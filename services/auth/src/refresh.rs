@@ -5,7 +5,7 @@ use holdfast_domain::ports::{Host, SessionCache, SessionStore};
 use holdfast_domain::service::Sessions;
 use holdfast_domain::{Code, Failure};
 use holdfast_kit::wire::Granted;
-use holdfast_kit::{Rejection, Request, Response, metrics, wire};
+use holdfast_kit::{Rejection, Request, Response, metrics, problem, wire};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -46,7 +46,7 @@ where
     let mut refusal = None;
     for token in candidates {
         match exchange(sessions, request, token, true).await {
-            Err(failure) if failure.code.status() == 401 => refusal = Some(failure),
+            Err(failure) if problem::status(failure.code) == 401 => refusal = Some(failure),
             Err(failure) => return Err(failure.into()),
             Ok(response) => return Ok(response),
         }

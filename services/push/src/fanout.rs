@@ -13,7 +13,7 @@ use holdfast_push::job::Job;
 use holdfast_push::ports::{Audience, Channels, DeadLetters, Gateway, JobQueue, PublishKeys, Sockets, Tally};
 use holdfast_push::publish::Queued;
 use holdfast_push::service::{FanOut, Limits, Outcome, Publisher};
-use holdfast_push_providers::wire::{Handed, Unreadable, job_from_json, publish_from_json};
+use holdfast_push_providers::wire::{Handed, Unreadable, Work, work_from_json};
 use holdfast_push_providers::{
     self as providers, LiveConnections, LiveGateway, LiveLanes, LiveLanesWithDeadLetters, Metrics,
 };
@@ -62,14 +62,24 @@ where
 {
     let pace = Arc::new(Pace::new(deps.shares.0, deps.shares.1, deps.fan_out.host.now()));
     let work = move |group, left| work(deps, pace.clone(), group, left);
-    Ok(queue::in_groups(grouped(event.records), budget, AT_ONCE, work).await)
+    Ok(queue::in_groups(grouped(event.records, deps.fan_out.host.now()), budget, AT_ONCE, work).await)
 }
+
+/// What was read from a record.
+type Read = Result<Work, Unreadable>;
 
 /// Messages to many users stay together, so that a user whom several go to gets them in one transaction; everything else
 /// stands alone, and so does what cannot be read.
-fn grouped(records: Vec<SqsMessage>) -> Vec<Vec<SqsMessage>> {
-    let is_users = |record: &SqsMessage| matches!(job_from_json(body(record)), Ok(Job::Users { .. }));
-    let (users, others): (Vec<_>, Vec<_>) = records.into_iter().partition(is_users);
+fn grouped(records: Vec<SqsMessage>, now: Millis) -> Vec<Vec<(String, Read)>> {
+    let read = |record: SqsMessage| {
+        let read = work_from_json(record.body.as_deref().unwrap_or_default(), handed(&record, now));
+        if let Err(error) = &read {
+            unreadable(&record, error);
+        }
+        (queue::id_of(&record), read)
+    };
+    let is_users = |(_, read): &(String, Read)| matches!(read, Ok(Work::Job(Job::Users { .. })));
+    let (users, others): (Vec<_>, Vec<_>) = records.into_iter().map(read).partition(is_users);
     let mut groups: Vec<_> = others.into_iter().map(|record| vec![record]).collect();
     if !users.is_empty() {
         groups.push(users);
@@ -77,14 +87,10 @@ fn grouped(records: Vec<SqsMessage>) -> Vec<Vec<SqsMessage>> {
     groups
 }
 
-fn body(record: &SqsMessage) -> &str {
-    record.body.as_deref().unwrap_or_default()
-}
-
 async fn work<T, G, F, Q, M, H>(
     deps: &'static Deps<T, G, F, Q, M, H>,
     pace: Arc<Pace>,
-    group: Vec<SqsMessage>,
+    group: Vec<Read>,
     left: Duration,
 ) -> Vec<Done>
 where
@@ -99,39 +105,17 @@ where
     let limits = Limits { deadline: deps.fan_out.host.now().plus_millis(usable), pace: &pace };
     let mut users = Vec::new();
     let mut done = Vec::new();
-    for record in &group {
-        match job_from_json(body(record)) {
-            Ok(Job::Users { message, users: list }) => users.push((message, list)),
-            _ => done.push(alone(deps, record, &limits).await),
+    for read in group {
+        match read {
+            Ok(Work::Job(Job::Users { message, users: list })) => users.push((message, list)),
+            Ok(Work::Job(job)) => done.push(finished(deps.fan_out.work(job, &limits).await)),
+            Ok(Work::Publish(queued)) => done.push(publish(&deps.publisher, &queued).await),
+            // It comes back until its queue gives it up and buries it: there somebody finds it, whole.
+            Err(_) => done.push(Done::Again),
         }
     }
     done.extend(deps.fan_out.users(users, &limits).await.into_iter().map(finished));
     done
-}
-
-async fn alone<T, G, F, Q, M, H>(
-    deps: &'static Deps<T, G, F, Q, M, H>,
-    record: &SqsMessage,
-    limits: &Limits<'_>,
-) -> Done
-where
-    T: Sockets + Channels + Audience + PublishKeys,
-    G: Gateway,
-    F: JobQueue + DeadLetters,
-    Q: JobQueue,
-    M: Tally,
-    H: Host,
-{
-    if let Some(queued) = publish_from_json(body(record), handed(record, deps.fan_out.host.now())) {
-        return match queued {
-            Ok(queued) => publish(&deps.publisher, &queued).await,
-            Err(error) => unreadable(record, &error),
-        };
-    }
-    match job_from_json(body(record)) {
-        Ok(job) => finished(deps.fan_out.work(job, limits).await),
-        Err(error) => unreadable(record, &error),
-    }
 }
 
 fn finished(outcome: Stored<Outcome>) -> Done {
@@ -162,11 +146,9 @@ fn handed(record: &SqsMessage, now: Millis) -> Handed<'_> {
     }
 }
 
-/// It comes back until its queue gives it up and buries it: there somebody finds it, whole.
-fn unreadable(record: &SqsMessage, error: &Unreadable) -> Done {
+fn unreadable(record: &SqsMessage, error: &Unreadable) {
     metrics::count("PUSH_UNREADABLE");
     tracing::error!(%error, message_id = record.message_id.as_deref(), "a record cannot be read");
-    Done::Again
 }
 
 async fn publish<T, Q, M, H>(publisher: &Publisher<T, Q, M, H>, queued: &Queued) -> Done
@@ -225,9 +207,9 @@ mod tests {
         let users = format!(r#"{{"v":1,"kind":"users",{message},"users":["AAAAAAAAAAAAAAAAAAAAAA"]}}"#);
         let channel = format!(r#"{{"v":1,"kind":"channel",{message},"channel":"broadcast"}}"#);
         let bodies = [users.clone(), "poison".into(), channel, users];
-        let ids: Vec<Vec<String>> = grouped(records(&bodies))
-            .iter()
-            .map(|group| group.iter().map(|record| record.message_id.clone().unwrap()).collect())
+        let ids: Vec<Vec<String>> = grouped(records(&bodies), Millis::new(1))
+            .into_iter()
+            .map(|group| group.into_iter().map(|(id, _)| id).collect())
             .collect();
         assert_eq!(ids, [vec!["1"], vec!["2"], vec!["0", "3"]]);
     }

@@ -10,7 +10,7 @@ use holdfast_domain::ports::{Host, NewPasswords, SessionCache, SessionStore, Use
 use holdfast_domain::service::{ListedDevice, Registration, Revoked, Sessions};
 use holdfast_domain::{Code, Failure, Millis, SessionId, UserId};
 use holdfast_kit::boot::Broken;
-use holdfast_kit::{ConfigError, Env, System, metrics, wire};
+use holdfast_kit::{ConfigError, Env, System, metrics, problem, wire};
 use holdfast_providers::{LiveActivity, LiveCache, LivePasswords, LiveTable, LiveUserChannels};
 use serde_json::{Value, json};
 
@@ -78,8 +78,8 @@ where
         tracing::info!(code = failure.code.text(), detail = %failure.detail, "command refused");
         json!({"ok": false, "error": {
             "code": failure.code.text(),
-            "status": failure.code.status(),
-            "title": failure.code.title(),
+            "status": problem::status(failure.code),
+            "title": problem::title(failure.code),
             "detail": failure.detail,
         }})
     }))

@@ -42,8 +42,12 @@ where
         .path_parameter("sessionId")
         .parse()
         .map_err(|_| Failure::new(Code::NotFound, "You have no live session with this id."))?;
-    let wish =
-        TrustRequest { sid, trusted: body.trusted, if_match: request.if_match()?, trust_seconds: deps.trust_seconds };
+    let wish = TrustRequest {
+        sid,
+        trusted: body.trusted,
+        expected_versions: request.if_match()?,
+        trust_seconds: deps.trust_seconds,
+    };
     let set = deps.sessions.set_trust(&current, &wish, &Origin::client(request.source_ip())).await?;
     let mut answer = wire::session(&set.slot, current.slot.sid);
     // Whoever asks by cookie keeps the device's token in one, too: no script can read it.

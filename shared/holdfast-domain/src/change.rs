@@ -7,10 +7,10 @@
 use crate::account::Status;
 use crate::ids::{DeviceId, SessionId, SlotNo, UserId};
 use crate::mfa::{KeptSeed, Proof};
-use crate::ports::TrustedDevice;
 use crate::secret::{TokenHash, fingerprint};
 use crate::session::{EndReason, Trust};
 use crate::time::Millis;
+use crate::trusted_device::TrustedDevice;
 
 /// Where a change comes from, as its events say it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

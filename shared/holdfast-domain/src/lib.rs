@@ -38,6 +38,7 @@ pub mod slots;
 pub mod text;
 pub mod time;
 pub mod token;
+pub mod trusted_device;
 
 pub use error::{Code, Failure};
 pub use ids::{DeviceId, LoginId, SessionId, SlotNo, UserId};

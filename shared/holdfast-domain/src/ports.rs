@@ -17,6 +17,7 @@ use crate::session::{EndReason, Slot, UserState};
 use crate::signin::{Challenge, Login, LoginFailure, LoginState, Plan};
 use crate::time::Millis;
 use crate::token::Address;
+use crate::trusted_device::TrustedDevice;
 
 /// Trouble with a store. None of these is ever read as "no such session".
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -202,42 +203,6 @@ pub trait SecretBox: Send + Sync {
     fn seal(&self, user: UserId, plain: &[u8]) -> impl Future<Output = Stored<Vec<u8>>> + Send;
     /// Decrypts what was sealed for this user, and for no other.
     fn open(&self, user: UserId, sealed: &[u8]) -> impl Future<Output = Stored<Vec<u8>>> + Send;
-}
-
-/// A trusted device's record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TrustedDevice {
-    /// Hash of its current secret.
-    pub secret: TokenHash,
-    /// The secret before, which still works for the grace after `rotated_at`.
-    pub previous: Option<TokenHash>,
-    /// The seed that leads from the previous secret to the current one.
-    pub seed: Option<[u8; 32]>,
-    /// When the secret last rotated.
-    pub rotated_at: Millis,
-    /// The account's epoch it was made under; any other voids it.
-    pub auth_epoch: u64,
-    /// The name its user knows it by.
-    pub name: String,
-    /// The session that made it trusted.
-    pub session: Option<SessionId>,
-    /// Network of the client that made it trusted, for the event.
-    pub network: Option<String>,
-    /// Since when.
-    pub created_at: Millis,
-    /// When its token was last used to sign in, or when it was made.
-    pub last_used_at: Millis,
-    /// When it is void.
-    pub expires_at: Millis,
-    /// Random id of the request that wrote last.
-    pub op: String,
-}
-
-impl TrustedDevice {
-    /// Whether its token works: neither expired nor made under another epoch.
-    pub fn is_valid(&self, auth_epoch: u64, now: Millis) -> bool {
-        self.auth_epoch == auth_epoch && now < self.expires_at
-    }
 }
 
 /// Trusted devices.

@@ -98,8 +98,8 @@ pub struct Login {
     pub session: Option<(SlotNo, SessionId)>,
     /// By which answer, if a second factor was part of it: whoever gives the same one again gets the same session.
     pub answered: Option<Answered>,
-    /// Tokens as cookies instead of in the answer.
-    pub cookies: bool,
+    /// The tokens go to a browser that keeps them where no script can read them.
+    pub to_browser: bool,
     /// Network of the client, for the events.
     pub network: String,
 }

@@ -72,10 +72,10 @@ async fn the_bus_keeps_the_contract_of_the_event_bus() {
 /// A bus whose AWS gives these answers, one a request; it does not retry.
 fn answering(answers: &[(u16, &str)]) -> (Bus, StaticReplayClient) {
     let replay = |(status, body): &(u16, &str)| {
-        let mut response = Response::new(StatusCode::try_from(*status).unwrap(), SdkBody::from(*body));
+        let mut response = Response::new(StatusCode::try_from(*status).expect("a status"), SdkBody::from(*body));
         response.headers_mut().insert("content-type", "application/x-amz-json-1.1");
-        let any = Request::new(SdkBody::empty()).try_into_http1x().unwrap();
-        ReplayEvent::new(any, response.try_into_http1x().unwrap())
+        let any = Request::new(SdkBody::empty()).try_into_http1x().expect("it converts");
+        ReplayEvent::new(any, response.try_into_http1x().expect("it converts"))
     };
     let client = StaticReplayClient::new(answers.iter().map(replay).collect());
     let config = SdkConfig::builder()

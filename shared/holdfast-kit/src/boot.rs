@@ -17,7 +17,7 @@ use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::config::{ConfigError, Env};
-use crate::edge::Edge;
+use crate::edge::{Edge, Invocation};
 use crate::events::{Envelope, Event};
 use crate::host::System;
 use crate::http::{Rejection, Request, Response, payload};
@@ -109,15 +109,6 @@ where
             }
         }
     })
-}
-
-/// One invocation, before its event is read.
-pub(crate) struct Invocation {
-    pub(crate) payload: Box<RawValue>,
-    /// Lambda's id of the invocation.
-    pub(crate) id: String,
-    /// The time it may use.
-    pub(crate) budget: Duration,
 }
 
 fn invocations<D, I, IF, R, H, HF>(init: I, handle: H) -> ExitCode

@@ -7,15 +7,25 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use holdfast_domain::{Code, Failure};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
-use crate::boot::Invocation;
 use crate::config::{ConfigError, Env};
 use crate::http::proxy::Cloudfront;
-use crate::http::{Rejection, Request, Response, payload};
+use crate::http::{Rejection, Request, Response, payload, problem};
 use crate::metrics;
+
+/// One invocation, before its event is read.
+pub(crate) struct Invocation {
+    pub(crate) payload: Box<RawValue>,
+    /// Lambda's id of the invocation.
+    pub(crate) id: String,
+    /// The time it may use.
+    pub(crate) budget: Duration,
+}
 
 /// What is the same for all requests of a function.
 pub(crate) struct Edge {
@@ -72,7 +82,7 @@ fn refused(request: &Request, rejection: Rejection) -> Value {
     let Rejection { failure, expire_tokens, headers } = rejection;
     metrics::count(failure.code.text());
     let (code, route, request_id) = (failure.code.text(), request.route(), request.id());
-    if failure.code.status() >= 500 {
+    if problem::status(failure.code) >= 500 {
         tracing::error!(code, detail = %failure.detail, %route, %request_id, "request failed");
     } else {
         tracing::info!(code, %route, %request_id, "request refused");

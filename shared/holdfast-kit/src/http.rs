@@ -3,6 +3,7 @@
 mod body;
 mod etag;
 pub(crate) mod payload;
+pub mod problem;
 pub(crate) mod proxy;
 mod query;
 mod response;

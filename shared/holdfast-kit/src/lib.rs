@@ -21,4 +21,4 @@ pub mod wire;
 
 pub use config::{ConfigError, Env};
 pub use host::System;
-pub use http::{Rejection, Request, Response};
+pub use http::{Rejection, Request, Response, problem};

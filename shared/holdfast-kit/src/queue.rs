@@ -17,44 +17,15 @@ pub enum Done {
     Again,
 }
 
-/// Handles each record by itself, in order, and reports those to be delivered again. A panic in one is its own. Records
-/// that the time no longer suffices for are left for another invocation.
-pub async fn each<F, Fut>(event: SqsEvent, budget: Duration, handle: F) -> Value
-where
-    F: Fn(SqsMessage, Duration) -> Fut,
-    Fut: Future<Output = Done> + Send + 'static,
-{
-    let started = Instant::now();
-    let mut again = Vec::new();
-    for record in event.records {
-        // A record without an id cannot be reported; an empty identifier would fail the whole batch.
-        let id = record.message_id.clone().unwrap_or_default();
-        let left = budget.saturating_sub(started.elapsed());
-        let done = if left < Duration::from_millis(200) {
-            Done::Again
-        } else {
-            match tokio::spawn(handle(record, left)).await {
-                Ok(done) => done,
-                Err(_) => {
-                    tracing::error!(message_id = %id, "a record's handler panicked");
-                    Done::Again
-                }
-            }
-        };
-        if done == Done::Again && !id.is_empty() {
-            again.push(json!({"itemIdentifier": id}));
-        }
-    }
-    json!({"batchItemFailures": again})
-}
-
-/// The same for records that do not wait for one another: at most `at_once` of them, each with what is left of the budget.
+/// Handles each record by itself, at most `at_once` of them at a time, each with what is left of the budget. Reports those to
+/// be delivered again. A panic in one is its own. Records that the time no longer suffices for are left for another
+/// invocation.
 pub async fn together<F, Fut>(event: SqsEvent, budget: Duration, at_once: usize, handle: F) -> Value
 where
     F: Fn(SqsMessage, Duration) -> Fut + Clone + Send + 'static,
     Fut: Future<Output = Done> + Send + 'static,
 {
-    let alone = event.records.into_iter().map(|record| vec![record]).collect();
+    let alone = event.records.into_iter().map(|record| vec![(id_of(&record), record)]).collect();
     in_groups(alone, budget, at_once, move |mut group, left| {
         let done = group.pop().map(|record| handle(record, left));
         async move {
@@ -67,16 +38,22 @@ where
     .await
 }
 
-/// The same for groups of records that are better handled as one: what became of each record of a group, in its order. A
-/// record of whose end nothing is said is delivered again.
-pub async fn in_groups<F, Fut>(groups: Vec<Vec<SqsMessage>>, budget: Duration, at_once: usize, handle: F) -> Value
+/// The id of a record as it is reported; a record without one cannot be.
+pub fn id_of(record: &SqsMessage) -> String {
+    record.message_id.clone().unwrap_or_default()
+}
+
+/// The same for groups of records that are better handled as one. Each record is its id and what was read from it; `handle`
+/// returns what became of each record of a group, in its order. A record of whose end nothing is said is delivered again.
+pub async fn in_groups<T, F, Fut>(groups: Vec<Vec<(String, T)>>, budget: Duration, at_once: usize, handle: F) -> Value
 where
-    F: Fn(Vec<SqsMessage>, Duration) -> Fut + Clone + Send + 'static,
+    T: Send + 'static,
+    F: Fn(Vec<T>, Duration) -> Fut + Clone + Send + 'static,
     Fut: Future<Output = Vec<Done>> + Send + 'static,
 {
     let started = Instant::now();
     let places = Arc::new(Semaphore::new(at_once.max(1)));
-    let run = move |group: Vec<SqsMessage>| {
+    let run = move |group: Vec<T>| {
         let (places, handle) = (places.clone(), handle.clone());
         async move {
             let _place = places.acquire().await;
@@ -84,9 +61,13 @@ where
             if left < Duration::from_millis(200) { Vec::new() } else { handle(group, left).await }
         }
     };
-    let id = |record: &SqsMessage| record.message_id.clone().unwrap_or_default();
-    let running: Vec<(Vec<String>, _)> =
-        groups.into_iter().map(|group| (group.iter().map(id).collect(), tokio::spawn(run(group)))).collect();
+    let running: Vec<(Vec<String>, _)> = groups
+        .into_iter()
+        .map(|group| {
+            let (ids, group) = group.into_iter().unzip();
+            (ids, tokio::spawn(run(group)))
+        })
+        .collect();
     let mut again = Vec::new();
     for (ids, task) in running {
         let done = task.await.unwrap_or_else(|_| {
@@ -109,40 +90,22 @@ mod tests {
 
     #[tokio::test]
     async fn a_bad_record_fails_alone() {
-        let records: Vec<_> = (0..4).map(|i| json!({"messageId": format!("m{i}"), "body": i.to_string()})).collect();
-        let event: SqsEvent = serde_json::from_value(json!({"Records": records})).unwrap();
-        let result = each(event, Duration::from_secs(5), |record, _| async move {
-            match record.body.as_deref() {
-                Some("1") => Done::Again,
-                Some("2") => panic!("poison"),
-                _ => Done::Yes,
-            }
-        })
-        .await;
-        assert_eq!(result, json!({"batchItemFailures": [{"itemIdentifier": "m1"}, {"itemIdentifier": "m2"}]}));
-    }
-
-    #[tokio::test]
-    async fn records_that_run_together_fail_alone_too() {
         let records: Vec<_> = (0..3).map(|i| json!({"messageId": format!("m{i}"), "body": i.to_string()})).collect();
         let event: SqsEvent = serde_json::from_value(json!({"Records": records})).unwrap();
         let result = together(event, Duration::from_secs(5), 2, |record, _| async move {
             match record.body.as_deref() {
+                Some("0") => Done::Again,
                 Some("1") => panic!("poison"),
                 _ => Done::Yes,
             }
         })
         .await;
-        assert_eq!(result, json!({"batchItemFailures": [{"itemIdentifier": "m1"}]}));
+        assert_eq!(result, json!({"batchItemFailures": [{"itemIdentifier": "m0"}, {"itemIdentifier": "m1"}]}));
     }
 
     #[tokio::test]
     async fn of_a_group_only_those_come_back_that_are_not_finished() {
-        let records = |names: &[&str]| -> Vec<SqsMessage> {
-            let records: Vec<_> = names.iter().map(|name| json!({"messageId": name, "body": name})).collect();
-            let event: SqsEvent = serde_json::from_value(json!({"Records": records})).unwrap();
-            event.records
-        };
+        let records = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), ())).collect();
         let groups = vec![records(&["a", "b", "c"]), records(&["d"])];
         let result = in_groups(groups, Duration::from_secs(5), 2, |group, _| async move {
             match group.len() {
@@ -165,7 +128,6 @@ mod tests {
         let odd: SqsEvent =
             serde_json::from_value(json!({"Records": [{"body": "a"}, {"messageId": "", "body": "b"}]})).unwrap();
         let none = json!({"batchItemFailures": []});
-        assert_eq!(each(odd.clone(), Duration::from_secs(5), |_, _| async { Done::Again }).await, none);
         assert_eq!(together(odd, Duration::from_secs(5), 2, |_, _| async { Done::Again }).await, none);
     }
 
@@ -180,7 +142,6 @@ mod tests {
                 assert!(left <= budget && left > Duration::from_millis(199));
                 Done::Yes
             };
-            assert_eq!(each(event(&["a", "b"]), budget, handle).await, expected, "{millis} ms");
             assert_eq!(together(event(&["a", "b"]), budget, 2, handle).await, expected, "{millis} ms");
         }
     }
@@ -207,27 +168,5 @@ mod tests {
             assert_eq!(result, json!({"batchItemFailures": []}));
             assert_eq!((peak.load(Ordering::SeqCst), running.load(Ordering::SeqCst)), (most, 0), "{places} places");
         }
-    }
-
-    #[tokio::test]
-    async fn records_are_handled_in_their_order_one_after_another() {
-        let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
-        let kept = seen.clone();
-        each(event(&["a", "b", "c"]), Duration::from_secs(5), move |record, _| {
-            let kept = kept.clone();
-            async move {
-                kept.lock().unwrap().push(record.body.unwrap());
-                Done::Yes
-            }
-        })
-        .await;
-        assert_eq!(*seen.lock().unwrap(), ["a", "b", "c"]);
-    }
-
-    #[tokio::test]
-    async fn what_there_is_no_time_for_is_left_for_another_invocation() {
-        let event: SqsEvent = serde_json::from_value(json!({"Records": [{"messageId": "m0", "body": ""}]})).unwrap();
-        let result = each(event, Duration::from_millis(10), |_, _| async { Done::Yes }).await;
-        assert_eq!(result, json!({"batchItemFailures": [{"itemIdentifier": "m0"}]}));
     }
 }

@@ -11,10 +11,10 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::boot::{Broken, Invocation, acknowledged};
+use crate::boot::{Broken, acknowledged};
 use crate::config::Env;
 use crate::cookies::CSRF_HEADER;
-use crate::edge::Edge;
+use crate::edge::{Edge, Invocation};
 use crate::events::{Envelope, Event};
 use crate::http::{Rejection, Request, Response};
 use crate::metrics;

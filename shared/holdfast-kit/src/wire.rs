@@ -133,7 +133,7 @@ pub fn signed_in(signed_in: &SignedIn) -> Result<Response, Failure> {
             tokens: &signed_in.tokens,
             effect: signed_in.effect,
             device_token: signed_in.device_token.as_ref(),
-            cookies: signed_in.cookies,
+            cookies: signed_in.to_browser,
         },
     )
 }
@@ -165,9 +165,9 @@ mod tests {
 
     use holdfast_domain::account::Identity;
     use holdfast_domain::device::Device;
-    use holdfast_domain::ports::TrustedDevice;
     use holdfast_domain::session::{Keys, Trust};
     use holdfast_domain::token::{AccessToken, Address, RefreshToken};
+    use holdfast_domain::trusted_device::TrustedDevice;
     use holdfast_domain::{DeviceId, Millis, Secret, SlotNo, TokenHash, UserId};
 
     fn slot() -> Slot {

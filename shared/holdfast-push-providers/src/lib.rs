@@ -25,8 +25,8 @@ use holdfast_queue::{Closing, Lanes, LanesWithDeadLetters, Queue};
 pub mod wire {
     pub use holdfast_gateway::wire::{frame_from_json, frame_to_json};
     pub use holdfast_queue::wire::{
-        Handed, PublishBody, Unreadable, close_request_from_json, close_request_to_json, job_from_json, job_to_json,
-        publish_from_json,
+        Handed, PublishBody, Unreadable, Work, close_request_from_json, close_request_to_json, job_from_json,
+        job_to_json, publish_from_json, work_from_json,
     };
 }
 

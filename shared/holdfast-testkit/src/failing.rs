@@ -17,11 +17,12 @@ use holdfast_domain::ports::{
     AccountDeletion, AccountUpkeep, Accounts, Attempts, AuditEntry, AuditTrail, BusEntry, CacheTrouble, Committed,
     Conditional, CredentialVerifier, DeviceSeen, Devices, EventBus, FailedReauthentication, Fence, Found, LastLogins,
     LeaseCache, NewPasswords, Reservation, SecretBox, SeenDevices, SessionReads, SessionWrites, SignIns, StoreError,
-    Stored, Transacted, Tried, TrustedDevice, UserChanges, UserData, Verdict,
+    Stored, Transacted, Tried, UserChanges, UserData, Verdict,
 };
 use holdfast_domain::session::{EndReason, Slot, UserState};
 use holdfast_domain::signin::{Challenge, Login, LoginFailure, LoginState, Plan};
 use holdfast_domain::token::Address;
+use holdfast_domain::trusted_device::TrustedDevice;
 use holdfast_domain::{DeviceId, LoginId, Millis, SessionId, SlotNo, TokenHash, UserId};
 use holdfast_push::budget;
 use holdfast_push::channel::{Channel, Position, Topic};

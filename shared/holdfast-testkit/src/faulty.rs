@@ -12,12 +12,12 @@ use holdfast_domain::change::{Origin, UserChange};
 use holdfast_domain::mfa::Seed;
 use holdfast_domain::ports::{
     AccountDeletion, AccountUpkeep, Accounts, Attempts, Committed, Conditional, Devices, FailedReauthentication,
-    Reservation, SessionReads, SessionWrites, SignIns, StoreError, Stored, Transacted, Tried, TrustedDevice,
-    UserChanges,
+    Reservation, SessionReads, SessionWrites, SignIns, StoreError, Stored, Transacted, Tried, UserChanges,
 };
 use holdfast_domain::session::{EndReason, Slot, UserState};
 use holdfast_domain::signin::{Challenge, Login, LoginFailure, LoginState, Plan};
 use holdfast_domain::token::Address;
+use holdfast_domain::trusted_device::TrustedDevice;
 use holdfast_domain::{DeviceId, LoginId, Millis, SessionId, TokenHash, UserId};
 
 /// How often, in per cent of the writes.

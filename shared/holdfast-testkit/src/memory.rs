@@ -10,12 +10,12 @@ use holdfast_domain::change::{AccountEdit, DeviceEdit, FactorEdit, Origin, SlotE
 use holdfast_domain::mfa::{Factor, KeptSeed, Mfa, Pending, Proof, Seed};
 use holdfast_domain::ports::{
     AccountDeletion, AccountUpkeep, Accounts, Attempts, Committed, Conditional, Devices, FailedReauthentication,
-    Host as _, Reservation, SessionReads, SessionWrites, SignIns, Stored, Transacted, Tried, TrustedDevice,
-    UserChanges,
+    Host as _, Reservation, SessionReads, SessionWrites, SignIns, Stored, Transacted, Tried, UserChanges,
 };
 use holdfast_domain::session::{EndReason, Ended, RefreshKeys, Slot, UserState};
 use holdfast_domain::signin::{Challenge, DeviceStep, Login, LoginFailure, LoginState, Plan};
 use holdfast_domain::token::Address;
+use holdfast_domain::trusted_device::TrustedDevice;
 use holdfast_domain::{DeviceId, LoginId, Millis, SessionId, SlotNo, TokenHash, UserId};
 
 use crate::host::ManualHost;

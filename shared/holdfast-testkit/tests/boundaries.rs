@@ -78,6 +78,25 @@ fn the_domain_links_no_runtime_no_aws_no_redis_and_no_serde() {
     }
 }
 
+/// Statuses, headers, cookies and paths are for the adapters of HTTP to know.
+#[test]
+fn the_domain_knows_nothing_of_http() {
+    for file in files(&root().join("shared/holdfast-domain/src"), "rs") {
+        // It holds the names that HTTP clients give themselves.
+        if file.ends_with("device.rs") {
+            continue;
+        }
+        let text = fs::read_to_string(&file).expect("a source file");
+        for (number, line) in text.lines().enumerate() {
+            let lower = line.to_ascii_lowercase();
+            let found = ["http", "header", "cookie", "if-match", "authorization:", "/v1/"]
+                .iter()
+                .find(|word| lower.contains(**word));
+            assert_eq!(found, None, "{}:{}: {line}", file.display(), number + 1);
+        }
+    }
+}
+
 #[test]
 fn each_sdk_is_linked_by_one_adapter_only() {
     let owners = [

@@ -6,12 +6,13 @@ use holdfast_domain::change::Origin;
 use holdfast_domain::error::Code;
 use holdfast_domain::mfa::{Answer, Seed, step_at};
 use holdfast_domain::policy::{Policy, SignInLimits};
-use holdfast_domain::ports::{Devices as _, Host as _, SessionReads as _, TrustedDevice};
+use holdfast_domain::ports::{Devices as _, Host as _, SessionReads as _};
 use holdfast_domain::service::{
     Current, FactorSettings, FirstStep, PasswordRequest, ReauthenticationRequest, Sessions, SignInRequest, SignedIn,
     StrongReads, TrustRequest, VerifyRequest,
 };
 use holdfast_domain::session::Slot;
+use holdfast_domain::trusted_device::TrustedDevice;
 use holdfast_domain::{DeviceId, Failure};
 use holdfast_testkit::suites::sessions::{Bench, PlainPasswords, UserBox};
 use holdfast_testkit::{ManualHost, MemoryStore};
@@ -200,7 +201,7 @@ impl World {
     }
 
     fn trust(&self, sid: holdfast_domain::SessionId, trusted: bool) -> TrustRequest {
-        TrustRequest { sid, trusted, if_match: None, trust_seconds: 600 }
+        TrustRequest { sid, trusted, expected_versions: None, trust_seconds: 600 }
     }
 
     async fn sign_in(&self, answer: Answer) -> SignedIn {

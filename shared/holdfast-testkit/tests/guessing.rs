@@ -60,7 +60,8 @@ async fn nobody_who_is_known_is_refused_because_of_strangers() {
     let signed_in = ada.try_from(HOME, None, None).await.unwrap().session().unwrap();
     let sessions = ada.bench.sessions();
     let current = sessions.identify(Some(&signed_in.tokens.access.text())).await.unwrap();
-    let trust = TrustRequest { sid: signed_in.slot.sid, trusted: true, if_match: None, trust_seconds: 2_592_000 };
+    let trust =
+        TrustRequest { sid: signed_in.slot.sid, trusted: true, expected_versions: None, trust_seconds: 2_592_000 };
     let set = sessions.set_trust(&current, &trust, &Origin::client(HOME)).await.unwrap();
     let shown = set.device_token.unwrap().text();
     let mut device = shown.clone();

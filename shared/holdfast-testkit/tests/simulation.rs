@@ -153,7 +153,7 @@ impl World {
                     let wish = TrustRequest {
                         sid: held.sid,
                         trusted: draw.is_multiple_of(2),
-                        if_match: None,
+                        expected_versions: None,
                         trust_seconds: 60,
                     };
                     let outcome = service.set_trust(&current, &wish, &Origin::default()).await;

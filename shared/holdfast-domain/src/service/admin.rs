@@ -12,10 +12,11 @@ use crate::ids::{SessionId, UserId};
 use crate::policy::SignInLimits;
 use crate::ports::{
     AccountDeletion, Accounts, Attempts, Devices, Host, NewPasswords, SessionCache, SessionReads, SessionWrites,
-    TrustedDevice, UserChanges,
+    UserChanges,
 };
 use crate::session::{self, EndReason, Slot};
 use crate::time::Millis;
+use crate::trusted_device::TrustedDevice;
 
 /// How much of a budget is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

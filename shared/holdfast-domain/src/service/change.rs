@@ -8,11 +8,10 @@ use crate::change::{
 use crate::error::Failure;
 use crate::ids::{DeviceId, SessionId, SlotNo, UserId};
 use crate::policy::Policy;
-use crate::ports::{
-    Devices, Effect, Host, SessionCache, SessionReads, StoreError, Transacted, TrustedDevice, UserChanges,
-};
+use crate::ports::{Devices, Effect, Host, SessionCache, SessionReads, StoreError, Transacted, UserChanges};
 use crate::session::{self, Slot, UserState};
 use crate::time::Millis;
+use crate::trusted_device::TrustedDevice;
 
 /// Records of devices that one transaction removes at most: with the account and ten slots it stays below DynamoDB's limit
 /// of 100 actions. Version 0.1.0 did not bound their number.

@@ -122,7 +122,7 @@ where
             tokens: Tokens::of(refresh),
             effect,
             device_token: what.device.as_ref().map(|device| device.token.clone()),
-            cookies: what.login.cookies,
+            to_browser: what.login.to_browser,
         }
     }
 }

@@ -5,7 +5,8 @@ use super::{Current, Sessions};
 use crate::change::Origin;
 use crate::error::{Code, Failure};
 use crate::ids::DeviceId;
-use crate::ports::{Devices, Effect, Host, SessionCache, SessionReads, TrustedDevice, UserChanges};
+use crate::ports::{Devices, Effect, Host, SessionCache, SessionReads, UserChanges};
+use crate::trusted_device::TrustedDevice;
 
 /// A trusted device, as its user sees it.
 #[derive(Clone, Debug)]

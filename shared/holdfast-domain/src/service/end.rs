@@ -6,12 +6,12 @@ use crate::change::{AccountEdit, DeviceEdit, Origin, SlotEdit, SlotSeen, SlotUpd
 use crate::error::{Code, Failure};
 use crate::ids::{DeviceId, SessionId, SlotNo, UserId};
 use crate::ports::{
-    Conditional, Devices, Effect, Host, SessionCache, SessionReads, SessionWrites, StoreError, TrustedDevice,
-    UserChanges,
+    Conditional, Devices, Effect, Host, SessionCache, SessionReads, SessionWrites, StoreError, UserChanges,
 };
 use crate::rotation::{self, Verdict};
 use crate::session::{EndReason, Slot};
 use crate::token::RefreshToken;
+use crate::trusted_device::TrustedDevice;
 
 impl<S, C, H> Sessions<S, C, H>
 where
@@ -54,7 +54,7 @@ where
     C: SessionCache,
     H: Host,
 {
-    /// Logs out the session that this refresh token belongs to, for a browser whose access cookie has expired.
+    /// Logs out the session that this refresh token belongs to, for a client whose access token has expired.
     pub async fn log_out_by_refresh_token(&self, presented: &str, origin: &Origin) -> Result<Revoked, Failure> {
         let token = RefreshToken::parse(presented).map_err(|_| Failure::unauthenticated())?;
         let seen = self.store.slot(token.at).await?;

@@ -58,14 +58,12 @@ pub(super) fn sensitive(account: &Account, slot: &Slot, now: Millis) -> Result<(
     let required = |detail: &'static str| Err(Failure::new(Code::ReauthenticationRequired, detail));
     if !slot.is_recent(now) {
         return required(
-            "The user of this session was authenticated more than 15 minutes ago; send the password to \
-             `POST /v1/auth/reauthenticate` first.",
+            "The user of this session was authenticated more than 15 minutes ago; reauthenticate with the password first.",
         );
     }
     if account.mfa.enabled.is_some() && !slot.is_recently_verified(now) {
         return required(
-            "This session has not shown the second factor within 15 minutes; send password and code to \
-             `POST /v1/auth/reauthenticate` first.",
+            "This session has not shown the second factor within 15 minutes; reauthenticate with password and code first.",
         );
     }
     Ok(())
@@ -191,7 +189,7 @@ where
         let Some(pending) = state.account.mfa.pending.filter(|pending| pending.is_open_to(sid, now)) else {
             return Err(Failure::new(
                 Code::InvalidRequest,
-                "There is no seed to activate: call `POST /v1/auth/mfa/enroll`, and send its first code within 15 minutes.",
+                "There is no seed to activate: enroll again, and send the first code within 15 minutes.",
             ));
         };
         let seed = open_seed(&settings.secrets, user, &pending.seed).await?;

@@ -227,7 +227,13 @@ where
         let own = slot.trust.is_some_and(|trust| trust.device == draw.device_id());
         let device_token = own.then(|| draw.device_token(user));
         let effect = self.cache.forget(user, &[number]).await;
-        Ok(SignedIn { slot: slot.clone(), tokens: Tokens::of(refresh), effect, device_token, cookies: login.cookies })
+        Ok(SignedIn {
+            slot: slot.clone(),
+            tokens: Tokens::of(refresh),
+            effect,
+            device_token,
+            to_browser: login.to_browser,
+        })
     }
 
     /// A wrong answer, unless another request has just made it the right one that is spent.

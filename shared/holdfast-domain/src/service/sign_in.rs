@@ -52,8 +52,8 @@ pub struct SignInRequest {
     pub device_name: Option<String>,
     /// What a trusted device shows instead of the second factor.
     pub device_token: Option<String>,
-    /// Tokens as cookies.
-    pub cookies: bool,
+    /// The tokens go to a browser that keeps them where no script can read them.
+    pub to_browser: bool,
     /// `User-Agent`.
     pub user_agent: String,
     /// Source address as API Gateway saw it.
@@ -71,8 +71,8 @@ pub struct SignedIn {
     pub effect: Effect,
     /// What a trusted device shows at its next sign-in.
     pub device_token: Option<DeviceToken>,
-    /// Whether the tokens were asked for as cookies.
-    pub cookies: bool,
+    /// Whether the tokens go to a browser that keeps them where no script can read them.
+    pub to_browser: bool,
 }
 
 /// The second step that is asked for.
@@ -182,7 +182,7 @@ where
             expires_at: now.plus_seconds(self.limits.login_seconds),
             session: None,
             answered: None,
-            cookies: request.cookies,
+            to_browser: request.to_browser,
             network: attempts::network(&request.ip),
         };
         retry::while_busy(&self.host, || self.store.begin(&login)).await?;

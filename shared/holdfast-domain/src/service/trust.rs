@@ -7,10 +7,11 @@ use crate::change::{AccountEdit, DeviceEdit, Origin, SlotEdit, SlotSeen, SlotUpd
 use crate::error::{Code, Failure};
 use crate::ids::{DeviceId, SessionId};
 use crate::policy::MAX_DEVICES;
-use crate::ports::{Devices, Effect, Host, SessionCache, SessionReads, TrustedDevice, UserChanges};
+use crate::ports::{Devices, Effect, Host, SessionCache, SessionReads, UserChanges};
 use crate::secret::Secret;
 use crate::session::{Slot, Trust};
 use crate::token::DeviceToken;
+use crate::trusted_device::TrustedDevice;
 
 /// What the caller wants.
 #[derive(Clone, Debug)]
@@ -19,8 +20,8 @@ pub struct TrustRequest {
     pub sid: SessionId,
     /// The new state.
     pub trusted: bool,
-    /// The versions that `If-Match` names; `None` accepts every version.
-    pub if_match: Option<Vec<u64>>,
+    /// The versions that the caller accepts; `None` accepts every version.
+    pub expected_versions: Option<Vec<u64>>,
     /// `DEVICE_TRUST_SECONDS`.
     pub trust_seconds: i64,
 }
@@ -66,10 +67,10 @@ where
                     .live()
                     .find(|slot| slot.sid == wish.sid)
                     .ok_or_else(|| Failure::new(Code::NotFound, "You have no live session with this id."))?;
-                if wish.if_match.as_ref().is_some_and(|versions| !versions.contains(&slot.version)) {
+                if wish.expected_versions.as_ref().is_some_and(|versions| !versions.contains(&slot.version)) {
                     return Err(Failure::new(
                         Code::PreconditionFailed,
-                        "The session is at another version than `If-Match` names; read it again.",
+                        "The session is at another version than the one you named; read it again.",
                     ));
                 }
                 let own = slot.sid == caller.sid;

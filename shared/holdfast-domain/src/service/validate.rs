@@ -11,8 +11,8 @@ where
     C: SessionCache,
     H: Host,
 {
-    /// Who presents one of these tokens, without leaving a trace: for functions that may only read. A browser may send an
-    /// outdated cookie before the good one.
+    /// Who presents one of these tokens, without leaving a trace: for functions that may only read. A client may present
+    /// an outdated token before the good one.
     pub async fn identify(&self, presented: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Current, Failure> {
         for token in presented.into_iter().filter_map(|text| AccessToken::parse(text.as_ref()).ok()) {
             if let Some(current) = self.look_up(&token).await? {

@@ -1,7 +1,8 @@
 //! Trusted devices, and how passwords and seeds are kept.
 
 use holdfast_domain::mfa::Seed;
-use holdfast_domain::ports::{AccountUpkeep, Devices, StoreError, Stored, TrustedDevice};
+use holdfast_domain::ports::{AccountUpkeep, Devices, StoreError, Stored};
+use holdfast_domain::trusted_device::TrustedDevice;
 use holdfast_domain::{DeviceId, Millis, UserId};
 
 use super::accounts::claim;

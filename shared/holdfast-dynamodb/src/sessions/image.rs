@@ -9,9 +9,10 @@ use holdfast_domain::device::Device;
 use holdfast_domain::event::{AccountImage, ChallengeImage, DeviceImage, LoginImage, SlotImage, created_from};
 use holdfast_domain::mfa::{Factor, KeptSeed, Mfa, Pending, Seed};
 use holdfast_domain::policy::{SignInLimits, TOMBSTONE_SECONDS};
-use holdfast_domain::ports::{StoreError, TrustedDevice};
+use holdfast_domain::ports::StoreError;
 use holdfast_domain::session::{EndReason, Ended, Keys, RefreshKeys, Slot, Trust};
 use holdfast_domain::signin::{Answered, Challenge, Login, LoginFailure, LoginState, Wishes};
+use holdfast_domain::trusted_device::TrustedDevice;
 use holdfast_domain::{DeviceId, Millis, SlotNo, TokenHash, UserId};
 
 use super::keys::{self, Row, TTL};
@@ -453,7 +454,7 @@ pub(super) fn login(item: &Item) -> Result<Login, StoreError> {
             }
             _ => None,
         },
-        cookies: r.flag("cookies")?,
+        to_browser: r.flag("cookies")?,
         network: r.text_opt("network")?.unwrap_or_default().to_owned(),
     })
 }

@@ -8,12 +8,13 @@ use holdfast_domain::account::Status;
 use holdfast_domain::attempts;
 use holdfast_domain::mfa::Proof;
 use holdfast_domain::ports::{
-    Committed, Conditional, FailedReauthentication, SignIns, StoreError, Stored, Transacted, Tried, TrustedDevice,
+    Committed, Conditional, FailedReauthentication, SignIns, StoreError, Stored, Transacted, Tried,
 };
 use holdfast_domain::secret::fingerprint;
 use holdfast_domain::session::EndReason;
 use holdfast_domain::signin::{Challenge, DeviceStep, Login, LoginFailure, LoginState, Plan};
 use holdfast_domain::token::Address;
+use holdfast_domain::trusted_device::TrustedDevice;
 use holdfast_domain::{LoginId, Millis, TokenHash, UserId, ids};
 
 use super::keys::{self, PK, SK, TTL};
@@ -37,7 +38,7 @@ impl SignIns for SessionsTable {
             .item("startedAt", at(login.started_at))
             .item("at", at(login.started_at))
             .item("expiresAt", at(login.expires_at))
-            .item("cookies", AttributeValue::Bool(login.cookies))
+            .item("cookies", AttributeValue::Bool(login.to_browser))
             .item("network", s(&login.network))
             .item(TTL, n(keys::ttl(login.expires_at)))
             .condition_expression("attribute_not_exists(PK)");

@@ -4,6 +4,8 @@ use holdfast_domain::{Code, Failure};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::problem;
+
 /// A response.
 #[derive(Clone, Debug)]
 pub struct Response {
@@ -64,8 +66,8 @@ impl Response {
     pub fn problem(failure: &Failure, request_id: &str) -> Self {
         let mut body = Map::new();
         body.insert("type".into(), format!("urn:holdfast:problem:{}", failure.code.text()).into());
-        body.insert("title".into(), failure.code.title().into());
-        body.insert("status".into(), failure.code.status().into());
+        body.insert("title".into(), problem::title(failure.code).into());
+        body.insert("status".into(), problem::status(failure.code).into());
         body.insert("code".into(), failure.code.text().into());
         body.insert("detail".into(), failure.detail.as_ref().into());
         body.insert("requestId".into(), request_id.into());
@@ -81,7 +83,7 @@ impl Response {
             headers.push(("www-authenticate", "Bearer".to_owned()));
         }
         let body = Value::Object(body);
-        Self { headers, ..Self::new(failure.code.status(), "application/problem+json", body, None) }
+        Self { headers, ..Self::new(problem::status(failure.code), "application/problem+json", body, None) }
     }
 
     /// The status.
@@ -197,7 +199,11 @@ mod tests {
             let response = Response::problem(&Failure::new(*code, "x"), "r");
             let asked = (*code == Code::Unauthenticated).then_some("Bearer");
             assert_eq!(response.header("www-authenticate"), asked, "{code:?}");
-            assert_eq!(response.header("retry-after").is_some(), matches!(code.status(), 429 | 503), "{code:?}");
+            assert_eq!(
+                response.header("retry-after").is_some(),
+                matches!(problem::status(*code), 429 | 503),
+                "{code:?}"
+            );
         }
         let failure = Failure { attempts_remaining: Some(3), ..Failure::new(Code::InvalidMfaCode, "x") };
         assert_eq!(Response::problem(&failure, "r").body()["attemptsRemaining"], 3);

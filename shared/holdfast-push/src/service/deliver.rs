@@ -3,10 +3,10 @@
 
 use futures_util::StreamExt;
 use futures_util::stream;
+use holdfast_domain::Millis;
 use holdfast_domain::ports::{Host, Stored};
 
-use super::FanOut;
-use super::resolve::Limits;
+use crate::budget::Pace;
 use crate::channel::{Channel, Position};
 use crate::frame::ServerFrame;
 use crate::ids::ConnectionId;
@@ -17,6 +17,30 @@ use crate::ports::{Audience, Channels, Count, DeadLetters, Gateway, JobQueue, So
 
 /// Posts in flight per worker. Beyond 64 one small function gains nothing; at 32 a slow client holds up few others.
 pub(super) const IN_FLIGHT: usize = 32;
+
+/// What bounds one invocation.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits<'a> {
+    /// Nothing is begun from then on; what is left is handed over.
+    pub deadline: Millis,
+    /// How fast it may post, shared by its records.
+    pub pace: &'a Pace,
+}
+
+/// The worker behind the queues `push` and `broadcast`.
+#[derive(Clone, Debug)]
+pub struct FanOut<T, G, Q, M, H> {
+    /// Sockets and channels.
+    pub table: T,
+    /// @connections.
+    pub gateway: G,
+    /// The queues and their dead letters.
+    pub queue: Q,
+    /// Counters.
+    pub tally: M,
+    /// Clock, randomness, patience.
+    pub host: H,
+}
 
 /// What becomes of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

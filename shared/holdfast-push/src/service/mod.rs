@@ -15,12 +15,11 @@ mod resolve;
 pub use access::readable;
 pub use close::Closer;
 pub use connect::{Admission, Connector, Refusal};
-pub use deliver::Outcome;
+pub use deliver::{FanOut, Limits, Outcome};
 pub use frames::{Caller, Frames};
 pub use heads::Heads;
 pub use history::{Budget, Recovery, beginning, page, recover};
 pub use publish::{Published, Publisher};
-pub use resolve::{FanOut, Limits};
 
 use holdfast_domain::ports::Host;
 

@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use futures_util::stream;
+use holdfast_domain::UserId;
 use holdfast_domain::ports::{Host, StoreError, Stored};
-use holdfast_domain::{Millis, UserId};
 
 use super::append::append_all;
-use super::deliver::{IN_FLIGHT, Outcome};
-use crate::budget::Pace;
+use super::deliver::{FanOut, IN_FLIGHT, Limits, Outcome};
 use crate::channel::{Channel, Position, SHARDS};
 use crate::job::{Cursor, Group, Job, MAX_RECIPIENTS, Recipient, chunks};
 use crate::message::Message;
@@ -20,15 +19,6 @@ use crate::ports::{Audience, Channels, Count, DeadLetters, Gateway, JobQueue, Pa
 const USERS_AT_ONCE: usize = 16;
 /// Seconds until users whose channel was too busy are tried again.
 const BUSY_SECONDS: u32 = 2;
-
-/// What bounds one invocation.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits<'a> {
-    /// Nothing is begun from then on; what is left is handed over.
-    pub deadline: Millis,
-    /// How fast it may post, shared by its records.
-    pub pace: &'a Pace,
-}
 
 /// What became of the users of one message.
 #[derive(Default)]
@@ -42,21 +32,6 @@ struct Share {
     failed: Vec<UserId>,
     /// Why, of one of them.
     error: Option<StoreError>,
-}
-
-/// The worker behind the queues `push` and `broadcast`.
-#[derive(Clone, Debug)]
-pub struct FanOut<T, G, Q, M, H> {
-    /// Sockets and channels.
-    pub table: T,
-    /// @connections.
-    pub gateway: G,
-    /// The queues and their dead letters.
-    pub queue: Q,
-    /// Counters.
-    pub tally: M,
-    /// Clock, randomness, patience.
-    pub host: H,
 }
 
 impl<T, G, Q, M, H> FanOut<T, G, Q, M, H>

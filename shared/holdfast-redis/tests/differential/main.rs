@@ -164,12 +164,13 @@ impl<C: SessionCache + Clone> World<C> {
             },
             Command::Trust { by, session, trusted, tag } => match sessions.identify(Some(&self.pair(by, 0).0)).await {
                 Ok(current) => {
-                    let if_match = match tag {
+                    let expected_versions = match tag {
                         Tag::None => None,
                         Tag::Right => Some(vec![model.version(session) + 9, model.version(session)]),
                         Tag::Wrong => Some(vec![model.version(session) + 7]),
                     };
-                    let wish = TrustRequest { sid: self.sids[session], trusted, if_match, trust_seconds: TRUST };
+                    let wish =
+                        TrustRequest { sid: self.sids[session], trusted, expected_versions, trust_seconds: TRUST };
                     match sessions.set_trust(&current, &wish, &Origin::default()).await {
                         Ok(set) => {
                             if let Some(token) = set.device_token {

@@ -114,7 +114,7 @@ async fn a_rotated_access_token_opens_until_the_grace_ends<S: Store, C: SessionC
     let (slot, tokens, effect) =
         world.sessions().refresh(&session.tokens.refresh.text(), &Origin::default()).await.expect("refreshed");
     assert_eq!(effect, Effect::Immediate);
-    let next = SignedIn { slot, tokens, effect, device_token: None, cookies: false };
+    let next = SignedIn { slot, tokens, effect, device_token: None, to_browser: false };
     warm(world, &next).await;
     assert!(is_let_in(world, &session).await, "within the grace");
     world.host.advance_seconds(11);
@@ -142,7 +142,7 @@ async fn an_edit_is_seen_by_the_next_reader<S: Store, C: SessionCache + Clone>(w
     let sessions = world.sessions();
     let token = session.tokens.access.text();
     let current = sessions.identify(Some(&token)).await.expect("live");
-    let wish = TrustRequest { sid: session.slot.sid, trusted: true, if_match: None, trust_seconds: 60 };
+    let wish = TrustRequest { sid: session.slot.sid, trusted: true, expected_versions: None, trust_seconds: 60 };
     let set = sessions.set_trust(&current, &wish, &Origin::default()).await.expect("trusted");
     let seen = sessions.identify(Some(&token)).await.expect("live").slot;
     assert!(seen.trust.is_some() && seen.trust == set.slot.trust);
@@ -168,7 +168,7 @@ async fn a_reused_refresh_token_ends_the_session_at_once<S: Store, C: SessionCac
     let session = world.sign_in().await;
     let old = session.tokens.refresh.text();
     let (slot, tokens, effect) = world.sessions().refresh(&old, &Origin::default()).await.expect("refreshed");
-    let next = SignedIn { slot, tokens, effect, device_token: None, cookies: false };
+    let next = SignedIn { slot, tokens, effect, device_token: None, to_browser: false };
     warm(world, &next).await;
     world.host.advance_seconds(11);
     let refusal = world.sessions().refresh(&old, &Origin::default()).await.expect_err("an older generation");

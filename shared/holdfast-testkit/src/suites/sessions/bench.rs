@@ -223,7 +223,7 @@ where
             expires_at: now.plus_seconds(600),
             session: None,
             answered: None,
-            cookies: false,
+            to_browser: false,
             network: "192.0.2.0/24".into(),
         };
         self.store.begin(&login).await.expect("begun");

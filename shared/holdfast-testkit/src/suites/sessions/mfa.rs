@@ -497,7 +497,7 @@ pub async fn a_session_by_device_is_not_verified<S: Store, H: Host + Clone + 'st
     let origin = Origin::client(HOME);
     let change = PasswordRequest { current: PASSWORD.into(), new: NEW_PASSWORD.into(), ip: HOME.into() };
     let next = code(&armed.seed, armed.step() + 1);
-    let trust = TrustRequest { sid: by_device.slot.sid, trusted: true, if_match: None, trust_seconds: 60 };
+    let trust = TrustRequest { sid: by_device.slot.sid, trusted: true, expected_versions: None, trust_seconds: 60 };
     for outcome in [
         sessions.change_password(&PlainPasswords, &limits(), &current, &change).await.err(),
         sessions.disable(&current, &next, &settings(), HOME).await.err(),
@@ -538,7 +538,7 @@ pub async fn a_revoked_session_leaves_no_trusted_device<S: Store, H: Host + Clon
         let (owner, thief) = (bench.sign_in().await, bench.sign_in().await);
         let mine = sessions.identify(Some(&owner.tokens.access.text())).await.expect("live");
         let theirs = sessions.identify(Some(&thief.tokens.access.text())).await.expect("live");
-        let trust = TrustRequest { sid: thief.slot.sid, trusted: true, if_match: None, trust_seconds: 60 };
+        let trust = TrustRequest { sid: thief.slot.sid, trusted: true, expected_versions: None, trust_seconds: 60 };
         let (ended, trusted, again) = tokio::join!(
             sessions.revoke(&mine, thief.slot.sid, &origin),
             sessions.set_trust(&theirs, &trust, &origin),

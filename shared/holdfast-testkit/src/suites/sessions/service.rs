@@ -101,7 +101,7 @@ pub async fn one_if_match_lets_one_edit_through<S: Store, H: Host + Clone + 'sta
     let wish = TrustRequest {
         sid: signed_in.slot.sid,
         trusted: true,
-        if_match: Some(vec![signed_in.slot.version]),
+        expected_versions: Some(vec![signed_in.slot.version]),
         trust_seconds: 60,
     };
     let origin = Origin::default();

@@ -9,12 +9,13 @@ use holdfast_domain::change::{
 };
 use holdfast_domain::error::Code;
 use holdfast_domain::policy::Policy;
-use holdfast_domain::ports::{Committed, Conditional, Host, Transacted, TrustedDevice};
+use holdfast_domain::ports::{Committed, Conditional, Host, Transacted};
 use holdfast_domain::service::Registration;
 use holdfast_domain::session::{EndReason, Slot, Trust};
 use holdfast_domain::signin::{LoginState, Plan};
 use holdfast_domain::slots::Victim;
 use holdfast_domain::token::RefreshToken;
+use holdfast_domain::trusted_device::TrustedDevice;
 use holdfast_domain::{DeviceId, LoginId, SlotNo, TokenHash};
 
 use super::bench::{Bench, PASSWORD, PlainPasswords, SEED, Store, origin, refresh_keys};
