@@ -6,21 +6,16 @@ use holdfast_domain::change::Origin;
 use holdfast_domain::ports::{AccountDeletion, Accounts, StoreError, Stored, Transacted};
 use holdfast_domain::{Millis, UserId};
 
-use super::keys::{self, PK, SK};
+use super::keys::{self, SK};
 use super::slots::transacted;
 use super::{SessionsTable, image};
-use crate::attributes::{Item, Reader, at, s};
+use crate::attributes::{Item, Reader, at, item, s};
 use crate::call::{Outcome, transaction, trouble};
 use crate::statement::{Key, Statement, put_new};
 
 /// An item that says which account a name belongs to.
-pub(super) fn claim((pk, sk): Key, user: UserId, now: Millis) -> Item {
-    Item::from([
-        (PK.to_owned(), s(pk)),
-        (SK.to_owned(), s(sk)),
-        ("userId".to_owned(), s(user.to_string())),
-        ("createdAt".to_owned(), at(now)),
-    ])
+pub(super) fn claim(key: Key, user: UserId, now: Millis) -> Item {
+    item(key, [("userId", s(user.to_string())), ("createdAt", at(now))])
 }
 
 /// Whether the claim at `index` was refused because this very account holds it: an earlier try was applied and its reply
@@ -94,18 +89,10 @@ impl Accounts for SessionsTable {
 impl AccountDeletion for SessionsTable {
     async fn erase(&self, account: &Account, email_keys: &[[u8; 32]]) -> Stored<()> {
         let user = account.user;
+        let rows = Statement::new().when("PK = :pk").value(":pk", s(keys::user(user)));
         loop {
-            let answer = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .key_condition_expression("PK = :pk")
-                .projection_expression("PK, SK")
-                .expression_attribute_values(":pk", s(keys::user(user)))
-                .consistent_read(true)
-                .send()
-                .await
-                .map_err(|e| trouble("Query", &e))?;
+            let page = rows.query(&self.client, &self.table).projection_expression("PK, SK").consistent_read(true);
+            let answer = page.send().await.map_err(|e| trouble("Query", &e))?;
             let is_account = |item: &Item| item.get(SK).is_some_and(|sk| *sk == s(keys::META));
             let rest: Vec<Item> =
                 answer.items.unwrap_or_default().into_iter().filter(|item| !is_account(item)).collect();

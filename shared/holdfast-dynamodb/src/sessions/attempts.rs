@@ -13,8 +13,8 @@ use holdfast_domain::ports::{Attempts, Conditional, Reservation, StoreError, Sto
 use holdfast_domain::{Millis, TokenHash};
 
 use super::SessionsTable;
-use super::keys::{self, PK, SK, TTL};
-use crate::attributes::{Item, Reader, at, b, bs, n, s};
+use super::keys::{self, TTL};
+use crate::attributes::{Item, Reader, at, b, bs, n};
 use crate::call::{conditional, trouble};
 use crate::statement::Statement;
 
@@ -58,18 +58,8 @@ impl SessionsTable {
         scope: &Scope,
         statement: &Statement,
     ) -> Stored<(Conditional<Option<Item>>, Option<Item>)> {
-        statement.checked(true);
-        let (pk, sk) = keys::attempts(&scope.key);
-        let result = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(PK, s(pk))
-            .key(SK, s(sk))
-            .update_expression(statement.update())
-            .set_condition_expression(statement.condition())
-            .set_expression_attribute_names(statement.names())
-            .set_expression_attribute_values(statement.values())
+        let result = statement
+            .update_item(&self.client, &self.table, keys::attempts(&scope.key))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(OnRefusal::AllOld)
             .send()
@@ -245,8 +235,7 @@ impl Attempts for SessionsTable {
     }
 
     async fn clear(&self, scope: &Scope) -> Stored<()> {
-        let (pk, sk) = keys::attempts(&scope.key);
-        let result = self.client.delete_item().table_name(&self.table).key(PK, s(pk)).key(SK, s(sk)).send().await;
-        result.map(|_| ()).map_err(|e| trouble("DeleteItem", &e))
+        let delete = Statement::new().delete_item(&self.client, &self.table, keys::attempts(&scope.key));
+        delete.send().await.map(|_| ()).map_err(|e| trouble("DeleteItem", &e))
     }
 }
