@@ -19,7 +19,7 @@ use crate::attributes::{Item, item};
 pub(crate) type Key<S = String> = (String, S);
 
 /// A request that the SDK refuses to build lacks a required part: a defect of this crate, not of the store.
-pub(crate) fn build_error(error: aws_sdk_dynamodb::error::BuildError) -> StoreError {
+fn build_error(error: aws_sdk_dynamodb::error::BuildError) -> StoreError {
     StoreError::Corrupt(format!("request: {error}"))
 }
 
