@@ -10,13 +10,13 @@ mod tickets;
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::BuildError;
 use holdfast_domain::UserId;
-use holdfast_domain::ports::{StoreError, Stored, UserData};
+use holdfast_domain::ports::{Stored, UserData};
 use holdfast_push::channel::Channel;
 
 use crate::attributes::{Item, s};
 use crate::call::trouble;
+use crate::statement::Statement;
 
 /// The table behind the push ports.
 #[derive(Clone, Debug)]
@@ -53,31 +53,24 @@ impl ConnectionsTable {
     }
 
     async fn delete(&self, pk: String, sk: impl Into<String>) -> Stored<()> {
-        self.client
-            .delete_item()
-            .table_name(&self.table)
-            .key(keys::PK, s(pk))
-            .key(keys::SK, s(sk))
-            .send()
-            .await
-            .map_err(|e| trouble("DeleteItem", &e))?;
+        let delete = Statement::new().delete_item(&self.client, &self.table, (pk, sk));
+        delete.send().await.map_err(|e| trouble("DeleteItem", &e))?;
         Ok(())
     }
 
     /// Strongly reads rows of one partition in order, page by page, until `enough` says so.
     async fn rows(&self, pk: String, which: Rows<'_>, mut enough: impl FnMut(&[Item]) -> bool) -> Stored<Vec<Item>> {
-        let query = self.client.query().table_name(&self.table).consistent_read(true);
-        let query = query.expression_attribute_values(":pk", s(pk));
-        let query = match which {
-            Rows::All => query.key_condition_expression("PK = :pk"),
-            Rows::StartingWith(prefix) => query
-                .key_condition_expression("PK = :pk AND begins_with(SK, :prefix)")
-                .expression_attribute_values(":prefix", s(prefix)),
-            Rows::Between(first, last) => query
-                .key_condition_expression("PK = :pk AND SK BETWEEN :first AND :last")
-                .expression_attribute_values(":first", s(first))
-                .expression_attribute_values(":last", s(last)),
+        let rows = Statement::new().value(":pk", s(pk));
+        let rows = match which {
+            Rows::All => rows.when("PK = :pk"),
+            Rows::StartingWith(prefix) => {
+                rows.when("PK = :pk AND begins_with(SK, :prefix)").value(":prefix", s(prefix))
+            }
+            Rows::Between(first, last) => {
+                rows.when("PK = :pk AND SK BETWEEN :first AND :last").value(":first", s(first)).value(":last", s(last))
+            }
         };
+        let query = rows.query(&self.client, &self.table).consistent_read(true);
         let mut found = Vec::new();
         let mut from = None;
         loop {
@@ -89,11 +82,6 @@ impl ConnectionsTable {
             }
         }
     }
-}
-
-/// A request that the SDK refuses to build lacks a required part: a defect of this crate, not of the store.
-fn build_error(error: BuildError) -> StoreError {
-    StoreError::Corrupt(format!("request: {error}"))
 }
 
 impl UserData for ConnectionsTable {

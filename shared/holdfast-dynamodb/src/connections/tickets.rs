@@ -8,9 +8,10 @@ use holdfast_push::ports::Tickets;
 use holdfast_push::ticket::TicketRow;
 
 use super::ConnectionsTable;
-use super::keys::{self, PK, SK, TTL};
-use crate::attributes::{Item, Reader, at, n, s};
+use super::keys::{self, TTL};
+use crate::attributes::{Item, Reader, at, item, n, s};
 use crate::call::{conditional, trouble};
+use crate::statement::Statement;
 
 fn read(hash: &TokenHash, item: &Item) -> Stored<TicketRow> {
     let r = Reader::new(item);
@@ -26,20 +27,18 @@ pub(super) fn address(r: &Reader<'_>) -> Stored<Address> {
 
 impl Tickets for ConnectionsTable {
     async fn put_ticket(&self, ticket: &TicketRow) -> Stored<()> {
-        let (pk, sk) = keys::ticket(&ticket.hash);
-        self.client
-            .put_item()
-            .table_name(&self.table)
-            .item(PK, s(pk))
-            .item(SK, s(sk))
-            .item("userId", s(ticket.at.user.to_string()))
-            .item("slot", n(ticket.at.slot))
-            .item("sid", s(ticket.sid.to_string()))
-            .item("expiresAt", at(ticket.expires_at))
-            .item(TTL, n(keys::ttl(ticket.expires_at)))
-            .send()
-            .await
-            .map_err(|e| trouble("PutItem", &e))?;
+        let row = item(
+            keys::ticket(&ticket.hash),
+            [
+                ("userId", s(ticket.at.user.to_string())),
+                ("slot", n(ticket.at.slot)),
+                ("sid", s(ticket.sid.to_string())),
+                ("expiresAt", at(ticket.expires_at)),
+                (TTL, n(keys::ttl(ticket.expires_at))),
+            ],
+        );
+        let put = Statement::new().put_item(&self.client, &self.table, row);
+        put.send().await.map_err(|e| trouble("PutItem", &e))?;
         Ok(())
     }
 
@@ -49,15 +48,10 @@ impl Tickets for ConnectionsTable {
     }
 
     async fn consume(&self, hash: &TokenHash, now: Millis) -> Stored<Option<TicketRow>> {
-        let (pk, sk) = keys::ticket(hash);
-        let result = self
-            .client
-            .delete_item()
-            .table_name(&self.table)
-            .key(PK, s(pk))
-            .key(SK, s(sk))
-            .condition_expression("expiresAt > :now")
-            .expression_attribute_values(":now", at(now))
+        let result = Statement::new()
+            .when("expiresAt > :now")
+            .value(":now", at(now))
+            .delete_item(&self.client, &self.table, keys::ticket(hash))
             .return_values(ReturnValue::AllOld)
             .send()
             .await;
