@@ -1,4 +1,4 @@
-"""Holdfast's HTTP API, as far as these tests ask for it on behalf of nobody's client. Needs the botocore of `.tools`."""
+"""The calls of Holdfast's HTTP API that these tests make without a client. It needs the botocore of `.tools`."""
 
 import json
 import urllib.error

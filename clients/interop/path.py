@@ -2,8 +2,8 @@
 
 usage: path.py OUTPUTS --ws FOLDER [--browser PATH] [--page-port PORT] [--topic NAME] [--only NAME]…
 
-Run by the Python of `.tools`, which has botocore and websockets. Each client is a program that is told what to do
-(program.py) and talks to Holdfast by itself: the Python library `websockets`, npm `ws`, clients/javascript in Node, and
+Run by the Python of `.tools`, which has botocore and websockets. Each client is a program that receives commands
+(program.py). It uses its own library: the Python library `websockets`, npm `ws`, clients/javascript in Node, and
 clients/javascript in a Chromium. The steps are the same for all. Last comes the page of `make demo`.
 """
 
@@ -170,7 +170,7 @@ class Way:
         self.program.ask("connect", **({"topics": [self.topic]} if self.is_ours else {}))
 
     def comes_back_by_itself(self):
-        """loses its socket five times amid a hundred messages and comes back by itself: each once, each channel in order"""
+        """loses its socket five times amid a hundred messages and reconnects: each once, each channel in order"""
         targets = ({"userIds": [self.user]}, {"topic": self.topic})
         sent = []
         with ThreadPoolExecutor(len(targets)) as pool:

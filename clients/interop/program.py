@@ -93,7 +93,7 @@ class Program:
         return [event["reload"] for event in self.seen if "reload" in event]
 
     def settle(self):
-        """Whatever was sent to the socket before has arrived when this returns."""
+        """Returns when every message that was sent to the socket before has arrived."""
         self.tell("ping")
         return self.frame("pong")
 

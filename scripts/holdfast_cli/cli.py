@@ -1,25 +1,20 @@
-"""`scripts/holdfast <verb>`. Every option has an environment variable of the same meaning, which is how `make` passes its variables on."""
+"""`scripts/holdfast <verb>`. Every option has an environment variable of the same meaning, through which `make` passes its variables."""
 
 from __future__ import annotations
 
-import inspect
-import os
 import sys
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, Concatenate, ParamSpec
+from typing import Annotated, NoReturn
 
 import typer
 from typer import TyperException
 
 from holdfast_cli.capacity import cost as cost_module
 from holdfast_cli.capacity import scale as scale_module
-from holdfast_cli.core import commands, interpreter
-from holdfast_cli.core import settings as settings_module
+from holdfast_cli.core import commands, console, interpreter
 from holdfast_cli.core import tools as tools_module
 from holdfast_cli.core.console import error, line
-from holdfast_cli.core.errors import Failed, Refused
+from holdfast_cli.core.errors import Failed, Refused, Trouble
 from holdfast_cli.core.settings import Settings
 from holdfast_cli.deploy import bootstrap as bootstrap_module
 from holdfast_cli.deploy import build as build_module
@@ -37,103 +32,34 @@ from holdfast_cli.operate import logs as logs_module
 from holdfast_cli.operate import redrive as redrive_module
 from holdfast_cli.operate import smoke as smoke_module
 from holdfast_cli.operate import status as status_module
+from holdfast_cli.verbs import operators as operators
+from holdfast_cli.verbs.declare import CHANGES, CHOICES, ENVIRONMENT, app, flag, option, verb
 
-app = typer.Typer(help="Sessions and push without a server: deploy, operate and verify it.", add_completion=False,
-                  pretty_exceptions_enable=False, rich_markup_mode="markdown")
-
-Rest = ParamSpec("Rest")
-Verb = Callable[Concatenate[Settings, Rest], None]
-
-
-def _option(variable: str, name: str, help: str, metavar: str | None = None) -> Any:
-    return typer.Option(name, envvar=variable, help=help, metavar=metavar, show_default=False)
-
-
-def _flag(variable: str, name: str, help: str) -> Any:
-    return typer.Option(name, envvar=variable, help=help, show_default=False)
-
-
-# What may be said of an environment: parameter, its type, its environment variable, its option. `settings.read` judges the values.
-COMMON: dict[str, tuple[type, Any, str]] = {
-    "env": (str, _option("ENV", "--env", "The environment: local (the default), staging or production.", "NAME"), "ENV"),
-    "arch": (str, _option("ARCH", "--arch", "The functions' processor; arm64 on AWS, this machine's locally.", "arm64|x86_64"), "ARCH"),
-    "cache": (str, _option("CACHE", "--cache", "The cache provider; redis locally where there is a server.", "redis|dynamodb"), "CACHE"),
-    "service": (str, _option("SERVICE", "--service", "Only this stack: platform, auth, sessions, push or events.", "STACK"), "SERVICE"),
-    "var": (list[str], _option("VARS", "--var", "A Terraform variable for this run; may be given more than once.", "NAME=VALUE"), "VARS"),
-    "port": (str, _option("HOLDFAST_PORT", "--port", "Port of the local cloud (4566).", "PORT"), "HOLDFAST_PORT"),
-    "redis_port": (str, _option("HOLDFAST_REDIS_PORT", "--redis-port", "Port of the local redis-server (6379).", "PORT"), "HOLDFAST_REDIS_PORT"),
-    "work_dir": (str, _option("HOLDFAST_WORK_DIR", "--work-dir", "Where the local environment lives (.local).", "FOLDER"), "HOLDFAST_WORK_DIR"),
-    "build": (bool, typer.Option("--build/--no-build", envvar="BUILD", help="Whether to build, or take what the last build left.",
-                                 show_default=False), "BUILD"),
-    "allow_destroy": (bool, _flag("ALLOW_DESTROY", "--allow-destroy", "Apply a plan that removes a table, a cache or a key."), "ALLOW_DESTROY"),
-    "plan_all": (bool, _flag("PLAN_ALL", "--plan-all", "Locally: plan every stack, also those whose inputs have not changed."), "PLAN_ALL"),
-    "canary": (str, _option("CANARY", "--canary", "Percent of the calls that a new version gets first (10); 0: all at once.", "PERCENT"), "CANARY"),
-    "canary_minutes": (str, _option("CANARY_MINUTES", "--canary-minutes", "For how long (5).", "MINUTES"), "CANARY_MINUTES"),
-}
-ENVIRONMENT = ("env", "port", "redis_port", "work_dir")
-CHOICES = (*ENVIRONMENT, "arch", "cache", "service", "var")
-CHANGES = (*CHOICES, "build", "allow_destroy", "plan_all", "canary", "canary_minutes")
-
-
-def _text(value: object) -> str:
-    """An option's value as its environment variable has it."""
-    if isinstance(value, bool):
-        return "1" if value else "0"
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-
-
-def verb(*common: str, name: str | None = None, hidden: bool = False) -> Callable[[Verb[Rest]], Verb[Rest]]:
-    """Makes a verb of a function: it gets the settings from those of the common options that are named, and its own options."""
-    def register(work: Verb[Rest]) -> Verb[Rest]:
-        own = list(inspect.signature(work, eval_str=True).parameters.values())[1:]
-        # To some verbs SERVICE is a function, or a service of a pipeline.
-        mine = {"SERVICE"} if "service" in [one.name for one in own] else set[str]()
-
-        @wraps(work)
-        def called(**given: Any) -> None:
-            environ = {variable: value for variable, value in os.environ.items() if variable not in mine}
-            said = {COMMON[option][2]: given.pop(option) for option in common}
-            environ |= {variable: _text(value) for variable, value in said.items() if value is not None}
-            work(settings_module.read(environ), **given)  # pyright: ignore[reportCallIssue]
-
-        keyword = inspect.Parameter.KEYWORD_ONLY
-        shared = [inspect.Parameter(option, keyword, default=None, annotation=Annotated[COMMON[option][0] | None, COMMON[option][1]])
-                  for option in common]
-        signature = inspect.Signature([*(one.replace(kind=keyword) for one in own), *shared])
-        called.__signature__ = signature  # pyright: ignore[reportAttributeAccessIssue]
-        called.__annotations__ = {one.name: one.annotation for one in signature.parameters.values()}
-        app.command(name or work.__name__.replace("_", "-"), hidden=hidden)(called)
-        return work
-
-    return register
-
-
-Only = Annotated[str, _option("ONLY", "--only", "Only this part.", "NAME")]
-Write = Annotated[bool, _flag("WRITE", "--write", "Write what is compared.")]
-As_json = Annotated[bool, typer.Option("--json", help="As JSON.")]
+Only = Annotated[str, option("ONLY", "--only", "Run one part only.", "NAME")]
+Write = Annotated[bool, flag("WRITE", "--write", "Write the files instead of comparing them.")]
 
 
 @verb(*CHANGES)
 def deploy(settings: Settings) -> None:
-    """Build everything and bring it up; locally, on this machine."""
+    """Build, deploy and start everything; with ENV=local on this machine."""
     deploy_module.deploy(settings, smoke_module.after_deploy)
 
 
 @verb(*CHANGES)
 def plan(settings: Settings) -> None:
-    """Show what a deploy would change."""
+    """Show the changes that a deploy would make."""
     plan_module.plan(settings)
 
 
 @verb(*CHOICES)
 def smoke(settings: Settings) -> None:
-    """Play the whole path once against the deployment."""
+    """Run the smoke test: the whole path once."""
     smoke_module.smoke(settings)
 
 
 @verb(*CHOICES)
-def soak(settings: Settings, n: Annotated[str, _option("N", "--repeat", "How many times (50).", "N")] = "50") -> None:
-    """Play the whole path many times."""
+def soak(settings: Settings, n: Annotated[str, option("N", "--repeat", "Number of runs (50).", "N")] = "50") -> None:
+    """Run the smoke test many times."""
     if not n.isdigit() or not 1 <= int(n) <= 10_000:
         raise Refused(f"N={n}: a number from 1 to 10000 is needed.")
     smoke_module.smoke(settings, repeat=int(n))
@@ -141,7 +67,7 @@ def soak(settings: Settings, n: Annotated[str, _option("N", "--repeat", "How man
 
 @verb(*CHOICES)
 def status(settings: Settings) -> None:
-    """Say what runs, which release, whether it is well, what waits, what the cache is made of."""
+    """Show processes, release, health, queue lengths, and the nodes of the cache."""
     status_module.status(settings)
 
 
@@ -153,77 +79,78 @@ def outputs(settings: Settings) -> None:
 
 @verb(*ENVIRONMENT)
 def demo(settings: Settings,
-         page_port: Annotated[int, typer.Option("--page-port", min=1, max=65_535, help="The page's port; the deployment has to allow its origin.")] = demo_module.PORT) -> None:
-    """Serve a page to try it by hand: messages live, the network cut, sessions ended."""
+         page_port: Annotated[int, typer.Option("--page-port", min=1, max=65_535,
+                                                 help="The page's port; the deployment has to allow its origin.")] = demo_module.PORT) -> None:
+    """Serve a demo page: send live messages, cut the network, end sessions."""
     demo_module.demo(settings, page_port)
 
 
-@verb(*ENVIRONMENT, "cache", "var")
-def logs(settings: Settings, service: Annotated[str, _option("SERVICE", "--service", "A function, or the beginning of some: auth.", "NAME")] = "",
-         since: Annotated[str, _option("SINCE", "--since", "How far back (10m).", "TIME")] = "10m",
-         follow: Annotated[bool, _flag("FOLLOW", "--follow", "Go on until Ctrl-C.")] = False) -> None:
+@verb(*ENVIRONMENT, "cache", "var", in_lines=True)
+def logs(settings: Settings, service: Annotated[str, option("SERVICE", "--service", "Function, or beginning of names: auth.", "NAME")] = "",
+         since: Annotated[str, option("SINCE", "--since", "Age of the oldest line (10m).", "TIME")] = "10m",
+         follow: Annotated[bool, flag("FOLLOW", "--follow", "Continue until Ctrl-C.")] = False) -> None:
     """Print the functions' logs."""
     logs_module.logs(settings, service, since, follow)
 
 
 @verb(*CHANGES)
-def rollback(settings: Settings, to: Annotated[str, _option("TO", "--to", "The release (the one before the current one).", "RELEASE")] = "") -> None:
-    """Go back to the release before this one, or to another."""
+def rollback(settings: Settings, to: Annotated[str, option("TO", "--to", "Release (the one before the current).", "RELEASE")] = "") -> None:
+    """Return to the release before the current one, or to a named release."""
     deploy_module.rollback(settings, smoke_module.after_deploy, to)
 
 
 @verb(*CHOICES)
-def redrive(settings: Settings, queue: Annotated[str, _option("QUEUE", "--queue", "push, broadcast or close; else all.", "QUEUE")] = "",
-            rate: Annotated[str, _option("RATE", "--rate", "Messages a second (10).", "RATE")] = "10") -> None:
+def redrive(settings: Settings, queue: Annotated[str, option("QUEUE", "--queue", "Queue: push, broadcast or close (all).", "QUEUE")] = "",
+            rate: Annotated[str, option("RATE", "--rate", "Messages a second (10).", "RATE")] = "10") -> None:
     """Send dead letters back to their queues."""
     redrive_module.redrive(settings, queue, redrive_module.rate_of(rate))
 
 
 @verb(*CHOICES)
-def epochs(settings: Settings, table: Annotated[str, _option("TABLE", "--table", "The restored table (the deployment's).", "NAME")] = "") -> None:
-    """Give every channel a new epoch: after a restore of the connections table, before it serves."""
+def epochs(settings: Settings, table: Annotated[str, option("TABLE", "--table", "Restored table (that of the deployment).", "NAME")] = "") -> None:
+    """Give every channel a new epoch. Run it after a restore of the connections table, before the table serves."""
     from holdfast_cli.operate import epochs as epochs_module
 
     epochs_module.epochs(settings, table)
 
 
 @verb(*CHOICES)
-def destroy(settings: Settings, terraform: Annotated[bool, typer.Option(help="Locally, too, by `terraform destroy`.")] = False) -> None:
-    """Remove everything a deploy made; never production."""
+def destroy(settings: Settings, terraform: Annotated[bool, typer.Option(help="Also run `terraform destroy` locally.")] = False) -> None:
+    """Remove all resources that a deploy created; refused for production."""
     destroy_module.destroy(settings, terraform)
 
 
 @verb(*CHOICES, "allow_destroy")
 def bootstrap(settings: Settings) -> None:
-    """Once per AWS environment: make its buckets and roles."""
+    """Create the buckets and roles of an AWS environment, once."""
     bootstrap_module.bootstrap(settings)
 
 
 @verb(*CHOICES)
 def build(settings: Settings) -> None:
-    """Only build: what `--no-build` deploys."""
+    """Build a release without a deploy. `--no-build` deploys it."""
     build_module.only(settings)
 
 
 @verb(*CHOICES)
 def drift(settings: Settings) -> None:
-    """Say whether what is deployed still is what its release says; staging and production."""
+    """Compare staging or production with its release."""
     plan_module.drift(settings)
 
 
 @verb("env", "cache", "var")
-def cost(settings: Settings, users: Annotated[str, _option("USERS", "--users", "Users who are active every day (10,000).", "N")] = "",
-         sockets: Annotated[str, _option("SOCKETS", "--sockets", "Sockets that are open at once (1,000).", "N")] = "",
-         pushes: Annotated[str, _option("PUSHES", "--pushes", "Messages a month (1,000,000).", "N")] = "") -> None:
-    """Say what a month costs on AWS."""
+def cost(settings: Settings, users: Annotated[str, option("USERS", "--users", "Users who are active every day (10,000).", "N")] = "",
+         sockets: Annotated[str, option("SOCKETS", "--sockets", "Sockets that are open at once (1,000).", "N")] = "",
+         pushes: Annotated[str, option("PUSHES", "--pushes", "Messages a month (1,000,000).", "N")] = "") -> None:
+    """Estimate the cost of a month on AWS."""
     cost_module.cost(settings, users, sockets, pushes)
 
 
 @verb()
-def scale(settings: Settings, sockets: Annotated[str, _option("SOCKETS", "--sockets", "Sockets that are open at once (1,000,000).", "N")] = "",
-          within: Annotated[str, _option("WITHIN", "--within", "Seconds for a broadcast to all of them (60).", "SECONDS")] = "",
-          write: Annotated[bool, _flag("WRITE", "--write", "Write docs/scale.md.")] = False) -> None:
-    """Say what so many sockets need of an AWS account."""
+def scale(settings: Settings, sockets: Annotated[str, option("SOCKETS", "--sockets", "Sockets that are open at once (1,000,000).", "N")] = "",
+          within: Annotated[str, option("WITHIN", "--within", "Seconds for a broadcast to all of them (60).", "SECONDS")] = "",
+          write: Annotated[bool, flag("WRITE", "--write", "Write docs/scale.md.")] = False) -> None:
+    """Compute the AWS quotas for a number of sockets."""
     if write:
         scale_document.write()
     else:
@@ -231,22 +158,22 @@ def scale(settings: Settings, sockets: Annotated[str, _option("SOCKETS", "--sock
 
 
 @verb(*ENVIRONMENT)
-def doctor(settings: Settings, json: As_json = False) -> None:
-    """Name everything that is missing or wrong on this machine, at once, each with what to do."""
-    sys.exit(doctor_module.examine(settings, json))
+def doctor(settings: Settings) -> None:
+    """List everything that is missing or wrong on this machine, each with the next step."""
+    sys.exit(doctor_module.examine(settings, console.answer if console.wants_json() else None))
 
 
 @verb()
 def check(settings: Settings) -> None:
-    """The fast gate: format, lint, types, unit tests."""
+    """Run the fast checks: format, lint, types, text, unit tests."""
     from holdfast_cli.verify import suite
 
     suite.check(settings)
 
 
 @verb()
-def test(settings: Settings, only: Annotated[str, _option("ONLY", "--only", "static, unit, terraform, mistakes or e2e.", "PART")] = "") -> None:
-    """Everything that can be tested on one machine."""
+def test(settings: Settings, only: Annotated[str, option("ONLY", "--only", "static, unit, terraform, mistakes or e2e.", "PART")] = "") -> None:
+    """Run every test that one machine can run."""
     from holdfast_cli.verify import suite
 
     suite.test(settings, only)
@@ -254,7 +181,7 @@ def test(settings: Settings, only: Annotated[str, _option("ONLY", "--only", "sta
 
 @verb()
 def scan(settings: Settings, write: Write = False) -> None:
-    """Run checkov over the Terraform, against the register of exceptions."""
+    """Run checkov over the Terraform, and compare with the register of exceptions."""
     from holdfast_cli.verify import scan as scan_module
 
     scan_module.scan(settings, write)
@@ -262,18 +189,18 @@ def scan(settings: Settings, write: Write = False) -> None:
 
 @verb(*ENVIRONMENT, "cache", "var")
 def permissions(settings: Settings, write: Write = False) -> None:
-    """Try with every function's role what it may and may not do; write the table and the diagram."""
+    """Test the permissions of every function's role; with --write, write the table and the diagram."""
     from holdfast_cli.verify import iam_probe
 
     iam_probe.check(settings, write)
 
 
 @verb()
-def prove(settings: Settings, only: Annotated[str, _option("ONLY", "--only", "Some of the proofs: model,storms", "NAMES")] = "",
-          size: Annotated[str, _option("SIZE", "--size", "full, or small: minutes instead of hours.", "SIZE")] = "full",
-          service: Annotated[str, _option("SERVICE", "--service", "Of the mutants: those of these crates alone.", "CRATES")] = "",
-          tests: Annotated[str, _option("TESTS", "--tests", "own: judge a mutant by the tests of its own crate alone.", "own")] = "") -> None:
-    """The full-size correctness runs, as a table."""
+def prove(settings: Settings, only: Annotated[str, option("ONLY", "--only", "Names of proofs, such as model,storms.", "NAMES")] = "",
+          size: Annotated[str, option("SIZE", "--size", "Size: full, or small (minutes instead of hours).", "SIZE")] = "full",
+          service: Annotated[str, option("SERVICE", "--service", "Limit the mutants to these crates.", "CRATES")] = "",
+          tests: Annotated[str, option("TESTS", "--tests", "With own, run only the tests of a mutant's own crate.", "own")] = "") -> None:
+    """Run the full-size correctness proofs, and print a table."""
     from holdfast_cli.verify import prove as prove_module
 
     prove_module.prove(settings, only, size, prove_module.Chosen(service, tests == "own"))
@@ -281,7 +208,7 @@ def prove(settings: Settings, only: Annotated[str, _option("ONLY", "--only", "So
 
 @verb("env")
 def bench(settings: Settings, only: Only = "") -> None:
-    """Benchmarks: figures and plots in target/bench/report.md."""
+    """Run the benchmarks, and write figures and plots to target/bench/report.md."""
     from holdfast_cli.verify import bench as bench_module
 
     bench_module.bench(settings, only)
@@ -289,7 +216,7 @@ def bench(settings: Settings, only: Only = "") -> None:
 
 @verb("cache", "work_dir")
 def rehearse(settings: Settings) -> None:
-    """The life of a staging environment, played on the local cloud."""
+    """Simulate the life of a staging environment on the local cloud."""
     from holdfast_cli.verify import rehearse as rehearse_module
 
     rehearse_module.rehearse(settings)
@@ -297,7 +224,7 @@ def rehearse(settings: Settings) -> None:
 
 @verb("service", "work_dir")
 def arm64(settings: Settings, only: Only = "") -> None:
-    """The release for arm64: built twice, compared, one function run."""
+    """Build the release for arm64 twice, compare it, and run one function."""
     from holdfast_cli.verify import arm64 as arm64_module
 
     arm64_module.arm64(settings, only)
@@ -326,14 +253,14 @@ def sbom(settings: Settings) -> None:
 
 @verb(name="verify-artifacts", hidden=True)
 def verify_artifacts(settings: Settings, folder: Path) -> None:
-    """Say whether every zip of a folder is what its manifest says."""
+    """Compare every zip of a folder with its manifest."""
     manifest.verify_artifacts(folder)
 
 
 @verb(hidden=True)
-def affected(settings: Settings, service: Annotated[str, _option("SERVICE", "--service", "The service.", "NAME")] = "",
-             base: Annotated[str, _option("BASE", "--base", "The commit to compare with.", "COMMIT")] = "") -> None:
-    """For pipelines: what of a service a change touches."""
+def affected(settings: Settings, service: Annotated[str, option("SERVICE", "--service", "Name of the service.", "NAME")] = "",
+             base: Annotated[str, option("BASE", "--base", "Commit to compare with.", "COMMIT")] = "") -> None:
+    """Print the parts of a service that a change affects, for pipelines."""
     workflows_module.show_affected(service, base)
 
 
@@ -350,31 +277,36 @@ def workflows_lint(settings: Settings) -> None:
 
 
 @verb("env", "var", hidden=True)
-def target(settings: Settings, role: Annotated[str, _option("ROLE", "--role", "plan or deploy.", "ROLE")] = "plan") -> None:
-    """For pipelines: Region and role of an environment."""
+def target(settings: Settings, role: Annotated[str, option("ROLE", "--role", "Role: plan or deploy.", "ROLE")] = "plan") -> None:
+    """Print Region and role of an environment, for pipelines."""
     line("\n".join(environments.target(settings, role)))
 
 
 def main() -> None:
     commands.catch_signals()
+    as_json = "--json" in sys.argv[1:]
+    if as_json:
+        console.answer_in_json()
     try:
         # A Ctrl-C comes out of Typer as its exit code.
         if app(sys.argv[1:] or ["--help"], prog_name="holdfast", standalone_mode=False) == 130:
             raise KeyboardInterrupt
-    except Refused as refused:
-        error(str(refused))
-        sys.exit(2)
-    except Failed as failed:
-        error(str(failed))
-        sys.exit(1)
+    except (Refused, Failed) as trouble:
+        end(trouble, as_json)
     except TyperException as usage:
-        error(f"{usage.format_message()} `holdfast --help` lists the verbs, `holdfast <verb> --help` their options.")
-        sys.exit(2)
+        end(Refused(f"{usage.format_message()} `holdfast --help` lists the verbs, `holdfast <verb> --help` their options.", "USAGE"), as_json)
     except BrokenPipeError:
-        # Whoever was reading has gone; the interpreter's own last flush must not complain about it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        console.give_up_output()
         sys.exit(1)
     except (KeyboardInterrupt, typer.Abort):
         commands.interrupt_all()
-        error("Interrupted: what this run had started is stopped; the same command goes on from here.")
+        error("Interrupted: the processes of this run are stopped; the same command continues from here.")
         sys.exit(130)
+
+
+def end(trouble: Trouble, as_json: bool) -> NoReturn:
+    """Says what the trouble is, and ends with its exit code. In JSON it is one line, the last one; a whole document is not followed by it."""
+    if as_json and not console.has_answered():
+        console.answer(trouble.as_json(), compact=True)
+    error(str(trouble))
+    sys.exit(trouble.exit_code)

@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> int:
 
         return doctor.main(arguments[1:], str(trouble))
     except KeyboardInterrupt:
-        print("Interrupted: the same command goes on from here.", file=sys.stderr)
+        print("Interrupted: the same command continues from here.", file=sys.stderr)
         return 130
     command = [str(folder / "bin" / "python"), "-X", "utf8"]
     return os.execve(command[0], [*command, str(Path(__file__).with_name("__main__.py")), *arguments], {**os.environ, "PYTHONUTF8": "1"})

@@ -1,5 +1,5 @@
-"""What stands between a build for arm64 and a claim about it, without a build: the executable is looked at, and the Runtime API
-that hands it an event is talked to by a function of ten lines."""
+"""Tests the checks of a build for arm64, without a build. The executable is read, and a function of ten lines uses the Runtime API
+that sends it an event."""
 
 import os
 import struct

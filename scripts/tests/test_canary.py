@@ -1,4 +1,4 @@
-"""The canary: who moves, what is watched, and how it goes back. AWS here remembers where each alias is."""
+"""Tests the moves of a canary, its alarms and its return. The AWS of these tests stores the position of each alias."""
 
 import contextlib
 import io

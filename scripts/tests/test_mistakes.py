@@ -22,7 +22,7 @@ from holdfast_cli.deploy import aws, bootstrap, deploy, environments, preparatio
 
 
 class Troubles(unittest.TestCase):
-    """What Terraform 1.11 prints, and what is made of it."""
+    """What Terraform 1.11 prints, and the message for it."""
 
     def refused(self, text, what="plan"):
         found = terraform_errors.explain(what, "auth", text, "/log")

@@ -110,7 +110,7 @@ class Redrive(unittest.TestCase):
 
 
 class Heads:
-    """A table of channels, read two rows at a time; a row in `racing` is changed by somebody else after it was read."""
+    """A table of channels, read two rows at a time; a row in `racing` is changed by another writer after it was read."""
 
     def __init__(self, heads, racing=(), broken=None):
         self.rows = {name: {"PK": {"S": name}, "SK": {"S": "HEAD"}, "epoch": {"S": epoch}} for name, epoch in heads.items()}
@@ -184,7 +184,7 @@ class Status(unittest.TestCase):
 
         known = {"cacheProvider": "redis", "functions": {"ops-cache-status": "holdfast-local-ops-cache-status"}}
         with mock.patch.object(status.aws, "invoke", denied), contextlib.redirect_stdout(io.StringIO()) as said:
-            self.assertTrue(status.cache(read(), known))
+            self.assertTrue(status.cache(read(), known)[0])
             with self.assertRaises(Failed):
                 status.cache(read(ENV="staging"), known)
         self.assertIn("the redis-server of this machine", said.getvalue())
@@ -219,7 +219,7 @@ class Cost(unittest.TestCase):
             cost.cost(read())
         self.assertRegex(said.getvalue(), r"(?m)^  Alarms +18\.50 \$\*")
         self.assertRegex(said.getvalue(), r"(?m)^  HTTP API +[\d.,]+ \$ ")
-        self.assertIn("* with a price that nobody has looked up", said.getvalue())
+        self.assertIn("* with a price whose source is not verified", said.getvalue())
 
     def test_ten_thousand_sockets_around_the_clock_cost_what_the_price_says(self):
         assume = {**self.assume, "socket_hours": 24}

@@ -1,4 +1,4 @@
-"""Every alarm has a runbook, every runbook an alarm; and every metric that an alarm or the dashboard looks at is sent."""
+"""Every alarm has a runbook, every runbook an alarm, and the code sends every metric of an alarm or the dashboard."""
 
 import re
 import unittest
@@ -49,12 +49,12 @@ class Runbooks(unittest.TestCase):
         self.assertGreater(len(alarms()), 15)
         self.assertEqual({path.stem for path in RUNBOOKS.glob("*.md")} - {"README"}, alarms())
 
-    def test_each_says_what_it_means_what_to_look_at_and_what_to_do(self):
+    def test_each_has_a_meaning_a_diagnosis_and_actions(self):
         for path in RUNBOOKS.glob("*.md"):
             if path.stem == "README":
                 continue
             text = path.read_text()
-            self.assertEqual(re.findall(r"^#+ (.*)", text, re.M), [path.stem, "What it means", "What to look at", "What to do"], path.name)
+            self.assertEqual(re.findall(r"^#+ (.*)", text, re.M), [path.stem, "Meaning", "Diagnosis", "Actions"], path.name)
             for section in text.split("## ")[1:]:
                 self.assertGreater(len(section.split("\n", 1)[1].strip()), 40, path.name)
 

@@ -70,7 +70,8 @@ class Options(unittest.TestCase):
 
     def test_make_passes_on_every_variable_of_an_option(self):
         exported = set(re.search(r"(?m)^export ((?:.*\\\n)*.*)$", (ROOT / "Makefile").read_text(encoding="utf-8")).group(1).replace("\\\n", " ").split())
-        named = set(re.findall(r'(?:_option|_flag|envvar=)\(?"([A-Z_]+)"', (PACKAGE / "cli.py").read_text(encoding="utf-8")))
+        named = {name for file in (PACKAGE / "cli.py", *(PACKAGE / "verbs").glob("*.py"))
+                 for name in re.findall(r'\b(?:option|flag|envvar=)\(?"([A-Z_]+)"', file.read_text(encoding="utf-8"))}
         self.assertGreater(len(named), 25)
         # BASE and ROLE are the pipelines' own.
         self.assertEqual(sorted(named - exported - {"BASE", "ROLE"}), [])
@@ -82,9 +83,10 @@ class Options(unittest.TestCase):
             self.assertIn(says, result.stderr)
 
     def test_every_verb_has_help(self):
-        for command in cli.app.registered_commands:
+        named = [([], cli.app), *(([one.name], one.typer_instance) for one in cli.app.registered_groups)]
+        for words, command in [(words, command) for words, group in named for command in group.registered_commands]:
             with contextlib.redirect_stdout(io.StringIO()) as said:
-                cli.app([command.name, "--help"], standalone_mode=False)
+                cli.app([*words, command.name, "--help"], standalone_mode=False)
             self.assertIn(command.callback.__doc__.split(".")[0].split(":")[0][:30], re.sub(r"\s+", " ", said.getvalue()), command.name)
 
 
@@ -170,7 +172,7 @@ class Doctor(unittest.TestCase):
 
     def test_json_says_the_same(self):
         with contextlib.redirect_stdout(io.StringIO()) as said:
-            code = doctor.report([doctor.Finding("a", "ok", "1"), doctor.Finding("b", "wrong", "missing", "install b")], True)
+            code = doctor.report([doctor.Finding("a", "ok", "1"), doctor.Finding("b", "wrong", "missing", "install b")], console.answer)
         self.assertEqual((code, json.loads(said.getvalue())["ok"]), (2, False))
         self.assertEqual(json.loads(said.getvalue())["findings"][1]["todo"], "install b")
 

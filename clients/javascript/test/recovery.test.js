@@ -173,5 +173,5 @@ test("whatever the network does, every message is handed over once and in order,
     handed += ledger.handed;
     reloads += ledger.reloads;
   }
-  t.diagnostic(`${seeds.length} runs: ${handed} messages handed over, ${reloads} reloads`);
+  t.diagnostic(`${seeds.length} runs: ${handed} messages delivered, ${reloads} reloads`);
 });

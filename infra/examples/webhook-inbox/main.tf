@@ -103,7 +103,7 @@ module "service" {
       queue_sources = { inbox = { queue_arn = module.inbox.arn, maximum_concurrency = 5 } }
     }
     inbox-notify = {
-      description = "Subscriber: hears of every delivery"
+      description = "Subscriber: receives every delivery"
       permissions = { Failures = { actions = ["sqs:SendMessage"], resources = ["arn:aws:sqs:${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}:${var.name}-notify-dlq"] } }
     }
   }

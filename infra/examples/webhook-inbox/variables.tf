@@ -1,5 +1,5 @@
 variable "name" {
-  description = "What all names start with."
+  description = "Prefix of all names."
   type        = string
   default     = "webhook-inbox"
 
@@ -21,7 +21,7 @@ variable "deletion_protection_enabled" {
 }
 
 variable "deny_insecure_transport" {
-  description = "Whether the queues refuse requests without TLS; false only where there is none (a local cloud)."
+  description = "Whether the queues refuse requests without TLS; false only without TLS (a local cloud)."
   type        = bool
   default     = true
 }

@@ -4,7 +4,7 @@ output "alarm_arns" {
 }
 
 output "rollback_alarm_name" {
-  description = "Alarm that says a release is bad; null without functions."
+  description = "Alarm that reports a bad release; null without functions."
   value       = try(aws_cloudwatch_composite_alarm.rollback["this"].alarm_name, null)
 }
 
@@ -14,7 +14,7 @@ output "descriptions" {
 }
 
 output "evaluations" {
-  description = "How each alarm is looked at, by name without prefix: `<datapoints> of <periods> of <seconds> s`, taken from the alarm itself: for reviews and tests."
+  description = "Evaluation of each alarm, by name without prefix, as `<datapoints> of <periods> of <seconds> s`. Taken from the alarm, for reviews and tests."
   value = { for key, alarm in aws_cloudwatch_metric_alarm.this : key => format(
     "%d of %d of %s s", alarm.datapoints_to_alarm, alarm.evaluation_periods,
     join("/", distinct(flatten([for query in alarm.metric_query : [for metric in query.metric : metric.period]]))),
@@ -22,7 +22,7 @@ output "evaluations" {
 }
 
 output "settings" {
-  description = "What each alarm watches, compares and tells, in one line, by name without prefix, taken from the alarm itself: for reviews and tests."
+  description = "Metric, comparison and topics of each alarm, in one line, by name without prefix. Taken from the alarm, for reviews and tests."
   value = { for key, alarm in aws_cloudwatch_metric_alarm.this : key => format(
     "%s %s %s, %d of %d, missing %s, alarm to [%s], ok to [%s]",
     join(", ", [for query in alarm.metric_query : join("", concat(
@@ -39,7 +39,7 @@ output "settings" {
 }
 
 output "rollback_rule" {
-  description = "Alarms (without prefix) of which any one says that a release is bad, taken from the composite alarm: for reviews and tests."
+  description = "Alarms (without prefix) that each report a bad release, taken from the composite alarm, for reviews and tests."
   value = flatten([for alarm in aws_cloudwatch_composite_alarm.rollback : [
     for name in regexall("ALARM\\(.([^)]*).\\)", alarm.alarm_rule) : trimprefix(name[0], format("%s-", var.name_prefix))
   ]])

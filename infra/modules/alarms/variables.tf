@@ -5,7 +5,7 @@ variable "create" {
 }
 
 variable "name_prefix" {
-  description = "What the alarms' names start with."
+  description = "Prefix of the alarms' names."
   type        = string
 
   validation {
@@ -63,7 +63,7 @@ variable "queues" {
 }
 
 variable "custom" {
-  description = "Further alarms by name: metrics by id, an expression over the ids when there are several, and when to alarm; period_seconds, evaluation_periods and datapoints_to_alarm are the module's unless all three are given."
+  description = "Further alarms by name: metrics by id, an expression over the ids when there are several, and the condition. The module's period_seconds, evaluation_periods and datapoints_to_alarm apply unless all three are given."
   type = map(object({
     description = string
     metrics = map(object({
@@ -163,7 +163,7 @@ variable "period_seconds" {
 }
 
 variable "evaluation_periods" {
-  description = "How many datapoints are looked at."
+  description = "Number of datapoints that are evaluated."
   type        = number
   default     = 3
 
@@ -174,7 +174,7 @@ variable "evaluation_periods" {
 }
 
 variable "datapoints_to_alarm" {
-  description = "How many of them must be over the threshold."
+  description = "Number of datapoints that must be above the threshold."
   type        = number
   default     = 2
 
@@ -185,7 +185,7 @@ variable "datapoints_to_alarm" {
 }
 
 variable "topic_arns" {
-  description = "SNS topics that are told when an alarm starts and ends."
+  description = "SNS topics that are notified when an alarm starts and ends."
   type        = list(string)
   default     = []
 

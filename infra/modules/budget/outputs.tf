@@ -4,7 +4,7 @@ output "name" {
 }
 
 output "settings" {
-  description = "What the budget is set to and whom it tells, taken from the budget itself: for reviews and tests."
+  description = "Settings of the budget and its receivers, taken from the budget, for reviews and tests."
   value = one([for budget in aws_budgets_budget.this : {
     limit         = "${budget.limit_amount} ${budget.limit_unit} ${budget.time_unit}"
     notifications = sort([for notification in budget.notification : "${notification.notification_type} ${notification.comparison_operator} ${notification.threshold} ${notification.threshold_type} to ${join(", ", concat(tolist(coalesce(notification.subscriber_email_addresses, [])), tolist(coalesce(notification.subscriber_sns_topic_arns, []))))}"])

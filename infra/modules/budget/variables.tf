@@ -15,7 +15,7 @@ variable "name" {
 }
 
 variable "name_prefix" {
-  description = "What is put before the name, with a '-' between; null for nothing."
+  description = "Prefix of the name, joined with '-'; null for none."
   type        = string
   default     = null
 }
@@ -32,7 +32,7 @@ variable "account_id" {
 }
 
 variable "monthly_limit_usd" {
-  description = "What a month may cost, in US dollars."
+  description = "Limit of the costs of a month, in US dollars."
   type        = number
 
   validation {
@@ -42,7 +42,7 @@ variable "monthly_limit_usd" {
 }
 
 variable "notify_at_percent" {
-  description = "Shares of the limit, in percent, that are told when spent. What will exceed the limit is told always."
+  description = "Shares of the limit, in percent, at which a notification is sent. A forecast above the limit always sends one."
   type        = set(number)
   default     = [50, 80, 100]
 
@@ -53,7 +53,7 @@ variable "notify_at_percent" {
 }
 
 variable "email_addresses" {
-  description = "Who is told by e-mail (at most 10)."
+  description = "E-mail addresses that are notified (at most 10)."
   type        = list(string)
   default     = []
 
@@ -64,12 +64,12 @@ variable "email_addresses" {
 
   validation {
     condition     = !var.create || length(var.email_addresses) + length(var.sns_topic_arns) > 0
-    error_message = "email_addresses or sns_topic_arns must not be empty: a budget that tells nobody is of no use."
+    error_message = "email_addresses or sns_topic_arns must not be empty, because a budget without receivers has no effect."
   }
 }
 
 variable "sns_topic_arns" {
-  description = "SNS topics that are told (at most 1 per notification)."
+  description = "SNS topics that are notified (at most 1 per notification)."
   type        = list(string)
   default     = []
 

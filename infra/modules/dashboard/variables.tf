@@ -15,7 +15,7 @@ variable "name" {
 }
 
 variable "name_prefix" {
-  description = "What is put before the name, with a '-' between; null for nothing."
+  description = "Prefix of the name, joined with '-'; null for none."
   type        = string
   default     = null
 }

@@ -49,7 +49,7 @@ output "policy_documents" {
 }
 
 output "settings" {
-  description = "What the table is set to, taken from the table itself: for reviews and tests."
+  description = "Settings of the table, taken from the table, for reviews and tests."
   value = try({ for table in [aws_dynamodb_table.this["this"]] : "this" => {
     attributes          = { for attribute in table.attribute : attribute.name => attribute.type }
     billing_mode        = table.billing_mode

@@ -15,7 +15,7 @@ variable "name" {
 }
 
 variable "name_prefix" {
-  description = "What is put before the name, with a '-' between; null for nothing."
+  description = "Prefix of the name, joined with '-'; null for none."
   type        = string
   default     = null
 }
@@ -99,7 +99,7 @@ variable "global_secondary_indexes" {
 }
 
 variable "ttl_attribute" {
-  description = "Attribute (Number, seconds) after which DynamoDB deletes an item, usually within 48 h and without any promise; null for none."
+  description = "Attribute (Number, seconds) after which DynamoDB deletes an item, usually within 48 h and without a guarantee; null for none."
   type        = string
   default     = null
 
@@ -115,7 +115,7 @@ variable "ttl_attribute" {
 }
 
 variable "stream_view_type" {
-  description = "What the table's stream holds: NEW_AND_OLD_IMAGES, NEW_IMAGE, OLD_IMAGE or KEYS_ONLY; null for no stream."
+  description = "Content of the table's stream: NEW_AND_OLD_IMAGES, NEW_IMAGE, OLD_IMAGE or KEYS_ONLY; null for no stream."
   type        = string
   default     = null
 
@@ -138,7 +138,7 @@ variable "point_in_time_recovery_enabled" {
 }
 
 variable "max_request_units" {
-  description = "Brake on cost: most read and write request units a second the table serves (null in a field: no limit there); null for none."
+  description = "Limit of the cost: maximum read and write request units a second of the table (null in a field for no limit there); null for none."
   type = object({
     read  = optional(number)
     write = optional(number)

@@ -24,7 +24,7 @@ locals {
 }
 
 resource "aws_security_group" "this" {
-  #checkov:skip=CKV2_AWS_5:It is: to the cache below; the scanner does not follow for_each. tests/cache.tftest.hcl asserts it
+  #checkov:skip=CKV2_AWS_5:It is attached to the cache below; the scanner does not follow for_each. tests/cache.tftest.hcl asserts it
 
   for_each = local.enabled
 
@@ -135,7 +135,7 @@ resource "aws_elasticache_subnet_group" "this" {
 }
 
 resource "aws_elasticache_replication_group" "this" {
-  #checkov:skip=CKV2_AWS_50:On whenever a shard has a replica, which is the default; without one there is nobody to fail over to
+  #checkov:skip=CKV2_AWS_50:On if a shard has a replica, which is the default; without a replica no failover is possible
 
   for_each = local.node
 

@@ -29,7 +29,7 @@ output "security_group_id" {
 }
 
 output "access_string" {
-  description = "What the user may do, as the server's ACL has it."
+  description = "Permissions of the user, in the form of the server's ACL."
   value       = local.access_string
 }
 
@@ -53,7 +53,7 @@ output "policy_documents" {
 }
 
 output "settings" {
-  description = "What the cache and its users are set to, taken from the resources: for reviews and tests."
+  description = "Settings of the cache and its users, taken from the resources, for reviews and tests."
   value = {
     authentication = { for user in concat(values(aws_elasticache_user.app), values(aws_elasticache_user.default)) : user.user_name => "${user.authentication_mode[0].type} ${user.access_string}" }
     engines = concat(

@@ -5,7 +5,7 @@ variable "create" {
 }
 
 variable "mode" {
-  description = "none, serverless (from 100 MB, scales by itself), or node (fixed size and cost)."
+  description = "none, serverless (from 100 MB, scales automatically), or node (fixed size and cost)."
   type        = string
   default     = "none"
 
@@ -26,7 +26,7 @@ variable "name" {
 }
 
 variable "name_prefix" {
-  description = "What is put before the name, with a '-' between; null for nothing."
+  description = "Prefix of the name, joined with '-'; null for none."
   type        = string
   default     = null
 }
@@ -72,7 +72,7 @@ variable "caller_security_group_ids" {
 
   validation {
     condition     = var.mode == "none" || length(var.caller_security_group_ids) > 0 && alltrue([for id in values(var.caller_security_group_ids) : startswith(id, "sg-")])
-    error_message = "caller_security_group_ids must have at least one group (sg-…): a cache that nobody can reach is of no use."
+    error_message = "caller_security_group_ids must have at least one group (sg-…), because a cache without callers has no use."
   }
 }
 
@@ -87,7 +87,7 @@ variable "key_pattern" {
 }
 
 variable "commands" {
-  description = "Commands the user may send, scripts' included, such as `get` or `cluster|slots`; nothing else is allowed. A command the engine does not know is refused when the user is made."
+  description = "Commands that the user may send, including those of scripts, such as `get` or `cluster|slots`; nothing else is allowed. A command that the engine does not know is refused when the user is created."
   type        = list(string)
   default     = ["get", "set", "del", "ping", "cluster|slots"]
 
@@ -103,7 +103,7 @@ variable "commands" {
 }
 
 variable "serverless" {
-  description = "Most data (GB) and work (ECPU a second) of a serverless cache: a brake on cost."
+  description = "Maximum data (GB) and work (ECPU a second) of a serverless cache, which limit its cost."
   type = object({
     max_data_gb         = optional(number, 1)
     max_ecpu_per_second = optional(number, 5000)
@@ -123,7 +123,7 @@ variable "serverless" {
 }
 
 variable "node" {
-  description = "Size of a node-based cache: node type, shards, and replicas of each shard (0: no failover)."
+  description = "Size of a node-based cache: node type, shards, and replicas of each shard (0 for no failover)."
   type = object({
     type               = optional(string, "cache.t4g.micro")
     shards             = optional(number, 1)
@@ -155,7 +155,7 @@ variable "kms_key_arn" {
 }
 
 variable "tags" {
-  description = "Tags of everything that can have them."
+  description = "Tags of all resources that support them."
   type        = map(string)
   default     = {}
 

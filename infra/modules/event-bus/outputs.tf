@@ -19,7 +19,7 @@ output "policy_documents" {
 }
 
 output "settings" {
-  description = "What the bus and its archive are set to, taken from the resources: for reviews and tests."
+  description = "Settings of the bus and its archive, taken from the resources, for reviews and tests."
   value = {
     archive_days = one([for archive in aws_cloudwatch_event_archive.this : archive.retention_days])
     kms_key_arn  = one([for bus in aws_cloudwatch_event_bus.this : bus.kms_key_identifier])

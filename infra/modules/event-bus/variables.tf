@@ -15,13 +15,13 @@ variable "name" {
 }
 
 variable "name_prefix" {
-  description = "What is put before the name, with a '-' between; null for nothing."
+  description = "Prefix of the name, joined with '-'; null for none."
   type        = string
   default     = null
 }
 
 variable "archive_retention_days" {
-  description = "How many days events are kept for replay; 0 for no archive."
+  description = "Retention of events for replay; 0 for no archive."
   type        = number
   default     = 0
 

@@ -24,7 +24,7 @@ output "policy_documents" {
 }
 
 output "settings" {
-  description = "What the subscription and its dead-letter queue are set to, taken from the resources: for reviews and tests."
+  description = "Settings of the subscription and its dead-letter queue, taken from the resources, for reviews and tests."
   value = {
     dead_letter_queue = one(values(module.dead_letter_queue.settings))
     function_failures = one([for config in aws_lambda_function_event_invoke_config.this : {

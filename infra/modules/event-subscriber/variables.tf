@@ -15,13 +15,13 @@ variable "name" {
 }
 
 variable "name_prefix" {
-  description = "What is put before the name, with a '-' between; null for nothing."
+  description = "Prefix of the name, joined with '-'; null for none."
   type        = string
   default     = null
 }
 
 variable "description" {
-  description = "What the subscriber does with the events, in one line."
+  description = "Purpose of the subscriber, in one line."
   type        = string
   default     = ""
 
@@ -84,7 +84,7 @@ variable "enabled" {
 }
 
 variable "maximum_event_age_seconds" {
-  description = "How long delivery is tried (60 to 86400)."
+  description = "Time for which delivery is retried (60 to 86400)."
   type        = number
   default     = 86400
 
@@ -95,7 +95,7 @@ variable "maximum_event_age_seconds" {
 }
 
 variable "maximum_retry_attempts" {
-  description = "How often delivery is tried again (0 to 185)."
+  description = "Number of retries of a delivery (0 to 185)."
   type        = number
   default     = 185
 
@@ -123,7 +123,7 @@ variable "kms_key_arn" {
 }
 
 variable "tags" {
-  description = "Tags of everything that can have them."
+  description = "Tags of all resources that support them."
   type        = map(string)
   default     = {}
 
@@ -134,7 +134,7 @@ variable "tags" {
 }
 
 variable "function_retry_attempts" {
-  description = "How often a function that failed is called again with the same event (0 to 2)."
+  description = "Number of retries of a failed function with the same event (0 to 2)."
   type        = number
   default     = 2
 

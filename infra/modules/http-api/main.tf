@@ -29,7 +29,7 @@ resource "aws_apigatewayv2_api" "this" {
 }
 
 resource "aws_cloudwatch_log_group" "access" {
-  #checkov:skip=CKV_AWS_338:How long logs are kept is the caller's choice (log_retention_days), validated, and never for ever
+  #checkov:skip=CKV_AWS_338:The caller chooses the retention (log_retention_days); it is validated and never unlimited
 
   for_each = var.create && var.access_logs_enabled ? { this = true } : {}
 

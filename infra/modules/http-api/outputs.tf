@@ -27,7 +27,7 @@ output "throttling" {
 }
 
 output "cors" {
-  description = "What browsers of other origins may do; null when no CORS headers are sent."
+  description = "Permissions of browsers from other origins; null if no CORS headers are sent."
   value = try({
     allow_origins     = sort(local.api.cors_configuration[0].allow_origins)
     allow_methods     = sort(local.api.cors_configuration[0].allow_methods)
@@ -54,7 +54,7 @@ output "policy_documents" {
 }
 
 output "settings" {
-  description = "What the API, its stage and its access log are set to besides limits and CORS, taken from the resources: for reviews and tests."
+  description = "Settings of the API, its stage and its access log besides limits and CORS, taken from the resources, for reviews and tests."
   value = {
     access_log_days        = one([for group in aws_cloudwatch_log_group.access : group.retention_in_days])
     access_log_kms_key_arn = one([for group in aws_cloudwatch_log_group.access : group.kms_key_id])

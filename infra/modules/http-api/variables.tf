@@ -15,13 +15,13 @@ variable "name" {
 }
 
 variable "name_prefix" {
-  description = "What is put before the name, with a '-' between; null for nothing."
+  description = "Prefix of the name, joined with '-'; null for none."
   type        = string
   default     = null
 }
 
 variable "description" {
-  description = "What the API is for, in one line."
+  description = "Purpose of the API, in one line."
   type        = string
   default     = ""
 
@@ -32,7 +32,7 @@ variable "description" {
 }
 
 variable "cors" {
-  description = "What browsers of other origins may do. Without allow_origins no CORS headers are sent at all."
+  description = "Permissions of browsers from other origins. Without allow_origins no CORS headers are sent."
   type = object({
     allow_origins     = optional(set(string), [])
     allow_methods     = optional(set(string), ["GET", "POST", "PUT", "DELETE", "OPTIONS"])
@@ -122,7 +122,7 @@ variable "access_logs_enabled" {
 }
 
 variable "log_retention_days" {
-  description = "How long access logs are kept; one of the values CloudWatch allows."
+  description = "Retention of the access logs; one of the values that CloudWatch allows."
   type        = number
   default     = 30
 
@@ -144,7 +144,7 @@ variable "kms_key_arn" {
 }
 
 variable "tags" {
-  description = "Tags of everything that can have them."
+  description = "Tags of all resources that support them."
   type        = map(string)
   default     = {}
 

@@ -20,7 +20,7 @@ resource "aws_apigatewayv2_integration" "this" {
 }
 
 resource "aws_apigatewayv2_route" "this" {
-  #checkov:skip=CKV_AWS_309:NONE is for functions that check the caller's token themselves; AWS_IAM is the other choice
+  #checkov:skip=CKV_AWS_309:NONE is for functions that check the caller's token; AWS_IAM is the other choice
 
   for_each = local.routes
 

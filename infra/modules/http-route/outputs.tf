@@ -24,7 +24,7 @@ output "routes" {
 }
 
 output "settings" {
-  description = "What the routes call, of which API they are, and what each may call by which permission, taken from the resources: for reviews and tests."
+  description = "Integration, API and permission of the routes, taken from the resources, for reviews and tests."
   value = {
     calls = one([for integration in aws_apigatewayv2_integration.this : format(
       "%v by %v %v, payload %v, %v ms",

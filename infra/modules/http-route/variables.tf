@@ -40,7 +40,7 @@ variable "route_keys" {
 }
 
 variable "authorization" {
-  description = "NONE (the function checks the caller itself) or AWS_IAM (signed requests of one's own services)."
+  description = "NONE (the function checks the caller) or AWS_IAM (signed requests of your own services)."
   type        = string
   default     = "NONE"
 
@@ -82,7 +82,7 @@ variable "invoke_arn" {
 }
 
 variable "timeout_milliseconds" {
-  description = "How long API Gateway waits for the function (50 to 29000)."
+  description = "Time that API Gateway waits for the function (50 to 29000)."
   type        = number
   default     = 29000
 

@@ -24,7 +24,7 @@ output "policy_documents" {
 }
 
 output "settings" {
-  description = "How the key is renewed and how long a deleted one can be had back, taken from the key itself: for reviews and tests."
+  description = "Rotation and deletion window of the key, taken from the key, for reviews and tests."
   value = one([for key in aws_kms_key.this : {
     deletion_window_days = key.deletion_window_in_days
     rotation             = key.enable_key_rotation

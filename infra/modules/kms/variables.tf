@@ -15,13 +15,13 @@ variable "name" {
 }
 
 variable "name_prefix" {
-  description = "What is put before the name, with a '-' between; null for nothing."
+  description = "Prefix of the name, joined with '-'; null for none."
   type        = string
   default     = null
 }
 
 variable "description" {
-  description = "What the key is for, in one line; null for data at rest."
+  description = "Purpose of the key, in one line; null for data at rest."
   type        = string
   default     = null
 
@@ -52,7 +52,7 @@ variable "users" {
 }
 
 variable "rotation_period_days" {
-  description = "How often the key's material is renewed (90 to 2560)."
+  description = "Period of the rotation of the key's material (90 to 2560)."
   type        = number
   default     = 365
 
@@ -63,7 +63,7 @@ variable "rotation_period_days" {
 }
 
 variable "deletion_window_days" {
-  description = "How long a deleted key can be had back (7 to 30). After it, what it encrypted is gone."
+  description = "Time in which a deleted key can be restored (7 to 30). After it, the data that the key encrypted is lost."
   type        = number
   default     = 30
 

@@ -21,7 +21,7 @@ locals {
 
 # Before the function: a function that runs first makes a group of its own that is kept for ever.
 resource "aws_cloudwatch_log_group" "this" {
-  #checkov:skip=CKV_AWS_338:How long logs are kept is the caller's choice (log_retention_days), validated, and never for ever
+  #checkov:skip=CKV_AWS_338:The caller chooses the retention (log_retention_days); it is validated and never unlimited
 
   for_each = local.create
 
@@ -32,7 +32,7 @@ resource "aws_cloudwatch_log_group" "this" {
 }
 
 resource "aws_lambda_function" "this" {
-  #checkov:skip=CKV_AWS_116:Asynchronous callers bring their own place for failures: event-subscriber, stream_sources; a synchronous caller sees the error
+  #checkov:skip=CKV_AWS_116:Asynchronous callers have their own dead-letter queue (event-subscriber, stream_sources); a synchronous caller gets the error
   #checkov:skip=CKV_AWS_272:Artifacts are addressed by their hash and attested by the pipeline; code_signing_config_arn adds AWS Signer where it is wanted
 
   for_each = local.create

@@ -54,12 +54,12 @@ output "source_code_hash" {
 }
 
 output "description" {
-  description = "What the function says it is for."
+  description = "Description of the function."
   value       = try(aws_lambda_function.this["this"].description, null)
 }
 
 output "artifact" {
-  description = "Where the function's zip is: a file, or `<bucket>/<key>`."
+  description = "Location of the function's zip: a file, or `<bucket>/<key>`."
   value       = try(coalesce(aws_lambda_function.this["this"].filename, join("/", compact([aws_lambda_function.this["this"].s3_bucket, aws_lambda_function.this["this"].s3_key]))), null)
 }
 
@@ -74,7 +74,7 @@ output "policy_documents" {
 }
 
 output "grants" {
-  description = "What the role may do, as `<action> <resource>`, with ` if <condition as JSON>` where there is one, taken from the policy itself: for reviews and tests."
+  description = "Permissions of the role, as `<action> <resource>`, with ` if <condition as JSON>` for a conditional one. Taken from the policy, for reviews and tests."
   value = var.create ? sort(flatten([
     for statement in jsondecode(aws_iam_role_policy.this["this"].policy).Statement : [
       for action in statement.Action : [
@@ -90,7 +90,7 @@ output "environment" {
 }
 
 output "stream_retries" {
-  description = "How often, and up to what age in seconds, a record of each stream source is tried again, by source."
+  description = "Retries of a record and its maximum age in seconds, by stream source."
   value = { for key, source in aws_lambda_event_source_mapping.stream : key => {
     attempts    = source.maximum_retry_attempts
     age_seconds = source.maximum_record_age_in_seconds
@@ -98,7 +98,7 @@ output "stream_retries" {
 }
 
 output "stream_batches" {
-  description = "How many records of each stream source one invocation gets, how many batches of a shard are handled at once, and which records are read at all (filter patterns, empty for every record), by source."
+  description = "Reading of each stream source, by source: records of one invocation, concurrent batches of a shard, and filter patterns (empty for every record)."
   value = { for key, source in aws_lambda_event_source_mapping.stream : key => {
     batch_size             = source.batch_size
     parallelization_factor = source.parallelization_factor
@@ -120,7 +120,7 @@ output "vpc" {
 }
 
 output "settings" {
-  description = "What the function and its log are set to, taken from the resources: for reviews and tests."
+  description = "Settings of the function and its log, taken from the resources, for reviews and tests."
   value = try({ for function in [aws_lambda_function.this["this"]] : "this" => {
     alias_owner          = length(aws_lambda_alias.terraform) > 0 ? "terraform" : length(aws_lambda_alias.deployer) > 0 ? "deployer" : "none"
     architectures        = function.architectures
@@ -138,7 +138,7 @@ output "settings" {
 }
 
 output "sources" {
-  description = "What each queue and stream that the function reads is set to, by source, taken from the mappings: for reviews and tests."
+  description = "Settings of each queue and stream that the function reads, by source, taken from the mappings, for reviews and tests."
   value = merge(
     { for key, source in aws_lambda_event_source_mapping.queue : key => {
       arn                 = source.event_source_arn

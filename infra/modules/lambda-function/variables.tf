@@ -15,13 +15,13 @@ variable "name" {
 }
 
 variable "name_prefix" {
-  description = "What is put before the name, with a '-' between; null for nothing."
+  description = "Prefix of the name, joined with '-'; null for none."
   type        = string
   default     = null
 }
 
 variable "description" {
-  description = "What the function does, in one line."
+  description = "Purpose of the function, in one line."
   type        = string
   default     = ""
 
@@ -56,7 +56,7 @@ variable "artifact" {
 }
 
 variable "architecture" {
-  description = "What the binary was built for: arm64 or x86_64."
+  description = "Processor that the binary was built for: arm64 or x86_64."
   type        = string
   default     = "arm64"
 
@@ -100,7 +100,7 @@ variable "reserved_concurrency" {
 }
 
 variable "environment" {
-  description = "Environment variables. No secrets: whoever may describe the function reads them."
+  description = "Environment variables. Do not put secrets here: every caller that may describe the function can read them."
   type        = map(string)
   default     = {}
   nullable    = false
@@ -117,7 +117,7 @@ variable "environment" {
 }
 
 variable "permissions" {
-  description = "What the function may do besides its own logs and its event sources: actions on resources, by statement id, and the conditions (values by operator and key) under which it may. No wildcards in actions, no bare \"*\" resource."
+  description = "Permissions of the function besides its own logs and its event sources, by statement id. Each has actions, resources and conditions (values by operator and key). Wildcards in actions and a bare \"*\" resource are refused."
   type = map(object({
     actions    = set(string)
     resources  = set(string)
@@ -159,7 +159,7 @@ variable "permissions_boundary_arn" {
 }
 
 variable "invoke_permissions" {
-  description = "Who may call the function, by statement id: a service principal for exactly one source ARN (wildcards allowed inside it)."
+  description = "Callers of the function, by statement id: a service principal for exactly one source ARN (wildcards allowed inside it)."
   type = map(object({
     principal      = string
     source_arn     = string
@@ -207,7 +207,7 @@ variable "queue_sources" {
 }
 
 variable "stream_sources" {
-  description = "DynamoDB streams the function reads, by name. Batches are bisected, failures reported per record, and what still fails goes to the on-failure queue; the permissions for all of it are added."
+  description = "DynamoDB streams that the function reads, by name. Batches are bisected, failures are reported per record, and records that still fail go to the on-failure queue. The permissions are added."
   type = map(object({
     stream_arn                 = string
     on_failure_queue_arn       = string
@@ -268,7 +268,7 @@ variable "vpc" {
 }
 
 variable "alias_owner" {
-  description = "Who moves the alias: none (no versions, no alias), terraform (points at the newest version), or deployer (Terraform creates it and ignores where it points)."
+  description = "Owner of the alias: none (no versions, no alias), terraform (the alias points at the newest version), or deployer (Terraform creates it and ignores its target)."
   type        = string
   default     = "terraform"
 
@@ -290,7 +290,7 @@ variable "alias_name" {
 }
 
 variable "code_signing_config_arn" {
-  description = "Code-signing configuration of AWS Signer that the function must satisfy; null for none: then the artifact's hash in the release manifest is what says what runs."
+  description = "Code-signing configuration of AWS Signer that the function must satisfy; null for none. Then only the artifact's hash in the release manifest identifies the code."
   type        = string
   default     = null
 
@@ -307,13 +307,13 @@ variable "tracing_enabled" {
 }
 
 variable "log_retention_days" {
-  description = "How long logs are kept; one of the values CloudWatch allows. Never for ever."
+  description = "Retention of the logs; one of the values that CloudWatch allows, never unlimited."
   type        = number
   default     = 30
 
   validation {
     condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
-    error_message = "log_retention_days must be a value that CloudWatch Logs allows: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653."
+    error_message = "log_retention_days must be a value that CloudWatch Logs allows. These are 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 and 3653."
   }
 }
 
@@ -329,7 +329,7 @@ variable "kms_key_arn" {
 }
 
 variable "tags" {
-  description = "Tags of everything that can have them."
+  description = "Tags of all resources that support them."
   type        = map(string)
   default     = {}
 

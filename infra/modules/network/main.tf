@@ -20,8 +20,8 @@ locals {
 # Private and closed: no internet gateway, no NAT (no fixed cost), and no execute-api endpoint, which serves private APIs
 # only and with private DNS breaks @connections. What posts to sockets, SQS or EventBridge runs outside this network.
 resource "aws_vpc" "this" {
-  #checkov:skip=CKV2_AWS_11:It is: aws_flow_log.this below; the scanner does not follow for_each. tests/network.tftest.hcl asserts it
-  #checkov:skip=CKV2_AWS_12:It does: aws_default_security_group.this below has no rules; the scanner does not follow for_each. tests/network.tftest.hcl asserts it
+  #checkov:skip=CKV2_AWS_11:aws_flow_log.this below enables it; the scanner does not follow for_each. tests/network.tftest.hcl asserts it
+  #checkov:skip=CKV2_AWS_12:aws_default_security_group.this below has no rules; the scanner does not follow for_each. tests/network.tftest.hcl asserts it
 
   for_each = local.create
 
@@ -86,7 +86,7 @@ resource "aws_vpc_endpoint" "dynamodb" {
 }
 
 resource "aws_security_group" "functions" {
-  #checkov:skip=CKV2_AWS_5:For the functions of other stacks, which get it as functions_security_group_id
+  #checkov:skip=CKV2_AWS_5:The functions of other stacks use it, as functions_security_group_id
 
   for_each = local.create
 
@@ -134,7 +134,7 @@ resource "aws_vpc_endpoint" "kms" {
 }
 
 resource "aws_security_group" "endpoints" {
-  #checkov:skip=CKV2_AWS_5:It is: to aws_vpc_endpoint.kms above; the scanner does not follow for_each. tests/network.tftest.hcl asserts it
+  #checkov:skip=CKV2_AWS_5:It is attached to aws_vpc_endpoint.kms above; the scanner does not follow for_each. tests/network.tftest.hcl asserts it
 
   for_each = local.kms_endpoint
 
@@ -169,7 +169,7 @@ resource "aws_vpc_security_group_egress_rule" "endpoints" {
 }
 
 resource "aws_cloudwatch_log_group" "flow" {
-  #checkov:skip=CKV_AWS_338:How long logs are kept is the caller's choice (log_retention_days), validated, and never for ever
+  #checkov:skip=CKV_AWS_338:The caller chooses the retention (log_retention_days); it is validated and never unlimited
 
   for_each = var.create && var.flow_logs_enabled ? { this = true } : {}
 

@@ -14,17 +14,17 @@ output "functions_security_group_id" {
 }
 
 output "endpoint_policy" {
-  description = "What the gateway endpoint to DynamoDB lets through (JSON); null without a network."
+  description = "Policy of the gateway endpoint to DynamoDB (JSON); null without a network."
   value       = try(aws_vpc_endpoint.dynamodb["this"].policy, null)
 }
 
 output "kms_endpoint_policy" {
-  description = "What the interface endpoint to KMS lets through (JSON); null without one."
+  description = "Policy of the interface endpoint to KMS (JSON); null without one."
   value       = try(aws_vpc_endpoint.kms["this"].policy, null)
 }
 
 output "settings" {
-  description = "What the network, its endpoints and its flow logs are set to, taken from the resources: for reviews and tests."
+  description = "Settings of the network, its endpoints and its flow logs, taken from the resources, for reviews and tests."
   value = {
     cidr_block           = one([for vpc in aws_vpc.this : vpc.cidr_block])
     endpoint_private_dns = one([for endpoint in aws_vpc_endpoint.kms : endpoint.private_dns_enabled])

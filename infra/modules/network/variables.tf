@@ -15,7 +15,7 @@ variable "name" {
 }
 
 variable "name_prefix" {
-  description = "What is put before the name, with a '-' between; null for nothing."
+  description = "Prefix of the name, joined with '-'; null for none."
   type        = string
   default     = null
 }
@@ -48,7 +48,7 @@ variable "subnet_newbits" {
 }
 
 variable "availability_zones" {
-  description = "Zones with a private subnet each; at least two, or one zone's trouble is everybody's."
+  description = "Zones with a private subnet each; at least two, so that the failure of one zone does not stop all functions."
   type        = list(string)
 
   validation {
@@ -85,7 +85,7 @@ variable "flow_logs_enabled" {
 }
 
 variable "log_retention_days" {
-  description = "How long flow logs are kept; one of the values CloudWatch allows."
+  description = "Retention of the flow logs; one of the values that CloudWatch allows."
   type        = number
   default     = 30
 
@@ -118,7 +118,7 @@ variable "permissions_boundary_arn" {
 }
 
 variable "tags" {
-  description = "Tags of everything that can have them."
+  description = "Tags of all resources that support them."
   type        = map(string)
   default     = {}
 

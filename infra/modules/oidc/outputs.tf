@@ -9,7 +9,7 @@ output "role_arns" {
 }
 
 output "subjects" {
-  description = "Who may take each role, by name: subjects of the repository's jobs, taken from the trust policy itself: for reviews and tests."
+  description = "Subjects of the repository's jobs that may take each role, by name. Taken from the trust policy, for reviews and tests."
   value = { for name, role in aws_iam_role.this : name => [
     for subject in flatten([jsondecode(role.assume_role_policy).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:sub"]]) : trimprefix(subject, "repo:${var.repository}:")
   ] }

@@ -1,11 +1,11 @@
 variable "create" {
-  description = "Whether to create anything."
+  description = "Whether to create any resource."
   type        = bool
   default     = true
 }
 
 variable "name_prefix" {
-  description = "What the roles' names start with: `<name_prefix>-<role>`."
+  description = "Prefix of the roles' names: `<name_prefix>-<role>`."
   type        = string
 
   validation {
@@ -78,7 +78,7 @@ variable "permissions_boundary_arn" {
 }
 
 variable "tags" {
-  description = "Tags of everything that can have them."
+  description = "Tags of all resources that support them."
   type        = map(string)
   default     = {}
 

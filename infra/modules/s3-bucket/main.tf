@@ -6,9 +6,9 @@ locals {
 }
 
 resource "aws_s3_bucket" "this" {
-  #checkov:skip=CKV_AWS_18:On with access_log_bucket; the scanner does not follow for_each, and the bucket that holds the logs has none itself
-  #checkov:skip=CKV_AWS_144:State and artifacts belong to one Region, as the deployment does; a second Region has a bootstrap of its own
-  #checkov:skip=CKV2_AWS_62:Nobody waits for objects here
+  #checkov:skip=CKV_AWS_18:On with access_log_bucket; the scanner does not follow for_each, and the bucket of the logs has no log bucket itself
+  #checkov:skip=CKV_AWS_144:State and artifacts belong to one Region, like the deployment; a second Region has its own bootstrap
+  #checkov:skip=CKV2_AWS_62:No consumer needs notifications of objects
 
   for_each = local.create
 

@@ -26,7 +26,7 @@ output "policy_documents" {
 }
 
 output "settings" {
-  description = "What the bucket is set to, taken from the resources: for reviews and tests."
+  description = "Settings of the bucket, taken from the resources, for reviews and tests."
   value = try({
     access_logs_to               = one([for logging in aws_s3_bucket_logging.this : "${logging.target_bucket}/${logging.target_prefix}"])
     blocks_public_access         = alltrue([for setting in ["block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets"] : aws_s3_bucket_public_access_block.this["this"][setting]])

@@ -15,13 +15,13 @@ variable "name" {
 }
 
 variable "name_prefix" {
-  description = "What is put before the name, with a '-' between; null for nothing."
+  description = "Prefix of the name, joined with '-'; null for none."
   type        = string
   default     = null
 }
 
 variable "noncurrent_version_expiration_days" {
-  description = "How long what was overwritten or deleted can be had back."
+  description = "Time in which overwritten or deleted objects can be restored."
   type        = number
   default     = 90
 
@@ -32,19 +32,19 @@ variable "noncurrent_version_expiration_days" {
 }
 
 variable "force_destroy" {
-  description = "Whether destroying the bucket destroys what is in it."
+  description = "Whether destroying the bucket also destroys its objects."
   type        = bool
   default     = false
 }
 
 variable "access_log_bucket" {
-  description = "Bucket that S3 writes down in who read and wrote what, below <name>/; its policy must let logging.s3.amazonaws.com put objects there. Null for none."
+  description = "Bucket in which S3 records the reads and writes, below <name>/; its policy must allow logging.s3.amazonaws.com to put objects there. Null for none."
   type        = string
   default     = null
 
   validation {
     condition     = var.access_log_bucket == null ? true : can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.access_log_bucket)) && var.access_log_bucket != join("-", compact([var.name_prefix, var.name]))
-    error_message = "access_log_bucket must be the name of another bucket, or null: a bucket that logs into itself grows for ever."
+    error_message = "access_log_bucket must be the name of another bucket, or null, because a bucket that logs into itself grows without limit."
   }
 }
 

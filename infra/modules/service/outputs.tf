@@ -22,7 +22,7 @@ output "manifest_version" {
 }
 
 output "watch" {
-  description = "What the module alarms needs of every function, by key."
+  description = "Input of the module alarms for every function, by key."
   value = {
     for key, function in module.function : key => {
       name                     = function.name
@@ -33,7 +33,7 @@ output "watch" {
 }
 
 output "grants" {
-  description = "What each function's role may do, as `<action> <resource>`, with ` if <condition as JSON>` where there is one, by key: for reviews and tests."
+  description = "Permissions of each function's role, by key, as `<action> <resource>`, with ` if <condition as JSON>` for a conditional one. For reviews and tests."
   value       = { for key, function in module.function : key => function.grants }
 }
 
@@ -63,22 +63,22 @@ output "policy_documents" {
 }
 
 output "stream_batches" {
-  description = "How many records one invocation gets, how many batches of a shard are handled at once, and which records are read at all (filter patterns, empty for every record), by function and stream source; without the functions that read no stream."
+  description = "Reading of streams, by function and stream source: records of one invocation, concurrent batches of a shard, and filter patterns (empty for every record). Functions without a stream are left out."
   value       = { for key, function in module.function : key => function.stream_batches if length(function.stream_batches) > 0 }
 }
 
 output "stream_retries" {
-  description = "How often, and up to what age in seconds, a record is tried again, by function and stream source; without the functions that read no stream."
+  description = "Retries of a record and its maximum age in seconds, by function and stream source. Functions without a stream are left out."
   value       = { for key, function in module.function : key => function.stream_retries if length(function.stream_retries) > 0 }
 }
 
 output "settings" {
-  description = "What each function and its log are set to, by key, taken from the resources: for reviews and tests."
+  description = "Settings of each function and its log, by key, taken from the resources, for reviews and tests."
   value       = { for key, function in module.function : key => function.settings }
 }
 
 output "sources" {
-  description = "What each queue and stream that a function reads is set to, by function and source, taken from the mappings: for reviews and tests."
+  description = "Settings of each queue and stream that a function reads, by function and source, taken from the mappings, for reviews and tests."
   value       = { for key, function in module.function : key => function.sources if length(function.sources) > 0 }
 }
 

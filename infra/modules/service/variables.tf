@@ -25,7 +25,7 @@ variable "env" {
 }
 
 variable "name_prefix" {
-  description = "What the functions' names start with: `<name_prefix>-<key>`."
+  description = "Prefix of the functions' names: `<name_prefix>-<key>`."
   type        = string
 
   validation {
@@ -54,7 +54,7 @@ variable "catalogue_file" {
 }
 
 variable "release_manifest" {
-  description = "JSON file of the release: {version, arch, functions: {<key>: {sha256, file, s3Key}}}."
+  description = "JSON file of the release, with the form `{version, arch, functions: {<key>: {sha256, file, s3Key}}}`."
   type        = string
 
   validation {
@@ -79,7 +79,7 @@ variable "artifacts_bucket" {
 }
 
 variable "upload_artifacts" {
-  description = "Whether to upload the manifest's local files to the bucket; off where a release process has done so."
+  description = "Whether to upload the manifest's local files to the bucket; off if a release process uploads them."
   type        = bool
   default     = false
 }
@@ -127,7 +127,7 @@ variable "functions" {
 }
 
 variable "reserved_concurrency" {
-  description = "Executions reserved for single functions, by key; before what `functions` says of them. Keys of other stacks' functions do nothing."
+  description = "Executions reserved for single functions, by key; they take precedence over `functions`. Keys of other stacks' functions have no effect."
   type        = map(number)
   default     = {}
   nullable    = false
@@ -151,7 +151,7 @@ variable "http_environment" {
 }
 
 variable "private_cache" {
-  description = "A cache in a private network: the functions whose environment has CACHE_PROVIDER run in the network and may connect to the cache. Besides it they reach DynamoDB and the services of `endpoint_services` (such as kms), which have an interface endpoint there, and nothing else. Null for none."
+  description = "A cache in a private network. The functions whose environment has CACHE_PROVIDER run in the network and may connect to the cache. They also reach DynamoDB and the services of `endpoint_services` (such as kms), which have an interface endpoint there, and nothing else. Null for none."
   type = object({
     subnet_ids         = list(string)
     security_group_ids = list(string)
@@ -168,7 +168,7 @@ variable "private_cache" {
         ]
       ] if contains(keys(function.environment), "CACHE_PROVIDER")
     ]))
-    error_message = "private_cache: a function in the cache's network reaches the cache, DynamoDB and its endpoint_services only, so it must not need anything else: what posts to sockets, queues or a bus has to run outside."
+    error_message = "private_cache: a function in the cache's network reaches only the cache, DynamoDB and its endpoint_services. Functions that post to sockets, queues or a bus must run outside."
   }
 }
 
@@ -198,7 +198,7 @@ variable "log_level" {
 }
 
 variable "alias_owner" {
-  description = "Who moves the functions' alias: none, terraform or deployer (see lambda-function)."
+  description = "Owner of the functions' alias: none, terraform or deployer (see lambda-function)."
   type        = string
   default     = "terraform"
 
@@ -209,7 +209,7 @@ variable "alias_owner" {
 }
 
 variable "code_signing_config_arn" {
-  description = "Code-signing configuration of AWS Signer that the functions must satisfy; null for none: then the artifact's hash in the release manifest is what says what runs."
+  description = "Code-signing configuration of AWS Signer that the functions must satisfy; null for none. Then only the artifact's hash in the release manifest identifies the code."
   type        = string
   default     = null
 
@@ -226,7 +226,7 @@ variable "tracing_enabled" {
 }
 
 variable "log_retention_days" {
-  description = "How long the functions' logs are kept."
+  description = "Retention of the functions' logs."
   type        = number
   default     = 30
 
@@ -259,7 +259,7 @@ variable "permissions_boundary_arn" {
 }
 
 variable "tags" {
-  description = "Tags of everything that can have them."
+  description = "Tags of all resources that support them."
   type        = map(string)
   default     = {}
 

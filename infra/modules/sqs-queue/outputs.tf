@@ -51,7 +51,7 @@ output "policy_documents" {
 }
 
 output "settings" {
-  description = "What the queue (`main`) and its dead-letter queue (`dlq`) are set to, taken from the resources: for reviews and tests."
+  description = "Settings of the queue (`main`) and its dead-letter queue (`dlq`), taken from the resources, for reviews and tests."
   value = { for key, queue in aws_sqs_queue.this : key => {
     dead_letters       = [for policy in aws_sqs_queue_redrive_policy.this : jsondecode(policy.redrive_policy) if key == "main" && policy.queue_url == queue.url]
     dead_letters_of    = flatten([for policy in aws_sqs_queue_redrive_allow_policy.this : jsondecode(policy.redrive_allow_policy).sourceQueueArns if key == "dlq" && policy.queue_url == queue.url])

@@ -15,7 +15,7 @@ variable "name" {
 }
 
 variable "name_prefix" {
-  description = "What is put before the name, with a '-' between; null for nothing."
+  description = "Prefix of the name, joined with '-'; null for none."
   type        = string
   default     = null
 }
@@ -32,7 +32,7 @@ variable "consumer_timeout_seconds" {
 }
 
 variable "visibility_timeout_seconds" {
-  description = "How long a received message is hidden from others. At least 6 times consumer_timeout_seconds, as AWS advises, or a slow batch is delivered twice."
+  description = "Time for which a received message is hidden from other readers. It must be at least 6 times consumer_timeout_seconds, as AWS advises. Otherwise a slow batch is delivered twice."
   type        = number
   default     = 30
 
@@ -48,7 +48,7 @@ variable "visibility_timeout_seconds" {
 }
 
 variable "message_retention_seconds" {
-  description = "How long an unread message is kept (60 to 1209600)."
+  description = "Retention of an unread message (60 to 1209600)."
   type        = number
   default     = 345600
 

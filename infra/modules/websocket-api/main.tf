@@ -59,7 +59,7 @@ resource "aws_apigatewayv2_integration" "this" {
 }
 
 resource "aws_apigatewayv2_route" "this" {
-  #checkov:skip=CKV_AWS_309:AWS lets only $connect carry an authorizer, and there it is; tests/api.tftest.hcl asserts both
+  #checkov:skip=CKV_AWS_309:AWS allows an authorizer only on $connect, which has one; tests/api.tftest.hcl asserts both
 
   for_each = local.routes
 
@@ -112,7 +112,7 @@ resource "aws_apigatewayv2_deployment" "this" {
 }
 
 resource "aws_cloudwatch_log_group" "access" {
-  #checkov:skip=CKV_AWS_338:How long logs are kept is the caller's choice (log_retention_days), validated, and never for ever
+  #checkov:skip=CKV_AWS_338:The caller chooses the retention (log_retention_days); it is validated and never unlimited
 
   for_each = var.create && var.access_logs_enabled ? { this = true } : {}
 
@@ -124,7 +124,7 @@ resource "aws_cloudwatch_log_group" "access" {
 
 # Before the stage: API Gateway, which chooses this name, makes a group of its own that is kept for ever.
 resource "aws_cloudwatch_log_group" "execution" {
-  #checkov:skip=CKV_AWS_338:How long logs are kept is the caller's choice (log_retention_days), validated, and never for ever
+  #checkov:skip=CKV_AWS_338:The caller chooses the retention (log_retention_days); it is validated and never unlimited
 
   for_each = var.execution_logging_level == "OFF" ? {} : local.create
 
@@ -135,7 +135,7 @@ resource "aws_cloudwatch_log_group" "execution" {
 }
 
 resource "aws_apigatewayv2_stage" "this" {
-  #checkov:skip=CKV2_AWS_51:Client certificates are of REST APIs: API Gateway refuses them for a WebSocket stage
+  #checkov:skip=CKV2_AWS_51:Client certificates exist for REST APIs only; API Gateway refuses them for a WebSocket stage
 
   for_each = local.create
 

@@ -38,12 +38,12 @@ output "route_authorization" {
 }
 
 output "route_selection_expression" {
-  description = "What of a frame selects its route."
+  description = "Expression that selects the route of a frame."
   value       = try(local.api.route_selection_expression, null)
 }
 
 output "settings" {
-  description = "What the API, its authorizer, stage and logs are set to, taken from the resources: for reviews and tests."
+  description = "Settings of the API, its authorizer, stage and logs, taken from the resources, for reviews and tests."
   value = {
     access_log_days           = one([for group in aws_cloudwatch_log_group.access : group.retention_in_days])
     access_log_kms_key_arn    = one([for group in aws_cloudwatch_log_group.access : group.kms_key_id])

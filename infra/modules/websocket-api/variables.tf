@@ -15,13 +15,13 @@ variable "name" {
 }
 
 variable "name_prefix" {
-  description = "What is put before the name, with a '-' between; null for nothing."
+  description = "Prefix of the name, joined with '-'; null for none."
   type        = string
   default     = null
 }
 
 variable "description" {
-  description = "What the API is for, in one line."
+  description = "Purpose of the API, in one line."
   type        = string
   default     = ""
 
@@ -43,7 +43,7 @@ variable "stage_name" {
 }
 
 variable "route_selection_expression" {
-  description = "What of a frame selects its route; without a match $default gets it. A selection by what the frame says lets a client name $connect and $disconnect as well: their functions must look at the event type. \\$default gives every frame to that route."
+  description = "Expression that selects the route of a frame; without a match $default gets it. If it reads the content of the frame, a client can also name $connect and $disconnect. Their functions must then check the event type. \\$default sends every frame to that route."
   type        = string
   default     = "$request.body.action"
 
@@ -54,7 +54,7 @@ variable "route_selection_expression" {
 }
 
 variable "authorizer" {
-  description = "Function that decides on $connect. All identity sources must be present in a request, or API Gateway answers 401 by itself."
+  description = "Function that decides on $connect. All identity sources must be present in a request, or API Gateway answers 401 without calling it."
   type = object({
     function_name      = string
     invoke_arn         = string
@@ -79,7 +79,7 @@ variable "routes" {
 
   validation {
     condition     = contains(keys(var.routes), "$connect") && contains(keys(var.routes), "$default")
-    error_message = "routes must have $connect (or anybody could connect unchecked) and $default (or frames that match no route get an error of API Gateway's own)."
+    error_message = "routes must have $connect (or any client could connect unchecked) and $default (or API Gateway answers frames without a route with an error of its own)."
   }
 
   validation {
@@ -140,7 +140,7 @@ variable "access_logs_enabled" {
 }
 
 variable "log_retention_days" {
-  description = "How long access logs and API Gateway's own are kept; one of the values CloudWatch allows."
+  description = "Retention of the access logs and of API Gateway's own log; one of the values that CloudWatch allows."
   type        = number
   default     = 30
 
@@ -162,7 +162,7 @@ variable "kms_key_arn" {
 }
 
 variable "tags" {
-  description = "Tags of everything that can have them."
+  description = "Tags of all resources that support them."
   type        = map(string)
   default     = {}
 

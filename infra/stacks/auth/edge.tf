@@ -1,7 +1,7 @@
 # What stands before the functions that answer HTTP: the same file in the stacks that have routes (checked by test.sh).
 
 variable "allowed_origins" {
-  description = "Origins (https://app.example.com) whose pages may call the API, with cookies too, and open sockets; empty for none. Clients that are no browsers need none."
+  description = "Origins (https://app.example.com) whose pages may call the API, also with cookies, and open sockets; empty for none. Clients that are not browsers need none."
   type        = list(string)
   default     = []
 
@@ -18,12 +18,12 @@ variable "allowed_origins" {
       for origin in var.allowed_origins :
       startswith(origin, "https://") || (var.env != "production" && can(regex("^http://(localhost|127[.]0[.]0[.]1|\\[::1\\])(:[0-9]+)?$", origin))) || (var.env == "local" && var.local_endpoint != "")
     ])
-    error_message = "allowed_origins must start with https://: somebody on the network can change a page that is loaded over http, and that page could then act for the user who is signed in. http://localhost, http://127.0.0.1 and http://[::1] are allowed outside production, and every http:// origin with ENV=local."
+    error_message = "allowed_origins must start with https://. An attacker on the network can change a page that is loaded over http, and that page could then act for the user. Outside production, http://localhost, http://127.0.0.1 and http://[::1] are allowed, and with ENV=local every http:// origin."
   }
 }
 
 variable "trusted_proxy" {
-  description = "What stands in front of the HTTP API and names the client's address: none (the API sees the client itself) or cloudfront (CloudFront's viewer address counts, in requests that carry the origin secret)."
+  description = "Proxy in front of the HTTP API that names the client's address: none or cloudfront. With none, the API sees the client. With cloudfront, CloudFront's viewer address counts in requests that carry the origin secret."
   type        = string
   default     = "none"
 
@@ -34,7 +34,7 @@ variable "trusted_proxy" {
 }
 
 variable "origin_secret_sha256" {
-  description = "SHA-256 (64 hexadecimal digits) of the secret header that CloudFront adds to requests; empty unless trusted_proxy is cloudfront. The secret itself is never given to Terraform here."
+  description = "SHA-256 (64 hexadecimal digits) of the secret header that CloudFront adds to requests; empty unless trusted_proxy is cloudfront. Terraform never gets the secret."
   type        = string
   default     = ""
 
@@ -45,7 +45,7 @@ variable "origin_secret_sha256" {
 
   validation {
     condition     = (var.origin_secret_sha256 != "") == (var.trusted_proxy == "cloudfront")
-    error_message = "origin_secret_sha256 must be given with trusted_proxy cloudfront, and only then: without it anybody could name any address."
+    error_message = "origin_secret_sha256 must be given with trusted_proxy cloudfront, and only then. Without it any client could name any address."
   }
 }
 
@@ -60,7 +60,7 @@ locals {
 # The routes of this stack that exist. API Gateway refuses limits for a route that does not exist, so the stack platform, which owns the
 # stage, sets limits only for the routes that it finds here.
 resource "aws_ssm_parameter" "routes" {
-  #checkov:skip=CKV2_AWS_34:Names of routes that the stack platform must read while planning; no secret is ever a parameter
+  #checkov:skip=CKV2_AWS_34:The parameters are names of routes that the stack platform reads while planning; no secret is a parameter
 
   # The local cloud does not throttle.
   for_each = local.is_local ? {} : { this = true }

@@ -1,11 +1,11 @@
 variable "registration_enabled" {
-  description = "Whether POST /v1/users makes accounts; else it answers 403 REGISTRATION_CLOSED."
+  description = "Whether POST /v1/users creates accounts; otherwise it answers 403 REGISTRATION_CLOSED."
   type        = bool
   default     = false
 }
 
 variable "max_registrations_per_network" {
-  description = "Accounts that POST /v1/users makes for one network (/24, /48) in an hour."
+  description = "Accounts that POST /v1/users creates for one network (/24, /48) in an hour."
   type        = number
   default     = 20
 
@@ -27,7 +27,7 @@ variable "max_login_attempts" {
 }
 
 variable "login_session_ttl_seconds" {
-  description = "How long a sign-in may take."
+  description = "Lifetime of a login session, in which a sign-in must be completed."
   type        = number
   default     = 600
 
@@ -38,7 +38,7 @@ variable "login_session_ttl_seconds" {
 }
 
 variable "mfa_session_ttl_seconds" {
-  description = "How long a second factor is waited for."
+  description = "Lifetime of an MFA session, in which the second factor must be shown."
   type        = number
   default     = 300
 
@@ -71,7 +71,7 @@ variable "max_mfa_attempts" {
 }
 
 variable "device_trust_seconds" {
-  description = "How long a trusted device skips the second factor."
+  description = "Time for which a trusted device replaces the second factor."
   type        = number
   default     = 2592000
 
@@ -93,7 +93,7 @@ variable "mfa_issuer" {
 }
 
 variable "credential_verifier" {
-  description = "Who checks passwords: password (argon2id, in the sessions table) or cognito (a user pool)."
+  description = "Verifier of passwords: password (argon2id, in the sessions table) or cognito (a user pool)."
   type        = string
   default     = "password"
 

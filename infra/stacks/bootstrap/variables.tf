@@ -1,5 +1,5 @@
 variable "env" {
-  description = "Name of the environment: staging, production, or one's own."
+  description = "Name of the environment: staging, production, or your own."
   type        = string
 
   validation {
@@ -20,7 +20,7 @@ variable "region" {
 }
 
 variable "allowed_account_ids" {
-  description = "AWS accounts this environment may be deployed to; empty for any. A guard against the wrong credentials."
+  description = "AWS accounts that this environment may be deployed to; empty for any. It protects against the wrong credentials."
   type        = list(string)
   default     = []
 
@@ -31,7 +31,7 @@ variable "allowed_account_ids" {
 }
 
 variable "name_prefix" {
-  description = "What all names start with; null for holdfast-<env>."
+  description = "Prefix of all names; null for holdfast-<env>."
   type        = string
   default     = null
 
@@ -53,13 +53,13 @@ variable "local_endpoint" {
 }
 
 variable "manage_api_gateway_account" {
-  description = "Whether to give API Gateway its role for logs: a setting of the whole account and Region. Off where something else sets it."
+  description = "Whether to give API Gateway its role for logs, which is a setting of the whole account and Region. Switch it off if another stack sets it."
   type        = bool
   default     = true
 }
 
 variable "access_log_bucket" {
-  description = "Bucket of the account that S3 writes down in who read and wrote state and artifacts; null for none."
+  description = "Bucket of the account in which S3 records the reads and writes of state and artifacts; null for none."
   type        = string
   default     = null
 }
@@ -76,13 +76,13 @@ variable "github_repository" {
 }
 
 variable "pull_requests_may_plan" {
-  description = "Whether pull requests, so any branch of the repository, may take the role that plans. Off where only main looks for drift: in production."
+  description = "Whether pull requests, and so any branch of the repository, may take the role that plans. It is off in production, where only main checks for drift."
   type        = bool
   default     = false
 }
 
 variable "topic_policy" {
-  description = "The stack push's: a function that it names may be called although its name does not start with name_prefix."
+  description = "The same variable as of the stack push. A function that it names may be called although its name does not start with name_prefix."
   type        = string
   default     = ""
 
@@ -93,7 +93,7 @@ variable "topic_policy" {
 }
 
 variable "presence_policy" {
-  description = "The stack push's: a function that it names may be called although its name does not start with name_prefix."
+  description = "The same variable as of the stack push. A function that it names may be called although its name does not start with name_prefix."
   type        = string
   default     = "self"
 
@@ -110,7 +110,7 @@ variable "create_github_provider" {
 }
 
 variable "monthly_budget_usd" {
-  description = "What a month may cost, in US dollars; 0 for no budget."
+  description = "Limit of the costs of a month, in US dollars; 0 for no budget."
   type        = number
   default     = 0
 
@@ -121,7 +121,7 @@ variable "monthly_budget_usd" {
 }
 
 variable "budget_email_addresses" {
-  description = "Who is told when the budget is being spent."
+  description = "E-mail addresses that are notified when the budget is being spent."
   type        = list(string)
   default     = []
 

@@ -2,7 +2,7 @@
 # `local.cache` says where it is on AWS: platform makes it (network.tf), the others read it (cache_input.tf).
 
 variable "cache_provider" {
-  description = "Where validated sessions are cached: dynamodb (no cache, no network) or redis (on AWS: ElastiCache in a private network; docs/cache-switching.md)."
+  description = "Cache of validated sessions: dynamodb (no cache, no network) or redis (on AWS, ElastiCache in a private network; docs/cache-switching.md)."
   type        = string
   default     = "dynamodb"
 
@@ -18,7 +18,7 @@ variable "cache_provider" {
 }
 
 variable "redis_delete_only" {
-  description = "With cache_provider redis: functions delete from the cache but neither read nor fill it. The step between the two providers, in both directions."
+  description = "Whether functions delete from the cache but neither read nor fill it, with cache_provider redis. It is the step between the two providers, in both directions."
   type        = bool
   default     = false
 

@@ -153,7 +153,7 @@ locals {
     }
 
     events-last-login = {
-      description = "Subscriber: when and on what device somebody last signed in"
+      description = "Subscriber: time and device of each user's last sign-in"
       environment = { ACTIVITY_TABLE = module.activity.name }
       permissions = {
         Activity = { actions = ["dynamodb:UpdateItem"], resources = [module.activity.arn] }
@@ -204,7 +204,7 @@ locals {
 
 # Values cross stacks only this way, never by reading another stack's state.
 resource "aws_ssm_parameter" "output" {
-  #checkov:skip=CKV2_AWS_34:Names and ARNs that other stacks must read while planning; no secret is ever a parameter
+  #checkov:skip=CKV2_AWS_34:The parameters are names and ARNs that other stacks read while planning; no secret is a parameter
 
   for_each = local.outputs
 
@@ -225,7 +225,7 @@ module "alarms" {
 
   custom = {
     records-unreadable = {
-      description = "A reader of the stream found records it does not understand, and passed them over."
+      description = "A reader of the stream found records that it cannot decode, and skipped them."
       metrics = {
         relay  = { namespace = "Holdfast", name = "RelayUnreadable", stat = "Sum", dimensions = { env = var.env, function = "events-relay" } }
         repair = { namespace = "Holdfast", name = "RepairUnreadable", stat = "Sum", dimensions = { env = var.env, function = "events-cache-repair" } }

@@ -1,5 +1,5 @@
 variable "event_archive_days" {
-  description = "How many days events are kept for replay on AWS; 0 for no archive."
+  description = "Retention of events for replay on AWS; 0 for no archive."
   type        = number
   default     = 14
 
@@ -10,7 +10,7 @@ variable "event_archive_days" {
 }
 
 variable "audit_retention_days" {
-  description = "How many days an entry of the audit trail is kept."
+  description = "Retention of an entry of the audit trail."
   type        = number
   default     = 400
 

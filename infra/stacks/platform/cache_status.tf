@@ -31,7 +31,7 @@ resource "aws_cloudwatch_event_rule" "cache_status" {
   for_each = local.cache_watched
 
   name                = "${local.name_prefix}-cache-status"
-  description         = "Looks at the cache."
+  description         = "Reads the state of the cache."
   schedule_expression = "rate(5 minutes)"
 }
 

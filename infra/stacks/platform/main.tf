@@ -125,13 +125,13 @@ module "http_api" {
 
 # Elsewhere make bootstrap has made the bucket, and the release process fills it.
 resource "aws_s3_bucket" "local_artifacts" {
-  #checkov:skip=CKV_AWS_18:On the local cloud only: on AWS the bootstrap has made the bucket, by the module s3-bucket
-  #checkov:skip=CKV_AWS_21:On the local cloud only: on AWS the bootstrap has made the bucket, by the module s3-bucket
-  #checkov:skip=CKV_AWS_144:On the local cloud only: on AWS the bootstrap has made the bucket, by the module s3-bucket
-  #checkov:skip=CKV_AWS_145:On the local cloud only: on AWS the bootstrap has made the bucket, by the module s3-bucket
-  #checkov:skip=CKV2_AWS_6:On the local cloud only: on AWS the bootstrap has made the bucket, by the module s3-bucket
-  #checkov:skip=CKV2_AWS_61:On the local cloud only: on AWS the bootstrap has made the bucket, by the module s3-bucket
-  #checkov:skip=CKV2_AWS_62:On the local cloud only: on AWS the bootstrap has made the bucket, by the module s3-bucket
+  #checkov:skip=CKV_AWS_18:This bucket exists on the local cloud only; on AWS the bootstrap creates the bucket with the module s3-bucket
+  #checkov:skip=CKV_AWS_21:This bucket exists on the local cloud only; on AWS the bootstrap creates the bucket with the module s3-bucket
+  #checkov:skip=CKV_AWS_144:This bucket exists on the local cloud only; on AWS the bootstrap creates the bucket with the module s3-bucket
+  #checkov:skip=CKV_AWS_145:This bucket exists on the local cloud only; on AWS the bootstrap creates the bucket with the module s3-bucket
+  #checkov:skip=CKV2_AWS_6:This bucket exists on the local cloud only; on AWS the bootstrap creates the bucket with the module s3-bucket
+  #checkov:skip=CKV2_AWS_61:This bucket exists on the local cloud only; on AWS the bootstrap creates the bucket with the module s3-bucket
+  #checkov:skip=CKV2_AWS_62:This bucket exists on the local cloud only; on AWS the bootstrap creates the bucket with the module s3-bucket
 
   for_each = local.own_artifacts ? { this = true } : {}
 
@@ -185,7 +185,7 @@ module "service" {
 
 # Values cross stacks only this way, never by reading another stack's state.
 resource "aws_ssm_parameter" "output" {
-  #checkov:skip=CKV2_AWS_34:Names and ARNs that other stacks must read while planning; no secret is ever a parameter
+  #checkov:skip=CKV2_AWS_34:The parameters are names and ARNs that other stacks read while planning; no secret is a parameter
 
   for_each = local.outputs
 
@@ -227,7 +227,7 @@ module "alarms" {
         threshold = 0
       }
       cache-without-failover = {
-        description = "The cache has nobody who could take over."
+        description = "The cache has no replica that could take over."
         metrics = {
           value = { namespace = "Holdfast", name = "CacheWithoutFailover", stat = "Maximum", dimensions = { env = var.env, function = "ops-cache-status" } }
         }

@@ -2,13 +2,13 @@
 # interface endpoint to KMS that the functions for second factors need in there (about 7.30 USD a month for each zone). There is no NAT.
 
 variable "redis_keep" {
-  description = "Whether the cache and its network stay although cache_provider is dynamodb: while functions of other stacks still leave it."
+  description = "Whether the cache and its network stay although cache_provider is dynamodb. Set it while functions of other stacks still leave the network."
   type        = bool
   default     = false
 }
 
 variable "redis_mode" {
-  description = "serverless (scales by itself, from 100 MB) or node (fixed size and cost)."
+  description = "serverless (scales automatically, from 100 MB) or node (fixed size and cost)."
   type        = string
   default     = "serverless"
 
@@ -30,7 +30,7 @@ variable "redis_engine" {
 }
 
 variable "redis_serverless" {
-  description = "Most data (GB) and work (ECPU a second) of a serverless cache: a brake on cost."
+  description = "Maximum data (GB) and work (ECPU a second) of a serverless cache, which limit its cost."
   type = object({
     max_data_gb         = optional(number, 1)
     max_ecpu_per_second = optional(number, 5000)
@@ -40,7 +40,7 @@ variable "redis_serverless" {
 }
 
 variable "redis_node" {
-  description = "Size of a node-based cache: node type, shards, and replicas of each shard (0: no failover)."
+  description = "Size of a node-based cache: node type, shards, and replicas of each shard (0 for no failover)."
   type = object({
     type               = optional(string, "cache.t4g.micro")
     shards             = optional(number, 1)

@@ -22,7 +22,7 @@ variable "account_requests_per_second" {
 }
 
 variable "route_throttles" {
-  description = "Requests a second, and the burst above them, of single routes, by route key. They replace the limits that routes have without it: a part of account_requests_per_second for each route that anybody may call, and http_throttling for validation and refresh."
+  description = "Requests a second, and the burst above them, of single routes, by route key. They replace the default limits: a part of account_requests_per_second for each public route, and http_throttling for validation and refresh."
   type = map(object({
     rate_limit  = number
     burst_limit = number
@@ -37,7 +37,7 @@ variable "route_throttles" {
 }
 
 variable "health_details" {
-  description = "Who is told version, dependencies and latencies by the health check: everyone, or iam (callers who may invoke the function ops-health; the route then says only whether the system is up)."
+  description = "Callers that see version, dependencies and latencies in the health check: everyone or iam. With iam, only callers that may invoke the function ops-health see them, and the route shows only whether the system is up."
   type        = string
   default     = "iam"
 
@@ -60,7 +60,7 @@ variable "point_in_time_recovery_enabled" {
 }
 
 variable "kms_mode" {
-  description = "Who owns the key for data at rest: aws_owned (no cost) or cmk (a key of this environment, for everything in it). Changing it later re-encrypts tables, queues and logs."
+  description = "Owner of the key for data at rest: aws_owned (no cost) or cmk (a key of this environment, for all its data). A later change re-encrypts tables, queues and logs."
   type        = string
   default     = "aws_owned"
 
@@ -71,7 +71,7 @@ variable "kms_mode" {
 }
 
 variable "service_dashboards_enabled" {
-  description = "Whether each service has a dashboard of its own besides the system's. An account's first three dashboards are free, each further one costs 3 USD a month."
+  description = "Whether each service has its own dashboard besides that of the system. An account's first three dashboards are free, and each further one costs 3 USD a month."
   type        = bool
   default     = true
 }

@@ -1,7 +1,7 @@
 # What every stack takes and derives: the same file in each of them (checked by test.sh).
 
 variable "env" {
-  description = "Name of the environment: local, staging, production, or one's own."
+  description = "Name of the environment: local, staging, production, or your own."
   type        = string
 
   validation {
@@ -22,7 +22,7 @@ variable "region" {
 }
 
 variable "allowed_account_ids" {
-  description = "AWS accounts this environment may be deployed to; empty for any. A guard against the wrong credentials."
+  description = "AWS accounts that this environment may be deployed to; empty for any. It protects against the wrong credentials."
   type        = list(string)
   default     = []
 
@@ -33,7 +33,7 @@ variable "allowed_account_ids" {
 }
 
 variable "name_prefix" {
-  description = "What all names start with; null for holdfast-<env>."
+  description = "Prefix of all names; null for holdfast-<env>."
   type        = string
   default     = null
 
@@ -44,7 +44,7 @@ variable "name_prefix" {
 }
 
 variable "local_endpoint" {
-  description = "Address of the local cloud (http://127.0.0.1:<port>); empty on AWS. Everything that only the local environment does hangs on it."
+  description = "Address of the local cloud (http://127.0.0.1:<port>); empty on AWS. All behaviour of the local environment alone depends on it."
   type        = string
   default     = ""
 
@@ -60,7 +60,7 @@ variable "release_manifest" {
 }
 
 variable "artifacts_bucket" {
-  description = "Bucket that holds the functions' zips, filled by the release process; empty only locally, where the stack platform makes one."
+  description = "Bucket that holds the functions' zips, filled by the release process; empty only on the local cloud, where the stack platform creates one."
   type        = string
   default     = ""
 
@@ -82,13 +82,13 @@ variable "log_level" {
 }
 
 variable "log_retention_days" {
-  description = "How long logs are kept; one of the values CloudWatch allows."
+  description = "Retention of the logs; one of the values that CloudWatch allows."
   type        = number
   default     = 30
 }
 
 variable "alias_owner" {
-  description = "Who moves the functions' alias `live` on AWS: terraform (at once, when a version is published) or deployer (`make deploy` shifts it by a canary). The local cloud routes nothing by weights: none there."
+  description = "Owner of the functions' alias `live` on AWS: terraform (moves it at once, when a version is published) or deployer (`make deploy` shifts it by a canary). The local cloud does not route by weights and has none."
   type        = string
   default     = "terraform"
 
@@ -99,13 +99,13 @@ variable "alias_owner" {
 }
 
 variable "permissions_boundary" {
-  description = "Whether roles get the boundary `<name_prefix>-boundary` that make bootstrap makes: a pipeline may make none without it. Off only where nothing was bootstrapped: locally."
+  description = "Whether roles get the boundary `<name_prefix>-boundary` that make bootstrap creates. A pipeline may create no role without it. It is off only without a bootstrap, on the local cloud."
   type        = bool
   default     = true
 }
 
 variable "runbooks_url" {
-  description = "Where docs/runbooks can be read, without a slash at the end; alarms point there. Null for the path in the repository."
+  description = "Address of docs/runbooks, without a slash at the end; alarms link to it. Null for the path in the repository."
   type        = string
   default     = null
 
@@ -116,7 +116,7 @@ variable "runbooks_url" {
 }
 
 variable "reserved_concurrency" {
-  description = "Executions reserved for single functions, by key, such as { sessions-current = 200, auth-refresh = 50 }: no other function can take them, and the function gets no more. A limit on auth-login keeps a flood of sign-ins from taking the account's executions. AWS wants 100 of the account's executions to stay unreserved."
+  description = "Executions reserved for single functions, by key, such as { sessions-current = 200, auth-refresh = 50 }. No other function can take them, and the function gets no more. A limit on auth-login keeps a flood of sign-ins from taking the account's executions. AWS requires that 100 of the account's executions stay unreserved."
   type        = map(number)
   default     = {}
   nullable    = false

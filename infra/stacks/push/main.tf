@@ -89,7 +89,7 @@ module "websocket_api" {
 
 # Values cross stacks only this way, never by reading another stack's state.
 resource "aws_ssm_parameter" "output" {
-  #checkov:skip=CKV2_AWS_34:Names and ARNs that other stacks must read while planning; no secret is ever a parameter
+  #checkov:skip=CKV2_AWS_34:The parameters are names and ARNs that other stacks read while planning; no secret is a parameter
 
   for_each = local.outputs
 
@@ -134,7 +134,7 @@ module "alarms" {
       threshold  = 10
     }
     push-gone = {
-      description = "Most posts meet sockets that are gone: clients break off, or their ends are not heard of."
+      description = "Most posts reach closed sockets: clients disconnect without a $disconnect event, or the event is not processed."
       metrics = {
         gone      = { namespace = "Holdfast", name = "PUSH_GONE", stat = "Sum", dimensions = { env = var.env, function = "push-fanout" } }
         delivered = { namespace = "Holdfast", name = "PUSH_DELIVERED", stat = "Sum", dimensions = { env = var.env, function = "push-fanout" } }

@@ -1,5 +1,5 @@
 variable "topic_policy" {
-  description = "Who may read topics: comma-separated public prefixes, or the ARN of a function that decides; empty to deny all."
+  description = "Access to topics: comma-separated public prefixes, or the ARN of a function that decides; empty to deny all."
   type        = string
   default     = ""
 
@@ -10,7 +10,7 @@ variable "topic_policy" {
 }
 
 variable "presence_policy" {
-  description = "Whose presence a user may ask for: self (only the own), everyone, or the ARN of a function that decides."
+  description = "Users whose presence a user may request: self (only the own), everyone, or the ARN of a function that decides."
   type        = string
   default     = "self"
 
@@ -32,7 +32,7 @@ variable "max_sessions_per_user" {
 }
 
 variable "connection_ttl_seconds" {
-  description = "How long a socket's rows are kept. API Gateway ends every socket after 7200 s."
+  description = "Lifetime of a socket's rows. API Gateway ends every socket after 7200 s."
   type        = number
   default     = 7800
 
@@ -99,7 +99,7 @@ variable "close_maximum_concurrency" {
 }
 
 variable "push_p99_milliseconds" {
-  description = "How long a message may be under way to sockets (p99) before an alarm is raised."
+  description = "Delivery time of a message to sockets (p99) above which an alarm is raised."
   type        = number
   default     = 1000
 
@@ -136,7 +136,7 @@ variable "push_budget_percent" {
 }
 
 variable "post_latency_milliseconds" {
-  description = "How long a post to a socket takes; how many workers a budget needs follows from it."
+  description = "Time of a post to a socket. The number of workers for a budget is computed from it."
   type        = number
   default     = 20
 

@@ -177,7 +177,7 @@ module "alarms" {
       threshold  = 0
     }
     cache-inconsistent = {
-      description = "The cache held what contradicts the truth: a defect, or somebody else writes to it."
+      description = "A copy in the cache contradicts the table: Holdfast has a defect, or another client writes to the cache."
       metrics = {
         value = { namespace = "Holdfast", name = "CACHE_INCONSISTENT", stat = "Sum", dimensions = { env = var.env, function = "sessions-current" } }
       }

@@ -2,7 +2,7 @@
 # function that judges a session must judge it alike.
 
 variable "max_sessions_per_user" {
-  description = "Sessions a user may have at once; one more ends the least recently used."
+  description = "Sessions that a user may have at once; one more ends the least recently used."
   type        = number
   default     = 5
 
@@ -24,7 +24,7 @@ variable "access_token_ttl_seconds" {
 }
 
 variable "session_idle_seconds" {
-  description = "How long a session lives unused."
+  description = "Idle lifetime of a session: it ends after this time without a refresh."
   type        = number
   default     = 3600
 
@@ -35,7 +35,7 @@ variable "session_idle_seconds" {
 }
 
 variable "session_absolute_seconds" {
-  description = "How long a session lives at most."
+  description = "Absolute lifetime of a session."
   type        = number
   default     = 86400
 
@@ -46,7 +46,7 @@ variable "session_absolute_seconds" {
 }
 
 variable "stay_signed_in_idle_seconds" {
-  description = "How long a session with \"stay signed in\" lives unused."
+  description = "Idle lifetime of a session with \"stay signed in\"."
   type        = number
   default     = 1209600
 
@@ -57,7 +57,7 @@ variable "stay_signed_in_idle_seconds" {
 }
 
 variable "stay_signed_in_absolute_seconds" {
-  description = "How long a session with \"stay signed in\" lives at most."
+  description = "Absolute lifetime of a session with \"stay signed in\"."
   type        = number
   default     = 2592000
 
@@ -68,7 +68,7 @@ variable "stay_signed_in_absolute_seconds" {
 }
 
 variable "refresh_grace_seconds" {
-  description = "How long a refresh token that was just rotated still answers with the same pair."
+  description = "Grace of a refresh: time in which a refresh token that was already used returns the same new pair."
   type        = number
   default     = 10
 
@@ -79,7 +79,7 @@ variable "refresh_grace_seconds" {
 }
 
 variable "cache_max_age_seconds" {
-  description = "How long a cached session may be served without a look at the truth."
+  description = "Longest time for which a cached session is used without a read of the table."
   type        = number
   default     = 60
 

@@ -1,5 +1,5 @@
 variable "device_trust_seconds" {
-  description = "How long a trusted device skips the second factor."
+  description = "Time for which a trusted device replaces the second factor."
   type        = number
   default     = 2592000
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from holdfast_cli.capacity import units
 from holdfast_cli.core import tfvars
-from holdfast_cli.core.console import line
+from holdfast_cli.core.console import answer, line, wants_json
 from holdfast_cli.core.errors import Refused
 from holdfast_cli.core.settings import ROOT, Settings
 from holdfast_cli.deploy import environments
@@ -39,7 +39,7 @@ class Bill:
 
 
 def unsourced(entry: dict[str, Any]) -> bool:
-    """Whether a price was written down without a source that says it."""
+    """Whether a price has no verified source."""
     return "from memory" in entry["source"]
 
 
@@ -134,7 +134,7 @@ def break_even(prices: Prices, assume: Assumptions, gigabytes: float = 0.1) -> f
 
 
 def floor(prices: Prices, assume: Assumptions, gigabytes: float = 0.1) -> float:
-    """What a cache costs a month before anybody asks it: its memory, the endpoint that its network needs, and what watches it."""
+    """The cost of an unused cache a month: its memory, the endpoint that its network needs, and its monitoring."""
     with_it, without = (watching(assume, cache, True) for cache in ("redis", "dynamodb"))
     watched = sum(prices[name]["usd"] * (with_it[name] - without[name]) for name in with_it)
     endpoint = prices["endpoint_hour"]["usd"] * assume["endpoint_zones"] * HOURS
@@ -159,6 +159,15 @@ def show(settings: Settings, users: int, sockets: int, pushes: int) -> None:
     cache = cache or "dynamodb"
     own_key = (settings.variables.get("kms_mode") or tfvars.string(values.get("kms_mode"))) == "cmk"
     bill, validations = month(found["prices"], assume, users, sockets, pushes, cache, own_key)
+    other = "redis" if cache == "dynamodb" else "dynamodb"
+    against = month(found["prices"], assume, users, sockets, pushes, other, own_key)[0].total()
+    if wants_json():
+        answer({
+            "region": found["region"], "pricesOf": found["date"], "activeUsers": users, "sockets": sockets, "pushes": pushes, "cache": cache,
+            "components": [{"name": name, "what": what, "usd": round(usd, 4), "hasUnsourcedPrice": unsure} for name, what, usd, unsure in bill.rows],
+            "usdPerMonth": round(bill.total(), 2), "other": {"cache": other, "usdPerMonth": round(against, 2)},
+            "cachePaysAboveValidations": break_even(found["prices"], assume), "validations": validations})
+        return
     if settings.is_local:
         line("ENV=local costs nothing. On AWS the same would cost:\n")
     line(f"A month in {found['region']} ({found['date']} prices, no free tier): {users:,} active users, {sockets:,} sockets, {pushes:,} pushes, "
@@ -167,9 +176,7 @@ def show(settings: Settings, users: int, sockets: int, pushes: int) -> None:
         line(f"  {component:27} {usd:12,.2f} ${'*' if unsure else ' '}  {what}")
     line(f"  {'all':27} {bill.total():12,.2f} $")
     if any(row[3] for row in bill.rows):
-        line("  * with a price that nobody has looked up")
-    other = "redis" if cache == "dynamodb" else "dynamodb"
-    against = month(found["prices"], assume, users, sockets, pushes, other, own_key)[0].total()
+        line("  * with a price whose source is not verified")
     line(f"\nWith CACHE={other}: {against:,.2f} $ ({against - bill.total():+,.2f} $).")
     pays = break_even(found["prices"], assume) or float("inf")
     each = assume["requests_per_user"] * DAYS

@@ -1,5 +1,5 @@
-"""`holdfast scale --sockets … --within …`: what so many sockets need of an account, by arithmetic from scripts/scale.json, whose figures are
-measured by this repository, read from its code, or quotas of AWS. docs/scale.md holds what it says of a million."""
+"""`holdfast scale --sockets … --within …` computes the quotas that a number of sockets needs. The figures of scripts/scale.json are
+measured by this repository, read from its code, or quotas of AWS. docs/scale.md holds the result for a million sockets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from holdfast_cli.capacity import units
 from holdfast_cli.capacity.cost import number
-from holdfast_cli.core.console import line
+from holdfast_cli.core.console import answer, line, wants_json
 from holdfast_cli.core.errors import Refused
 from holdfast_cli.core.settings import ROOT
 
@@ -65,23 +65,23 @@ def rows(have: Figures, sockets: int, seconds: int) -> tuple[tuple[str, str, str
     of = plan(have, sockets, seconds)
     count = n(sockets)
     return (
-        ("opening all of them", f"{n(of['opening'])} s", f"{count} ÷ {n(have['new_sockets_per_second'])} new sockets a second"),
-        ("handshakes, for ever", f"{n(of['handshakes'])} a second", f"{count} ÷ {n(have['socket_seconds'])} s; {n(of['handshakes'] / have['new_sockets_per_second'] * 100)} % of that quota"),
+        ("opening all sockets", f"{n(of['opening'])} s", f"{count} ÷ {n(have['new_sockets_per_second'])} new sockets a second"),
+        ("handshakes, permanently", f"{n(of['handshakes'])} a second", f"{count} ÷ {n(have['socket_seconds'])} s; {n(of['handshakes'] / have['new_sockets_per_second'] * 100)} % of that quota"),
         ("pings", f"{n(of['pings'])} a second", f"{count} ÷ {have['ping_seconds']} s; each with its `pong` is 2 requests"),
         ("HTTP requests at the peak", f"{n(of['requests'])} a second", f"{have['requests_per_user']} a user and day × {have['peak']}"),
         ("direct messages at the peak", f"{n(of['direct'])} posts a second", f"{have['direct_per_user']} a user and day × {have['peak']}"),
         (f"a broadcast in {n(seconds)} s", f"{n(of['broadcast'])} posts a second", f"{count} ÷ {n(seconds)} s"),
-        ("**requests the account has to grant**", f"**{n(of['needed'])} a second**",
+        ("**requests that the account must grant**", f"**{n(of['needed'])} a second**",
          f"the largest of broadcast ÷ {have['broadcast_percent']} %, direct ÷ {have['direct_percent']} %, all others ({n(of['rest'])}) ÷ "
          f"{100 - have['broadcast_percent'] - have['direct_percent'] - have['recovery_percent']} %"),
-        ("a broadcast without raising anything", f"{n(of['by_default'])} s", f"{count} ÷ {have['broadcast_percent']} % of {n(have['requests_per_second'])} posts a second"),
-        ("workers for the broadcast", f"{of['workers']}", f"{n(of['broadcast'])} × {have['post_milliseconds']} ms ÷ {have['in_flight']} posts under way: {n(of['each'])} a second each, of the {n(have['deliveries_per_second'])} measured"),
+        ("a broadcast with default quotas", f"{n(of['by_default'])} s", f"{count} ÷ {have['broadcast_percent']} % of {n(have['requests_per_second'])} posts a second"),
+        ("workers for the broadcast", f"{of['workers']}", f"{n(of['broadcast'])} × {have['post_milliseconds']} ms ÷ {have['in_flight']} concurrent posts: {n(of['each'])} a second each, of the {n(have['deliveries_per_second'])} measured"),
         ("pieces of work of a broadcast", n(of["chunks"]), f"{count} ÷ {have['recipients']}"),
         ("reading the audience", f"{n(of['resolve_units'])} read units", f"{have['entry_bytes']} bytes an entry; {n(of['shard_units'])} in each of {have['shards']} keys, which give {n(have['partition_reads_per_second'])} a second"),
-        ("everybody comes back at once", f"{n(max(of['opening'], of['recovery']))} s", f"the slower of {n(of['opening'])} s for opening, {n(of['recovery'])} s for one missed message each in {have['recovery_percent']} % of {n(have['requests_per_second'])} requests"),
+        ("all clients reconnect at once", f"{n(max(of['opening'], of['recovery']))} s", f"the slower of {n(of['opening'])} s for opening, {n(of['recovery'])} s for one missed message each in {have['recovery_percent']} % of {n(have['requests_per_second'])} requests"),
         ("functions at once", n(of["running"]), f"requests, frames and handshakes × {have['function_milliseconds']} ms, and the workers"),
         ("DynamoDB, sockets", f"{n(of['reads'])} reads, {n(of['writes'])} writes a second", f"{units.PING['reads']} and {units.PING['writes']} a ping, {units.HANDSHAKE['reads']} and {units.HANDSHAKE['writes']} a handshake"),
-        ("DynamoDB, while all of them open", f"{n(of['opening_writes'])} writes a second", f"{n(have['new_sockets_per_second'])} × {units.HANDSHAKE['writes']}"),
+        ("DynamoDB, while all sockets open", f"{n(of['opening_writes'])} writes a second", f"{n(have['new_sockets_per_second'])} × {units.HANDSHAKE['writes']}"),
         ("rows of the sockets", f"{of['gigabytes']:.1f} GB", f"{have['socket_bytes'] + have['entry_bytes']} bytes a socket"),
     )
 
@@ -105,7 +105,7 @@ def limits(found: dict[str, dict[str, Any]], have: Figures, sockets: int, second
 
 def markdown(sockets: int, seconds: int) -> str:
     found, have = load()
-    lines = ["| what | figure | reckoned as |", "|---|---:|---|"]
+    lines = ["| what | figure | computed as |", "|---|---:|---|"]
     lines += [f"| {what} | {figure} | {how} |" for what, figure, how in rows(have, sockets, seconds)]
     lines += ["", "| quota of AWS | default | needed | raise it? |", "|---|---:|---:|---|"]
     lines += [f"| {what} ({source}) | {n(default)} | {n(needed)} | {f'**yes**: {how}' if over else 'no'} |"
@@ -113,12 +113,23 @@ def markdown(sockets: int, seconds: int) -> str:
     return "\n".join(lines)
 
 
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(map(str.title, rest))
+
+
 def scale(given_sockets: str = "", given_seconds: str = "") -> None:
     sockets, seconds = number("SOCKETS", given_sockets, 1_000_000), number("WITHIN", given_seconds, 60)
     if not 1 <= sockets <= 100_000_000 or not 1 <= seconds <= DAY:
         raise Refused("SOCKETS is from 1 to 100000000, WITHIN (seconds) from 1 to 86400.")
+    found, have = load()
+    if wants_json():
+        figures = {_camel(name): value for name, value in plan(have, sockets, seconds).items()}
+        quotas = [{"what": what, "default": default, "needed": needed, "mustBeRaised": over, "how": how, "source": source}
+                  for what, default, needed, over, how, source in limits(found, have, sockets, seconds)]
+        answer({"sockets": sockets, "withinSeconds": seconds, "figures": figures, "quotas": quotas})
+        return
     line(markdown(sockets, seconds).replace("**", ""))
-    found, _ = load()
     line(f"\nWhere the numbers come from ({FILE.relative_to(ROOT)}; change one and run this again):")
     for group in ("measured", "built", "assumed"):
         for entry in found[group].values():

@@ -86,13 +86,13 @@ def lines_of(child: Child) -> IO[str]:
 
 
 def output(command: Sequence[Word], **options: Any) -> subprocess.CompletedProcess[str]:
-    """Runs a short command, as a child that nobody has to end; its output and exit code."""
+    """Runs a short command, which ends without help. Returns its output and exit code."""
     return subprocess.run(command, capture_output=True, text=True, check=False, **options)
 
 
 @contextmanager
 def uninterrupted() -> Generator[None]:
-    """A Ctrl-C in here takes effect at the end: what is being started must also be written down."""
+    """A Ctrl-C in here takes effect at the end, because a process that is started must also be recorded."""
     global _held
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -2,14 +2,19 @@
 
 On a terminal the work in hand is shown below the lines, with a bar and the time left where the total is known. Elsewhere it says every
 15 seconds how far it is.
+
+With `--json` standard output is one JSON document, or one a line where a verb follows something, and all of the above goes to standard error.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 import threading
 import time
 from types import TracebackType
+from typing import IO, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TaskID, TextColumn, TimeElapsedColumn
@@ -17,6 +22,8 @@ from rich.text import Text
 
 _lock = threading.RLock()
 _EVERY_SECONDS = 15
+# What takes no longer than this says nothing of its progress.
+_AT_ONCE_SECONDS = 2
 
 
 class _TimeLeft(ProgressColumn):
@@ -87,6 +94,78 @@ def error(text: str) -> None:
         sys.stderr.flush()
 
 
+class _Answers:
+    """Whether JSON is wanted, where it goes, and whether a whole document was written: nothing follows one."""
+
+    def __init__(self) -> None:
+        self.wanted = False
+        self.out: IO[str] | None = None
+        self.is_complete = False
+        self.is_begun = False
+
+
+_answers = _Answers()
+
+
+def answer_in_json() -> None:
+    """From here on standard output is for `answer` alone. Everything else, also of children, goes to standard error."""
+    _answers.wanted = True
+    sys.stdout.flush()
+    _answers.out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+
+
+def answer(value: Any, compact: bool = False) -> None:
+    """Prints a value as JSON: indented, or on one line (`compact`) where more may follow."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":")) if compact else json.dumps(value, ensure_ascii=False, indent=2)
+    with _lock:
+        _answers.is_begun, _answers.is_complete = True, not compact
+        out = _answers.out or sys.stdout
+        out.write(text + "\n")
+        out.flush()
+
+
+def wants_json() -> bool:
+    return _answers.wanted
+
+
+def report(text: str = "") -> None:
+    """Prints a line of the answer; with `--json` the JSON document replaces it."""
+    if not wants_json():
+        line(text)
+
+
+def finish() -> None:
+    """Ends a verb that has nothing to tell but that it is done."""
+    if wants_json() and not _answers.is_begun:
+        answer({"ok": True})
+
+
+def has_answered() -> bool:
+    """Whether standard output holds a whole document."""
+    return _answers.is_complete
+
+
+def give_up_output() -> None:
+    """Discards all further output, because its reader has closed it. The interpreter's own last flush must not complain, either."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for out in filter(None, (sys.stdout, _answers.out)):
+        os.dup2(nowhere, out.fileno())
+
+
+def printable(text: str) -> str:
+    """A text from outside, without anything that a terminal would obey."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)
+
+
+def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """Columns as wide as their longest entry; nothing is cut off."""
+    shown = [tuple(map(printable, row)) for row in (head, *rows)]
+    widths = [max(len(row[column]) for row in shown) for column in range(len(head))]
+    for row in shown:
+        line("  " + "  ".join(f"{entry:{width}}" for entry, width in zip(row, widths)).rstrip())
+
+
 class Step:
     """A named piece of work: says that it began, how far it is, and how long it took."""
 
@@ -134,3 +213,32 @@ class Step:
         if kind is None:
             note = f" ({self.note})" if self.note else ""
             line(f"  ✓ {self.name}{note} — {self.seconds():.1f} s")
+
+
+class Slow(Step):
+    """A step that is not mentioned unless it takes longer than two seconds."""
+
+    _timer: threading.Timer | None = None
+    _shown = False
+
+    def __enter__(self) -> Slow:
+        self.started = time.monotonic()
+        self._timer = threading.Timer(_AT_ONCE_SECONDS, self._show)
+        self._timer.daemon = True
+        self._timer.start()
+        return self
+
+    def _show(self) -> None:
+        with _lock:
+            if not self._over.is_set():
+                self._shown, began = True, self.started
+                super().__enter__()
+                self.started = began
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None) -> None:
+        with _lock:
+            self._over.set()
+            if self._timer is not None:
+                self._timer.cancel()
+            if self._shown:
+                super().__exit__(kind, value, traceback)

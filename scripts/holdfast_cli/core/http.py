@@ -12,7 +12,7 @@ from holdfast_cli.core.errors import Failed
 
 
 def answer(url: str, seconds: float = 2) -> tuple[int | None, bytes]:
-    """Status and body of a GET; None where nobody answers."""
+    """Status and body of a GET; None without an answer."""
     try:
         # Bypass the user's proxy for loopback addresses.
         proxies = [urllib.request.ProxyHandler({})] if url.startswith("http://127.0.0.1:") else []

@@ -1,7 +1,7 @@
 """The virtual environment in `.tools/` that runs this tool, and the groups of packages that are installed into it.
 
-Versions and hashes come from uv.lock, exported into scripts/locked/<group>.txt, and pip installs them: pip comes with Python, takes the
-settings for mirrors, proxies and certificates that a machine already has, and needs no other download first. Only the standard library.
+Versions and hashes come from uv.lock, exported into scripts/locked/<group>.txt. Python's pip installs them. It uses the
+machine's settings for mirrors, proxies and certificates, and needs no other download first. This module uses only the standard library.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def is_installed(tools: Path, group: str) -> bool:
 
 
 def _record(tools: Path, name: str) -> Path:
-    """Where it is written down what is installed: inside of the environment, so that it goes with it."""
+    """The record of what is installed. It is inside the environment, so that it is removed with it."""
     return tools / "lib" / "holdfast" / name
 
 
@@ -78,7 +78,7 @@ def install(tools: Path, group: str, say: Callable[[str], None]) -> None:
 
 
 def _environment(tools: Path) -> None:
-    """Makes the environment where there is none, or one whose interpreter is gone or another than the one it was made with."""
+    """Makes the environment if it is missing, or if its interpreter is missing or has changed."""
     known = _record(tools, "python")
     python = tools / "bin" / "python"
     if python.exists() and known.exists() and known.read_text(encoding="utf-8") == os.path.realpath(python):

@@ -13,7 +13,7 @@ Result = TypeVar("Result")
 
 
 def side_by_side(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-    """Runs `work` for each item at once; the first trouble is raised when all have ended."""
+    """Runs `work` for each item at once. Raises the first error when all have ended."""
     items = list(items)
     with ThreadPoolExecutor(max_workers=max(1, len(items))) as pool:
         futures = [pool.submit(work, item) for item in items]
@@ -21,7 +21,7 @@ def side_by_side(work: Callable[[Item], Result], items: Iterable[Item]) -> list[
 
 
 def until_one_fails(works: Sequence[Callable[[], object]]) -> None:
-    """Runs these at once. The first trouble is raised at once: what the others had started is ended, not waited for."""
+    """Runs these at once. Raises the first error at once, and ends the processes of the others without waiting."""
     with ThreadPoolExecutor(max_workers=len(works)) as pool:
         futures = [pool.submit(work) for work in works]
         try:

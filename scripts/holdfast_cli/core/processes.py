@@ -32,7 +32,7 @@ def _identity(pid: int) -> str | None:
 
 
 def start(record: Path, command: list[str], *, env: commands.Environ, cwd: Path, log: Path, port: int | None = None) -> commands.Child:
-    """Starts `command` in a session of its own and writes down who it is."""
+    """Starts `command` in a separate session and records its process."""
     with open(log, "ab") as out, commands.uninterrupted():
         process = subprocess.Popen(command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
         known = {"pid": process.pid, "identity": _identity(process.pid), "command": command[0], "port": port}

@@ -1,4 +1,4 @@
-"""The tools that a verb needs: what the machine must have, and what is installed into `.tools/` by whoever needs it first."""
+"""The tools that a verb needs: those that the machine must have, and those that the first verb that needs them installs into `.tools/`."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def redis_server(settings: Settings) -> str | None:
                     commands.logged([*sudo, "systemctl", "disable", "--now", "redis-server"], log)
     found = shutil.which("redis-server")
     if not found:
-        line("  redis-server cannot be had here (install your system's package redis): there is no cache, as with CACHE=dynamodb.")
+        line("  redis-server is not available here (install your system's package redis): there is no cache, as with CACHE=dynamodb.")
     return found
 
 

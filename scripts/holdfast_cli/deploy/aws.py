@@ -18,6 +18,7 @@ from holdfast_cli.deploy import environments
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
     from mypy_boto3_sts import STSClient
 
+# Too much at once, or trouble on AWS's side: the same command may well succeed a little later.
+_LATER = ("Throttling", "ThrottlingException", "ThrottledException", "TooManyRequestsException", "RequestLimitExceeded",
+          "ProvisionedThroughputExceededException", "RequestThrottled", "SlowDown", "ServiceUnavailable", "ServiceUnavailableException",
+          "ServiceException", "InternalFailure", "InternalServerError")
+_DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "NotAuthorized")
 _EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired")
 
 
@@ -92,6 +98,10 @@ class Api:
         return self.client("dynamodb")
 
     @property
+    def events(self) -> EventBridgeClient:
+        return self.client("events")
+
+    @property
     def functions(self) -> LambdaClient:
         return self.client("lambda")
 
@@ -118,11 +128,11 @@ class Api:
 
 @contextmanager
 def asking(settings: Settings) -> Generator[Api]:
-    """Clients whose troubles are told in one line."""
+    """Clients whose errors become one line."""
     import botocore.exceptions
 
-    def refused(text: str) -> Refused:
-        return Refused(f"ENV={settings.env}: {text}")
+    def refused(text: str, code: str = "") -> Refused:
+        return Refused(f"ENV={settings.env}: {text}", code)
 
     try:
         api = Api(settings)
@@ -138,7 +148,14 @@ def asking(settings: Settings) -> Generator[Api]:
         if code in _EXPIRED:
             raise refused("the AWS credentials have expired: sign in again.") from None
         message = error.response.get("Error", {}).get("Message", "")
-        raise refused(f"AWS refuses {error.operation_name}: {code} {message}") from None
+        if code in _LATER:
+            said = f"ENV={settings.env}: AWS does not serve {error.operation_name} now: {code} {message}".rstrip(". ")
+            raise Failed(f"{said}. Try again in a moment.", code) from None
+        raise refused(f"AWS refuses {error.operation_name}: {code} {message}", "ACCESS_DENIED" if code in _DENIED else code) from None
+    except (botocore.exceptions.ConnectionError, botocore.exceptions.HTTPClientError) as error:
+        if settings.on_local_cloud:
+            raise Failed(f"{settings.where} does not answer: `make deploy` starts it, with what was in it.", "UNREACHABLE") from None
+        raise Failed(f"ENV={settings.env}: AWS does not answer: {str(error).splitlines()[0]}", "UNREACHABLE") from None
     except botocore.exceptions.BotoCoreError as error:
         raise refused(f"AWS cannot be used: {str(error).splitlines()[0]}") from None
 
@@ -156,7 +173,7 @@ def caller(settings: Settings) -> Identity:
 
 
 def identity(settings: Settings, given: Values) -> Identity:
-    """Whose credentials these are; refused if they are nobody's, or those of another account. Buckets that the environment's
+    """The account of the credentials. Refuses missing credentials, and those of another account. Buckets that the environment's
     files do not name have the names that `make bootstrap` gives them."""
     found = caller(settings)
     allowed = environments.accounts(settings, given)
@@ -262,7 +279,7 @@ def invoke(settings: Settings, function: str, payload: dict[str, Any]) -> Any:
         answer = api.functions.invoke(FunctionName=function, Payload=json.dumps(payload).encode())
         body = json.loads(answer["Payload"].read() or b"null")
     if answer.get("FunctionError"):
-        raise Failed(f"{function} failed: {body}")
+        raise Failed(f"{function} failed: {body}", "FUNCTION_ERROR")
     return body
 
 

@@ -1,5 +1,8 @@
-"""`holdfast bootstrap --env …`: once per environment, what every deploy to AWS needs: buckets for state and artifacts, the account's
-role for API Gateway's logs, the pipelines' roles, the boundary of all others. Its own state ends up in the bucket that it makes."""
+"""`holdfast bootstrap --env …` creates, once per environment, the resources that every deploy to AWS needs.
+
+They are buckets for state and artifacts, the account's role for API Gateway's logs, the pipelines' roles, and the boundary of all others. Its own
+state is moved into the bucket that it creates.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ def bootstrap(settings: Settings) -> None:
         stack = terraform.Stack("bootstrap", settings)
         there = settings.state_bucket in aws.buckets(settings)
         if not there and stack.state.exists():
-            line("Going on with a bootstrap that did not end.")
+            line("Continuing a bootstrap that did not end.")
         with Step("preparing Terraform"):
             terraform.share(settings)
             stack.prepare()

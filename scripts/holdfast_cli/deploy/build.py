@@ -55,8 +55,8 @@ def release_flags(root: Path = ROOT) -> dict[str, str]:
 
 
 def cargo_lambda(settings: Settings, wanted: list[str], workspace: crates.Workspace, release: bool | None = None) -> list[str]:
-    """The command that builds the `wanted` functions, in the one profile of their environment. Whatever is wanted, the features of what
-    they share are those of a build of all functions: a function's executable does not depend on which others are built."""
+    """The command that builds the `wanted` functions, in the profile of their environment. The features of shared
+    crates are always those of a build of all functions, so a function's executable does not depend on which others are built."""
     command = ["cargo", "lambda", "build", "--locked", "--arm64" if settings.arch == "arm64" else "--x86-64"]
     if not settings.on_local_cloud if release is None else release:
         command += ["--release"]

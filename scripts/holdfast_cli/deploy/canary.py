@@ -33,13 +33,13 @@ def behind(settings: Settings, outputs: Outputs) -> Moving:
 
 
 def settle(settings: Settings, outputs: Outputs) -> None:
-    """Everybody to the newest versions, at once: after a rollback, what Terraform has just published is known to work."""
+    """Moves all callers to the newest versions at once. After a rollback, Terraform has just published versions that worked before."""
     if not settings.on_local_cloud:
         _complete(settings, behind(settings, outputs))
 
 
 def release(settings: Settings, outputs: Outputs, sleep: Callable[[float], None] = time.sleep) -> Moving:
-    """Shifts what is behind; returns it, as `back` takes it. A bad alarm puts everybody back to the versions before, and fails."""
+    """Shifts the aliases that are behind, and returns them for `back`. An alarm returns all callers to the versions before, and fails."""
     if settings.on_local_cloud:
         return {}
     moving = behind(settings, outputs)
@@ -72,14 +72,14 @@ def _watch(settings: Settings, prefix: str, moving: Moving, sleep: Callable[[flo
                                            for name, (old, new) in moving.items()])
         looks = minutes * 60 // EVERY_SECONDS
         for look in range(looks):
-            step.progress(look, looks, "looks at the alarms")
+            step.progress(look, looks, "checks of the alarms")
             sleep(EVERY_SECONDS)
-            _look(settings, prefix, "the canary is over")
+            _look(settings, prefix, "the canary has ended")
         step.note = "no alarm"
 
 
 def _look(settings: Settings, prefix: str, then: str) -> None:
-    """Raises where a rollback alarm is on, or where there is none to look at."""
+    """Raises if a rollback alarm is on, or if there is none."""
     states = aws.rollback_alarms(settings, prefix)
     if not states:
         raise Refused(f"there is no alarm {prefix}…-rollback to watch a canary by: {then}")
@@ -94,5 +94,5 @@ def _complete(settings: Settings, moving: Moving) -> None:
 
 
 def back(settings: Settings, moving: Moving) -> None:
-    """Everybody on the versions from before the shift."""
+    """Returns all callers to the versions from before the shift."""
     aws.move_aliases(settings, ALIAS, [{"name": name, "version": old, "weights": {}} for name, (old, _) in moving.items()])

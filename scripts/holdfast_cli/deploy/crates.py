@@ -19,8 +19,12 @@ Graph = dict[str, set[str]]
 
 
 class Workspace:
-    """`folders`: crate to its folder below the root; `binaries`: function to its crate; `needs`: crate to the workspace crates it links
-    (not for tests only)."""
+    """The crates of the workspace.
+
+    * `folders` maps a crate to its folder below the root.
+    * `binaries` maps a function to its crate.
+    * `needs` maps a crate to the workspace crates that it links, without those for tests only.
+    """
 
     def __init__(self, metadata: Metadata) -> None:
         root = metadata["workspace_root"]

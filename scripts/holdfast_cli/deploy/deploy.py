@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from holdfast_cli.core import commands, http, tools
-from holdfast_cli.core.console import Step, line
+from holdfast_cli.core.console import Step, answer, line, wants_json
 from holdfast_cli.core.errors import Failed, Refused
 from holdfast_cli.core.parallel import until_one_fails
 from holdfast_cli.core.settings import STACKS, Settings, require_stack
@@ -76,11 +76,14 @@ def deploy(settings: Settings, smoke: Smoke | None = None) -> None:
         line(f"Nothing to change; restarted {' and '.join(cloud.NAMES[record] for record in started)} ({seconds:.0f} s).")
     else:
         line(f"Deployed: {', '.join(s for s in STACKS if s in applied)} ({seconds:.0f} s).")
-    greet(settings, known, health)
+    if wants_json():
+        answer(known)
+    else:
+        greet(settings, known, health)
 
 
 def choose_cache(settings: Settings, redis: str | None) -> None:
-    """Locally redis wherever a redis-server can be had, unless CACHE says otherwise."""
+    """Locally redis where a redis-server is available, unless CACHE selects another provider."""
     if not settings.cache_chosen:
         settings.cache = "redis" if redis else "dynamodb"
     elif settings.cache == "redis":
@@ -120,7 +123,7 @@ def go_back(settings: Settings, history: releases.History, before: releases.Rele
 
 
 def left(settings: Settings, release: releases.Release | None, names: list[str]) -> str:
-    """What a deploy that ended badly leaves behind, and the ways out."""
+    """The changes that a failed deploy leaves, and the two solutions."""
     # Of none: an earlier run applied what this one only shifted.
     where = f"in {', '.join(name for name in STACKS if name in names)}" if names else "before"
     again = f"What Terraform changed {where} stays: fix the cause and run `make deploy{settings.named}` again"
@@ -131,8 +134,8 @@ def left(settings: Settings, release: releases.Release | None, names: list[str])
 
 
 def stay(settings: Settings, release: releases.Release | None, applied: list[str], shifted: canary.Moving, trouble: Exception) -> NoReturn:
-    """After a deploy of other Terraform for the same release, which does not work: a release to go back to there is none, but the
-    callers can be put back on the versions before. Always raises."""
+    """Handles a failed deploy of other Terraform for the same release. There is no release to return to, but the
+    callers can return to the versions before. Always raises."""
     said: list[str] = []
     if shifted:
         try:
@@ -177,6 +180,8 @@ def rollback(settings: Settings, smoke: Smoke | None = None, name: str | None = 
     said = ", ".join(releases.changed(current, release)) or "no function"
     line(f"ENV={settings.env} is release {release['name']} again (it was {current['name']}; other code: {said}; "
          f"stacks changed: {', '.join(applied) or 'none'}).")
+    if wants_json():
+        answer(known)
 
 
 def greet(settings: Settings, known: Outputs, health: Health) -> None:

@@ -1,7 +1,7 @@
 """`holdfast destroy`: removes everything that a deploy made. What `bootstrap` made stays, on AWS.
 
-All of the local environment lives in the local cloud and in its work directory: it is stopped, and the directory is removed. The way that
-AWS needs, one `terraform destroy` after the other, is played for it in tests (`--terraform`).
+The local environment consists of the local cloud and its work directory. The cloud is stopped, and the directory is removed. Tests also run the
+destroy of AWS for it, one `terraform destroy` after the other (`--terraform`).
 """
 
 from __future__ import annotations
@@ -92,6 +92,6 @@ def _remove(path: Path) -> bool:
 
 
 def _leave(work: Path) -> None:
-    """Removes the work directory itself, unless it holds something that no deploy made: another environment's, or a file of somebody."""
+    """Removes the work directory itself, unless it holds a file that no deploy made, such as another environment's."""
     if [path.name for path in work.iterdir()] == ["lock"]:
         shutil.rmtree(work, ignore_errors=True)

@@ -53,7 +53,7 @@ def accounts(settings: Settings, given: Values) -> list[str]:
 
 
 def require_account(settings: Settings, given: Values, account: str) -> None:
-    """Refuses what makes or changes an environment whose account nobody has named: any credentials would do."""
+    """Refuses to create or change an environment without a named account, because any credentials would be accepted."""
     if not settings.on_local_cloud and not accounts(settings, given):
         raise Refused(f"ENV={settings.env} names no account: if it is that of these credentials, write allowed_account_ids = [\"{account}\"] "
                       f"into {settings.tfvars_file.relative_to(ROOT)}.")

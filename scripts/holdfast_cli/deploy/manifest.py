@@ -26,7 +26,7 @@ def write(settings: Settings, manifest: Manifest) -> None:
 
 
 def placeholder(settings: Settings) -> None:
-    """A manifest to destroy with, where the one that was deployed is not at hand: no artifact of it is looked at."""
+    """A manifest to destroy with, if the deployed one is not available. No artifact of it is read."""
     if not settings.manifest_file.exists():
         settings.work.mkdir(parents=True, exist_ok=True)
         entries = {name: {"sha256": "0" * 64, "file": os.devnull, "s3Key": name} for name in catalogue.functions()}

@@ -7,7 +7,7 @@ import sys
 from contextlib import redirect_stdout
 from typing import Any
 
-from holdfast_cli.core.console import line
+from holdfast_cli.core.console import answer
 from holdfast_cli.core.errors import Failed, Refused
 from holdfast_cli.core.parallel import side_by_side
 from holdfast_cli.core.settings import STACKS, Settings
@@ -72,7 +72,7 @@ def read(settings: Settings) -> Outputs:
 
 
 def show(settings: Settings) -> None:
-    """The verb: its standard output is JSON and nothing else, what is on the way says so elsewhere."""
+    """The verb. Its standard output is only JSON, and progress goes to standard error."""
     with redirect_stdout(sys.stderr):
         known = read(settings)
-    line(json.dumps(known, indent=2))
+    answer(known)

@@ -31,7 +31,7 @@ def plan(settings: Settings) -> None:
 
 
 def _plan_the_rest(settings: Settings, current: releases.Release) -> None:
-    """Plans, with the release that is deployed, the stacks of which it has every function; says who plans the others."""
+    """Plans the stacks whose functions are all in the deployed release, and names the pipelines that plan the others."""
     lacking = releases.lacking_in(current)
     later = {catalogue.functions()[name]["stack"] for name in lacking}
     pipelines = ", ".join(f"service-{service}" for service, stack in catalogue.SERVICES.items() if stack in later)

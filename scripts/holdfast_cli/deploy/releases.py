@@ -1,4 +1,4 @@
-"""What was deployed, release by release, and the way back: each names the one before it."""
+"""The deployed releases, and the rollback. Each release names the one before it."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def install(settings: Settings, release: Release, keep_inputs: bool = False, who
     for name, entry in release["functions"].items():
         file = settings.work / "artifacts" / entry["s3Key"]
         if settings.is_local and not file.exists():
-            raise Refused(f"release {release['name']}: its artifact {file} is gone; check out commit {release['commit']} and deploy it.")
+            raise Refused(f"release {release['name']}: its artifact {file} is missing; check out commit {release['commit']} and deploy it.")
         entries[name] = {"sha256": entry["sha256"], "file": str(file), "s3Key": entry["s3Key"]}
     manifest.write(settings, {
         "version": release["version"], "commit": release["commit"], "arch": release["arch"], "functions": entries})

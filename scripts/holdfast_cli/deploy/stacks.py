@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from holdfast_cli.core.console import Step, line
+from holdfast_cli.core.console import Step, answer, report, wants_json
 from holdfast_cli.core.errors import Failed
 from holdfast_cli.core.parallel import side_by_side
 from holdfast_cli.core.settings import Settings
@@ -102,8 +102,8 @@ class _Run:
 
 
 def apply_all(settings: Settings, chosen: list[Stack], touched: list[str] | None = None) -> list[str]:
-    """Applies what changed, stage by stage. Returns the names of the stacks in which something did. `touched`, a list, gets the name
-    of each that may have changed, also where this ends in a trouble."""
+    """Applies the changes, stage by stage. Returns the names of the stacks that changed. The list `touched` gets the name
+    of each stack that may have changed, also if this fails."""
     run = _Run(settings, chosen, touched if touched is not None else [])
     # The first time there is nothing to compare with: later stacks need values that earlier ones write.
     if (not settings.is_local or all(stack.state.exists() for stack in chosen)) and not run.compare():
@@ -117,15 +117,19 @@ def apply_all(settings: Settings, chosen: list[Stack], touched: list[str] | None
 
 
 def plan_all(chosen: list[Stack]) -> bool:
-    """Prints what a deploy would change. Returns whether anything would."""
+    """Tells what a deploy would change. Returns whether anything would."""
     with Step("comparing with what is deployed"):
         known = compare(chosen, look=True)
+    # A stack's changes; None of one that can be planned when the stacks before it are applied.
+    found = {stack.name: None if known[stack.name] is None else list(stack.changes()) if known[stack.name] else [] for stack in chosen}
+    if wants_json():
+        answer({"changes": any(differs is not False for differs in known.values()), "stacks": found})
     for stack in chosen:
-        differs = known[stack.name]
-        if differs is None:
-            line(f"{stack.name}: can be planned when the stacks before it are applied")
+        changes = found[stack.name]
+        if changes is None:
+            report(f"{stack.name}: can be planned when the stacks before it are applied")
             continue
-        line(f"{stack.name}: {stack.summary() if differs else 'no change'}")
-        for change in stack.changes() if differs else ():
-            line(f"  {change}")
+        report(f"{stack.name}: {stack.summary() if known[stack.name] else 'no change'}")
+        for change in changes:
+            report(f"  {change}")
     return any(differs is not False for differs in known.values())

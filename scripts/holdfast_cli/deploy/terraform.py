@@ -178,8 +178,8 @@ class Stack:
         return ["-input=false", "-no-color", "-lock-timeout=10s", f"-var-file={self.values}"]
 
     def plan(self, look: bool = False, refresh: bool = True) -> bool:
-        """True if there is something to change. `look`: only to say so, which needs no lock and no right to write one. Without `refresh`
-        the state is taken for what is there."""
+        """True if there is a change. With `look` the plan is only shown, and needs no lock and no permission to write one. Without `refresh`
+        the state is trusted."""
         more = [*(["-lock=false"] if look else []), *([] if refresh else ["-refresh=false"])]
         code = self.terraform("plan", "-detailed-exitcode", "-parallelism=20", f"-out={self.plan_file}", *self.inputs(), *more)
         if code not in (0, 2):

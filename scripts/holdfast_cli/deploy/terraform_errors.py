@@ -19,12 +19,12 @@ _PROVIDER = re.compile(r"Failed to (?:query available provider packages|install 
 
 
 def known(what: str, stack: str, text: str, terraform: str = "terraform") -> Refused | None:
-    """The operator's own trouble as `Refused`; None if it is none of those. `terraform`: the command with which to look into it."""
+    """An error that the operator can correct, as `Refused`, else None. `terraform` is the command that the message names."""
     text = "\n".join(part.removeprefix("│").strip() for part in text.splitlines()) + "\n"
     lock = _LOCK.search(text)
     if lock:
         return Refused(f"the state of stack {stack} is locked by {lock.group(2)} since {lock.group(3)}: wait until that run has ended. "
-                       f"If it died, this removes its lock: {terraform} force-unlock {lock.group(1)}")
+                       f"If it crashed, this removes its lock: {terraform} force-unlock {lock.group(1)}")
     if _EXPIRED.search(text):
         return Refused("the AWS credentials have expired: sign in again.")
     if _NOBODY.search(text):
@@ -45,7 +45,7 @@ def known(what: str, stack: str, text: str, terraform: str = "terraform") -> Ref
 
 
 def explain(what: str, stack: str, text: str, log: Path | str, terraform: str = "terraform") -> Refused | Failed:
-    """The trouble of a Terraform command that printed `text`."""
+    """The error of a Terraform command that printed `text`."""
     found = known(what, stack, text, terraform)
     if found:
         return found

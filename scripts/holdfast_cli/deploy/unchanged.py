@@ -1,10 +1,13 @@
-"""Which stacks of the local environment need no plan, because nothing that they are made from has changed since they were applied.
+"""Finds the stacks of the local environment that need no plan, because no input of them has changed since they were applied.
 
-A stack is skipped only if all of this is as it was when it was last applied, or planned without a difference: its code and that of every
-module, the catalogue of functions, the values it is given, the artifacts of its functions, its own state, every parameter that it read
-from other stacks, and the process of the local cloud. If only its state and the process are as they were, it is planned without asking
-for each of its resources. Neither sees what somebody changed in the local cloud by hand: `--plan-all` does. On AWS every stack is planned,
-always: others deploy there, too.
+A stack is skipped only if none of these has changed since it was last applied, or planned without a difference:
+
+* its code and that of every module, the catalogue of functions, and the values that it is given;
+* the artifacts of its functions, and every parameter that it read from other stacks;
+* its own state, and the process of the local cloud.
+
+If only its state and the process are unchanged, it is planned without reading each of its resources. Neither detects manual changes in the local
+cloud; `--plan-all` does. On AWS every stack is always planned, because other operators also deploy there.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ _FIXED = {"aws_caller_identity", "aws_partition", "aws_region", "aws_iam_policy_
 
 
 def parameters(settings: Settings) -> dict[str, str]:
-    """What the stacks of the local environment hand over to each other; nothing where that cannot be asked."""
+    """The parameters that the stacks of the local environment exchange; none if they cannot be read."""
     try:
         return aws.parameters(settings, f"/holdfast/{settings.env}/") if settings.is_local else {}
     except Refused:
@@ -77,7 +80,7 @@ def _world(stack: Stack) -> dict[str, str]:
 
 
 def remember(stack: Stack, made_from: str) -> None:
-    """Writes down that a stack is as its fingerprint says. Call it after an apply, or after a plan without a difference."""
+    """Records the fingerprint of a stack. Call it after an apply, or after a plan without a difference."""
     if stack.settings.is_local and made_from:
         try:
             _record(stack).write_text(json.dumps({"made_from": made_from, **_world(stack)}), encoding="utf-8")
@@ -92,7 +95,7 @@ def forget(stack: Stack) -> None:
 
 
 def _known(stack: Stack) -> dict[str, str] | None:
-    """What was written down of a stack, if its state and the local cloud are those of then."""
+    """The recorded fingerprint of a stack, if its state and the local cloud are unchanged."""
     if not stack.settings.is_local or stack.settings.plan_all:
         return None
     try:

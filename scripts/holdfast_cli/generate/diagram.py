@@ -21,11 +21,11 @@ _WRITES = {"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"}
 _WORDS = (("reads", _READS), ("writes", _WRITES), ("sends", {"SendMessage"}), ("publishes", {"PutEvents"}),
           ("posts and closes", {"ManageConnections"}), ("asks about", {"DescribeReplicationGroups"}))
 
-_HEAD = """# The system as it is deployed
+_HEAD = """# Diagram of the deployed system
 
-Drawn from Terraform's state of a deployment on the local cloud with `CACHE=redis` by `make permissions WRITE=1`; `make test` compares
-it with what it has deployed itself. An arrow from a function is something its role allows
-([what each may do](security/permissions.md)); one to a function is a route or a trigger. Dashed: what could not be handled ends there.
+`make permissions WRITE=1` draws this diagram from Terraform's state of a deployment on the local cloud with `CACHE=redis`. `make test` compares
+it with its own deployment. An arrow from a function shows an action that its role allows
+([permissions](security/permissions.md)). An arrow to a function is a route or a trigger. A dashed arrow leads to the queue of failed messages.
 Dashboards, alarms, keys, networks and parameters are not drawn.
 
 ## Services

@@ -114,15 +114,15 @@ def judged(granted: Granted, extra: Iterable[str]) -> Iterator[Row]:
             yield function, action, arn, (action, arn) in pairs
 
 
-_HEAD = """# What each function may do
+_HEAD = """# Permissions of the functions
 
-One role for each function, written by Terraform. Written by `make permissions WRITE=1` from the state of a deployment on the local
-cloud with `CACHE=redis`; `make test` compares it, and tries with the credentials of every role each action below on each resource
-below: what is not in a function's row has to be denied, what is has to be let through.
+Terraform creates one role for each function. `make permissions WRITE=1` writes this page from the state of a deployment on the local
+cloud with `CACHE=redis`. `make test` compares the page with its own deployment. With the credentials of every role, it tries each
+action below on each resource below. Actions in a function's row must be allowed, and all others must be denied.
 
-Not tried, because Lambda does them with the role and not the code, or because the local cloud does not judge them: writing logs and
-traces, reading streams and queues for the code, network interfaces, the cache's connection. They are in the first table.
-The key for second factors is tried with a user's id as encryption context, the only one that a role may give.
+Some actions are in the first table but are not tried, because Lambda does them with the role, or because the local cloud does not
+check them. They are: writing logs and traces, reading streams and queues for the code, network interfaces, and the cache's connection.
+The key for second factors is tried with a user's id as encryption context, which is the only one that a role may use.
 
 ## Allowed
 
@@ -135,12 +135,12 @@ Every function also writes its own log group and, where tracing is on, X-Ray seg
 _DENIED = """
 ## Denied
 
-`✓` allowed, `–` denied. A function that is in no row of a table may do nothing of it.
+`✓` means allowed, and `–` means denied. A function without a row in a table may do none of its actions.
 """
 
 
 def render(granted: Granted, extra: Iterable[str], prefix: str) -> str:
-    """The document."""
+    """Writes the text of docs/security/permissions.md."""
     lines: list[str] = []
     for function, pairs in sorted(granted.items()):
         by_resource: dict[str, set[str]] = {}

@@ -74,8 +74,8 @@ def require_running(settings: Settings) -> None:
 
 
 def rewind_streams(state_file: Path) -> None:
-    """A stopped emulator keeps how far each reader of a table's stream had come, but not the stream: started again, it would
-    skip as many new records as it had read before. Here readers begin at the beginning of the new, empty stream."""
+    """A stopped emulator keeps the position of each reader of a table's stream, but not the stream. After a restart it would
+    skip as many new records as it had read before. Here readers begin at the start of the new, empty stream."""
     try:
         state = json.loads(state_file.read_text(encoding="utf-8"))
         positions = state["payload"]["dynamodb_stream_positions"]["data"]

@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from holdfast_cli.core import interpreter
 from holdfast_cli.core import settings as settings_module
@@ -51,7 +52,7 @@ def _version(text: str) -> tuple[int, ...]:
 
 
 def command(name: str, todo: str, *question: str, least: tuple[int, ...] = (), needed_for: str = "make deploy", verdict: str = _WRONG) -> Finding:
-    """A command that must be there, and new enough by what it says of itself."""
+    """A command that must exist, and whose version must be new enough."""
     if not shutil.which(name):
         return Finding(name, verdict, "missing", todo, needed_for)
     said = (_said(name, *question).splitlines() or ["present"])[0] if question else "present"
@@ -161,11 +162,11 @@ def findings(settings: Settings) -> list[Finding]:
     return [found for part in parts for found in part()]
 
 
-def report(found: list[Finding], as_json: bool) -> int:
-    """Prints what was found; exit code 2 if anything is wrong."""
+def report(found: list[Finding], answer: Callable[[dict[str, Any]], None] | None) -> int:
+    """Prints what was found, or gives it to `answer`; exit code 2 if anything is wrong."""
     wrong = [finding for finding in found if finding.verdict == _WRONG]
-    if as_json:
-        print(json.dumps({"ok": not wrong, "findings": [asdict(finding) for finding in found]}, indent=2))
+    if answer:
+        answer({"ok": not wrong, "findings": [asdict(finding) for finding in found]})
         return 2 if wrong else 0
     width = max(len(finding.what) for finding in found)
     for finding in found:
@@ -178,8 +179,8 @@ def report(found: list[Finding], as_json: bool) -> int:
     return 2 if wrong else 0
 
 
-def examine(settings: Settings, as_json: bool) -> int:
-    return report(findings(settings), as_json)
+def examine(settings: Settings, answer: Callable[[dict[str, Any]], None] | None = None) -> int:
+    return report(findings(settings), answer)
 
 
 def main(arguments: list[str], trouble: str) -> int:
@@ -190,6 +191,7 @@ def main(arguments: list[str], trouble: str) -> int:
         print(refused, file=sys.stderr)
         return 2
     own = Finding(".tools", _WRONG, trouble, "do what it says and run this again")
-    return report([own, *findings(settings)], "--json" in arguments)
+    as_json: Callable[[dict[str, Any]], None] = lambda value: print(json.dumps(value, indent=2))  # noqa: E731
+    return report([own, *findings(settings)], as_json if "--json" in arguments else None)
 
 

@@ -1,7 +1,7 @@
 """Where Terraform gets its provider from: on a machine that does not reach Terraform's registry, an unpacked tree in a usual place.
 
-Terraform looks into its implied mirrors by itself. A tree elsewhere (a plugin cache, /opt/*plugins*) is named to it in a configuration
-file of its own, unless the caller's configuration says where providers come from.
+Terraform reads its implied mirrors automatically. A tree elsewhere (a plugin cache, /opt/*plugins*) is named to it in a separate configuration
+file, unless the caller's configuration says where providers come from.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def holds(folder: Path) -> bool:
 
 
 def implied() -> list[Path]:
-    """Where Terraform looks by itself."""
+    """The folders that Terraform reads automatically."""
     home = Path.home()
     data = os.environ.get("XDG_DATA_HOME") or str(home / ".local" / "share")
     return [home / ".terraform.d" / "plugins", Path(data) / "terraform" / "plugins",
@@ -78,8 +78,8 @@ def mirror() -> Path | None:
 
 
 def configuration_file(settings: Settings) -> Path | None:
-    """A configuration of this tool's own: the caller's with a mirror, or an empty one in place of one that is named and not there, which
-    Terraform warns about in each run. None where the caller's will do."""
+    """A separate configuration: the caller's with a mirror, or an empty one instead of a missing file that the caller names.
+    Terraform would warn about the missing file in each run. None if the caller's configuration is sufficient."""
     tree, named = mirror(), os.environ.get("TF_CLI_CONFIG_FILE")
     if tree is None and (not named or Path(named).exists()):
         return None

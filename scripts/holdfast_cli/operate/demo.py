@@ -6,8 +6,6 @@ import http.server
 import json
 import mimetypes
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +14,7 @@ from holdfast_cli.core.errors import Refused
 from holdfast_cli.core.settings import ROOT, Settings
 from holdfast_cli.deploy import outputs
 from holdfast_cli.deploy.outputs import Outputs
+from holdfast_cli.operate import routes
 
 CLIENTS = ROOT / "clients"
 # Only these files of the folder are served.
@@ -28,27 +27,13 @@ PORT = 5199
 Publish = Callable[[dict[str, Any]], "tuple[int, bytes]"]
 
 
-def publisher(known: Outputs) -> Publish:
-    """A function that publishes as a service does, signed with the local cloud's fixed credentials."""
-    from botocore.auth import SigV4Auth
-    from botocore.awsrequest import AWSRequest
-    from botocore.credentials import Credentials
-
+def publisher(settings: Settings, known: Outputs) -> Publish:
+    """A function that publishes as a service does."""
     url = known["httpUrl"].rstrip("/") + "/v1/messages"
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def publish(body: dict[str, Any]) -> tuple[int, bytes]:
-        data = json.dumps(body).encode()
-        request = AWSRequest("POST", url, data=data, headers={"content-type": "application/json"})
-        SigV4Auth(Credentials("test", "test"), "execute-api", known["region"]).add_auth(request)
-        headers: dict[str, str] = dict(request.headers.items())
-        try:
-            with opener.open(urllib.request.Request(url, data, headers), timeout=30) as answer:
-                return answer.status, answer.read()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read()
-        except OSError as error:
-            return 503, json.dumps({"title": f"the local cloud does not answer: {error}"}).encode()
+        came = routes.as_service(settings, url, body)
+        return came.status or 503, json.dumps(came.body if came.status else {"title": came.detail}).encode()
 
     return publish
 
@@ -112,12 +97,12 @@ class Server(http.server.ThreadingHTTPServer):
 
 def demo(settings: Settings, port: int = PORT) -> None:
     if not settings.is_local:
-        raise Refused("make demo is for ENV=local: its page publishes for whoever opens it.")
+        raise Refused("make demo is for ENV=local: its page publishes for every visitor.")
     known = outputs.read(settings)
     try:
-        server = Server(("127.0.0.1", port), handler(known, port, publisher(known)))
+        server = Server(("127.0.0.1", port), handler(known, port, publisher(settings, known)))
     except OSError:
-        raise Refused(f"Port {port} is taken: end what listens there. The page has to come from an origin that the deployment allows.") from None
+        raise Refused(f"Port {port} is taken: stop the process that uses it. The page must have an origin that the deployment allows.") from None
     line(f"  http://127.0.0.1:{port}/  until Ctrl-C")
     try:
         server.serve_forever()

@@ -1,8 +1,8 @@
-"""`holdfast epochs`: gives every channel of a connections table a new epoch: what a restored table needs before it serves.
+"""`holdfast epochs` gives every channel of a connections table a new epoch. A restored table needs that before it serves.
 
-A restored table has forgotten the messages since its point in time, and gives their offsets out again. A client that holds one of
-them would be told that nothing is missing; with another epoch it is told `recovered:false`, and reloads. Each head is changed by
-itself, on the condition that it is as it was read, so appends may go on; a run that was cut off is simply run again.
+A restored table lacks the messages since its point in time, and assigns their offsets again. A client that holds one of
+these messages would learn that it misses none. With another epoch it gets `recovered:false`, and reloads. Each head is changed
+alone, on the condition that it has not changed since it was read, so appends may continue. An interrupted run can be repeated.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from holdfast_cli.core.console import line
+from holdfast_cli.core.console import answer, line, report, wants_json
 from holdfast_cli.core.errors import Failed, Refused
 from holdfast_cli.core.settings import Settings
 from holdfast_cli.deploy import aws, outputs
@@ -72,4 +72,6 @@ def epochs(settings: Settings, table: str) -> None:
             if code_of(error) == "ResourceNotFoundException":
                 raise Refused(f"there is no table {table} in {known['region']}.") from None
             raise Failed(f"{table}: {code_of(error)} {error.response.get('Error', {}).get('Message', '')}. Run it again.") from None
-    line(f"{table}: {done} channels have new epochs; their clients reload when they come back")
+    if wants_json():
+        answer({"table": table, "channels": done})
+    report(f"{table}: {done} channels have new epochs; their clients reload when they come back")

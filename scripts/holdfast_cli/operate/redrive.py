@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from holdfast_cli.core.console import line
+from holdfast_cli.core.console import answer, line, report, wants_json
 from holdfast_cli.core.errors import Refused
 from holdfast_cli.core.settings import Settings
 from holdfast_cli.deploy import aws, outputs
@@ -24,8 +24,8 @@ Message = dict[str, Any]
 
 
 def attributes_of(message: Message) -> dict[str, dict[str, Any]]:
-    """What a message carries besides its body, as SendMessage takes it, and what it was when it was first sent: a publish that
-    another service put into the queue takes its name, its publisher and its time from that."""
+    """The attributes of a message in the form of SendMessage, with its origin. A publish that
+    another service put into the queue takes its id, its publisher and its time from the origin."""
     given = {name: {field: value for field, value in given.items() if field in ("DataType", "StringValue", "BinaryValue")}
              for name, given in message.get("MessageAttributes", {}).items()}
     was = message.get("Attributes", {})
@@ -95,14 +95,15 @@ def redrive(settings: Settings, queue: str, rate: float) -> None:
     names = sorted(name for name in queues if f"{name}Dlq" in queues)
     if queue and queue not in names:
         raise Refused(f"QUEUE={queue}: there is {', '.join(names)}.")
-    pace = Pace(rate)
+    pace, done = Pace(rate), dict[str, dict[str, int]]()
     with aws.asking(settings) as api:
         client = api.sqs
         for name in [queue] if queue else names:
             source, target = queues[f"{name}Dlq"], queues[name]
             total = waiting(client, source)
             if not total:
-                line(f"{name}: no dead letters")
+                report(f"{name}: no dead letters")
+                done[name] = {"moved": 0, "left": 0}
                 continue
             line(f"{name}: {total} dead letters, back at {rate:g} a second")
             try:
@@ -110,4 +111,7 @@ def redrive(settings: Settings, queue: str, rate: float) -> None:
             except KeyboardInterrupt:
                 line(f"{name}: stopped; {waiting(client, source)} dead letters are left")
                 raise
-            line(f"{name}: {moved} moved, {waiting(client, source)} left")
+            done[name] = {"moved": moved, "left": waiting(client, source)}
+            report(f"{name}: {moved} moved, {done[name]['left']} left")
+    if wants_json():
+        answer({"queues": done})

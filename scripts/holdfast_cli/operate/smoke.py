@@ -35,11 +35,11 @@ def smoke(settings: Settings, known: Outputs | None = None, repeat: int | None =
     line(f"Smoke test of {known['httpUrl']}")
     # Its credentials are those of the environment: on AWS it publishes as a service does.
     if commands.shown(played, cwd=ROOT, env=environment.of(settings)):
-        raise Failed("the smoke test failed; `make logs` says what the functions saw.")
+        raise Failed("the smoke test failed; read the functions' logs with `make logs`.")
 
 
 def after_deploy(settings: Settings, known: Outputs) -> None:
-    """On AWS registration is closed: without an account there is nobody to sign in. Locally somebody is watching."""
+    """Runs the smoke test after a deploy. On AWS registration is closed, so it needs an account. Locally it is optional."""
     if settings.is_local and os.environ.get("SMOKE") != "1":
         return
     if not settings.is_local and not os.environ.get("HOLDFAST_SMOKE_EMAIL") and settings.variables.get("registration_enabled") != "true":

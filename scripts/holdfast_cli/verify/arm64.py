@@ -1,5 +1,5 @@
-"""`holdfast arm64`: what AWS runs, made and tried on this machine: the release for arm64, built twice from nothing and compared, and one
-of its functions started and handed an event, by qemu's user emulation where this machine has another processor."""
+"""`holdfast arm64` builds the release for arm64 on this machine, twice from nothing, and compares the two. It also starts one of the
+functions and sends it an event. If this machine has another processor, qemu's user emulation runs the function."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""`holdfast bench`: runs the benchmarks and writes target/bench/report.md. A benchmark is a command that prints lines of JSON: cells of a
-table and curves (shared/bench/src/figures.rs says what they look like); to add one is to add it to BENCHMARKS.
+"""`holdfast bench`: runs the benchmarks and writes target/bench/report.md. A benchmark is a command that prints lines of JSON, with cells of a
+table and curves (shared/bench/src/figures.rs has their form). To add a benchmark, add it to BENCHMARKS.
 
-No figure is judged: they say how things compare on one machine in one run. `--only <name>` runs one of them."""
+No figure is compared with a limit. Figures compare with each other on one machine in one run. `--only <name>` runs one of them."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ BENCHMARKS = (
     Benchmark(
         "flood", "An anonymous flood of sign-ins",
         "The sign-in service before a table of the local cloud, through a proxy that records every request. Counts of one attempt with a wrong "
-        "password, from one network: the first one, the last one that is judged, and every one after it, which is refused with 429. Write units "
+        "password, from one network: the first one, the last one that is verified, and every one after it, which is refused with 429. Write units "
         "as DynamoDB counts them (one for each item of up to 1 KB, twice in a transaction, condition checks included).",
         lambda executable, _: [executable, "flood"]),
     Benchmark(
@@ -137,7 +137,7 @@ def built(settings: Settings) -> str:
 
 @contextmanager
 def deployed(settings: Settings, work: Path, environ: dict[str, str]) -> Generator[Path]:
-    """A local cloud of its own, gone at the end whatever happened; its outputs.json."""
+    """Starts a separate local cloud, which is always removed at the end. Yields its outputs.json."""
     private = settings_module.read({
         "ENV": "local", "HOLDFAST_WORK_DIR": str(work), "HOLDFAST_TOOLS": str(settings.tools), "HOLDFAST_PORT": str(processes.free_port()),
         "HOLDFAST_REDIS_PORT": str(processes.free_port()), **environ,

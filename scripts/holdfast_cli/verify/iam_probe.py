@@ -1,8 +1,8 @@
 """`holdfast permissions`: every role of the local deployment may do what docs/security/permissions.md says, and nothing else; `--write`
 writes that, and the diagram of the system in docs/system.md.
 
-The roles trust nobody but Lambda. So Lambda is asked: a function of this module's own, with the role in question, says who it
-is. Nothing that is tried changes anything where it is let through: writes have conditions that never hold, names are nobody's.
+The roles trust only Lambda. So a function of this module, with the role in question, returns its credentials. An allowed
+action changes nothing: writes have conditions that never hold, and the names belong to no resource.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ def _prefix(known: Outputs) -> str:
 
 
 def extra_of(known: Outputs, account: str) -> list[str]:
-    """What belongs to nobody: other functions, roles, artifacts, parameters."""
+    """Resources that belong to no function: other functions, roles, artifacts, parameters."""
     region, names, prefix = known["region"], known["functions"], _prefix(known)
     return [
         f"arn:aws:lambda:{region}:{account}:function:{names['sessions-admin']}",

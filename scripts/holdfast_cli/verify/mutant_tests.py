@@ -37,7 +37,7 @@ Item = TypeVar("Item")
 
 
 class Binary:
-    """One executable of tests. `tests`: name to seconds; `reach`: name to the mutants that it comes past."""
+    """One executable of tests. `tests` maps a name to seconds, and `reach` maps a name to the mutants that it reaches."""
 
     def __init__(self, path: str, package: str, name: str, folder: Path) -> None:
         self.path, self.package, self.name, self.folder = path, package, name, folder

@@ -1,7 +1,7 @@
-"""A copy of the workspace in which every mutant stands behind a switch, and its build: what does not compile is left out.
+"""A copy of the workspace in which every mutant is behind a switch, and its build. Mutants that do not compile are left out.
 
-The copy is `target/mutants/tree`. It is built into the workspace's own target directory, where the libraries from crates.io are built
-already; the workspace's crates get other artifacts there, because cargo tells them apart by their folder and by the compiler's wrapper.
+The copy is `target/mutants/tree`. It is built into the workspace's own target directory, where the libraries from crates.io are
+already built. The workspace's crates get other artifacts there, because cargo distinguishes them by their folder and by the compiler's wrapper.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def anchor(packages: list[dict[str, Any]]) -> str:
 
 
 def without_lints(manifest: str) -> str:
-    """The workspace's Cargo.toml with its lints off: a mutant is not judged by its looks."""
+    """The workspace's Cargo.toml with its lints off: the lints do not apply to mutants."""
     head, found, tail = manifest.partition("[workspace.lints.rust]")
     if not found:
         return manifest
@@ -134,7 +134,7 @@ def without_lints(manifest: str) -> str:
 
 
 class OutOfTime(Exception):
-    """The time that a run may take is over."""
+    """The time limit of a run is reached."""
 
 
 class Tree:

@@ -1,7 +1,7 @@
 """`holdfast prove --only mutants`: every mutant that cargo-mutants knows of the code that ships, each against the tests that reach it.
 
-All of them stand in one build, each behind a switch (`switches.py`, `mutant_tree.py`); the tests run once without a mutant, which tells
-who reaches what, and then with each mutant on (`mutant_tests.py`). `--service <crate>[,<crate>]` limits it.
+All of them are in one build, each behind a switch (`switches.py`, `mutant_tree.py`). The tests run once without a mutant, which shows
+the mutants that each test reaches, and then with each mutant on (`mutant_tests.py`). `--service <crate>[,<crate>]` limits it.
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 def measure(settings: Settings, environment: dict[str, str], groups: Groups, packages: list[str], mutants: list[Mutant], own: bool = False,
             deadline: float | None = None) -> dict[str, int]:
-    """Builds and runs; gives every mutant its `verdict` and `by`, none where the time was over. `own`: only a crate's own tests. Returns
-    the seconds that each part took. Raises `OutOfTime` when nothing could be judged."""
+    """Builds and runs; gives every mutant its `verdict` and `by`, or none after the time limit. `own`: only a crate's own tests. Returns
+    the seconds that each part took. Raises `OutOfTime` if no mutant could be tested."""
     took: dict[str, int] = {}
     began = time.monotonic()
 
@@ -166,7 +166,7 @@ def _binaries(artifacts: list[mutant_tree.Message], manifests: dict[str, str]) -
 def _progress(done: int, of: int, results: Results) -> None:
     verdicts = [verdict for verdict, _ in dict(results).values()]
     survived = sum(verdict in ("survived", "unreached") for verdict in verdicts)
-    line(f"    {done} of {of} mutants judged, {survived} survived")
+    line(f"    {done} of {of} mutants tested, {survived} survived")
 
 
 COLUMNS = ("caught", "timeout", "survived", "unreached", "unviable", "unswitched")
@@ -278,7 +278,7 @@ def report(mutants: list[Mutant], groups: Groups, took: Mapping[str, int], fault
 
 
 def whole(settings: Settings, size: str, environment: dict[str, str], named: str = "", own: bool = False) -> str:
-    """The proof. `size` small: one crate. `named`: these crates alone; `own`: only a crate's own tests judge its mutants."""
+    """The proof. `size` small: one crate. `named` limits it to these crates. With `own`, only a crate's own tests run against its mutants."""
     groups = shipped(crates.workspace())
     packages = chosen(groups, named or ("holdfast-kms" if size == "small" else ""))
     mutants = listed(settings, environment, packages)
@@ -357,14 +357,14 @@ def of_change(settings: Settings, environment: dict[str, str]) -> None:
         measure(settings, environment, groups, sorted({m["package"] for m in picked}), picked, own=True,
                 deadline=time.monotonic() + CHANGE_SECONDS)
     except OutOfTime:
-        line(f"    nothing was judged within {CHANGE_SECONDS} s: `make prove ONLY=mutants` judges all")
+        line(f"    no mutant was tested within {CHANGE_SECONDS} s: `make prove ONLY=mutants` tests all")
         return
     try:
         judge_change(picked, groups)
     except Failed as failed:
         if len(picked) == len(mutants):
             raise
-        line(f"    {failed}. This is a sample of a large change, so it does not fail: `make prove ONLY=mutants` judges all")
+        line(f"    {failed}. This is a sample of a large change, so it does not fail: `make prove ONLY=mutants` tests all")
 
 
 def judge_change(picked: list[Mutant], groups: Groups) -> None:
@@ -372,7 +372,7 @@ def judge_change(picked: list[Mutant], groups: Groups) -> None:
     named: the tests of other crates may catch it, which are too many for here."""
     late = sum(m["verdict"] is None for m in picked)
     if late:
-        line(f"    {late} were not judged within {CHANGE_SECONDS} s")
+        line(f"    {late} were not tested within {CHANGE_SECONDS} s")
     line(table(picked, groups))
     missing = unlisted(picked, accepted())
     tell(missing)

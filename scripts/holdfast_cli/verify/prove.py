@@ -1,6 +1,6 @@
 """`holdfast prove`: every proof in its full size, then one table; the exit code is the verdict.
 
-`--size small` runs each in a size that takes minutes all together, and judges no latency: to see that the steps work.
+`--size small` runs each in a size that takes minutes all together, and checks no latency. It shows that the steps work.
 `--only model,storms` runs some of them.
 """
 
@@ -26,7 +26,7 @@ Row = tuple[str, str, str, float, str]
 
 
 class Chosen(NamedTuple):
-    """Of the mutants: the crates they are of (comma-separated, all if empty), and whether only their own tests judge them."""
+    """Of the mutants: the crates they are of (comma-separated, all if empty), and whether only their own tests run against them."""
 
     crates: str = ""
     own_tests: bool = False
@@ -60,7 +60,7 @@ def tests_passed(output: str) -> str:
 
 
 def figure_of(output: str, patterns: Sequence[Figure]) -> str:
-    """What the proof said of itself: the last match of each pattern. A proof that says nothing has not run."""
+    """The result that the proof printed: the last match of each pattern. A proof without a match has not run."""
     found: list[str] = []
     for pattern in patterns:
         if not isinstance(pattern, str):
@@ -108,9 +108,9 @@ PROOFS = (
     Proof("races", "a password change against four sign-ins with the old password", _test("races"),
           [r"\d+ password changes, .*\d+ faults injected"], {"HOLDFAST_RACES": "1000"}, {"HOLDFAST_RACES": "10"}),
     Proof("client", "the JavaScript client on a network that loses, repeats, delays and reorders: each message once, in order",
-          ["npm", "--silent", "--prefix", "clients/javascript", "test"], [r"\d+ runs: \d+ messages handed over, \d+ reloads"],
+          ["npm", "--silent", "--prefix", "clients/javascript", "test"], [r"\d+ runs: \d+ messages delivered, \d+ reloads"],
           {"HOLDFAST_RUNS": "10000"}, {"HOLDFAST_RUNS": "100"}),
-    Proof("delivery", "messages through 5 % trouble and 5 % repeats: once and in order, every post accounted for", _test("delivery"),
+    Proof("delivery", "messages through 5 % faults and 5 % repeats: once and in order, every post accounted for", _test("delivery"),
           [r"\d+ messages, seed \d+: 0 lost, 0 doubled, in order for \d+ clients", r"posts \d+ = .*"],
           {"HOLDFAST_MESSAGES": "100000"}, {"HOLDFAST_MESSAGES": "2000"}),
     Proof("orders", "handshake against revocation and hang-up: every order of their calls",

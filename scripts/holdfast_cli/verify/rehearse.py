@@ -1,6 +1,6 @@
-"""`holdfast rehearse`: the life of a staging environment, played on the local cloud: its configuration, its names, its state in S3
-with locks, its release process. Every step is the command an operator would give; what it must print and how it must end
-is checked. `staging` on AWS differs in what hangs on `local_endpoint`: aliases, alarms, addresses."""
+"""`holdfast rehearse` simulates the life of a staging environment on the local cloud: its configuration, its names, its state in S3
+with locks, its release process. Every step is a command of an operator, whose output and exit code
+are checked. `staging` on AWS differs in everything that depends on `local_endpoint`: aliases, alarms, addresses."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Rehearsal:
         return verdict == "passed"
 
     def make(self, target: str, code: int = 0, says: str | tuple[str, ...] = (), never: str | tuple[str, ...] = (), **environ: str) -> str:
-        """Plays `make <target>`; what it printed. It must end with `code` and print all of `says`, nothing of `never`."""
+        """Runs `make <target>` and returns its output. It must end with `code` and print all of `says`, nothing of `never`."""
         shown = " ".join(f"{name}='{value}'" if " " in value else f"{name}={value}" for name, value in environ.items())
         line(f"$ make {target} ENV=staging {shown}".rstrip())
         kept = {k: v for k, v in os.environ.items() if k not in ("VARS", "SERVICE", "BUILD", "CACHE", "TO", "ALLOW_DESTROY")}

@@ -41,7 +41,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class RuntimeApi:
-    """Hands out `event` once and keeps what comes back; whoever asks again waits until the end."""
+    """Returns `event` once and keeps the answer. A second request for an event waits until the end."""
 
     def __init__(self, event: Event) -> None:
         self.given, self.over, self.done = threading.Event(), threading.Event(), threading.Event()
@@ -115,7 +115,7 @@ class RuntimeApi:
         }
 
     def wait(self, ended: Callable[[], bool], seconds: float = 30) -> Any:
-        """The function's answer; trouble if it fails, ends (`ended`) or takes too long."""
+        """The function's answer. Raises if it fails, ends (`ended`) or takes too long."""
         deadline = time.monotonic() + seconds
         while not self.done.wait(0.05):
             if ended():

@@ -1,4 +1,4 @@
-"""`holdfast scan`: checkov over all Terraform, and the register of what it is told to leave out (`--write` writes that)."""
+"""`holdfast scan`: checkov over all Terraform, and the register of its exceptions (`--write` writes it)."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _BLOCK = re.compile(r'^(resource|data|module|provider|variable) "([^"]+)"(?: "([
 _SKIP = re.compile(r"checkov:skip=([A-Z0-9_]+)(?::(.*))?$")
 _ROW = re.compile(r"^\| (CKV\w+) \| .* \| `([^`]+)` in ([^ |]+) \| (.+) \|$")
 
-_HEAD = """# What the scanner is told to leave out
+_HEAD = """# Exceptions of the scanner
 
-checkov finds nothing in `infra/`, of what it is asked to look at. These are the exceptions, each with its reason beside the
-resource (`#checkov:skip=<check>:<reason>`). Written by `make scan WRITE=1`; `make scan`, and with it `make test`, fails on a
-finding, on an exception without a reason, and on one that this table does not have.
+checkov reports no finding in `infra/` except for these exceptions. The reason of each is beside the
+resource (`#checkov:skip=<check>:<reason>`). `make scan WRITE=1` writes this page. `make scan`, and with it `make test`, fails on a
+finding, on an exception without a reason, and on one that is missing in this table.
 
-| check | what it asks for | where | why not |
+| check | rule | resource | reason |
 |---|---|---|---|
 """
 
@@ -73,7 +73,7 @@ def compare(found: Skips, text: str) -> None:
 
 
 def checkov(settings: Settings) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What checkov says of infra/: its answer in JSON. It asks nobody on the network and sees nobody's credentials."""
+    """The answer of checkov about infra/, in JSON. It uses no network and gets no credentials."""
     command = [str(tools.scanner(settings)), "--directory", str(INFRA), "--framework", "terraform", "--compact", "--skip-download", "-o", "json"]
     process = commands.start(command, cwd=INFRA, env={**environment.clean(), "HOME": str(settings.tools)}, stdout=subprocess.PIPE,
                              stderr=subprocess.PIPE, text=True)
@@ -88,7 +88,7 @@ def checkov(settings: Settings) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def judge(results: dict[str, Any], summary: dict[str, Any], resources_at_least: int = 1) -> None:
-    """Raises with every finding, and where checkov looked at nothing or could not read a file."""
+    """Raises with every finding, and if checkov checked no resource or could not read a file."""
     for finding in results["failed_checks"]:
         first = finding["file_line_range"][0]
         line(f"infra{finding['file_path']}:{first}: {finding['check_id']} {finding['check_name']} ({finding['resource']})")
@@ -97,7 +97,7 @@ def judge(results: dict[str, Any], summary: dict[str, Any], resources_at_least: 
     if summary["parsing_errors"]:
         raise Failed(f"checkov could not read {', '.join(results['parsing_errors'])}.")
     if summary["resource_count"] < resources_at_least:
-        raise Failed("checkov found no resource to look at.")
+        raise Failed("checkov found no resource to check.")
 
 
 def scan(settings: Settings, write: bool = False) -> None:

@@ -1,6 +1,6 @@
-"""Looks for secrets where none may be: in everything the functions logged and in everything subscribers wrote down.
+"""Searches for secrets in all logs of the functions and in all records of the subscribers, which must hold none.
 
-The tests' people have e-mails and passwords of a shape nothing else has (shared/e2e/src/person.rs).
+The users of the tests have e-mails and passwords of a unique form (shared/e2e/src/person.rs).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ WHAT = {
 
 
 def secrets(text: str) -> list[str]:
-    """What of the above stands in a text."""
+    """The kinds of secrets that a text contains."""
     return [name for name, pattern in WHAT.items() if pattern.search(text)]
 
 
@@ -63,4 +63,4 @@ def scan(settings: Settings, least: int = 1) -> None:
     if counts[0] < least or not counts[1]:
         raise Failed("that is too little to show anything")
     if found:
-        raise Failed(f"{found} secrets stand where none may be")
+        raise Failed(f"{found} secrets are in places that must hold none")

@@ -188,7 +188,7 @@ def test(settings: Settings, only: str = "") -> None:
 
 
 def end_to_end(suite: Suite, settings: Settings, work: Path) -> None:
-    """The whole system on a cloud of its own: other ports, another directory, removed at the end whatever happened."""
+    """Tests the whole system on a separate cloud, with other ports and another directory, which is always removed at the end."""
     page_port = processes.free_port()
     private = settings_module.read({
         "ENV": "local", "HOLDFAST_WORK_DIR": str(work), "HOLDFAST_TOOLS": str(settings.tools),
@@ -203,6 +203,8 @@ def end_to_end(suite: Suite, settings: Settings, work: Path) -> None:
         suite.step("second plan is empty", lambda: unchanged(private))
         suite.step("end-to-end tests", lambda: suite.command("cargo", "test", "--locked", "--workspace", "--test", "e2e", environment=known))
         suite.step("clients that are not ours, and a browser", lambda: clients(suite, private, page_port))
+        suite.step("verbs of operators", lambda: suite.command(
+            sys.executable, "-m", "unittest", "discover", "-s", "scripts/live_tests", environment=known))
         suite.step("smoke test, five times", lambda: suite.command(*smoke.command(private), "--repeat", "5"))
         suite.step("every role may do what it has to, and nothing else", lambda: iam_probe.check(private))
         suite.step("no secret in any log or event", lambda: secret_scan.scan(private, 1000))

@@ -1,6 +1,6 @@
 //! Tells a build that holds every mutant which one is on. `scripts/holdfast_cli/verify/mutants.py` writes this crate into its copy of the workspace.
 //!
-//! `HOLDFAST_MUTANT=<number>` switches one on; `HOLDFAST_MUTANT_SEEN=<file>` writes down which ones a run comes past. Where the compiler
+//! `HOLDFAST_MUTANT=<number>` switches one on; `HOLDFAST_MUTANT_SEEN=<file>` records which ones a run comes past. Where the compiler
 //! evaluates a function, none is on.
 #![feature(core_intrinsics, const_eval_select)]
 #![allow(internal_features)]

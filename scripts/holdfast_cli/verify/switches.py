@@ -5,8 +5,8 @@ cargo-mutants says which mutants there are; this says how each looks as a branch
 * a function's body replaced by a value: `if on(7) { return <value>; }` before its first statement; where it returns `impl Iterator`,
   whose type is one, an iterator that is either of two;
 * an operator: `(if off(8, 9) { (a == b) } else …)`, in whose other branches the operands stand as they were written;
-* a match arm removed: a guard; a guard replaced, a field of a struct expression left to its base: as an operator;
-* a fault that a person wrote (`scripts/faults/rust.json`), an expression replaced by another: as an operator.
+* A removed match arm is a guard. A replaced guard, and a field of a struct expression that is left to its base, are like an operator.
+* A fault that a person wrote (`scripts/faults/rust.json`) replaces an expression by another one. It is like an operator.
 
 A branch holds its operands without the switches inside them: one mutant is on at a time, so the code grows by the depth of nesting.
 """
@@ -34,8 +34,8 @@ Place = dict[str, int]
 
 
 class Answer(NamedTuple):
-    """Where each branch stands in a file (from, to, its mutant) and each switch as a whole; why mutants could not be switched (without a
-    reason: they do not compile)."""
+    """The position of each branch in a file (from, to, its mutant) and of each switch. Mutants that could not be switched have a reason;
+    without one they do not compile."""
 
     branches: list[tuple[int, int, int]]
     switches: list[tuple[int, int, list[int]]]
@@ -43,7 +43,7 @@ class Answer(NamedTuple):
 
 
 class Cannot(Exception):
-    """Why a mutant cannot stand behind a switch."""
+    """The reason why a mutant cannot be switched."""
 
 
 def offsets(source: bytes) -> Callable[[Place], int]:
@@ -136,7 +136,7 @@ class File:
         if parent is not None and parent.type == "let_chain":
             raise Cannot("")
         if parent is None or parent.type not in ("binary_expression", "compound_assignment_expr"):
-            raise Cannot(f"the operator stands in {parent.type if parent else 'nothing'}")
+            raise Cannot(f"the operator is in {parent.type if parent else 'nothing'}")
         left, right = _child(parent, "left"), _child(parent, "right")
         if any(_holds_let(side) for side in (left, right)):
             raise Cannot("")
@@ -193,7 +193,7 @@ class File:
         self._place("fault", start, end, mutant["id"], mutant["replacement"].encode())
 
     def emit(self) -> _Output:
-        """The file with its switches; where each branch stands in it, and each switch as a whole."""
+        """The file with its switches, and the position of each branch and of each switch in it."""
         out = _Output(self.source)
         # What begins first, then what inserts without replacing, then what holds the other.
         places = sorted(self.switches.values(), key=lambda s: (s.start, s.kind != "function", -(s.end if s.end > s.start else s.start),
@@ -229,7 +229,7 @@ class _Output:
 
 
 def _write(out: _Output, places: list[Switch], start: int, end: int) -> None:
-    """The source from `start` to `end` with the switches in `places`, which are sorted and lie within."""
+    """The source from `start` to `end` with the switches in `places`, which are sorted and inside."""
     at, index = start, 0
     while index < len(places):
         place = places[index]

@@ -76,7 +76,7 @@ def some(faults: list[Fault], number: int, seed: str) -> list[Fault]:
 
 
 def verdict(events: Iterable[dict[str, Any]]) -> Found | None:
-    """(caught | invalid, where) of the first trouble in what `terraform test -json` says, None without one."""
+    """(caught | invalid, where) of the first failure in the output of `terraform test -json`, None without one."""
     for event in events:
         trouble = event.get("diagnostic")
         if trouble and trouble.get("severity") == "error":
@@ -109,7 +109,7 @@ class Copy:
             raise Failed(f"terraform init of {folder}: {log.read_text(encoding='utf-8')[-500:]}")
 
     def test(self, folder: str, *only: str) -> Found | None:
-        """The first trouble of the folder's tests, and no more than that."""
+        """The first failure of the folder's tests only."""
         child = commands.start(["terraform", "test", "-json", *(f"-filter={name}" for name in only)], cwd=self.infra / folder, env=self.environment,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", errors="replace")
         said, passed = list[str](), False
@@ -151,7 +151,7 @@ class Copy:
 
 
 def play(settings: Settings, faults: list[Fault], control: bool = True, jobs: int = 2) -> list[Result]:
-    """Plays the faults, `jobs` at once. Returns a result for each. `control`: then the tests that noticed pass without a fault."""
+    """Tests the faults, `jobs` at once, and returns a result for each. With `control`, the tests that failed must then pass without a fault."""
     environment = {**test_environment(settings), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", "GOGC": os.environ.get("GOGC", "400")}
     waiting: queue.Queue[Fault] = queue.Queue()
     results, troubles = list[Result](), list[Exception]()
@@ -217,7 +217,7 @@ def table(results: list[Result]) -> str:
 
 
 def figure(results: list[Result]) -> str:
-    """What is told of them; `Failed` unless every one was noticed."""
+    """Prints the results. Raises `Failed` unless every fault was detected."""
     missed = [f"{result.fault.what} ({result.verdict})" for result in results if result.verdict != "caught"]
     said = f"{len(results) - len(missed)} of {len(results)} faults caught"
     if missed or not results:

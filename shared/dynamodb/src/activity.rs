@@ -13,11 +13,20 @@ use holdfast_sessions::ports::{AuditEntry, AuditTrail, DeviceSeen, LastLogins, S
 use holdfast_sessions::secret::fingerprint;
 use holdfast_sessions::{Millis, UserId};
 
-use crate::attributes::{Reader, binary_set, number, string};
+use crate::attributes::{Reader, binary_set, item, number, string};
 use crate::call::{conditional, trouble};
+use crate::statement::Statement;
 
 /// Devices remembered of one user: more than anybody has, and far from an item's 400 KB.
 const MAX_DEVICES: usize = 500;
+
+const LAST_LOGIN: &str = "LAST_LOGIN";
+const DEVICES: &str = "DEVICES";
+
+/// The partition of a user.
+fn owner(user: impl std::fmt::Display) -> String {
+    format!("U#{user}")
+}
 
 /// The table behind the subscribers.
 #[derive(Clone, Debug)]
@@ -35,20 +44,11 @@ impl ActivityTable {
 
 impl AuditTrail for ActivityTable {
     async fn append(&self, entry: &AuditEntry<'_>, delete_after: Millis) -> StoreResult<()> {
-        let owner = format!("U#{}", entry.user);
-        let mut put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .item("PK", string(owner))
-            .item("SK", string(format!("E#{}#{}", entry.at, entry.id)))
-            .item("id", string(entry.id))
-            .item("seq", string(entry.seq))
-            .item("type", string(entry.kind))
-            .item("at", string(entry.at))
-            .item("ttl", number(delete_after.seconds_up()))
-            .condition_expression("attribute_not_exists(PK)");
-        for (name, value) in [
+        let attributes = [
+            ("id", Some(entry.id)),
+            ("seq", Some(entry.seq)),
+            ("type", Some(entry.kind)),
+            ("at", Some(entry.at)),
             ("userId", Some(entry.user)),
             ("sessionId", entry.session),
             ("loginSessionId", entry.login),
@@ -56,11 +56,11 @@ impl AuditTrail for ActivityTable {
             ("device", entry.device),
             ("network", entry.network),
             ("actor", entry.actor),
-        ] {
-            if let Some(value) = value {
-                put = put.item(name, string(value));
-            }
-        }
+        ];
+        let attributes = attributes.into_iter().filter_map(|(name, text)| text.map(|text| (name, string(text))));
+        let key = (owner(entry.user), format!("E#{}#{}", entry.at, entry.id));
+        let row = item(key, attributes.chain([("ttl", number(delete_after.seconds_up()))]));
+        let put = Statement::absent().put_item(&self.client, &self.table, row);
         // Refused: it is there already.
         conditional("PutItem", None, put.send().await).map(|_| ())
     }
@@ -68,18 +68,12 @@ impl AuditTrail for ActivityTable {
 
 impl LastLogins for ActivityTable {
     async fn last_login(&self, user: &str, session: &str, at: &str, device: Option<&str>) -> StoreResult<()> {
-        let result = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("PK", string(format!("U#{user}")))
-            .key("SK", string("LAST_LOGIN"))
-            .update_expression("SET #at = :at, sessionId = :session, device = :device")
-            .condition_expression("attribute_not_exists(#at) OR #at < :at")
-            .expression_attribute_names("#at", "at")
-            .expression_attribute_values(":at", string(at))
-            .expression_attribute_values(":session", string(session))
-            .expression_attribute_values(":device", string(device.unwrap_or_default()))
+        let result = Statement::new()
+            .set("at", string(at))
+            .set("sessionId", string(session))
+            .set("device", string(device.unwrap_or_default()))
+            .when("attribute_not_exists(#at) OR #at < :at")
+            .update_item(&self.client, &self.table, (owner(user), LAST_LOGIN))
             .send()
             .await;
         conditional("UpdateItem", None, result).map(|_| ())
@@ -89,15 +83,9 @@ impl LastLogins for ActivityTable {
 impl UserData for ActivityTable {
     /// The audit trail stays: its events hold no e-mail.
     async fn forget_user(&self, user: UserId) -> StoreResult<()> {
-        for sk in ["LAST_LOGIN", "DEVICES"] {
-            self.client
-                .delete_item()
-                .table_name(&self.table)
-                .key("PK", string(format!("U#{user}")))
-                .key("SK", string(sk))
-                .send()
-                .await
-                .map_err(|e| trouble("DeleteItem", &e))?;
+        for sk in [LAST_LOGIN, DEVICES] {
+            let delete = Statement::new().delete_item(&self.client, &self.table, (owner(user), sk));
+            delete.send().await.map_err(|e| trouble("DeleteItem", &e))?;
         }
         Ok(())
     }
@@ -106,13 +94,11 @@ impl UserData for ActivityTable {
 impl SeenDevices for ActivityTable {
     async fn device(&self, user: &str, name: &str) -> StoreResult<DeviceSeen> {
         let hash = fingerprint("holdfast/device-name/1", &[name.as_bytes()]);
-        let key = (string(format!("U#{user}")), string("DEVICES"));
         let answer = self
             .client
             .get_item()
             .table_name(&self.table)
-            .key("PK", key.0.clone())
-            .key("SK", key.1.clone())
+            .set_key(Some(item((owner(user), DEVICES), [])))
             .consistent_read(true)
             .send()
             .await
@@ -121,14 +107,10 @@ impl SeenDevices for ActivityTable {
         if known.contains(&hash) || known.len() >= MAX_DEVICES {
             return Ok(DeviceSeen::Known);
         }
-        let result = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("PK", key.0)
-            .key("SK", key.1)
-            .update_expression("ADD deviceNames :names")
-            .expression_attribute_values(":names", binary_set([&hash]))
+        let result = Statement::new()
+            .then("ADD deviceNames :names")
+            .value(":names", binary_set([&hash]))
+            .update_item(&self.client, &self.table, (owner(user), DEVICES))
             .return_values(ReturnValue::UpdatedOld)
             .send()
             .await

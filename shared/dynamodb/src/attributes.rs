@@ -11,6 +11,15 @@ use holdfast_sessions::ports::StoreError;
 /// An item.
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
+/// An item, or its key alone.
+pub(crate) fn item<'a>(
+    (pk, sk): (String, impl Into<String>),
+    attributes: impl IntoIterator<Item = (&'a str, AttributeValue)>,
+) -> Item {
+    let key = [("PK", string(pk)), ("SK", string(sk))];
+    key.into_iter().chain(attributes).map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
 /// A string attribute.
 pub(crate) fn string(text: impl Into<String>) -> AttributeValue {
     AttributeValue::S(text.into())

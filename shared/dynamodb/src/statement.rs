@@ -2,23 +2,39 @@
 
 use std::collections::HashMap;
 
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::delete_item::builders::DeleteItemFluentBuilder;
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{
     AttributeValue, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure as OnRefusal, TransactWriteItem,
     Update,
 };
 use holdfast_sessions::ports::{StoreError, StoreResult};
 
-use crate::attributes::{Item, string};
+use crate::attributes::{Item, item};
 
 /// Partition and sort key of an item.
-pub(crate) type Key = (String, String);
+pub(crate) type Key<S = String> = (String, S);
 
 /// A request that the SDK refuses to build lacks a required part: a defect of this crate, not of the store.
-pub(crate) fn build_error(error: aws_sdk_dynamodb::error::BuildError) -> StoreError {
+fn build_error(error: aws_sdk_dynamodb::error::BuildError) -> StoreError {
     StoreError::Corrupt(format!("request: {error}"))
 }
 
-/// One conditional write of one item, to send by itself or as a part of a transaction.
+/// Binds a statement in a request: each kind of request takes the same parts, and the SDK has no trait for them.
+macro_rules! bind {
+    ($statement:expr, $request:expr, $table:expr) => {
+        $request
+            .table_name($table)
+            .set_condition_expression($statement.condition())
+            .set_expression_attribute_names($statement.names())
+            .set_expression_attribute_values($statement.values())
+    };
+}
+
+/// One conditional write of one item, to send by itself or as a part of a transaction; or the key condition of a query.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Statement {
     set: Vec<String>,
@@ -27,11 +43,17 @@ pub(crate) struct Statement {
     conditions: Vec<String>,
     names: HashMap<String, String>,
     values: HashMap<String, AttributeValue>,
+    without_old_item: bool,
 }
 
 impl Statement {
     pub(crate) fn new() -> Self {
         Self::default()
+    }
+
+    /// A statement about an item that must not exist yet.
+    pub(crate) fn absent() -> Self {
+        Self::new().when("attribute_not_exists(PK)")
     }
 
     /// `SET attribute = value`.
@@ -90,7 +112,7 @@ impl Statement {
     }
 
     /// The condition; `None` where there is none.
-    pub(crate) fn condition(&self) -> Option<String> {
+    fn condition(&self) -> Option<String> {
         match self.conditions.as_slice() {
             [] => None,
             [one] => Some(one.clone()),
@@ -99,7 +121,7 @@ impl Statement {
     }
 
     /// The update expression.
-    pub(crate) fn update(&self) -> String {
+    fn update(&self) -> String {
         let mut clauses = Vec::new();
         if !self.set.is_empty() {
             clauses.push(format!("SET {}", self.set.join(", ")));
@@ -138,84 +160,114 @@ impl Statement {
             .or_else(|| unbound.map(|name| format!("{name} is used and not bound")))
     }
 
-    pub(crate) fn checked(&self, with_update: bool) {
+    fn checked(&self, with_update: bool) {
         debug_assert_eq!(self.defect(with_update), None, "{self:?}");
     }
 
     /// The names; `None` where there are none, as DynamoDB wants it.
-    pub(crate) fn names(&self) -> Option<HashMap<String, String>> {
+    fn names(&self) -> Option<HashMap<String, String>> {
         Some(self.names.clone()).filter(|names| !names.is_empty())
     }
 
     /// The values; `None` where there are none.
-    pub(crate) fn values(&self) -> Option<HashMap<String, AttributeValue>> {
+    fn values(&self) -> Option<HashMap<String, AttributeValue>> {
         Some(self.values.clone()).filter(|values| !values.is_empty())
     }
 
-    /// As an update within a transaction.
-    pub(crate) fn update_part(&self, table: &str, (pk, sk): Key) -> StoreResult<TransactWriteItem> {
+    /// A refused update or put within a transaction returns the old item, except where no one reads it.
+    pub(crate) fn without_old_item(mut self) -> Self {
+        self.without_old_item = true;
+        self
+    }
+
+    fn on_refusal(&self) -> Option<OnRefusal> {
+        (!self.without_old_item).then_some(OnRefusal::AllOld)
+    }
+
+    /// An update by itself.
+    pub(crate) fn update_item(
+        &self,
+        client: &Client,
+        table: &str,
+        key: Key<impl Into<String>>,
+    ) -> UpdateItemFluentBuilder {
         self.checked(true);
-        let update = Update::builder()
-            .table_name(table)
-            .key("PK", string(pk))
-            .key("SK", string(sk))
+        bind!(self, client.update_item(), table).set_key(Some(item(key, []))).update_expression(self.update())
+    }
+
+    /// A put by itself.
+    pub(crate) fn put_item(&self, client: &Client, table: &str, item: Item) -> PutItemFluentBuilder {
+        self.checked(false);
+        bind!(self, client.put_item(), table).set_item(Some(item))
+    }
+
+    /// A deletion by itself.
+    pub(crate) fn delete_item(
+        &self,
+        client: &Client,
+        table: &str,
+        key: Key<impl Into<String>>,
+    ) -> DeleteItemFluentBuilder {
+        self.checked(false);
+        bind!(self, client.delete_item(), table).set_key(Some(item(key, [])))
+    }
+
+    /// A query for what the condition says of the key.
+    pub(crate) fn query(&self, client: &Client, table: &str) -> QueryFluentBuilder {
+        self.checked(false);
+        let query = client.query().table_name(table).set_key_condition_expression(self.condition());
+        query.set_expression_attribute_names(self.names()).set_expression_attribute_values(self.values())
+    }
+
+    /// An update within a transaction.
+    pub(crate) fn update_part(&self, table: &str, key: Key<impl Into<String>>) -> StoreResult<TransactWriteItem> {
+        self.checked(true);
+        let update = bind!(self, Update::builder(), table)
+            .set_key(Some(item(key, [])))
             .update_expression(self.update())
-            .set_condition_expression(self.condition())
-            .set_expression_attribute_names(self.names())
-            .set_expression_attribute_values(self.values())
-            .return_values_on_condition_check_failure(OnRefusal::AllOld)
+            .set_return_values_on_condition_check_failure(self.on_refusal())
             .build()
             .map_err(build_error)?;
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
-    /// As a condition within a transaction.
-    pub(crate) fn check_part(&self, table: &str, (pk, sk): Key) -> StoreResult<TransactWriteItem> {
+    /// A put within a transaction.
+    pub(crate) fn put_part(&self, table: &str, item: Item) -> StoreResult<TransactWriteItem> {
         self.checked(false);
-        let check = ConditionCheck::builder()
-            .table_name(table)
-            .key("PK", string(pk))
-            .key("SK", string(sk))
-            .condition_expression(self.condition().unwrap_or_default())
-            .set_expression_attribute_names(self.names())
-            .set_expression_attribute_values(self.values())
+        let put = bind!(self, Put::builder(), table)
+            .set_item(Some(item))
+            .set_return_values_on_condition_check_failure(self.on_refusal())
             .build()
             .map_err(build_error)?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    /// A condition within a transaction.
+    pub(crate) fn check_part(&self, table: &str, key: Key<impl Into<String>>) -> StoreResult<TransactWriteItem> {
+        self.checked(false);
+        let check = bind!(self, ConditionCheck::builder(), table).set_key(Some(item(key, [])));
+        let check = check.build().map_err(build_error)?;
         Ok(TransactWriteItem::builder().condition_check(check).build())
     }
 
-    /// As a deletion within a transaction.
-    pub(crate) fn delete_part(&self, table: &str, (pk, sk): Key) -> StoreResult<TransactWriteItem> {
+    /// A deletion within a transaction.
+    pub(crate) fn delete_part(&self, table: &str, key: Key<impl Into<String>>) -> StoreResult<TransactWriteItem> {
         self.checked(false);
-        let delete = Delete::builder()
-            .table_name(table)
-            .key("PK", string(pk))
-            .key("SK", string(sk))
-            .set_condition_expression(self.condition())
-            .set_expression_attribute_names(self.names())
-            .set_expression_attribute_values(self.values())
-            .build()
-            .map_err(build_error)?;
+        let delete = bind!(self, Delete::builder(), table).set_key(Some(item(key, [])));
+        let delete = delete.build().map_err(build_error)?;
         Ok(TransactWriteItem::builder().delete(delete).build())
     }
 }
 
 /// A new item within a transaction: there must be none under its key.
 pub(crate) fn put_new(table: &str, item: Item) -> StoreResult<TransactWriteItem> {
-    let put = Put::builder()
-        .table_name(table)
-        .set_item(Some(item))
-        .condition_expression("attribute_not_exists(PK)")
-        .return_values_on_condition_check_failure(OnRefusal::AllOld)
-        .build()
-        .map_err(build_error)?;
-    Ok(TransactWriteItem::builder().put(put).build())
+    Statement::absent().put_part(table, item)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attributes::number;
+    use crate::attributes::{number, string};
 
     #[test]
     fn a_statement_reads_as_it_was_written() {

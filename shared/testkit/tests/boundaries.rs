@@ -334,7 +334,7 @@ fn every_read_of_the_session_table_is_strongly_consistent() {
     let mut reads = 0;
     for file in files(&root().join("shared/dynamodb/src/sessions"), "rs") {
         let text = fs::read_to_string(&file).expect("a source file");
-        for (at, _) in text.match_indices(".get_item()").chain(text.match_indices(".query()")) {
+        for (at, _) in text.match_indices(".get_item()").chain(text.match_indices(".query(")) {
             let call = text[at..].split(".send()").next().unwrap_or_default();
             assert!(call.contains(".consistent_read(true)"), "{}: {call}", file.display());
             reads += 1;
@@ -344,4 +344,14 @@ fn every_read_of_the_session_table_is_strongly_consistent() {
         }
     }
     assert!(reads >= 4, "only {reads} reads found: this looks in the wrong place");
+}
+
+/// `Statement` checks what DynamoDB refuses. A name or a value that is bound elsewhere would not be checked.
+#[test]
+fn only_statements_bind_the_names_and_values_of_expressions() {
+    let source = root().join("shared/dynamodb/src");
+    for file in files(&source, "rs") {
+        let binds = fs::read_to_string(&file).expect("a source file").contains("expression_attribute_");
+        assert_eq!(binds, file == source.join("statement.rs"), "{}", file.display());
+    }
 }

@@ -1,6 +1,6 @@
 //! Channels: a head, messages by offset, and the ids that make an append idempotent.
 
-use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure as OnRefusal, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure as OnRefusal};
 use holdfast_push::channel::{Channel, Position};
 use holdfast_push::data::Data;
 use holdfast_push::ids::Epoch;
@@ -10,10 +10,11 @@ use holdfast_push::publish::ID_SECONDS;
 use holdfast_sessions::Millis;
 use holdfast_sessions::ports::{Conditional, StoreError, StoreResult};
 
-use super::keys::{self, PK, SK, TTL};
-use super::{ConnectionsTable, Rows, build_error};
-use crate::attributes::{Item, Reader, number, string, timestamp};
+use super::keys::{self, TTL};
+use super::{ConnectionsTable, Rows};
+use crate::attributes::{Item, Reader, item, number, string, timestamp};
 use crate::call::{TransactionOutcome, conditional, transaction};
+use crate::statement::{Statement, put_new};
 
 fn position(item: &Item) -> StoreResult<Position> {
     let r = Reader::new(item);
@@ -28,7 +29,7 @@ pub(super) fn message_attributes(message: &Message) -> Item {
         ("data".to_owned(), string(message.data.as_str())),
         ("sentAt".to_owned(), timestamp(message.sent_at)),
         ("messageExpiresAt".to_owned(), timestamp(message.expires_at)),
-        ("ephemeral".to_owned(), aws_sdk_dynamodb::types::AttributeValue::Bool(message.ephemeral)),
+        ("ephemeral".to_owned(), AttributeValue::Bool(message.ephemeral)),
     ])
 }
 
@@ -45,26 +46,8 @@ pub(super) fn read_message(item: &Item) -> StoreResult<Message> {
     })
 }
 
-impl ConnectionsTable {
-    fn put(&self, item: Item, condition: Option<&str>) -> StoreResult<TransactWriteItem> {
-        let put = Put::builder()
-            .table_name(&self.table)
-            .set_item(Some(item))
-            .set_condition_expression(condition.map(str::to_owned))
-            .return_values_on_condition_check_failure(OnRefusal::AllOld)
-            .build()
-            .map_err(build_error)?;
-        Ok(TransactWriteItem::builder().put(put).build())
-    }
-}
-
-fn keyed(channel: &Channel, sk: String, at: Position) -> Item {
-    Item::from([
-        (PK.to_owned(), string(keys::channel(channel))),
-        (SK.to_owned(), string(sk)),
-        ("epoch".to_owned(), string(at.epoch.to_string())),
-        ("offset".to_owned(), number(at.offset)),
-    ])
+fn keyed(channel: &Channel, sk: impl Into<String>, at: Position) -> Item {
+    item((keys::channel(channel), sk), [("epoch", string(at.epoch.to_string())), ("offset", number(at.offset))])
 }
 
 /// A head outlives its last message by so long. One that comes back afterwards has a new epoch: nobody takes its offsets for
@@ -76,7 +59,7 @@ fn head_ttl(now: Millis) -> i64 {
 }
 
 fn head_item(channel: &Channel, head: Position, now: Millis) -> Item {
-    let mut item = keyed(channel, keys::HEAD.to_owned(), head);
+    let mut item = keyed(channel, keys::HEAD, head);
     item.insert(TTL.to_owned(), number(head_ttl(now)));
     item
 }
@@ -92,12 +75,8 @@ impl Channels for ConnectionsTable {
 
     async fn begin(&self, channel: &Channel, epoch: Epoch, now: Millis) -> StoreResult<Position> {
         let head = Position { epoch, offset: 0 };
-        let result = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(head_item(channel, head, now)))
-            .condition_expression("attribute_not_exists(PK)")
+        let result = Statement::absent()
+            .put_item(&self.client, &self.table, head_item(channel, head, now))
             .return_values_on_condition_check_failure(OnRefusal::AllOld)
             .send()
             .await;
@@ -110,33 +89,26 @@ impl Channels for ConnectionsTable {
 
     async fn append(&self, channel: &Channel, head: Position, messages: &[&Message]) -> StoreResult<Appended> {
         let latest = messages.iter().map(|message| message.sent_at).max().unwrap_or_default();
-        let update = Update::builder()
-            .table_name(&self.table)
-            .key(PK, string(keys::channel(channel)))
-            .key(SK, string(keys::HEAD))
+        let moved = Statement::new()
+            .set("offset", number(head.offset + messages.len() as u64))
             // Renewed by every message, and far later than the last one and its id.
-            .update_expression("SET #offset = :next, #ttl = :ttl")
-            .expression_attribute_names("#ttl", TTL)
-            .expression_attribute_values(":ttl", number(head_ttl(latest)))
-            .condition_expression("#offset = :seen AND epoch = :epoch")
-            .expression_attribute_names("#offset", "offset")
-            .expression_attribute_values(":next", number(head.offset + messages.len() as u64))
-            .expression_attribute_values(":seen", number(head.offset))
-            .expression_attribute_values(":epoch", string(head.epoch.to_string()))
-            .build()
-            .map_err(build_error)?;
-        let mut call =
-            self.client.transact_write_items().transact_items(TransactWriteItem::builder().update(update).build());
+            .set(TTL, number(head_ttl(latest)))
+            .when("#offset = :seen AND epoch = :epoch")
+            .value(":seen", number(head.offset))
+            .value(":epoch", string(head.epoch.to_string()))
+            .without_old_item()
+            .update_part(&self.table, (keys::channel(channel), keys::HEAD))?;
+        let mut call = self.client.transact_write_items().transact_items(moved);
         for (message, offset) in messages.iter().zip(head.offset + 1..) {
             let place = Position { epoch: head.epoch, offset };
-            let mut item = keyed(channel, keys::message(offset), place);
-            item.extend(message_attributes(message));
-            item.insert(TTL.to_owned(), number(keys::ttl(message.sent_at.plus_seconds(HISTORY_SECONDS))));
+            let mut row = keyed(channel, keys::message(offset), place);
+            row.extend(message_attributes(message));
+            row.insert(TTL.to_owned(), number(keys::ttl(message.sent_at.plus_seconds(HISTORY_SECONDS))));
             let mut id = keyed(channel, keys::appended(message.id), place);
             id.insert(TTL.to_owned(), number(keys::ttl(message.sent_at.plus_seconds(ID_SECONDS))));
             call = call
-                .transact_items(self.put(item, None)?)
-                .transact_items(self.put(id, Some("attribute_not_exists(PK)"))?);
+                .transact_items(Statement::new().put_part(&self.table, row)?)
+                .transact_items(put_new(&self.table, id)?);
         }
         let outcome = transaction("TransactWriteItems", call.send().await)?;
         if matches!(outcome, TransactionOutcome::Done) {

@@ -10,13 +10,13 @@ mod tickets;
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::BuildError;
 use holdfast_push::channel::Channel;
 use holdfast_sessions::UserId;
-use holdfast_sessions::ports::{StoreError, StoreResult, UserData};
+use holdfast_sessions::ports::{StoreResult, UserData};
 
 use crate::attributes::{Item, string};
 use crate::call::trouble;
+use crate::statement::Statement;
 
 /// The table behind the push ports.
 #[derive(Clone, Debug)]
@@ -53,14 +53,8 @@ impl ConnectionsTable {
     }
 
     async fn delete(&self, pk: String, sk: impl Into<String>) -> StoreResult<()> {
-        self.client
-            .delete_item()
-            .table_name(&self.table)
-            .key(keys::PK, string(pk))
-            .key(keys::SK, string(sk))
-            .send()
-            .await
-            .map_err(|e| trouble("DeleteItem", &e))?;
+        let delete = Statement::new().delete_item(&self.client, &self.table, (pk, sk));
+        delete.send().await.map_err(|e| trouble("DeleteItem", &e))?;
         Ok(())
     }
 
@@ -71,18 +65,18 @@ impl ConnectionsTable {
         which: Rows<'_>,
         mut enough: impl FnMut(&[Item]) -> bool,
     ) -> StoreResult<Vec<Item>> {
-        let query = self.client.query().table_name(&self.table).consistent_read(true);
-        let query = query.expression_attribute_values(":pk", string(pk));
-        let query = match which {
-            Rows::All => query.key_condition_expression("PK = :pk"),
-            Rows::StartingWith(prefix) => query
-                .key_condition_expression("PK = :pk AND begins_with(SK, :prefix)")
-                .expression_attribute_values(":prefix", string(prefix)),
-            Rows::Between(first, last) => query
-                .key_condition_expression("PK = :pk AND SK BETWEEN :first AND :last")
-                .expression_attribute_values(":first", string(first))
-                .expression_attribute_values(":last", string(last)),
+        let rows = Statement::new().value(":pk", string(pk));
+        let rows = match which {
+            Rows::All => rows.when("PK = :pk"),
+            Rows::StartingWith(prefix) => {
+                rows.when("PK = :pk AND begins_with(SK, :prefix)").value(":prefix", string(prefix))
+            }
+            Rows::Between(first, last) => rows
+                .when("PK = :pk AND SK BETWEEN :first AND :last")
+                .value(":first", string(first))
+                .value(":last", string(last)),
         };
+        let query = rows.query(&self.client, &self.table).consistent_read(true);
         let mut found = Vec::new();
         let mut from = None;
         loop {
@@ -94,11 +88,6 @@ impl ConnectionsTable {
             }
         }
     }
-}
-
-/// A request that the SDK refuses to build lacks a required part: a defect of this crate, not of the store.
-fn build_error(error: BuildError) -> StoreError {
-    StoreError::Corrupt(format!("request: {error}"))
 }
 
 impl UserData for ConnectionsTable {

@@ -9,9 +9,10 @@ use holdfast_sessions::{Millis, UserId};
 
 use super::ConnectionsTable;
 use super::channels::{message_attributes, read_message};
-use super::keys::{self, PK, SK, TTL};
-use crate::attributes::{Item, Reader, number, string, timestamp};
+use super::keys::{self, TTL};
+use crate::attributes::{Item, Reader, item, number, string, timestamp};
 use crate::call::conditional;
+use crate::statement::Statement;
 
 const PENDING: &str = "PENDING";
 const QUEUED: &str = "QUEUED";
@@ -62,23 +63,16 @@ fn read_answer(item: &Item) -> StoreResult<Answer> {
 
 impl PublishKeys for ConnectionsTable {
     async fn begin_publish(&self, key: &PublishKey, pending: &Pending, now: Millis) -> StoreResult<Begun> {
-        let (pk, sk) = keys::publish(key);
         let expires = now.plus_seconds(KEY_SECONDS);
-        let mut item = pending_attributes(pending);
-        item.extend([
-            (PK.to_owned(), string(pk)),
-            (SK.to_owned(), string(sk)),
-            ("state".to_owned(), string(PENDING)),
-            ("expiresAt".to_owned(), timestamp(expires)),
-            (TTL.to_owned(), number(keys::ttl(expires))),
-        ]);
-        let result = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(PK) OR expiresAt <= :now")
-            .expression_attribute_values(":now", timestamp(now))
+        let mut row = item(
+            keys::publish(key),
+            [("state", string(PENDING)), ("expiresAt", timestamp(expires)), (TTL, number(keys::ttl(expires)))],
+        );
+        row.extend(pending_attributes(pending));
+        let result = Statement::new()
+            .when("attribute_not_exists(PK) OR expiresAt <= :now")
+            .value(":now", timestamp(now))
+            .put_item(&self.client, &self.table, row)
             .return_values_on_condition_check_failure(OnRefusal::AllOld)
             .send()
             .await;
@@ -99,37 +93,23 @@ impl PublishKeys for ConnectionsTable {
     }
 
     async fn finish_publish(&self, key: &PublishKey, answer: &Answer) -> StoreResult<()> {
-        let (pk, sk) = keys::publish(key);
-        let mut update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(PK, string(pk))
-            .key(SK, string(sk))
-            .condition_expression("messageId = :id AND #state = :pending")
-            .expression_attribute_names("#state", "state")
-            .expression_attribute_names("#data", "data")
-            .expression_attribute_values(":id", string(answer.message_id.to_string()))
-            .expression_attribute_values(":pending", string(PENDING))
-            .expression_attribute_values(":queued", string(QUEUED));
-        let mut set = String::from("SET #state = :queued");
-        if let Some(recipients) = answer.recipients {
-            set.push_str(", recipients = :recipients");
-            update = update.expression_attribute_values(":recipients", number(recipients));
+        let mut queued = Statement::new()
+            .set("state", string(QUEUED))
+            // The request has served: what it said is in its channels, or on its way.
+            .remove(&["data", "toUsers", "toTopic", "toAll"])
+            .when("messageId = :id AND #state = :pending")
+            .value(":id", string(answer.message_id.to_string()))
+            .value(":pending", string(PENDING));
+        for (attribute, value) in [
+            ("recipients", answer.recipients.map(number)),
+            ("channel", answer.channel.as_ref().map(|channel| string(channel.to_string()))),
+            ("offset", answer.offset.map(number)),
+        ] {
+            if let Some(value) = value {
+                queued = queued.set(attribute, value);
+            }
         }
-        if let Some(channel) = &answer.channel {
-            set.push_str(", channel = :channel");
-            update = update.expression_attribute_values(":channel", string(channel.to_string()));
-        }
-        if let Some(offset) = answer.offset {
-            set.push_str(", #offset = :offset");
-            update = update
-                .expression_attribute_names("#offset", "offset")
-                .expression_attribute_values(":offset", number(offset));
-        }
-        // The request has served: what it said is in its channels, or on its way.
-        set.push_str(" REMOVE #data, toUsers, toTopic, toAll");
-        let result = update.update_expression(set).send().await;
+        let result = queued.update_item(&self.client, &self.table, keys::publish(key)).send().await;
         // Refused: another call finished it, or the key stands for something newer by now.
         conditional("UpdateItem", None, result).map(|_| ())
     }

@@ -5,27 +5,22 @@ use holdfast_push::ports::RecoveryBudget;
 use holdfast_sessions::ports::{Conditional, StoreResult};
 
 use super::ConnectionsTable;
-use super::keys::{self, PK, SK, TTL};
-use crate::attributes::{number, string};
+use super::keys::{self, TTL};
+use crate::attributes::number;
 use crate::call::conditional;
+use crate::statement::Statement;
 
 impl RecoveryBudget for ConnectionsTable {
     async fn reserve(&self, reservation: &RecoveryReservation) -> StoreResult<bool> {
         let Some(room) = reservation.limit.checked_sub(reservation.posts) else { return Ok(false) };
-        let (pk, sk) = keys::budget(&reservation.row, reservation.window);
-        let over = reservation.ends();
-        let result = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(PK, string(pk))
-            .key(SK, string(sk))
-            .update_expression("SET #ttl = :ttl ADD posts :posts")
-            .condition_expression("attribute_not_exists(PK) OR posts <= :room")
-            .expression_attribute_names("#ttl", TTL)
-            .expression_attribute_values(":ttl", number(keys::ttl(over)))
-            .expression_attribute_values(":posts", number(reservation.posts))
-            .expression_attribute_values(":room", number(room))
+        let key = keys::budget(&reservation.row, reservation.window);
+        let result = Statement::new()
+            .set(TTL, number(keys::ttl(reservation.ends())))
+            .then("ADD posts :posts")
+            .when("attribute_not_exists(PK) OR posts <= :room")
+            .value(":posts", number(reservation.posts))
+            .value(":room", number(room))
+            .update_item(&self.client, &self.table, key)
             .send()
             .await;
         Ok(matches!(conditional("UpdateItem", None, result)?, Conditional::Done))

@@ -1,6 +1,6 @@
 //! Sockets: the row, its twin under the user, its place among everybody, and the memory that it is gone.
 
-use aws_sdk_dynamodb::types::{ConditionCheck, Put, ReturnValue, TransactWriteItem};
+use aws_sdk_dynamodb::types::{ReturnValue, TransactWriteItem};
 use holdfast_push::channel::{Channel, shard};
 use holdfast_push::ids::ConnectionId;
 use holdfast_push::ports::Sockets;
@@ -8,11 +8,12 @@ use holdfast_push::socket::{FrameWindow, GONE_SECONDS, Socket};
 use holdfast_sessions::ports::{Conditional, StoreError, StoreResult};
 use holdfast_sessions::{Millis, UserId};
 
-use super::keys::{self, INDEX_PK, INDEX_SK, PK, SK, TTL};
+use super::keys::{self, INDEX_PK, INDEX_SK, SK, TTL};
 use super::tickets::address;
-use super::{ConnectionsTable, Rows, build_error};
-use crate::attributes::{Item, Reader, number, string, timestamp};
+use super::{ConnectionsTable, Rows};
+use crate::attributes::{Item, Reader, item, number, string, timestamp};
 use crate::call::{conditional, transaction, trouble};
+use crate::statement::Statement;
 
 fn read(item: &Item) -> StoreResult<Socket> {
     let r = Reader::new(item);
@@ -31,107 +32,79 @@ fn sort_key(item: &Item) -> &str {
     item.get(SK).and_then(|v| v.as_s().ok()).map_or("", String::as_str)
 }
 
+/// What a socket's own row and its twin have in common.
+fn row(socket: &Socket, pk: String, sk: impl Into<String>) -> Item {
+    item(
+        (pk, sk),
+        [
+            ("connectionId", string(socket.id.as_str())),
+            ("userId", string(socket.at.user.to_string())),
+            ("slot", number(socket.at.slot)),
+            ("sid", string(socket.sid.to_string())),
+            ("connectedAt", timestamp(socket.connected_at)),
+            ("seenAt", timestamp(socket.seen_at)),
+            ("sessionExpiresAt", timestamp(socket.session_expires_at)),
+            (TTL, number(socket.expires_at.seconds_up())),
+        ],
+    )
+}
+
+/// The socket's own row.
+fn own_row(socket: &Socket, email: &str) -> Item {
+    let mut own = row(socket, keys::connection(&socket.id), keys::METADATA);
+    let more = [("userEmail", string(email)), ("frames", number(0)), ("framesBefore", number(0))];
+    own.extend(more.map(|(name, value)| (name.to_owned(), value)));
+    own
+}
+
+/// The same under its user.
+fn twin_row(socket: &Socket) -> Item {
+    row(socket, keys::user(socket.at.user), keys::connection(&socket.id))
+}
+
+/// The row that puts a socket into an audience.
+fn member_row(socket: &Socket, channel: &Channel) -> StoreResult<Item> {
+    let audience = keys::audience(channel, shard(&socket.id))
+        .ok_or_else(|| StoreError::Corrupt("a user's channel has no audience".into()))?;
+    let key = keys::connection(&socket.id);
+    Ok(item(
+        (key.clone(), keys::membership(channel)),
+        [
+            (INDEX_PK, string(audience)),
+            (INDEX_SK, string(key)),
+            ("sid", string(socket.sid.to_string())),
+            ("connectedAt", timestamp(socket.connected_at)),
+            ("sessionExpiresAt", timestamp(socket.session_expires_at)),
+            (TTL, number(socket.expires_at.seconds_up())),
+        ],
+    ))
+}
+
 impl ConnectionsTable {
-    /// What a socket's own row and its twin have in common.
-    fn row(&self, socket: &Socket, pk: String, sk: impl Into<String>) -> aws_sdk_dynamodb::types::builders::PutBuilder {
-        Put::builder()
-            .table_name(&self.table)
-            .item(PK, string(pk))
-            .item(SK, string(sk))
-            .item("connectionId", string(socket.id.as_str()))
-            .item("userId", string(socket.at.user.to_string()))
-            .item("slot", number(socket.at.slot))
-            .item("sid", string(socket.sid.to_string()))
-            .item("connectedAt", timestamp(socket.connected_at))
-            .item("seenAt", timestamp(socket.seen_at))
-            .item("sessionExpiresAt", timestamp(socket.session_expires_at))
-            .item(TTL, number(socket.expires_at.seconds_up()))
-    }
-
-    /// The row that puts a socket into an audience.
-    pub(super) fn member(&self, socket: &Socket, channel: &Channel) -> StoreResult<TransactWriteItem> {
-        self.membership(socket, channel, None)
-    }
-
-    /// The same, where there must be none yet.
+    /// Puts a socket into an audience where it is not yet.
     pub(super) fn new_member(&self, socket: &Socket, channel: &Channel) -> StoreResult<TransactWriteItem> {
-        self.membership(socket, channel, Some("attribute_not_exists(PK)"))
+        Statement::absent().without_old_item().put_part(&self.table, member_row(socket, channel)?)
     }
 
-    fn membership(
-        &self,
-        socket: &Socket,
-        channel: &Channel,
-        condition: Option<&str>,
-    ) -> StoreResult<TransactWriteItem> {
-        let audience = keys::audience(channel, shard(&socket.id))
-            .ok_or_else(|| StoreError::Corrupt("a user's channel has no audience".into()))?;
-        let put = Put::builder()
-            .table_name(&self.table)
-            .item(PK, string(keys::connection(&socket.id)))
-            .item(SK, string(keys::membership(channel)))
-            .item(INDEX_PK, string(audience))
-            .item(INDEX_SK, string(keys::connection(&socket.id)))
-            .item("sid", string(socket.sid.to_string()))
-            .item("connectedAt", timestamp(socket.connected_at))
-            .item("sessionExpiresAt", timestamp(socket.session_expires_at))
-            .item(TTL, number(socket.expires_at.seconds_up()))
-            .set_condition_expression(condition.map(str::to_owned))
-            .build()
-            .map_err(build_error)?;
-        Ok(TransactWriteItem::builder().put(put).build())
-    }
-
-    /// A condition on another row of the same socket.
-    fn check(&self, id: &ConnectionId, sk: &str, condition: &str) -> StoreResult<TransactWriteItem> {
-        let check = ConditionCheck::builder()
-            .table_name(&self.table)
-            .key(PK, string(keys::connection(id)))
-            .key(SK, string(sk))
-            .condition_expression(condition)
-            .build()
-            .map_err(build_error)?;
-        Ok(TransactWriteItem::builder().condition_check(check).build())
-    }
-
-    /// Moves the session's expiry on one row, if it is still there.
-    async fn move_expiry(&self, pk: String, sk: String, to: Millis, seen: Option<Millis>) -> StoreResult<()> {
-        let mut update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(PK, string(pk))
-            .key(SK, string(sk))
-            .condition_expression("attribute_exists(PK)")
-            .expression_attribute_values(":expires", timestamp(to));
-        let mut set = String::from("SET sessionExpiresAt = :expires");
-        if let Some(seen) = seen {
-            set.push_str(", seenAt = :seen");
-            update = update.expression_attribute_values(":seen", timestamp(seen));
-        }
-        let result = update.update_expression(set).send().await;
+    /// Updates one row of a socket, if it is still there.
+    async fn update_row(&self, pk: String, sk: impl Into<String>, update: Statement) -> StoreResult<()> {
+        let update = update.when("attribute_exists(PK)");
+        let result = update.update_item(&self.client, &self.table, (pk, sk)).send().await;
         conditional("UpdateItem", None, result).map(|_| ())
     }
 }
 
 impl Sockets for ConnectionsTable {
     async fn open(&self, socket: &Socket, email: &str) -> StoreResult<bool> {
-        let pk = keys::connection(&socket.id);
-        let own = self
-            .row(socket, pk.clone(), keys::METADATA)
-            .item("userEmail", string(email))
-            .item("frames", number(0))
-            .item("framesBefore", number(0))
-            .build()
-            .map_err(build_error)?;
-        let twin = self.row(socket, keys::user(socket.at.user), pk).build().map_err(build_error)?;
+        let put = |row| Statement::new().without_old_item().put_part(&self.table, row);
+        let not_gone = Statement::absent().check_part(&self.table, (keys::connection(&socket.id), keys::GONE))?;
         let result = self
             .client
             .transact_write_items()
-            .transact_items(self.check(&socket.id, keys::GONE, "attribute_not_exists(PK)")?)
-            .transact_items(TransactWriteItem::builder().put(own).build())
-            .transact_items(TransactWriteItem::builder().put(twin).build())
-            .transact_items(self.member(socket, &Channel::Broadcast)?)
+            .transact_items(not_gone)
+            .transact_items(put(own_row(socket, email))?)
+            .transact_items(put(twin_row(socket))?)
+            .transact_items(put(member_row(socket, &Channel::Broadcast)?)?)
             .send()
             .await;
         match transaction("TransactWriteItems", result)? {
@@ -174,29 +147,21 @@ impl Sockets for ConnectionsTable {
     }
 
     async fn mark_gone(&self, id: &ConnectionId, now: Millis) -> StoreResult<()> {
-        self.client
-            .put_item()
-            .table_name(&self.table)
-            .item(PK, string(keys::connection(id)))
-            .item(SK, string(keys::GONE))
-            .item("goneAt", timestamp(now))
-            .item(TTL, number(now.plus_seconds(GONE_SECONDS).seconds_up()))
-            .send()
-            .await
-            .map_err(|e| trouble("PutItem", &e))?;
+        let row = item(
+            (keys::connection(id), keys::GONE),
+            [("goneAt", timestamp(now)), (TTL, number(now.plus_seconds(GONE_SECONDS).seconds_up()))],
+        );
+        let put = Statement::new().put_item(&self.client, &self.table, row);
+        put.send().await.map_err(|e| trouble("PutItem", &e))?;
         Ok(())
     }
 
     async fn count_frame(&self, id: &ConnectionId) -> StoreResult<Option<FrameWindow>> {
-        let result = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(PK, string(keys::connection(id)))
-            .key(SK, string(keys::METADATA))
-            .update_expression("ADD frames :one")
-            .condition_expression("attribute_exists(PK)")
-            .expression_attribute_values(":one", number(1))
+        let result = Statement::new()
+            .then("ADD frames :one")
+            .when("attribute_exists(PK)")
+            .value(":one", number(1))
+            .update_item(&self.client, &self.table, (keys::connection(id), keys::METADATA))
             .return_values(ReturnValue::AllNew)
             .send()
             .await;
@@ -215,33 +180,21 @@ impl Sockets for ConnectionsTable {
     async fn refresh(&self, seen: &FrameWindow, session_expires_at: Millis, now: Millis) -> StoreResult<()> {
         let socket = &seen.socket;
         let pk = keys::connection(&socket.id);
-        let new_window = seen.window_is_over(now).then(|| seen.window_of(now));
-        if new_window.is_some() {
-            let result = self
-                .client
-                .update_item()
-                .table_name(&self.table)
-                .key(PK, string(&pk))
-                .key(SK, string(keys::METADATA))
-                .update_expression(
-                    "SET sessionExpiresAt = :expires, seenAt = :now, frames = :one, framesBefore = :before",
-                )
-                .condition_expression("attribute_exists(PK)")
-                .expression_attribute_values(":expires", timestamp(session_expires_at))
-                .expression_attribute_values(":now", timestamp(seen.window_of(now)))
-                .expression_attribute_values(":one", number(1))
-                .expression_attribute_values(":before", number(seen.carried(now)))
-                .send()
-                .await;
-            conditional("UpdateItem", None, result)?;
-        } else {
-            self.move_expiry(pk.clone(), keys::METADATA.to_owned(), session_expires_at, None).await?;
+        let expiry = Statement::new().set("sessionExpiresAt", timestamp(session_expires_at));
+        let (mut own, mut twin) = (expiry.clone(), expiry.clone());
+        if seen.window_is_over(now) {
+            own = own
+                .set("seenAt", timestamp(seen.window_of(now)))
+                .set("frames", number(1))
+                .set("framesBefore", number(seen.carried(now)));
+            twin = twin.set("seenAt", timestamp(seen.window_of(now)));
         }
-        self.move_expiry(keys::user(socket.at.user), pk.clone(), session_expires_at, new_window).await?;
+        self.update_row(pk.clone(), keys::METADATA, own).await?;
+        self.update_row(keys::user(socket.at.user), pk.clone(), twin).await?;
         if socket.session_expires_at != session_expires_at {
-            self.move_expiry(pk.clone(), keys::SHARD.to_owned(), session_expires_at, None).await?;
+            self.update_row(pk.clone(), keys::SHARD, expiry.clone()).await?;
             for item in self.rows(pk.clone(), Rows::StartingWith(keys::TOPIC), |_| false).await? {
-                self.move_expiry(pk.clone(), sort_key(&item).to_owned(), session_expires_at, None).await?;
+                self.update_row(pk.clone(), sort_key(&item), expiry.clone()).await?;
             }
         }
         Ok(())
@@ -269,11 +222,6 @@ mod tests {
     /// docs/scale.md reckons with these: what a million sockets write, store and are read with.
     #[test]
     fn a_socket_is_as_large_as_the_plan_says() {
-        let config = aws_config::SdkConfig::builder()
-            .behavior_version(aws_config::BehaviorVersion::v2026_01_12())
-            .retry_config(aws_sdk_dynamodb::config::retry::RetryConfig::disabled())
-            .build();
-        let table = ConnectionsTable::new(&config, "connections");
         let now = Millis::new(1_790_000_000_000);
         let socket = Socket {
             id: "L0SM9cOFvHcCIhw=".parse().unwrap(),
@@ -284,18 +232,10 @@ mod tests {
             session_expires_at: now.plus_seconds(86_400),
             expires_at: now.plus_seconds(7_800),
         };
-        let pk = keys::connection(&socket.id);
-        let own = table
-            .row(&socket, pk.clone(), keys::METADATA)
-            .item("userEmail", string("somebody@example.com"))
-            .item("frames", number(0))
-            .item("framesBefore", number(0))
-            .build()
-            .unwrap();
-        let twin = table.row(&socket, keys::user(socket.at.user), pk).build().unwrap();
-        let member = table.member(&socket, &Channel::Broadcast).unwrap().put.unwrap();
-        let mut entry = member.item().clone();
+        let member = member_row(&socket, &Channel::Broadcast).unwrap();
+        let mut entry = member.clone();
         entry.remove(TTL);
-        assert_eq!([own.item(), twin.item(), member.item(), &entry].map(size), [243, 211, 158, 149]);
+        let rows = [own_row(&socket, "somebody@example.com"), twin_row(&socket), member, entry];
+        assert_eq!(rows.each_ref().map(size), [243, 211, 158, 149]);
     }
 }

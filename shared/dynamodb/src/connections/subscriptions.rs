@@ -7,9 +7,9 @@ use holdfast_push::ports::{Audience, Joined, Page, Subscriptions};
 use holdfast_push::socket::{MAX_TOPICS, Socket};
 use holdfast_sessions::ports::{StoreError, StoreResult};
 
-use super::keys::{self, INDEX, INDEX_PK, INDEX_SK, PK, SK};
+use super::keys::{self, INDEX, INDEX_PK, INDEX_SK, SK};
 use super::{ConnectionsTable, Rows};
-use crate::attributes::{Item, Reader, number, string};
+use crate::attributes::{Item, Reader, item, number, string};
 use crate::call::{TransactionOutcome, transaction, trouble};
 use crate::statement::Statement;
 
@@ -24,9 +24,10 @@ impl Subscriptions for ConnectionsTable {
             .when("attribute_not_exists(topicCount) OR topicCount <= :room")
             .value(":more", number(topics.len()))
             .value(":room", number(room));
-        let mut call = self.client.transact_write_items().transact_items(
-            counted.update_part(&self.table, (keys::connection(&socket.id), keys::METADATA.to_owned()))?,
-        );
+        let mut call = self
+            .client
+            .transact_write_items()
+            .transact_items(counted.update_part(&self.table, (keys::connection(&socket.id), keys::METADATA))?);
         for topic in topics {
             call = call.transact_items(self.new_member(socket, &Channel::Topic(topic.clone()))?);
         }
@@ -48,7 +49,7 @@ impl Subscriptions for ConnectionsTable {
             .client
             .transact_write_items()
             .transact_items(Statement::new().when("attribute_exists(PK)").delete_part(&self.table, row.clone())?)
-            .transact_items(counted.update_part(&self.table, (row.0.clone(), keys::METADATA.to_owned()))?)
+            .transact_items(counted.update_part(&self.table, (row.0.clone(), keys::METADATA))?)
             .send()
             .await;
         let outcome = transaction("TransactWriteItems", result)?;
@@ -87,20 +88,14 @@ impl Audience for ConnectionsTable {
             return Ok(Page::default());
         };
         let start = after.map(|id| {
-            Item::from([
-                (PK.to_owned(), string(keys::connection(id))),
-                (SK.to_owned(), string(keys::membership(channel))),
-                (INDEX_PK.to_owned(), string(&audience)),
-                (INDEX_SK.to_owned(), string(keys::connection(id))),
-            ])
+            let (key, member) = (keys::connection(id), keys::membership(channel));
+            item((key.clone(), member), [(INDEX_PK, string(&audience)), (INDEX_SK, string(key))])
         });
-        let page = self
-            .client
-            .query()
-            .table_name(&self.table)
+        let page = Statement::new()
+            .when("GSI1PK = :audience")
+            .value(":audience", string(audience))
+            .query(&self.client, &self.table)
             .index_name(INDEX)
-            .key_condition_expression("GSI1PK = :audience")
-            .expression_attribute_values(":audience", string(audience))
             .set_exclusive_start_key(start)
             .send()
             .await

@@ -8,9 +8,10 @@ use holdfast_sessions::token::Address;
 use holdfast_sessions::{Millis, SlotNo, TokenHash};
 
 use super::ConnectionsTable;
-use super::keys::{self, PK, SK, TTL};
-use crate::attributes::{Item, Reader, number, string, timestamp};
+use super::keys::{self, TTL};
+use crate::attributes::{Item, Reader, item, number, string, timestamp};
 use crate::call::{conditional, trouble};
+use crate::statement::Statement;
 
 fn read(hash: &TokenHash, item: &Item) -> StoreResult<TicketRow> {
     let r = Reader::new(item);
@@ -26,20 +27,18 @@ pub(super) fn address(r: &Reader<'_>) -> StoreResult<Address> {
 
 impl Tickets for ConnectionsTable {
     async fn put_ticket(&self, ticket: &TicketRow) -> StoreResult<()> {
-        let (pk, sk) = keys::ticket(&ticket.hash);
-        self.client
-            .put_item()
-            .table_name(&self.table)
-            .item(PK, string(pk))
-            .item(SK, string(sk))
-            .item("userId", string(ticket.at.user.to_string()))
-            .item("slot", number(ticket.at.slot))
-            .item("sid", string(ticket.sid.to_string()))
-            .item("expiresAt", timestamp(ticket.expires_at))
-            .item(TTL, number(keys::ttl(ticket.expires_at)))
-            .send()
-            .await
-            .map_err(|e| trouble("PutItem", &e))?;
+        let row = item(
+            keys::ticket(&ticket.hash),
+            [
+                ("userId", string(ticket.at.user.to_string())),
+                ("slot", number(ticket.at.slot)),
+                ("sid", string(ticket.sid.to_string())),
+                ("expiresAt", timestamp(ticket.expires_at)),
+                (TTL, number(keys::ttl(ticket.expires_at))),
+            ],
+        );
+        let put = Statement::new().put_item(&self.client, &self.table, row);
+        put.send().await.map_err(|e| trouble("PutItem", &e))?;
         Ok(())
     }
 
@@ -49,15 +48,10 @@ impl Tickets for ConnectionsTable {
     }
 
     async fn consume(&self, hash: &TokenHash, now: Millis) -> StoreResult<Option<TicketRow>> {
-        let (pk, sk) = keys::ticket(hash);
-        let result = self
-            .client
-            .delete_item()
-            .table_name(&self.table)
-            .key(PK, string(pk))
-            .key(SK, string(sk))
-            .condition_expression("expiresAt > :now")
-            .expression_attribute_values(":now", timestamp(now))
+        let result = Statement::new()
+            .when("expiresAt > :now")
+            .value(":now", timestamp(now))
+            .delete_item(&self.client, &self.table, keys::ticket(hash))
             .return_values(ReturnValue::AllOld)
             .send()
             .await;

@@ -6,21 +6,16 @@ use holdfast_sessions::change::Origin;
 use holdfast_sessions::ports::{AccountDeletion, Accounts, StoreError, StoreResult, Transacted};
 use holdfast_sessions::{Millis, UserId};
 
-use super::keys::{self, PK, SK};
+use super::keys::{self, SK};
 use super::slots::transacted;
 use super::{SessionsTable, image};
-use crate::attributes::{Item, Reader, string, timestamp};
+use crate::attributes::{Item, Reader, item, string, timestamp};
 use crate::call::{TransactionOutcome, transaction, trouble};
 use crate::statement::{Key, Statement, put_new};
 
 /// An item that says which account a name belongs to.
-pub(super) fn claim((pk, sk): Key, user: UserId, now: Millis) -> Item {
-    Item::from([
-        (PK.to_owned(), string(pk)),
-        (SK.to_owned(), string(sk)),
-        ("userId".to_owned(), string(user.to_string())),
-        ("createdAt".to_owned(), timestamp(now)),
-    ])
+pub(super) fn claim(key: Key, user: UserId, now: Millis) -> Item {
+    item(key, [("userId", string(user.to_string())), ("createdAt", timestamp(now))])
 }
 
 /// Whether the claim at `index` was refused because this very account holds it: an earlier try was applied and its reply
@@ -94,18 +89,10 @@ impl Accounts for SessionsTable {
 impl AccountDeletion for SessionsTable {
     async fn erase(&self, account: &Account, email_keys: &[[u8; 32]]) -> StoreResult<()> {
         let user = account.user;
+        let rows = Statement::new().when("PK = :pk").value(":pk", string(keys::user(user)));
         loop {
-            let answer = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .key_condition_expression("PK = :pk")
-                .projection_expression("PK, SK")
-                .expression_attribute_values(":pk", string(keys::user(user)))
-                .consistent_read(true)
-                .send()
-                .await
-                .map_err(|e| trouble("Query", &e))?;
+            let page = rows.query(&self.client, &self.table).projection_expression("PK, SK").consistent_read(true);
+            let answer = page.send().await.map_err(|e| trouble("Query", &e))?;
             let is_account = |item: &Item| item.get(SK).is_some_and(|sk| *sk == string(keys::META));
             let rest: Vec<Item> =
                 answer.items.unwrap_or_default().into_iter().filter(|item| !is_account(item)).collect();

@@ -13,8 +13,8 @@ use holdfast_sessions::ports::{AttemptReservation, Attempts, Conditional, StoreE
 use holdfast_sessions::{Millis, TokenHash};
 
 use super::SessionsTable;
-use super::keys::{self, PK, SK, TTL};
-use crate::attributes::{Item, Reader, binary, binary_set, number, string, timestamp};
+use super::keys::{self, TTL};
+use crate::attributes::{Item, Reader, binary, binary_set, number, timestamp};
 use crate::call::{conditional, trouble};
 use crate::statement::Statement;
 
@@ -58,18 +58,8 @@ impl SessionsTable {
         scope: &Scope,
         statement: &Statement,
     ) -> StoreResult<(Conditional<Option<Item>>, Option<Item>)> {
-        statement.checked(true);
-        let (pk, sk) = keys::attempts(&scope.key);
-        let result = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(PK, string(pk))
-            .key(SK, string(sk))
-            .update_expression(statement.update())
-            .set_condition_expression(statement.condition())
-            .set_expression_attribute_names(statement.names())
-            .set_expression_attribute_values(statement.values())
+        let result = statement
+            .update_item(&self.client, &self.table, keys::attempts(&scope.key))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(OnRefusal::AllOld)
             .send()
@@ -256,9 +246,7 @@ impl Attempts for SessionsTable {
     }
 
     async fn clear(&self, scope: &Scope) -> StoreResult<()> {
-        let (pk, sk) = keys::attempts(&scope.key);
-        let result =
-            self.client.delete_item().table_name(&self.table).key(PK, string(pk)).key(SK, string(sk)).send().await;
-        result.map(|_| ()).map_err(|e| trouble("DeleteItem", &e))
+        let delete = Statement::new().delete_item(&self.client, &self.table, keys::attempts(&scope.key));
+        delete.send().await.map(|_| ()).map_err(|e| trouble("DeleteItem", &e))
     }
 }

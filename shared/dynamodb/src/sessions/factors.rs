@@ -1,5 +1,6 @@
 //! Trusted devices, and how passwords and seeds are kept.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use holdfast_sessions::mfa::Seed;
 use holdfast_sessions::ports::{AccountUpkeep, Devices, StoreError, StoreResult};
 use holdfast_sessions::trusted_device::TrustedDevice;
@@ -10,51 +11,40 @@ use super::keys::{self, PK, Row, SK};
 use super::{SessionsTable, image};
 use crate::attributes::{Reader, binary, string};
 use crate::call::{conditional, trouble};
+use crate::statement::Statement;
+
+impl SessionsTable {
+    /// Replaces an attribute of an account, if it still is as it was read.
+    async fn replace(
+        &self,
+        user: UserId,
+        attribute: &str,
+        old: AttributeValue,
+        new: AttributeValue,
+    ) -> StoreResult<()> {
+        let result = Statement::new()
+            .set(attribute, new)
+            .when(&format!("#{attribute} = :old"))
+            .value(":old", old)
+            .update_item(&self.client, &self.table, keys::account(user))
+            .send()
+            .await;
+        conditional("UpdateItem", None, result).map(|_| ())
+    }
+}
 
 impl AccountUpkeep for SessionsTable {
     async fn strengthen(&self, user: UserId, old: &str, new: &str) -> StoreResult<()> {
-        let (pk, sk) = keys::account(user);
-        let result = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(PK, string(pk))
-            .key(SK, string(sk))
-            .update_expression("SET password = :new")
-            .condition_expression("password = :old")
-            .expression_attribute_values(":new", string(new))
-            .expression_attribute_values(":old", string(old))
-            .send()
-            .await;
-        conditional("UpdateItem", None, result).map(|_| ())
+        self.replace(user, "password", string(old), string(new)).await
     }
 
     async fn seal_seed(&self, user: UserId, plain: &Seed, sealed: &[u8]) -> StoreResult<()> {
-        let (pk, sk) = keys::account(user);
-        let result = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(PK, string(pk))
-            .key(SK, string(sk))
-            .update_expression("SET mfaSecret = :sealed")
-            .condition_expression("mfaSecret = :plain")
-            .expression_attribute_values(":sealed", image::sealed_value(sealed))
-            .expression_attribute_values(":plain", binary(plain.expose()))
-            .send()
-            .await;
-        conditional("UpdateItem", None, result).map(|_| ())
+        self.replace(user, "mfaSecret", binary(plain.expose()), image::sealed_value(sealed)).await
     }
 
     async fn claim_email(&self, user: UserId, email_key: &[u8; 32], now: Millis) -> StoreResult<()> {
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(claim(keys::email(email_key), user, now)))
-            .condition_expression("attribute_not_exists(PK)")
-            .send()
-            .await;
+        let claimed = claim(keys::email(email_key), user, now);
+        let put = Statement::absent().put_item(&self.client, &self.table, claimed).send().await;
         conditional("PutItem", None, put).map(|_| ())
     }
 }
@@ -66,16 +56,15 @@ impl Devices for SessionsTable {
     }
 
     async fn devices(&self, user: UserId) -> StoreResult<Vec<(DeviceId, TrustedDevice)>> {
+        let rows = Statement::new()
+            .when("PK = :pk AND begins_with(SK, :devices)")
+            .value(":pk", string(keys::user(user)))
+            .value(":devices", string(keys::DEVICES));
         let mut found = Vec::new();
         let mut from = None;
         loop {
-            let answer = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .key_condition_expression("PK = :pk AND begins_with(SK, :devices)")
-                .expression_attribute_values(":pk", string(keys::user(user)))
-                .expression_attribute_values(":devices", string(keys::DEVICES))
+            let answer = rows
+                .query(&self.client, &self.table)
                 .consistent_read(true)
                 .set_exclusive_start_key(from.take())
                 .send()

@@ -19,6 +19,7 @@ use holdfast_sessions::token::Address;
 
 use crate::attributes::{Item, string};
 use crate::call::trouble;
+use crate::statement::Statement;
 
 /// The table behind the session ports.
 #[derive(Clone, Debug)]
@@ -61,13 +62,11 @@ impl SessionReads for SessionsTable {
     async fn user(&self, user: UserId) -> StoreResult<Option<UserState>> {
         // META and S#… sort together at the end of the partition, so devices cost nothing here: at most 11 small items,
         // one page.
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .key_condition_expression("PK = :pk AND SK >= :from")
-            .expression_attribute_values(":pk", string(keys::user(user)))
-            .expression_attribute_values(":from", string(keys::META))
+        let answer = Statement::new()
+            .when("PK = :pk AND SK >= :from")
+            .value(":pk", string(keys::user(user)))
+            .value(":from", string(keys::META))
+            .query(&self.client, &self.table)
             .consistent_read(true)
             .send()
             .await

@@ -1,8 +1,7 @@
 //! Sign-ins, and the transaction that turns one into a session.
 
 use aws_sdk_dynamodb::types::{
-    AttributeValue, ConditionCheck, Delete, Put, ReturnValue, ReturnValuesOnConditionCheckFailure as OnRefusal,
-    TransactWriteItem, Update,
+    AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure as OnRefusal, TransactWriteItem,
 };
 use holdfast_sessions::account::Status;
 use holdfast_sessions::attempts;
@@ -17,81 +16,65 @@ use holdfast_sessions::token::Address;
 use holdfast_sessions::trusted_device::TrustedDevice;
 use holdfast_sessions::{LoginId, Millis, TokenHash, UserId, ids};
 
-use super::keys::{self, PK, SK, TTL};
+use super::keys::{self, SK, TTL};
 use super::slots::{FREE, transacted};
 use super::{SessionsTable, image};
-use crate::attributes::{Item, Reader, binary, binary_set, number, string, timestamp};
+use crate::attributes::{Item, Reader, binary, binary_set, item, number, string, timestamp};
 use crate::call::{TransactionOutcome, conditional, transaction, trouble};
-use crate::statement::{Statement, build_error, put_new};
+use crate::statement::{Statement, put_new};
 
 impl SignIns for SessionsTable {
     async fn begin(&self, login: &Login) -> StoreResult<()> {
-        let (pk, sk) = keys::login(login.id);
-        let mut put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .item(PK, string(pk))
-            .item(SK, string(sk))
-            .item("state", string(login.state.text()))
-            .item("authEpoch", number(login.auth_epoch))
-            .item("startedAt", timestamp(login.started_at))
-            .item("at", timestamp(login.started_at))
-            .item("expiresAt", timestamp(login.expires_at))
-            .item("cookies", AttributeValue::Bool(login.to_browser))
-            .item("network", string(&login.network))
-            .item(TTL, number(keys::ttl(login.expires_at)))
-            .condition_expression("attribute_not_exists(PK)");
-        if let Some(user) = login.user {
-            put = put.item("userId", string(user.to_string()));
-        }
-        // The id is random: if the row is there, an earlier try of this very call wrote it.
-        conditional("PutItem", None, put.send().await).map(|_| ())
+        let mut row = item(
+            keys::login(login.id),
+            [
+                ("state", string(login.state.text())),
+                ("authEpoch", number(login.auth_epoch)),
+                ("startedAt", timestamp(login.started_at)),
+                ("at", timestamp(login.started_at)),
+                ("expiresAt", timestamp(login.expires_at)),
+                ("cookies", AttributeValue::Bool(login.to_browser)),
+                ("network", string(&login.network)),
+                (TTL, number(keys::ttl(login.expires_at))),
+            ],
+        );
+        row.extend(login.user.map(|user| ("userId".to_owned(), string(user.to_string()))));
+        self.insert_once(row).await
     }
 
     async fn challenge(&self, challenge: &MfaChallenge, now: Millis) -> StoreResult<Transacted> {
-        let (pk, sk) = keys::login(challenge.login);
-        let parent = Update::builder()
-            .table_name(&self.table)
-            .key(PK, string(pk))
-            .key(SK, string(sk))
+        let parent = Statement::new()
+            .set("state", string(LoginState::MfaRequired.text()))
+            .set("at", timestamp(now))
             // The account is known only now where an identity found it.
-            .update_expression("SET #state = :waiting, #at = :now, userId = :user, authEpoch = :epoch")
-            .condition_expression("#state = :started AND expiresAt > :now")
-            .expression_attribute_values(":user", string(challenge.user.to_string()))
-            .expression_attribute_values(":epoch", number(challenge.auth_epoch))
-            .expression_attribute_names("#state", "state")
-            .expression_attribute_names("#at", "at")
-            .expression_attribute_values(":waiting", string(LoginState::MfaRequired.text()))
-            .expression_attribute_values(":started", string(LoginState::Started.text()))
-            .expression_attribute_values(":now", timestamp(now))
-            .build()
-            .map_err(build_error)?;
-        let (pk, sk) = keys::challenge(challenge.login);
-        let child = Put::builder()
-            .table_name(&self.table)
-            .item(PK, string(pk))
-            .item(SK, string(sk))
-            .item("userId", string(challenge.user.to_string()))
-            .item("secretHash", binary(challenge.secret.as_bytes()))
-            .item("seed", binary(&challenge.seed))
-            .item("authEpoch", number(challenge.auth_epoch))
-            .item("expiresAt", timestamp(challenge.expires_at))
-            .item("staySignedIn", AttributeValue::Bool(challenge.wishes.stay_signed_in))
-            .item("device", image::device_value(&challenge.wishes.device))
-            .item("at", timestamp(now))
-            .item(TTL, number(keys::ttl(challenge.expires_at)))
-            .condition_expression("attribute_not_exists(PK)")
-            .build()
-            .map_err(build_error)?;
+            .set("userId", string(challenge.user.to_string()))
+            .set("authEpoch", number(challenge.auth_epoch))
+            .when("#state = :started AND expiresAt > :now")
+            .value(":started", string(LoginState::Started.text()))
+            .value(":now", timestamp(now))
+            .without_old_item();
+        let child = item(
+            keys::challenge(challenge.login),
+            [
+                ("userId", string(challenge.user.to_string())),
+                ("secretHash", binary(challenge.secret.as_bytes())),
+                ("seed", binary(&challenge.seed)),
+                ("authEpoch", number(challenge.auth_epoch)),
+                ("expiresAt", timestamp(challenge.expires_at)),
+                ("staySignedIn", AttributeValue::Bool(challenge.wishes.stay_signed_in)),
+                ("device", image::device_value(&challenge.wishes.device)),
+                ("at", timestamp(now)),
+                (TTL, number(keys::ttl(challenge.expires_at))),
+            ],
+        );
         // The secret is random: the same request again, and no other, has the same token.
         let token = fingerprint("holdfast/challenge/1", &[challenge.secret.as_bytes()]);
         let result = self
             .client
             .transact_write_items()
             .client_request_token(ids::encode(&token[..24]))
-            .transact_items(TransactWriteItem::builder().update(parent).build())
-            .transact_items(TransactWriteItem::builder().put(child).build())
+            .transact_items(parent.update_part(&self.table, keys::login(challenge.login))?)
+            .transact_items(Statement::absent().without_old_item().put_part(&self.table, child)?)
             .send()
             .await;
         Ok(transacted(&transaction("TransactWriteItems", result)?))
@@ -99,16 +82,8 @@ impl SignIns for SessionsTable {
 
     async fn sign_in(&self, id: LoginId) -> StoreResult<Option<(Login, Option<MfaChallenge>)>> {
         let (pk, parent) = keys::login(id);
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .key_condition_expression("PK = :pk")
-            .expression_attribute_values(":pk", string(pk))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|e| trouble("Query", &e))?;
+        let rows = Statement::new().when("PK = :pk").value(":pk", string(pk)).query(&self.client, &self.table);
+        let answer = rows.consistent_read(true).send().await.map_err(|e| trouble("Query", &e))?;
         let (mut login, mut challenge) = (None, None);
         for item in answer.items.unwrap_or_default() {
             if item.get(SK).and_then(|v| v.as_s().ok()) == Some(&parent) {
@@ -122,22 +97,16 @@ impl SignIns for SessionsTable {
     }
 
     async fn try_answer(&self, id: LoginId, attempt: &TokenHash, max: u8, now: Millis) -> StoreResult<Tried> {
-        let (pk, sk) = keys::challenge(id);
-        let result = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(PK, string(pk))
-            .key(SK, string(sk))
-            .update_expression("ADD tried :attempts")
-            .condition_expression(
-                "attribute_exists(PK) AND expiresAt > :now \
-                 AND (attribute_not_exists(tried) OR size(tried) < :max OR contains(tried, :attempt))",
-            )
-            .expression_attribute_values(":attempts", binary_set([attempt.as_bytes()]))
-            .expression_attribute_values(":attempt", binary(attempt.as_bytes()))
-            .expression_attribute_values(":max", number(max))
-            .expression_attribute_values(":now", timestamp(now))
+        let result = Statement::new()
+            .then("ADD tried :attempts")
+            .when("attribute_exists(PK)")
+            .when("expiresAt > :now")
+            .when("attribute_not_exists(tried) OR size(tried) < :max OR contains(tried, :attempt)")
+            .value(":attempts", binary_set([attempt.as_bytes()]))
+            .value(":attempt", binary(attempt.as_bytes()))
+            .value(":max", number(max))
+            .value(":now", timestamp(now))
+            .update_item(&self.client, &self.table, keys::challenge(id))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(OnRefusal::AllOld)
             .send()
@@ -155,19 +124,13 @@ impl SignIns for SessionsTable {
     }
 
     async fn wrong_answer(&self, id: LoginId, attempt: &TokenHash, network: &str, now: Millis) -> StoreResult<()> {
-        let (pk, sk) = keys::challenge(id);
-        let result = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(PK, string(pk))
-            .key(SK, string(sk))
-            .update_expression("ADD wrong :attempts SET #at = :now, network = :network")
-            .condition_expression("attribute_exists(PK)")
-            .expression_attribute_names("#at", "at")
-            .expression_attribute_values(":network", string(network))
-            .expression_attribute_values(":attempts", binary_set([attempt.as_bytes()]))
-            .expression_attribute_values(":now", timestamp(now))
+        let result = Statement::new()
+            .then("ADD wrong :attempts")
+            .value(":attempts", binary_set([attempt.as_bytes()]))
+            .set("at", timestamp(now))
+            .set("network", string(network))
+            .when("attribute_exists(PK)")
+            .update_item(&self.client, &self.table, keys::challenge(id))
             .send()
             .await;
         // Gone: the sign-in has come to an end of its own.
@@ -175,48 +138,23 @@ impl SignIns for SessionsTable {
     }
 
     async fn fail(&self, id: LoginId, expected: LoginState, reason: LoginFailure, now: Millis) -> StoreResult<()> {
-        let (pk, sk) = keys::login(id);
-        let parent = Update::builder()
-            .table_name(&self.table)
-            .key(PK, string(pk))
-            .key(SK, string(sk))
-            .update_expression("SET #state = :failed, reason = :reason, #at = :now")
-            .condition_expression("#state = :expected")
-            .expression_attribute_names("#state", "state")
-            .expression_attribute_names("#at", "at")
-            .expression_attribute_values(":failed", string(LoginState::Failed.text()))
-            .expression_attribute_values(":expected", string(expected.text()))
-            .expression_attribute_values(":reason", string(reason.text()))
-            .expression_attribute_values(":now", timestamp(now))
-            .build()
-            .map_err(build_error)?;
+        let parent = Statement::new()
+            .set("state", string(LoginState::Failed.text()))
+            .set("reason", string(reason.text()))
+            .set("at", timestamp(now))
+            .when("#state = :expected")
+            .value(":expected", string(expected.text()))
+            .without_old_item();
         if expected != LoginState::MfaRequired {
-            let result = self
-                .client
-                .update_item()
-                .table_name(&self.table)
-                .set_key(Some(parent.key().clone()))
-                .update_expression(parent.update_expression())
-                .set_condition_expression(parent.condition_expression().map(str::to_owned))
-                .set_expression_attribute_names(parent.expression_attribute_names().cloned())
-                .set_expression_attribute_values(parent.expression_attribute_values().cloned())
-                .send()
-                .await;
+            let result = parent.update_item(&self.client, &self.table, keys::login(id)).send().await;
             // Already in another state: whoever moved it has said why.
             return conditional("UpdateItem", None, result).map(|_| ());
         }
-        let (pk, sk) = keys::challenge(id);
-        let child = Delete::builder()
-            .table_name(&self.table)
-            .key(PK, string(pk))
-            .key(SK, string(sk))
-            .build()
-            .map_err(build_error)?;
         let result = self
             .client
             .transact_write_items()
-            .transact_items(TransactWriteItem::builder().update(parent).build())
-            .transact_items(TransactWriteItem::builder().delete(child).build())
+            .transact_items(parent.update_part(&self.table, keys::login(id))?)
+            .transact_items(Statement::new().delete_part(&self.table, keys::challenge(id))?)
             .send()
             .await;
         match transacted(&transaction("TransactWriteItems", result)?) {
@@ -226,61 +164,44 @@ impl SignIns for SessionsTable {
     }
 
     async fn note_failed_reauthentication(&self, failed: &FailedReauthentication) -> StoreResult<()> {
-        let (pk, sk) = keys::login(failed.id);
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .item(PK, string(pk))
-            .item(SK, string(sk))
-            .item("state", string(LoginState::Failed.text()))
-            .item("reauthentication", AttributeValue::Bool(true))
-            .item("reason", string(failed.reason.text()))
-            .item("userId", string(failed.user.to_string()))
-            .item("sid", string(failed.session.to_string()))
-            .item("network", string(&failed.network))
-            .item("authEpoch", number(0))
-            .item("startedAt", timestamp(failed.now))
-            .item("at", timestamp(failed.now))
-            .item("expiresAt", timestamp(failed.expires_at))
-            .item(TTL, number(keys::ttl(failed.expires_at)))
-            .condition_expression("attribute_not_exists(PK)");
-        // The id is random: if the row is there, an earlier try of this very call wrote it.
-        conditional("PutItem", None, put.send().await).map(|_| ())
+        let row = item(
+            keys::login(failed.id),
+            [
+                ("state", string(LoginState::Failed.text())),
+                ("reauthentication", AttributeValue::Bool(true)),
+                ("reason", string(failed.reason.text())),
+                ("userId", string(failed.user.to_string())),
+                ("sid", string(failed.session.to_string())),
+                ("network", string(&failed.network)),
+                ("authEpoch", number(0)),
+                ("startedAt", timestamp(failed.now)),
+                ("at", timestamp(failed.now)),
+                ("expiresAt", timestamp(failed.expires_at)),
+                (TTL, number(keys::ttl(failed.expires_at))),
+            ],
+        );
+        self.insert_once(row).await
     }
 
     async fn commit(&self, plan: &Plan) -> StoreResult<Committed> {
         let user = plan.slot.at.user;
-        let mut put = Put::builder()
-            .table_name(&self.table)
-            .set_item(Some(image::slot_item(&plan.slot)))
-            .expression_attribute_values(":now", timestamp(plan.now));
-        put = match plan.placement.victim {
-            None => put.condition_expression(FREE),
-            Some(victim) => put
-                .condition_expression(format!(
-                    "{FREE} OR (sid = :victim AND version = :version AND lastUsedAt = :seen)"
-                ))
-                .expression_attribute_values(":victim", string(victim.sid.to_string()))
-                .expression_attribute_values(":version", number(victim.version))
-                .expression_attribute_values(":seen", timestamp(victim.last_used_at)),
+        let now = || Statement::new().value(":now", timestamp(plan.now));
+        let free = match plan.placement.victim {
+            None => now().when(FREE),
+            Some(victim) => now()
+                .when(&format!("{FREE} OR (sid = :victim AND version = :version AND lastUsedAt = :seen)"))
+                .value(":victim", string(victim.sid.to_string()))
+                .value(":version", number(victim.version))
+                .value(":seen", timestamp(victim.last_used_at)),
         };
         let mut actions = vec![
-            TransactWriteItem::builder().put(put.build().map_err(build_error)?).build(),
+            free.without_old_item().put_part(&self.table, image::slot_item(&plan.slot))?,
             self.account_part(user, plan)?,
             self.consume_part(plan)?,
         ];
         if plan.answered.is_some() {
-            let (pk, sk) = keys::challenge(plan.login);
-            let child = Delete::builder()
-                .table_name(&self.table)
-                .key(PK, string(pk))
-                .key(SK, string(sk))
-                .condition_expression("expiresAt > :now")
-                .expression_attribute_values(":now", timestamp(plan.now))
-                .build()
-                .map_err(build_error)?;
-            actions.push(TransactWriteItem::builder().delete(child).build());
+            let unexpired = now().when("expiresAt > :now");
+            actions.push(unexpired.delete_part(&self.table, keys::challenge(plan.login))?);
         }
         if let Some(step) = &plan.device {
             actions.push(self.device_part(user, plan, step)?);
@@ -302,75 +223,55 @@ impl SignIns for SessionsTable {
 }
 
 impl SessionsTable {
+    /// Writes a row whose id is random: if it is there, an earlier try of this very call wrote it.
+    async fn insert_once(&self, row: Item) -> StoreResult<()> {
+        let result = Statement::absent().put_item(&self.client, &self.table, row).send().await;
+        conditional("PutItem", None, result).map(|_| ())
+    }
+
     /// The account must be as it was when the password was checked; a second factor is spent here.
     fn account_part(&self, user: UserId, plan: &Plan) -> StoreResult<TransactWriteItem> {
-        let (pk, sk) = keys::account(user);
-        let as_begun = "authEpoch = :epoch AND #status = :active";
-        let Some((_, proof)) = &plan.answered else {
-            let check = ConditionCheck::builder()
-                .table_name(&self.table)
-                .key(PK, string(pk))
-                .key(SK, string(sk))
-                .condition_expression(as_begun)
-                .expression_attribute_names("#status", "status")
-                .expression_attribute_values(":epoch", number(plan.auth_epoch))
-                .expression_attribute_values(":active", string(image::status_text(Status::Active)))
-                .build()
-                .map_err(build_error)?;
-            return Ok(TransactWriteItem::builder().condition_check(check).build());
-        };
-        let update = Update::builder()
-            .table_name(&self.table)
-            .key(PK, string(pk))
-            .key(SK, string(sk))
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_values(":epoch", number(plan.auth_epoch))
-            .expression_attribute_values(":active", string(image::status_text(Status::Active)))
-            .return_values_on_condition_check_failure(OnRefusal::AllOld);
-        let update = match proof {
-            Proof::Step(step) => update
-                .update_expression("SET lastStep = :step")
-                .condition_expression(format!("{as_begun} AND (attribute_not_exists(lastStep) OR lastStep < :step)"))
-                .expression_attribute_values(":step", number(step)),
-            Proof::Recovery(code) => update
-                .update_expression("DELETE recovery :codes")
-                .condition_expression(format!("{as_begun} AND contains(recovery, :code)"))
-                .expression_attribute_values(":codes", binary_set([code.as_bytes()]))
-                .expression_attribute_values(":code", binary(code.as_bytes())),
-        };
-        Ok(TransactWriteItem::builder().update(update.build().map_err(build_error)?).build())
+        let key = keys::account(user);
+        let as_begun = Statement::new()
+            .when("authEpoch = :epoch")
+            .when("#status = :active")
+            .name("#status", "status")
+            .value(":epoch", number(plan.auth_epoch))
+            .value(":active", string(image::status_text(Status::Active)));
+        match &plan.answered {
+            None => as_begun.check_part(&self.table, key),
+            Some((_, Proof::Step(step))) => as_begun
+                .set_to("lastStep = :step")
+                .when("attribute_not_exists(lastStep) OR lastStep < :step")
+                .value(":step", number(step))
+                .update_part(&self.table, key),
+            Some((_, Proof::Recovery(code))) => as_begun
+                .then("DELETE recovery :codes")
+                .when("contains(recovery, :code)")
+                .value(":codes", binary_set([code.as_bytes()]))
+                .value(":code", binary(code.as_bytes()))
+                .update_part(&self.table, key),
+        }
     }
 
     /// One sign-in, one session: the parent is consumed, and remembers by which answer.
     fn consume_part(&self, plan: &Plan) -> StoreResult<TransactWriteItem> {
-        let (pk, sk) = keys::login(plan.login);
-        let mut set = "SET #state = :consumed, sid = :sid, slot = :slot, userId = :user, #at = :now".to_owned();
-        let mut consume = Update::builder();
+        let mut consume = Statement::new()
+            .set("state", string(LoginState::Consumed.text()))
+            .set("sid", string(plan.slot.sid.to_string()))
+            .set("slot", number(plan.slot.at.slot))
+            .set("userId", string(plan.slot.at.user.to_string()))
+            .set("at", timestamp(plan.now))
+            .when("#state = :expected AND expiresAt > :now")
+            .value(":expected", string(plan.expected.text()))
+            .value(":now", timestamp(plan.now));
         if let Some((answered, _)) = &plan.answered {
-            set.push_str(", mfa = :mfa, mfaHash = :secret, answerHash = :answer");
             consume = consume
-                .expression_attribute_values(":mfa", AttributeValue::Bool(true))
-                .expression_attribute_values(":secret", binary(answered.secret.as_bytes()))
-                .expression_attribute_values(":answer", binary(answered.attempt.as_bytes()));
+                .set("mfa", AttributeValue::Bool(true))
+                .set("mfaHash", binary(answered.secret.as_bytes()))
+                .set("answerHash", binary(answered.attempt.as_bytes()));
         }
-        let consume = consume
-            .table_name(&self.table)
-            .key(PK, string(pk))
-            .key(SK, string(sk))
-            .update_expression(set)
-            .condition_expression("#state = :expected AND expiresAt > :now")
-            .expression_attribute_names("#state", "state")
-            .expression_attribute_names("#at", "at")
-            .expression_attribute_values(":consumed", string(LoginState::Consumed.text()))
-            .expression_attribute_values(":expected", string(plan.expected.text()))
-            .expression_attribute_values(":sid", string(plan.slot.sid.to_string()))
-            .expression_attribute_values(":slot", number(plan.slot.at.slot))
-            .expression_attribute_values(":user", string(plan.slot.at.user.to_string()))
-            .expression_attribute_values(":now", timestamp(plan.now))
-            .return_values_on_condition_check_failure(OnRefusal::AllOld)
-            .build()
-            .map_err(build_error)?;
-        Ok(TransactWriteItem::builder().update(consume).build())
+        consume.update_part(&self.table, keys::login(plan.login))
     }
 
     fn device_part(&self, user: UserId, plan: &Plan, step: &DeviceStep) -> StoreResult<TransactWriteItem> {

@@ -9,9 +9,9 @@ use holdfast_sessions::token::Address;
 use holdfast_sessions::{Millis, SessionId, TokenHash};
 
 use super::changes::from;
-use super::keys::{self, PK, SK, TTL};
+use super::keys::{self, TTL};
 use super::{SessionsTable, image};
-use crate::attributes::{Item, binary, number, string, timestamp};
+use crate::attributes::{binary, number, string, timestamp};
 use crate::call::{TransactionOutcome, conditional};
 use crate::statement::Statement;
 
@@ -52,13 +52,6 @@ fn tombstone_ttl(now: Millis) -> i64 {
     now.plus_seconds(TOMBSTONE_SECONDS).seconds_up()
 }
 
-fn refused(outcome: Conditional<Option<Item>>) -> StoreResult<Conditional<Option<Slot>>> {
-    Ok(match outcome {
-        Conditional::Done => Conditional::Done,
-        Conditional::Refused(item) => Conditional::Refused(item.as_ref().map(image::slot).transpose()?),
-    })
-}
-
 /// What a transaction without a reason of its own came to.
 pub(super) fn transacted(outcome: &TransactionOutcome) -> Transacted {
     match outcome {
@@ -81,48 +74,55 @@ impl SessionsTable {
         let unended = Statement::new().when(UNENDED).value(":sid", string(sid.to_string()));
         tombstone(unended, reason, &Origin::default(), now, op).update_part(&self.table, keys::slot(slot))
     }
+
+    /// Writes a slot; a refusal returns the slot as it is.
+    async fn write_slot(
+        &self,
+        slot: Address,
+        op: &str,
+        statement: &Statement,
+    ) -> StoreResult<Conditional<Option<Slot>>> {
+        let result = statement
+            .update_item(&self.client, &self.table, keys::slot(slot))
+            .return_values_on_condition_check_failure(OnRefusal::AllOld)
+            .send()
+            .await;
+        Ok(match conditional("UpdateItem", Some(op), result)? {
+            Conditional::Done => Conditional::Done,
+            Conditional::Refused(item) => Conditional::Refused(item.as_ref().map(image::slot).transpose()?),
+        })
+    }
 }
 
 impl SessionWrites for SessionsTable {
     async fn rotate(&self, next: &Slot, presented: &TokenHash, now: Millis) -> StoreResult<Conditional<Option<Slot>>> {
         let Some(k) = &next.keys else { return Ok(Conditional::Refused(None)) };
         let Some(r) = &k.refresh else { return Ok(Conditional::Refused(None)) };
-        let (pk, sk) = keys::slot(next.at);
-        let mut update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(PK, string(pk))
-            .key(SK, string(sk))
-            .condition_expression(format!("refreshHash = :presented AND version = :seen AND {LIVE}"))
-            .expression_attribute_names("#ttl", TTL)
-            .expression_attribute_values(":presented", binary(presented.as_bytes()))
-            .expression_attribute_values(":seen", number(next.version.saturating_sub(1)))
-            .expression_attribute_values(":sid", string(next.sid.to_string()))
-            .expression_attribute_values(":now", timestamp(now))
-            .expression_attribute_values(":access", binary(k.access.as_bytes()))
-            .expression_attribute_values(":accessUntil", timestamp(k.access_expires_at))
-            .expression_attribute_values(":refresh", binary(r.current.as_bytes()))
-            .expression_attribute_values(":seed", binary(&r.seed))
-            .expression_attribute_values(":gen", number(r.generation))
-            .expression_attribute_values(":used", timestamp(next.last_used_at))
-            .expression_attribute_values(":idle", timestamp(next.idle_expires_at))
-            .expression_attribute_values(":op", string(&next.op))
-            .expression_attribute_values(":version", number(next.version))
-            .expression_attribute_values(":ttl", number(keys::ttl(next.absolute_expires_at)))
-            .return_values_on_condition_check_failure(OnRefusal::AllOld);
-        let mut set = String::from(
-            "SET accessHash = :access, accessExpiresAt = :accessUntil, refreshHash = :refresh, \
-             prevRefreshHash = :presented, seed = :seed, gen = :gen, rotatedAt = :now, lastUsedAt = :used, \
-             lastUpdatedAt = :now, idleExpiresAt = :idle, op = :op, version = :version, #ttl = :ttl",
-        );
+        let mut rotation = Statement::new()
+            .set("accessHash", binary(k.access.as_bytes()))
+            .set("accessExpiresAt", timestamp(k.access_expires_at))
+            .set("refreshHash", binary(r.current.as_bytes()))
+            .set_to("prevRefreshHash = :presented")
+            .set("seed", binary(&r.seed))
+            .set("gen", number(r.generation))
+            .set("rotatedAt", timestamp(now))
+            .set("lastUsedAt", timestamp(next.last_used_at))
+            .set("lastUpdatedAt", timestamp(now))
+            .set("idleExpiresAt", timestamp(next.idle_expires_at))
+            .set("op", string(&next.op))
+            .set("version", number(next.version))
+            .set(TTL, number(keys::ttl(next.absolute_expires_at)))
+            .when("refreshHash = :presented")
+            .when("version = :seen")
+            .when(LIVE)
+            .value(":presented", binary(presented.as_bytes()))
+            .value(":seen", number(next.version.saturating_sub(1)))
+            .value(":sid", string(next.sid.to_string()))
+            .value(":now", timestamp(now));
         if let Some((hash, until)) = k.previous_access {
-            set.push_str(", prevAccessHash = :previous, prevAccessUntil = :previousUntil");
-            update = update
-                .expression_attribute_values(":previous", binary(hash.as_bytes()))
-                .expression_attribute_values(":previousUntil", timestamp(until));
+            rotation = rotation.set("prevAccessHash", binary(hash.as_bytes())).set("prevAccessUntil", timestamp(until));
         }
-        refused(conditional("UpdateItem", Some(&next.op), update.update_expression(set).send().await)?)
+        self.write_slot(next.at, &next.op, &rotation).await
     }
 
     async fn end(
@@ -134,24 +134,8 @@ impl SessionWrites for SessionsTable {
         now: Millis,
         op: &str,
     ) -> StoreResult<Conditional<Option<Slot>>> {
-        let (pk, sk) = keys::slot(address);
         let unended = Statement::new().when(UNENDED).value(":sid", string(sid.to_string()));
-        let end = tombstone(unended, reason, origin, now, op);
-        end.checked(true);
-        let result = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(PK, string(pk))
-            .key(SK, string(sk))
-            .update_expression(end.update())
-            .set_condition_expression(end.condition())
-            .set_expression_attribute_names(end.names())
-            .set_expression_attribute_values(end.values())
-            .return_values_on_condition_check_failure(OnRefusal::AllOld)
-            .send()
-            .await;
-        refused(conditional("UpdateItem", Some(op), result)?)
+        self.write_slot(address, op, &tombstone(unended, reason, origin, now, op)).await
     }
 
     async fn touch(
@@ -161,21 +145,13 @@ impl SessionWrites for SessionsTable {
         now: Millis,
         op: &str,
     ) -> StoreResult<Conditional<Option<Slot>>> {
-        let (pk, sk) = keys::slot(address);
-        let result = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(PK, string(pk))
-            .key(SK, string(sk))
-            .update_expression("SET lastUsedAt = :now, op = :op")
-            .condition_expression(format!("{LIVE} AND lastUsedAt < :now"))
-            .expression_attribute_values(":sid", string(sid.to_string()))
-            .expression_attribute_values(":now", timestamp(now))
-            .expression_attribute_values(":op", string(op))
-            .return_values_on_condition_check_failure(OnRefusal::AllOld)
-            .send()
-            .await;
-        refused(conditional("UpdateItem", Some(op), result)?)
+        let touched = Statement::new()
+            .set("lastUsedAt", timestamp(now))
+            .set("op", string(op))
+            .when(LIVE)
+            .when("lastUsedAt < :now")
+            .value(":sid", string(sid.to_string()))
+            .value(":now", timestamp(now));
+        self.write_slot(address, op, &touched).await
     }
 }

@@ -48,6 +48,6 @@ module "alarms" {
 }
 
 output "rollback_alarm_name" {
-  description = "Alarm that says a release is bad."
+  description = "Alarm that reports a bad release."
   value       = module.alarms.rollback_alarm_name
 }

@@ -13,7 +13,7 @@ terraform {
 provider "aws" {}
 
 variable "deny_insecure_transport" {
-  description = "Whether the queues refuse requests without TLS; false only where there is none (a local cloud)."
+  description = "Whether the queues refuse requests without TLS; false only without TLS (a local cloud)."
   type        = bool
   default     = true
 }
@@ -90,6 +90,6 @@ module "worker" {
 }
 
 output "grants" {
-  description = "What the worker may do."
+  description = "Permissions of the worker."
   value       = module.worker.grants
 }

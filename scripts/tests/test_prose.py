@@ -1,0 +1,191 @@
+"""Tests of the prose check: each rule finds what it is for and accepts its correction, and the real text has no finding."""
+
+import json
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+from fakes import settings
+
+from holdfast_cli.verify import passages, prose
+
+ROOT = settings.ROOT
+DATA = json.loads(prose.RULES.read_text(encoding="utf-8"))
+RULES = prose.Rules(DATA, {"docs/api.md", "README.md"})
+
+
+def found(text, file="docs/page.md"):
+    return [(finding.rule, finding.line) for finding in RULES.findings(file, text)]
+
+
+def subject(text):
+    return bool(prose.of_subject(text))
+
+
+class Words(unittest.TestCase):
+    def test_each_pattern_compiles_and_has_a_replacement(self):
+        self.assertGreater(len(RULES.words), 50)
+        self.assertEqual([pattern.pattern for pattern, better in RULES.words if not better], [])
+
+    def test_private_vocabulary_is_found_with_its_line_and_a_replacement(self):
+        text = "# Page\n\nThe message is\nhanded on to the queue.\n"
+        self.assertEqual([str(finding) for finding in RULES.findings("docs/page.md", text)],
+                         ["docs/page.md:3: word: 'handed on': better: forward, pass or requeue"])
+
+    def test_the_riddles_of_the_table_are_found(self):
+        for riddle in ("Something the reader needs is away.", "What broke is mended.", "Whoever calls it waits.", "The cache, of which there are two, is full.",
+                       "It prints what the cache is made of.", "There is no way back.", "A network that registers too often is told so.",
+                       "Nobody reads it.", "The session is over."):
+            with self.subTest(riddle):
+                self.assertIn("word", {rule for rule, _ in found(riddle)})
+
+    def test_the_corrections_of_the_table_are_accepted(self):
+        for better in ("A dependency is unavailable.", "After you fix the cause, send the messages again.", "A broadcast is limited by the account's request quota.",
+                       "Clients disconnect without a `$disconnect` event.", "All credential failures return the same error.",
+                       "DynamoDB is the source of truth."):
+            with self.subTest(better):
+                self.assertEqual(found(better), [])
+
+    def test_code_and_links_are_not_read(self):
+        self.assertEqual(found("See `nobody_is_let_in` and [the page](nobody.html).\n\n```sh\necho gone\n```\n"), [])
+
+    def test_what_is_generated_from_descriptions_is_read_there_only(self):
+        self.assertEqual(found("<!-- inputs and outputs: written by x -->\n| a | nobody |\n<!-- end -->\n"), [])
+
+
+class Sentences(unittest.TestCase):
+    def test_a_long_sentence_is_found_and_two_short_ones_are_accepted(self):
+        half = "word " * 16
+        self.assertEqual(found(f"A {half}and {half}end."), [("length", 1)])
+        self.assertEqual(found(f"A {half}end. And {half}end."), [])
+
+    def test_code_in_parentheses_is_not_counted(self):
+        names = ", ".join(f"`a_test_with_the_number_{number}`" for number in range(40))
+        self.assertEqual(found(f"A session has one successor. ({names})"), [])
+
+    def test_the_clauses_of_a_cell_are_counted_one_by_one(self):
+        clause = "word " * 20
+        self.assertEqual(found(f"| {clause}; {clause} |"), [])
+        self.assertEqual(found(f"| {clause}, {clause} |"), [("length", 1)])
+
+    def test_two_colons_are_too_many(self):
+        self.assertEqual(found("This is it: that: those."), [("colons", 1)])
+        self.assertEqual(found("This is it: those. Another is: that."), [])
+
+
+class Headings(unittest.TestCase):
+    def test_a_sentence_or_a_question_is_found(self):
+        for heading in ("What it costs", "The cache is down", "Why another one?", "What a client says"):
+            with self.subTest(heading):
+                self.assertEqual(found(f"## {heading}"), [("heading", 1)])
+
+    def test_nouns_and_tasks_are_accepted(self):
+        for heading in ("Rollback", "Server messages", "Protect your own API", "Costs", "Reproduce a release"):
+            with self.subTest(heading):
+                self.assertEqual(found(f"## {heading}"), [])
+
+
+class Documents(unittest.TestCase):
+    def test_a_document_that_does_not_exist_is_found(self):
+        self.assertEqual(found("See push.md."), [("document", 1)])
+        self.assertEqual(found("Limits of a frame (contract §3)."), [("document", 1)])
+
+    def test_what_exists_and_standards_are_accepted(self):
+        self.assertEqual(found("See docs/api.md, api.md, README.md, RFC 9110 §13.1 and [a page](other.md)."), [])
+        self.assertEqual(found("It writes report.md."), [])
+
+
+class Files(unittest.TestCase):
+    def test_descriptions_of_terraform_are_read(self):
+        self.assertEqual(found('variable "a" {\n  description = "What nobody reads."\n}\n', "infra/a.tf"), [("word", 2)])
+
+    def test_docstrings_and_messages_of_the_tool_are_read(self):
+        text = '"""Reads it.\n\nNobody else does.\n"""\n\ndef go():\n    """Which."""\n    raise Failed(f"{x} is what nobody has")\n'
+        self.assertEqual(found(text, "scripts/holdfast_cli/a.py"), [("word", 3), ("short", 7), ("word", 8)])
+
+    def test_doc_comments_of_rust_are_read_and_other_comments_are_not(self):
+        text = "//! Reads\n//! frames.\n\n// nobody\n/// Which.\npub struct A;\n\n/// Whoever asks is answered.\n///\n/// # Errors\n/// None.\nfn a() {}\n"
+        self.assertEqual(found(text, "shared/a/src/lib.rs"), [("short", 1), ("short", 5), ("word", 8)])
+
+    def test_paragraphs_items_and_cells_keep_their_lines(self):
+        text = "# A\n\none\ntwo\n* three\n  four\n\n| a | b |\n|---|---|\n| c | d |\n"
+        self.assertEqual([(passage.kind, passage.line, passage.text) for passage in passages.markdown(text)],
+                         [("heading", 1, "A"), ("paragraph", 3, "one two"), ("paragraph", 5, "three four"), ("cell", 8, "a"), ("cell", 8, "b"),
+                          ("cell", 10, "c"), ("cell", 10, "d")])
+
+
+class Left(unittest.TestCase):
+    """The findings that are still allowed in doc comments of Rust."""
+
+    finding = prose.Finding("shared/a/src/lib.rs", 1, "word", "'gone'")
+
+    def test_only_as_many_as_listed(self):
+        self.assertEqual(prose.left([self.finding], {"shared/a": 1})[0], [])
+        self.assertEqual(prose.left([self.finding] * 2, {"shared/a": 1})[0], [str(self.finding)] * 2)
+        self.assertEqual(prose.left([self.finding], {"shared/b": 0})[0], [str(self.finding)])
+
+    def test_a_number_that_is_too_high_is_lowered(self):
+        [line] = prose.left([self.finding], {"shared/a": 2})[0]
+        self.assertIn("run this check with --write", line)
+
+    def test_no_other_file_may_have_any(self):
+        page = prose.Finding("docs/api.md", 1, "word", "'gone'")
+        self.assertEqual(prose.left([page], {"docs": 1})[0][0], str(page))
+
+    def test_writing_lowers_numbers_and_never_raises_them(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "prose.json"
+            file.write_text(json.dumps({**DATA, "rust": {"shared/a": 3, "shared/b": 2, "shared/c": 1}}), encoding="utf-8")
+            other = prose.Finding("shared/c/src/lib.rs", 1, "word", "'gone'")
+            with mock.patch.object(prose, "RULES", file), mock.patch.object(prose, "findings", lambda _: [self.finding, other, other]), \
+                    mock.patch.object(prose, "subjects", lambda *_: []), mock.patch("builtins.print"):
+                self.assertEqual(prose.main(["--write"]), 1)
+            self.assertEqual(json.loads(file.read_text(encoding="utf-8"))["rust"], {"shared/a": 1, "shared/c": 1})
+
+    def test_the_file_is_written_as_it_is(self):
+        self.assertEqual(prose.written(DATA), prose.RULES.read_text(encoding="utf-8"))
+
+
+class Subjects(unittest.TestCase):
+    def test_the_imperative_is_accepted(self):
+        for text in ("Cap registration attempts per network", "Process records in order", "Bypass the user's proxy for loopback addresses", "Focus the test",
+                     "Embed the page", "Re-enable the topic hook test"):
+            with self.subTest(text):
+                self.assertFalse(subject(text))
+
+    def test_sentences_and_other_forms_are_not(self):
+        for text in ("A network that registers too often is told so", "The proxy is bypassed", "It works", "Adds a test", "Added a test", "Adding a test",
+                     "add a test", "Add a test.", "Add " + "x" * 69, "When a test fails, show why"):
+            with self.subTest(text):
+                self.assertTrue(subject(text))
+
+    def test_commits_since_the_base_are_read_and_merges_are_not(self):
+        with tempfile.TemporaryDirectory() as folder:
+            def git(*arguments):
+                identity = ("-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "init.defaultBranch=main")
+                return subprocess.run(["git", *identity, *arguments], cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
+
+            def commit(text):
+                git("commit", "-q", "--allow-empty", "-m", text)
+                return git("rev-parse", "HEAD")
+
+            git("init", "-q")
+            commit("it was before the rule.")
+            base = commit("the base")
+            git("checkout", "-q", "-b", "other")
+            known = commit("Adds what is known")
+            git("checkout", "-q", "main")
+            commit("Add one")
+            git("merge", "-q", "--no-ff", "-m", "a merge of other", "other")
+            bad = commit("Adds another")
+            with mock.patch.object(prose, "ROOT", Path(folder)):
+                self.assertEqual([line.split(":")[0] for line in prose.subjects(base, [known])], [f"commit {bad[:9]}"])
+                with mock.patch("builtins.print") as printed:
+                    self.assertEqual(prose.subjects("0" * 40), [])
+                self.assertIn("skipped", printed.call_args.args[0])
+
+
+if __name__ == "__main__":
+    unittest.main()
