@@ -7,9 +7,9 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from fakes import settings
+from fakes import read, settings
 
-from holdfast_cli.verify import passages, prose
+from holdfast_cli.verify import passages, prose, suite
 
 ROOT = settings.ROOT
 DATA = json.loads(prose.RULES.read_text(encoding="utf-8"))
@@ -146,6 +146,15 @@ class Left(unittest.TestCase):
 
     def test_the_file_is_written_as_it_is(self):
         self.assertEqual(prose.written(DATA), prose.RULES.read_text(encoding="utf-8"))
+
+
+class Gate(unittest.TestCase):
+    def test_the_fast_check_and_the_test_of_everything_run_it(self):
+        commands = []
+        with mock.patch.object(suite.Suite, "command", lambda _, *command, **__: commands.append(command)):
+            cargo, others = suite.Suite(read()).static()
+            dict([*cargo, *others])["text and commit subjects"]()
+        self.assertEqual([command[1:] for command in commands], [("-m", "holdfast_cli.verify.prose")])
 
 
 class Subjects(unittest.TestCase):

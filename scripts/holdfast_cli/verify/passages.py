@@ -56,9 +56,13 @@ def terraform(text: str) -> Iterator[Passage]:
 
 def python(text: str) -> Iterator[Passage]:
     """Docstrings, paragraph by paragraph."""
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
-            first = node.body[0] if node.body else None
+    todo: list[ast.Module | ast.stmt] = [ast.parse(text)]
+    while todo:
+        node = todo.pop(0)
+        body: list[ast.stmt] = getattr(node, "body", [])
+        todo += body
+        if body and isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+            first = body[0]
             if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
                 yield from _doc(first.lineno, first.value.value)
 

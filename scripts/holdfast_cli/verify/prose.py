@@ -60,7 +60,8 @@ class Rules:
 
     def __init__(self, data: Data, documents: set[str]) -> None:
         self.words = [(re.compile(rf"(?<![\w-])(?:{pattern})(?![\w-])", re.I), better) for pattern, better in data["words"]]
-        self.any_word = re.compile("|".join(pattern.pattern for pattern, _ in self.words), re.I)
+        # One search that almost never matches, so that a passage is rarely compared with each pattern.
+        self.any_word = re.compile(r"(?<![\w-])(?=\w)(?:" + "|".join(f"(?:{pattern})" for pattern, _ in data["words"]) + r")(?![\w-])", re.I)
         self.longest = data["longest_sentence"]
         self.documents = documents
         self.generated = set(data["generated_documents"])

@@ -109,6 +109,7 @@ class Suite:
             ("terraform format", lambda: self.command("terraform", "fmt", "-check", "-recursive", "infra")),
             ("shell scripts", self.shellcheck),
             ("workflows", lambda: workflows.lint(self.settings, self.shown)),
+            ("text and commit subjects", lambda: self.command(sys.executable, "-m", "holdfast_cli.verify.prose", cwd=ROOT / "scripts")),
             ("operator tool", self.operator_tool),
             ("operator tool's tests", lambda: self.command(sys.executable, "-m", "unittest", "discover", "-q", "-s", "scripts/tests")),
             ("JavaScript client", self.javascript),

@@ -6,7 +6,7 @@
 //!
 //! # Layout
 //! * [`invariant`]: what must hold. [`protocol`]: what a model is. [`check`]: exploring one.
-//! * [`cache`]: leases and deletes (design §6). [`slots`]: sign-in, end-all, eviction (§5). [`refresh`]: rotation (§4).
+//! * [`cache`]: leases and deletes. [`slots`]: sign-in, end-all, eviction. [`refresh`]: rotation.
 //!   [`connect`]: a handshake against a revocation.
 //! * [`catalogue`]: which models and mutants there are, and in which scope. [`counter_example`]: the stored texts.
 

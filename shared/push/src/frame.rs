@@ -1,4 +1,4 @@
-//! What is said on a socket (contract §3). The JSON of it is in `holdfast-websocket-api`.
+//! The messages of a socket (docs/websocket.md). Their JSON is in `holdfast-websocket-api`.
 
 use holdfast_sessions::{Millis, UserId};
 

@@ -6,7 +6,7 @@ use crate::channel::Position;
 use crate::data::Data;
 use crate::ids::MessageId;
 
-/// How long a channel remembers (contract §3), and the longest a message may live.
+/// Retention of a channel (docs/websocket.md), and the longest lifetime of a message.
 pub const HISTORY_SECONDS: i64 = 86_400;
 /// Largest `data` in bytes of compact JSON.
 pub const MAX_DATA_BYTES: usize = 32 * 1024;

@@ -14,7 +14,7 @@ use crate::message::{EXPIRED_KIND, HISTORY_SECONDS, MAX_DATA_BYTES, Message};
 pub const MAX_KIND_BYTES: usize = 64;
 /// Longest `idempotencyKey` in bytes.
 pub const MAX_KEY_BYTES: usize = 256;
-/// How long a publisher's key is honoured (contract §3).
+/// Time for which a publisher's idempotency key is honoured (docs/websocket.md).
 pub const KEY_SECONDS: i64 = 86_400;
 /// How long a channel remembers which messages it holds: a key's life and two days, so that no repetition, however late
 /// the queue delivers it, is appended twice.

@@ -3,7 +3,7 @@
 use holdfast_sessions::token::Address;
 use holdfast_sessions::{Millis, SessionId, TokenHash};
 
-/// Life of a ticket (contract §2).
+/// Lifetime of a ticket (docs/websocket.md).
 pub const TICKET_SECONDS: i64 = 30;
 
 /// A ticket at rest.

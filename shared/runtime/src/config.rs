@@ -104,7 +104,7 @@ impl Env {
         self.optional("AWS_ENDPOINT_URL").is_some()
     }
 
-    /// Session limits and lifetimes (contract §5).
+    /// Session limits and lifetimes (docs/api.md).
     pub fn policy(&self) -> Result<Policy, ConfigError> {
         let d = Policy::default();
         let policy = Policy {
@@ -125,7 +125,7 @@ impl Env {
         Ok(policy)
     }
 
-    /// Sign-in limits (contract §5).
+    /// Sign-in limits (docs/sign-in.md, Attempts).
     pub fn sign_in_limits(&self) -> Result<SignInLimits, ConfigError> {
         let d = SignInLimits::default();
         Ok(SignInLimits {

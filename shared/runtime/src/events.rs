@@ -1,4 +1,4 @@
-//! What subscribers of the event bus get (contract §4).
+//! The events that subscribers of the event bus receive (docs/api.md).
 
 use serde::Deserialize;
 

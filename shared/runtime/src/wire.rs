@@ -1,4 +1,4 @@
-//! The JSON of sessions and tokens (contract §2). The domain has no `Serialize`: what leaves is named here, field by field.
+//! The JSON of sessions and tokens (docs/api.md). The domain has no `Serialize`, so each public field is named here.
 
 use holdfast_sessions::ports::{Effect, Host as _};
 use holdfast_sessions::service::{ListedDevice, Removed, Revoked, SignedIn, Tokens};

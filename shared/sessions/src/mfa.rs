@@ -15,7 +15,7 @@ use crate::time::Millis;
 pub const STEP_SECONDS: i64 = 30;
 /// Codes have this many digits.
 pub const DIGITS: usize = 6;
-/// Recovery codes made at activation (contract §2).
+/// Number of recovery codes that activation creates (docs/api.md).
 pub const RECOVERY_CODES: usize = 10;
 /// Random bytes of a recovery code: 120 bits, more than the 112 from which ASVS 5.0 6.5.2 accepts a plain hash.
 const RECOVERY_BYTES: usize = 15;

@@ -15,7 +15,7 @@ const USAGE: &str = "usage: holdfast-smoke --outputs <file> [--repeat N] [--max-
 HOLDFAST_SMOKE_EMAIL and HOLDFAST_SMOKE_PASSWORD name an account to use where registration is closed; all of its
 sessions are ended.";
 
-/// A network has 100 failed attempts in 15 minutes (contract §5); repetitions use a tenth of them.
+/// A network has 100 failed attempts in 15 minutes (docs/sign-in.md); repetitions use a tenth of them.
 const WRONG_PASSWORDS: usize = 10;
 
 struct Options {

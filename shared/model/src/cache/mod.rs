@@ -1,4 +1,4 @@
-//! The cache protocol (design §6): readers that fill under a lease, writers that only delete, one slot.
+//! The cache protocol (docs/correctness.md): readers that fill under a lease, writers that only delete, one slot.
 //!
 //! The slot's content is a version number. Version *k* is a session (or a tombstone) of its own: only token *k* opens it,
 //! and committing *k + 1* revokes it, whether by logout, rotation or eviction. A request is one presentation of a token.

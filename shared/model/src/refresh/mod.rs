@@ -1,4 +1,4 @@
-//! Refresh rotation (design §4): two tabs that share a token store, a thief who may know
+//! Refresh rotation (docs/correctness.md): two tabs that share a token store, a thief who may know
 //! `mfaSessionId` or copy a token, lost replies, a clock.
 //!
 //! What a presented token means is decided by [`holdfast_sessions::rotation::judge`], and what a rotation makes of the slot

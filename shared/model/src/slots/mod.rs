@@ -1,4 +1,4 @@
-//! Sign-ins, ends and refreshes of one user (design §5): every write is a transaction or a conditional update, planned on
+//! Sign-ins, ends and refreshes of one user (docs/correctness.md): every write is a transaction or a conditional update, planned on
 //! what was read before, and arrives whenever it likes.
 //!
 //! Where a sign-in goes is decided by [`holdfast_sessions::slots::place`] itself, on real slots made from the state.

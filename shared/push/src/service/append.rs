@@ -10,7 +10,7 @@ use crate::ids::Epoch;
 use crate::message::Message;
 use crate::ports::{Appended, Channels};
 
-/// Waiting between tries, in all: then the channel is too busy (push.md).
+/// Total wait between retries, after which the channel is too busy (`CHANNEL_BUSY` in docs/api.md).
 const PATIENCE_MILLIS: i64 = 1_000;
 const BASE_MILLIS: u64 = 8;
 const CAP_MILLIS: u64 = 250;

@@ -17,7 +17,7 @@ pub struct Budget {
 }
 
 impl Default for Budget {
-    /// Contract §3.
+    /// The limits of one recovery (docs/websocket.md).
     fn default() -> Self {
         Self { messages: 1_000, bytes: 1024 * 1024 }
     }

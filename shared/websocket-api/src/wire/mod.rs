@@ -1,4 +1,4 @@
-//! The JSON of frames (contract §3).
+//! The JSON of frames (docs/websocket.md).
 
 mod client;
 mod server;
