@@ -3,14 +3,14 @@
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use holdfast_sessions::TokenHash;
 use holdfast_sessions::change::{
-    AccountChange, DeviceChange, DeviceEdit, FactorEdit, Origin, SlotChange, SlotEdit, SlotSeen, UserChange,
+    AccountChange, DeviceChange, DeviceEdit, FactorEdit, SlotChange, SlotEdit, SlotSeen, UserChange,
 };
 use holdfast_sessions::mfa::Proof;
 use holdfast_sessions::ports::{StoreResult, Transacted, UserChanges};
 use holdfast_sessions::token::Address;
 
 use super::keys;
-use super::slots::{FREE, LIVE, UNENDED, tombstone, transacted};
+use super::slots::{FREE, LIVE, UNENDED, from, tombstone, transacted};
 use super::{SessionsTable, image};
 use crate::attributes::{binary, binary_set, number, string, timestamp};
 use crate::call::transaction;
@@ -37,13 +37,6 @@ impl UserChanges for SessionsTable {
             .await;
         Ok(transacted(&transaction("TransactWriteItems", result)?))
     }
-}
-
-/// Where a change comes from: read by the relay, and by nothing that decides.
-pub(super) fn from(statement: Statement, origin: &Origin) -> Statement {
-    statement
-        .set_or_remove("network", origin.network.as_ref().map(string))
-        .set_or_remove("actor", origin.actor.as_ref().map(string))
 }
 
 impl SessionsTable {

@@ -8,7 +8,6 @@ use holdfast_sessions::session::{EndReason, Slot};
 use holdfast_sessions::token::Address;
 use holdfast_sessions::{Millis, SessionId, TokenHash};
 
-use super::changes::from;
 use super::keys::{self, TTL};
 use super::{SessionsTable, image};
 use crate::attributes::{binary, number, string, timestamp};
@@ -34,6 +33,13 @@ const OPENERS: [&str; 8] = [
     "prevRefreshHash",
     "seed",
 ];
+
+/// Where a change comes from: read by the relay, and by nothing that decides.
+pub(super) fn from(statement: Statement, origin: &Origin) -> Statement {
+    statement
+        .set_or_remove("network", origin.network.as_ref().map(string))
+        .set_or_remove("actor", origin.actor.as_ref().map(string))
+}
 
 /// Session to tombstone: the reason stays for the stream, what opens it goes.
 pub(super) fn tombstone(slot: Statement, reason: EndReason, origin: &Origin, now: Millis, op: &str) -> Statement {
