@@ -1,4 +1,4 @@
-//! Hands out a seed for an authenticator.
+//! Returns a seed for an authenticator.
 
 use holdfast_runtime::{Request, Response};
 use holdfast_sessions::Failure;

@@ -1,4 +1,4 @@
-//! Ten new recovery codes take the place of the old ones.
+//! Replaces the recovery codes by ten new ones.
 
 use holdfast_runtime::{Request, Response};
 use holdfast_sessions::Failure;

@@ -32,7 +32,7 @@ impl Deps<LiveActivity, LiveQueue> {
 enum Alert {
     /// The password was right, the second factor wrong.
     FailedSecondFactor,
-    /// A refresh token was used twice: somebody has a copy.
+    /// A refresh token was used twice, so an attacker may have a copy.
     TokenReused,
     /// Password or second factor changed.
     CredentialsChanged,

@@ -51,7 +51,7 @@ pub async fn handle<C: Clusters>(deps: &Deps<C>, _payload: Value, budget: Durati
     }
 }
 
-/// One value each time, also when all is well: an alarm tells zero from silence.
+/// Sends one value each time, also for a healthy cache, so that an alarm can distinguish zero from missing data.
 fn count(found: Option<&Topology>) {
     let well = found.is_some_and(Topology::is_available);
     metrics::add("CacheUnavailable", u64::from(!well));

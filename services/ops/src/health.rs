@@ -1,5 +1,5 @@
-//! Says whether Holdfast can do its work: `ok`, `degraded` (cache trouble: slower, and nothing else), or 503 `down`
-//! (DynamoDB). The version and the checks are for those whom `HEALTH_DETAILS` names.
+//! Shows the health of Holdfast: `ok`, `degraded` (the cache fails, and requests are only slower), or 503 `down`
+//! (DynamoDB). `HEALTH_DETAILS` decides which callers see the version and the checks.
 
 use std::future::Future;
 use std::time::Instant;
@@ -45,7 +45,7 @@ pub struct Deps<T, L> {
     pub(crate) details: Details,
 }
 
-/// Who is told the version and the checks. An attacker learns from them what runs here and when it is weak.
+/// Callers that see the version and the checks. An attacker learns from them which version runs and when it is weak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Details {
     /// Everybody who calls the route.

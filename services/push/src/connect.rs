@@ -1,4 +1,4 @@
-//! Spends the ticket and opens the socket: rows first, then a last look at the session.
+//! Uses the ticket and opens the socket. It writes the rows first, and then checks the session a last time.
 
 use std::time::Duration;
 
@@ -73,7 +73,7 @@ where
     }
 }
 
-/// The socket of a handshake. `None` for everything else, also for a frame: the API gives every frame to `$default`, but where its
+/// The socket of a handshake, or `None` for any other event, also for a frame. The API sends every frame to `$default`. If its
 /// route selection is changed, a frame can name this route, and then it is no handshake.
 fn opened(event: &SocketEvent) -> Option<ConnectionId> {
     event.connection_id.parse().ok().filter(|_| event.event_type == "CONNECT")

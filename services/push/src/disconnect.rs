@@ -1,4 +1,4 @@
-//! Remembers that the socket is gone, then removes its rows: a `$connect` still under way writes none after that.
+//! Records that the socket is closed, then removes its rows. A concurrent `$connect` writes no row after that.
 
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ pub async fn handle<T: Sockets, H: Host>(
     }
 }
 
-/// The socket that was closed. `None` for everything else, also for a frame: the API gives every frame to `$default`, but where its
+/// The socket that was closed, or `None` for any other event, also for a frame. The API sends every frame to `$default`. If its
 /// route selection is changed, a frame can name this route, and then its socket is still open.
 fn closed(event: &SocketEvent) -> Option<ConnectionId> {
     event.connection_id.parse().ok().filter(|_| event.event_type == "DISCONNECT")

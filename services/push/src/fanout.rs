@@ -19,7 +19,7 @@ use holdfast_sessions::Millis;
 use holdfast_sessions::ports::{Host, StoreResult};
 use serde_json::Value;
 
-/// Kept back for posts under way and for handing over what there was no time for.
+/// Time that is reserved for posts in progress and for requeuing the rest.
 const RESERVE: Duration = Duration::from_secs(5);
 /// Records at once; each has up to 32 posts in flight.
 const AT_ONCE: usize = 2;

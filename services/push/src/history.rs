@@ -96,7 +96,7 @@ fn bad(detail: &'static str) -> Failure {
     Failure::new(Code::InvalidRequest, detail)
 }
 
-/// A channel's name needs escaping nowhere but in clients that escape `:` too.
+/// Decodes a channel's name, for clients that also escape `:`.
 fn decoded(parameter: &str) -> String {
     parameter.replace("%3A", ":").replace("%3a", ":")
 }

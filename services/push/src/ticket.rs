@@ -1,4 +1,4 @@
-//! Gives out a ticket: what opens one socket, once, within half a minute. The access token itself never stands in a URL.
+//! Returns a ticket, which opens one socket once within 30 seconds. The access token itself is never in a URL.
 
 use holdfast_push::budget::{RecoveryReservation, TICKETS_PER_WINDOW};
 use holdfast_push::ports::{RecoveryBudget, Tickets};

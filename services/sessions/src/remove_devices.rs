@@ -1,4 +1,4 @@
-//! Stops trusting one of the caller's devices, or all of them. Their tokens are void at once.
+//! Stops trusting one of the caller's devices, or all of them. Their tokens are invalid at once.
 
 use holdfast_runtime::{Request, Response, wire};
 use holdfast_sessions::change::Origin;

@@ -1,7 +1,7 @@
 //! How every AWS client of Holdfast is built: one HTTP client, explicit retries, explicit time-outs.
 //!
-//! The SDK's own defaults would wait up to a second before its first retry and for ever for a reply; a function has to
-//! answer within its deadline whatever a connection does.
+//! With the SDK's own defaults, a client would wait up to a second before its first retry, and without limit for a reply. A
+//! function must answer within its deadline, also when a connection fails.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -17,13 +17,13 @@ use aws_smithy_types::timeout::TimeoutConfig;
 const INITIAL_BACKOFF: Duration = Duration::from_millis(25);
 const ATTEMPTS: u32 = 3;
 const CONNECT: Duration = Duration::from_millis(500);
-/// A pooled connection that was idle for longer has probably died while the function was frozen.
+/// A pooled connection that was idle for longer is probably broken, because the function was frozen.
 const POOL_IDLE: Duration = Duration::from_secs(20);
 
 /// How long one call may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
-    /// One try.
+    /// Time-out of one attempt.
     pub attempt: Duration,
     /// All tries together.
     pub operation: Duration,
@@ -34,7 +34,7 @@ impl Patience {
     pub const STORE: Self = Self { attempt: Duration::from_millis(400), operation: Duration::from_millis(1_300) };
     /// Locally one emulator does everything in one process; under load it is slow without being broken.
     pub const LOCAL: Self = Self { attempt: Duration::from_secs(3), operation: Duration::from_secs(7) };
-    /// Services that describe or change resources answer in hundreds of milliseconds, and nobody's request waits for them.
+    /// Services that describe or change resources answer in hundreds of milliseconds, and no user's request waits for them.
     pub const CONTROL: Self = Self::LOCAL;
 
     /// The right one for where this process runs: an endpoint override means the local cloud.

@@ -31,7 +31,7 @@ pub(crate) struct Cost {
     pub(crate) requests: usize,
     /// Write request units. A transaction counts twice, and so does each of its condition checks.
     pub(crate) write_units: usize,
-    /// Changed items, each of which makes a record of the table's stream.
+    /// Changed items. Each makes a record of the table's stream.
     pub(crate) stream_records: usize,
     /// Those that pass the event source's filter (keys `U#…` and `L#…`). Of an attempt, each is one event on the bus.
     pub(crate) relayed_records: usize,
@@ -196,7 +196,7 @@ pub(crate) async fn run() -> Done {
 mod tests {
     use super::*;
 
-    /// The limits of a refused and of a judged attempt, whoever is meant.
+    /// The limits of a refused and of a verified attempt, for any account.
     #[tokio::test]
     async fn a_refused_attempt_writes_nothing_and_a_judged_one_a_bounded_number_of_units() {
         let flood = Flood::start().await.unwrap();

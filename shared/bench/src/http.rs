@@ -1,5 +1,5 @@
-//! Sign-in, validation and refresh over HTTP, of deployments that differ in one thing, in turns: whatever else the machine
-//! does meets all of them alike.
+//! Sign-in, validation and refresh over HTTP, in turns on deployments that differ in one setting. Other load on the machine
+//! affects all of them equally.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! Benchmarks of sessions and of push, one a run. Each prints lines of JSON (see [`figures`]); `make bench` makes a report of them.
+//! Benchmarks of sessions and of push, one a run. Each prints lines of JSON (see [`figures`]); `make bench` writes a report.
 
 mod fanout;
 mod figures;

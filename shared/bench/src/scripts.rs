@@ -1,5 +1,5 @@
-//! The cache's scripts on a real server of this machine, against a bare `GET` on the same connection: as the caller sees
-//! them, and what they cost the server by its own account.
+//! The cache's scripts on a real server of this machine, compared with a bare `GET` on the same connection. The figures are the
+//! latency of the caller and the time that the server reports.
 
 use std::time::{Duration, Instant};
 
@@ -107,7 +107,7 @@ fn address(user: UserId) -> Address {
     Address { user, slot: SlotNo::all().next().unwrap_or_else(|| unreachable!("a user has slots")) }
 }
 
-/// `server` is nobody else's: its statistics are reset.
+/// Resets the statistics of `server`, which must have no other client.
 pub(crate) async fn run(server: &str) -> Result<(), String> {
     let client = redis::Client::open(server).map_err(|error| said(&error))?;
     let mut connection = client.get_multiplexed_async_connection().await.map_err(|error| said(&error))?;

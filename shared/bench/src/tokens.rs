@@ -1,4 +1,4 @@
-//! What a request costs before any store is asked: reading its token; and what a sign-in costs whatever the store does.
+//! The cost of a request before any store is read, which is reading its token, and the cost of a sign-in without its store.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use holdfast_sessions::{SlotNo, UserId};
 
 use crate::figures::{Times, figure, ratio};
 
-/// Calls between two looks at the clock, and how often that is done.
+/// Calls between two reads of the clock, and the number of such batches.
 const BATCH: u32 = 20_000;
 const ROUNDS: usize = 41;
 const PASSWORDS: usize = 15;

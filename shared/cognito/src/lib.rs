@@ -1,10 +1,10 @@
 //! Amazon Cognito behind the [`CredentialVerifier`] port: the user pool knows the passwords, Holdfast keeps the sessions.
 //!
-//! The app client needs `ALLOW_USER_PASSWORD_AUTH`, no secret, and `PreventUserExistenceErrors = ENABLED`. Users are made
-//! in the pool; whoever signs in for the first time gets an account here. The second factor is Holdfast's: a pool that
-//! asks for one of its own answers with a challenge, which is no verdict and therefore trouble (503), never a pass.
+//! The app client needs `ALLOW_USER_PASSWORD_AUTH`, no secret, and `PreventUserExistenceErrors = ENABLED`. Users are created
+//! in the pool, and get an account in Holdfast at their first sign-in. The second factor is Holdfast's. A pool that
+//! requires its own answers with a challenge. A challenge is not a result, so it becomes an error (503) and never admits a user.
 //!
-//! Cognito is reached over the internet: functions in a VPC without a way out cannot use it.
+//! Cognito is reached over the internet: functions in a VPC without internet access cannot use it.
 
 use aws_config::SdkConfig;
 use aws_sdk_cognitoidentityprovider::Client;
@@ -20,7 +20,7 @@ use serde_json::Value;
 /// What an account keeps of a password that is not here.
 const ELSEWHERE: &str = "cognito";
 
-/// Who is simply not let in; everything else is trouble.
+/// Errors that refuse the user. All other errors are failures.
 const REFUSALS: [&str; 4] =
     ["NotAuthorizedException", "UserNotFoundException", "UserNotConfirmedException", "PasswordResetRequiredException"];
 
@@ -76,8 +76,8 @@ impl Cognito {
     }
 }
 
-/// What an ID token says of its owner: the pool (`iss`) and the pool's own name for them (`sub`), which it gives to nobody
-/// else, even under the same e-mail. It comes from the pool itself over TLS, so its signature adds nothing.
+/// The identity in an ID token: the pool (`iss`) and the pool's own name for the user (`sub`), which no other user
+/// gets, even under the same e-mail. It comes from the pool itself over TLS, so its signature adds nothing.
 fn vouched(id_token: &str, typed: &Email) -> Option<Vouched> {
     let payload = id_token.split('.').nth(1)?;
     let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?).ok()?;

@@ -4,7 +4,7 @@ use aws_sdk_elasticache::types::{
     AutomaticFailoverStatus, CacheCluster, MultiAzStatus, ReplicationGroup, ServerlessCache,
 };
 
-/// What a cache is made of.
+/// The kinds of a cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Shards of a primary and its replicas.
@@ -26,14 +26,14 @@ impl Kind {
     }
 }
 
-/// Which part a node plays. Groups in cluster mode do not say.
+/// The role of a node. Groups in cluster mode do not report it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Takes writes.
+    /// It accepts writes.
     Primary,
     /// Follows the primary.
     Replica,
-    /// Not said.
+    /// ElastiCache does not report it.
     Unknown,
 }
 
@@ -48,16 +48,16 @@ impl Role {
     }
 }
 
-/// One server.
+/// A node is one server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
     /// Its cluster's id.
     pub id: String,
     /// Availability Zone; empty where it is not said.
     pub zone: String,
-    /// Which part it plays.
+    /// The role of the node.
     pub role: Role,
-    /// `available` when it is well; empty where it is not said.
+    /// `available` when it is healthy; empty if it is not reported.
     pub status: String,
 }
 
@@ -66,26 +66,26 @@ pub struct Node {
 pub struct Shard {
     /// Its id within the group.
     pub id: String,
-    /// `available` when it is well.
+    /// `available` when it is healthy.
     pub status: String,
     /// Hash slots such as `0-8191`; empty without cluster mode.
     pub slots: String,
-    /// Its nodes.
+    /// The nodes of the shard.
     pub nodes: Vec<Node>,
 }
 
 /// A cache as ElastiCache describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Topology {
-    /// What it is made of.
+    /// The kind of the cache.
     pub kind: Kind,
-    /// `available` when it is well.
+    /// `available` when it is healthy.
     pub status: String,
     /// `valkey` or `redis`.
     pub engine: String,
     /// Its version; empty where it is not said.
     pub version: String,
-    /// `enabled`, `disabled`, or on its way to one of them. AWS does it by itself for a serverless cache.
+    /// `enabled`, `disabled`, or on its way to one of them. AWS always does it for a serverless cache.
     pub failover: String,
     /// Whether its nodes are spread over zones.
     pub multi_az: bool,
@@ -98,7 +98,7 @@ pub struct Topology {
 }
 
 impl Topology {
-    /// Whether it, every shard and every node that says so is `available`.
+    /// Whether it, every shard and every node that reports a status is `available`.
     pub fn is_available(&self) -> bool {
         let well = |status: &str| status == "available";
         well(&self.status)
@@ -107,7 +107,7 @@ impl Topology {
             })
     }
 
-    /// Whether a primary that dies is replaced without anybody's help.
+    /// Whether a primary that fails is replaced automatically.
     pub fn fails_over(&self) -> bool {
         self.failover == "enabled"
     }

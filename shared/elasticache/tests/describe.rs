@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 
 type Answer = (&'static str, u16, &'static str);
 
-/// Answers each action with a status and a body; writes down which were asked.
+/// Answers each action with a status and a body, and records the actions.
 async fn elasticache(answers: &'static [Answer]) -> (Clusters, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));

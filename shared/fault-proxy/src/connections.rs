@@ -1,5 +1,5 @@
-//! `@connections` as API Gateway answers it, made to misbehave: sockets are opened and closed by hand; quotas, limits and
-//! full buffers are API Gateway's; what else goes wrong comes from a [`Plan`].
+//! `@connections` as API Gateway answers it, with faults. Tests open and close its sockets. Quotas, limits and
+//! full buffers are API Gateway's. A [`Plan`] adds other faults.
 //!
 //! Operations are named as in AWS's API: `PostToConnection`, `GetConnection`, `DeleteConnection`.
 
@@ -101,7 +101,7 @@ struct Shared {
     account: Mutex<Account>,
 }
 
-/// A gateway on a port of its own; gone when dropped.
+/// A gateway on its own port, which is closed when this is dropped.
 #[derive(Debug)]
 pub struct ConnectionsGateway {
     address: SocketAddr,
@@ -149,7 +149,7 @@ impl ConnectionsGateway {
         lock(&self.shared.state).sockets.entry(id.to_owned()).or_default();
     }
 
-    /// It is gone without a word, with what it received.
+    /// Closes the socket without a notification, and drops its messages.
     pub fn hang_up(&self, id: &str) {
         lock(&self.shared.state).sockets.remove(id);
     }

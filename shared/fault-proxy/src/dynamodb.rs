@@ -14,7 +14,7 @@ use crate::plan::{Fault, Plan};
 /// The largest request that is taken: more than DynamoDB's 4 MB for a transaction.
 const MAX_REQUEST: usize = 8 * 1024 * 1024;
 
-/// A proxy on a port of its own; gone when dropped.
+/// A proxy on its own port, which is closed when this is dropped.
 #[derive(Debug)]
 pub struct DynamoDbProxy {
     address: SocketAddr,

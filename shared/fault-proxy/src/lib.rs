@@ -1,14 +1,14 @@
-//! Proxies that make trouble on the wire: what a local cloud and a local server never do.
+//! Proxies that inject faults on the wire, which a local cloud and a local server never do.
 //!
-//! A [`DynamoDbProxy`] stands before a DynamoDB endpoint, a [`RedisProxy`] before a redis-server. Each call that passes is
-//! named by its operation (`TransactWriteItems`, `EVALSHA`), and a [`Plan`] decides what becomes of it: nothing, or one of
-//! the [`Fault`]s. The decision for the *n*-th call of an operation follows from the seed, the operation and *n* alone, so
-//! a seed that found something finds it again, however the calls of different operations interleave.
+//! A [`DynamoDbProxy`] is a proxy of a DynamoDB endpoint, and a [`RedisProxy`] of a redis-server. Each call is
+//! named by its operation (`TransactWriteItems`, `EVALSHA`), and a [`Plan`] chooses no fault or one of
+//! the [`Fault`]s. The choice for the *n*-th call of an operation follows from the seed, the operation and *n* alone. A seed
+//! that found an error therefore finds it again, in any interleaving of different operations.
 //!
-//! A [`ConnectionsGateway`] stands for API Gateway's `@connections` and needs nothing behind it: its sockets are opened by
-//! hand, its quotas, limits and full buffers are API Gateway's, and a [`Plan`] adds what else goes wrong there.
+//! A [`ConnectionsGateway`] replaces API Gateway's `@connections` and needs no other server. Tests open its sockets. Its
+//! quotas, limits and full buffers are API Gateway's, and a [`Plan`] adds other faults.
 //!
-//! None of them knows anything of Holdfast: they can be used before anybody's client.
+//! None of them depends on Holdfast, so they can be used with any client.
 
 mod connections;
 mod dynamodb;

@@ -1,4 +1,4 @@
-//! What becomes of which call.
+//! The faults of calls.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +9,7 @@ use std::time::Duration;
 pub enum Fault {
     /// Held back for this long, then let through.
     Delay(Duration),
-    /// DynamoDB: `ProvisionedThroughputExceededException`, @connections: 429; before any effect.
+    /// `ProvisionedThroughputExceededException` of DynamoDB, and 429 of @connections, before any effect.
     Throttle,
     /// DynamoDB: a transaction is cancelled by a conflict with another; a single write meets
     /// `TransactionConflictException`. Nothing is written.

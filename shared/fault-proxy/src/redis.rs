@@ -12,7 +12,7 @@ use crate::plan::{Fault, Plan};
 /// The longest command or reply that is taken.
 const MAX_MESSAGE: usize = 1024 * 1024;
 
-/// A proxy on a port of its own; gone when dropped.
+/// A proxy on its own port, which is closed when this is dropped.
 #[derive(Debug)]
 pub struct RedisProxy {
     address: SocketAddr,
@@ -36,7 +36,7 @@ impl RedisProxy {
         Ok(Self { address, task })
     }
 
-    /// `redis://127.0.0.1:<port>/0`.
+    /// The address, `redis://127.0.0.1:<port>/0`.
     pub fn url(&self) -> String {
         format!("redis://{}/0", self.address)
     }

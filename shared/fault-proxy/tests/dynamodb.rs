@@ -86,7 +86,7 @@ async fn a_stale_read_is_stale_only_where_staleness_is_allowed() {
     assert_eq!(read(false).await, "new");
 }
 
-/// A table that takes no more: whoever asks is told so after the client's own few tries, and nobody makes it worse.
+/// A throttled table refuses a caller after the client's few retries, and no caller adds load.
 #[tokio::test]
 async fn what_is_throttled_is_told_so_without_a_storm_of_retries() {
     let cloud = LocalCloud::start().await;

@@ -1,4 +1,4 @@
-//! The session service behind a cache on a bad wire: everybody is let in who should be, and nobody else.
+//! The session service behind a cache on a faulty wire accepts all live sessions, and no others.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ async fn without_faults_the_wire_changes_nothing() {
     assert_eq!(plan.total(), 0);
 }
 
-/// Every kind of trouble the wire can make, in turn and together, while users come and go.
+/// Every kind of fault of the wire, in turn and together, while users sign in and out.
 #[tokio::test]
 async fn sessions_survive_the_wire() {
     let rounds: u64 = std::env::var("HOLDFAST_WIRE_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(3);

@@ -1,11 +1,11 @@
-//! The authorization hooks of topics and of presence: somebody's own function, asked who may read what (`TOPIC_POLICY` as an
-//! ARN) or who may see whose presence (`PRESENCE_POLICY` as an ARN).
+//! The authorization hooks of topics and of presence. They call an operator's own function, which decides who may read a topic
+//! (`TOPIC_POLICY` as an ARN) or see a user's presence (`PRESENCE_POLICY` as an ARN).
 //!
 //! The first is invoked with `{"v":1,"userId":"…","topics":["…"]}`, all topics of one `subscribe` or `hello` at once, the second
 //! with `{"v":1,"userId":"…","userIds":["…"]}`, all users of one `presence`; both answer `{"allowed":["…"]}`. What the answer does not name
-//! is denied; what was not asked for is ignored. An error, a time-out or any other answer decides nothing: the client is
-//! told `UNAVAILABLE`, the history route answers 503. Nothing is remembered between calls, so a right that is withdrawn is
-//! gone at the next question.
+//! is denied; what was not asked for is ignored. An error, a time-out or any other answer decides nothing: the client
+//! gets `UNAVAILABLE`, the history route answers 503. No answer is cached, so a right that is withdrawn is
+//! refused at the next request.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

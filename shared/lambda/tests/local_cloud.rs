@@ -14,7 +14,7 @@ use holdfast_sessions::UserId;
 use holdfast_sessions::ports::StoreError;
 use holdfast_testkit::LocalCloud;
 
-/// Everybody may read what begins with the first eight characters of their own id; `broken` breaks it.
+/// Each user may read topics that begin with the first eight characters of their own id; `broken` breaks it.
 const HOOK: &str = "
 def handler(event, context):
     assert event['v'] == 1

@@ -13,7 +13,7 @@ const MARKS: &str = include_str!("common_passwords.txt");
 /// 16 digits and a line feed.
 const LINE: usize = 17;
 
-/// Whether `password` is one of them, in whatever case.
+/// Whether `password` is one of them, in any case.
 pub(crate) fn is_common(password: &str) -> bool {
     let digest = Sha256::digest(password.to_lowercase().as_bytes());
     let mark: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();

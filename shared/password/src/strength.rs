@@ -5,8 +5,8 @@ use holdfast_sessions::account::PasswordStrength;
 use zxcvbn::feedback::{Feedback, Suggestion, Warning};
 use zxcvbn::{Score, zxcvbn};
 
-/// The estimator, and after it a list of the 3 000 most common passwords. zxcvbn knows 30 000 leaked passwords, the words
-/// and names of English, rows of keys, sequences, repeats and dates, and sees through capitals and `p@ssw0rd` spellings.
+/// The estimator, and after it a list of the 3 000 most common passwords. zxcvbn knows 30 000 leaked passwords, and the words
+/// and names of English. It finds rows of keys, sequences, repeats and dates, also with capitals and `p@ssw0rd` spellings.
 ///
 /// Its cost is bounded: zxcvbn gets the first 100 characters of a password and at most 16 words of the account.
 #[derive(Clone, Copy, Debug, Default)]
@@ -16,7 +16,7 @@ pub struct Zxcvbn;
 /// below, "safely unguessable: moderate protection from offline slow-hash scenario".
 const REQUIRED: Score = Score::Three;
 
-/// How many characters of a password zxcvbn looks at. More would cost more than linear time.
+/// How many characters of a password zxcvbn reads. More would cost more than linear time.
 const MAX_CHARS: usize = 100;
 
 /// How many words of an account are looked for in its password.

@@ -1,4 +1,4 @@
-//! Which adapters stand behind the push ports: chosen once, at start, from the environment and from nothing else.
+//! Chooses the adapters of the push ports once, at start, from the environment only.
 //!
 //! Push functions run outside the VPC, so they validate sessions with one strong read each and write to no session.
 
@@ -50,13 +50,13 @@ pub type LiveAdmission = Connector<SessionsTable, ConnectionsTable, (), System>;
 pub type LiveStrongSessions = Sessions<SessionsTable, StrongReads<SessionsTable>, System>;
 /// Handshakes.
 pub type LiveConnector = Connector<SessionsTable, ConnectionsTable, Closing, System>;
-/// Frames.
+/// The use case of frames.
 pub type LiveFrames = Frames<SessionsTable, ConnectionsTable, Connections, LiveTopics, LivePresence, Metrics, System>;
 /// The publishers' door.
 pub type LivePublisher = Publisher<ConnectionsTable, Lanes, Metrics, System>;
-/// Delivery.
+/// The use case of delivery.
 pub type LiveFanOut = FanOut<ConnectionsTable, Connections, LanesWithDeadLetters, Metrics, System>;
-/// Closing.
+/// The use case of closing sockets.
 pub type LiveCloser = Closer<ConnectionsTable, Connections, Closing, System>;
 
 /// Counts become metrics.
@@ -154,7 +154,7 @@ fn is_function(arn: &str) -> bool {
 /// Who decides about presence.
 #[derive(Clone, Debug)]
 pub enum LivePresence {
-    /// Oneself, or everybody.
+    /// The user alone, or all users.
     Policy(PresencePolicy),
     /// A function of the operator's.
     Function(PresenceFunction),

@@ -22,9 +22,9 @@ impl CloseQueue for Closing {
 /// One queue per lane.
 #[derive(Clone, Debug)]
 pub struct Lanes {
-    /// `push`.
+    /// The queue `push`.
     pub direct: Queue,
-    /// `broadcast`.
+    /// The queue `broadcast`.
     pub broadcast: Queue,
 }
 
@@ -50,7 +50,7 @@ impl JobQueue for Lanes {
 /// The lanes, and where each buries what it could not deliver.
 #[derive(Clone, Debug)]
 pub struct LanesWithDeadLetters {
-    /// The queues.
+    /// The queues of the lanes.
     pub lanes: Lanes,
     /// Their dead-letter queues.
     pub dead: Lanes,

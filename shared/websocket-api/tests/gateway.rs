@@ -225,8 +225,8 @@ impl Others {
     }
 }
 
-/// Sign-ins and whatever else the account serves, evenly, until `done`. Who is refused asks again as browsers' libraries do:
-/// after a random wait below 100 ms, below twice as much each time, for ever.
+/// Sign-ins and other requests of the account, evenly, until `done`. A refused request is repeated like in browsers' libraries,
+/// after a random wait below 100 ms. The limit of the wait doubles each time.
 async fn requests(gateway: Arc<ConnectionsGateway>, per_second: u64, done: Arc<AtomicBool>) -> Others {
     let mut others = Others::default();
     let mut again: Vec<(Instant, Instant, u32)> = Vec::new();

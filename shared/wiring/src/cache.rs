@@ -21,7 +21,7 @@ pub type LiveServer = RedisCache<System>;
 /// One of the three ways to answer a validation.
 #[derive(Clone, Debug)]
 pub enum LiveCache {
-    /// `CACHE_PROVIDER=dynamodb`.
+    /// The provider of `CACHE_PROVIDER=dynamodb`.
     Dynamodb(StrongReads<SessionsTable>),
     /// The same with `REDIS_URL`: what others may have cached is deleted.
     DeleteOnly(DeleteOnly<SessionsTable, LiveServer>),
@@ -65,7 +65,7 @@ pub(crate) async fn cache(
     })
 }
 
-/// The server of `settings`, with its connection open if it can be had now.
+/// The server of `settings`, with an open connection if the server is available now.
 pub(crate) async fn connect(settings: &CacheServer, sdk: &SdkConfig) -> Result<LiveServer, ConfigError> {
     let refused = |variable: &str, problem: String| ConfigError { variable: variable.to_owned(), problem };
     let authority = match &settings.authority_file {

@@ -1,4 +1,4 @@
-//! Which adapters stand behind the ports: chosen once, at start, from the environment and from nothing else.
+//! Chooses the adapters of the ports once, at start, from the environment only.
 
 mod cache;
 mod verifier;
@@ -155,7 +155,7 @@ pub async fn sessions_table(env: &Env) -> Result<SessionsTable, ConfigError> {
     table(env, &sdk(env).await).await
 }
 
-/// What subscribers write down.
+/// The table that subscribers write to.
 pub async fn activity_table(env: &Env) -> Result<ActivityTable, ConfigError> {
     let name = env.text("ACTIVITY_TABLE")?;
     Ok(ActivityTable::new(&sdk(env).await, name))

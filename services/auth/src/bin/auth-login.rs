@@ -1,4 +1,4 @@
-//! `POST /v1/auth/login`
+//! Serves `POST /v1/auth/login`.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `POST /v1/auth/logout`
+//! Serves `POST /v1/auth/logout`.
 
 use std::process::ExitCode;
 

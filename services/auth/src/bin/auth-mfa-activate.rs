@@ -1,4 +1,4 @@
-//! `POST /v1/auth/mfa/activate` `{code}`
+//! Serves `POST /v1/auth/mfa/activate` `{code}`.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `DELETE /v1/auth/mfa` `{code | recoveryCode}`
+//! Serves `DELETE /v1/auth/mfa` `{code | recoveryCode}`.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `POST /v1/auth/mfa/enroll`
+//! Serves `POST /v1/auth/mfa/enroll`.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `POST /v1/auth/mfa/recovery-codes`
+//! Serves `POST /v1/auth/mfa/recovery-codes`.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `POST /v1/auth/mfa/verify` `{mfaSessionId, code | recoveryCode, trustDevice?}`
+//! Serves `POST /v1/auth/mfa/verify` `{mfaSessionId, code | recoveryCode, trustDevice?}`.
 
 use std::process::ExitCode;
 

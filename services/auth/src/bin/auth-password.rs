@@ -1,4 +1,4 @@
-//! `POST /v1/auth/password` `{currentPassword, newPassword}`
+//! Serves `POST /v1/auth/password` `{currentPassword, newPassword}`.
 
 use std::process::ExitCode;
 

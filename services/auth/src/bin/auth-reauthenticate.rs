@@ -1,4 +1,4 @@
-//! `POST /v1/auth/reauthenticate` `{password, code? | recoveryCode?}`
+//! Serves `POST /v1/auth/reauthenticate` `{password, code? | recoveryCode?}`.
 
 use std::process::ExitCode;
 

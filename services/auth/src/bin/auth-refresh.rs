@@ -1,4 +1,4 @@
-//! `POST /v1/auth/refresh` `{refreshToken}`
+//! Serves `POST /v1/auth/refresh` `{refreshToken}`.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `POST /v1/users` `{email,password}`
+//! Serves `POST /v1/users` `{email,password}`.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! Subscriber: every event of every user, written down once.
+//! Subscriber: stores every event of every user once.
 
 use std::process::ExitCode;
 

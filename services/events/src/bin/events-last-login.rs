@@ -1,4 +1,4 @@
-//! Subscriber: when and on what device somebody last signed in.
+//! Subscriber: stores the time and the device of each user's last sign-in.
 
 use std::process::ExitCode;
 

@@ -1,5 +1,5 @@
-//! What the cache is made of and whether it is well. Invoked by a schedule and by operators; IAM decides by whom. There is
-//! no route to it, and it is outside the VPC: it asks ElastiCache about the cache, never the cache itself.
+//! Shows the nodes of the cache and whether it is healthy. A schedule and operators invoke it; IAM decides who may. There is
+//! no route to it, and it is outside the VPC. It reads the state from ElastiCache and never connects to the cache.
 
 use std::process::ExitCode;
 

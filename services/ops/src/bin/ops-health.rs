@@ -1,4 +1,4 @@
-//! `GET /v1/health`
+//! Serves `GET /v1/health`.
 
 use std::process::ExitCode;
 

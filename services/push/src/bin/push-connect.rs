@@ -1,4 +1,4 @@
-//! `$connect`
+//! Serves `$connect`.
 
 use std::process::ExitCode;
 

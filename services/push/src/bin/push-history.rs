@@ -1,4 +1,4 @@
-//! `GET /v1/channels/{channel}/messages`
+//! Serves `GET /v1/channels/{channel}/messages`.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `POST /v1/push/tickets`
+//! Serves `POST /v1/push/tickets`.
 
 use std::process::ExitCode;
 

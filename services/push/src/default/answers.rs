@@ -1,4 +1,4 @@
-//! Whatever a client sends is answered once. The handler itself, over the table in memory.
+//! Tests that every frame of a client is answered once, with the handler over the in-memory table.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -262,7 +262,7 @@ async fn an_offset_of_a_client_whose_numbers_are_all_floating_point_recovers() {
     }
 }
 
-/// Any JSON, made of what frames are made of.
+/// Any JSON, built from the parts of frames.
 fn any_json() -> BoxedStrategy<String> {
     let text = prop_oneof![
         Just("ping".to_owned()),

@@ -27,13 +27,13 @@ pub(crate) enum Command {
     Delete(Whom),
     /// Account, live sessions and trusted devices.
     List(Whom),
-    /// One session.
+    /// Ends one session of the user.
     End(Whom, SessionId),
     /// All of them.
     EndAll(Whom),
     /// No sign-in any more, and all sessions ended.
     Disable(Whom),
-    /// Sign-in again.
+    /// Allows sign-ins again.
     Enable(Whom),
     /// No second factor any more, for who has lost it; all sessions ended.
     ResetMfa(Whom),
@@ -66,7 +66,7 @@ const ACTIONS: &str = "find, create, set-password, delete, list, end, end-all, d
 
 /// The longest name of an operator, in bytes: a role and a session name have at most 64 characters each.
 const MAX_ACTOR: usize = 160;
-/// Who acts where a command does not say so. Every invocation is in CloudTrail with its caller.
+/// The actor of a command that names none. Every invocation is in CloudTrail with its caller.
 const UNNAMED: &str = "operator";
 
 fn invalid(detail: impl Into<std::borrow::Cow<'static, str>>) -> Failure {
@@ -84,7 +84,7 @@ fn explain(error: &serde_json::Error) -> String {
     "The command is not valid: it must be a JSON object whose members are texts.".to_owned()
 }
 
-/// Reads a command, and who gives it: the events of what it changes say so.
+/// Reads a command and its actor. The events of its changes name the actor.
 pub(crate) fn parse(payload: Value) -> Result<(Command, Origin), Failure> {
     let wire: Wire = serde_json::from_value(payload).map_err(|error| invalid(explain(&error)))?;
     let takes = |name: &str, given: bool, wanted: bool| match (given, wanted) {

@@ -1,4 +1,4 @@
-//! `GET /v1/sessions/current`
+//! Serves `GET /v1/sessions/current`.
 
 use std::process::ExitCode;
 

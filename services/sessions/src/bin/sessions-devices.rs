@@ -1,4 +1,4 @@
-//! `GET /v1/devices`
+//! Serves `GET /v1/devices`.
 
 use std::process::ExitCode;
 

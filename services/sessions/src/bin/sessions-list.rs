@@ -1,4 +1,4 @@
-//! `GET /v1/sessions`
+//! Serves `GET /v1/sessions`.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `DELETE /v1/sessions?keepCurrent=true|false`
+//! Serves `DELETE /v1/sessions?keepCurrent=true|false`.
 
 use std::process::ExitCode;
 

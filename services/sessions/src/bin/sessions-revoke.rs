@@ -1,4 +1,4 @@
-//! `DELETE /v1/sessions/{sessionId}`
+//! Serves `DELETE /v1/sessions/{sessionId}`.
 
 use std::process::ExitCode;
 

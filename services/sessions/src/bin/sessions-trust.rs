@@ -1,4 +1,4 @@
-//! `PUT /v1/sessions/{sessionId}/trust` `{trusted}`
+//! Serves `PUT /v1/sessions/{sessionId}/trust` `{trusted}`.
 
 use std::process::ExitCode;
 

@@ -98,14 +98,14 @@ enum Kind {
     Publish,
 }
 
-/// What the record that brought a publish says of itself.
+/// The origin in the record of a publish.
 #[derive(Clone, Copy, Debug)]
 pub struct MessageOrigin<'a> {
     /// SQS's id of the record.
     pub record: &'a str,
-    /// SQS's `SenderId`.
+    /// The `SenderId` of SQS.
     pub sender: &'a str,
-    /// SQS's `SentTimestamp`.
+    /// The `SentTimestamp` of SQS.
     pub sent_at: Millis,
 }
 

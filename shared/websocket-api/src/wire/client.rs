@@ -1,5 +1,5 @@
-//! What clients send. Everything here is an object with the members of its action and no others; whatever else arrives is
-//! answered with what would have been right.
+//! The frames of clients. Each is an object with the members of its action and no others. Any other frame is
+//! answered with the correct form.
 
 use std::collections::BTreeSet;
 use std::fmt;

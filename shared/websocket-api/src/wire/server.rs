@@ -36,7 +36,7 @@ fn welcomed(w: &Welcomed) -> Value {
     Value::Object(map)
 }
 
-/// Data as it stands in other JSON: verbatim.
+/// Data as it is embedded in other JSON, verbatim.
 pub fn data_to_raw(data: &Data) -> Box<RawValue> {
     // `Data` is JSON by construction; `null` stands where that should ever be untrue.
     RawValue::from_string(data.as_str().to_owned()).unwrap_or_else(|_| RawValue::NULL.to_owned())
