@@ -28,11 +28,11 @@ pub struct SignIn<'a> {
 pub struct SignedIn {
     /// Whose it is.
     pub user_id: String,
-    /// Public id.
+    /// The public id of the session.
     pub session_id: String,
-    /// Access token.
+    /// The access token of the session.
     pub access: String,
-    /// Refresh token.
+    /// The refresh token of the session.
     pub refresh: String,
 }
 
@@ -115,18 +115,18 @@ impl Api {
         self.http.send(&self.base, call, Some(signer)).await
     }
 
-    /// `GET /v1/health`
+    /// Calls `GET /v1/health`.
     pub async fn health(&self) -> Result<Reply, Fault> {
         self.send(Call::new("GET", "/v1/health")).await
     }
 
-    /// `POST /v1/users`
+    /// Calls `POST /v1/users`.
     pub async fn register(&self, person: &Person) -> Result<Reply, Fault> {
         self.send(Call::new("POST", "/v1/users").json(&json!({"email": person.email, "password": person.password})))
             .await
     }
 
-    /// `POST /v1/auth/login`
+    /// Calls `POST /v1/auth/login`.
     pub async fn login(&self, email: &str, password: &str, how: &SignIn<'_>) -> Result<Reply, Fault> {
         let mut body = Map::new();
         body.insert("email".to_owned(), email.into());
@@ -158,44 +158,44 @@ impl Api {
         SignedIn::from_reply(&reply)
     }
 
-    /// `POST /v1/auth/mfa/verify`
+    /// Calls `POST /v1/auth/mfa/verify`.
     pub async fn verify_mfa(&self, mfa_session_id: &str, code: &str) -> Result<Reply, Fault> {
         let body = json!({"mfaSessionId": mfa_session_id, "code": code});
         self.send(Call::new("POST", "/v1/auth/mfa/verify").json(&body)).await
     }
 
-    /// `POST /v1/auth/refresh`
+    /// Calls `POST /v1/auth/refresh`.
     pub async fn refresh(&self, refresh_token: &str) -> Result<Reply, Fault> {
         self.send(Call::new("POST", "/v1/auth/refresh").json(&json!({"refreshToken": refresh_token}))).await
     }
 
-    /// `POST /v1/auth/logout`
+    /// Calls `POST /v1/auth/logout`.
     pub async fn log_out(&self, access: &str) -> Result<Reply, Fault> {
         self.send(Call::new("POST", "/v1/auth/logout").bearer(access)).await
     }
 
-    /// `POST /v1/auth/password`
+    /// Calls `POST /v1/auth/password`.
     pub async fn change_password(&self, access: &str, current: &str, new: &str) -> Result<Reply, Fault> {
         let body = json!({"currentPassword": current, "newPassword": new});
         self.send(Call::new("POST", "/v1/auth/password").bearer(access).json(&body)).await
     }
 
-    /// `POST /v1/auth/mfa/enroll`
+    /// Calls `POST /v1/auth/mfa/enroll`.
     pub async fn enroll_mfa(&self, access: &str) -> Result<Reply, Fault> {
         self.send(Call::new("POST", "/v1/auth/mfa/enroll").bearer(access)).await
     }
 
-    /// `POST /v1/auth/mfa/activate`
+    /// Calls `POST /v1/auth/mfa/activate`.
     pub async fn activate_mfa(&self, access: &str, code: &str) -> Result<Reply, Fault> {
         self.send(Call::new("POST", "/v1/auth/mfa/activate").bearer(access).json(&json!({"code": code}))).await
     }
 
-    /// `DELETE /v1/auth/mfa`
+    /// Calls `DELETE /v1/auth/mfa`.
     pub async fn remove_mfa(&self, access: &str, code: &str) -> Result<Reply, Fault> {
         self.send(Call::new("DELETE", "/v1/auth/mfa").bearer(access).json(&json!({"code": code}))).await
     }
 
-    /// `POST /v1/auth/mfa/recovery-codes`
+    /// Calls `POST /v1/auth/mfa/recovery-codes`.
     pub async fn renew_recovery_codes(&self, access: &str) -> Result<Reply, Fault> {
         self.send(Call::new("POST", "/v1/auth/mfa/recovery-codes").bearer(access)).await
     }
@@ -209,7 +209,7 @@ impl Api {
         self.send(Call::new("POST", "/v1/auth/reauthenticate").bearer(access).json(&body)).await
     }
 
-    /// `GET /v1/devices`
+    /// Calls `GET /v1/devices`.
     pub async fn devices(&self, access: &str) -> Result<Reply, Fault> {
         self.send(Call::new("GET", "/v1/devices").bearer(access)).await
     }
@@ -219,17 +219,17 @@ impl Api {
         self.send(Call::new("DELETE", format!("/v1/devices/{device_id}")).bearer(access)).await
     }
 
-    /// `DELETE /v1/devices`
+    /// Calls `DELETE /v1/devices`.
     pub async fn remove_devices(&self, access: &str) -> Result<Reply, Fault> {
         self.send(Call::new("DELETE", "/v1/devices").bearer(access)).await
     }
 
-    /// `GET /v1/sessions`
+    /// Calls `GET /v1/sessions`.
     pub async fn sessions(&self, access: &str) -> Result<Reply, Fault> {
         self.send(Call::new("GET", "/v1/sessions").bearer(access)).await
     }
 
-    /// `GET /v1/sessions/current`
+    /// Calls `GET /v1/sessions/current`.
     pub async fn current(&self, access: &str) -> Result<Reply, Fault> {
         self.send(Call::new("GET", "/v1/sessions/current").bearer(access)).await
     }
@@ -262,7 +262,7 @@ impl Api {
         self.send(Call::new("DELETE", format!("/v1/sessions?keepCurrent={keep_current}")).bearer(access)).await
     }
 
-    /// `POST /v1/push/tickets`
+    /// Calls `POST /v1/push/tickets`.
     pub async fn ticket(&self, access: &str) -> Result<Reply, Fault> {
         self.send(Call::new("POST", "/v1/push/tickets").bearer(access)).await
     }

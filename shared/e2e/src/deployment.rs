@@ -17,7 +17,7 @@ use crate::http::in_one_line;
 pub struct Deployment {
     /// `local`, `staging`, `production` …
     pub env: String,
-    /// AWS Region.
+    /// The AWS Region of the deployment.
     pub region: String,
     /// `dynamodb` or `redis`.
     pub cache_provider: String,
@@ -34,9 +34,9 @@ pub struct Deployment {
     /// The cache's URL, where there is one.
     #[serde(default)]
     pub redis_url: Option<String>,
-    /// Table names.
+    /// The names of the tables.
     pub tables: Tables,
-    /// Queue URLs.
+    /// The URLs of the queues.
     pub queues: Queues,
     /// Name of the EventBridge bus.
     pub event_bus: String,
@@ -75,7 +75,7 @@ pub struct Queues {
 }
 
 impl Deployment {
-    /// Reads `file`.
+    /// Reads the deployment from `file`.
     pub fn read(file: &Path) -> Result<Self, Fault> {
         let text = std::fs::read_to_string(file)
             .map_err(|error| Fault::new(format!("{}: {error}; run `make deploy` first", file.display())))?;

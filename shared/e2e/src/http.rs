@@ -26,7 +26,7 @@ pub struct Call {
     pub method: &'static str,
     /// Path and query after the base URL.
     pub path: String,
-    /// Headers.
+    /// The headers of the request.
     pub headers: Vec<(String, String)>,
     /// Body, sent as it is.
     pub body: Vec<u8>,
@@ -136,11 +136,11 @@ pub(crate) fn in_one_line(error: &dyn std::error::Error) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// An answer.
+/// The answer to a request.
 #[derive(Clone, Debug)]
 pub struct Reply {
     place: String,
-    /// HTTP status.
+    /// The HTTP status of the answer.
     pub status: u16,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,

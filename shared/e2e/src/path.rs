@@ -19,7 +19,7 @@ pub enum Walker {
 /// How to walk it.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Who.
+    /// The user who walks the path.
     pub walker: Walker,
     /// The deployment's limit of sessions for a user, 2–10: one sign-in more must evict.
     pub max_sessions: usize,
@@ -40,7 +40,7 @@ pub struct Step {
 
 /// The step that failed.
 pub struct Failure {
-    /// Its name.
+    /// The name of the step.
     pub step: &'static str,
     /// What was expected and what came.
     pub fault: Fault,

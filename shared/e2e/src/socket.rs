@@ -45,7 +45,7 @@ impl Handshake {
     }
 }
 
-/// One connection.
+/// A client of one connection.
 pub struct Socket {
     name: String,
     stream: WebSocketStream<MaybeTlsStream<TcpStream>>,

@@ -9,7 +9,7 @@ use crate::protocol::Protocol;
 use crate::refresh::{self, Refresh};
 use crate::slots::{self, Slots};
 
-/// How much.
+/// The size of the exploration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Size {
     /// Seconds, for every build.
@@ -23,7 +23,7 @@ pub type Progress<'a> = &'a dyn Fn(usize, Duration);
 
 /// A model that must hold.
 pub struct Claim {
-    /// Which model.
+    /// The name of the model.
     pub model: &'static str,
     /// How much of it.
     pub scope: String,

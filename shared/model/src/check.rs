@@ -13,7 +13,7 @@ use crate::protocol::{Passed, Protocol};
 pub struct Explored {
     /// States generated, repetitions included.
     pub states: usize,
-    /// Different states.
+    /// The number of different states.
     pub unique: usize,
     /// Steps to the state farthest from the start.
     pub depth: usize,

@@ -69,7 +69,7 @@ pub struct State {
     posts_left: u8,
 }
 
-/// One step.
+/// One step of the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// `$connect` writes its row.

@@ -131,9 +131,9 @@ pub enum Row {
 pub struct RecoveryReservation {
     /// The window: seconds since 1970 divided by its length.
     pub window: i64,
-    /// Its length.
+    /// The length of the window.
     pub window_seconds: i64,
-    /// The row.
+    /// The row of the counter.
     pub row: Row,
     /// Posts, or tickets.
     pub posts: u32,

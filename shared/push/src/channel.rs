@@ -14,10 +14,10 @@ use crate::ids::{ConnectionId, Epoch};
 pub struct Topic(String);
 
 impl Topic {
-    /// Longest name.
+    /// The longest name of a topic.
     pub const MAX_BYTES: usize = 128;
 
-    /// The name.
+    /// The name of the topic.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -40,7 +40,7 @@ pub enum Channel {
     User(UserId),
     /// `topic:<name>`: whoever subscribed.
     Topic(Topic),
-    /// `broadcast`: everybody.
+    /// The channel `broadcast`, of all users.
     Broadcast,
 }
 
@@ -83,7 +83,7 @@ impl FromStr for Channel {
 /// Offset 0 is before the first message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
-    /// Which numbering.
+    /// The epoch of the channel.
     pub epoch: Epoch,
     /// Which message; the first is 1.
     pub offset: u64,

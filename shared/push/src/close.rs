@@ -26,7 +26,7 @@ pub enum ByeCode {
 }
 
 impl ByeCode {
-    /// Every code.
+    /// All codes, in a fixed order.
     pub const ALL: [ByeCode; 6] = [
         ByeCode::SessionEnded,
         ByeCode::SessionExpired,
@@ -53,7 +53,7 @@ impl ByeCode {
         Self::ALL.into_iter().find(|code| code.text() == text)
     }
 
-    /// For people.
+    /// The reason, for people.
     pub const fn reason(self) -> &'static str {
         match self {
             ByeCode::SessionEnded => "The session has ended; sign in again.",
@@ -74,9 +74,9 @@ impl ByeCode {
 /// How a session ended, as far as its sockets are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionOver {
-    /// By somebody.
+    /// A caller ended the session.
     Ended,
-    /// By time.
+    /// The session expired.
     Expired,
 }
 
@@ -106,16 +106,16 @@ pub enum CloseRequest {
     },
     /// One socket makes room for a newer one.
     Replaced {
-        /// Whose.
+        /// The user of the socket.
         user: UserId,
-        /// Which.
+        /// The socket to close.
         connection: ConnectionId,
     },
     /// Look again whether a socket that was told to go is gone. Only `push/close-sockets` sends this, to itself.
     Confirm {
-        /// Whose.
+        /// The user of the socket.
         user: UserId,
-        /// Which.
+        /// The socket to close.
         connection: ConnectionId,
         /// What it was told.
         code: ByeCode,

@@ -58,12 +58,12 @@ impl Data {
         if out.is_empty() { Err(DataError::Malformed) } else { Ok(Self(out)) }
     }
 
-    /// JSON `null`.
+    /// Data that is JSON `null`.
     pub fn null() -> Self {
         Self("null".to_owned())
     }
 
-    /// The text.
+    /// The JSON text of the data.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -20,7 +20,7 @@ pub enum ClientFrame {
     Hello(Vec<Mark>),
     /// Send me a topic.
     Subscribe(Topic),
-    /// No longer.
+    /// Ends the subscription of a topic.
     Unsubscribe(Topic),
     /// Who of these is online?
     Presence(Vec<UserId>),
@@ -29,7 +29,7 @@ pub enum ClientFrame {
 /// Where a client stood in a channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
-    /// Which.
+    /// The channel of the mark.
     pub channel: Channel,
     /// `None` when what the client said cannot be a place in any channel.
     pub at: Option<Position>,
@@ -53,7 +53,7 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
-    /// Every code.
+    /// All codes, in a fixed order.
     pub const ALL: [ErrorCode; 6] = [
         ErrorCode::InvalidFrame,
         ErrorCode::UnknownAction,
@@ -95,9 +95,9 @@ impl FrameError {
 /// A channel in a `welcome`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Welcomed {
-    /// Which.
+    /// The channel that is shown.
     pub channel: Channel,
-    /// Its head.
+    /// The head of the channel.
     pub head: Position,
     /// Whether every missed message follows. If not, nothing does.
     pub recovered: bool,
@@ -115,7 +115,7 @@ pub enum ServerFrame {
         /// What was asked for, and what comes by itself.
         channels: Vec<Welcomed>,
     },
-    /// A message.
+    /// A message of a channel.
     Message {
         /// Clients drop duplicates by it.
         id: MessageId,
@@ -132,7 +132,7 @@ pub enum ServerFrame {
     },
     /// From here on the topic is sent.
     Subscribed(Topic, Position),
-    /// No longer.
+    /// The subscription of the topic has ended.
     Unsubscribed(Topic),
     /// Who is online.
     Presence(Vec<(UserId, bool)>),

@@ -13,7 +13,7 @@ impl ConnectionId {
     /// API Gateway gives out 16 characters of base64 today; longer ones are read, so that nothing breaks if it changes.
     pub const MAX_BYTES: usize = 128;
 
-    /// The text.
+    /// The text of the id.
     pub fn as_str(&self) -> &str {
         &self.0
     }

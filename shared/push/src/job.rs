@@ -17,9 +17,9 @@ pub const MAX_ATTEMPTS: u32 = 6;
 /// Which queue: what goes to many must not stand before what goes to one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Lane {
-    /// `push`.
+    /// The queue `push`, for direct messages.
     Direct,
-    /// `broadcast`.
+    /// The queue `broadcast`, for topics and broadcasts.
     Broadcast,
 }
 
@@ -44,7 +44,7 @@ impl Lane {
 /// A socket that a message is to reach.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recipient {
-    /// Which.
+    /// The connection of the recipient.
     pub connection: ConnectionId,
     /// Its session is over then: nothing is posted from then on.
     pub until: Millis,
@@ -59,16 +59,16 @@ pub struct Group {
     pub channel: Channel,
     /// Where in it.
     pub at: Option<Position>,
-    /// Who.
+    /// The recipients of the message.
     pub recipients: Vec<Recipient>,
 }
 
 /// Where the resolving of a large audience goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
-    /// Which part.
+    /// The shard that is read.
     pub shard: u8,
-    /// After whom.
+    /// The last connection that was read.
     pub after: Option<ConnectionId>,
 }
 
@@ -77,14 +77,14 @@ pub struct Cursor {
 pub enum Job {
     /// Append to each of these users' channels, find their sockets, deliver.
     Users {
-        /// What.
+        /// The message to deliver.
         message: Message,
         /// To whom, at most [`MAX_USERS`].
         users: Vec<UserId>,
     },
     /// Find a channel's sockets, deliver. Appended already, or ephemeral.
     Channel {
-        /// What.
+        /// The message to deliver.
         message: Message,
         /// On which channel.
         channel: Channel,
@@ -95,7 +95,7 @@ pub enum Job {
     },
     /// Post to these sockets.
     Deliver {
-        /// What.
+        /// The message to deliver.
         message: Message,
         /// To whom, at most [`MAX_RECIPIENTS`] in all.
         groups: Vec<Group>,

@@ -1,4 +1,4 @@
-//! Messages.
+//! Messages and their places in channels.
 
 use holdfast_sessions::Millis;
 
@@ -16,7 +16,7 @@ pub const EXPIRED_KIND: &str = "expired";
 /// What was published.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// Its name.
+    /// The id of the message.
     pub id: MessageId,
     /// What the client branches on.
     pub kind: String,
@@ -40,8 +40,8 @@ impl Message {
 /// A message in its channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recorded {
-    /// Where.
+    /// The position in the channel.
     pub at: Position,
-    /// What.
+    /// The message that is stored.
     pub message: Message,
 }

@@ -4,15 +4,15 @@
 /// The answer to a post or a delete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Posted {
-    /// 200.
+    /// The socket accepted it (200).
     Done,
-    /// 410.
+    /// The socket is closed (410).
     Gone,
     /// 429: too fast, or this client's buffer is full.
     Throttled,
-    /// 413.
+    /// The message is too large (413).
     TooLarge,
-    /// 400.
+    /// The message is rejected (400).
     Rejected,
     /// 403: our configuration.
     Forbidden,
@@ -23,9 +23,9 @@ pub enum Posted {
 /// What API Gateway says about a socket when asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Probe {
-    /// There.
+    /// The socket is open.
     Alive,
-    /// 410.
+    /// The socket is closed (410).
     Gone,
     /// No usable answer.
     Unknown,
@@ -73,7 +73,7 @@ impl Posted {
 /// What follows for one recipient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Nothing.
+    /// There is no more work.
     Finished,
     /// Ask API Gateway again before believing it.
     Probe,

@@ -18,7 +18,7 @@ use crate::publish::{Answer, Pending, PublishKey, Queued};
 use crate::socket::{FrameWindow, Socket};
 use crate::ticket::TicketRow;
 
-/// Tickets.
+/// The port of tickets.
 pub trait Tickets: Send + Sync {
     /// Keeps a new one.
     fn put_ticket(&self, ticket: &TicketRow) -> impl Future<Output = StoreResult<()>> + Send;
@@ -111,7 +111,7 @@ pub trait RecoveryBudget: Send + Sync {
 /// One page of an audience.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// Sockets.
+    /// The sockets of the page.
     pub recipients: Vec<Recipient>,
     /// After whom the next page begins; `None` at the end.
     pub next: Option<ConnectionId>,
@@ -177,7 +177,7 @@ pub enum Begun {
     Queued(Answer),
 }
 
-/// Idempotency keys.
+/// The port of idempotency keys.
 pub trait PublishKeys: Send + Sync {
     /// Takes the key for `pending`, or says what it stands for already (a key older than a day stands for nothing).
     fn begin_publish(
@@ -190,7 +190,7 @@ pub trait PublishKeys: Send + Sync {
     fn finish_publish(&self, key: &PublishKey, answer: &Answer) -> impl Future<Output = StoreResult<()>> + Send;
 }
 
-/// @connections.
+/// The port of `@connections`.
 pub trait Gateway: Send + Sync {
     /// A frame as it is posted: written once, posted to many.
     fn text(&self, frame: &ServerFrame) -> String;
@@ -234,13 +234,13 @@ pub trait DeliveryMetrics: Send + Sync {
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Count {
-    /// Publishes accepted.
+    /// A publish was accepted.
     Accepted,
     /// Posts answered with 200.
     Delivered,
     /// Sockets that were gone; nobody is left undelivered by them.
     Gone,
-    /// 429.
+    /// A post was throttled (429).
     Throttled,
     /// Recipients handed on to a later attempt.
     Retried,

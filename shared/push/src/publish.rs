@@ -20,14 +20,14 @@ pub const KEY_SECONDS: i64 = 86_400;
 /// the queue delivers it, is appended twice.
 pub const ID_SECONDS: i64 = KEY_SECONDS + 48 * 3_600;
 
-/// To whom.
+/// The target of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// These users, each once, in order.
     Users(Vec<UserId>),
-    /// Whoever subscribed.
+    /// The subscribers of a topic.
     Topic(Topic),
-    /// Everybody.
+    /// All connected clients.
     Broadcast,
 }
 
@@ -48,28 +48,28 @@ impl Target {
 /// The fields of a publish body, as they came.
 #[derive(Clone, Debug, Default)]
 pub struct Body {
-    /// `to.userIds`.
+    /// The field `to.userIds`.
     pub user_ids: Option<Vec<String>>,
-    /// `to.topic`.
+    /// The field `to.topic`.
     pub topic: Option<String>,
-    /// `to.broadcast`.
+    /// The field `to.broadcast`.
     pub broadcast: Option<bool>,
-    /// `kind`.
+    /// The field `kind`.
     pub kind: String,
     /// `data`, any JSON text.
     pub data: String,
-    /// `idempotencyKey`.
+    /// The field `idempotencyKey`.
     pub idempotency_key: Option<String>,
-    /// `ttlSeconds`.
+    /// The field `ttlSeconds`.
     pub ttl_seconds: Option<i64>,
-    /// `ephemeral`.
+    /// The field `ephemeral`.
     pub ephemeral: bool,
 }
 
 /// A publish that may go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Publish {
-    /// To whom.
+    /// The target of the message.
     pub target: Target,
     /// What the client branches on.
     pub kind: String,
@@ -79,7 +79,7 @@ pub struct Publish {
     pub idempotency_key: Option<String>,
     /// Shorter than history.
     pub ttl_seconds: Option<i64>,
-    /// Not kept.
+    /// Whether the message is not stored.
     pub ephemeral: bool,
 }
 
@@ -189,7 +189,7 @@ impl PublishKey {
 /// A publish that came by the queue instead of the door. Whoever may send to the queue is trusted with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Queued {
-    /// What.
+    /// The publish of the record.
     pub publish: Publish,
     /// Who, for the idempotency key.
     pub publisher: String,
@@ -217,9 +217,9 @@ impl Queued {
 /// A publish that has been accepted, but not yet handed over entirely.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pending {
-    /// To whom.
+    /// The target of the message.
     pub target: Target,
-    /// What.
+    /// The message to deliver.
     pub message: Message,
 }
 

@@ -23,14 +23,14 @@ pub const MAX_TOPICS: usize = 100;
 /// Longest frame in bytes.
 pub const MAX_FRAME_BYTES: usize = 32 * 1024;
 
-/// A connection.
+/// The row of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Socket {
-    /// Which.
+    /// The id of the connection.
     pub id: ConnectionId,
     /// Where its session lives.
     pub at: Address,
-    /// Its session.
+    /// The session of the connection.
     pub sid: SessionId,
     /// By the clock of `$connect`.
     pub connected_at: Millis,

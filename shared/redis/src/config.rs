@@ -53,7 +53,7 @@ impl fmt::Display for ConfigRefused {
 
 impl std::error::Error for ConfigRefused {}
 
-/// Opens connections.
+/// The ways to open connections.
 pub(crate) enum Opener {
     Single(Client, AsyncConnectionConfig),
     Cluster(ClusterClient),

@@ -30,7 +30,7 @@ pub struct IamTokens {
     pub cache: String,
     /// `REDIS_IAM_SERVERLESS`: a serverless cache is signed for differently.
     pub serverless: bool,
-    /// `AWS_REGION`.
+    /// The Region of the cache (`AWS_REGION`).
     pub region: String,
     /// The function's own credentials.
     pub credentials: SharedCredentialsProvider,

@@ -52,7 +52,7 @@ pub(crate) struct Link<H> {
 
 /// What a script call came to.
 pub(crate) enum Reply<T> {
-    /// An answer.
+    /// The answer of the server.
     Answered(T),
     /// The server refused the command, in its own words' first one (OOM, TRYAGAIN, NOPERM, …).
     Refused(String),

@@ -99,11 +99,11 @@ impl Script {
     }
 }
 
-/// r1.
+/// The script r1, which reads.
 pub static READ_SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(READ));
-/// r3.
+/// The script r3, which fills.
 pub static FILL_SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(FILL));
-/// w2.
+/// The script w2, which deletes.
 pub static DELETE_SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(DELETE));
 /// The fence probe.
 pub static WHO_SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(WHO));

@@ -11,7 +11,7 @@ use holdfast_sessions::policy::{Policy, SignInLimits};
 /// A variable that is missing or malformed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
-    /// Which.
+    /// The name of the variable.
     pub variable: String,
     /// What is wrong with it, without its value.
     pub problem: String,
@@ -234,13 +234,13 @@ impl fmt::Debug for CacheServer {
 /// What an IAM token is signed for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CacheIam {
-    /// `REDIS_IAM_USER`.
+    /// The user of the cache (`REDIS_IAM_USER`).
     pub user: String,
-    /// `REDIS_IAM_CACHE`.
+    /// The name of the cache (`REDIS_IAM_CACHE`).
     pub cache: String,
-    /// `REDIS_IAM_SERVERLESS`.
+    /// Whether the cache is serverless (`REDIS_IAM_SERVERLESS`).
     pub serverless: bool,
-    /// `AWS_REGION`.
+    /// The Region of the cache (`AWS_REGION`).
     pub region: String,
 }
 

@@ -13,7 +13,7 @@ use crate::http::{Request, Response};
 
 /// `__Host-`: only over TLS, only to this very host, for all of it.
 pub const ACCESS: &str = "__Host-holdfast-access";
-/// See [`ACCESS`].
+/// The cookie of the refresh token; see [`ACCESS`].
 pub const REFRESH: &str = "__Host-holdfast-refresh";
 /// The token of a trusted device. It outlives the session: see [`ACCESS`].
 pub const DEVICE: &str = "__Host-holdfast-device";

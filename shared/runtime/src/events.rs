@@ -10,7 +10,7 @@ pub struct Event {
     pub id: String,
     /// Compares as text.
     pub seq: String,
-    /// `SESSION_CREATED`, …
+    /// The type, such as `SESSION_CREATED`.
     #[serde(rename = "type")]
     pub kind: String,
     /// When, RFC 3339.
@@ -24,7 +24,7 @@ pub struct Event {
     /// In which sign-in.
     #[serde(default)]
     pub login_session_id: Option<String>,
-    /// Why.
+    /// The reason of the event.
     #[serde(default)]
     pub reason: Option<String>,
     /// The name its user knows the device by.

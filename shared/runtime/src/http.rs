@@ -41,7 +41,7 @@ pub struct Request {
     /// ARN of the caller whom API Gateway authenticated by IAM.
     iam_caller: Option<String>,
     is_direct: bool,
-    /// `ALLOWED_ORIGINS`.
+    /// The allowed origins (`ALLOWED_ORIGINS`).
     origins: Arc<[String]>,
 }
 

@@ -32,12 +32,12 @@ pub fn start(env: &str, function: &str) {
     let _ = DIMENSIONS.set((env.to_owned(), function.to_owned()));
 }
 
-/// Counts one.
+/// Counts one in the metric `name`.
 pub fn count(name: &'static str) {
     add(name, 1);
 }
 
-/// Counts `n`.
+/// Counts `n` in the metric `name`.
 pub fn add(name: &'static str, n: u64) {
     PENDING.with_borrow_mut(|pending| {
         let values = pending.entry((name, Unit::Count)).or_insert_with(|| vec![0.0]);

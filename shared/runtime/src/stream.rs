@@ -35,7 +35,7 @@ pub struct Reporting {
 }
 
 impl Reporting {
-    /// From `STREAM_PARTIAL_BATCH`.
+    /// Reads the setting from `STREAM_PARTIAL_BATCH`.
     pub fn from_env(env: &Env) -> Result<Self, ConfigError> {
         Ok(Self { partial: env.flag("STREAM_PARTIAL_BATCH")? })
     }

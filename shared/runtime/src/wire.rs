@@ -82,9 +82,9 @@ pub fn tokens(slot: &Slot, tokens: &Tokens) -> Value {
 /// A session and its tokens, in the answer or as cookies.
 #[derive(Clone, Copy, Debug)]
 pub struct Granted<'a> {
-    /// The session.
+    /// The session that is shown.
     pub slot: &'a Slot,
-    /// Its tokens.
+    /// The tokens of the session.
     pub tokens: &'a Tokens,
     /// How surely what they replace is refused.
     pub effect: Effect,

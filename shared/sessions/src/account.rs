@@ -1,4 +1,4 @@
-//! Accounts.
+//! The account of a user.
 
 use crate::error::{Code, Failure};
 use crate::ids::UserId;
@@ -21,7 +21,7 @@ pub enum Status {
 /// The `META` item of a user.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Account {
-    /// Whose.
+    /// The user of the account.
     pub user: UserId,
     /// As registered, for display.
     pub email: String,
@@ -33,7 +33,7 @@ pub struct Account {
     pub epoch_moved_at: Option<crate::time::Millis>,
     /// Whether it may be used.
     pub status: Status,
-    /// Counts edits.
+    /// The number of changes of the account.
     pub version: u64,
     /// The second factor.
     pub mfa: Mfa,
@@ -44,7 +44,7 @@ pub struct Account {
 /// What an identity provider calls somebody. It belongs to one account for ever, and is compared byte for byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// The provider.
+    /// The provider of the identity.
     pub provider: String,
     /// The provider's own name for the person, which it never gives to anybody else.
     pub subject: String,

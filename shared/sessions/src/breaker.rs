@@ -19,9 +19,9 @@ pub const PROBE_MILLIS: i64 = 1_000;
 /// What to do with a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gate {
-    /// Go ahead.
+    /// The call may be made.
     Call,
-    /// Do without.
+    /// The call must be skipped.
     Skip,
     /// Do without, and start a probe beside.
     Probe,

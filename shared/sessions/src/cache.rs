@@ -86,7 +86,7 @@ pub enum CacheEvent {
 }
 
 impl CacheEvent {
-    /// Every event.
+    /// All events, in a fixed order.
     pub const ALL: [CacheEvent; 8] = [
         CacheEvent::Hit,
         CacheEvent::Miss,

@@ -36,7 +36,7 @@ impl Origin {
 /// One transaction over the records of one user.
 #[derive(Clone, Debug)]
 pub struct UserChange {
-    /// The user.
+    /// The user whose records change.
     pub user: UserId,
     /// The account's part, if it takes part at all.
     pub account: Option<AccountChange>,
@@ -67,7 +67,7 @@ impl UserChange {
 pub struct AccountChange {
     /// The epoch as read.
     pub auth_epoch: u64,
-    /// What changes.
+    /// The change of the account.
     pub edit: AccountEdit,
 }
 
@@ -128,7 +128,7 @@ pub enum FactorEdit {
 /// One slot's part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlotChange {
-    /// The slot.
+    /// The slot that changes.
     pub slot: SlotNo,
     /// What must still be there.
     pub seen: SlotSeen,
@@ -176,7 +176,7 @@ pub struct SlotUpdate {
 /// One trusted device's part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceChange {
-    /// The device.
+    /// The device that changes.
     pub id: DeviceId,
     /// What becomes of it.
     pub edit: DeviceEdit,

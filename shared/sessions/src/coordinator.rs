@@ -8,7 +8,7 @@
 use crate::event::Kind;
 use crate::signin::{LoginFailure, LoginState};
 
-/// What happened.
+/// The inputs of the coordinator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input {
     /// Somebody asks to sign in.

@@ -13,7 +13,7 @@ pub const MAX_TEXT: usize = 64;
 pub struct Device {
     /// The name the client gave, or browser and system.
     pub name: String,
-    /// Browser family.
+    /// The family of the browser.
     pub browser: String,
     /// Operating system family.
     pub os: String,

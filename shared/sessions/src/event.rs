@@ -16,7 +16,7 @@ macro_rules! kinds {
         pub enum Kind { $($(#[$doc])* $variant),* }
 
         impl Kind {
-            /// Every type.
+            /// All types of events.
             pub const ALL: &[Kind] = &[$(Kind::$variant),*];
 
             /// The `type` in the event, and the name of the metric that counts it.
@@ -80,9 +80,9 @@ kinds! {
 /// One event, before it has an id: the relay derives that from the stream record, so that a repeated record repeats it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// What happened.
+    /// The type of the event.
     pub kind: Kind,
-    /// When.
+    /// The time of the change.
     pub at: Millis,
     /// To whom, if known.
     pub user: Option<UserId>,
@@ -90,7 +90,7 @@ pub struct Event {
     pub session: Option<SessionId>,
     /// In which sign-in.
     pub login: Option<LoginId>,
-    /// Why.
+    /// The reason of the change.
     pub reason: Option<&'static str>,
     /// On what device: the name its user knows it by.
     pub device: Option<String>,
@@ -108,11 +108,11 @@ impl Event {
 /// A sign-in row before or after a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoginImage {
-    /// Which.
+    /// The id of the sign-in.
     pub id: LoginId,
     /// Whose, if known.
     pub user: Option<UserId>,
-    /// Its state.
+    /// The state of the sign-in.
     pub state: LoginState,
     /// Why it failed.
     pub reason: Option<&'static str>,
@@ -133,7 +133,7 @@ pub struct LoginImage {
 pub struct ChallengeImage {
     /// Of which sign-in.
     pub id: LoginId,
-    /// Whose.
+    /// The user of the sign-in.
     pub user: UserId,
     /// How many different answers were wrong.
     pub wrong: usize,
@@ -159,7 +159,7 @@ pub fn of_challenge(old: Option<&ChallengeImage>, new: Option<&ChallengeImage>) 
 /// What an event needs of an account row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountImage {
-    /// Whose.
+    /// The user of the account.
     pub user: UserId,
     /// When the password last changed.
     pub password_changed_at: Option<Millis>,
@@ -167,7 +167,7 @@ pub struct AccountImage {
     pub mfa_enabled_at: Option<Millis>,
     /// When the recovery codes were last renewed.
     pub recovery_renewed_at: Option<Millis>,
-    /// Its status.
+    /// The status of the account.
     pub status: Status,
     /// When it was last written.
     pub at: Millis,
@@ -208,7 +208,7 @@ pub fn of_account(old: Option<&AccountImage>, new: Option<&AccountImage>) -> Vec
 /// What an event needs of a trusted device's row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceImage {
-    /// Whose.
+    /// The user of the device.
     pub user: UserId,
     /// The name its user knows it by.
     pub name: String,
@@ -274,7 +274,7 @@ pub fn of_login(old: Option<&LoginImage>, new: Option<&LoginImage>) -> Vec<Event
 /// A slot before or after a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlotImage {
-    /// The slot.
+    /// The content of the slot.
     pub slot: Slot,
     /// Where the last change came from that is an event.
     pub origin: Origin,

@@ -135,7 +135,7 @@ pub struct Factor {
 /// A seed that was handed out and has not been shown to work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pending {
-    /// The seed.
+    /// The seed of the factor.
     pub seed: KeptSeed,
     /// When it was handed out. Rows of version 0.1.0 do not say so; for them it is the epoch.
     pub made_at: Millis,
@@ -155,7 +155,7 @@ impl Pending {
 pub struct Mfa {
     /// Handed out, not yet shown to work.
     pub pending: Option<Pending>,
-    /// On.
+    /// The factor, if it is on.
     pub enabled: Option<Factor>,
 }
 

@@ -48,7 +48,7 @@ pub struct Policy {
     pub absolute_seconds: i64,
     /// The same two for those who stay signed in.
     pub stay_idle_seconds: i64,
-    /// See [`Policy::stay_idle_seconds`].
+    /// The absolute lifetime with "stay signed in"; see [`Policy::stay_idle_seconds`].
     pub stay_absolute_seconds: i64,
     /// How long a rotated token still answers with its successor.
     pub refresh_grace_seconds: i64,

@@ -140,7 +140,7 @@ pub trait SessionWrites: Send + Sync {
 /// Outcome of a transaction without a reason of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transacted {
-    /// Committed.
+    /// The transaction is committed.
     Done,
     /// Some condition failed: read again and judge anew.
     Refused,
@@ -154,7 +154,7 @@ pub trait UserChanges: Send + Sync {
     fn apply(&self, change: &UserChange) -> impl Future<Output = StoreResult<Transacted>> + Send;
 }
 
-/// Accounts.
+/// The port of accounts.
 pub trait Accounts: Send + Sync {
     /// Who has this e-mail.
     fn user_of(&self, email_key: &[u8; 32]) -> impl Future<Output = StoreResult<Option<UserId>>> + Send;
@@ -210,7 +210,7 @@ pub trait SecretBox: Send + Sync {
     fn open(&self, user: UserId, sealed: &[u8]) -> impl Future<Output = StoreResult<Vec<u8>>> + Send;
 }
 
-/// Trusted devices.
+/// The port of trusted devices.
 pub trait Devices: Send + Sync {
     /// One of them, read strongly.
     fn device(&self, user: UserId, id: DeviceId) -> impl Future<Output = StoreResult<Option<TrustedDevice>>> + Send;
@@ -244,7 +244,7 @@ pub enum Committed {
 pub enum Tried {
     /// It may be compared; this many more distinct ones may follow.
     Admitted {
-        /// Left.
+        /// The number of attempts that are left.
         left: u8,
     },
     /// The budget is spent, and this is not one of those counted.
@@ -258,7 +258,7 @@ pub enum Tried {
 pub struct FailedReauthentication {
     /// The name of its row.
     pub id: LoginId,
-    /// The user.
+    /// The user of the session.
     pub user: UserId,
     /// The session that asked.
     pub session: SessionId,
@@ -266,7 +266,7 @@ pub struct FailedReauthentication {
     pub reason: LoginFailure,
     /// Network of the client.
     pub network: String,
-    /// When.
+    /// The time of the failure.
     pub now: Millis,
     /// When the row is no longer needed.
     pub expires_at: Millis,
@@ -396,7 +396,7 @@ pub enum Found {
 /// Whether a server can tell its incarnations apart, so that what it remembers from an earlier one is not a hit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fence {
-    /// It can.
+    /// The server can distinguish its incarnations.
     On,
     /// It hides who it is, or is not a primary: nothing it confirms is final.
     Off,

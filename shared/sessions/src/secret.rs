@@ -48,7 +48,7 @@ impl<const N: usize> fmt::Debug for Secret<N> {
 /// Which kind of secret a hash stands for: one kind can never be presented as another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Domain {
-    /// Access token.
+    /// The domain of access tokens.
     Access,
     /// Refresh token, whole.
     Refresh,
@@ -56,11 +56,11 @@ pub enum Domain {
     Family,
     /// The secret of an MFA session.
     Mfa,
-    /// WebSocket ticket.
+    /// The domain of WebSocket tickets.
     Ticket,
-    /// Trusted device.
+    /// The domain of device tokens.
     Device,
-    /// Recovery code.
+    /// The domain of recovery codes.
     Recovery,
 }
 

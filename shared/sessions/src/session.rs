@@ -58,9 +58,9 @@ impl EndReason {
 /// A tombstone's two facts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ended {
-    /// When.
+    /// The time of the end.
     pub at: Millis,
-    /// Why.
+    /// The reason of the end.
     pub reason: EndReason,
 }
 
@@ -112,7 +112,7 @@ pub struct Slot {
     pub at: Address,
     /// Which session lives (or lived) here.
     pub sid: SessionId,
-    /// For display.
+    /// The e-mail address, for display.
     pub email: String,
     /// What an identity provider calls the user.
     pub identity: Option<Identity>,
@@ -136,7 +136,7 @@ pub struct Slot {
     pub stay_signed_in: bool,
     /// When the second factor was shown in this session.
     pub mfa_verified_at: Option<Millis>,
-    /// For display.
+    /// The device, for display.
     pub device: Device,
     /// The trust of that device, as its record has it. Both are written in one transaction.
     pub trust: Option<Trust>,
@@ -202,7 +202,7 @@ pub fn most_recent_first<'a>(slots: &'a [Slot], policy: &Policy, now: Millis) ->
 /// Whose sessions: an account with its slots, read together.
 #[derive(Clone, Debug)]
 pub struct UserState {
-    /// The account.
+    /// The account of the user.
     pub account: crate::account::Account,
     /// The slots that exist, in key order, ended ones included.
     pub slots: Vec<Slot>,
@@ -214,7 +214,7 @@ impl UserState {
         self.slots.iter().find(|slot| slot.at.slot == number)
     }
 
-    /// Whose.
+    /// The user of this state.
     pub fn user(&self) -> UserId {
         self.account.user
     }

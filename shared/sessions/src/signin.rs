@@ -31,7 +31,7 @@ impl LoginState {
         (LoginState::Failed, "FAILED"),
     ];
 
-    /// As stored.
+    /// The state as it is stored.
     pub fn text(self) -> &'static str {
         Self::ALL.iter().find(|(state, _)| *state == self).map_or("FAILED", |(_, text)| text)
     }
@@ -47,7 +47,7 @@ impl LoginState {
 pub enum LoginFailure {
     /// No such e-mail.
     UnknownEmail,
-    /// Wrong password.
+    /// The password was wrong.
     WrongPassword,
     /// The account is not active.
     Inactive,
@@ -118,7 +118,7 @@ pub struct Answered {
 pub struct MfaChallenge {
     /// The parent.
     pub login: LoginId,
-    /// Whose.
+    /// The user of the sign-in.
     pub user: UserId,
     /// The account's epoch when the password was checked; the parent takes it over.
     pub auth_epoch: u64,
@@ -188,7 +188,7 @@ pub enum DeviceStep {
     Rotate(DeviceRotation),
     /// It replaced the second factor by the secret before the current one, within the grace: nothing rotates.
     Repeat {
-        /// The device.
+        /// The id of the device.
         id: DeviceId,
         /// The `op` of its record as read: any other write in between means another judgement.
         seen: String,
@@ -197,7 +197,7 @@ pub enum DeviceStep {
     },
     /// The user trusts it from now on.
     Create {
-        /// The device.
+        /// The id of the device.
         id: DeviceId,
         /// Its first secret.
         secret: TokenHash,
@@ -209,7 +209,7 @@ pub enum DeviceStep {
 /// A rotation of a trusted device's secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceRotation {
-    /// The device.
+    /// The id of the device.
     pub id: DeviceId,
     /// The secret it showed.
     pub presented: TokenHash,

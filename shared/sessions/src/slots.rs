@@ -11,7 +11,7 @@ use crate::time::Millis;
 /// The session a sign-in replaces, exactly as it was seen. The store refuses when it is no longer so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Victim {
-    /// Which session.
+    /// The session that is replaced.
     pub sid: SessionId,
     /// Its version as seen.
     pub version: u64,

@@ -11,7 +11,7 @@ const PREFIX: &str = "hf1";
 /// Where a user's session lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Address {
-    /// Whose.
+    /// The user of the session.
     pub user: UserId,
     /// Which of the user's slots.
     pub slot: SlotNo,
@@ -156,11 +156,11 @@ impl MfaToken {
 /// What a trusted device shows instead of the second factor: `hf1.<userId>.0.<deviceId ‖ secret>.<crc32>`.
 #[derive(Clone, Debug)]
 pub struct DeviceToken {
-    /// Whose device.
+    /// The user of the device.
     pub user: UserId,
-    /// Which.
+    /// The id of the device.
     pub device: DeviceId,
-    /// Its secret.
+    /// The secret of the token.
     pub secret: Secret<32>,
 }
 

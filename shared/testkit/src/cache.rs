@@ -51,7 +51,7 @@ impl<H: Host> MemoryCache<H> {
         self.lock().incarnation += 1;
     }
 
-    /// Forgets everything.
+    /// Deletes all entries.
     pub fn flush(&self) {
         let mut server = self.lock();
         server.copies.clear();

@@ -90,7 +90,7 @@ impl LocalCloud {
         &self.config
     }
 
-    /// `http://127.0.0.1:<port>`.
+    /// The address, `http://127.0.0.1:<port>`.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }

@@ -24,9 +24,9 @@ use holdfast_sessions::{DeviceId, LoginId, Millis, SessionId, TokenHash, UserId}
 /// How often, in per cent of the writes.
 #[derive(Clone, Copy, Debug)]
 pub struct Rates {
-    /// Conflicts.
+    /// Per cent of the writes that conflict.
     pub conflicts: u64,
-    /// Lost replies.
+    /// Per cent of the writes whose reply is lost.
     pub lost: u64,
 }
 

@@ -19,7 +19,7 @@ impl ManualHost {
         Self { now: Arc::new(AtomicI64::new(now.get())), waited: Arc::default() }
     }
 
-    /// Moves on.
+    /// Moves the clock on.
     pub fn advance_seconds(&self, seconds: i64) {
         self.now.fetch_add(seconds * 1000, Ordering::SeqCst);
     }

@@ -19,7 +19,7 @@ impl SeededHost {
         Self { state: Arc::new(AtomicU64::new(seed)), clock: Arc::new(AtomicI64::new(1_767_225_600_000)) }
     }
 
-    /// Moves on.
+    /// Moves the clock on.
     pub fn advance_millis(&self, millis: i64) {
         self.clock.fetch_add(millis, Ordering::SeqCst);
     }

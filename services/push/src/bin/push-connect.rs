@@ -1,4 +1,4 @@
-//! Serves `$connect`.
+//! Serves the route `$connect`.
 
 use std::process::ExitCode;
 

@@ -62,7 +62,7 @@ pub fn membership(channel: &Channel) -> String {
     }
 }
 
-/// A ticket.
+/// The key of a ticket.
 pub fn ticket(hash: &TokenHash) -> (String, String) {
     (format!("TICKET#{}", ids::encode(hash.as_bytes())), "TICKET".to_owned())
 }

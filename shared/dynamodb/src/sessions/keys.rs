@@ -35,12 +35,12 @@ pub fn user(user: UserId) -> String {
     format!("U#{user}")
 }
 
-/// The account.
+/// The key of an account.
 pub fn account(id: UserId) -> (String, String) {
     (user(id), META.to_owned())
 }
 
-/// One slot.
+/// The key of one slot.
 pub fn slot(at: Address) -> (String, String) {
     (user(at.user), format!("S#{}", at.slot))
 }
@@ -73,17 +73,17 @@ pub fn nobody() -> (String, String) {
 /// What a key names, for the reader of the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Row {
-    /// A slot.
+    /// The row of a slot.
     Slot(Address),
-    /// A sign-in.
+    /// The row of a sign-in.
     Login(LoginId),
     /// The child of one.
     Challenge(LoginId),
-    /// An account.
+    /// The row of an account.
     Account(UserId),
     /// A trusted device.
     Device(UserId, DeviceId),
-    /// Anything else.
+    /// Any other row.
     Other,
 }
 

@@ -39,7 +39,7 @@ pub struct Scope {
     pub strays: u8,
     /// Ticks of the clock, and how many of them a cached value lives: together at most 3.
     pub ticks: u8,
-    /// See [`Scope::ticks`].
+    /// The maximum age of a copy; see [`Scope::ticks`].
     pub max_age: u8,
 }
 

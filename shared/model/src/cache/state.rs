@@ -43,7 +43,7 @@ pub(super) enum Owed {
 /// What a reader is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Phase {
-    /// Between requests.
+    /// The reader is between requests.
     Idle,
     /// r1 is under way.
     Asked { token: u8, owed: Owed },
@@ -53,10 +53,10 @@ pub(super) enum Phase {
     Keeps { version: u8, until: u8 },
 }
 
-/// A reader.
+/// The state of a reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Reader {
-    /// Requests begun.
+    /// The number of requests begun.
     pub(super) begun: u8,
     pub(super) phase: Phase,
     /// Incarnation learnt when connecting; only a mutant learns it.
@@ -73,9 +73,9 @@ pub(super) enum Writer {
     Committed,
     /// Only a mutant: answered, w2 to come.
     Promised,
-    /// Answered `immediate`.
+    /// The writer has answered `immediate`.
     Immediate,
-    /// Answered `bounded`.
+    /// The writer has answered `bounded`.
     Bounded,
 }
 
@@ -106,7 +106,7 @@ pub struct State {
     pub(super) held_l: u64,
     pub(super) readers: [Reader; MAX_READERS],
     pub(super) writers: [Writer; MAX_WRITERS],
-    /// By request.
+    /// The fills, by request.
     pub(super) fills: [Option<Fill>; MAX_READERS * MAX_REQUESTS],
     pub(super) broken: Option<Invariant>,
 }

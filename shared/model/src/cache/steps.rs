@@ -5,7 +5,7 @@ use super::{At, Cache, Mutant, World};
 use crate::invariant::Invariant;
 use crate::protocol::Passed;
 
-/// One step.
+/// One step of the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// A reader begins a request with a token and sends r1.
@@ -36,7 +36,7 @@ pub enum Step {
     LoseL,
     /// Another server answers from now on, with this of the old one's memory.
     Failover(Option<u8>, Option<u8>),
-    /// Time passes.
+    /// The clock moves on.
     Tick,
 }
 

@@ -12,12 +12,12 @@ pub(super) const GENERATIONS: usize = 4;
 
 /// A refresh token by its place in the tree of all that can come to be, level by level, one tree after the other.
 pub(super) type Token = u8;
-/// No token.
+/// The value that stands for no token.
 pub(super) const NONE: Token = Token::MAX;
 /// Tokens of one session: 1 + 3 + 9 + 27 + 81.
 pub(super) const TREE: Token = 121;
 
-/// Which session's.
+/// The number of the session that a token belongs to.
 pub(super) fn root_of(token: Token) -> u8 {
     token / TREE
 }
@@ -43,7 +43,7 @@ pub(super) fn on_the_way(token: Token, end: Token) -> bool {
     token == end || (parent(end) != NONE && on_the_way(token, parent(end)))
 }
 
-/// The slot.
+/// The session in the slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Session {
     pub(super) current: Token,

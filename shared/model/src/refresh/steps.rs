@@ -8,7 +8,7 @@ use super::{At, Mutant, Refresh};
 use crate::invariant::Invariant;
 use crate::protocol::Passed;
 
-/// One step.
+/// One step of the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Somebody presents the token it holds: the slot is read and the token judged.
@@ -23,7 +23,7 @@ pub enum Step {
     Compute,
     /// Another session takes the slot.
     Replace,
-    /// Time passes.
+    /// The clock moves on.
     Tick,
 }
 

@@ -30,7 +30,7 @@ pub struct Scope {
     pub submits: usize,
     /// End-alls (or password changes, or disablings) that may succeed.
     pub end_alls: u8,
-    /// Refreshes.
+    /// The number of refreshes.
     pub refreshes: u8,
     /// Touches of `lastUsedAt`.
     pub touches: u8,

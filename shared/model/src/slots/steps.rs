@@ -5,7 +5,7 @@ use super::{At, Mutant, Slots, real};
 use crate::invariant::Invariant;
 use crate::protocol::Passed;
 
-/// One step.
+/// One step of the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// The password of a sign-in is right under the present epoch.
@@ -30,7 +30,7 @@ pub enum Step {
     Touch(usize),
     /// The session in this slot is ended.
     LogOut(usize),
-    /// Time passes.
+    /// The clock moves on.
     Tick,
 }
 

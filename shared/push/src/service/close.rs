@@ -23,9 +23,9 @@ const MAX_LOOKS: u32 = 300;
 /// The worker behind the queue `close`.
 #[derive(Clone, Debug)]
 pub struct Closer<T, G, Q, H> {
-    /// Sockets.
+    /// The table of sockets.
     pub table: T,
-    /// @connections.
+    /// The client of `@connections`.
     pub gateway: G,
     /// The queue it works from, for looking again.
     pub queue: Q,

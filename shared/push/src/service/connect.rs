@@ -27,14 +27,14 @@ pub enum ConnectRefusal {
 pub struct Admission {
     /// Where the session lives.
     pub at: Address,
-    /// Which session.
+    /// The session of the socket.
     pub sid: SessionId,
 }
 
 /// Admission and connection.
 #[derive(Clone, Debug)]
 pub struct Connector<R, T, Q, H> {
-    /// Sessions.
+    /// The store of sessions.
     pub sessions: R,
     /// Tickets and sockets.
     pub table: T,
@@ -42,7 +42,7 @@ pub struct Connector<R, T, Q, H> {
     pub closing: Q,
     /// Clock, randomness, patience.
     pub host: H,
-    /// Session limits.
+    /// The limits of sessions.
     pub policy: Policy,
 }
 

@@ -31,32 +31,32 @@ const JOIN_TRIES: u32 = 6;
 /// Whose frame it is, as the authorizer said at the handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// The socket.
+    /// The socket of the caller.
     pub connection: ConnectionId,
     /// Where its session lived.
     pub at: Address,
-    /// Which session.
+    /// The session of the caller.
     pub sid: SessionId,
 }
 
-/// Serves frames.
+/// The use case of serving frames.
 #[derive(Clone, Debug)]
 pub struct Frames<R, T, G, P, V, M, H> {
-    /// Sessions.
+    /// The store of sessions.
     pub sessions: R,
     /// Sockets, subscriptions, channels, the budget of recoveries.
     pub table: T,
-    /// @connections.
+    /// The client of `@connections`.
     pub gateway: G,
     /// Who may read which topic.
     pub topics: P,
     /// Who may see whose presence.
     pub presence: V,
-    /// Counters.
+    /// The counters of the metrics.
     pub tally: M,
     /// Clock, randomness, patience.
     pub host: H,
-    /// Session limits.
+    /// The limits of sessions.
     pub policy: Policy,
     /// Posts a second that all recoveries together may make.
     pub recovery_per_second: u32,

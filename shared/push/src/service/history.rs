@@ -10,7 +10,7 @@ use crate::ports::Channels;
 /// How much one `hello`, or one page of history, may bring back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
-    /// Messages left.
+    /// The number of messages left.
     pub messages: u64,
     /// Bytes of data left.
     pub bytes: usize,

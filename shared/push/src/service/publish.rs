@@ -13,14 +13,14 @@ use crate::publish::{Answer, Pending, Publish, PublishKey, Queued, Target};
 /// When a channel is too busy, come back after this.
 const BUSY_SECONDS: u32 = 1;
 
-/// Accepts messages.
+/// The use case of accepting messages.
 #[derive(Clone, Debug)]
 pub struct Publisher<T, Q, M, H> {
     /// Keys and channels.
     pub table: T,
     /// Where deliveries are handed over.
     pub queue: Q,
-    /// Counters.
+    /// The counters of the metrics.
     pub tally: M,
     /// Clock, randomness, patience.
     pub host: H,

@@ -31,7 +31,7 @@ pub(crate) enum Trouble {
     LostReply,
     /// The effect, late.
     Slow,
-    /// 413.
+    /// The message is too large (413).
     TooLarge,
     /// 410: the socket is gone.
     Gone,

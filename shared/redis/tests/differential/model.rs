@@ -59,7 +59,7 @@ pub(crate) enum Command {
     },
 }
 
-/// `If-Match`.
+/// The value of `If-Match`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Tag {
     None,

@@ -15,7 +15,7 @@ use crate::config::{ConfigError, Env};
 
 /// What CloudFront sends the secret in.
 const SECRET_HEADER: &str = "x-origin-secret";
-/// `ip:port`; <https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/adding-cloudfront-headers.html>.
+/// Holds `ip:port`; see <https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/adding-cloudfront-headers.html>.
 const ADDRESS_HEADER: &str = "cloudfront-viewer-address";
 
 /// CloudFront, known by one of its secrets. More than one is valid while a secret is being replaced.

@@ -62,7 +62,7 @@ impl Response {
         &self.cookies
     }
 
-    /// RFC 9457.
+    /// A problem document (RFC 9457).
     pub fn problem(failure: &Failure, request_id: &str) -> Self {
         let mut body = Map::new();
         body.insert("type".into(), format!("urn:holdfast:problem:{}", failure.code.text()).into());
@@ -86,12 +86,12 @@ impl Response {
         Self { headers, ..Self::new(problem::status(failure.code), "application/problem+json", body, None) }
     }
 
-    /// The status.
+    /// The status of the response.
     pub fn status(&self) -> u16 {
         self.status
     }
 
-    /// The body.
+    /// The body of the response.
     pub fn body(&self) -> &Value {
         &self.body
     }
@@ -137,7 +137,7 @@ impl Response {
 /// Handlers that need neither headers nor cookies on their failures return [`Failure`] itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
-    /// What failed.
+    /// The failure that is answered.
     pub failure: Failure,
     pub(crate) expire_tokens: bool,
     pub(crate) headers: Vec<(&'static str, String)>,

@@ -21,7 +21,7 @@ use crate::trusted_device::TrustedDevice;
 /// How much of a budget is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AttemptStatus {
-    /// The budget.
+    /// The budget of the attempts.
     pub scope: Scope,
     /// Attempts counted in the open window; 0 when none is open.
     pub count: u32,
@@ -38,11 +38,11 @@ pub struct AttemptStatus {
 /// A user, as operators see them.
 #[derive(Clone, Debug)]
 pub struct UserReport {
-    /// The account.
+    /// The account of the user.
     pub account: Account,
     /// Live sessions, most recently used first.
     pub sessions: Vec<Slot>,
-    /// Trusted devices.
+    /// The trusted devices of the user.
     pub devices: Vec<(DeviceId, TrustedDevice)>,
 }
 

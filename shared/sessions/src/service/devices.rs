@@ -11,9 +11,9 @@ use crate::trusted_device::TrustedDevice;
 /// A trusted device, as its user sees it.
 #[derive(Clone, Debug)]
 pub struct ListedDevice {
-    /// The device.
+    /// The id of the device.
     pub id: DeviceId,
-    /// Its record.
+    /// The record of the device.
     pub record: TrustedDevice,
     /// Whether the session that asks lives on it.
     pub current: bool,
@@ -22,7 +22,7 @@ pub struct ListedDevice {
 /// Devices that are no longer trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Removed {
-    /// How many.
+    /// The number of removed devices.
     pub count: usize,
     /// How surely no session says otherwise.
     pub effect: Effect,

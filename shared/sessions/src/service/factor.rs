@@ -23,7 +23,7 @@ use crate::time::Millis;
 pub struct FactorSettings<B> {
     /// The name above the e-mail in an authenticator.
     pub issuer: String,
-    /// Attempt budgets.
+    /// The limits of attempts.
     pub limits: SignInLimits,
     /// What seals seeds.
     pub secrets: B,
@@ -36,7 +36,7 @@ pub struct Activated {
     pub codes: RecoveryCodes,
     /// The session, which has shown its second factor now.
     pub slot: Slot,
-    /// See [`Effect`].
+    /// The effect of the change; see [`Effect`].
     pub effect: Effect,
 }
 
@@ -109,7 +109,7 @@ pub(super) fn counted_as(answer: &Answer, seed: &Seed, now: Millis) -> TokenHash
     at_step(&answer.attempt(&Secret::new(key)), now)
 }
 
-/// See [`counted_as`].
+/// Binds an attempt to the present step; see [`counted_as`].
 pub(super) fn at_step(attempt: &TokenHash, now: Millis) -> TokenHash {
     let step = step_at(now).to_be_bytes();
     TokenHash::from_bytes(fingerprint("holdfast/attempt-at-step/1", &[attempt.as_bytes(), &step]))

@@ -40,7 +40,7 @@ use crate::token::{AccessToken, RefreshToken};
 /// Creator, retriever, updater and deleter of sessions, behind one name.
 #[derive(Clone, Debug)]
 pub struct Sessions<S, C, H> {
-    /// The truth.
+    /// The store, which is the source of truth.
     pub store: S,
     /// Reads for validation, and what to do after a change.
     pub cache: C,
@@ -60,7 +60,7 @@ pub struct Current {
 /// A fresh pair, and how sure it is that what it replaced is dead.
 #[derive(Clone, Debug)]
 pub struct Tokens {
-    /// For requests.
+    /// The token that authenticates requests.
     pub access: AccessToken,
     /// For the next pair.
     pub refresh: RefreshToken,
@@ -77,6 +77,6 @@ impl Tokens {
 pub struct Revoked {
     /// Live at the strong read before the transaction.
     pub count: usize,
-    /// See [`Effect`].
+    /// The effect of the end; see [`Effect`].
     pub effect: Effect,
 }

@@ -17,9 +17,9 @@ use crate::signin::LoginFailure;
 /// What a client sends to change its password.
 #[derive(Clone)]
 pub struct PasswordRequest {
-    /// As typed.
+    /// The current password, as typed.
     pub current: String,
-    /// As typed.
+    /// The new password, as typed.
     pub new: String,
     /// Source address of the client.
     pub ip: String,

@@ -1,4 +1,4 @@
-//! Creating accounts.
+//! The use case of creating accounts.
 
 use crate::account::{Account, PasswordStrength, Status, accept_new_password};
 use crate::attempts;
@@ -20,7 +20,7 @@ pub struct Registration<S, P, H> {
     pub passwords: P,
     /// Clock and randomness.
     pub host: H,
-    /// `REGISTRATION_ENABLED`.
+    /// Whether registration is open (`REGISTRATION_ENABLED`).
     pub open: bool,
     /// `MAX_REGISTRATIONS_PER_NETWORK`, in an hour.
     pub per_network: u32,

@@ -26,9 +26,9 @@ use crate::token::{Address, MfaToken, RefreshToken};
 /// What a client sends as its second step.
 #[derive(Clone, Debug)]
 pub struct VerifyRequest {
-    /// `mfaSessionId`.
+    /// The token of the MFA session (`mfaSessionId`).
     pub token: String,
-    /// The answer.
+    /// The answer of the user.
     pub answer: Answer,
     /// Skip this step on this device from now on.
     pub trust_device: bool,

@@ -27,7 +27,7 @@ use crate::token::{DeviceToken, MfaToken};
 /// Turns credentials into sessions.
 #[derive(Clone, Debug)]
 pub struct SignIn<S, C, P, H> {
-    /// The truth.
+    /// The store, which is the source of truth.
     pub store: S,
     /// What to do after a session was replaced.
     pub cache: C,
@@ -37,7 +37,7 @@ pub struct SignIn<S, C, P, H> {
     pub host: H,
     /// Session limits and lifetimes.
     pub policy: Policy,
-    /// Sign-in limits.
+    /// The limits of attempts.
     pub limits: SignInLimits,
 }
 
@@ -65,9 +65,9 @@ pub struct SignInRequest {
 /// A session and its first tokens.
 #[derive(Clone, Debug)]
 pub struct SignedIn {
-    /// The session.
+    /// The session that was created.
     pub slot: Slot,
-    /// Its tokens.
+    /// The tokens of the session.
     pub tokens: Tokens,
     /// How surely the session it replaced, if any, is refused.
     pub effect: Effect,
@@ -84,7 +84,7 @@ pub struct MfaRequired {
     pub login: LoginId,
     /// What answers must come with.
     pub token: MfaToken,
-    /// Until when.
+    /// The expiry of the MFA session.
     pub expires_at: Millis,
     /// Whether a recovery code is left.
     pub has_recovery: bool,
@@ -93,7 +93,7 @@ pub struct MfaRequired {
 /// What the first step came to.
 #[derive(Clone, Debug)]
 pub enum FirstStep {
-    /// A session.
+    /// The sign-in is complete, with a session.
     Authenticated(Box<SignedIn>),
     /// A second factor is asked for.
     MfaRequired(MfaRequired),

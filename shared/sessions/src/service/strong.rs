@@ -26,11 +26,11 @@ impl<S: SessionReads> SessionCache for StrongReads<S> {
 /// cache, so this one deletes what it changes there, but neither reads nor fills.
 #[derive(Clone, Debug)]
 pub struct DeleteOnly<S, L> {
-    /// The truth.
+    /// The store, which is the source of truth.
     pub store: S,
     /// The cache others read.
     pub server: L,
-    /// `CACHE_MAX_AGE_SECONDS`.
+    /// The maximum age of a copy (`CACHE_MAX_AGE_SECONDS`).
     pub max_age_seconds: i64,
     /// Told what happens.
     pub notice: fn(CacheEvent),

@@ -123,15 +123,15 @@ pub const PASSWORD: &str = "correct horse battery";
 
 /// A store, a clock, and one registered user.
 pub struct Bench<S, H, C = StrongReads<S>> {
-    /// The truth.
+    /// The store under test.
     pub store: S,
     /// What validations go through.
     pub cache: C,
-    /// The clock.
+    /// The clock of the suite.
     pub host: H,
     /// The user's e-mail.
     pub email: String,
-    /// The user.
+    /// The user of the suite.
     pub user: UserId,
 }
 
