@@ -305,7 +305,7 @@ def main() -> None:
 
 
 def end(trouble: Trouble, as_json: bool) -> NoReturn:
-    """Says what the trouble is, and ends with its exit code. In JSON it is one line, the last one; a whole document is not followed by it."""
+    """Prints the error, and ends with its exit code. In JSON it is one line, the last one. It does not follow a whole document."""
     if as_json and not console.has_answered():
         console.answer(trouble.as_json(), compact=True)
     error(str(trouble))

@@ -333,7 +333,7 @@ class Register(unittest.TestCase):
 
 
 class Faults(unittest.TestCase):
-    """The faults that people wrote down."""
+    """The faults that people have listed."""
 
     def test_each_stands_at_one_place_of_a_crate_that_ships_and_changes_it(self):
         folders = {fault["file"].rsplit("/src/", 1)[0]: fault["file"].rsplit("/src/", 1)[0] for fault in rust_faults.known()}

@@ -26,7 +26,7 @@ def status(settings: Settings) -> None:
 
 
 def _look(settings: Settings, facts: dict[str, Any]) -> None:
-    """Tells how an environment is, and writes it down as `facts`."""
+    """Prints the state of an environment, and stores it in `facts`."""
     if settings.on_local_cloud:
         facts["processes"] = {}
         for record, key, name, port in ((cloud.EMULATOR, "localCloud", "local cloud", settings.port),

@@ -1,6 +1,6 @@
-"""Faults in Rust code that people wrote down (`scripts/faults/rust.json`): each replaces one expression by a wrong one.
+"""Faults in Rust code that people have listed (`scripts/faults/rust.json`). Each replaces one expression by a wrong one.
 
-They stand behind switches in the build of the mutants and are judged by the same tests. A mutant may survive for a reason; a fault of
+They are behind switches in the build of the mutants, and the same tests run against them. A mutant may survive for a reason; a fault of
 this list may not. `old` occurs once in the part of `file` that is not a test, or once in `text`, which does.
 """
 
@@ -27,7 +27,7 @@ def known() -> list[Fault]:
 
 
 def found(fault: Fault, source: str) -> tuple[int, int]:
-    """Where the expression stands in its file."""
+    """The position of the expression in its file."""
     shipped = source.split("#[cfg(test)]")[0]
     text, old = fault.get("text", fault["old"]), fault["old"]
     if shipped.count(text) != 1 or text.count(old) != 1:

@@ -1,4 +1,4 @@
-//! Notes the latest sign-in of each user, in whatever order the events come.
+//! Stores the latest sign-in of each user, in any order of the events.
 
 use holdfast_runtime::events::Event;
 use holdfast_runtime::{ConfigError, Env, metrics};

@@ -48,7 +48,7 @@ pub struct Deps<T, L> {
 /// Callers that see the version and the checks. An attacker learns from them which version runs and when it is weak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Details {
-    /// Everybody who calls the route.
+    /// All callers of the route.
     Everyone,
     /// Only who may invoke the function itself, as IAM decides.
     Iam,

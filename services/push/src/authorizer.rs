@@ -26,7 +26,7 @@ impl Deps<LiveSessionsTable, LiveConnections, System> {
     }
 }
 
-/// Decides whether a handshake may go on.
+/// Decides whether a handshake may continue.
 pub async fn handle<R, T, H>(deps: &Deps<R, T, H>, event: Value, _budget: Duration) -> Result<Value, InvocationError>
 where
     R: SessionReads,
@@ -62,7 +62,7 @@ fn reason(refusal: ConnectRefusal) -> &'static str {
     }
 }
 
-/// A header, whatever its case.
+/// Finds a header by its name in any case.
 fn header<'a>(event: &'a Value, name: &str) -> Option<&'a str> {
     let headers = event.get("headers")?.as_object()?;
     headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).and_then(|(_, v)| v.as_str())
@@ -85,7 +85,7 @@ fn answer(event: &Value, principal: &str, effect: &str, context: Value) -> Value
     })
 }
 
-/// Go on; every later frame of the socket carries the context.
+/// The answer that allows the handshake. Every later frame of the socket carries its context.
 fn allow(event: &Value, admission: &Admission) -> Value {
     let (user, slot) = (admission.at.user.to_string(), admission.at.slot.to_string());
     let context = json!({"userId": user, "slot": slot, "sid": admission.sid.to_string()});

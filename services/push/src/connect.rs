@@ -31,7 +31,7 @@ impl Deps<LiveSessionsTable, LiveConnections, LiveClosing, System> {
     }
 }
 
-/// Serves `$connect`.
+/// Serves the route `$connect`.
 pub async fn handle<R, T, Q, H>(
     deps: &Deps<R, T, Q, H>,
     event: SocketEvent,

@@ -1,4 +1,4 @@
-//! Serves one frame. The answer to API Gateway is 200 whatever happens, because its own error frames are not part of the
+//! Serves one frame. The answer to API Gateway is always 200, because its own error frames are not part of the
 //! contract.
 
 use std::time::Duration;

@@ -25,7 +25,7 @@ impl Deps<LiveConnections, System> {
     }
 }
 
-/// Serves `$disconnect`.
+/// Serves the route `$disconnect`.
 pub async fn handle<T: Sockets, H: Host>(
     deps: &Deps<T, H>,
     event: SocketEvent,

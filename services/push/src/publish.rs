@@ -43,7 +43,7 @@ where
     Response::json(202, &accepted(&published.answer, published.duplicate))
 }
 
-/// The 202.
+/// The body of the answer 202.
 fn accepted(answer: &Answer, duplicate: bool) -> Value {
     let mut body = Map::new();
     body.insert("messageId".into(), answer.message_id.to_string().into());

@@ -134,7 +134,7 @@ where
     Ok(answer)
 }
 
-/// The account goes last: a deletion that stopped half-way is repeated by `userId` and goes on.
+/// Deletes the account last. A deletion that stopped half-way can be repeated by `userId`, and continues.
 async fn delete<S, C, H, P, A, U>(
     deps: &Deps<S, C, H, P, A, U>,
     user: UserId,

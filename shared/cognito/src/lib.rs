@@ -47,7 +47,7 @@ impl Cognito {
         Self { client: Client::new(config), app }
     }
 
-    /// The tokens of whoever has this password; `None` if nobody does.
+    /// The tokens of the user with this password; `None` if the password is wrong.
     async fn authenticate(&self, email: &Email, password: &str) -> StoreResult<Option<AuthenticationResultType>> {
         let answer = self
             .client
@@ -106,8 +106,8 @@ impl CredentialVerifier for Cognito {
             .ok_or_else(|| StoreError::Unavailable("cognito: an id token without sub".into()))
     }
 
-    /// The pool changes it first. If what follows here fails, the pool has the new password and the old sessions live
-    /// on until the change is repeated or they are ended: one transaction cannot span both.
+    /// The pool changes the password first. If the next step fails, the pool has the new password, and the old sessions live
+    /// until the change is repeated or they are ended. One transaction cannot span both.
     async fn change(&self, email: &Email, current: &str, new: &str, _salt: &[u8; 16]) -> StoreResult<String> {
         let tokens = self.authenticate(email, current).await?;
         let Some(token) = tokens.and_then(|tokens| tokens.access_token) else {

@@ -24,7 +24,7 @@ impl Clusters {
         Self { client: Client::new(config) }
     }
 
-    /// The cache of this name, whatever kind it is; `None` if there is none. An error says nothing about the cache itself.
+    /// The cache of this name, of any kind; `None` if there is none. An error says nothing about the cache itself.
     pub async fn describe(&self, name: &str) -> StoreResult<Option<Topology>> {
         if let Some(found) = self.replication_group(name).await? {
             return Ok(Some(found));

@@ -9,7 +9,7 @@ use holdfast_sessions::ports::{BusEntry, EventBus, StoreError, StoreResult};
 /// Entries of one PutEvents call (the service's limit).
 const MAX_ENTRIES: usize = 10;
 
-/// One bus.
+/// A client of one bus.
 #[derive(Clone, Debug)]
 pub struct Bus {
     client: Client,

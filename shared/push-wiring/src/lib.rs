@@ -48,7 +48,7 @@ pub type LiveSessionCache = StrongReads<SessionsTable>;
 pub type LiveAdmission = Connector<SessionsTable, ConnectionsTable, (), System>;
 /// Validation of access tokens.
 pub type LiveStrongSessions = Sessions<SessionsTable, StrongReads<SessionsTable>, System>;
-/// Handshakes.
+/// The use case of handshakes.
 pub type LiveConnector = Connector<SessionsTable, ConnectionsTable, Closing, System>;
 /// The use case of frames.
 pub type LiveFrames = Frames<SessionsTable, ConnectionsTable, Connections, LiveTopics, LivePresence, Metrics, System>;

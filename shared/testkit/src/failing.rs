@@ -1,7 +1,7 @@
-//! Stores, queues and buses of which one call fails, so that a test can say what becomes of each.
+//! Stores, queues and buses with one failing call, so that a test can check the effect of each failure.
 //!
-//! [`Failing`] passes every call on to the port behind it, remembers the call's name, and fails the calls of the name it
-//! was told, before they have an effect. A test runs a handler once to learn its calls, and then once for each of them.
+//! [`Failing`] passes every call on to the port behind it, and records the call's name. It fails the calls of a given name
+//! before they have an effect. A test runs a handler once to learn its calls, and then once for each of them.
 
 use std::collections::BTreeSet;
 use std::future::pending;
@@ -54,7 +54,7 @@ pub enum Trouble {
 }
 
 impl Trouble {
-    /// Every trouble that a store reports by an error.
+    /// Every failure that a store reports by an error.
     pub const ERRORS: [Self; 4] = [Self::Unavailable, Self::Busy, Self::Throttled, Self::Corrupt];
 
     /// The error that a store reports; none where it does not answer.
@@ -83,7 +83,7 @@ struct Script {
     calls: BTreeSet<&'static str>,
 }
 
-/// A port of which one call fails. Clones share what they were told and what they have seen.
+/// A port with one failing call. Clones share the plan and the recorded calls.
 #[derive(Clone, Debug, Default)]
 pub struct Failing<T> {
     /// The port behind it.
@@ -116,7 +116,7 @@ impl<T> Failing<T> {
         std::mem::take(&mut self.lock().calls)
     }
 
-    /// Remembers a call, and says how it fails if it does. For ports that tests implement by themselves.
+    /// Records a call, and returns its failure if it has one. It is for ports that tests implement.
     pub fn call(&self, name: &'static str) -> Option<Trouble> {
         let mut plan = self.lock();
         plan.calls.insert(name);

@@ -1,6 +1,6 @@
 //! The table of failures: what each function does when a call to a store, queue or bus fails.
 //!
-//! The tests of a service hold its rows, play each of them, and compare them with the table in
+//! The tests of a service hold its rows, run each of them, and compare them with the table in
 //! `docs/failure-modes.md`. With `HOLDFAST_WRITE_FAILURES=1` they write that table instead.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,7 +27,7 @@ pub struct Played {
 /// What becomes of a request when one of its calls fails.
 #[derive(Clone, Copy, Debug)]
 pub struct Route {
-    /// The function.
+    /// The name of the function.
     pub function: &'static str,
     /// Calls whose failure ends the request: 503, or 500 if a record cannot be read.
     pub ends: &'static [&'static str],
@@ -64,7 +64,7 @@ impl Route {
         [503, 503, 503, 500]
     }
 
-    /// Plays the request without trouble, and once for each call and each trouble. `play` makes a world of its own each
+    /// Runs the request without a failure, and once for each call and each failure. `play` makes a separate world each
     /// time.
     ///
     /// # Panics

@@ -1,11 +1,11 @@
-//! What tests of Holdfast stand on: a local cloud of their own, an in-memory store, a clock that is set by hand, and one
+//! The support of Holdfast's tests: a separate local cloud, an in-memory store, a manual clock, and one
 //! contract suite per port that every implementation must pass.
 //!
-//! * [`cloud`]: starts the pinned emulator on a free port, with the tables; gone when dropped.
+//! * [`cloud`]: starts the pinned emulator on a free port, with the tables; removed when dropped.
 //! * [`memory`]: the session ports over a map behind one lock.
 //! * [`cache`]: a cache server in memory that can forget, restart and fail.
 //! * [`activity`]: the table of subscribers and the event bus in memory.
-//! * [`failing`]: any port, of which one call fails.
+//! * [`failing`]: any port, with one failing call.
 //! * [`push`]: the push ports in memory, with sockets that tests open and close.
 //! * [`host`]: time that only moves when told to.
 //! * [`seeded`]: a host whose every draw follows from a seed.

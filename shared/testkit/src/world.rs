@@ -1,5 +1,4 @@
-//! One user with a session over a store in memory, of which any call can be made to fail: what tests of the HTTP handlers
-//! stand on.
+//! One user with a session over an in-memory store whose calls can fail. The tests of the HTTP handlers use it.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +13,7 @@ use crate::failing::{Failing, Trouble};
 use crate::suites::sessions::{Bench, PASSWORD, PlainPasswords, UserBox, real_now};
 use crate::{ManualHost, MemoryStore};
 
-/// The store.
+/// The in-memory store with failing calls.
 pub type TestStore = Failing<MemoryStore>;
 /// The cache, which is the store.
 pub type TestCache = StrongReads<TestStore>;
@@ -26,9 +25,9 @@ pub const HOME: &str = "192.0.2.1";
 /// A user whose password is [`PASSWORD`], signed in once.
 #[derive(Debug)]
 pub struct World {
-    /// The store.
+    /// The store of the world.
     pub store: TestStore,
-    /// The clock.
+    /// The clock of the world.
     pub host: ManualHost,
     /// The verifier of passwords.
     pub passwords: Failing<PlainPasswords>,
@@ -36,7 +35,7 @@ pub struct World {
     pub secrets: Failing<UserBox>,
     /// The user's e-mail.
     pub email: String,
-    /// The user.
+    /// The id of the user.
     pub user: UserId,
     /// The user's session.
     pub session: SignedIn,
@@ -87,7 +86,7 @@ impl World {
         }
     }
 
-    /// Sign-in.
+    /// The use case of signing in.
     pub fn sign_in(&self) -> SignIn<TestStore, TestCache, Failing<PlainPasswords>, ManualHost> {
         self.sign_in_with(self.passwords.clone())
     }
@@ -104,7 +103,7 @@ impl World {
         }
     }
 
-    /// Open registration.
+    /// The use case of registering, which is open.
     pub fn registration(&self) -> Registration<TestStore, Failing<PlainPasswords>, ManualHost> {
         Registration {
             store: self.store.clone(),
@@ -120,7 +119,7 @@ impl World {
         FactorSettings { issuer: "Holdfast".into(), limits: SignInLimits::default(), secrets: self.secrets.clone() }
     }
 
-    /// Hands out a seed that waits for its first code.
+    /// Issues a seed that waits for its first code.
     ///
     /// # Panics
     /// Panics if it is refused.

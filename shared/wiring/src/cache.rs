@@ -25,7 +25,7 @@ pub enum LiveCache {
     Dynamodb(StrongReads<SessionsTable>),
     /// The same with `REDIS_URL`: what others may have cached is deleted.
     DeleteOnly(DeleteOnly<SessionsTable, LiveServer>),
-    /// `CACHE_PROVIDER=redis`.
+    /// The provider of `CACHE_PROVIDER=redis`.
     Redis(LeasedCache<SessionsTable, LiveServer, System>),
 }
 

@@ -35,7 +35,7 @@ pub type LiveSignIn = SignIn<SessionsTable, LiveCache, LiveVerifier, System>;
 /// The second step of a sign-in, which needs no verifier of passwords.
 #[derive(Clone, Debug)]
 pub struct SecondFactor<S, C, H, B> {
-    /// The sign-in.
+    /// The use case of signing in.
     pub sign_in: SignIn<S, C, (), H>,
     /// Opens the seeds of second factors.
     pub secrets: B,
@@ -66,7 +66,7 @@ pub type LiveActivity = ActivityTable;
 pub type LiveUserChannels = ConnectionsTable;
 /// The box that seals the seeds of second factors.
 pub type LiveBox = KmsBox;
-/// Password hashing.
+/// The verifier of passwords.
 pub type LivePasswords = Argon2id;
 /// The event bus.
 pub type LiveBus = Bus;

@@ -26,7 +26,7 @@ async fn open(world: &World, connection: &str) {
     world.gateway.open(&id(connection));
 }
 
-/// A publish to the user and to somebody else, as producers put it into the queue.
+/// A publish to the user and to another user, as producers put it into the queue.
 fn publish(world: &World) -> String {
     let users = [world.at.user, UserId::from_bytes([9; 16])].map(|user| user.to_string());
     json!({"v": 1, "kind": "publish", "publish": {"to": {"userIds": users}, "kind": "note", "data": 1,

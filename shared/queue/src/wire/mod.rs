@@ -26,7 +26,7 @@ pub enum Work {
     Publish(Queued),
 }
 
-/// Reads the body of a record. A piece of work is decoded once; only what is none is looked at as a publish.
+/// Reads the body of a record. A piece of work is decoded once. Only a record that is none is read as a publish.
 ///
 /// # Errors
 /// Refuses a body that is neither, or of another version.

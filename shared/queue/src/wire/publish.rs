@@ -118,8 +118,8 @@ pub fn queued_to_json(queued: &Queued) -> String {
     serde_json::to_string(&envelope).unwrap_or_default()
 }
 
-/// Reads a publish from the queue; what it does not say of itself comes from its record. `None` if the body is something
-/// else.
+/// Reads a publish from the queue. Its missing fields come from its record. `None` if the body is no
+/// publish.
 pub fn publish_from_json(body: &str, handed: MessageOrigin<'_>) -> Option<Result<Queued, Unreadable>> {
     #[derive(Deserialize)]
     struct Peek {
