@@ -28,7 +28,7 @@ def metadata(**needs):
             return {"name": f"{name.removeprefix('service-')}-one", "kind": ["bin"]}
         return {"name": name, "kind": ["bin" if name.startswith("fn_") else "lib"]}
 
-    packages = [{"id": name, "name": name, "manifest_path": f"/w/shared/{name}/Cargo.toml",
+    packages = [{"id": name, "name": name, "manifest_path": f"/w/shared/{name.removeprefix('holdfast-')}/Cargo.toml",
                  "dependencies": [dependency(other) for other in others],
                  "targets": [binary(name)]}
                 for name, others in needs.items()]
