@@ -298,7 +298,7 @@ fn a_main_passes_on_the_query_parameters_of_its_handler() {
 fn every_http_handler_reads_its_form_after_it_knows_its_caller() {
     let mut handlers = 0;
     for function in functions() {
-        // Neither changes anything nor asks who calls; the kit refuses their queries by itself.
+        // Neither changes anything nor asks who calls; the runtime refuses their queries by itself.
         if !fs::read_to_string(main_of(&function)).expect("a source file").contains("boot::http")
             || ["ops-health", "ops-not-found"].contains(&function.as_str())
         {
@@ -318,11 +318,11 @@ fn every_http_handler_reads_its_form_after_it_knows_its_caller() {
 }
 
 #[test]
-fn only_main_and_the_kit_read_the_environment() {
+fn only_main_and_the_runtime_read_the_environment() {
     for file in files(&root().join("shared"), "rs").into_iter().chain(files(&root().join("services"), "rs")) {
         let path = file.to_string_lossy().into_owned();
         let allowed =
-            ["holdfast-runtime", "holdfast-testkit", "holdfast-e2e", "/tests/"].iter().any(|part| path.contains(part));
+            ["shared/runtime/", "shared/testkit/", "shared/e2e/", "/tests/"].iter().any(|part| path.contains(part));
         let text = fs::read_to_string(&file).expect("a source file");
         assert!(allowed || !text.contains("std::env::var"), "{path} reads the environment");
     }
