@@ -1,4 +1,4 @@
-//! Says which session asks: the hot path. One read; nothing here that need not be.
+//! Says which session asks. It reads the session once, and writes `lastUsedAt` at most every five minutes.
 
 use holdfast_runtime::{Request, Response, wire};
 use holdfast_sessions::Failure;

@@ -42,7 +42,7 @@ where
     M: DeliveryMetrics,
     H: Host,
 {
-    /// Does one piece of work within `limits`. After an error, or [`Outcome::Again`], the same record comes back.
+    /// Does one piece of work within `limits`. After an error, or [`WorkOutcome::Again`], the same record comes back.
     pub async fn work(&self, job: Job, limits: &Limits<'_>) -> StoreResult<WorkOutcome> {
         match job {
             Job::Users { message, users } => {

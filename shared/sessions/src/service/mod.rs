@@ -57,7 +57,7 @@ pub struct Current {
     pub slot: Slot,
 }
 
-/// A fresh pair, and how sure it is that what it replaced is dead.
+/// A new pair of tokens.
 #[derive(Clone, Debug)]
 pub struct Tokens {
     /// The token that authenticates requests.
