@@ -111,7 +111,7 @@ def node_package(settings: Settings, name: str) -> Path:
     version = NPM[name]
     folder = settings.tools / "npm" / f"{name}-{version}"
     if not (folder / "node_modules" / name).exists():
-        require("npm", f"install Node.js 18 or newer with npm (it installs {name}).")
+        require("npm", f"install Node.js 20 or newer with npm (it installs {name}).")
         with Step(f"installing {name} {version} into {interpreter.short(folder)}/"):
             log = settings.tools / "install.log"
             command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", folder, f"{name}@{version}"]

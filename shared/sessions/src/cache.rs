@@ -1,6 +1,6 @@
 //! What may be cached of a session, for how long, and when a cached copy is good enough to let a request in.
 //!
-//! The protocol around it is [`service::LeasedCache`](crate::service::Leased); what the server does for it is
+//! The protocol around it is [`service::LeasedCache`](crate::service::LeasedCache); what the server does for it is
 //! [`ports::LeaseCache`](crate::ports::LeaseCache). A cached copy never carries anything that judges a refresh token.
 
 use crate::secret::TokenHash;
