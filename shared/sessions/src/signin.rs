@@ -368,7 +368,7 @@ mod tests {
             login: LoginId::from_bytes([5; 16]),
             expected: LoginState::Started,
             auth_epoch: 0,
-            placement: Placement { slot: slot.at.slot, victim: None, excess_connections: vec![] },
+            placement: Placement { slot: slot.at.slot, victim: None, sessions_over_limit: vec![] },
             slot,
             now: Millis::new(0),
             answered: None,

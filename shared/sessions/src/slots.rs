@@ -27,34 +27,34 @@ pub struct Placement {
     /// The live session that is evicted, if no slot was free.
     pub victim: Option<Victim>,
     /// Live sessions above the limit (it was lowered): ended in the same transaction.
-    pub excess_connections: Vec<(SlotNo, SessionId)>,
+    pub sessions_over_limit: Vec<(SlotNo, SessionId)>,
 }
 
 /// Missing before ended before least recently used. `random` spreads concurrent sign-ins over the free slots.
 pub fn choose_slot(state: &UserState, policy: &Policy, now: Millis, random: u64) -> Placement {
     let below = |slot: &SlotNo| slot.get() < policy.max_sessions;
-    let excess_connections =
+    let sessions_over_limit =
         state.slots.iter().filter(|s| !below(&s.at.slot) && s.is_live(now)).map(|s| (s.at.slot, s.sid)).collect();
     let pick = |free: &[SlotNo]| usize::try_from(random % free.len() as u64).map_or(free[0], |i| free[i]);
 
     let missing: Vec<_> = SlotNo::all().filter(below).filter(|n| state.slot(*n).is_none()).collect();
     if !missing.is_empty() {
-        return Placement { slot: pick(&missing), victim: None, excess_connections };
+        return Placement { slot: pick(&missing), victim: None, sessions_over_limit };
     }
     let ended: Vec<_> =
         SlotNo::all().filter(below).filter(|n| !state.slot(*n).is_some_and(|s| s.is_live(now))).collect();
     if !ended.is_empty() {
-        return Placement { slot: pick(&ended), victim: None, excess_connections };
+        return Placement { slot: pick(&ended), victim: None, sessions_over_limit };
     }
     let oldest = |s: &&Slot| (s.last_used_at, s.created_at, s.at.slot);
     match state.slots.iter().filter(|s| below(&s.at.slot)).min_by_key(oldest) {
         Some(s) => Placement {
             slot: s.at.slot,
             victim: Some(Victim { sid: s.sid, version: s.version, last_used_at: s.last_used_at }),
-            excess_connections,
+            sessions_over_limit,
         },
         // max_sessions ≥ 1 means there is always slot 0; with none the store's condition still decides.
-        None => Placement { slot: state.slots.first().map_or(FIRST, |s| s.at.slot), victim: None, excess_connections },
+        None => Placement { slot: state.slots.first().map_or(FIRST, |s| s.at.slot), victim: None, sessions_over_limit },
     }
 }
 
@@ -121,6 +121,6 @@ mod tests {
         let policy = Policy { max_sessions: 2, ..Policy::default() };
         let p = choose_slot(&state(slots.clone()), &policy, NOW, 7);
         assert_eq!(p.slot.get(), 0);
-        assert_eq!(p.excess_connections, slots[2..].iter().map(|s| (s.at.slot, s.sid)).collect::<Vec<_>>());
+        assert_eq!(p.sessions_over_limit, slots[2..].iter().map(|s| (s.at.slot, s.sid)).collect::<Vec<_>>());
     }
 }

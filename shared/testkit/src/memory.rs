@@ -517,13 +517,13 @@ impl SignIns for MemoryStore {
                 slot.sid == victim.sid && slot.version == victim.version && slot.last_used_at == victim.last_used_at
             })
         });
-        let surplus_as_seen = plan.placement.excess_connections.iter().all(|(slot, sid)| {
+        let all_over_limit_as_seen = plan.placement.sessions_over_limit.iter().all(|(slot, sid)| {
             tables.slot(Address { user, slot: *slot }).is_some_and(|s| s.sid == *sid && s.ended.is_none())
         });
-        if !(tables.is_free(at, plan.now) || is_victim) || !surplus_as_seen {
+        if !(tables.is_free(at, plan.now) || is_victim) || !all_over_limit_as_seen {
             return Ok(Committed::SlotRefused);
         }
-        for (slot, _) in &plan.placement.excess_connections {
+        for (slot, _) in &plan.placement.sessions_over_limit {
             tables.write_tombstone(Address { user, slot: *slot }, EndReason::Evicted, plan.now, &plan.slot.op);
         }
         tables.slots.insert((user, at.slot), plan.slot.clone());

@@ -206,7 +206,7 @@ impl SignIns for SessionsTable {
         if let Some(step) = &plan.device {
             actions.push(self.device_part(user, plan, step)?);
         }
-        for (slot, sid) in &plan.placement.excess_connections {
+        for (slot, sid) in &plan.placement.sessions_over_limit {
             let address = Address { user, slot: *slot };
             actions.push(self.write_tombstone(address, *sid, EndReason::Evicted, plan.now, &plan.slot.op)?);
         }
@@ -376,7 +376,7 @@ mod tests {
             login: LoginId::from_bytes([1; 16]),
             expected: LoginState::Started,
             auth_epoch: 7,
-            placement: Placement { slot: at.slot, victim: None, excess_connections: vec![] },
+            placement: Placement { slot: at.slot, victim: None, sessions_over_limit: vec![] },
             slot,
             now: Millis::new(0),
             answered: with_mfa.then_some((Answered { secret: hash, attempt: hash }, Proof::Step(1))),

@@ -63,7 +63,7 @@ pub(super) fn plan(state: &State, random: u64, limit: usize) -> Plan {
     Plan {
         slot: placed.slot.get(),
         victim: placed.victim.and_then(|v| seen(v.sid)).map(|item| (item.sid, item.version, item.used)),
-        excess_connections: placed.excess_connections.first().map(|(no, sid)| (no.get(), sid.as_bytes()[0])),
+        sessions_over_limit: placed.sessions_over_limit.first().map(|(no, sid)| (no.get(), sid.as_bytes()[0])),
         now: state.now,
     }
 }

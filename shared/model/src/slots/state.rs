@@ -52,7 +52,7 @@ pub(super) struct Plan {
     /// sid, version, last use.
     pub(super) victim: Option<(u8, u8, u8)>,
     /// Slot and sid above the limit.
-    pub(super) excess_connections: Option<(u8, u8)>,
+    pub(super) sessions_over_limit: Option<(u8, u8)>,
     pub(super) now: u8,
 }
 

@@ -183,8 +183,8 @@ impl Slots {
         let login = s.logins[LOGIN_OF[i]];
         let item = s.slots[usize::from(plan.slot)];
         let victim_as_seen = |item: Item| plan.victim == Some((item.sid, item.version, item.used)) && !item.ended;
-        let surplus_as_seen = plan
-            .excess_connections
+        let all_over_limit_as_seen = plan
+            .sessions_over_limit
             .filter(|_| !self.is(Mutant::SurplusLives))
             .is_none_or(|(slot, sid)| s.slots[usize::from(slot)].is_some_and(|item| item.sid == sid && !item.ended));
         if login.consumed {
@@ -192,7 +192,7 @@ impl Slots {
         } else if login.epoch != Some(s.epoch) && !self.is(Mutant::EpochNotChecked) {
             Verdict::Superseded
         } else if (is_free(item, plan.now) || item.is_some_and(victim_as_seen) || self.is(Mutant::SlotNotChecked))
-            && surplus_as_seen
+            && all_over_limit_as_seen
         {
             Verdict::Done
         } else {
@@ -252,7 +252,7 @@ impl Slots {
         s.slots[target] =
             Some(Item { sid: sid_of(i), version: 1, used: plan.now, expires: plan.now + LIFE, ended: false, epoch });
         s.lowered = false;
-        if let Some((slot, _)) = plan.excess_connections.filter(|_| !self.is(Mutant::SurplusLives)) {
+        if let Some((slot, _)) = plan.sessions_over_limit.filter(|_| !self.is(Mutant::SurplusLives)) {
             passed.at(At::SurplusEnded as u8);
             s.slots[usize::from(slot)].iter_mut().for_each(end);
         }

@@ -29,7 +29,7 @@ pub(super) fn table(s: &State) -> String {
 fn place(plan: Plan) -> String {
     let over = plan.victim.map(|(sid, ..)| format!(" over {}", session(sid))).unwrap_or_default();
     let also = plan
-        .excess_connections
+        .sessions_over_limit
         .map(|(slot, sid)| format!(", ending {} in slot {slot}", session(sid)))
         .unwrap_or_default();
     format!("slot {}{over}{also}", plan.slot)

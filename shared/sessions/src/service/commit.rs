@@ -114,7 +114,7 @@ where
     }
 
     async fn signed_in(&self, what: &CommitRequest<'_>, plan: &Plan, refresh: RefreshToken) -> SignedIn {
-        let mut touched: Vec<SlotNo> = plan.placement.excess_connections.iter().map(|(slot, _)| *slot).collect();
+        let mut touched: Vec<SlotNo> = plan.placement.sessions_over_limit.iter().map(|(slot, _)| *slot).collect();
         touched.push(plan.slot.at.slot);
         let effect = self.cache.forget(plan.slot.at.user, &touched).await;
         SignedIn {

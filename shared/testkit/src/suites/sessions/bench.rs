@@ -247,7 +247,7 @@ where
             login: login.id,
             expected: LoginState::Started,
             auth_epoch: 1,
-            placement: Placement { slot: made.at.slot, victim, excess_connections: vec![] },
+            placement: Placement { slot: made.at.slot, victim, sessions_over_limit: vec![] },
             slot: made,
             now,
             answered: None,
