@@ -62,7 +62,7 @@ class CtrlC(unittest.TestCase):
         for when in ("starting the local cloud", "building"):
             code, said = self.interrupted(when)
             self.assertNotEqual(code, 0)
-            self.assertIn("Interrupted: what this run had started is stopped", said)
+            self.assertIn("Interrupted: the processes of this run are stopped", said)
             self.assertNotIn("Traceback", said)
             self.assertEqual(processes.using(self.work), {})
             self.assertEqual([port for port in self.ports if processes.port_is_busy(port)], [])
