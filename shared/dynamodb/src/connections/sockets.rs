@@ -139,7 +139,7 @@ impl Sockets for ConnectionsTable {
         if let Some(owner) = owner {
             self.delete(keys::user(owner), pk.clone()).await?;
         }
-        // Last, because it names the owner: whoever repeats an interrupted attempt finds the twin by it.
+        // Last, because it names the owner: a caller that repeats an interrupted attempt finds the twin by it.
         if own.is_some() {
             self.delete(pk, keys::METADATA).await?;
         }

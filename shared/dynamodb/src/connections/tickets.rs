@@ -1,4 +1,4 @@
-//! Tickets: one row each, taken away by whoever uses it first.
+//! Tickets. Each is one row, and the first connection that uses it deletes it.
 
 use aws_sdk_dynamodb::types::ReturnValue;
 use holdfast_push::ports::Tickets;

@@ -147,7 +147,7 @@ impl SignIns for SessionsTable {
             .without_old_item();
         if expected != LoginState::MfaRequired {
             let result = parent.update_item(&self.client, &self.table, keys::login(id)).send().await;
-            // Already in another state: whoever moved it has said why.
+            // The sign-in has moved on: the request that moved it recorded the reason.
             return conditional("UpdateItem", None, result).map(|_| ());
         }
         let result = self
