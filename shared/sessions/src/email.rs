@@ -72,6 +72,13 @@ impl Email {
     }
 }
 
+impl Email {
+    /// The key that version 0.1.0 made of a text, also of one that is no address any more.
+    pub fn legacy_key_of(text: &str) -> [u8; 32] {
+        key_of(&legacy_form(text))
+    }
+}
+
 /// The longest form that is compared, in bytes.
 const MAX_FOLDED: usize = 1024;
 

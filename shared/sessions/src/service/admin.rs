@@ -161,7 +161,11 @@ where
         }
         // An e-mail that version 0.1.0 or a provider's label left without a claim of this account is nobody's to delete.
         let mut keys: Vec<[u8; 32]> = key.into_iter().collect();
-        keys.extend(email.as_ref().and_then(Email::legacy_key));
+        // Version 0.1.0 accepted addresses that are refused now.
+        keys.extend(match &email {
+            Some(email) => email.legacy_key(),
+            None => Some(Email::legacy_key_of(&state.account.email)),
+        });
         let mut claims = Vec::new();
         for key in keys {
             if self.store.user_of(&key).await? == Some(user) {

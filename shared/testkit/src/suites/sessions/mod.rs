@@ -52,6 +52,7 @@ where
         a_long_run_of_failures_waits,
         an_identity_belongs_to_one_account,
         a_deleted_user_leaves_nothing_behind,
+        an_address_that_is_refused_now_is_deleted_with_its_account,
         trust_is_edited_at_the_version_read,
         twenty_refreshes_of_one_token_make_one_generation,
         concurrent_sign_ins_never_exceed_the_limit(12),

@@ -7,8 +7,9 @@ use holdfast_sessions::change::{
     AccountChange, AccountEdit, DeviceChange, DeviceEdit, Origin, SlotChange, SlotEdit, SlotSeen, SlotUpdate,
     UserChange,
 };
+use holdfast_sessions::email::Email;
 use holdfast_sessions::error::Code;
-use holdfast_sessions::policy::Policy;
+use holdfast_sessions::policy::{Policy, SignInLimits};
 use holdfast_sessions::ports::{Committed, Conditional, Host, Transacted};
 use holdfast_sessions::service::Registration;
 use holdfast_sessions::session::{EndReason, Slot, Trust};
@@ -16,7 +17,7 @@ use holdfast_sessions::signin::{LoginState, Plan};
 use holdfast_sessions::slots::Victim;
 use holdfast_sessions::token::RefreshToken;
 use holdfast_sessions::trusted_device::TrustedDevice;
-use holdfast_sessions::{DeviceId, LoginId, SlotNo, TokenHash};
+use holdfast_sessions::{DeviceId, LoginId, SessionId, SlotNo, TokenHash, UserId};
 
 use super::bench::{Bench, PASSWORD, PlainPasswords, SEED, Store, origin, refresh_keys};
 
@@ -398,6 +399,31 @@ pub async fn an_identity_belongs_to_one_account<S: Store, H: Host + Clone + 'sta
     assert_eq!(bind("s-2", "elsewhere").await, Ok(Transacted::Done));
     assert_eq!(bind("s-2", "elsewhere").await, Ok(Transacted::Done), "its own reply was lost");
     assert_eq!(bind("s-3", "elsewhere").await, Ok(Transacted::Refused), "it has one");
+}
+
+/// Version 0.1.0 accepted addresses that are refused now, such as one with an invisible character. An operator deletes such an
+/// account as any other one, and its claim of the address is deleted, too.
+pub async fn an_address_that_is_refused_now_is_deleted_with_its_account<S: Store, H: Host + Clone + 'static>(
+    store: S,
+    host: H,
+) {
+    let bench = Bench::new(store.clone(), host).await;
+    let unique = SessionId::from_bytes(bench.host.random()).to_string();
+    let written = format!("A\u{202e}@{unique}.example.com");
+    assert!(Email::parse(&written).is_err(), "it is refused now");
+    let key = Email::legacy_key_of(&written);
+    let state = store.user(bench.user).await.expect("read").expect("a user");
+    let account = Account { user: UserId::from_bytes(bench.host.random()), email: written, ..state.account };
+    let registered = store.register(Some(&key), &account, &Origin::default(), bench.host.now()).await;
+    assert_eq!(registered, Ok(Transacted::Done));
+    assert_eq!(store.user_of(&key).await, Ok(Some(account.user)));
+
+    let (sessions, origin) = (bench.sessions(), Origin::operator("ops/ada"));
+    sessions.begin_deletion(account.user, &origin).await.expect("begun");
+    sessions.finish_deletion(account.user, &SignInLimits::default()).await.expect("deleted");
+    assert!(store.user(account.user).await.expect("read").is_none());
+    assert_eq!(store.user_of(&key).await, Ok(None), "the claim of the address is deleted");
+    assert!(store.user(bench.user).await.expect("read").is_some(), "another user stays");
 }
 
 /// A user who is deleted leaves nothing behind, and nobody else loses anything.
