@@ -35,6 +35,19 @@ def metadata(**needs):
     return {"workspace_root": "/w", "workspace_members": list(needs), "packages": packages}
 
 
+def after_each(command, option):
+    return [argument for before, argument in zip(command, command[1:]) if before == option]
+
+
+def features(edges, *excluded):
+    """Each crate of the workspace's graph with its features."""
+    tree = commands.output(["cargo", "tree", "--locked", "--workspace", "--target", settings.TRIPLES[settings.machine_arch()],
+                            "--prefix", "none", "--format", "{p} {f}", "--edges", edges, *excluded], cwd=settings.ROOT)
+    if tree.returncode:
+        raise AssertionError(tree.stderr)
+    return {text.removesuffix(" (*)") for text in tree.stdout.splitlines()}
+
+
 class Crates(unittest.TestCase):
     def setUp(self):
         self.workspace = crates.Workspace(metadata(
@@ -74,6 +87,14 @@ class Crates(unittest.TestCase):
             self.assertIn("--exclude holdfast-model", " ".join(command))
             self.assertNotIn("--bin", command)
             self.assertEqual("--release" in command, env != "local")
+
+    def test_local_functions_and_tests_have_the_same_features_so_that_nothing_is_compiled_twice(self):
+        local = build.cargo_lambda(read(ARCH=settings.machine_arch()), sorted(catalogue.functions()), crates.workspace())
+        excluded = [argument for name in after_each(local, "--exclude") for argument in ("--exclude", name)]
+        tested = features("normal,build,dev")
+        self.assertEqual(features("normal,build", *excluded) - tested, set())
+        # As the test that looks into the executables builds them.
+        self.assertEqual(features("normal,build") - tested, set())
 
     def test_of_one_service_the_same_packages_are_selected_so_that_its_executables_are_the_same(self):
         def selected(wanted):

@@ -21,6 +21,9 @@ from holdfast_cli.deploy import crates, manifest, releases
 
 # Makes cargo print its bar, which says how many units of how many are done, also where nobody looks at it.
 _COUNTED = {"CARGO_TERM_PROGRESS_WHEN": "always", "CARGO_TERM_PROGRESS_WIDTH": "100"}
+# What only tests link, but whose dependencies have features (hyper's server) that functions do without. Built along with the local
+# functions, it gives both builds the same features: without it each of them compiles 60 crates that the other has compiled.
+_SAME_FEATURES = {"holdfast-fault-proxy"}
 _COUNT = re.compile(r"\bBuilding \[[^\]]*\] (\d+)/(\d+)")
 
 
@@ -58,16 +61,19 @@ def cargo_lambda(settings: Settings, wanted: list[str], workspace: crates.Worksp
     """The command that builds the `wanted` functions, in the profile of their environment. The features of shared
     crates are always those of a build of all functions, so a function's executable does not depend on which others are built."""
     command = ["cargo", "lambda", "build", "--locked", "--arm64" if settings.arch == "arm64" else "--x86-64"]
+    shared_with_tests: set[str] = set()
     if not settings.on_local_cloud if release is None else release:
         command += ["--release"]
     elif settings.arch == machine_arch():
         # The same compiler, profile and target as `cargo test`, so that neither rebuilds the other's dependencies.
         command += ["--compiler", "cargo"]
+        shared_with_tests = _SAME_FEATURES
     # A directory of its own: builds for other environments may run beside this one.
     command += ["--lambda-dir", str(settings.work / "lambda"), "--workspace"]
     every = catalogue.functions()
     # Tests, models, clients: no function links them.
-    command += [argument for name in workspace.needed_by_no(every) for argument in ("--exclude", name)]
+    command += [argument for name in workspace.needed_by_no(every) if name not in shared_with_tests
+                for argument in ("--exclude", name)]
     return command if set(wanted) == set(every) else [*command, *(argument for name in wanted for argument in ("--bin", name))]
 
 

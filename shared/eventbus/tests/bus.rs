@@ -2,16 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_sqs::types::QueueAttributeName;
-use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};
-use aws_smithy_runtime_api::http::{Request, Response, StatusCode};
-use aws_smithy_types::body::SdkBody;
 use holdfast_eventbus::Bus;
 use holdfast_sessions::ports::{BusEntry, EventBus as _, StoreError};
-use holdfast_testkit::{LocalCloud, suites};
+use holdfast_testkit::{CannedAws, LocalCloud, suites};
 use serde_json::Value;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -70,30 +64,15 @@ async fn the_bus_keeps_the_contract_of_the_event_bus() {
 }
 
 /// A bus whose AWS gives these answers, one a request; it does not retry.
-fn answering(answers: &[(u16, &str)]) -> (Bus, StaticReplayClient) {
-    let replay = |(status, body): &(u16, &str)| {
-        let mut response = Response::new(StatusCode::try_from(*status).expect("a status"), SdkBody::from(*body));
-        response.headers_mut().insert("content-type", "application/x-amz-json-1.1");
-        let any = Request::new(SdkBody::empty()).try_into_http1x().expect("it converts");
-        ReplayEvent::new(any, response.try_into_http1x().expect("it converts"))
-    };
-    let client = StaticReplayClient::new(answers.iter().map(replay).collect());
-    let config = SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(SharedCredentialsProvider::new(Credentials::new("test", "test", None, None, "test")))
-        .retry_config(aws_config::retry::RetryConfig::disabled())
-        .http_client(client.clone())
-        .build();
-    (Bus::new(&config, "domain"), client)
+fn answering(answers: &[(u16, &str)]) -> (Bus, CannedAws) {
+    let aws = CannedAws::new(answers);
+    (Bus::new(&aws.config(), "domain"), aws)
 }
 
 /// The entries of each request that was sent.
-fn asked(client: &StaticReplayClient) -> Vec<Vec<Value>> {
-    let body = |request: &aws_smithy_runtime_api::client::orchestrator::HttpRequest| -> Value {
-        serde_json::from_slice(request.body().bytes().unwrap_or_default()).expect("JSON")
-    };
-    client.actual_requests().map(|request| body(request)["Entries"].as_array().expect("entries").clone()).collect()
+fn asked(aws: &CannedAws) -> Vec<Vec<Value>> {
+    let entries = |body: &String| serde_json::from_str::<Value>(body).expect("JSON")["Entries"].as_array().cloned();
+    aws.requests().iter().map(|body| entries(body).expect("entries")).collect()
 }
 
 fn entries(count: usize) -> Vec<BusEntry> {
@@ -107,11 +86,11 @@ const ALL_TAKEN: &str = r#"{"FailedEntryCount":0,"Entries":[{"EventId":"1"}]}"#;
 
 #[tokio::test]
 async fn a_request_takes_ten_entries_and_nothing_is_asked_for_none() {
-    let (bus, client) = answering(&[(200, ALL_TAKEN), (200, ALL_TAKEN), (200, ALL_TAKEN)]);
+    let (bus, aws) = answering(&[(200, ALL_TAKEN), (200, ALL_TAKEN), (200, ALL_TAKEN)]);
     assert_eq!(bus.publish(&[]).await, Ok(()));
-    assert_eq!(client.actual_requests().count(), 0);
+    assert_eq!(aws.requests().len(), 0);
     assert_eq!(bus.publish(&entries(21)).await, Ok(()));
-    let requests = asked(&client);
+    let requests = asked(&aws);
     assert_eq!(requests.iter().map(Vec::len).collect::<Vec<_>>(), [10, 10, 1]);
     assert!(requests.iter().flatten().all(|entry| entry["EventBusName"] == "domain"), "of this bus: {requests:?}");
 }
@@ -121,10 +100,10 @@ async fn a_request_takes_ten_entries_and_nothing_is_asked_for_none() {
 async fn one_refused_entry_of_ten_is_an_error_and_ends_the_work() {
     let refused = r#"{"FailedEntryCount":1,"Entries":[{"EventId":"1"},{"ErrorCode":"ThrottlingException","ErrorMessage":"slow down"}]}"#;
     for (answers, sent) in [(vec![(200, refused), (200, ALL_TAKEN)], 1), (vec![(200, ALL_TAKEN), (200, refused)], 2)] {
-        let (bus, client) = answering(&answers);
+        let (bus, aws) = answering(&answers);
         let result = bus.publish(&entries(20)).await;
         assert_eq!(result, Err(StoreError::Unavailable("PutEvents: 1 entries refused".into())));
-        assert_eq!(client.actual_requests().count(), sent);
+        assert_eq!(aws.requests().len(), sent);
     }
 }
 

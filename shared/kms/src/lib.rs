@@ -75,52 +75,30 @@ impl SecretBox for KmsBox {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aws_credential_types::Credentials;
-    use aws_credential_types::provider::SharedCredentialsProvider;
-    use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};
-    use aws_smithy_runtime_api::http::{Request, Response, StatusCode};
-    use aws_smithy_types::body::SdkBody;
+    use holdfast_testkit::CannedAws;
 
     /// A box whose KMS gives this answer, and what it was asked.
-    fn answering(status: u16, body: &str) -> (KmsBox, StaticReplayClient) {
-        let mut response = Response::new(StatusCode::try_from(status).unwrap(), SdkBody::from(body));
-        response.headers_mut().insert("content-type", "application/x-amz-json-1.1");
-        let client = StaticReplayClient::new(vec![ReplayEvent::new(
-            Request::new(SdkBody::empty()).try_into_http1x().unwrap(),
-            response.try_into_http1x().unwrap(),
-        )]);
-        let credentials = Credentials::new("test", "test", None, None, "test");
-        let config = SdkConfig::builder()
-            .behavior_version(aws_config::BehaviorVersion::latest())
-            .region(aws_config::Region::new("us-east-1"))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .retry_config(aws_config::retry::RetryConfig::disabled())
-            .http_client(client.clone())
-            .build();
-        (KmsBox::new(&config, "alias/mfa"), client)
+    fn answering(status: u16, body: &str) -> (KmsBox, CannedAws) {
+        let aws = CannedAws::new(&[(status, body)]);
+        (KmsBox::new(&aws.config(), "alias/mfa"), aws)
     }
 
     fn user() -> UserId {
         UserId::from_bytes([1; 16])
     }
 
-    fn asked(client: &StaticReplayClient) -> String {
-        let request = client.actual_requests().next().expect("a request");
-        String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned()
-    }
-
     #[tokio::test]
     async fn every_call_is_bound_to_the_user() {
-        let (kms, client) = answering(200, r#"{"CiphertextBlob":"c2VhbGVk","KeyId":"k"}"#);
+        let (kms, aws) = answering(200, r#"{"CiphertextBlob":"c2VhbGVk","KeyId":"k"}"#);
         assert_eq!(kms.seal(user(), b"seed").await, Ok(b"sealed".to_vec()));
-        let asked_to_seal = asked(&client);
+        let asked_to_seal = aws.requests().concat();
         assert!(
             asked_to_seal.contains(&format!(r#""EncryptionContext":{{"userId":"{}"}}"#, user())),
             "{asked_to_seal}"
         );
-        let (kms, client) = answering(200, r#"{"Plaintext":"c2VlZA==","KeyId":"k"}"#);
+        let (kms, aws) = answering(200, r#"{"Plaintext":"c2VlZA==","KeyId":"k"}"#);
         assert_eq!(kms.open(user(), b"sealed").await, Ok(b"seed".to_vec()));
-        let asked_to_open = asked(&client);
+        let asked_to_open = aws.requests().concat();
         assert!(asked_to_open.contains(&format!(r#""EncryptionContext":{{"userId":"{}"}}"#, user())));
         assert!(asked_to_open.contains("alias/mfa"), "only this key");
     }

@@ -4,6 +4,7 @@
 //! * [`cloud`]: starts the pinned emulator on a free port, with the tables; removed when dropped.
 //! * [`memory`]: the session ports over a map behind one lock.
 //! * [`cache`]: a cache server in memory that can forget, restart and fail.
+//! * [`canned`]: AWS by canned answers, for what no emulator says.
 //! * [`activity`]: the table of subscribers and the event bus in memory.
 //! * [`failing`]: any port, with one failing call.
 //! * [`push`]: the push ports in memory, with sockets that tests open and close.
@@ -15,6 +16,7 @@
 
 pub mod activity;
 pub mod cache;
+pub mod canned;
 pub mod cloud;
 pub mod failing;
 pub mod failures;
@@ -28,6 +30,7 @@ pub mod suites;
 pub mod world;
 
 pub use cache::MemoryCache;
+pub use canned::CannedAws;
 pub use cloud::LocalCloud;
 pub use host::ManualHost;
 pub use memory::MemoryStore;
