@@ -45,6 +45,7 @@ class Verbs(unittest.TestCase):
                 ("sessions end u1 s1", {"action": "end", "userId": "u1", "sessionId": "s1"}),
                 ("sessions end-all u1 --yes", {"action": "end-all", "userId": "u1"}),
                 ("devices list u1", {"action": "list", "userId": "u1"}),
+                ("devices remove u1 d1", {"action": "remove-device", "userId": "u1", "deviceId": "d1"}),
                 ("mfa reset u1 --yes", {"action": "reset-mfa", "userId": "u1"}),
                 ("attempts show a@b.c --ip 192.0.2.1", {"action": "attempts", "email": "a@b.c", "ip": "192.0.2.1"}),
                 ("attempts clear a@b.c --ip 192.0.2.1", {"action": "clear-attempts", "email": "a@b.c", "ip": "192.0.2.1"})):
@@ -92,7 +93,8 @@ class Verbs(unittest.TestCase):
 
     def test_what_holdfast_refuses_is_2_and_what_it_cannot_serve_now_is_1(self):
         for words, answer, code, error in (
-                ("sessions end u1 s1", problem("NOT_FOUND", 404), 2, "NOT_FOUND"), ("sessions end u1 s1", problem("INVALID_REQUEST", 400), 2, "INVALID_REQUEST"),
+                ("sessions end u1 s1", problem("NOT_FOUND", 404), 2, "NOT_FOUND"),
+                ("devices remove u1 d1", problem("NOT_FOUND", 404), 2, "NOT_FOUND"), ("sessions end u1 s1", problem("INVALID_REQUEST", 400), 2, "INVALID_REQUEST"),
                 ("users disable u1", problem("UNAVAILABLE", 503), 1, "UNAVAILABLE"), ("users disable u1", problem("INTERNAL", 500), 1, "INTERNAL"),
                 ("users disable u1", says({"ok": False}), 1, "INTERNAL")):
             ended, out, err = self.call(f"{words} --json", answer)

@@ -42,7 +42,7 @@ def trouble(env: str, action: str, said: str, error: Answer) -> Refused | Failed
     detail = str(error.get("detail") or title or "there is no detail.")
     more = {"status": status, "title": title}
     about = f" of {printable(said)}" if said else ""
-    if code == "NOT_FOUND" and action != "end":
+    if code == "NOT_FOUND" and action not in ("end", "remove-device"):
         return Refused(f"ENV={env} has no user {printable(said)}: check the spelling, or use the user id.", code, **more)
     if status < 500:
         return Refused(f"{action}{about}: {detail} ({code})", code, **more)
@@ -89,6 +89,15 @@ def ended(found: Answer, what: str) -> None:
     count = found["revoked"]
     when = "at once" if found["effective"] == "immediate" else f"within {found.get('withinSeconds', '?')} s: the cache did not confirm"
     line(f"{what} {count} session{'' if count == 1 else 's'} ended{f', refused {when}' if count else ''}.".lstrip())
+
+
+def removed(by: Operator, user: str, device: str) -> None:
+    """Stops trusting one device of a user."""
+    found = by.command("remove-device", **whom(user), deviceId=device)
+    if wants_json():
+        answer(found)
+    else:
+        line("The device is not trusted any more.")
 
 
 def show(by: Operator, user: str, *parts: str) -> None:

@@ -22,6 +22,7 @@ events = group("events", "The event bus.")
 
 User = Annotated[str, typer.Argument(help="The user's e-mail address, or user id.", metavar="USER", show_default=False)]
 Session = Annotated[str, typer.Argument(help="The session id.", metavar="SESSION", show_default=False)]
+Device = Annotated[str, typer.Argument(help="The device id.", metavar="DEVICE", show_default=False)]
 Email = Annotated[str, typer.Argument(help="The e-mail address.", metavar="EMAIL", show_default=False)]
 Actor = Annotated[str, typer.Option("--actor", help="Who acts, in events and in the audit trail (the caller's role and session name).",
                                     metavar="NAME", show_default=False)]
@@ -91,6 +92,12 @@ def sessions_end_all(settings: Settings, user: User, yes: Yes = False, actor: Ac
 def devices_list(settings: Settings, user: User) -> None:
     """List a user's trusted devices."""
     admin.show(admin.operator(settings), user, "devices")
+
+
+@verb(*ENVIRONMENT, of=devices, name="remove")
+def devices_remove(settings: Settings, user: User, device: Device, actor: Actor = "") -> None:
+    """Stop trusting one device. The sessions on it stay."""
+    admin.removed(admin.operator(settings, actor, changes=True), user, device)
 
 
 @verb(*ENVIRONMENT, of=attempts, name="show")

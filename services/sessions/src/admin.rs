@@ -122,6 +122,13 @@ where
             sessions.set_password(passwords, deps.user(whom).await?, password, origin).await?
         }
         Command::Delete(whom) => delete(deps, deps.user(whom).await?, origin).await?,
+        Command::RemoveDevice(whom, id) => {
+            let removed = sessions.remove_device_of(deps.user(whom).await?, *id, origin).await?;
+            tracing::info!("device removed");
+            let mut answer = wire::removed(&removed);
+            answer["ok"] = true.into();
+            return Ok(answer);
+        }
         Command::End(whom, sid) => sessions.end_any(deps.user(whom).await?, *sid, origin).await?,
         Command::EndAll(whom) => sessions.end_all_of(deps.user(whom).await?, origin).await?,
         Command::Disable(whom) => sessions.set_status(deps.user(whom).await?, Status::Disabled, origin).await?,

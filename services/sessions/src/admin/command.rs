@@ -2,7 +2,7 @@
 
 use holdfast_sessions::change::Origin;
 use holdfast_sessions::text;
-use holdfast_sessions::{Code, Failure, SessionId, UserId};
+use holdfast_sessions::{Code, DeviceId, Failure, SessionId, UserId};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -31,6 +31,8 @@ pub(crate) enum Command {
     End(Whom, SessionId),
     /// All of them.
     EndAll(Whom),
+    /// Stops trusting one device of the user.
+    RemoveDevice(Whom, DeviceId),
     /// No sign-in any more, and all sessions ended.
     Disable(Whom),
     /// Allows sign-ins again.
@@ -54,6 +56,8 @@ struct Wire {
     #[serde(default)]
     session_id: Option<String>,
     #[serde(default)]
+    device_id: Option<String>,
+    #[serde(default)]
     ip: Option<String>,
     #[serde(default)]
     password: Option<String>,
@@ -61,8 +65,8 @@ struct Wire {
     actor: Option<String>,
 }
 
-const ACTIONS: &str = "find, create, set-password, delete, list, end, end-all, disable, enable, reset-mfa, attempts or \
-    clear-attempts";
+const ACTIONS: &str = "find, create, set-password, delete, list, end, end-all, remove-device, disable, enable, reset-mfa, \
+    attempts or clear-attempts";
 
 /// The longest name of an operator, in bytes: a role and a session name have at most 64 characters each.
 const MAX_ACTOR: usize = 160;
@@ -94,6 +98,7 @@ pub(crate) fn parse(payload: Value) -> Result<(Command, Origin), Failure> {
     };
     let by_budget = matches!(wire.action.as_str(), "attempts" | "clear-attempts");
     takes("sessionId", wire.session_id.is_some(), wire.action == "end")?;
+    takes("deviceId", wire.device_id.is_some(), wire.action == "remove-device")?;
     let sets_password = matches!(wire.action.as_str(), "create" | "set-password");
     takes("password", wire.password.is_some(), sets_password)?;
     let by_email = matches!(wire.action.as_str(), "find" | "create");
@@ -138,6 +143,10 @@ pub(crate) fn parse(payload: Value) -> Result<(Command, Origin), Failure> {
             Command::End(whom()?, sid.parse().map_err(|_| invalid("`sessionId` is not the id of a session."))?)
         }
         "end-all" => Command::EndAll(whom()?),
+        "remove-device" => {
+            let id = wire.device_id.as_deref().unwrap_or_default();
+            Command::RemoveDevice(whom()?, id.parse().map_err(|_| invalid("`deviceId` is not the id of a device."))?)
+        }
         "disable" => Command::Disable(whom()?),
         "enable" => Command::Enable(whom()?),
         "reset-mfa" => Command::ResetMfa(whom()?),
@@ -189,6 +198,9 @@ mod tests {
         }
         let end = json!({"action": "end", "email": "a@b.c", "sessionId": sid.to_string()});
         assert_eq!(parsed(end), Ok(Command::End(Whom::Email("a@b.c".into()), sid)));
+        let device = DeviceId::from_bytes([3; 16]);
+        let remove = json!({"action": "remove-device", "userId": id, "deviceId": device.to_string()});
+        assert_eq!(parsed(remove), Ok(Command::RemoveDevice(Whom::Id(user), device)));
         assert_eq!(parsed(json!({"action": "find", "email": "a@b.c"})), Ok(Command::Find("a@b.c".into())));
         let create = json!({"action": "create", "email": "a@b.c", "password": "p"});
         assert_eq!(parsed(create), Ok(Command::Create { email: "a@b.c".into(), password: "p".into() }));
@@ -211,6 +223,11 @@ mod tests {
         assert!(refused(json!({"action": "end", "userId": id})).contains("needs `sessionId`"));
         assert!(refused(json!({"action": "end", "userId": id, "sessionId": "x"})).contains("`sessionId`"));
         assert!(refused(json!({"action": "end-all", "userId": id, "sessionId": "x"})).contains("takes no `sessionId`"));
+        assert!(refused(json!({"action": "remove-device", "userId": id})).contains("needs `deviceId`"));
+        assert!(
+            refused(json!({"action": "remove-device", "userId": id, "deviceId": "x"})).contains("`deviceId` is not")
+        );
+        assert!(refused(json!({"action": "end-all", "userId": id, "deviceId": "x"})).contains("takes no `deviceId`"));
         assert!(refused(json!({"action": "attempts", "email": "a@b.c"})).contains("needs `ip`"));
         assert!(refused(json!({"action": "attempts", "email": "a@b.c", "ip": "home"})).contains("`ip`"));
         assert!(refused(json!({"action": "list", "user": id})).contains("unknown field"));

@@ -67,6 +67,24 @@ async fn one_session_ends_or_all_of_them() {
 }
 
 #[tokio::test]
+async fn a_device_is_trusted_no_more_and_its_session_stays() {
+    let desk = Desk::new().await;
+    desk.world.armed().await;
+    trusted(&desk.world).await;
+    let (listed, _) = desk.run(json!({"action": "list", "userId": desk.user()})).await;
+    let device = listed["devices"][0]["deviceId"].clone();
+    let sessions = live(&desk.world).await.len();
+    let remove = json!({"action": "remove-device", "userId": desk.user(), "deviceId": device});
+    let (answer, recorded) = desk.run(remove.clone()).await;
+    assert_eq!(answer, json!({"ok": true, "removed": 1, "effective": "immediate"}));
+    assert!(recorded.log.contains(&"INFO device removed".to_owned()), "{recorded:?}");
+    let (listed, _) = desk.run(json!({"action": "list", "userId": desk.user()})).await;
+    assert_eq!((&listed["devices"], live(&desk.world).await.len()), (&json!([]), sessions));
+    let (answer, _) = desk.run(remove).await;
+    assert_eq!((&answer["ok"], &answer["error"]["code"]), (&json!(false), &json!("NOT_FOUND")));
+}
+
+#[tokio::test]
 async fn an_operators_password_counts_and_ends_every_session() {
     let desk = Desk::new().await;
     let (answer, _) =

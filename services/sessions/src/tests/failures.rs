@@ -49,6 +49,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("list", &["devices", "user"]),
     ("end", &["apply", "devices", "user"]),
     ("end-all", &["apply", "devices", "user"]),
+    ("remove-device", &["apply", "devices", "user"]),
     ("disable", &["apply", "devices", "user"]),
     ("enable", &["apply", "devices", "user"]),
     ("reset-mfa", &["apply", "devices", "user"]),
@@ -64,6 +65,10 @@ async fn desk_for(action: &str) -> (Desk, Value) {
         "create" => json!({"action": action, "email": "new@example.com", "password": "correct horse battery"}),
         "set-password" => json!({"action": action, "userId": user, "password": "another horse battery"}),
         "end" => json!({"action": action, "userId": user, "sessionId": desk.world.session.slot.sid.to_string()}),
+        "remove-device" => {
+            desk.world.armed().await;
+            json!({"action": action, "userId": user, "deviceId": trusted(&desk.world).await})
+        }
         "attempts" | "clear-attempts" => json!({"action": action, "email": email, "ip": "192.0.2.1"}),
         _ => json!({"action": action, "userId": user}),
     };

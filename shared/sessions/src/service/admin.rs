@@ -1,5 +1,7 @@
 //! What operators may do to any user. No token opens this: who may call it is decided by IAM.
 
+use super::change::Plan;
+use super::devices::Removed;
 use super::end::Sweep;
 use super::{Revoked, Sessions};
 use crate::DeviceId;
@@ -82,6 +84,19 @@ where
     pub async fn end_any(&self, user: UserId, sid: SessionId, origin: &Origin) -> Result<Revoked, Failure> {
         self.known(user).await?;
         self.end_with_device(user, sid, None, EndReason::Admin, origin).await
+    }
+
+    /// Stops trusting one device of any user. Its token is void at once. The sessions on it stay.
+    pub async fn remove_device_of(&self, user: UserId, id: DeviceId, origin: &Origin) -> Result<Removed, Failure> {
+        self.known(user).await?;
+        let not_found = || Failure::new(Code::NotFound, "The user has no trusted device with this id.");
+        let done = self
+            .change(user, origin, |reading| {
+                reading.valid_devices().find(|(valid, _)| *valid == id).ok_or_else(not_found)?;
+                Ok(Plan::new(()).removing(reading, &[id]))
+            })
+            .await?;
+        Ok(Removed { count: 1, effect: done.effect })
     }
 
     /// Ends all sessions of a user, every sign-in that was begun before, and the trust of every device.
