@@ -133,12 +133,18 @@ impl Statement {
         clauses.join(" ")
     }
 
-    /// What DynamoDB refuses and a kinder store lets pass: a path that is written twice, or a bound name or value that no
-    /// expression uses. A defect of this crate, which every build with debug assertions finds.
+    /// What DynamoDB refuses and a kinder store lets pass: an update of nothing, a path or a clause that is written twice, or
+    /// a bound name or value that no expression uses. A defect of this crate, which every build with debug assertions finds.
     fn defect(&self, with_update: bool) -> Option<String> {
         let written: Vec<&str> =
             self.set.iter().filter_map(|set| set.split_once(" = ")).map(|(path, _)| path).collect();
-        let written: Vec<&str> = written.into_iter().chain(self.remove.iter().map(String::as_str)).collect();
+        // `ADD topicCount :more`: its clause may stand once, and so may its path.
+        let other = self.other.iter().flat_map(|clause| clause.split(' ').take(2));
+        let removed = self.remove.iter().map(String::as_str);
+        let written: Vec<&str> = written.into_iter().chain(removed).chain(other).collect();
+        if with_update && written.is_empty() {
+            return Some("nothing is written".to_owned());
+        }
         // `#status` and `status` are one path.
         let plain = |path: &&str| self.names.get(*path).map_or((*path).to_owned(), Clone::clone);
         let mut paths: Vec<String> = written.iter().map(plain).collect();
@@ -293,6 +299,9 @@ mod tests {
             (good.clone().set("a", number(2)), "a is written twice"),
             (good.clone().set_to("a = :c"), "a is written twice"),
             (good.clone().set("b", number(2)), "b is written twice"),
+            (good.clone().then("ADD a :c"), "a is written twice"),
+            (good.clone().then("ADD d :c").then("ADD e :c"), "ADD is written twice"),
+            (Statement::new().when("c = :c").value(":c", number(1)), "nothing is written"),
             (good.clone().value(":d", number(2)), ":d is bound and not used"),
             (good.clone().name("#d", "d"), "#d is bound and not used"),
             (good.clone().when("#d = :c"), "#d is used and not bound"),

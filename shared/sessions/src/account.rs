@@ -165,6 +165,23 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    #[test]
+    fn no_password_is_checked_that_is_empty_or_longer_than_any_may_be() {
+        for (length, accepted) in [
+            (0, false),
+            (1, true),
+            (MAX_PASSWORD_BYTES, true),
+            (MAX_PASSWORD_BYTES + 1, false),
+            (4 * MAX_PASSWORD_BYTES, false),
+        ] {
+            let checked = check_password("password", &"x".repeat(length));
+            assert_eq!(checked.is_ok(), accepted, "{length} bytes");
+            if let Err(failure) = checked {
+                assert_eq!(failure.code, Code::InvalidRequest, "{length} bytes");
+            }
+        }
+    }
+
     /// Finds one word weak, and nothing else.
     struct OneWord;
 

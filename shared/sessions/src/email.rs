@@ -208,6 +208,22 @@ mod tests {
         }
     }
 
+    /// One character of three bytes that folds to eighteen.
+    const KILOMETRE: &str = "\u{3316}";
+
+    #[test]
+    fn an_address_is_bounded_as_written_and_as_compared() {
+        for (longest, what) in [
+            (format!("{}@b", "a".repeat(252)), "254 bytes as written"),
+            (format!("{}{}@b", KILOMETRE.repeat(56), "a".repeat(14)), "1024 bytes as compared"),
+        ] {
+            assert!(Email::parse(&longest).is_ok(), "{what}");
+            assert!(Email::parse(&format!("a{longest}")).is_err(), "one more than {what}");
+        }
+        let far_longer = format!("{}@b", KILOMETRE.repeat(80));
+        assert!(Email::parse(&far_longer).is_err(), "1442 bytes as compared");
+    }
+
     /// Literal values, computed by version 0.1.0.
     #[test]
     fn keys_of_ascii_addresses_are_those_of_0_1_0() {

@@ -89,4 +89,9 @@ mod tests {
         assert_eq!(Millis::new(5).retry_after(Millis::new(5_000)), 1);
         assert_eq!(Millis::new(5_001).retry_after(Millis::new(0)), 6);
     }
+
+    #[test]
+    fn retry_after_of_a_moment_too_far_away_is_the_longest_that_can_be_said() {
+        assert_eq!(Millis::new(i64::MAX).retry_after(Millis::new(0)), u32::MAX);
+    }
 }
