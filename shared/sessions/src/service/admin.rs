@@ -86,7 +86,7 @@ where
         self.end_with_device(user, sid, None, EndReason::Admin, origin).await
     }
 
-    /// Stops trusting one device of any user. Its token is void at once. The sessions on it stay.
+    /// Stops trusting one device of any user. Its token is invalid at once. The sessions on it stay.
     pub async fn remove_device_of(&self, user: UserId, id: DeviceId, origin: &Origin) -> Result<Removed, Failure> {
         self.known(user).await?;
         let not_found = || Failure::new(Code::NotFound, "The user has no trusted device with this id.");
