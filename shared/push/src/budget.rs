@@ -1,8 +1,8 @@
-//! How fast one worker may post. Posts share the account's 10 000 requests a second with the HTTP API, so fan-out has a
-//! budget, or it is an outage.
+//! The rate at which one worker may post. Posts share the account's 10 000 requests a second with the HTTP API, so
+//! fan-out without a budget could cause an outage.
 //!
-//! There is no shared state: each invocation has a bucket of its own, which starts empty and fills at its share (budget ÷
-//! workers at once). When API Gateway says 429 the share halves and then regrows linearly, as TCP does (AIMD).
+//! No state is shared: each invocation has its own bucket, which starts empty and fills at its share (budget ÷ workers
+//! at once). After a 429 of API Gateway the rate halves and then regrows linearly, as TCP does (AIMD).
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -10,23 +10,23 @@ use holdfast_sessions::{Millis, UserId};
 
 use crate::job::Lane;
 
-/// From nothing back to the whole share, if nobody complains.
+/// Time in which the rate grows from zero to the whole share, if API Gateway throttles no post.
 const REGROW_MILLIS: i64 = 10_000;
 /// 429s closer together than this are one event: a hundred posts in flight meet the same limit.
 const ONE_EVENT_MILLIS: i64 = 200;
-/// The share never falls below this part of itself, so that a worker always finds out that things are better.
+/// The rate never falls below the share divided by this number, so that a worker always notices when more is possible.
 const FLOOR_PARTS: i64 = 20;
 /// Tokens are counted in thousandths, so that slow rates fill evenly.
 const UNIT: i64 = 1_000;
 
-/// A token bucket with a rate that yields.
+/// A token bucket whose rate falls when API Gateway throttles it.
 #[derive(Clone, Debug)]
 pub struct Bucket {
-    /// Posts a second when nobody complains.
+    /// Posts a second while API Gateway throttles none.
     share: i64,
-    /// Thousandths of posts a second, now.
+    /// The current rate, in thousandths of posts a second.
     rate: i64,
-    /// Thousandths of posts there are; negative when posts are waiting for theirs.
+    /// Tokens, in thousandths of posts. The number is negative while posts wait for their tokens.
     tokens: i64,
     at: Millis,
     throttled_at: Option<Millis>,
@@ -52,7 +52,7 @@ impl Bucket {
         self.rate = (self.rate + full.saturating_mul(elapsed) / REGROW_MILLIS).min(full);
     }
 
-    /// Takes one post's worth: how many milliseconds to wait before posting.
+    /// Takes the token of one post, and returns how many milliseconds the caller must wait before it posts.
     pub fn take(&mut self, now: Millis) -> u64 {
         self.advance(now);
         self.tokens -= UNIT;
@@ -62,7 +62,7 @@ impl Bucket {
         u64::try_from((-self.tokens).saturating_mul(UNIT) / self.rate.max(1)).unwrap_or(u64::MAX).saturating_add(1)
     }
 
-    /// API Gateway said 429: half as fast from here.
+    /// Halves the rate after a 429 of API Gateway, at most once per event.
     pub fn throttled(&mut self, now: Millis) {
         self.advance(now);
         if self.throttled_at.is_some_and(|last| now < last.plus_millis(ONE_EVENT_MILLIS)) {
@@ -72,13 +72,13 @@ impl Bucket {
         self.rate = (self.rate / 2).max(self.share * UNIT / FLOOR_PARTS).max(1);
     }
 
-    /// Posts a second, now.
+    /// The current rate in posts a second.
     pub fn per_second(&self) -> i64 {
         self.rate / UNIT
     }
 }
 
-/// What one invocation may post, per lane: its records share it.
+/// The rate limits of one invocation, one for each lane. All records of the invocation share them.
 #[derive(Debug)]
 pub struct RateLimiters {
     direct: Mutex<Bucket>,
@@ -86,12 +86,12 @@ pub struct RateLimiters {
 }
 
 impl RateLimiters {
-    /// Empty buckets with these shares, in posts a second.
+    /// Creates empty buckets with these shares, in posts a second.
     pub fn new(direct: u32, broadcast: u32, now: Millis) -> Self {
         Self { direct: Mutex::new(Bucket::new(direct, now)), broadcast: Mutex::new(Bucket::new(broadcast, now)) }
     }
 
-    /// The bucket of a lane. Not to be held while waiting.
+    /// Returns the bucket of a lane. The caller must not hold it while it waits.
     pub fn of(&self, lane: Lane) -> MutexGuard<'_, Bucket> {
         let bucket = match lane {
             Lane::Direct => &self.direct,
@@ -101,16 +101,19 @@ impl RateLimiters {
     }
 }
 
-/// Recoveries are counted in windows of this length, in a row that all functions share: reconnects come in storms, and no
-/// function knows how many others answer one. The account's bucket of 5 000 requests covers what a window may bunch.
+/// Recoveries are counted in windows of this length, in rows that all functions share. Reconnects come in storms, and
+/// no function knows how many others serve one. The account's burst of 5 000 requests covers posts that come at the
+/// same moment of a window.
 pub const RECOVERY_WINDOW_SECONDS: i64 = 5;
-/// The window is split into rows of about this many posts a second: one item of DynamoDB takes 1 000 writes a second, and
-/// a `hello` writes once.
+/// Each row of a window allows about this many posts a second. One item of DynamoDB takes 1 000 writes a second, and a
+/// `hello` writes once.
 const RECOVERY_SHARE: u32 = 500;
 
-/// One user may take this part of all recoveries of a window, or one whole `hello`: nobody drains them for everybody else.
+/// One user may take one part in this many of a window's recoveries, or one whole `hello` if that is more. So no user
+/// takes the recoveries of all others.
 const USERS_PART: u32 = 10;
-/// A user's tickets in [`TICKET_WINDOW_SECONDS`]. A user has at most ten sockets, and a page that is loaded anew asks again.
+/// A user's tickets in [`TICKET_WINDOW_SECONDS`]. A user has at most ten sockets, and a page that is loaded again
+/// requests a new ticket.
 pub const TICKETS_PER_WINDOW: u32 = 60;
 /// Tickets are counted in windows of this length.
 pub const TICKET_WINDOW_SECONDS: i64 = 60;
@@ -126,7 +129,7 @@ pub enum Row {
     TicketsOf(UserId),
 }
 
-/// What is wanted of a window, and out of which row.
+/// A request for posts or tickets from one row of a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecoveryReservation {
     /// The window: seconds since 1970 divided by its length.
@@ -135,15 +138,15 @@ pub struct RecoveryReservation {
     pub window_seconds: i64,
     /// The row of the counter.
     pub row: Row,
-    /// Posts, or tickets.
+    /// The number of posts or tickets.
     pub posts: u32,
-    /// What the row holds when nobody has taken anything.
+    /// What the row holds at the start of its window.
     pub limit: u32,
 }
 
 impl RecoveryReservation {
-    /// `posts` at `now`, of `per_second` for all; `random` chooses the row. A row always has room for one whole `hello`
-    /// of `largest` posts: else nobody could ever recover that much.
+    /// A reservation of `posts` at `now`, from the `per_second` posts of all functions. `random` chooses the row. A row
+    /// always has room for one whole `hello` of `largest` posts, because otherwise no client could recover that much.
     pub fn new(posts: u32, per_second: u32, largest: u32, now: Millis, random: u64) -> Self {
         let shards = (per_second / RECOVERY_SHARE).clamp(1, 16);
         let seconds = u32::try_from(RECOVERY_WINDOW_SECONDS).unwrap_or(1);
@@ -152,14 +155,14 @@ impl RecoveryReservation {
         Self::within(RECOVERY_WINDOW_SECONDS, Row::Recovery(shard), posts, limit, now)
     }
 
-    /// The same of one user's own part.
+    /// A reservation of `posts` from the part of one user.
     pub fn of_user(user: UserId, posts: u32, per_second: u32, largest: u32, now: Millis) -> Self {
         let seconds = u32::try_from(RECOVERY_WINDOW_SECONDS).unwrap_or(1);
         let limit = (per_second.saturating_mul(seconds) / USERS_PART).max(largest);
         Self::within(RECOVERY_WINDOW_SECONDS, Row::RecoveryOf(user), posts, limit, now)
     }
 
-    /// One ticket of a user.
+    /// A reservation of one ticket of a user.
     pub fn ticket(user: UserId, now: Millis) -> Self {
         Self::within(TICKET_WINDOW_SECONDS, Row::TicketsOf(user), 1, TICKETS_PER_WINDOW, now)
     }
@@ -168,7 +171,7 @@ impl RecoveryReservation {
         Self { window: now.get().div_euclid(window_seconds * 1_000), window_seconds, row, posts, limit }
     }
 
-    /// When its window is over.
+    /// When the window ends.
     pub const fn ends(&self) -> Millis {
         Millis::new((self.window + 1).saturating_mul(self.window_seconds * 1_000))
     }
@@ -192,7 +195,7 @@ mod tests {
         }
     }
 
-    /// How many posts pass in `millis` when as many are wanted as can be had.
+    /// How many posts pass in `millis` when the caller posts as often as the bucket allows.
     fn passed(bucket: &mut Bucket, from: i64, millis: i64) -> i64 {
         let (mut now, mut count) = (from, 0);
         while now < from + millis {

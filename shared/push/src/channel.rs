@@ -1,4 +1,4 @@
-//! Channels, and where in one a reader stands.
+//! Channels, and positions in them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -33,19 +33,19 @@ impl FromStr for Topic {
     }
 }
 
-/// A line of messages with offsets of its own.
+/// A sequence of messages with its own offsets.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Channel {
-    /// `user:<userId>`: one person, on every device.
+    /// `user:<userId>`: the channel of one user, on all their devices.
     User(UserId),
-    /// `topic:<name>`: whoever subscribed.
+    /// `topic:<name>`: the channel of the subscribers of a topic.
     Topic(Topic),
     /// The channel `broadcast`, of all users.
     Broadcast,
 }
 
 impl Channel {
-    /// The topic, if it is one's.
+    /// Returns the topic, if this is the channel of one.
     pub fn topic(&self) -> Option<&Topic> {
         match self {
             Channel::Topic(topic) => Some(topic),
@@ -79,8 +79,8 @@ impl FromStr for Channel {
     }
 }
 
-/// A place in a channel: the newest message's as a channel's head, the highest without a gap below as a reader's mark.
-/// Offset 0 is before the first message.
+/// A position in a channel. The head of a channel is the position of its newest message. The mark of a reader is the
+/// highest position up to which no message is missing. Offset 0 is before the first message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
     /// The epoch of the channel.
@@ -89,12 +89,12 @@ pub struct Position {
     pub offset: u64,
 }
 
-/// Into how many parts the subscribers of a topic, and all sockets, are split. Part of the keys: changing it loses the
-/// sockets that are open. 16 index partitions take 16 000 writes/s, 32 times the account's 500 new sockets/s
-/// (API Gateway quotas), and a million sockets are 16 queries of some 13 pages.
+/// The number of parts into which the subscribers of a topic, and all sockets, are split. It is part of the keys, so a
+/// change loses the sockets that are open. 16 index partitions take 16 000 writes/s, which is 32 times the account's
+/// 500 new sockets/s (API Gateway quotas). A million sockets are 16 queries of about 13 pages.
 pub const SHARDS: u8 = 16;
 
-/// The part a socket belongs to: FNV-1a over its id, which is random already.
+/// The shard of a socket: FNV-1a over its id, which is random already.
 pub fn shard(connection: &ConnectionId) -> u8 {
     let hash = connection
         .as_str()
@@ -104,15 +104,15 @@ pub fn shard(connection: &ConnectionId) -> u8 {
     ((hash ^ (hash >> 32)) % u64::from(SHARDS)) as u8
 }
 
-/// `TOPIC_POLICY`: who may read which topic. The empty policy lets nobody read any.
+/// `TOPIC_POLICY`: which topics users may read. The empty policy denies every topic.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TopicPolicy {
     public_prefixes: Vec<String>,
 }
 
 impl TopicPolicy {
-    /// Topics that start with one of these are open to every signed-in user. Empty prefixes are dropped: they would open
-    /// everything by accident.
+    /// Opens the topics that start with one of these prefixes to every signed-in user. Empty prefixes are dropped,
+    /// because they would open every topic by accident.
     pub fn public(prefixes: impl IntoIterator<Item = String>) -> Self {
         Self { public_prefixes: prefixes.into_iter().filter(|prefix| !prefix.is_empty()).collect() }
     }
@@ -150,7 +150,7 @@ mod tests {
         }
     }
 
-    /// Part of the keys: another shard for the same id would lose the sockets that are open.
+    /// The shard is part of the keys, so another shard for the same id would lose the sockets that are open.
     #[test]
     fn a_connection_stays_in_its_shard() {
         for (id, part) in [("L0SM9cOFvHcCIhw=", 10), ("a", 0), ("abc", 2), ("zzzzzzzzzzzzzzz=", 14)] {

@@ -1,27 +1,28 @@
-//! Why Holdfast closes a socket, and the request to do it.
+//! Why Holdfast closes a socket, and the request to close it.
 //!
-//! One mechanism closes sockets, whatever ended the session: the stream's relay and `$connect` only ask, through a queue;
-//! `push/close-sockets` says `bye`, closes, and asks again until API Gateway has confirmed it twice.
+//! One mechanism closes sockets for every cause. The stream's relay and `$connect` only send a request to a queue.
+//! `push/close-sockets` sends `bye`, closes the socket, and checks it until API Gateway has confirmed twice that it is
+//! closed.
 
 use holdfast_sessions::token::Address;
 use holdfast_sessions::{Millis, SessionId, UserId};
 
 use crate::ids::ConnectionId;
 
-/// What a `bye` says.
+/// The code of a `bye`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ByeCode {
-    /// The session was ended: logged out, revoked, evicted, password changed.
+    /// The session was ended: it was logged out, revoked or evicted, or the password was changed.
     SessionEnded,
-    /// The session ran out.
+    /// The session expired.
     SessionExpired,
     /// The user opened more sockets than allowed; this was the oldest.
     Replaced,
-    /// More frames than the limit.
+    /// The client sent more frames than the limit.
     RateLimited,
-    /// Holdfast is going away for a moment.
+    /// The service is restarting.
     Shutdown,
-    /// Holdfast no longer knows this socket, or could not bring it up to date.
+    /// Holdfast has no rows of this socket any more, or could not send it every missed message.
     StateLost,
 }
 
@@ -36,7 +37,7 @@ impl ByeCode {
         ByeCode::StateLost,
     ];
 
-    /// As frames and queue messages say it.
+    /// The text of the code in frames and queue messages.
     pub const fn text(self) -> &'static str {
         match self {
             ByeCode::SessionEnded => "SESSION_ENDED",
@@ -48,12 +49,12 @@ impl ByeCode {
         }
     }
 
-    /// Reads it back.
+    /// Reads a code from its text.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|code| code.text() == text)
     }
 
-    /// The reason, for people.
+    /// The reason, as a sentence for people.
     pub const fn reason(self) -> &'static str {
         match self {
             ByeCode::SessionEnded => "The session has ended; sign in again.",
@@ -65,23 +66,23 @@ impl ByeCode {
         }
     }
 
-    /// Whether to come back, with back-off.
+    /// Whether the client should reconnect, with back-off.
     pub const fn reconnect(self) -> bool {
         matches!(self, ByeCode::RateLimited | ByeCode::Shutdown | ByeCode::StateLost)
     }
 }
 
-/// How a session ended, as far as its sockets are told.
+/// How a session ended, as the `bye` of its sockets reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionOver {
-    /// A caller ended the session.
+    /// The session was ended, or its slot no longer holds it.
     Ended,
     /// The session expired.
     Expired,
 }
 
 impl SessionOver {
-    /// What its sockets are told.
+    /// The code that the sockets of the session receive.
     pub const fn bye(self) -> ByeCode {
         match self {
             SessionOver::Ended => ByeCode::SessionEnded,
@@ -90,16 +91,16 @@ impl SessionOver {
     }
 }
 
-/// What the queue `close` carries.
+/// A request in the queue `close`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CloseRequest {
-    /// A session is over: every socket opened under it goes.
+    /// A session has ended, so every socket that was opened in it is closed.
     SessionEnded {
-        /// Where the session lived.
+        /// The slot of the session.
         at: Address,
-        /// Which session: another may live in that slot by now.
+        /// The session, because another one may be in that slot by now.
         sid: SessionId,
-        /// What its sockets are told.
+        /// How the session ended, which decides the code of the `bye`.
         over: SessionOver,
         /// When it ended.
         ended_at: Millis,
@@ -111,17 +112,18 @@ pub enum CloseRequest {
         /// The socket to close.
         connection: ConnectionId,
     },
-    /// Look again whether a socket that was told to go is gone. Only `push/close-sockets` sends this, to itself.
+    /// Checks again whether a socket that received its `bye` is closed. Only `push/close-sockets` sends this, to
+    /// itself.
     Confirm {
         /// The user of the socket.
         user: UserId,
         /// The socket to close.
         connection: ConnectionId,
-        /// What it was told.
+        /// The code of its `bye`.
         code: ByeCode,
-        /// When API Gateway first said that it is gone; nothing since said otherwise.
+        /// When API Gateway first reported the socket as closed, if it has not reported it as open since.
         gone_at: Option<Millis>,
-        /// How often it was looked at.
+        /// The number of this check. It starts above 1 for a socket that needs no early checks.
         attempt: u32,
     },
 }

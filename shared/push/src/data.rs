@@ -1,23 +1,23 @@
-//! What a publisher sends, as compact JSON text. It is never turned into a tree and back: that would change numbers that
-//! no float can hold, and the order of fields.
+//! The data that a publisher sends, as compact JSON text. It is never parsed into a tree and written again. That would
+//! change the order of fields, and numbers that no float can hold.
 
 use std::fmt;
 
 /// Deeper nesting is refused: readers of JSON give up somewhere between 128 and 1 000 levels.
 const MAX_DEPTH: usize = 100;
 
-/// JSON text without insignificant white space, with every character that can stand for itself doing so.
+/// JSON text without insignificant white space, in which no character is escaped without need.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Data(String);
 
-/// Why a JSON text cannot be sent on.
+/// Why a JSON text is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DataError {
-    /// Half of a surrogate pair: no UTF-8 can carry it.
+    /// The text holds half of a surrogate pair, which UTF-8 cannot encode.
     LoneSurrogate,
-    /// Too deeply nested.
+    /// The text is nested too deeply.
     TooDeep,
-    /// Not JSON after all.
+    /// The text is not JSON.
     Malformed,
 }
 

@@ -8,47 +8,47 @@ use crate::data::Data;
 use crate::ids::{ConnectionId, MessageId};
 use crate::message::{EXPIRED_KIND, Recorded};
 
-/// Users one `presence` may ask about.
+/// The number of users that one `presence` may name.
 pub const MAX_PRESENCE: usize = 100;
 
-/// What a client asks.
+/// A request of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientFrame {
-    /// Are you there, and where are my channels?
+    /// Asks whether the socket works, and for the heads of its channels.
     Ping,
-    /// I was here before; this is where I stood.
+    /// Asks for the messages after these marks.
     Hello(Vec<Mark>),
-    /// Send me a topic.
+    /// Subscribes to a topic.
     Subscribe(Topic),
     /// Ends the subscription of a topic.
     Unsubscribe(Topic),
-    /// Who of these is online?
+    /// Asks which of these users are online.
     Presence(Vec<UserId>),
 }
 
-/// Where a client stood in a channel.
+/// The position up to which a client has received a channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
     /// The channel of the mark.
     pub channel: Channel,
-    /// `None` when what the client said cannot be a place in any channel.
+    /// The position; `None` if the client sent none that a channel can have.
     pub at: Option<Position>,
 }
 
 /// Why a frame is not served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorCode {
-    /// Not JSON, not text, or not of the action's form.
+    /// The frame is not JSON, not text, or not of the form of its action.
     InvalidFrame,
-    /// No such action.
+    /// No action has this name.
     UnknownAction,
-    /// Over [`MAX_FRAME_BYTES`](crate::socket::MAX_FRAME_BYTES).
+    /// The frame is longer than [`MAX_FRAME_BYTES`](crate::socket::MAX_FRAME_BYTES).
     TooLarge,
-    /// Not this user's to read.
+    /// The user may not read the channel, or not see the presence.
     Forbidden,
-    /// More topics than one socket may have.
+    /// The socket would have more topics than it may.
     TooManyTopics,
-    /// A store cannot be reached; nothing was decided.
+    /// A store cannot be reached or the socket is closing, so the frame is not served.
     Unavailable,
 }
 
@@ -63,7 +63,7 @@ impl ErrorCode {
         ErrorCode::Unavailable,
     ];
 
-    /// As the frame says it.
+    /// The text of the code in a frame.
     pub const fn text(self) -> &'static str {
         match self {
             ErrorCode::InvalidFrame => "INVALID_FRAME",
@@ -79,14 +79,14 @@ impl ErrorCode {
 /// A frame that is not served; the socket stays open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FrameError {
-    /// What to branch on.
+    /// The code that the client branches on.
     pub code: ErrorCode,
-    /// What to do about it.
+    /// The explanation, with the next step.
     pub detail: String,
 }
 
 impl FrameError {
-    /// With its explanation.
+    /// Creates an error with its explanation.
     pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
         Self { code, detail: detail.into() }
     }
@@ -99,42 +99,42 @@ pub struct Welcomed {
     pub channel: Channel,
     /// The head of the channel.
     pub head: Position,
-    /// Whether every missed message follows. If not, nothing does.
+    /// Whether every missed message follows. If not, no missed message follows.
     pub recovered: bool,
 }
 
-/// What Holdfast says.
+/// A frame that Holdfast sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ServerFrame {
-    /// Here I am, and here are your channels' heads.
+    /// The answer to a `ping`, with the heads of the socket's channels.
     Pong(Vec<(Channel, Position)>),
-    /// Before the recovered messages.
+    /// The answer to a `hello`, which comes before the recovered messages.
     Welcome {
-        /// The socket's name.
+        /// The id of the socket.
         connection: ConnectionId,
-        /// What was asked for, and what comes by itself.
+        /// The channels of the `hello`, the user's own channel and the broadcast.
         channels: Vec<Welcomed>,
     },
     /// A message of a channel.
     Message {
-        /// Clients drop duplicates by it.
+        /// The id, by which clients drop duplicates.
         id: MessageId,
-        /// On which channel.
+        /// The channel of the message.
         channel: Channel,
-        /// Where in it; ephemeral messages are nowhere.
+        /// The position in the channel; ephemeral messages have none.
         at: Option<Position>,
-        /// What the client branches on.
+        /// The kind, on which the client branches.
         kind: String,
-        /// What it says.
+        /// The content of the message.
         data: Data,
-        /// When it was accepted.
+        /// When Holdfast accepted the message.
         sent_at: Millis,
     },
-    /// From here on the topic is sent.
+    /// The topic is subscribed, and messages after this head are delivered.
     Subscribed(Topic, Position),
     /// The subscription of the topic has ended.
     Unsubscribed(Topic),
-    /// Who is online.
+    /// Which users are online.
     Presence(Vec<(UserId, bool)>),
     /// The socket is about to be closed by Holdfast.
     Bye(ByeCode),
@@ -143,7 +143,8 @@ pub enum ServerFrame {
 }
 
 impl ServerFrame {
-    /// A message from a channel's history: one that ran out keeps its place and loses its content.
+    /// The frame of a message from a channel's history. A message that has expired keeps its position and loses its
+    /// content.
     pub fn recovered(channel: &Channel, recorded: &Recorded, now: Millis) -> Self {
         let message = &recorded.message;
         let (kind, data) = if message.is_current(now) {
@@ -179,7 +180,7 @@ mod tests {
         assert_eq!(documented, expected, "a code that is public does not change");
     }
 
-    /// The table of `bye`: code, and whether the client may come back.
+    /// The table of `bye` has each code, and whether the client may reconnect.
     #[test]
     fn the_byes_are_those_of_the_page() {
         let rows = PAGE.lines().skip_while(|line| !line.starts_with("| `bye`")).skip(2);

@@ -1,16 +1,17 @@
-//! Names that push adds to those of the domain.
+//! The ids that push adds to those of the domain.
 
 use std::fmt;
 use std::str::FromStr;
 
 use holdfast_sessions::ids::{Malformed, decode, encode};
 
-/// API Gateway's name of a socket: opaque, but never anything that could shape a key.
+/// API Gateway's id of a socket. It is opaque, but it never holds a character that separates the parts of a key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(String);
 
 impl ConnectionId {
-    /// API Gateway gives out 16 characters of base64 today; longer ones are read, so that nothing breaks if it changes.
+    /// API Gateway issues ids of 16 characters today. Longer ones are accepted, so that a change does not break
+    /// Holdfast.
     pub const MAX_BYTES: usize = 128;
 
     /// The text of the id.
@@ -35,12 +36,12 @@ impl fmt::Display for ConnectionId {
     }
 }
 
-/// A message, for as long as anybody remembers it: clients drop duplicates by it.
+/// The id of a message, by which clients drop duplicates.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageId([u8; 16]);
 
 impl MessageId {
-    /// From 16 random bytes.
+    /// Creates an id from 16 bytes.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
@@ -51,12 +52,12 @@ impl MessageId {
     }
 }
 
-/// One life of a channel's numbering: offsets of different epochs have nothing to do with each other.
+/// The identity of one sequence of a channel's offsets. Offsets of different epochs are unrelated.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Epoch([u8; 8]);
 
 impl Epoch {
-    /// From 8 random bytes, drawn when a channel is first written.
+    /// Creates an epoch from 8 random bytes, which are drawn when a channel is first used.
     pub const fn from_bytes(bytes: [u8; 8]) -> Self {
         Self(bytes)
     }

@@ -1,4 +1,4 @@
-//! What the queues `push` and `broadcast` carry.
+//! The jobs in the queues `push` and `broadcast`.
 
 use holdfast_sessions::{Millis, UserId};
 
@@ -7,14 +7,14 @@ use crate::ids::ConnectionId;
 use crate::message::Message;
 use crate::publish::Target;
 
-/// Users in one [`Job::Users`].
+/// The largest number of users in one [`Job::Users`].
 pub const MAX_USERS: usize = 1_000;
-/// Connections in one [`Job::Deliver`].
+/// The largest number of connections in one [`Job::Deliver`].
 pub const MAX_RECIPIENTS: usize = 250;
-/// Deliveries are tried this often; then they are dead letters.
+/// The number of attempts to deliver a message. After the last one, its recipients are dead-lettered.
 pub const MAX_ATTEMPTS: u32 = 6;
 
-/// Which queue: what goes to many must not stand before what goes to one.
+/// The queue of a job. Topics and broadcasts have their own, so that they do not delay direct messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Lane {
     /// The queue `push`, for direct messages.
@@ -24,7 +24,7 @@ pub enum Lane {
 }
 
 impl Lane {
-    /// A topic may have any number of subscribers.
+    /// The lane of a channel. A topic is not direct, because it may have any number of subscribers.
     pub fn of(channel: &Channel) -> Self {
         match channel {
             Channel::User(_) => Lane::Direct,
@@ -32,7 +32,7 @@ impl Lane {
         }
     }
 
-    /// The same for a target.
+    /// The lane of a target.
     pub fn of_target(target: &Target) -> Self {
         match target {
             Target::Users(_) => Lane::Direct,
@@ -46,24 +46,24 @@ impl Lane {
 pub struct Recipient {
     /// The connection of the recipient.
     pub connection: ConnectionId,
-    /// Its session is over then: nothing is posted from then on.
+    /// When its session expires. Nothing is posted from then on.
     pub until: Millis,
-    /// Why the last attempt failed; what a dead letter is read for.
+    /// Why the last attempt failed, for the readers of dead letters.
     pub reason: Option<String>,
 }
 
-/// Recipients that are told the same.
+/// The recipients that receive a message on the same channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
-    /// On which channel.
+    /// The channel of the message.
     pub channel: Channel,
-    /// Where in it.
+    /// The position in the channel; ephemeral messages have none.
     pub at: Option<Position>,
     /// The recipients of the message.
     pub recipients: Vec<Recipient>,
 }
 
-/// Where the resolving of a large audience goes on.
+/// The place at which the reading of a large audience continues.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
     /// The shard that is read.
@@ -72,47 +72,47 @@ pub struct Cursor {
     pub after: Option<ConnectionId>,
 }
 
-/// A piece of work.
+/// A job of a queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Job {
-    /// Append to each of these users' channels, find their sockets, deliver.
+    /// Appends to the channel of each of these users, finds their sockets, and delivers.
     Users {
         /// The message to deliver.
         message: Message,
-        /// To whom, at most [`MAX_USERS`].
+        /// The users, at most [`MAX_USERS`].
         users: Vec<UserId>,
     },
-    /// Find a channel's sockets, deliver. Appended already, or ephemeral.
+    /// Finds the sockets of a channel, and delivers. The message is already appended, or ephemeral.
     Channel {
         /// The message to deliver.
         message: Message,
-        /// On which channel.
+        /// The channel of the message.
         channel: Channel,
-        /// Where in it.
+        /// The position in the channel; ephemeral messages have none.
         at: Option<Position>,
-        /// From where on; from the beginning if `None`.
+        /// Where the job begins; `None` is the beginning.
         cursor: Option<Cursor>,
     },
-    /// Post to these sockets.
+    /// Posts to these sockets.
     Deliver {
         /// The message to deliver.
         message: Message,
-        /// To whom, at most [`MAX_RECIPIENTS`] in all.
+        /// The recipients, at most [`MAX_RECIPIENTS`] in total.
         groups: Vec<Group>,
-        /// 1 is the first.
+        /// The number of the attempt, from 1.
         attempt: u32,
     },
 }
 
 impl Job {
-    /// The message it is about.
+    /// The message of the job.
     pub fn message(&self) -> &Message {
         match self {
             Job::Users { message, .. } | Job::Channel { message, .. } | Job::Deliver { message, .. } => message,
         }
     }
 
-    /// The queue it belongs to.
+    /// The lane of the job.
     pub fn lane(&self) -> Lane {
         match self {
             Job::Users { .. } => Lane::Direct,
@@ -144,8 +144,8 @@ pub fn chunks(groups: Vec<Group>) -> Vec<Vec<Group>> {
     chunks
 }
 
-/// Seconds to wait before the attempt after `attempt`: doubling, half of it random. Five of them together exceed the
-/// 30 s in which a 410 may still be a handshake.
+/// Seconds to wait before the attempt after `attempt`. The wait doubles each time, and half of it is random. Five waits
+/// together exceed the 30 s in which a 410 may still be a handshake.
 pub fn retry_delay(attempt: u32, random: u64) -> u32 {
     let ceiling = 1_u64 << attempt.clamp(1, 6);
     let half = ceiling / 2;

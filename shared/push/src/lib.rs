@@ -1,13 +1,17 @@
-//! Push: what a channel, a frame and a socket are, and what may happen to a message on its way. Pure: no I/O, no clock,
-//! no JSON.
+//! Push: channels, frames and sockets, and the rules for a message on its way. This crate is pure: it has no I/O, no
+//! clock and no JSON parser.
 //!
 //! # Layout
 //! * [`ids`], [`channel`], [`data`]: the vocabulary.
-//! * [`frame`]: what is said on a socket. [`close`]: why one is closed, and the request to close it.
-//! * [`socket`]: a connection's rows and the judgements over them. [`ticket`]: what opens one.
-//! * [`message`], [`publish`]: what is sent, and the door it comes in by.
-//! * [`job`], [`outcome`], [`budget`]: what the queues carry, what an answer to a post means, how fast posts may go.
-//! * [`ports`]: what push needs from outside. [`service`]: the use cases over the ports.
+//! * [`frame`]: the frames of a socket.
+//! * [`close`]: the reasons to close a socket, and the request to close it.
+//! * [`socket`]: the rows of a connection, and the checks on them.
+//! * [`ticket`]: the credential that opens a socket.
+//! * [`message`], [`publish`]: the messages, and the requests that publish them.
+//! * [`job`], [`outcome`], [`budget`]: the work in the queues, the meaning of an answer to a post, and the rate of
+//!   posts.
+//! * [`ports`]: the traits that push needs from its environment.
+//! * [`service`]: the use cases over the ports.
 
 pub mod budget;
 pub mod channel;

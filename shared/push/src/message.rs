@@ -1,4 +1,4 @@
-//! Messages and their places in channels.
+//! Messages, and their positions in channels.
 
 use holdfast_sessions::Millis;
 
@@ -10,23 +10,23 @@ use crate::ids::MessageId;
 pub const HISTORY_SECONDS: i64 = 86_400;
 /// Largest `data` in bytes of compact JSON.
 pub const MAX_DATA_BYTES: usize = 32 * 1024;
-/// The kind that stands for a message which ran out; no publisher may use it.
+/// The kind of a message that has expired. No publisher may use it.
 pub const EXPIRED_KIND: &str = "expired";
 
-/// What was published.
+/// A published message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     /// The id of the message.
     pub id: MessageId,
-    /// What the client branches on.
+    /// The kind, on which the client branches.
     pub kind: String,
-    /// What it says.
+    /// The content of the message.
     pub data: Data,
-    /// When it was accepted.
+    /// When Holdfast accepted the message.
     pub sent_at: Millis,
-    /// From then on it is not delivered any more.
+    /// When the message expires. It is not delivered from then on.
     pub expires_at: Millis,
-    /// Not kept: who is not connected never sees it.
+    /// Whether the message is not stored, so that only connected clients receive it.
     pub ephemeral: bool,
 }
 

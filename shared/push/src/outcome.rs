@@ -1,38 +1,38 @@
-//! What an answer of @connections means. 410 is not proof of death: it comes before `$connect` has returned, and sometimes
-//! for live sockets.
+//! The meaning of an answer of `@connections`. A 410 does not prove that a socket is closed. API Gateway also returns
+//! it before `$connect` has returned, and sometimes for live sockets.
 
 /// The answer to a post or a delete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Posted {
     /// The socket accepted it (200).
     Done,
-    /// The socket is closed (410).
+    /// API Gateway reports the socket as closed (410).
     Gone,
-    /// 429: too fast, or this client's buffer is full.
+    /// The rate is too high, or the buffer of this client is full (429).
     Throttled,
     /// The message is too large (413).
     TooLarge,
     /// The message is rejected (400).
     Rejected,
-    /// 403: our configuration.
+    /// Our own configuration forbids the post (403).
     Forbidden,
-    /// 5xx, a time-out, a lost reply: it may have been delivered.
+    /// The outcome is unknown (5xx, a time-out, a lost reply), and the message may have been delivered.
     Unknown,
 }
 
-/// What API Gateway says about a socket when asked.
+/// The answer of API Gateway when it is asked about a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Probe {
     /// The socket is open.
     Alive,
-    /// The socket is closed (410).
+    /// API Gateway reports the socket as closed (410).
     Gone,
-    /// No usable answer.
+    /// There is no usable answer.
     Unknown,
 }
 
 impl Posted {
-    /// From an HTTP status.
+    /// The meaning of an HTTP status.
     pub const fn of_status(status: u16) -> Self {
         match status {
             200..=299 => Posted::Done,
@@ -45,7 +45,7 @@ impl Posted {
         }
     }
 
-    /// For reasons in dead letters.
+    /// The text of the reason in dead letters.
     pub const fn text(self) -> &'static str {
         match self {
             Posted::Done => "DONE",
@@ -58,7 +58,7 @@ impl Posted {
         }
     }
 
-    /// What to do about this recipient.
+    /// The next step for this recipient.
     pub const fn next(self) -> Next {
         match self {
             Posted::Done => Next::Finished,
@@ -70,18 +70,18 @@ impl Posted {
     }
 }
 
-/// What follows for one recipient.
+/// The next step for one recipient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
     /// There is no more work.
     Finished,
-    /// Ask API Gateway again before believing it.
+    /// Ask API Gateway again before the 410 is trusted.
     Probe,
-    /// Later, under the same id.
+    /// Try again later, under the same id.
     Again,
-    /// Never: it will not get better.
+    /// Give up, because no later attempt can succeed.
     GiveUp,
-    /// The whole record: nobody can be reached until somebody repairs the configuration.
+    /// Fail the whole record, because no socket can be reached until an operator repairs the configuration.
     Fail,
 }
 

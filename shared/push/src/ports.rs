@@ -1,4 +1,4 @@
-//! What push needs from outside. One narrow trait per capability.
+//! The ports of push, with one narrow trait for each capability.
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -20,31 +20,32 @@ use crate::ticket::TicketRow;
 
 /// The port of tickets.
 pub trait Tickets: Send + Sync {
-    /// Keeps a new one.
+    /// Stores a new ticket.
     fn put_ticket(&self, ticket: &TicketRow) -> impl Future<Output = StoreResult<()>> + Send;
-    /// Reads one strongly.
+    /// Reads a ticket with a strong read.
     fn ticket(&self, hash: &TokenHash) -> impl Future<Output = StoreResult<Option<TicketRow>>> + Send;
-    /// Takes it away if it is there and valid at `now`. Whoever gets it is the only one who ever will; when a reply is
-    /// lost, nobody does.
+    /// Deletes the ticket if it exists and is valid at `now`, and returns it. Only one caller ever receives it. If the
+    /// reply is lost, no caller does.
     fn consume(&self, hash: &TokenHash, now: Millis) -> impl Future<Output = StoreResult<Option<TicketRow>>> + Send;
 }
 
 /// The rows of connections. All reads are strong.
 pub trait Sockets: Send + Sync {
-    /// Writes every row of a new socket, or none if it is closed already (`false`).
+    /// Writes every row of a new socket. If the socket is already closed, it writes none and returns `false`.
     fn open(&self, socket: &Socket, email: &str) -> impl Future<Output = StoreResult<bool>> + Send;
-    /// One socket.
+    /// Reads one socket.
     fn socket(&self, id: &ConnectionId) -> impl Future<Output = StoreResult<Option<Socket>>> + Send;
-    /// A user's sockets.
+    /// Reads the sockets of a user.
     fn of_user(&self, user: UserId) -> impl Future<Output = StoreResult<Vec<Socket>>> + Send;
-    /// Deletes every row of a socket (not that it is gone). `user` finds the twin when the socket's own row is missing.
+    /// Deletes every row of a socket, except the mark that it is closed. `user` finds the twin when the socket's own
+    /// row is missing.
     fn forget(&self, id: &ConnectionId, user: Option<UserId>) -> impl Future<Output = StoreResult<()>> + Send;
-    /// Remembers that a socket was closed, so that a `$connect` that is still under way writes nothing.
+    /// Marks a socket as closed, so that a `$connect` that still runs writes nothing.
     fn mark_gone(&self, id: &ConnectionId, now: Millis) -> impl Future<Output = StoreResult<()>> + Send;
-    /// Counts one frame; `None` if there is no such socket.
+    /// Counts one frame. Returns `None` if there is no such socket.
     fn count_frame(&self, id: &ConnectionId) -> impl Future<Output = StoreResult<Option<FrameWindow>>> + Send;
-    /// Begins a new window if `seen`'s is over, with what it leaves in it, moves `seenAt` there, and `sessionExpiresAt` on every row.
-    /// Rows that are gone stay gone.
+    /// Begins a new window if that of `seen` has ended, with the frames that it carries over, and moves `seenAt` to it.
+    /// Updates `sessionExpiresAt` on every row. Rows that were deleted stay deleted.
     fn refresh(
         &self,
         seen: &FrameWindow,
@@ -53,37 +54,37 @@ pub trait Sockets: Send + Sync {
     ) -> impl Future<Output = StoreResult<()>> + Send;
 }
 
-/// How adding topics to a socket ended.
+/// The result of adding topics to a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Joined {
     /// The socket has all of them.
     Done,
-    /// The socket has no rows: it is closing, or closed.
+    /// The socket has no rows, because it is closing or closed.
     Closed,
-    /// There is no room for all of them. Nothing was added.
+    /// There is no room for all of them, so none was added.
     TooMany,
 }
 
-/// Topics that one call of [`Subscriptions::join`] may add: DynamoDB takes 100 actions in a transaction.
+/// The most topics that one call of [`Subscriptions::join`] may add. DynamoDB takes 100 actions in a transaction.
 pub const JOIN_AT_ONCE: usize = 50;
 
-/// Who listens to what.
+/// The subscriptions of sockets to topics.
 pub trait Subscriptions: Send + Sync {
     /// Adds topics to a socket, all of them or none. A socket never has more than
     /// [`MAX_TOPICS`](crate::socket::MAX_TOPICS), however many of its frames are served at once. `topics` has at most
-    /// [`JOIN_AT_ONCE`], and none that the socket has already: for such a list the answer may be an error that asks for a
-    /// repetition after another reading.
+    /// [`JOIN_AT_ONCE`] entries, and none that the socket already has. For any other list the answer may be an error,
+    /// after which the caller reads again and retries.
     fn join(&self, socket: &Socket, topics: &[Topic]) -> impl Future<Output = StoreResult<Joined>> + Send;
-    /// Takes one away; one that the socket does not have is no error.
+    /// Removes a topic. A topic that the socket does not have is no error.
     fn unsubscribe(&self, id: &ConnectionId, topic: &Topic) -> impl Future<Output = StoreResult<()>> + Send;
-    /// A socket's topics, strongly read.
+    /// Reads the topics of a socket with a strong read.
     fn topics(&self, id: &ConnectionId) -> impl Future<Output = StoreResult<Vec<Topic>>> + Send;
 }
 
-/// Who may read which topic: the authorization hook.
+/// The authorization hook that decides which topics a user may read.
 pub trait TopicAccess: Send + Sync {
-    /// Those of `topics` that `user` may read. All are asked about at once: an answer may cost a call. An error means that
-    /// nothing was decided.
+    /// Returns those of `topics` that `user` may read. One call names all of them, because it may invoke a function. An
+    /// error means that nothing was decided.
     fn readable(
         &self,
         user: UserId,
@@ -91,10 +92,10 @@ pub trait TopicAccess: Send + Sync {
     ) -> impl Future<Output = StoreResult<BTreeSet<Topic>>> + Send;
 }
 
-/// Who may see whether somebody is online: the authorization hook of presence.
+/// The authorization hook that decides whose presence a user may see.
 pub trait PresenceAccess: Send + Sync {
-    /// Those of `users` whose presence `asker` may see. All are asked about at once: an answer may cost a call. An error
-    /// means that nothing was decided.
+    /// Returns those of `users` whose presence `asker` may see. One call names all of them, because it may invoke a
+    /// function. An error means that nothing was decided.
     fn visible(
         &self,
         asker: UserId,
@@ -102,9 +103,10 @@ pub trait PresenceAccess: Send + Sync {
     ) -> impl Future<Output = StoreResult<BTreeSet<UserId>>> + Send;
 }
 
-/// What recoveries of all functions together may post.
+/// The budget of posts that the recoveries of all functions share, and that of tickets.
 pub trait RecoveryBudget: Send + Sync {
-    /// Takes what is reserved of recoveries or tickets, or nothing of it (`false`) when the window holds less. A lost reply may take it twice.
+    /// Takes the reserved posts or tickets. If the window holds less, it takes none and returns `false`. A lost reply
+    /// may take them twice.
     fn reserve(&self, reservation: &RecoveryReservation) -> impl Future<Output = StoreResult<bool>> + Send;
 }
 
@@ -113,11 +115,12 @@ pub trait RecoveryBudget: Send + Sync {
 pub struct Page {
     /// The sockets of the page.
     pub recipients: Vec<Recipient>,
-    /// After whom the next page begins; `None` at the end.
+    /// The socket after which the next page begins; `None` at the end.
     pub next: Option<ConnectionId>,
 }
 
-/// The sockets of topics and of everybody: through an index, so eventually consistent. Who is missed recovers by `hello`.
+/// The sockets of a topic, or of all users. They are read through an index, which is eventually consistent. A socket
+/// that is missed recovers by `hello`.
 pub trait Audience: Send + Sync {
     /// One page of one shard. A user's channel has no shards and no pages here.
     fn page(
@@ -128,24 +131,24 @@ pub trait Audience: Send + Sync {
     ) -> impl Future<Output = StoreResult<Page>> + Send;
 }
 
-/// How an append ended.
+/// The result of an append.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Appended {
-    /// All of them, with offsets in order.
+    /// All messages were appended, with offsets in order.
     Done,
-    /// Nothing: these are in the channel already. `(index, where)`.
+    /// Nothing was appended, because these messages are in the channel already: `(index, position)`.
     Already(Vec<(usize, Position)>),
-    /// Nothing: the head is not where it was seen, or others are writing.
+    /// Nothing was appended, because the head has moved or others are writing.
     Moved,
 }
 
-/// Messages in channels.
+/// The messages of channels.
 pub trait Channels: Send + Sync {
-    /// The newest message's place, strongly read; `None` if nobody ever wrote or read here.
+    /// Reads the head with a strong read; `None` if no caller has written or read the channel before.
     fn head(&self, channel: &Channel) -> impl Future<Output = StoreResult<Option<Position>>> + Send;
-    /// The same, possibly some milliseconds old and at half the price.
+    /// Reads the head at half the price. It may be some milliseconds old.
     fn recent_head(&self, channel: &Channel) -> impl Future<Output = StoreResult<Option<Position>>> + Send;
-    /// Begins the numbering under `epoch` unless it has begun; the head either way.
+    /// Begins the numbering under `epoch` unless it has begun, and returns the head.
     fn begin(&self, channel: &Channel, epoch: Epoch, now: Millis)
     -> impl Future<Output = StoreResult<Position>> + Send;
     /// Appends `messages` after `head`, all of them in one transaction or none.
@@ -155,8 +158,8 @@ pub trait Channels: Send + Sync {
         head: Position,
         messages: &[&Message],
     ) -> impl Future<Output = StoreResult<Appended>> + Send;
-    /// Messages from `after + 1` to `head.offset`, in order, strongly read; those that are gone are left out. Stops after
-    /// `max_bytes` of data.
+    /// Reads the messages from `after + 1` to `head.offset`, in order, with strong reads. Messages that were deleted
+    /// are left out. The read stops after `max_bytes` of data.
     fn range(
         &self,
         channel: &Channel,
@@ -166,64 +169,64 @@ pub trait Channels: Send + Sync {
     ) -> impl Future<Output = StoreResult<Vec<Recorded>>> + Send;
 }
 
-/// What is known under a publisher's key.
+/// The publish that is stored under a publisher's key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Begun {
-    /// Nothing was: it is ours now.
+    /// Nothing was stored, and the key now belongs to this publish.
     New,
-    /// Accepted before, and not known to be handed over: repeat exactly this.
+    /// The publish was accepted before, and may not be queued completely: repeat exactly this one.
     Pending(Pending),
-    /// Handed over before: this was the answer.
+    /// The publish was queued before, and this was its answer.
     Queued(Answer),
 }
 
 /// The port of idempotency keys.
 pub trait PublishKeys: Send + Sync {
-    /// Takes the key for `pending`, or says what it stands for already (a key older than a day stands for nothing).
+    /// Takes the key for `pending`, or returns what is stored under it. A key that is older than a day holds nothing.
     fn begin_publish(
         &self,
         key: &PublishKey,
         pending: &Pending,
         now: Millis,
     ) -> impl Future<Output = StoreResult<Begun>> + Send;
-    /// The publish is handed over; from now on the key answers.
+    /// Stores the answer of a publish that has been queued. From now on the key returns it.
     fn finish_publish(&self, key: &PublishKey, answer: &Answer) -> impl Future<Output = StoreResult<()>> + Send;
 }
 
 /// The port of `@connections`.
 pub trait Gateway: Send + Sync {
-    /// A frame as it is posted: written once, posted to many.
+    /// Writes the text of a frame, which can be posted to many sockets.
     fn text(&self, frame: &ServerFrame) -> String;
-    /// Posts; never retries by itself.
+    /// Posts a text once, without retries.
     fn post(&self, to: &ConnectionId, text: &str) -> impl Future<Output = Posted> + Send;
-    /// Closes the socket. [`Posted::Done`] and [`Posted::Gone`] both mean that it is not open any more, as far as API
-    /// Gateway knows.
+    /// Closes the socket. [`Posted::Done`] and [`Posted::Gone`] both mean that API Gateway knows of no open socket with
+    /// this id.
     fn close(&self, id: &ConnectionId) -> impl Future<Output = Posted> + Send;
-    /// Asks whether the socket is there.
+    /// Asks API Gateway whether the socket is open.
     fn probe(&self, id: &ConnectionId) -> impl Future<Output = Probe> + Send;
 }
 
 /// The queue `close`.
 pub trait CloseQueue: Send + Sync {
-    /// Asks for a socket, or a session's sockets, to be closed.
+    /// Sends a request to close a socket, or the sockets of a session.
     fn ask(&self, request: &CloseRequest, delay_seconds: u32) -> impl Future<Output = StoreResult<()>> + Send;
 }
 
 /// The queues `push` and `broadcast`.
 pub trait JobQueue: Send + Sync {
-    /// Hands a piece of work over, to the queue of its lane.
+    /// Sends a job to the queue of its lane.
     fn enqueue(&self, job: &Job, delay_seconds: u32) -> impl Future<Output = StoreResult<()>> + Send;
-    /// Hands in a publish, to be accepted later.
+    /// Sends a publish to its queue, to be accepted later.
     fn hand_in(&self, queued: &Queued, delay_seconds: u32) -> impl Future<Output = StoreResult<()>> + Send;
 }
 
-/// Their dead-letter queues.
+/// The dead-letter queues of `push` and `broadcast`.
 pub trait DeadLetters: Send + Sync {
-    /// Puts aside what could not be delivered, with the reasons.
+    /// Dead-letters a job that could not be delivered, with the reasons.
     fn dead_letter(&self, lane: Lane, job: &Job) -> impl Future<Output = StoreResult<()>> + Send;
 }
 
-/// What happened to deliveries, counted.
+/// The counters of deliveries.
 pub trait DeliveryMetrics: Send + Sync {
     /// Counts `n` of `what`.
     fn add(&self, what: Count, n: usize);
@@ -231,41 +234,41 @@ pub trait DeliveryMetrics: Send + Sync {
     fn latency(&self, message: MessageId, millis: i64);
 }
 
-/// What is counted.
+/// The name of a counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Count {
     /// A publish was accepted.
     Accepted,
-    /// Posts answered with 200.
+    /// A post was answered with 200.
     Delivered,
-    /// Sockets that were gone; nobody is left undelivered by them.
+    /// A socket was already closed. That is no failed delivery.
     Gone,
     /// A post was throttled (429).
     Throttled,
-    /// Recipients handed on to a later attempt.
+    /// Recipients that were requeued for a later attempt.
     Retried,
-    /// Recipients given up after the last attempt.
+    /// Recipients that were dead-lettered.
     DeadLettered,
-    /// Recipients for whom the message came too late.
+    /// Recipients whose message or session expired before the post.
     Expired,
-    /// Recipients that can never get it (400, 413).
+    /// Recipients that can never receive the message (400, 413).
     Undeliverable,
-    /// Posts refused by our own configuration (403).
+    /// A post was refused because of our own configuration (403).
     Forbidden,
-    /// Users whose channel was too busy to append to; tried again until it is not.
+    /// Users whose channel was too busy for an append. The append is tried again until it succeeds.
     AppendDelayed,
-    /// Channels of which a `hello` recovered every missed message.
+    /// A `hello` recovered every missed message of a channel.
     Recovered,
-    /// Channels of which it could not: too much, too old, another epoch.
+    /// A `hello` could not recover a channel: too many messages, too old, another epoch, or no room in the budget.
     NotRecovered,
     /// Messages that recoveries posted.
     RecoveryPosted,
-    /// `hello`s whose recovery had no room in the budget.
+    /// A `hello` whose recovery had no room in the budget.
     RecoveryRefused,
 }
 
 impl Count {
-    /// The metric's name.
+    /// The name of the metric.
     pub const fn text(self) -> &'static str {
         match self {
             Count::Accepted => "PUSH_ACCEPTED",

@@ -1,14 +1,14 @@
-//! Who may see whether somebody is online.
+//! The policy that decides whose presence a user may see.
 
 use holdfast_sessions::UserId;
 
-/// `PRESENCE_POLICY` where no function decides.
+/// `PRESENCE_POLICY`, where no function decides.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PresencePolicy {
-    /// A user sees their own presence and nobody else's.
+    /// A user sees only their own presence.
     #[default]
     Own,
-    /// Every signed-in user sees everybody's.
+    /// Every signed-in user sees the presence of every user.
     Everyone,
 }
 

@@ -1,4 +1,4 @@
-//! The door: what a publisher may send, and under which name.
+//! The publish request: what a publisher may send, and under which idempotency key.
 
 use std::collections::BTreeSet;
 
@@ -14,10 +14,10 @@ use crate::message::{EXPIRED_KIND, HISTORY_SECONDS, MAX_DATA_BYTES, Message};
 pub const MAX_KIND_BYTES: usize = 64;
 /// Longest `idempotencyKey` in bytes.
 pub const MAX_KEY_BYTES: usize = 256;
-/// Time for which a publisher's idempotency key is honoured (docs/websocket.md).
+/// How long a publisher's idempotency key is valid (docs/websocket.md).
 pub const KEY_SECONDS: i64 = 86_400;
-/// How long a channel remembers which messages it holds: a key's life and two days, so that no repetition, however late
-/// the queue delivers it, is appended twice.
+/// How long a channel keeps the ids of its messages: the life of a key and two days. A repetition that the queue
+/// delivers late is therefore not appended twice.
 pub const ID_SECONDS: i64 = KEY_SECONDS + 48 * 3_600;
 
 /// The target of a message.
@@ -32,7 +32,7 @@ pub enum Target {
 }
 
 impl Target {
-    /// The one channel it goes to, if it is one.
+    /// The channel of the message, if it goes to exactly one.
     pub fn channel(&self) -> Option<Channel> {
         match self {
             Target::Users(users) => match users.as_slice() {
@@ -45,7 +45,7 @@ impl Target {
     }
 }
 
-/// The fields of a publish body, as they came.
+/// The fields of a publish body before they are checked.
 #[derive(Clone, Debug, Default)]
 pub struct Body {
     /// The field `to.userIds`.
@@ -66,18 +66,18 @@ pub struct Body {
     pub ephemeral: bool,
 }
 
-/// A publish that may go on.
+/// A publish request whose fields are valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Publish {
     /// The target of the message.
     pub target: Target,
-    /// What the client branches on.
+    /// The kind, on which the client branches.
     pub kind: String,
-    /// What it says.
+    /// The content of the message.
     pub data: Data,
-    /// Repeat under this name and get the first answer.
+    /// The key under which a repetition gets the first answer.
     pub idempotency_key: Option<String>,
-    /// Shorter than history.
+    /// The lifetime of the message; `None` is that of history.
     pub ttl_seconds: Option<i64>,
     /// Whether the message is not stored.
     pub ephemeral: bool,
@@ -88,7 +88,7 @@ fn bad(detail: impl Into<String>) -> Failure {
 }
 
 impl Publish {
-    /// Reads a body, or says what is wrong with it.
+    /// Reads a body, or returns which field is invalid.
     pub fn read(body: Body) -> Result<Self, Failure> {
         let target = target(body.user_ids, body.topic, body.broadcast)?;
         let kind = body.kind;
@@ -121,7 +121,7 @@ impl Publish {
         })
     }
 
-    /// The message this becomes.
+    /// Creates the message of this request.
     pub fn message(&self, id: MessageId, sent_at: Millis) -> Message {
         Message {
             id,
@@ -161,7 +161,7 @@ fn target(users: Option<Vec<String>>, topic: Option<String>, broadcast: Option<b
     }
 }
 
-/// The publisher behind an IAM caller: a role without the name of its session, which changes with every instance.
+/// The publisher behind an IAM caller. It leaves out the name of a role's session, which changes with every instance.
 pub fn publisher(caller_arn: &str) -> String {
     match caller_arn.split_once(":assumed-role/") {
         Some((account, rest)) => format!("{account}:assumed-role/{}", rest.split('/').next().unwrap_or(rest)),
@@ -169,38 +169,39 @@ pub fn publisher(caller_arn: &str) -> String {
     }
 }
 
-/// Under which name a publisher may repeat itself.
+/// The name under which a publisher may repeat a request.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PublishKey {
-    /// Whose key: two publishers may choose the same.
+    /// The publisher, because two publishers may choose the same key.
     pub publisher: String,
-    /// What the key hashes to, in text.
+    /// The hash of the key, as text.
     pub key_hash: String,
 }
 
 impl PublishKey {
-    /// Of a publisher's `idempotencyKey`.
+    /// Creates the key from a publisher's `idempotencyKey`.
     pub fn new(publisher: &str, key: &str) -> Self {
         let key_hash = ids::encode(&fingerprint("holdfast/idempotency-key/1", &[key.as_bytes()]));
         Self { publisher: publisher.to_owned(), key_hash }
     }
 }
 
-/// A publish that came by the queue instead of the door. Whoever may send to the queue is trusted with it.
+/// A publish that came through the queue instead of the API. Every sender that may use the queue is trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Queued {
     /// The publish of the record.
     pub publish: Publish,
-    /// Who, for the idempotency key.
+    /// The publisher, for the idempotency key.
     pub publisher: String,
-    /// The message's name, however often the record is delivered.
+    /// The id of the message, which is the same for every delivery of the record.
     pub id: MessageId,
-    /// When it was handed in.
+    /// When the publish was sent to the queue.
     pub sent_at: Millis,
 }
 
 impl Queued {
-    /// The name of a message that a record brings: the record's own, so that its redelivery is no second message.
+    /// The id of the message in a record. It comes from the id of the record, so that a redelivery is no second
+    /// message.
     pub fn id_of(record: &str) -> MessageId {
         let hash = fingerprint("holdfast/queued-publish/1", &[record.as_bytes()]);
         let mut id = [0; 16];
@@ -208,13 +209,13 @@ impl Queued {
         MessageId::from_bytes(id)
     }
 
-    /// The publisher behind an SQS `SenderId`: a role's id without the name of its session.
+    /// The publisher behind an SQS `SenderId`: the id of a role without the name of its session.
     pub fn publisher_of(sender: &str) -> String {
         format!("sqs:{}", sender.split(':').next().unwrap_or(sender))
     }
 }
 
-/// A publish that has been accepted, but not yet handed over entirely.
+/// A publish that was accepted, but is not yet queued completely.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pending {
     /// The target of the message.
@@ -223,16 +224,16 @@ pub struct Pending {
     pub message: Message,
 }
 
-/// What the publisher is told.
+/// The answer to a publisher.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// The message's name.
+    /// The id of the message.
     pub message_id: MessageId,
-    /// Distinct users, when they were named.
+    /// The number of distinct users, if the target names users.
     pub recipients: Option<u32>,
-    /// The channel, when it is one.
+    /// The channel, if the message goes to exactly one.
     pub channel: Option<Channel>,
-    /// Its offset there, when it is kept.
+    /// The offset in that channel, if the message is stored.
     pub offset: Option<u64>,
 }
 

@@ -1,4 +1,4 @@
-//! A connection as its rows hold it, and the judgements over them.
+//! The rows of a connection, and the checks on them.
 
 use holdfast_sessions::policy::Policy;
 use holdfast_sessions::session::{self, Slot};
@@ -8,17 +8,19 @@ use holdfast_sessions::{Millis, SessionId};
 use crate::close::SessionOver;
 use crate::ids::ConnectionId;
 
-/// API Gateway ends a socket after 600 s without traffic; a minute more, and a row not seen since is dead.
+/// API Gateway ends a socket after 600 s without traffic. A socket whose row was not updated for a minute longer counts
+/// as closed.
 pub const SILENT_SECONDS: i64 = 660;
-/// `seenAt` is moved at most this often; the window in which frames are counted. Two of them are the minute of the limit.
+/// The length of the window in which frames are counted. `seenAt` moves at most this often. Two windows are the minute
+/// of the limit.
 pub const WINDOW_SECONDS: i64 = 30;
 /// Frames a client may send in any minute.
 pub const FRAMES_PER_MINUTE: u32 = 100;
-/// While a handshake completes, @connections answers 410 for a socket that is about to live.
+/// The time in which a handshake completes. Until then, `@connections` answers 410 for a socket that is about to open.
 pub const HANDSHAKE_SECONDS: i64 = 30;
-/// How long it is remembered that a socket was closed.
+/// How long the mark that a socket was closed is kept.
 pub const GONE_SECONDS: i64 = 3_600;
-/// Topics one socket may subscribe to.
+/// The most topics that one socket may have.
 pub const MAX_TOPICS: usize = 100;
 /// Longest frame in bytes.
 pub const MAX_FRAME_BYTES: usize = 32 * 1024;
@@ -28,22 +30,22 @@ pub const MAX_FRAME_BYTES: usize = 32 * 1024;
 pub struct Socket {
     /// The id of the connection.
     pub id: ConnectionId,
-    /// Where its session lives.
+    /// The slot of its session.
     pub at: Address,
     /// The session of the connection.
     pub sid: SessionId,
-    /// By the clock of `$connect`.
+    /// When the socket opened, by the clock of `$connect`.
     pub connected_at: Millis,
-    /// Last frame, exact to [`WINDOW_SECONDS`].
+    /// When the last frame came, exact to [`WINDOW_SECONDS`].
     pub seen_at: Millis,
-    /// Nothing is posted from then on, unless the session moves it.
+    /// When the session expires. Nothing is posted from then on, unless the session moves this time.
     pub session_expires_at: Millis,
-    /// The rows may vanish from then on.
+    /// When the rows expire. DynamoDB may delete them from then on.
     pub expires_at: Millis,
 }
 
 impl Socket {
-    /// Whether it counts for the cap and for presence.
+    /// Whether the socket counts for the limit of connections and for presence.
     pub fn is_fresh(&self, now: Millis) -> bool {
         now < self.seen_at.plus_seconds(SILENT_SECONDS)
     }
@@ -53,16 +55,16 @@ impl Socket {
         now < self.session_expires_at
     }
 
-    /// Whether a 410 can no longer be a handshake that has not completed.
+    /// Whether a 410 can no longer come from a handshake that has not completed.
     pub fn is_settled(&self, now: Millis) -> bool {
         now >= self.connected_at.plus_seconds(HANDSHAKE_SECONDS)
     }
 }
 
-/// A socket as its own frame finds it, with the frames counted.
+/// A socket that one of its own frames has read, with that frame counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FrameWindow {
-    /// The socket.
+    /// The row of the socket.
     pub socket: Socket,
     /// Frames since `seen_at`, this one included.
     pub frames: u32,
@@ -71,28 +73,29 @@ pub struct FrameWindow {
 }
 
 impl FrameWindow {
-    /// Windows that have ended since this one began.
+    /// The number of windows that have ended since this one began.
     fn ended(&self, now: Millis) -> i64 {
         (now.get() - self.socket.seen_at.get()).max(0) / (WINDOW_SECONDS * 1_000)
     }
 
-    /// Whether the window is over and this frame is in another.
+    /// Whether this window has ended, so that the frame belongs to another one.
     pub fn window_is_over(&self, now: Millis) -> bool {
         self.ended(now) > 0
     }
 
-    /// When the window that `now` is in began: windows follow one another without a gap.
+    /// When the window of `now` began. Windows follow one another without a gap.
     pub fn window_of(&self, now: Millis) -> Millis {
         self.socket.seen_at.plus_seconds(self.ended(now) * WINDOW_SECONDS)
     }
 
-    /// What the window of `now` remembers of the one before: its frames, if it is this one and not an older one.
+    /// The frames that the window of `now` counts for the one before: those of this window, unless it is older.
     pub fn carried(&self, now: Millis) -> u32 {
         if self.ended(now) == 1 { self.frames.saturating_sub(1) } else { 0 }
     }
 
-    /// Frames of this window and the one before. All of them are of the last minute: who keeps to the limit is never over
-    /// it, and more than the limit within half a minute, or for longer than a minute, always is.
+    /// Frames of this window and the one before, which are all of the last minute. A client that keeps the limit is
+    /// never above it. A client that sends more than the limit within half a minute, or for longer than a minute,
+    /// always is.
     pub fn rate(&self, now: Millis) -> u32 {
         match self.window_is_over(now) {
             true => self.carried(now).saturating_add(1),
@@ -100,14 +103,14 @@ impl FrameWindow {
         }
     }
 
-    /// Whether this frame is one too many.
+    /// Whether this frame exceeds the limit.
     pub fn is_too_fast(&self, now: Millis) -> bool {
         self.rate(now) > FRAMES_PER_MINUTE
     }
 }
 
-/// Who has to go so that `cap` remain: first those not heard of for long, then the oldest. The order is total, so
-/// handshakes that see one another at the same time name the same ones.
+/// The sockets that must close so that `cap` remain. Those without a recent frame come first, then the oldest. The
+/// order is total, so handshakes that see one another at the same time choose the same sockets.
 pub fn excess_connections(sockets: &[Socket], cap: usize, now: Millis) -> Vec<&Socket> {
     let mut all: Vec<_> = sockets.iter().collect();
     all.sort_by_key(|s| (s.is_fresh(now), s.connected_at, s.id.clone()));
@@ -115,7 +118,7 @@ pub fn excess_connections(sockets: &[Socket], cap: usize, now: Millis) -> Vec<&S
     all
 }
 
-/// Whether the session a socket was opened in is still the one in its slot, and live.
+/// Checks whether the session in which a socket was opened is still in its slot and live.
 pub fn check_session<'a>(
     slot: Option<&'a Slot>,
     at: Address,
@@ -164,7 +167,7 @@ pub(crate) mod tests {
         assert!(!socket.is_settled(Millis::new(29_999)) && socket.is_settled(Millis::new(30_000)));
     }
 
-    /// A socket is told that its session expired only where nobody ended it before.
+    /// A socket receives `SESSION_EXPIRED` only if the session was not ended before it expired.
     #[test]
     fn a_session_that_is_not_live_has_ended_or_expired() {
         use holdfast_sessions::TokenHash;

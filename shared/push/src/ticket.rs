@@ -1,4 +1,4 @@
-//! What opens a socket: single use, thirty seconds.
+//! Tickets. Each one opens one socket within thirty seconds.
 
 use holdfast_sessions::token::Address;
 use holdfast_sessions::{Millis, SessionId, TokenHash};
@@ -6,16 +6,16 @@ use holdfast_sessions::{Millis, SessionId, TokenHash};
 /// Lifetime of a ticket (docs/websocket.md).
 pub const TICKET_SECONDS: i64 = 30;
 
-/// A ticket at rest.
+/// A stored ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TicketRow {
-    /// What the ticket hashes to.
+    /// The hash of the ticket.
     pub hash: TokenHash,
-    /// The session it was given out in.
+    /// The slot of the session that requested the ticket.
     pub at: Address,
-    /// The same, by name: another session may live in that slot later.
+    /// The session itself, because another one may be in that slot later.
     pub sid: SessionId,
-    /// Void from then on.
+    /// When the ticket expires.
     pub expires_at: Millis,
 }
 
@@ -26,7 +26,8 @@ impl TicketRow {
     }
 }
 
-/// The ticket in a handshake: `?ticket=…`, or the sub-protocols `holdfast.v1, ticket.<value>` (browsers can set no header).
+/// The ticket in a handshake: `?ticket=…`, or the sub-protocols `holdfast.v1, ticket.<value>`. Browsers can set no
+/// header.
 pub fn presented<'a>(query: Option<&'a str>, protocols: Option<&'a str>) -> Option<&'a str> {
     query.or_else(|| protocols?.split(',').map(str::trim).find_map(|protocol| protocol.strip_prefix("ticket.")))
 }
@@ -34,12 +35,12 @@ pub fn presented<'a>(query: Option<&'a str>, protocols: Option<&'a str>) -> Opti
 /// The sub-protocol that Holdfast speaks.
 pub const PROTOCOL: &str = "holdfast.v1";
 
-/// Whether the client offered [`PROTOCOL`]: a browser drops a connection whose offer is not taken up.
+/// Whether the client offered [`PROTOCOL`]. A browser drops a connection if the server does not accept its offer.
 pub fn offers_protocol(protocols: Option<&str>) -> bool {
     protocols.is_some_and(|list| list.split(',').any(|protocol| protocol.trim() == PROTOCOL))
 }
 
-/// Whether a page of this `Origin` may connect. An absent one is no browser, and no browser's user can be tricked by it.
+/// Whether a page of this `Origin` may connect. A client without an `Origin` is no browser, so no page can misuse it.
 pub fn origin_allowed(origin: Option<&str>, allowed: &[String]) -> bool {
     origin.is_none_or(|origin| allowed.iter().any(|a| a.eq_ignore_ascii_case(origin)))
 }

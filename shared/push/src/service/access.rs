@@ -1,4 +1,4 @@
-//! Who may read which channel, and see whose presence.
+//! The authorization of channels and of presence.
 
 use std::collections::BTreeSet;
 
@@ -21,8 +21,8 @@ impl PresenceAccess for PresencePolicy {
     }
 }
 
-/// Those of `channels` that `user` may read: nobody reads another user's, everybody the broadcast, and topics as
-/// `access` decides, which is asked once, and not at all without a topic.
+/// Returns those of `channels` that `user` may read: the user's own channel, the broadcast, and the topics that
+/// `access` allows. It calls `access` once, or not at all if there is no topic.
 pub async fn readable<P: TopicAccess>(
     access: &P,
     user: UserId,

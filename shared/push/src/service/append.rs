@@ -1,4 +1,5 @@
-//! Putting messages into a channel: one transaction per try, so that offsets have no gaps and no hole appears later.
+//! Appends messages to a channel. Each attempt is one transaction, so that offsets have no gaps and no hole appears
+//! later.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,15 +11,15 @@ use crate::ids::Epoch;
 use crate::message::Message;
 use crate::ports::{Appended, Channels};
 
-/// Total wait between retries, after which the channel is too busy (`CHANNEL_BUSY` in docs/api.md).
+/// The total time of the retries. After it the channel is too busy (`CHANNEL_BUSY` in docs/api.md).
 const PATIENCE_MILLIS: i64 = 1_000;
 const BASE_MILLIS: u64 = 8;
 const CAP_MILLIS: u64 = 250;
-/// Messages in one transaction: two items each and the head, of the 100 that DynamoDB takes; at 32 KiB each they are well
-/// under its 4 MB.
+/// The number of messages in one transaction. They need two items each and one for the head, of the 100 that DynamoDB
+/// takes. At 32 KiB each they are well under its 4 MB.
 const MAX_APPEND: usize = 40;
 
-/// The head of a channel, whose numbering begins if nobody has touched it yet.
+/// Reads the head of a channel, and begins the numbering if the channel was never used.
 pub(super) async fn head_of<C: Channels, H: Host>(channels: &C, host: &H, channel: &Channel) -> StoreResult<Position> {
     match channels.head(channel).await? {
         Some(head) => Ok(head),
@@ -26,7 +27,8 @@ pub(super) async fn head_of<C: Channels, H: Host>(channels: &C, host: &H, channe
     }
 }
 
-/// Appends one message, or finds it there. [`StoreError::Conflict`] when the channel is written too fast: nothing is appended.
+/// Appends one message, or finds it if it is already there. Returns [`StoreError::Conflict`] when the channel is
+/// written too fast; then nothing is appended.
 pub(super) async fn append<C: Channels, H: Host>(
     channels: &C,
     host: &H,
@@ -39,16 +41,16 @@ pub(super) async fn append<C: Channels, H: Host>(
     }
 }
 
-/// Appends messages in this order, as many in one transaction as fit; those that are there already keep their place. The
-/// places, in the order of `messages`. [`StoreError::Conflict`] when the channel is written too fast: what was appended until
-/// then stays, and is found by the next try.
+/// Appends messages in this order, as many in one transaction as fit. Messages that are already there keep their
+/// positions. Returns the positions in the order of `messages`. Returns [`StoreError::Conflict`] when the channel is
+/// written too fast. Messages that were appended until then stay, and the next attempt finds them.
 pub(super) async fn append_all<C: Channels, H: Host>(
     channels: &C,
     host: &H,
     channel: &Channel,
     messages: &[&Message],
 ) -> StoreResult<Vec<Position>> {
-    // A message that comes twice is one: a transaction must not name an item twice.
+    // A repeated message is appended once, because a transaction must not name an item twice.
     let mut names = BTreeSet::new();
     let once: Vec<&Message> = messages.iter().copied().filter(|message| names.insert(message.id)).collect();
     let mut places = BTreeMap::new();
@@ -82,7 +84,7 @@ async fn append_part<C: Channels, H: Host>(
                 }
                 continue;
             }
-            // Nobody else has to be waited for: the rest is tried at once.
+            // No other writer is in the way, so the rest is tried at once.
             Ok(Appended::Already(found)) if !found.is_empty() => {
                 for (index, at) in found {
                     let index = missing.get(index).ok_or_else(|| StoreError::Corrupt("an append of others".into()))?;
@@ -139,7 +141,7 @@ mod tests {
         }
     }
 
-    /// An answer that no append has must not be asked for again and again.
+    /// An answer that no append gives must not be retried.
     #[tokio::test]
     async fn a_refusal_that_names_none_of_the_messages_is_a_defect() {
         let message = Message {

@@ -1,4 +1,4 @@
-//! Closing sockets, and not believing it until API Gateway has said so twice.
+//! Closes sockets, and checks them until API Gateway has confirmed twice that they are closed.
 
 use futures_util::future::join_all;
 use holdfast_sessions::ports::{Host, StoreError, StoreResult};
@@ -11,13 +11,14 @@ use crate::outcome::{Posted, Probe};
 use crate::ports::{CloseQueue, Gateway, Sockets};
 use crate::socket::{HANDSHAKE_SECONDS, Socket};
 
-/// Seconds until a closed socket is looked at again.
+/// Seconds until a closed socket is checked again.
 const LOOK_AGAIN_SECONDS: u32 = 31;
-/// The same for one that was not there to be closed: perhaps its handshake is about to complete.
+/// Seconds until a socket that was not there to be closed is checked again. Its handshake may be about to complete.
 const LOOK_SOON_SECONDS: u32 = 2;
-/// How often it is looked at soon.
+/// The number of checks after the shorter time.
 const SOON: u32 = 2;
-/// With a look every half minute this is two and a half hours: longer than API Gateway lets any socket live.
+/// The number of checks. With one every half minute they take two and a half hours, longer than API Gateway keeps any
+/// socket open.
 const MAX_LOOKS: u32 = 300;
 
 /// The worker behind the queue `close`.
@@ -27,9 +28,9 @@ pub struct Closer<T, G, Q, H> {
     pub table: T,
     /// The client of `@connections`.
     pub gateway: G,
-    /// The queue it works from, for looking again.
+    /// The queue `close`, for later checks.
     pub queue: Q,
-    /// Clock and patience.
+    /// The clock, the timer and the random source.
     pub host: H,
 }
 
@@ -40,12 +41,12 @@ where
     Q: CloseQueue,
     H: Host,
 {
-    /// Does what is asked. After an error the whole request may be repeated.
+    /// Handles a request. After an error the caller may repeat the whole request.
     pub async fn handle(&self, request: &CloseRequest) -> StoreResult<()> {
         match request {
             CloseRequest::SessionEnded { at, sid, over, .. } => {
-                // The session was ended before this was asked for: a socket that is not in this strong read yet will
-                // find that out by itself, before its handshake is answered.
+                // The session was ended before this request was sent. A socket that this strong read does not find yet
+                // reads the ended session before its handshake is answered.
                 let sockets = self.table.of_user(at.user).await?;
                 let ours: Vec<&Socket> = sockets.iter().filter(|socket| socket.sid == *sid).collect();
                 let done = join_all(ours.into_iter().map(|s| self.shut(at.user, &s.id, over.bye(), 0))).await;
@@ -58,14 +59,14 @@ where
         }
     }
 
-    /// Says `bye`, closes, and asks for a second look.
+    /// Sends `bye`, closes the socket, and requests a check.
     async fn shut(&self, user: UserId, id: &ConnectionId, code: ByeCode, attempt: u32) -> StoreResult<()> {
         let closed = close_with_bye(&self.gateway, &self.host, id, code).await == Posted::Done;
         let gone_at = match self.gateway.probe(id).await {
             Probe::Gone => Some(self.host.now()),
             Probe::Alive | Probe::Unknown => None,
         };
-        // One that we closed ourselves had completed its handshake: there is nothing to hurry for.
+        // A socket that this call closed had completed its handshake, so it needs no early checks.
         let attempt = if closed { attempt.max(SOON) } else { attempt };
         self.look_again(user, id, code, gone_at, attempt).await
     }

@@ -1,5 +1,6 @@
-//! Letting a socket in. Admission only reads; the connection itself writes its rows **before** it looks at the session a
-//! last time, and whoever ends a session looks for rows after ending it: whichever comes second sees the other.
+//! Admits and opens sockets. Admission only reads. A connection writes its rows **before** it reads the session for the
+//! last time. The code that ends a session searches for rows after it has ended it. So the later of the two always sees
+//! the other.
 
 use holdfast_sessions::policy::Policy;
 use holdfast_sessions::ports::{Host, SessionReads, StoreResult};
@@ -11,42 +12,42 @@ use crate::ids::ConnectionId;
 use crate::ports::{CloseQueue, Sockets, Tickets};
 use crate::socket::{Socket, check_session, excess_connections};
 
-/// Why a socket is not let in.
+/// Why a connection is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectRefusal {
-    /// No ticket, or one that opens nothing (any more).
+    /// There is no ticket, or it is used, expired or invalid.
     Ticket,
-    /// The session behind the ticket is over.
+    /// The session of the ticket has ended or expired.
     SessionOver,
-    /// The client has hung up already.
+    /// The client has already closed the connection.
     HungUp,
 }
 
-/// Who may open a socket.
+/// The session for which a socket may be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Admission {
-    /// Where the session lives.
+    /// The slot of the session.
     pub at: Address,
     /// The session of the socket.
     pub sid: SessionId,
 }
 
-/// Admission and connection.
+/// The use cases of admission and connection.
 #[derive(Clone, Debug)]
 pub struct Connector<R, T, Q, H> {
     /// The store of sessions.
     pub sessions: R,
-    /// Tickets and sockets.
+    /// The table of tickets and sockets.
     pub table: T,
-    /// Where surplus sockets are sent to be closed.
+    /// The queue that closes the sockets above the limit.
     pub closing: Q,
-    /// Clock, randomness, patience.
+    /// The clock, the timer and the random source.
     pub host: H,
     /// The limits of sessions.
     pub policy: Policy,
 }
 
-/// What a presented ticket hashes to, if it is one.
+/// The hash of a presented ticket, if the text has the form of one.
 fn hash_of(presented: Option<&str>) -> Option<TokenHash> {
     presented.and_then(|text| Ticket::parse(text).ok()).map(|ticket| ticket.hash())
 }
@@ -57,7 +58,7 @@ where
     T: Tickets,
     H: Host,
 {
-    /// Whether the handshake may go on. Reads only: the ticket is spent by [`Connector::connect`].
+    /// Decides whether the handshake may continue. It only reads: [`Connector::connect`] consumes the ticket.
     pub async fn admit(&self, presented: Option<&str>) -> StoreResult<Result<Admission, ConnectRefusal>> {
         let Some(hash) = hash_of(presented) else {
             return Ok(Err(ConnectRefusal::Ticket));
@@ -80,7 +81,8 @@ where
     Q: CloseQueue,
     H: Host,
 {
-    /// Spends the ticket and opens the socket. `ttl_seconds` bounds the life of its rows; the user keeps `cap` sockets.
+    /// Consumes the ticket and opens the socket. `ttl_seconds` limits the life of its rows; the user keeps `cap`
+    /// sockets.
     pub async fn connect(
         &self,
         id: &ConnectionId,
@@ -94,7 +96,7 @@ where
         let Some(ticket) = self.table.consume(&hash, self.host.now()).await? else {
             return Ok(Err(ConnectRefusal::Ticket));
         };
-        // What the rows say of the session comes from this first look; whether it lives is decided by the second.
+        // The rows get the session's data from this first read. The second read decides whether the session is live.
         let slot = self.sessions.slot(ticket.at).await?;
         let now = self.host.now();
         let Ok(slot) = check_session(slot.as_ref(), ticket.at, ticket.sid, &self.policy, now) else {
@@ -119,15 +121,15 @@ where
                 Ok(Err(refusal))
             }
             Err(error) => {
-                // The handshake fails: no row of it may stay. If this fails too, the rows run out by themselves, and
-                // whoever ends the session or posts to the socket finds it gone.
+                // The handshake fails, so no row of it may stay. If this deletion fails too, the rows expire, and the
+                // code that ends the session or posts to the socket finds that it is closed.
                 self.table.forget(id, Some(ticket.at.user)).await?;
                 Err(error)
             }
         }
     }
 
-    /// After the rows are written: is the session still there, and who has to make room?
+    /// Checks, after the rows are written, whether the session is still live and which sockets must make room.
     async fn settle(&self, socket: &Socket, cap: usize) -> StoreResult<Result<(), ConnectRefusal>> {
         let slot = self.sessions.slot(socket.at).await?;
         let now = self.host.now();

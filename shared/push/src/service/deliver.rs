@@ -1,5 +1,5 @@
-//! Posting to sockets. Only the undelivered are tried again, as a new and smaller piece of work; after the last attempt
-//! they are put aside with their reasons. The record itself then counts as done.
+//! Posts to sockets. Only the recipients that were not reached are tried again, as a new and smaller job. After the
+//! last attempt they are dead-lettered with their reasons. The record itself then counts as done.
 
 use futures_util::StreamExt;
 use futures_util::stream;
@@ -18,46 +18,46 @@ use crate::ports::{Audience, Channels, Count, DeadLetters, DeliveryMetrics, Gate
 /// Posts in flight per worker. Beyond 64 one small function gains nothing; at 32 a slow client holds up few others.
 pub(super) const IN_FLIGHT: usize = 32;
 
-/// What bounds one invocation.
+/// The limits of one invocation.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits<'a> {
-    /// Nothing is begun from then on; what is left is handed over.
+    /// When no new post begins any more. The recipients that are left are requeued.
     pub deadline: Millis,
-    /// How fast it may post, shared by its records.
+    /// The rate limits, which all records of the invocation share.
     pub pace: &'a RateLimiters,
 }
 
 /// The worker behind the queues `push` and `broadcast`.
 #[derive(Clone, Debug)]
 pub struct FanOut<T, G, Q, M, H> {
-    /// Sockets and channels.
+    /// The table of sockets and channels.
     pub table: T,
-    /// @connections.
+    /// The client of `@connections`.
     pub gateway: G,
     /// The queues and their dead letters.
     pub queue: Q,
-    /// Counters.
+    /// The counters of the metrics.
     pub tally: M,
-    /// Clock, randomness, patience.
+    /// The clock, the timer and the random source.
     pub host: H,
 }
 
-/// What becomes of a record.
+/// The result of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WorkOutcome {
-    /// Finished: delivered, handed on, or put aside.
+    /// The record is finished, because its recipients are delivered, requeued or dead-lettered.
     Done,
-    /// To be delivered again as it is.
+    /// The queue has to deliver the same record again.
     Again,
 }
 
-/// What became of one recipient.
+/// The result for one recipient.
 enum DeliveryResult {
     Finished,
     Later(Recipient),
-    /// Never to be reached: it will not get better.
+    /// The recipient can never be reached, so a retry is useless.
     Hopeless(Recipient),
-    /// Not tried for want of time: no attempt was spent.
+    /// There was no time for this recipient, and no attempt was spent.
     Untried(Recipient),
     Forbidden(Recipient),
 }
@@ -70,7 +70,7 @@ where
     M: DeliveryMetrics,
     H: Host,
 {
-    /// Posts `message` to `groups` and sees to those it did not reach.
+    /// Posts `message` to `groups`, then requeues or dead-letters the recipients that it did not reach.
     pub(super) async fn deliver(
         &self,
         message: &Message,
@@ -110,8 +110,8 @@ where
                 DeliveryResult::Later(recipient) => later.add(group, recipient),
                 DeliveryResult::Hopeless(recipient) => hopeless.add(group, recipient),
                 DeliveryResult::Untried(recipient) => untried.add(group, recipient),
-                // The configuration is broken for everybody: the record comes back until it is repaired, and its queue
-                // buries it with an alarm if it is not.
+                // The configuration is broken for every recipient. The record is delivered again until an operator
+                // repairs the configuration. If that takes too long, its queue dead-letters the record with an alarm.
                 DeliveryResult::Forbidden(recipient) => {
                     forbidden = true;
                     untried.add(group, recipient);
@@ -128,7 +128,7 @@ where
         Ok(WorkOutcome::Done)
     }
 
-    /// Makes a new piece of work of what is left over; for how many.
+    /// Queues a new job for the recipients that are left, and returns how many they are.
     async fn requeue(&self, message: &Message, rest: Remainder, attempt: u32, delay: u32) -> StoreResult<usize> {
         let count = rest.count;
         if count > 0 {
@@ -199,7 +199,8 @@ where
         }
     }
 
-    /// After a 410: believed only if API Gateway repeats it and the handshake must be over. The rows go then.
+    /// Whether a 410 is final. It is, if API Gateway repeats it and the handshake must have ended. The rows are deleted
+    /// then.
     async fn is_dead(&self, id: &ConnectionId) -> StoreResult<bool> {
         if self.gateway.probe(id).await != Probe::Gone {
             return Ok(false);

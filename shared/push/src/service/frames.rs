@@ -1,4 +1,4 @@
-//! One frame of one socket. Nothing is served before the session has been read strongly.
+//! Serves one frame of one socket. Nothing is served before the session was read with a strong read.
 
 use std::collections::BTreeSet;
 
@@ -23,17 +23,17 @@ use crate::ports::{
 };
 use crate::socket::{FrameWindow, MAX_TOPICS, Socket, check_session};
 
-/// Tries of one post.
+/// The number of attempts of one post.
 pub(super) const POST_TRIES: u32 = 4;
-/// Tries to change the topics of a socket: another frame of the same socket may be changing them.
+/// The number of attempts to change a socket's topics, because another frame of the socket may be changing them.
 const JOIN_TRIES: u32 = 6;
 
-/// Whose frame it is, as the authorizer said at the handshake.
+/// The sender of a frame, as the authorizer named it at the handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     /// The socket of the caller.
     pub connection: ConnectionId,
-    /// Where its session lived.
+    /// The slot of its session.
     pub at: Address,
     /// The session of the caller.
     pub sid: SessionId,
@@ -44,23 +44,23 @@ pub struct Caller {
 pub struct Frames<R, T, G, P, V, M, H> {
     /// The store of sessions.
     pub sessions: R,
-    /// Sockets, subscriptions, channels, the budget of recoveries.
+    /// The table of sockets, subscriptions, channels and the recovery budget.
     pub table: T,
     /// The client of `@connections`.
     pub gateway: G,
-    /// Who may read which topic.
+    /// The authorization of topics.
     pub topics: P,
-    /// Who may see whose presence.
+    /// The authorization of presence.
     pub presence: V,
     /// The counters of the metrics.
     pub tally: M,
-    /// Clock, randomness, patience.
+    /// The clock, the timer and the random source.
     pub host: H,
     /// The limits of sessions.
     pub policy: Policy,
     /// Posts a second that all recoveries together may make.
     pub recovery_per_second: u32,
-    /// What this process knows of shared channels' heads.
+    /// The heads of shared channels that this process has read.
     pub heads: Heads,
 }
 
@@ -74,7 +74,7 @@ where
     M: DeliveryMetrics,
     H: Host,
 {
-    /// Serves one frame until `deadline`; what became of the last thing said.
+    /// Serves one frame until `deadline`, and returns the answer to its last post or close.
     pub async fn receive(&self, caller: &Caller, frame: Result<ClientFrame, FrameError>, deadline: Millis) -> Posted {
         let id = &caller.connection;
         let served = match self.check_session(caller).await {
@@ -83,7 +83,7 @@ where
                 Err(error) => Ok(self.say(id, &ServerFrame::Error(error), deadline).await),
             },
             Ok(Err(code)) => Ok(close_with_bye(&self.gateway, &self.host, id, code).await),
-            // Neither served nor closed: nobody knows whether the session lives.
+            // The frame is neither served nor is the socket closed, because it is unknown whether the session is live.
             Err(error) => Err(error),
         };
         match served {
@@ -92,7 +92,7 @@ where
         }
     }
 
-    /// Whether the socket may be served; if not, what it is told before it is closed.
+    /// Decides whether the socket may be served. If not, the result is the code of its `bye`.
     async fn check_session(&self, caller: &Caller) -> StoreResult<Result<Socket, ByeCode>> {
         let (slot, seen) = join(self.sessions.slot(caller.at), self.table.count_frame(&caller.connection)).await;
         let now = self.host.now();
@@ -120,7 +120,8 @@ where
         Ok(())
     }
 
-    /// Posts again only what was certainly not sent: a client that gets one answer twice takes the second for another's.
+    /// Posts a frame, and repeats the post only if the frame was certainly not sent. A client that gets one answer
+    /// twice takes the second for the answer to another frame.
     pub(super) async fn say(&self, id: &ConnectionId, frame: &ServerFrame, deadline: Millis) -> Posted {
         let text = self.gateway.text(frame);
         let mut answer = self.gateway.post(id, &text).await;
@@ -154,8 +155,8 @@ where
         Ok(self.say(&socket.id, &answer, deadline).await)
     }
 
-    /// The heads of what the socket receives: its own channel strongly, shared ones as they come, not asked for again for
-    /// some seconds.
+    /// Reads the heads of the channels that the socket receives. Its own channel is read strongly. Those of shared
+    /// channels may be some seconds old, and are kept for some seconds.
     async fn heads(&self, socket: &Socket) -> StoreResult<Vec<(Channel, Position)>> {
         let own = Channel::User(socket.at.user);
         let shared = self.table.topics(&socket.id).await?.into_iter().map(Channel::Topic);
@@ -189,13 +190,13 @@ where
         match self.join(socket, std::slice::from_ref(topic)).await? {
             None => Ok(Err(closing())),
             Some(refused) if refused.contains(topic) => Ok(Err(too_many())),
-            // The row first, then the head: what is published in between is delivered, not missed.
+            // The row comes first, then the head: a message that is published in between is delivered, not missed.
             Some(_) => head_of(&self.table, &self.host, &channel).await.map(Ok),
         }
     }
 
-    /// Subscribes a socket to as many of `wanted` as it has room for, the first ones first. Answers those for which there is
-    /// none; nothing where the socket is closing.
+    /// Subscribes a socket to as many of `wanted` as it has room for, in their order. Returns those for which there is
+    /// no room, or `None` if the socket is closing.
     pub(super) async fn join(&self, socket: &Socket, wanted: &[Topic]) -> StoreResult<Option<BTreeSet<Topic>>> {
         let mut refused = BTreeSet::new();
         for attempt in 0..JOIN_TRIES {
@@ -218,7 +219,7 @@ where
                 match self.table.join(socket, part).await {
                     Ok(Joined::Done) => {}
                     Ok(Joined::Closed) => return Ok(None),
-                    // Another frame of this socket was first: what there is room for is judged anew.
+                    // Another frame of this socket was first, so the room is determined again.
                     Ok(Joined::TooMany) => {
                         refused.extend(part.iter().cloned());
                         again = true;
@@ -245,7 +246,7 @@ where
         self.table.unsubscribe(id, topic).await
     }
 
-    /// Nothing is said of anybody as long as one of those asked about may not be seen.
+    /// Finds out which users are online. It reports on none of them if the caller may not see one of them.
     async fn presence(
         &self,
         socket: &Socket,
@@ -287,7 +288,7 @@ pub(super) fn forbidden(channel: &Channel) -> FrameError {
     FrameError::new(ErrorCode::Forbidden, format!("`{channel}` is not yours to read."))
 }
 
-/// Names those of `asked` that may be seen: a client asks again about them, and knows not to ask about the others.
+/// Names those of `asked` that may be seen, so that the client asks again about these only.
 fn hidden(asker: UserId, asked: &BTreeSet<UserId>, visible: &BTreeSet<UserId>) -> FrameError {
     let allowed: Vec<String> = asked.intersection(visible).map(|user| format!("`{user}`")).collect();
     let detail = match allowed.is_empty() {

@@ -1,5 +1,5 @@
-//! What a process remembers of shared channels' heads, so that a thousand pings are not a thousand reads. A head is no
-//! authority: one that is some seconds old delays a client's `hello` by its next ping, and nothing else.
+//! The heads of shared channels that a process keeps, so that a thousand pings are not a thousand reads. A head that is
+//! some seconds old only delays a client's `hello` until its next ping.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,9 +8,9 @@ use holdfast_sessions::Millis;
 
 use crate::channel::{Channel, Position};
 
-/// How long a head is not asked for again.
+/// How long a head is kept before it is read again.
 const KEEP_MILLIS: i64 = 5_000;
-/// Channels remembered at once; then all are forgotten.
+/// The number of channels that are kept at once. One more drops all of them.
 const MOST: usize = 1_000;
 
 /// Heads of shared channels. Clones share them.
@@ -21,7 +21,7 @@ impl Heads {
     /// The head, if it was read within the last seconds.
     pub(super) fn known(&self, channel: &Channel, now: Millis) -> Option<Position> {
         let heads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // A clock that was set back makes nothing younger.
+        // If the clock was set back, a head that seems to be read in the future is not used.
         let fresh = |read: Millis| read <= now && now < read.plus_millis(KEEP_MILLIS);
         heads.get(channel).filter(|(_, read)| fresh(*read)).map(|(head, _)| *head)
     }

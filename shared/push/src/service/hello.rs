@@ -1,4 +1,5 @@
-//! `hello`: where every channel is, and what was missed of each, all of it or the plain statement that it cannot be had.
+//! The answer to `hello`: the head of every channel, then all messages that were missed of it, or the statement that
+//! they cannot be recovered.
 
 use std::collections::BTreeSet;
 
@@ -25,10 +26,10 @@ use crate::ports::{
 };
 use crate::socket::Socket;
 
-/// Channels looked at at once.
+/// The number of channels that are read at once.
 const CHANNELS_AT_ONCE: usize = 16;
 
-/// What is said of one channel.
+/// The answer for one channel.
 struct Answer {
     welcomed: Welcomed,
     missed: Vec<Recorded>,
@@ -44,14 +45,14 @@ where
     M: DeliveryMetrics,
     H: Host,
 {
-    /// Says where every channel is, then sends what was missed of each. What cannot be sent in time costs the socket: the
-    /// client comes back with the mark it reached.
+    /// Sends the head of every channel, then the missed messages of each. If they cannot be sent in time, the socket is
+    /// closed, and the client reconnects with the mark that it reached.
     pub(super) async fn hello(&self, socket: &Socket, marks: Vec<Mark>, deadline: Millis) -> StoreResult<Posted> {
         let mut budget = Budget::default();
         let largest = u32::try_from(budget.messages).unwrap_or(u32::MAX);
         let mut answers = Vec::new();
         let mut errors = Vec::new();
-        // Heads first, all of them, then what lies between: a head that is read later could have moved on.
+        // All heads are read before the missed messages, because a head that is read later could have moved.
         for (mark, head) in self.heads_of(socket, complete(socket, marks)).await? {
             let head = match head {
                 Ok(head) => head,
@@ -78,7 +79,7 @@ where
         Ok(last)
     }
 
-    /// The head of each channel that may be read; topics are subscribed to before.
+    /// Reads the head of each channel that the user may read. Topics are subscribed to first.
     async fn heads_of(
         &self,
         socket: &Socket,
@@ -88,7 +89,7 @@ where
         let open = readable(&self.topics, socket.at.user, &channels).await?;
         let wanted: Vec<Topic> =
             channels.iter().filter(|channel| open.contains(channel)).filter_map(Channel::topic).cloned().collect();
-        // The rows first, then the heads: what is published in between is delivered, not missed.
+        // The rows come first, then the heads: a message that is published in between is delivered, not missed.
         let refused = if wanted.is_empty() { Some(BTreeSet::new()) } else { self.join(socket, &wanted).await? };
         let judged: Vec<_> = marks
             .into_iter()
@@ -116,13 +117,14 @@ where
         heads.into_iter().collect()
     }
 
-    /// Where there is no room for so many posts, nothing is recovered: the client loads its state anew.
+    /// Reserves the posts in the budget. Where there is no room, nothing is recovered, and the client loads its state
+    /// again.
     async fn within_budget(&self, user: UserId, answers: &mut [Answer], largest: u32) -> StoreResult<()> {
         let posts = u32::try_from(answers.iter().map(|answer| answer.missed.len()).sum::<usize>()).unwrap_or(u32::MAX);
         if posts > 0 {
             let random = u64::from_be_bytes(self.host.random());
             let (rate, now) = (self.recovery_per_second, self.host.now());
-            // The user's own part first: who asks for too much takes nothing from the others.
+            // The user's own part comes first, so that a user who asks for too much takes nothing from the others.
             let own = RecoveryReservation::of_user(user, posts, rate, largest, now);
             let shared = RecoveryReservation::new(posts, rate, largest, now, random);
             if !(self.table.reserve(&own).await? && self.table.reserve(&shared).await?) {
@@ -160,8 +162,8 @@ where
         last
     }
 
-    /// A client that was told `recovered:true` and does not get all of it must not stay: it is closed, however often that has
-    /// to be tried, as long as there is time.
+    /// Closes the socket of a client that received `recovered:true` and cannot get every message. The close is repeated
+    /// until it succeeds or `deadline` has passed.
     async fn send_away(&self, id: &ConnectionId, deadline: Millis) {
         let mut closed = close_with_bye(&self.gateway, &self.host, id, ByeCode::StateLost).await;
         for attempt in 0.. {
@@ -173,7 +175,8 @@ where
         }
     }
 
-    /// Posts until it is answered, as long as there is time. A socket that is said to be gone may be there all the same.
+    /// Posts a frame, with a few retries until `deadline`. A socket that API Gateway reports as closed may be open all
+    /// the same.
     async fn say_surely(&self, id: &ConnectionId, frame: &ServerFrame, deadline: Millis) -> Posted {
         let text = self.gateway.text(frame);
         for attempt in 0.. {
@@ -191,7 +194,7 @@ where
     }
 }
 
-/// Each channel once (the first mention counts), with the user's own and the broadcast channel in any case.
+/// Returns each channel once, at its first mention, and adds the user's own channel and the broadcast.
 fn complete(socket: &Socket, marks: Vec<Mark>) -> Vec<Mark> {
     let always = [Channel::User(socket.at.user), Channel::Broadcast].map(|channel| Mark { channel, at: None });
     let mut seen = BTreeSet::new();

@@ -1,4 +1,4 @@
-//! What a reader missed: all of it, or the plain statement that it cannot be had.
+//! The messages that a reader missed: all of them, or the statement that they cannot be recovered.
 
 use holdfast_sessions::Millis;
 use holdfast_sessions::ports::StoreResult;
@@ -7,7 +7,7 @@ use crate::channel::{Channel, Position};
 use crate::message::{HISTORY_SECONDS, Recorded};
 use crate::ports::Channels;
 
-/// How much one `hello`, or one page of history, may bring back.
+/// The limits of one `hello`, or of one page of history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
     /// The number of messages left.
@@ -28,12 +28,12 @@ impl Default for Budget {
 pub enum Recovery {
     /// Every message after the mark, in order.
     Complete(Vec<Recorded>),
-    /// Not everything, and therefore nothing.
+    /// Messages are missing, so none is returned.
     Lost,
 }
 
-/// Reads what lies between `mark` and `head`, which was read before. A hole at the tail is read once more: it can be an
-/// answer that overtook a write.
+/// Reads the messages after `mark` up to `head`, which was read before. A hole at the tail is read once more, because
+/// the answer may have overtaken a write.
 pub async fn recover<C: Channels>(
     channels: &C,
     channel: &Channel,
@@ -70,8 +70,8 @@ pub async fn recover<C: Channels>(
     Ok(Recovery::Lost)
 }
 
-/// One page of what lies between `mark` and `head`: at most `limit` messages and a budget's bytes, the first of them the next
-/// after the mark. Complete as far as it goes; the reader goes on from its last.
+/// Reads one page of the messages after `mark` up to `head`. It begins with the message after the mark, and has at most
+/// `limit` messages and the bytes of one budget. The page has no gaps, and the reader continues after its last message.
 pub async fn page<C: Channels>(
     channels: &C,
     channel: &Channel,
@@ -86,15 +86,15 @@ pub async fn page<C: Channels>(
     loop {
         let end = Position { offset: mark.offset + limit, ..head };
         match recover(channels, channel, Some(mark), end, &mut Budget::default()).await? {
-            // Too many bytes, or a hole that a shorter page may not reach.
+            // The page has too many bytes, or a hole that a shorter page may not reach.
             Recovery::Lost if limit > 1 => limit /= 2,
             found => return Ok(found),
         }
     }
 }
 
-/// Where a reader begins who has no mark: before the oldest message that is kept for certain. Older ones are removed in no
-/// order.
+/// The position at which a reader without a mark begins: before the oldest message that is certainly kept. Older
+/// messages are removed in no order.
 pub async fn beginning<C: Channels>(
     channels: &C,
     channel: &Channel,

@@ -1,4 +1,4 @@
-//! The use cases, over the ports. Each ends in a bounded number of calls; none holds state between invocations.
+//! The use cases over the ports. Each ends in a bounded number of calls. Only [`Heads`] keeps data between invocations.
 
 mod access;
 mod append;
@@ -29,19 +29,20 @@ use crate::ids::ConnectionId;
 use crate::outcome::Posted;
 use crate::ports::Gateway;
 
-/// DeleteConnection carries no reason, so `bye` goes first; what is queued for the client when the delete comes may be
-/// dropped, so it waits this long after the answer to the post.
+/// The time between the answer to a `bye` and the close. `DeleteConnection` carries no reason, so `bye` goes first. The
+/// delete may drop what is still queued for the client.
 const BYE_MILLIS: u64 = 600;
 
-/// Tries of a `bye` while the account is throttled: a client that is closed without a word comes back.
+/// The number of attempts of a `bye` while the account is throttled. A client that is closed without a `bye`
+/// reconnects.
 const BYE_TRIES: u32 = 3;
 
-/// Says why, then closes. The socket may still be there afterwards (an unknown outcome).
+/// Sends a `bye`, then closes the socket. The socket may still be open afterwards (an unknown outcome).
 async fn close_with_bye<G: Gateway, H: Host>(gateway: &G, host: &H, id: &ConnectionId, code: ByeCode) -> Posted {
     let bye = gateway.text(&ServerFrame::Bye(code));
     for attempt in 0..BYE_TRIES {
         match gateway.post(id, &bye).await {
-            // What nobody knows to have failed is on its way, too.
+            // A post with an unknown outcome may be on its way too.
             Posted::Done | Posted::Unknown => {
                 host.sleep(BYE_MILLIS).await;
                 break;

@@ -1,4 +1,4 @@
-//! Accepting a message. What is answered is kept: the request is stored before anything is done, and a repetition repeats
+//! Accepts messages. With an idempotency key, the request is stored before anything is done. A repetition then repeats
 //! the stored request, not its own.
 
 use holdfast_sessions::ports::{Host, StoreError, StoreResult};
@@ -10,28 +10,28 @@ use crate::job::{Job, MAX_USERS};
 use crate::ports::{Begun, Channels, Count, DeliveryMetrics, JobQueue, PublishKeys};
 use crate::publish::{Answer, Pending, Publish, PublishKey, Queued, Target};
 
-/// When a channel is too busy, come back after this.
+/// The time after which a publisher may retry when a channel is too busy.
 const BUSY_SECONDS: u32 = 1;
 
 /// The use case of accepting messages.
 #[derive(Clone, Debug)]
 pub struct Publisher<T, Q, M, H> {
-    /// Keys and channels.
+    /// The table of keys and channels.
     pub table: T,
-    /// Where deliveries are handed over.
+    /// The queue of deliveries.
     pub queue: Q,
     /// The counters of the metrics.
     pub tally: M,
-    /// Clock, randomness, patience.
+    /// The clock, the timer and the random source.
     pub host: H,
 }
 
 /// An accepted message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Published {
-    /// What the publisher is told.
+    /// The answer to the publisher.
     pub answer: Answer,
-    /// Whether an earlier call was told the same.
+    /// Whether an earlier call used the same key.
     pub duplicate: bool,
 }
 
@@ -48,8 +48,8 @@ where
         self.accept(publisher, publish, id, self.host.now()).await.map_err(busy)
     }
 
-    /// Accepts what came by the queue. A channel that is too busy, or a table that is throttled, costs no delivery of the
-    /// record: it is handed in again.
+    /// Accepts a publish from the queue. If a channel is too busy or the table is throttled, the publish is sent to the
+    /// queue again. That costs no delivery of the record.
     pub async fn publish_queued(&self, queued: &Queued) -> Result<Option<Published>, Failure> {
         match self.accept(&queued.publisher, &queued.publish, queued.id, queued.sent_at).await {
             Err(StoreError::Conflict(_) | StoreError::Throttled(_)) => {
@@ -88,7 +88,7 @@ where
         Ok(Published { answer, duplicate })
     }
 
-    /// Appends where there is one channel, and gives the rest to the queue. Repeatable at any point.
+    /// Appends the message if it goes to one channel, then queues the deliveries. It can be repeated at any point.
     async fn hand_over(&self, pending: &Pending) -> StoreResult<Answer> {
         let message = &pending.message;
         let recipients = match &pending.target {

@@ -1,4 +1,5 @@
-//! From a target to its sockets, page by page: chunks first, then where to go on, then success. Never past the deadline.
+//! Finds the sockets of a target, page by page. It queues the chunks first, then the places at which to continue, and
+//! then reports success. No new user or post begins after the deadline.
 
 use std::collections::BTreeMap;
 
@@ -15,22 +16,22 @@ use crate::job::{Cursor, Group, Job, MAX_RECIPIENTS, Recipient, chunks};
 use crate::message::Message;
 use crate::ports::{Audience, Channels, Count, DeadLetters, DeliveryMetrics, Gateway, JobQueue, Page, Sockets};
 
-/// Users appended to and looked up at once.
+/// The number of users whose channels and sockets are read at once.
 const USERS_AT_ONCE: usize = 16;
 /// Seconds until users whose channel was too busy are tried again.
 const BUSY_SECONDS: u32 = 2;
 
-/// What became of the users of one message.
+/// The results for the users of one message.
 #[derive(Default)]
 struct Share {
     groups: Vec<Group>,
-    /// Their channels are written too fast, or the table is throttled: no delivery of the record is spent on that.
+    /// Their channels are written too fast, or the table is throttled. That costs no delivery of the record.
     busy: Vec<UserId>,
     /// There was no time for them.
     untried: Vec<UserId>,
     /// Their channels or sockets could not be read or written.
     failed: Vec<UserId>,
-    /// Why, of one of them.
+    /// The error of one of them.
     error: Option<StoreError>,
 }
 
@@ -42,7 +43,8 @@ where
     M: DeliveryMetrics,
     H: Host,
 {
-    /// Does one piece of work within `limits`. After an error, or [`WorkOutcome::Again`], the same record comes back.
+    /// Does one job within `limits`. After an error, or [`WorkOutcome::Again`], the queue delivers the same record
+    /// again.
     pub async fn work(&self, job: Job, limits: &Limits<'_>) -> StoreResult<WorkOutcome> {
         match job {
             Job::Users { message, users } => {
@@ -57,8 +59,9 @@ where
         }
     }
 
-    /// Several messages to many users each, as one invocation finds them in its records: a user whom more than one of them
-    /// goes to gets all of them in one transaction, in this order. What became of each message's record.
+    /// Delivers several messages to many users each, as one invocation finds them in its records. A user who receives
+    /// more than one of them gets all in one transaction, in this order. Returns the result for the record of each
+    /// message.
     pub async fn users(&self, jobs: Vec<(Message, Vec<UserId>)>, limits: &Limits<'_>) -> Vec<StoreResult<WorkOutcome>> {
         let (messages, lists): (Vec<Message>, Vec<Vec<UserId>>) = jobs.into_iter().unzip();
         // By user, the messages that go there.
@@ -95,14 +98,14 @@ where
         join_all(given).await
     }
 
-    /// What became of one message's users.
+    /// Queues the users of one message that are left, and delivers to the others.
     async fn give(&self, message: &Message, share: Share, limits: &Limits<'_>) -> StoreResult<WorkOutcome> {
         let others = share.groups.len() + share.busy.len() + share.untried.len();
         if let Some(error) = share.error.filter(|_| others == 0) {
             return Err(error);
         }
-        // No delivery attempt is spent on an append: these come back until they are appended. Those who failed are parted from
-        // those who did not, and fail as a record of their own.
+        // An append costs no delivery attempt: these users are tried until it succeeds. Users who failed are separated
+        // from the others, and fail in a record of their own.
         self.tally.add(Count::AppendDelayed, share.busy.len());
         for (users, delay) in [(share.busy, BUSY_SECONDS), (share.untried, 0), (share.failed, BUSY_SECONDS)] {
             if !users.is_empty() {
@@ -112,7 +115,8 @@ where
         self.give_out(message, share.groups, limits).await
     }
 
-    /// One user's sockets, for each message at its place; `None` when there is no time left.
+    /// Appends the messages to the channel of one user. Returns the user's sockets for each message at its position, or
+    /// `None` if there is no time left.
     async fn user(
         &self,
         user: UserId,
@@ -137,7 +141,8 @@ where
         Ok(Group { channel: Channel::User(user), at, recipients: recipients.collect() })
     }
 
-    /// A topic's subscribers, or everybody: the first job asks every shard, what is not finished goes on by itself.
+    /// Delivers to the subscribers of a topic, or to all sockets. The first job reads every shard. Each shard that has
+    /// more pages continues as a job of its own.
     async fn shared(
         &self,
         message: &Message,
@@ -174,7 +179,7 @@ where
         Ok(WorkOutcome::Done)
     }
 
-    /// What fits into one chunk is posted here and now; more is shared out.
+    /// Posts at once if the recipients fit into one chunk, and queues chunks otherwise.
     async fn give_out(&self, message: &Message, groups: Vec<Group>, limits: &Limits<'_>) -> StoreResult<WorkOutcome> {
         let count: usize = groups.iter().map(|group| group.recipients.len()).sum();
         if count <= MAX_RECIPIENTS {
