@@ -1,4 +1,4 @@
-//! Where the server is and how to get in.
+//! The address of the cache server, and the credentials for it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,16 +17,16 @@ pub const CONNECT: Duration = Duration::from_millis(250);
 /// Longest time one script may take.
 pub const COMMAND: Duration = Duration::from_millis(60);
 
-/// Where the server is and how to get in.
+/// The address of the cache server, and the credentials for it.
 #[derive(Clone)]
 pub struct RedisConfig {
     /// `redis://host:port/db` or `rediss://…` with TLS; may hold a user and a password.
     pub url: String,
     /// Whether the server speaks the cluster protocol (ElastiCache Serverless always does).
     pub cluster: bool,
-    /// Signs in with IAM tokens instead of what the URL says.
+    /// IAM tokens, which replace the credentials of the URL.
     pub tokens: Option<Arc<IamTokens>>,
-    /// PEM of the certificate authority, where it is not a public one.
+    /// The certificate authority in PEM, if it is not a public one.
     pub authority: Option<Vec<u8>>,
 }
 
@@ -41,7 +41,7 @@ impl fmt::Debug for RedisConfig {
     }
 }
 
-/// A configuration that no connection can be made of.
+/// A configuration with which no connection can be opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigRefused(pub String);
 
@@ -53,7 +53,7 @@ impl fmt::Display for ConfigRefused {
 
 impl std::error::Error for ConfigRefused {}
 
-/// The ways to open connections.
+/// The client that opens connections.
 pub(crate) enum Opener {
     Single(Client, AsyncConnectionConfig),
     Cluster(ClusterClient),
@@ -67,7 +67,7 @@ pub(crate) enum Connection {
 }
 
 impl RedisConfig {
-    /// Checks it without connecting.
+    /// Checks the configuration without connecting.
     pub(crate) fn opener(&self) -> Result<Opener, ConfigRefused> {
         let refused = |_| ConfigRefused("must be redis://… or rediss://… with host, port and database".to_owned());
         let info = self.url.as_str().into_connection_info().map_err(refused)?;

@@ -1,12 +1,12 @@
 //! One connection for a function's life, with a deadline on everything.
 //!
-//! Opening is a task of its own that requests may watch but never drive: a request that gives up does not abort the
-//! connection that the next one needs. A connection that was silent for a whole deadline is dropped, because its next
-//! reply may belong to the last question. Nothing here repeats a command that the server may have executed.
+//! A task of its own opens it. Requests may wait for that task but never drive it, so a request that gives up does not
+//! abort the connection that the next one needs. A connection that was silent for a whole deadline is dropped, because
+//! its next reply may belong to the last question. Nothing here repeats a command that the server may have executed.
 //!
-//! A server that answers but cannot help (a demoted one, one that is loading, one that lets us do nothing) is trouble to
-//! the breaker like one that is silent: else every request would open a connection of its own to ask it again. A cluster
-//! has a breaker for each part of its slots, so that one node's trouble is only its own users'.
+//! Some servers answer but cannot help: a demoted one, one that is loading, one that grants no rights. The breaker
+//! counts them as failures like silent ones, because otherwise every request would open a connection to ask again. A
+//! cluster has a breaker for each part of its slots, so that the failure of one node affects only its own users.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -20,50 +20,50 @@ use tokio::time::timeout;
 use crate::config::{COMMAND, CONNECT, Connection, Opener};
 use crate::scripts::{CLUSTER_SLOTS, Script, WHO_SCRIPT, cluster_slot};
 
-/// Breakers of a cluster, each for as many neighbouring slots. A node owns ranges of slots: more parts than nodes are
-/// enough, and a part on a boundary is closed again by the answers of its better half.
+/// The number of breakers of a cluster, each for the same number of neighbouring slots. A node owns ranges of slots, so
+/// more parts than nodes are enough. The answers of the healthy half close a part on a boundary again.
 const PARTS: u16 = 64;
-/// A cluster's connection is several, and mends each by itself; it is dropped as a whole when nobody was answered for this
-/// long.
+/// A cluster's connection consists of several, and the client reconnects each of them. The whole is dropped when no
+/// request was answered for this long.
 const QUIET_MILLIS: i64 = 1_000;
-/// What a server says that cannot help anybody now: asking it again at once is no use. Anything else that it refuses
-/// (OOM, TRYAGAIN, MISCONF, WRONGTYPE) is about one command.
+/// The replies of a server that cannot help any request now, so that asking again at once is useless. Any other refusal
+/// (OOM, TRYAGAIN, MISCONF, WRONGTYPE) concerns one command.
 const OF_NO_USE: [&str; 8] =
     ["READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "BUSY", "NOAUTH", "WRONGPASS", "NOPERM"];
 
 type Opening = Shared<BoxFuture<'static, Result<Connection, CacheTrouble>>>;
 
 struct State {
-    /// Open, or being opened; the number tells a later one from an earlier.
+    /// The connection that is open or being opened, with a number that increases with each one.
     opening: Option<(u64, Opening)>,
     opened: u64,
-    /// When anybody was last answered.
+    /// When a request was last answered.
     answered: Millis,
     /// One for a single server, [`PARTS`] for a cluster.
     breakers: Vec<Breaker>,
 }
 
-/// A connection that comes and goes.
+/// A connection that is opened when it is needed, and dropped when it fails.
 pub(crate) struct Link<H> {
     opener: Arc<Opener>,
     host: H,
     state: Mutex<State>,
 }
 
-/// What a script call came to.
+/// The result of a script call.
 pub(crate) enum Reply<T> {
     /// The answer of the server.
     Answered(T),
-    /// The server refused the command, in its own words' first one (OOM, TRYAGAIN, NOPERM, …).
+    /// The server refused the command, with this first word of its error (OOM, TRYAGAIN, NOPERM, …).
     Refused(String),
 }
 
 /// Whether a call must be let through an open breaker.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Urgency {
-    /// A read can do without.
+    /// A read, which can do without the cache.
     Optional,
-    /// A delete cannot: it is tried whatever the breaker thinks.
+    /// A delete, which is tried even if the breaker is open.
     Required,
 }
 
@@ -79,7 +79,7 @@ impl<H: Host + Clone + 'static> Link<H> {
         Arc::new(Self { opener: Arc::new(opener), host, state: Mutex::new(state) })
     }
 
-    /// Which breaker these keys have. What has no key may ask any node.
+    /// The breaker of these keys. A call without keys, which any node may answer, uses the first one.
     fn part(&self, keys: &[String]) -> usize {
         match (&*self.opener, keys.first()) {
             (Opener::Cluster(_), Some(key)) => usize::from(cluster_slot(key) / (CLUSTER_SLOTS / PARTS)),
@@ -91,7 +91,7 @@ impl<H: Host + Clone + 'static> Link<H> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The current connection, or the one being opened; starts one if there is none.
+    /// Returns the current connection or the one being opened, and starts to open one if there is none.
     fn opening(&self) -> (u64, Opening) {
         let mut state = self.lock();
         if let Some((number, opening)) = &state.opening {
@@ -113,7 +113,7 @@ impl<H: Host + Clone + 'static> Link<H> {
         (number, opening)
     }
 
-    /// Forgets a connection, unless a newer one has taken its place.
+    /// Drops a connection, unless a newer one has replaced it.
     fn drop_connection(&self, number: u64) {
         let mut state = self.lock();
         if state.opening.as_ref().is_some_and(|(current, _)| *current == number) {
@@ -121,7 +121,8 @@ impl<H: Host + Clone + 'static> Link<H> {
         }
     }
 
-    /// As [`Link::drop_connection`], but a cluster's only if all of it is silent: it reconnects to single nodes by itself.
+    /// Drops a silent connection. A cluster's is dropped only if all of it is silent, because the client reconnects to
+    /// single nodes.
     fn drop_silent(&self, number: u64) {
         let whole_again = matches!(*self.opener, Opener::Cluster(_)) && {
             let now = self.host.now();
@@ -146,7 +147,7 @@ impl<H: Host + Clone + 'static> Link<H> {
             return;
         }
         tracing::warn!(%why, "the cache is of no use: reading the truth until it is again");
-        // Requests give a silent connection up before its deadline could: the probe begins with a new one.
+        // Requests give up on a silent connection before its deadline ends, so the probe begins with a new one.
         let open = self.lock().opening.clone();
         if let Some((number, opening)) = open
             && opening.peek().is_some()
@@ -155,7 +156,7 @@ impl<H: Host + Clone + 'static> Link<H> {
         }
     }
 
-    /// Runs `script` through the breaker. `None`: the breaker is open.
+    /// Runs `script` through the breaker. While the breaker is open, an optional call is an error at once.
     pub(crate) async fn call<T: FromRedisValue>(
         self: &Arc<Self>,
         urgency: Urgency,
@@ -174,7 +175,7 @@ impl<H: Host + Clone + 'static> Link<H> {
             (Gate::Probe, Urgency::Required) => {}
             (Gate::Skip, Urgency::Optional) => return Err(trouble("the breaker is open")),
             (Gate::Probe, Urgency::Optional) => {
-                // With a key: it asks the node, and needs the rights, that this call would have.
+                // The probe has the key of the call, so it asks the same node and needs the same rights.
                 let (link, key) = (self.clone(), keys.first().cloned());
                 tokio::spawn(async move {
                     let _: Result<Reply<Vec<String>>, _> = link.run(&WHO_SCRIPT, key.as_slice(), &[]).await;
@@ -185,7 +186,8 @@ impl<H: Host + Clone + 'static> Link<H> {
         self.run(script, keys, arguments).await
     }
 
-    /// Runs `script` and tells the breaker. A call that is given up counts as a failure: it was too slow for somebody.
+    /// Runs `script`, and reports the result to the breaker. A call that the caller gives up counts as a failure,
+    /// because it was too slow.
     async fn run<T: FromRedisValue>(
         &self,
         script: &Script,
@@ -220,20 +222,20 @@ impl<H: Host + Clone + 'static> Link<H> {
         };
         let evalsha = command("EVALSHA", script.hash(), keys, arguments);
         let mut answer = timeout(COMMAND, query(&mut connection, &evalsha)).await;
-        // It was not executed: sending the whole of it is no repetition.
+        // The script was not executed, so sending all of it repeats nothing.
         if matches!(&answer, Ok(Err(error)) if error.code() == Some("NOSCRIPT")) {
             let eval = command("EVAL", script.code(), keys, arguments);
             answer = timeout(COMMAND, query(&mut connection, &eval)).await;
         }
         match answer {
-            // The address leads to another primary by now, or will soon.
+            // The address leads to another primary now, or will soon.
             Ok(Ok(value)) if is_a_replicas(&value) => {
                 self.drop_connection(number);
                 Err(trouble("the server is a replica"))
             }
             Ok(Ok(value)) => match redis::from_redis_value(value) {
                 Ok(value) => Ok(Reply::Answered(value)),
-                // Perhaps the reply to another question.
+                // The reply may belong to another question.
                 Err(_) => {
                     self.drop_connection(number);
                     Err(trouble("the reply makes no sense"))
@@ -257,12 +259,12 @@ impl<H: Host + Clone + 'static> Link<H> {
         }
     }
 
-    /// Leaves a connection whose replies cannot be trusted.
+    /// Drops a connection whose replies cannot be trusted.
     pub(crate) fn reconnect(&self) {
         self.lock().opening = None;
     }
 
-    /// Opens the connection before anybody needs it.
+    /// Opens the connection before the first request needs it.
     pub(crate) async fn warm_up(&self) {
         let _: Result<Reply<Vec<String>>, _> = self.run(&WHO_SCRIPT, &[], &[]).await;
     }
@@ -301,17 +303,18 @@ async fn query(connection: &mut Connection, command: &Cmd) -> Result<Value, Redi
     }
 }
 
-/// What every script answers on a server that is not the primary.
+/// Whether this is the reply of a script on a server that is not the primary.
 fn is_a_replicas(value: &Value) -> bool {
     matches!(value, Value::Array(parts) if matches!(parts.as_slice(), [Value::BulkString(text)] if text == b"replica"))
 }
 
-/// Whether the server said it, rather than the connection.
+/// Whether the error is a reply of the server, and not a failure of the connection.
 fn is_reply(error: &RedisError) -> bool {
     error.code().is_some() && !error.is_io_error() && !error.is_timeout() && !error.is_connection_dropped()
 }
 
-/// The kind of trouble, and what the network or TLS says of it; never an argument, which may be a copy of a session.
+/// The kind of an error, and what the network or TLS reports. It never holds an argument, which may be a copy of a
+/// session.
 fn describe(error: &RedisError) -> String {
     let kind = error.code().map_or_else(|| error.category().to_owned(), str::to_owned);
     if error.is_io_error() { format!("{kind}: {error}") } else { kind }

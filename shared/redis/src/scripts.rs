@@ -1,10 +1,12 @@
-//! The scripts, and the keys they work on.
+//! The scripts, and the keys that they use.
 //!
-//! Each reads the server's *incarnation* inside itself: `run_id` changes when the process restarts, `master_replid` when
-//! a replica is promoted. A copy carries the incarnation that stored it, so what a restarted, promoted or demoted server
-//! remembers is not a hit. Read once per connection it would not do: `REPLICAOF` keeps client connections open.
+//! Each script reads the server's *incarnation* inside itself: `run_id` changes when the process restarts,
+//! `master_replid` when a replica is promoted. A copy carries the incarnation that stored it. So a copy that a
+//! restarted, promoted or demoted server still holds is not a hit. One read per connection would not be enough, because
+//! `REPLICAOF` keeps client connections open.
 //!
-//! All keys of a user share the hash tag `{userId}`: one slot of a cluster, so a script may touch several of them.
+//! All keys of a user share the hash tag `{userId}`. They are in one slot of a cluster, so a script may touch several
+//! of them.
 
 use std::sync::LazyLock;
 
@@ -12,7 +14,8 @@ use holdfast_sessions::cache::LEASE_MILLIS;
 use holdfast_sessions::token::Address;
 use holdfast_sessions::{SlotNo, UserId};
 
-/// Defines `incarnation()`: the id, or nil and a reply that says why not. An id without any digit but 0 names nobody.
+/// Defines `incarnation()`: the id, or nil and a reply with the reason. An id without any digit but 0 identifies no
+/// server.
 const INCARNATION: &str = r"
 local function incarnation()
   local server = redis.pcall('INFO', 'server')
@@ -28,10 +31,10 @@ local function incarnation()
 end
 ";
 
-/// r1. `KEYS` copy, lease; `ARGV` nonce, life of a lease in ms. Replies `{'hit', copy}`, `{'lease', lease}`, `{'miss'}`,
-/// or why there is no incarnation. A key of another type is a copy that nobody can read. The lease id holds the server's time in microseconds: every *execution* makes its own,
-/// so a duplicated or late one cannot revive a lease that was deleted. With no memory left the lease is refused, not the
-/// script.
+/// r1. `KEYS` are copy and lease; `ARGV` are a nonce and the life of a lease in ms. Replies `{'hit', copy}`, `{'lease',
+/// lease}`, `{'miss'}`, or why there is no incarnation. A key of another type is a hit with an unreadable copy. The
+/// lease id holds the server's time in microseconds. So every *execution* creates its own id, and a repeated or late
+/// one cannot revive a lease that was deleted. Without free memory the server refuses the lease, not the script.
 const READ: &str = r"
 local inc, why = incarnation()
 if not inc then return {why} end
@@ -47,8 +50,8 @@ if type(set) == 'table' and set.ok then return {'lease', lease} end
 return {'miss'}
 ";
 
-/// r3. `KEYS` copy, lease; `ARGV` lease, copy, life in ms. Replies 1 if it stored the copy. The lease is spent first:
-/// whatever goes wrong then, it cannot be used twice.
+/// r3. `KEYS` are copy and lease; `ARGV` are lease, copy and life in ms. Replies 1 if it stored the copy. It deletes
+/// the lease first, so that no failure after that allows a second use.
 const FILL: &str = r"
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 redis.call('DEL', KEYS[2])
@@ -58,8 +61,8 @@ redis.call('SET', KEYS[1], inc .. '\n' .. ARGV[2], 'PX', ARGV[3])
 return 1
 ";
 
-/// w2. `KEYS` copies and leases. Replies `{'deleted'}`, or why that is not final. A plain script, not a flagged one:
-/// those are refused as a whole when memory is full, and a delete must work then.
+/// w2. `KEYS` are copies and leases. Replies `{'deleted'}`, or why that is not final. It is a plain script, not a
+/// flagged one. A server refuses flagged scripts when memory is full, and a delete must work then.
 const DELETE: &str = r"
 redis.call('DEL', unpack(KEYS))
 local inc, why = incarnation()
@@ -67,14 +70,14 @@ if not inc then return {why} end
 return {'deleted'}
 ";
 
-/// Asks who the server is, and changes nothing.
+/// Asks which server this is, and changes nothing.
 const WHO: &str = r"
 local inc, why = incarnation()
 if not inc then return {why} end
 return {'primary'}
 ";
 
-/// A script and the name the server gives it.
+/// A script, and the name that the server gives it.
 #[derive(Debug)]
 pub struct Script {
     code: String,
@@ -88,12 +91,12 @@ impl Script {
         Self { code, hash }
     }
 
-    /// What `EVAL` takes.
+    /// The text of the script, for `EVAL`.
     pub fn code(&self) -> &str {
         &self.code
     }
 
-    /// What `EVALSHA` takes.
+    /// The hash of the script, for `EVALSHA`.
     pub fn hash(&self) -> &str {
         &self.hash
     }
@@ -105,18 +108,18 @@ pub static READ_SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(READ));
 pub static FILL_SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(FILL));
 /// The script w2, which deletes.
 pub static DELETE_SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(DELETE));
-/// The fence probe.
+/// The script that probes the fence.
 pub static WHO_SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(WHO));
 
 /// Life of a lease, as the script takes it.
 pub const LEASE_LIFE: i64 = LEASE_MILLIS;
 
-/// Where the copy of a slot is kept.
+/// The key of the copy of a slot.
 pub fn copy_key(at: Address) -> String {
     format!("s:{{{}}}:{}:v", at.user, at.slot)
 }
 
-/// Where the lease to fill it is kept.
+/// The key of the lease to fill that copy.
 pub fn lease_key(at: Address) -> String {
     format!("s:{{{}}}:{}:l", at.user, at.slot)
 }
@@ -124,7 +127,7 @@ pub fn lease_key(at: Address) -> String {
 /// Hash slots of a cluster (Redis cluster specification, "Key distribution model").
 pub const CLUSTER_SLOTS: u16 = 16_384;
 
-/// The cluster's hash slot of one of our keys: CRC-16/XMODEM of what stands in braces.
+/// The cluster's hash slot of one of our keys: CRC-16/XMODEM of the part in braces.
 pub fn cluster_slot(key: &str) -> u16 {
     let tag = key.split_once('{').and_then(|(_, rest)| rest.split_once('}')).map_or(key, |(tag, _)| tag);
     let crc = tag.bytes().fold(0u16, |crc, byte| {

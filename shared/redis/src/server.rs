@@ -1,4 +1,4 @@
-//! The port over scripts and link.
+//! The port `LeaseCache`, over the scripts and the link.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,18 +41,18 @@ impl<H> std::fmt::Debug for RedisCache<H> {
 }
 
 impl<H: Host + Clone + 'static> RedisCache<H> {
-    /// Does not connect; the first call does, or [`RedisCache::warm_up`].
+    /// Creates the cache without connecting. The first call connects, or [`RedisCache::warm_up`].
     pub fn new(config: &RedisConfig, host: H) -> Result<Self, ConfigRefused> {
         let link = Link::new(config.opener()?, host.clone());
         Ok(Self { link, host, said_hidden: Arc::default(), said_refused: Arc::default() })
     }
 
-    /// Opens the connection, while the function starts. Trouble is not an error: every call copes with it.
+    /// Opens the connection while the function starts. A failure is no error, because every call handles it.
     pub async fn warm_up(&self) {
         self.link.warm_up().await;
     }
 
-    /// Whether a primary answers, and whether it can be fenced: for health, and for nothing else.
+    /// Whether a primary answers, and whether it can be fenced. Only health checks need this.
     pub async fn check(&self) -> Result<Fence, CacheTrouble> {
         let reply: Reply<Vec<String>> = self.link.call(Urgency::Required, &WHO_SCRIPT, &[], &[]).await?;
         match answered(reply)?.first().map(String::as_str) {
@@ -61,7 +61,7 @@ impl<H: Host + Clone + 'static> RedisCache<H> {
         }
     }
 
-    /// What a server says that has no incarnation for us.
+    /// The meaning of a reply without an incarnation.
     fn not_fenced(&self, why: Option<&str>) -> Result<Fence, CacheTrouble> {
         match why {
             Some("hidden") => {
@@ -103,7 +103,7 @@ impl<H: Host + Clone + 'static> LeaseCache for RedisCache<H> {
         };
         match parts.as_slice() {
             [kind, copy] if kind == b"hit" => match value::read(copy) {
-                // Somebody else's copy: the reply was to another question, and the next may be, too.
+                // The copy of another slot: the reply belongs to another question, and the next one may too.
                 Some(copy) if copy.slot.at != at => {
                     self.link.reconnect();
                     Ok(Found::Unreadable)
@@ -148,5 +148,5 @@ impl<H: Host + Clone + 'static> LeaseCache for RedisCache<H> {
     }
 }
 
-/// For tests that look at what the server really holds.
+/// The names of the keys, for tests that check what the server really holds.
 pub use scripts::{copy_key as key_of_copy, lease_key as key_of_lease};

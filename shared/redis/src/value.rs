@@ -1,4 +1,4 @@
-//! A copy of a slot as text. Short names: it is sent on every hit.
+//! The text of a copy of a slot. Its names are short, because it is sent on every hit.
 
 use holdfast_sessions::account::Identity;
 use holdfast_sessions::cache::Cached;
@@ -8,9 +8,9 @@ use holdfast_sessions::token::Address;
 use holdfast_sessions::{DeviceId, Millis, SessionId, SlotNo, TokenHash, UserId, ids};
 use serde::{Deserialize, Serialize};
 
-/// The form this version writes. Another one is not read: the truth is.
+/// The form that this version writes. It reads no other form, and the reader then uses the table.
 const FORM: u8 = 2;
-/// Nothing longer is read: the longest copy of today is about a kilobyte and a half.
+/// Longer copies are neither written nor read. The longest copy of today is about a kilobyte and a half.
 const MAX_BYTES: usize = 8 * 1024;
 
 #[derive(Serialize, Deserialize)]
@@ -44,7 +44,7 @@ struct StoredValue {
     until: i64,
 }
 
-/// As text; `None` for what is not live.
+/// Writes a copy as text; `None` if its session is not live or the text is too long.
 pub fn write(copy: &Cached) -> Option<String> {
     let Slot { keys, device, .. } = &copy.slot;
     let keys = keys.as_ref()?;
@@ -77,7 +77,7 @@ pub fn write(copy: &Cached) -> Option<String> {
     serde_json::to_string(&stored).ok().filter(|text| text.len() <= MAX_BYTES)
 }
 
-/// Reads it back; `None` for anything else.
+/// Reads a copy; `None` for any other text.
 pub fn read(bytes: &[u8]) -> Option<Cached> {
     if bytes.len() > MAX_BYTES {
         return None;

@@ -75,7 +75,7 @@ impl Cluster {
         cluster
     }
 
-    /// Until every node thinks that all is well.
+    /// Waits until every node reports that the cluster is healthy.
     async fn settle(&self) {
         let started = Instant::now();
         loop {
@@ -106,14 +106,14 @@ impl Cluster {
         text(&self.nodes[node], &["CLUSTER", "MYID"]).await
     }
 
-    /// Begins to move a slot, and leaves it there: keys that are not at the old owner any more are asked for at the new.
+    /// Begins to move a slot, and leaves it there. Keys that have left the old owner are requested from the new one.
     async fn begin_to_move(&self, slot: u32, from: usize, to: usize) {
         let (slot, from_id, to_id) = (slot.to_string(), self.id(from).await, self.id(to).await);
         ask(&self.nodes[to], &["CLUSTER", "SETSLOT", &slot, "IMPORTING", &from_id]).await;
         ask(&self.nodes[from], &["CLUSTER", "SETSLOT", &slot, "MIGRATING", &to_id]).await;
     }
 
-    /// Moves what is in it, and hands it over.
+    /// Moves the keys of a slot, and then the slot.
     async fn finish_moving(&self, slot: u32, from: usize, to: usize) {
         let slot = slot.to_string();
         let keys = ask(&self.nodes[from], &["CLUSTER", "GETKEYSINSLOT", &slot, "100"]).await;
@@ -151,7 +151,7 @@ async fn a_cluster_keeps_the_contract_of_the_cache_server() {
     assert!(owners.iter().all(|owned| *owned > 0), "{owners:?}");
 }
 
-/// One of three shards falls silent: its users are served from the truth, and nobody else notices.
+/// One of three shards falls silent. Its users are served from the store, and no other user notices.
 #[tokio::test]
 async fn one_lost_shard_is_only_its_own_users_trouble() {
     let cluster = Cluster::start().await;
@@ -169,7 +169,7 @@ async fn one_lost_shard_is_only_its_own_users_trouble() {
     for session in homes.iter().flatten() {
         sessions.identify(Some(&session.tokens.access.text())).await.expect("let in");
     }
-    // Dropped packets, or a node that hangs: worse than one that is gone, which refuses at once.
+    // Dropped packets or a node that hangs are worse than a node that is down, which refuses at once.
     cluster.nodes[2].freeze();
     let (mut hits, mut asked) = (0, 0);
     for _ in 0..40 {
@@ -192,8 +192,8 @@ async fn one_lost_shard_is_only_its_own_users_trouble() {
     assert_eq!(behind.server.delete(kept.slot.at.user, &slots).await, Ok(Fence::On));
 }
 
-/// While a user's slot moves, a request may be redirected, refused or told to try again. Whatever it is: the user is let in,
-/// and a session that was ended is not.
+/// While a user's slot moves, a request may be redirected, refused or asked to retry. In each case the user is
+/// accepted, and a session that was ended is not.
 #[tokio::test]
 async fn while_a_slot_moves_nobody_is_refused_and_nothing_stale_is_served() {
     let cluster = Cluster::start().await;

@@ -1,6 +1,7 @@
-//! Kill the primary after a delete that its replica never got, promote the replica, and ask it: again and again.
+//! Kills the primary after a delete that its replica never received, promotes the replica and reads from it, many
+//! times.
 //!
-//! `HOLDFAST_PROMOTIONS` says how often (20 unless told; `make prove` says 1 000).
+//! `HOLDFAST_PROMOTIONS` is the number of rounds (20 if it is not set; `make prove` sets 1 000).
 
 use holdfast_redis::server::key_of_copy;
 use holdfast_redis::{RedisCache, RedisConfig};
@@ -51,7 +52,7 @@ async fn cycle(primary: &mut RedisServer, replica: &RedisServer, seen_by: &Redis
     while !direct.exists(key_of_copy(at)).await.expect("asked") {
         tokio::time::sleep(std::time::Duration::from_millis(1)).await;
     }
-    // The delete is confirmed by the primary and never reaches the replica: its link is cut while it cannot make another.
+    // The primary confirms the delete, which never reaches the replica: its link is cut, and it cannot make another.
     replica.freeze();
     let kill = redis::cmd("CLIENT").arg("KILL").arg("TYPE").arg("REPLICA").to_owned();
     let cut: usize = kill.query_async(&mut raw(primary).await).await.expect("cut");

@@ -1,8 +1,8 @@
 //! Every order in which two readers and two writers can take their steps, with the real scripts on a real server.
 //!
-//! A reader takes three steps (ask, read the truth, fill), a writer two (commit, delete): 10! / (3! 3! 2! 2!) = 25 200
-//! schedules. After each of them that could matter, nothing may be in the cache that is older than what a writer was
-//! told is effective.
+//! A reader takes three steps (ask the cache, read the store, fill), and a writer two (commit, delete). That makes 10!
+//! / (3! 3! 2! 2!) = 25 200 schedules. After each step the cache must hold nothing older than the last change that a
+//! writer reported as effective.
 
 use holdfast_redis::server::{key_of_copy, key_of_lease};
 use holdfast_redis::{RedisCache, RedisConfig};
@@ -22,13 +22,13 @@ use redis::aio::MultiplexedConnection;
 const STEPS: [u8; 4] = [3, 3, 2, 2];
 const SCHEDULES: usize = 25_200;
 
-/// What is done wrong on purpose, to see that it is seen.
+/// A defect that a test introduces on purpose, to check that it is detected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mutant {
     None,
     /// The writer deletes the copy and leaves the lease.
     DeleteOfCopyOnly,
-    /// The reader fills whatever became of its lease.
+    /// The reader fills even if its lease was deleted.
     FillWithoutLease,
     /// The writer deletes before it commits.
     DeleteBeforeCommit,
@@ -81,7 +81,7 @@ impl World {
         }
     }
 
-    /// The version in the cache, past all scripts.
+    /// The version in the cache, read without the scripts.
     async fn cached(&mut self, at: Address) -> Option<u64> {
         let text: Option<String> = self.raw.get(key_of_copy(at)).await.expect("asked");
         let copy = text?.split_once('\n').and_then(|(_, copy)| holdfast_redis::value::read(copy.as_bytes()));
@@ -112,8 +112,8 @@ impl World {
         Ok(())
     }
 
-    /// Whether anything older than what is effective was served, or is there to be served. On a machine so busy that a call
-    /// misses its deadline, nobody knows what was played: the schedule is played again.
+    /// Whether a version older than the effective one was served, or can be served. On a busy machine a call may miss
+    /// its deadline. Its effect is then unknown, so the schedule runs again.
     async fn is_stale(&mut self, schedule: &[usize]) -> bool {
         for _ in 0..100 {
             match self.play(schedule).await {

@@ -1,4 +1,4 @@
-//! Servers that ask who is there: TLS with an authority of one's own, users with rights, tokens that are renewed.
+//! Servers that authenticate their clients: TLS with a private authority, users with rights, tokens that are renewed.
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -23,14 +23,14 @@ use holdfast_testkit::suites::cache::server as suite;
 use holdfast_testkit::suites::sessions::Bench;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
-/// All that the scripts need, on our keys alone: what an ElastiCache user is given, too.
+/// All rights that the scripts need, on our keys alone. An ElastiCache user has the same rights.
 const RIGHTS: &[&str] = &["resetkeys", "~s:{*", "-@all", "+eval", "+evalsha", "+info", "+time", "+get", "+set", "+del"];
 
 fn anybody() -> Address {
     Address { user: UserId::from_bytes(RealHost.random()), slot: SlotNo::new(3).expect("a slot") }
 }
 
-/// An authority, and a server that it vouches for as `localhost`.
+/// An authority, and a server with its certificate for `localhost`.
 struct Secured {
     server: RedisServer,
     url: String,
@@ -95,7 +95,7 @@ fn cache(config: &RedisConfig) -> RedisCache<RealHost> {
 
 fn notice(_: CacheEvent) {}
 
-/// Whatever is wrong with the server, the user is let in by the truth, and the operator is told what is wrong.
+/// Checks that the cache's error names the reason, and that the service accepts the user from the store.
 async fn is_a_miss_with_a_reason(config: &RedisConfig, reason: &str) {
     let trouble = cache(config).read(anybody()).await.expect_err("no connection");
     assert!(trouble.to_string().to_lowercase().contains(reason), "{trouble} does not say {reason}");
@@ -168,7 +168,7 @@ async fn a_user_with_exactly_these_rights_is_enough() {
     suite::all(&cache(&config("secret-of-app")), &RealHost).await;
     is_a_miss_with_a_reason(&config("wrong"), "auth").await;
     let nobody = RedisConfig { url: server.url(), ..config("") };
-    // It connects, and then may do nothing: each command is refused, and that is a miss like any other.
+    // The client connects, and then each command is refused. That is a miss like any other.
     assert!(matches!(cache(&nobody).read(anybody()).await, Ok(Found::Miss(None))));
 }
 
@@ -212,8 +212,8 @@ impl aws_credential_types::provider::ProvideCredentials for Shared {
     }
 }
 
-/// ElastiCache checks the signature of a token; here a user has `nopass`, so that any token of the right user is taken,
-/// and the server's own count of AUTH says how often one was shown.
+/// ElastiCache checks the signature of a token. Here a user has `nopass`, so the server accepts any token of the right
+/// user. Its own count of AUTH shows how often it received one.
 #[tokio::test]
 async fn a_connection_signs_in_with_tokens_and_renews_them() {
     let secured = Secured::start();
@@ -237,7 +237,7 @@ async fn a_connection_signs_in_with_tokens_and_renews_them() {
     tokio::time::sleep(Duration::from_millis(500)).await;
     let after = shown(&mut connection).await;
     assert!(after >= before + 2, "renewed {} times in half a second", after - before);
-    // A role whose credentials cannot be had any more: the open connection goes on, and nothing breaks.
+    // The role's credentials are unavailable from now on. The open connection continues, and nothing breaks.
     *exchanged.0.lock().expect("not poisoned") = Err(());
     tokio::time::sleep(Duration::from_millis(300)).await;
     let at = anybody();

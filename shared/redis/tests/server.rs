@@ -61,7 +61,7 @@ async fn sessions_tell_the_same_story_behind_redis() {
     provider::all(&store, &cache, &host).await;
 }
 
-/// Time by hand, patience for real.
+/// A host with a manual clock and real waits.
 #[derive(Clone, Debug)]
 struct Mixed(ManualHost);
 
@@ -100,7 +100,7 @@ async fn a_revoked_session_is_refused_while_redis_is_down() {
     assert!(world.sessions().identify(Some(&token)).await.is_err());
 }
 
-/// What a reader has in hand that missed, was given the lease and has read the truth: all but its fill.
+/// Returns what a reader holds before its fill: the lease of a miss, and a copy of the session in the store.
 async fn paused_refill(world: &World, server: &RedisServer, session: &SignedIn) -> (Lease, Cached) {
     raw(server).await.del(key_of_copy(session.slot.at)).await.expect("dropped, as for want of memory");
     let Ok(Found::Miss(Some(lease))) = world.cache.server.read(session.slot.at).await else {
@@ -133,7 +133,7 @@ async fn a_refill_that_pauses_across_a_logout_cannot_bring_the_session_back() {
 
 #[tokio::test]
 async fn a_logout_whose_cache_delete_fails_says_so_and_a_restart_cannot_bring_the_session_back() {
-    // The server remembers across its restart: the copy of the ended session is still in its memory then.
+    // The server keeps its data across the restart, so it still holds the copy of the ended session.
     let mut server = RedisServer::start(&["--appendonly", "yes", "--appendfsync", "always"]);
     let world = world(&server).await;
     let (session, token) = filled(&world).await;
@@ -163,7 +163,7 @@ async fn what_a_promoted_replica_remembers_is_not_a_hit() {
     let behind = cache_at(&replica.url());
     assert!(behind.read(session.slot.at).await.is_err(), "a replica answers nobody");
     assert!(behind.delete(session.slot.at.user, &[session.slot.at.slot]).await.is_err());
-    // The link breaks, the session ends, the primary dies, the replica is promoted with what it remembers.
+    // The link breaks, the session ends, the primary stops, and the replica is promoted with its old data.
     replica.freeze();
     let cut: usize = redis::cmd("CLIENT")
         .arg("KILL")
@@ -347,7 +347,7 @@ async fn another_users_copy_admits_nobody_and_ends_the_connection() {
     assert!(!direct.exists(key_of_copy(my_session.slot.at)).await.expect("asked"));
 }
 
-/// A function that was frozen for long comes back to a connection that nobody holds at the other end.
+/// A function that was frozen for long resumes with a connection that the server has closed.
 #[tokio::test]
 async fn a_connection_that_died_meanwhile_costs_no_delete_its_confirmation() {
     let server = RedisServer::start(&[]);
@@ -372,12 +372,12 @@ async fn a_connection_that_died_meanwhile_costs_no_delete_its_confirmation() {
     assert!(world.sessions().identify(Some(&token)).await.is_err());
 }
 
-/// Nobody answers, not even that nobody is there: a queue of connections that is full, as a dropped packet is.
+/// The server neither answers nor refuses. Its queue of connections is full, which has the effect of dropped packets.
 #[tokio::test]
 async fn a_black_hole_ends_at_the_deadlines_and_opens_the_breaker() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
-    // Linux takes what the backlog (128) holds and lets every later connection wait for ever.
+    // Linux accepts what the backlog (128) holds, and lets every later connection wait without an end.
     let mut held = Vec::new();
     while let Ok(stream) = std::net::TcpStream::connect_timeout(&address, std::time::Duration::from_millis(200)) {
         held.push(stream);
@@ -389,7 +389,7 @@ async fn a_black_hole_ends_at_the_deadlines_and_opens_the_breaker() {
     let session = world.sign_in().await;
     assert_eq!(session.effect, Effect::Bounded(60));
     let at = session.slot.at;
-    // Connecting takes a quarter of a second at most, tries are two: far from what a client would wait by itself.
+    // Connecting takes at most 250 ms, and there are two attempts. A client without deadlines would wait much longer.
     let gone = std::time::Duration::from_secs(5);
     let deleted = tokio::time::timeout(gone, world.cache.server.delete(at.user, &[at.slot])).await;
     assert!(matches!(deleted, Ok(Err(_))), "{deleted:?}");
@@ -401,7 +401,7 @@ async fn a_black_hole_ends_at_the_deadlines_and_opens_the_breaker() {
     assert_eq!(read, Err(holdfast_sessions::ports::CacheTrouble("the breaker is open".into())));
 }
 
-/// A server too small for its keys drops copies and leases as it likes: that costs a read and nothing else.
+/// A server that is too small for its keys evicts copies and leases. That costs a read and nothing else.
 #[tokio::test]
 async fn evictions_admit_nobody_and_refuse_nobody() {
     let server = RedisServer::start(&["--maxmemory", "3mb", "--maxmemory-policy", "allkeys-lru"]);
@@ -428,8 +428,8 @@ async fn evictions_admit_nobody_and_refuse_nobody() {
     assert!(evicted(&mut direct).await, "else this shows nothing");
 }
 
-/// The exception to `immediate`: two servers that both act as primary. The one nobody demoted is believed until its copies
-/// are as old as they may get, and no longer.
+/// The exception to `immediate` is two servers that both act as primary. The copies of the isolated one are used until
+/// they reach the maximum age, and no longer.
 #[tokio::test]
 async fn an_isolated_primary_is_believed_for_the_maximum_age_and_no_longer() {
     let (isolated, elected) = (RedisServer::start(&[]), RedisServer::start(&[]));

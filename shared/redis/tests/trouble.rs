@@ -1,10 +1,12 @@
-//! What users notice while the cache is in trouble: a little latency, and nothing else.
+//! The effect of a cache failure on users: a little latency, and nothing else.
 //!
-//! Validations under load, against a real server that is killed, frozen, filled up, made read-only, flushed, and started
-//! again. The truth is a store in memory that takes 3 ms to answer, about what DynamoDB takes. Nobody may be refused, and
-//! nobody let in whose end was confirmed. Every worker asks by turns through the cache and without it, so that both meet
-//! the same moments of the same machine. Latencies are printed; `HOLDFAST_PROVE=1` also judges them, each period's by that
-//! of the same period without a cache.
+//! Validations run under load against a real server that is killed, frozen, filled up, made read-only, flushed and
+//! restarted. The store is in memory and takes 3 ms to answer, about as long as DynamoDB. No user may be refused, and
+//! no session may be accepted after its end was confirmed.
+//!
+//! Every worker validates alternately through the cache and without it, so that both meet the same moments of the same
+//! machine. Latencies are printed. `HOLDFAST_PROVE=1` also compares those of each period with the same period without a
+//! cache.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -29,7 +31,7 @@ const USERS: usize = 10;
 /// About what a strongly consistent read of one item takes within a Region.
 const TRUTH_TAKES: Duration = Duration::from_millis(3);
 
-/// The truth at a distance.
+/// The store, with the latency of a network.
 #[derive(Clone)]
 struct Distant(MemoryStore);
 
@@ -52,7 +54,7 @@ type Behind = LeasedCache<Distant, RedisCache<RealHost>, RealHost>;
 struct World {
     store: MemoryStore,
     server: RedisServer,
-    /// As a function that has run for a while.
+    /// The cache of a function that has run for a while.
     warm: Behind,
     kept: Vec<SignedIn>,
 }
@@ -83,8 +85,8 @@ impl World {
         world
     }
 
-    /// Validations from all workers for `time`, through the cache and without it by turns, while `meanwhile` happens after
-    /// a fifth of it.
+    /// Runs validations from all workers for `time`, alternately through the cache and without it. `meanwhile` runs
+    /// after a fifth of that time.
     async fn load(&self, time: Duration, meanwhile: impl AsyncFnOnce()) -> Seen {
         let stop = Arc::new(AtomicBool::new(false));
         let refused = Arc::new(AtomicU64::new(0));
@@ -128,7 +130,7 @@ impl World {
         Seen { calls, struck, refused: refused.load(Ordering::Relaxed) }
     }
 
-    /// Ends sessions of a fresh user while trouble lasts, and checks that no confirmed end is ever undone.
+    /// Ends sessions of a fresh user during the failure, and checks that no confirmed end is ever undone.
     async fn nothing_ended_is_let_in(&self, when: &str) {
         let bench = Bench::behind(self.store.clone(), self.warm.clone(), RealHost).await;
         let service = bench.sessions();
@@ -231,7 +233,7 @@ async fn while_the_cache_is_in_trouble_users_notice_nothing_but_latency() {
         let seen = world.load(time, async || strike(what, &server, port).await).await;
         assert_eq!(seen.refused, 0, "{what}: users were refused");
         world.nothing_ended_is_let_in(what).await;
-        // The breaker opens within a quarter of a second of trouble.
+        // The breaker opens within 250 ms of the failure.
         let opened = seen.struck + Duration::from_millis(500);
         let first = seen.p99(|at| at >= seen.struck && at < opened);
         let then = seen.p99(|at| at >= opened);

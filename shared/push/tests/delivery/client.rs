@@ -1,4 +1,4 @@
-//! A client as the protocol wants it: marks moved by frames received, duplicates dropped, gaps asked for.
+//! A client that follows the protocol: it moves its marks by frames, drops duplicates, and requests missing messages.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -11,7 +11,7 @@ struct Line {
     mark: Option<Position>,
     /// Received beyond a gap.
     held: BTreeMap<u64, MessageId>,
-    /// What the application was given, in order.
+    /// The messages that the application received, in order.
     given: Vec<(u64, MessageId)>,
 }
 
@@ -19,12 +19,12 @@ struct Line {
 pub(crate) struct Client {
     lines: BTreeMap<Channel, Line>,
     seen: HashSet<MessageId>,
-    /// Frames that said nothing new.
+    /// Frames without anything new.
     pub(crate) duplicates: u64,
     pub(crate) ephemeral: u64,
     /// `recovered:false` after the first `welcome`.
     pub(crate) reloads: Vec<(Channel, Position, Position)>,
-    /// It should say `hello`.
+    /// Whether it should send `hello`.
     pub(crate) is_behind: bool,
     pub(crate) must_leave: bool,
 }
@@ -50,7 +50,7 @@ impl Client {
         self.lines.keys()
     }
 
-    /// One message that the application is given by another way than the socket: the history route.
+    /// Gives the application one message that it received through the history route.
     pub(crate) fn reload(&mut self, channel: &Channel, at: Position, id: MessageId) {
         self.message(channel, at, id);
     }
@@ -86,7 +86,8 @@ impl Client {
     fn message(&mut self, channel: &Channel, at: Position, id: MessageId) {
         let Some(line) = self.lines.get_mut(channel) else { panic!("a message on {channel}") };
         let Some(mark) = &mut line.mark else {
-            // Before the first `welcome` said where the channel is: it will be recovered, or lies before "now".
+            // The first `welcome` has not named the head yet. The message will be recovered, or it is older than the
+            // client's start.
             return;
         };
         assert_eq!(mark.epoch, at.epoch, "the numbering of {channel} changed");

@@ -1,4 +1,4 @@
-//! @connections with seeded faults and a ledger: every post, its effect, its answer, and who it was for.
+//! `@connections` with seeded faults, and a ledger of every post: its effect, its answer and its recipient.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use holdfast_push::outcome::{Posted, Probe};
 use holdfast_push::ports::Gateway;
 use holdfast_testkit::seeded::SeededHost;
 
-/// Of 10 000 posts, how many meet what: 500 in all.
+/// How many of 10 000 posts meet each fault. They are 500 in total.
 const FAULTS: [(Trouble, u64); 6] = [
     (Trouble::FalseGone, 100),
     (Trouble::Throttled, 120),
@@ -23,17 +23,17 @@ const FAULTS: [(Trouble, u64); 6] = [
 pub(crate) enum Trouble {
     /// 410 for a live socket.
     FalseGone,
-    /// 429: too fast.
+    /// 429: the rate is too high.
     Throttled,
     /// 5xx without effect.
     FailedBefore,
-    /// The effect, and no answer.
+    /// The post has its effect, and gets no answer.
     LostReply,
-    /// The effect, late.
+    /// The post has its effect late.
     Slow,
     /// The message is too large (413).
     TooLarge,
-    /// 410: the socket is gone.
+    /// 410: the socket is closed.
     Gone,
     /// 429: the client does not read.
     Stalled,
@@ -68,7 +68,7 @@ struct State {
     forbidden: bool,
 }
 
-/// Clones share it; one that is not the workers' keeps no ledger.
+/// The network, which clones share. Only that of the workers keeps a ledger.
 #[derive(Clone)]
 pub(crate) struct Network {
     state: Arc<Mutex<State>>,
@@ -81,7 +81,7 @@ impl Network {
         Self { state: Arc::default(), host, faults: true }
     }
 
-    /// The same network without faults and ledger: what frames are answered over.
+    /// The same network without faults and ledger, which carries the answers to frames.
     pub(crate) fn calm(&self) -> Self {
         Self { faults: false, ..self.clone() }
     }
@@ -114,7 +114,7 @@ impl Network {
         self.lock().forbidden = forbidden;
     }
 
-    /// What arrived since the last look.
+    /// The frames that arrived since the last call.
     pub(crate) fn take(&self, id: &ConnectionId) -> Vec<ServerFrame> {
         self.lock().lines.get_mut(id).map(|line| std::mem::take(&mut line.inbox)).unwrap_or_default()
     }
@@ -145,7 +145,7 @@ impl Network {
 }
 
 impl Gateway for Network {
-    /// Frames stay what they are: the text is a number.
+    /// The text of a frame is its number, so that the frame itself is kept.
     fn text(&self, frame: &ServerFrame) -> String {
         let mut state = self.lock();
         state.frames.push(frame.clone());

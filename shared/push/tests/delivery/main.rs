@@ -1,9 +1,10 @@
-//! A hundred thousand messages through the real use cases, over queues that repeat and reorder, a gateway of which one
-//! answer in twenty is trouble, clients that vanish and come back, publishers that die. In the end every client has every
-//! message of its channels exactly once and in order, every post is accounted for, and the dead letters are exactly what
-//! could not be delivered.
+//! Many messages run through the real use cases. The queues repeat and reorder records, and one gateway answer in
+//! twenty is a fault. Clients disconnect and reconnect, and publishers stop between two calls.
 //!
-//! `HOLDFAST_MESSAGES` is how many (3 000 otherwise), `HOLDFAST_SEED` replays a run.
+//! In the end every client has every message of its channels exactly once and in order. Every post is accounted for,
+//! and the dead letters are exactly the messages that could not be delivered.
+//!
+//! `HOLDFAST_MESSAGES` is the number of messages (3 000 if it is not set), and `HOLDFAST_SEED` replays a run.
 
 // Helpers of tests are tests too.
 #![allow(clippy::unwrap_used)]

@@ -1,4 +1,4 @@
-//! SQS as it may behave: delayed, repeated, in no particular order, and nothing is lost.
+//! SQS with everything that it may do: records are delayed, repeated and reordered, and none is lost.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,13 +11,13 @@ use holdfast_push::publish::Queued;
 use holdfast_sessions::ports::{Host as _, StoreResult};
 use holdfast_testkit::seeded::SeededHost;
 
-/// Until a record that failed is there again.
+/// The time until a record that failed is visible again.
 const VISIBILITY_MILLIS: i64 = 360_000;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
     pub(crate) job: Job,
-    /// How often it failed.
+    /// How often the record failed.
     failures: u32,
     is_repeat: bool,
 }
@@ -70,7 +70,7 @@ impl Queue {
         self.lock().ready.keys().next().map(|(at, _)| *at)
     }
 
-    /// It was worked on and deleted; once in twenty times SQS delivers it again all the same.
+    /// Deletes a record that was processed. SQS delivers one in twenty again all the same.
     pub(crate) fn done(&self, record: Record) {
         if !record.is_repeat && self.host.draw().is_multiple_of(20) {
             self.again(record.job.clone());
@@ -79,7 +79,7 @@ impl Queue {
         }
     }
 
-    /// It failed, and comes back.
+    /// Makes a record that failed visible again.
     pub(crate) fn failed(&self, record: Record) {
         assert!(record.failures < 4, "the queue would give it up: {:?}", record.job);
         self.again(record.job.clone());

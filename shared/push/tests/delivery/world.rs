@@ -51,7 +51,7 @@ struct Device {
     person: Person,
     client: Client,
     socket: Option<ConnectionId>,
-    /// It never leaves, and never reads.
+    /// The client never disconnects, and never reads.
     stalled: bool,
 }
 
@@ -127,7 +127,7 @@ impl Sim {
         usize::try_from(self.host.draw() % below as u64).unwrap()
     }
 
-    /// Publishes `messages`, a round at a time, while everything else goes on.
+    /// Publishes `messages`, one round at a time, while everything else continues.
     pub(crate) async fn run(&mut self, messages: u64) {
         let rounds = messages.div_ceil(ROUND);
         for round in 0..rounds {
@@ -150,7 +150,7 @@ impl Sim {
         self.network.forbid(false);
     }
 
-    /// Everything that is still under way, and every client back and up to date.
+    /// Finishes all work under way, and reconnects every client until it misses nothing.
     pub(crate) async fn settle(&mut self) {
         while let Some(due) = self.queue.due() {
             let wait = due - self.host.now().get();
@@ -187,7 +187,7 @@ impl Sim {
         body.idempotency_key = Some(format!("k{}", self.published));
         let (short, publish) = (body.ttl_seconds.is_some(), Publish::read(body).unwrap());
         self.published += 1;
-        // One publisher in ten dies between two of its calls, and its caller asks again.
+        // One publisher in ten stops between two of its calls, and its caller repeats the request.
         if self.one_in(10) {
             let publisher = Publisher {
                 table: Stepped(self.table.clone()),
@@ -213,7 +213,7 @@ impl Sim {
         }
     }
 
-    /// Everything that is due, some records at a time, as one invocation finds them.
+    /// Does all work that is due, some records at a time, as one invocation finds them.
     async fn work(&self) {
         let fan_out = FanOut {
             table: self.table.clone(),
@@ -346,7 +346,7 @@ impl Sim {
         }
     }
 
-    /// What could not be recovered is read through the history route, a page at a time.
+    /// Reads what could not be recovered through the history route, one page at a time.
     async fn reload(&mut self, n: usize) {
         let reloads = std::mem::take(&mut self.devices[n].client.reloads);
         for (channel, mut mark, head) in reloads {
@@ -361,7 +361,7 @@ impl Sim {
         }
     }
 
-    /// Until nothing is missing.
+    /// Recovers until nothing is missing.
     async fn catch_up(&mut self, n: usize) {
         match &self.devices[n].socket {
             Some(socket) if self.network.is_open(socket) => self.hello(n).await,

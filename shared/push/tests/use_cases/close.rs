@@ -85,8 +85,8 @@ async fn a_look_without_an_answer_counts_for_nothing() {
     assert_eq!(world.table.of_user(person.at.user).await, Ok(vec![]));
 }
 
-/// A socket that cannot be looked at is looked at again, soon at first, and given up in the end: the queue's dead letters have it
-/// then, with an alarm.
+/// A socket that cannot be checked is checked again, soon at first. In the end the request fails, so that the queue
+/// dead-letters it with an alarm.
 #[tokio::test]
 async fn looks_become_rare_and_come_to_an_end() {
     let world = World::default();

@@ -64,8 +64,8 @@ async fn the_session_that_moved_into_the_slot_is_not_the_tickets() {
     assert_eq!(world.door().connect(&id("a"), Some(&ticket), TTL, CAP).await, Ok(Err(ConnectRefusal::SessionOver)));
 }
 
-/// Both orders of ending a session and opening a socket under it: ended before the last look, the handshake sees it; ended
-/// after, the closer sees the socket.
+/// A session ends and a socket opens in it, in both orders. If it ends before the last read of the session, the
+/// handshake finds that. If it ends later, the closer finds the socket.
 #[tokio::test]
 async fn no_socket_outlives_its_session_whichever_comes_second() {
     for steps_before in 0..2 {
@@ -92,7 +92,7 @@ async fn no_socket_outlives_its_session_whichever_comes_second() {
     }
 }
 
-/// The order that a look at the session before writing, and none after, would miss: the session ends and its closer finds no
+/// This is the order that only a read of the session after writing can detect. The session ends and its closer finds no
 /// socket, then the rows are written.
 #[tokio::test]
 async fn a_session_that_ends_during_the_handshake_gets_no_socket() {
@@ -151,7 +151,8 @@ async fn one_socket_too_many_replaces_the_oldest() {
     assert!(world.queues.next_close().is_none());
 }
 
-/// Handshakes of one user at once: each sees some of the others, and together they close as many as are too many.
+/// Handshakes of one user run at once. Each sees some of the others, and together they close as many sockets as are too
+/// many.
 #[test]
 fn handshakes_at_once_leave_as_many_sockets_as_may_be() {
     for cap in 1..=2 {

@@ -1,4 +1,4 @@
-//! A publisher that dies between any two of its calls: nothing acknowledged is lost, and nothing is there twice.
+//! A publisher that stops between any two of its calls. Nothing acknowledged is lost, and nothing is published twice.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -28,7 +28,7 @@ fn publisher(world: &World) -> SteppedPublisher {
     }
 }
 
-/// What is not stepped runs as usual. Not around what is: a turn must not depend on a runtime.
+/// Runs work that is not stepped. It must not run around stepped work, because a turn must not depend on a runtime.
 fn wait<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work)
 }
@@ -44,7 +44,7 @@ async fn world() -> (World, [Person; 2]) {
     (world, people)
 }
 
-/// Everything that can be published, and to whose sockets it goes.
+/// Each kind of publish, with its name.
 fn kinds(people: &[Person; 2]) -> Vec<(&'static str, Publish)> {
     let key = |publish: Publish| Publish { idempotency_key: Some("k".to_owned()), ..publish };
     vec![
@@ -56,7 +56,7 @@ fn kinds(people: &[Person; 2]) -> Vec<(&'static str, Publish)> {
     ]
 }
 
-/// How often each message reached the socket, by its id.
+/// The ids of the messages that reached the socket.
 fn reached(world: &World, name: &str) -> BTreeSet<String> {
     let frames = world.gateway.received(&id(name));
     frames.iter().filter_map(|frame| frame.split("MessageId(").nth(1)?.split(')').next().map(str::to_owned)).collect()
@@ -66,7 +66,7 @@ fn channels(people: &[Person; 2]) -> [Channel; 4] {
     [people[0].channel(), people[1].channel(), Channel::Topic("public.x".parse().unwrap()), Channel::Broadcast]
 }
 
-/// Dies after `steps` calls, comes back with the same key, and again after the answer; what it was told, if it lived.
+/// Publishes, and stops after `steps` calls. Returns the answer if the publish was finished by then.
 fn publish_and_die(world: &World, publish: &Publish, steps: usize) -> Option<Published> {
     let first = RefCell::new(None);
     let publisher = publisher(world);
@@ -85,7 +85,7 @@ fn a_publisher_that_dies_anywhere_and_asks_again_has_published_once() {
             let (world, people) = wait(world());
             let (name, publish) = kinds(&people).swap_remove(kind);
             let first = publish_and_die(&world, &publish, steps);
-            // What was acknowledged is delivered without anybody asking again.
+            // A message that was acknowledged is delivered without another request.
             if let Some(first) = first {
                 wait(world.work_off());
                 let told = first.answer.message_id.to_string();
@@ -126,7 +126,7 @@ fn a_queued_publish_whose_reader_dies_anywhere_is_published_once() {
                 publisher.publish_queued(&queued).await.unwrap();
             };
             let finished = dies_after(steps, Box::pin(reader) as Actor<'_>);
-            // The record comes back, as it does after a reader's death.
+            // The queue delivers the record again, as it does after a reader has stopped.
             wait(world.publisher().publish_queued(&queued)).unwrap();
             wait(world.work_off());
             assert_eq!(reached(&world, "a"), BTreeSet::from([queued.id.to_string()]), "{name} after {steps}");

@@ -57,7 +57,7 @@ async fn a_frame_that_is_not_understood_is_answered_and_costs_nothing() {
     assert!(world.gateway.is_open(&id("a")));
 }
 
-/// The account's requests are used up for a moment: the client waits for an answer all the same, and gets one.
+/// The account's requests are used up for a moment. The client still waits for an answer, and gets one.
 #[tokio::test]
 async fn an_answer_that_is_throttled_is_posted_again() {
     let (world, person) = connected("a").await;
@@ -341,7 +341,7 @@ async fn a_function_decides_whose_presence_is_seen_and_says_nothing_of_the_other
     let error = watch(&world, &person, names(), &[friend, stranger]).await;
     assert!(error.contains("Forbidden") && error.contains(&friend.to_string()), "{error}");
     assert!(!error.contains(&stranger.to_string()), "{error}");
-    // Not even oneself, where the function does not say so.
+    // Users do not see even themselves, where the function does not name them.
     assert!(watch(&world, &person, names(), &[person.at.user]).await.contains("Forbidden"));
 }
 
@@ -350,7 +350,7 @@ async fn a_presence_policy_in_trouble_shows_nobody() {
     let (world, person) = connected("a").await;
     let error = watch(&world, &person, Watchers::Undecided, &[person.at.user]).await;
     assert!(error.starts_with("Error") && error.contains("Unavailable"), "{error}");
-    // Nobody is asked about nobody.
+    // A request for no users calls no function.
     assert_eq!(watch(&world, &person, Watchers::Undecided, &[]).await, "Presence([])");
     assert!(world.gateway.is_open(&id("a")));
 }
@@ -383,7 +383,7 @@ async fn a_recovery_that_cannot_be_finished_sends_the_client_away_to_come_back()
     assert!(!world.gateway.is_open(&id("a")));
 }
 
-/// API Gateway says 410 for sockets that live, too.
+/// API Gateway also answers 410 for live sockets.
 #[tokio::test]
 async fn a_410_in_the_middle_of_a_recovery_leaves_no_gap() {
     let (world, person) = connected("a").await;
@@ -393,13 +393,13 @@ async fn a_410_in_the_middle_of_a_recovery_leaves_no_gap() {
     assert_eq!(world.say(&person, "a", hello(person.channel(), start)).await, Posted::Done);
     let messages = world.gateway.received(&id("a")).iter().filter(|f| f.starts_with("Message")).count();
     assert_eq!(messages, 3);
-    // And if it stays: the socket must not, for its client was told that all of it comes.
+    // If the 410 stays, the socket must close, because its client expects every message.
     world.gateway.script(&id("a"), [Posted::Done, Posted::Done].into_iter().chain([Posted::Gone; 4]));
     assert_eq!(world.say(&person, "a", hello(person.channel(), start)).await, Posted::Gone);
     assert!(!world.gateway.is_open(&id("a")));
 }
 
-/// Not even the close gets through: it is tried until it does.
+/// Even the close fails at first. It is repeated until it succeeds.
 #[tokio::test]
 async fn a_client_with_a_gap_is_closed_however_often_it_takes() {
     let (world, person) = connected("a").await;
@@ -498,7 +498,7 @@ async fn recoveries_beyond_the_budget_are_told_to_reload_and_get_nothing() {
     assert_eq!(posted(2), 1 + 401);
 }
 
-/// One user who says `hello` again and again takes a part of the budget; everybody else recovers as before.
+/// One user who sends `hello` again and again takes a part of the budget. All other users recover as before.
 #[tokio::test]
 async fn a_greedy_user_drains_the_recoveries_of_nobody_else() {
     let world = World::default();

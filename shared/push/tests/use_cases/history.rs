@@ -1,4 +1,4 @@
-//! What a reader missed, from a channel whose answers are written down one by one.
+//! The messages that a reader missed, from a channel with scripted answers.
 
 use std::sync::{Arc, Mutex};
 

@@ -13,20 +13,20 @@ use holdfast_testkit::push::stepped::{Actor, Stepped, every_schedule, step};
 
 use crate::world::{CAP, Person, TTL, World, id, to};
 
-/// What plays against the handshake.
+/// The actors that run against the handshake.
 #[derive(Clone, Copy, PartialEq)]
 enum Against {
     /// The session ends, its sockets are closed.
     Revocation,
-    /// And the client hangs up as soon as it can.
+    /// The client also disconnects as soon as it can.
     RevocationAndHangUp,
-    /// And a message is posted to what is found.
+    /// A message is also posted to the sockets that are found.
     RevocationAndPost,
 }
 
 impl Against {
-    /// How often the closer looks again while the handshake may still be under way: after 2 s each time, and a handshake
-    /// takes at most 10 s. Beside a post it does not: there are 35 million orders as it is.
+    /// How often the closer checks again while the handshake may still be under way. It checks after 2 s each time, and
+    /// a handshake takes at most 10 s. It does not check beside a post, because there are 35 million orders already.
     fn looks(self) -> usize {
         usize::from(self != Against::RevocationAndPost)
     }
@@ -37,11 +37,11 @@ impl Against {
     }
 }
 
-/// How the handshake is done.
+/// The implementation of the handshake.
 #[derive(Clone, Copy, PartialEq)]
 enum Handshake {
     AsItIs,
-    /// It looks at the session, and writes its rows afterwards.
+    /// It reads the session, and writes its rows afterwards.
     LooksFirst,
 }
 
@@ -104,7 +104,8 @@ fn closer(
     }
 }
 
-/// The slot is ended; the stream's relay asks; the closer closes, and looks again a little later.
+/// Ends the slot, as a revocation does. The stream's relay then sends a request, and the closer closes the socket and
+/// checks it a little later.
 async fn revocation(world: &World, person: &Person, against: Against) {
     step().await;
     world.sessions.end(person.at, world.host.now());
@@ -146,7 +147,7 @@ async fn post(world: &World, person: &Person) {
     fan_out.work(job, &limits).await.unwrap();
 }
 
-/// Plays every order; in how many the socket outlived its session, and how many there were.
+/// Runs every order. Returns in how many the socket outlived its session, and how many there were.
 fn explore(how: Handshake, against: Against) -> (usize, usize) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let survived = RefCell::new(0);
@@ -161,7 +162,7 @@ fn explore(how: Handshake, against: Against) -> (usize, usize) {
             Against::RevocationAndPost => actors.push(Box::pin(post(&world, &person))),
         }
         schedule.run(actors);
-        // Handshake and all are over; what was asked for is done, in its time.
+        // The handshake and its opponents have ended, and the requests in the queue are handled in their time.
         runtime.block_on(async {
             while let Some((request, delay)) = world.queues.next_close() {
                 world.host.advance_seconds(i64::from(delay));

@@ -1,4 +1,5 @@
-//! Fan-out under a clock that moves only while everybody waits: the pace is waited for, and a latency is measured, not assumed.
+//! Fan-out under a clock that moves only while all tasks wait. The workers wait for their rate, and the latency is
+//! measured.
 
 use std::sync::{Arc, Mutex};
 
@@ -36,7 +37,7 @@ impl Host for Waiting {
     }
 }
 
-/// Runs `work` while the clock moves on, a millisecond whenever everybody has had a turn.
+/// Runs `work` while the clock moves, by one millisecond after all tasks have had a turn.
 async fn passing<T>(clock: &ManualHost, work: impl Future<Output = T>) -> T {
     let moving = async {
         loop {

@@ -89,8 +89,8 @@ async fn a_key_is_free_again_after_a_day() {
     assert_ne!(next.answer.message_id, first.answer.message_id);
 }
 
-/// The publisher is killed after every number of steps (here: sends that still succeed); the repetition repeats what was
-/// stored, under the same name, and appends nothing twice.
+/// The first call fails after the message is stored. The repetition repeats the stored request under the same id, and
+/// appends nothing twice.
 #[tokio::test]
 async fn a_publish_that_was_cut_short_is_finished_by_its_repetition() {
     let world = World::default();
@@ -193,7 +193,7 @@ async fn a_queued_publish_waits_for_a_throttled_table_outside() {
     let first = queued(to(&[&person], "1"));
     assert_eq!(world.publisher().publish_queued(&first).await, Ok(None));
     assert_eq!(world.queues.next_handed_in().map(|(again, _)| again), Some(first));
-    // Any other trouble is a delivery of the record.
+    // Any other error costs a delivery of the record.
     world.table.break_channel(&person.channel(), Some(StoreError::Unavailable("GetItem".into())));
     assert!(world.publisher().publish_queued(&queued(to(&[&person], "1"))).await.is_err());
 }

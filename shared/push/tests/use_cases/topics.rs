@@ -1,4 +1,5 @@
-//! A socket has a hundred topics at most, whatever asks for them, and one `hello` brings back so much of all channels together.
+//! A socket has at most a hundred topics, for every kind of request. One `hello` recovers a limited amount of all
+//! channels together.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -38,7 +39,7 @@ async fn subscribed(world: &World) -> BTreeSet<Topic> {
     world.table.topics(&id("a")).await.unwrap().into_iter().collect()
 }
 
-/// Errors that say that there are too many topics, among what the socket was sent.
+/// The number of errors with too many topics, among the frames that the socket received.
 fn refused(world: &World) -> usize {
     world.gateway.received(&id("a")).iter().filter(|frame| frame.contains("TooManyTopics")).count()
 }
@@ -114,7 +115,8 @@ fn frames_that_are_served_at_once_leave_no_more_topics_than_a_socket_may_have() 
     assert_eq!(outcomes.into_inner(), BTreeSet::from([false, true]), "either may be first");
 }
 
-/// What a socket's topics are read and changed by, step by step; everything else at once, which keeps the orders few.
+/// A table that reads and changes a socket's topics step by step. Everything else happens at once, which keeps the
+/// orders few.
 #[derive(Clone, Debug)]
 struct OnlyTopics(holdfast_testkit::push::MemoryTable);
 
@@ -186,7 +188,7 @@ async fn published(world: &World, person: &Person, own: usize, shared: usize, da
     marks
 }
 
-/// A thousand messages and a mebibyte come back at most, of all channels of one `hello` together.
+/// One `hello` recovers at most a thousand messages and a mebibyte of all its channels together.
 #[tokio::test]
 async fn the_channels_of_one_hello_share_what_may_come_back() {
     let large = format!("\"{}\"", "x".repeat(30_000));
@@ -235,7 +237,7 @@ async fn every_channel_of_a_hello_counts_in_the_budget_of_all() {
     assert_eq!(world.counters.of(Count::RecoveryRefused), 1);
 }
 
-/// A socket whose session has expired is nobody's presence, however lately it was heard of.
+/// A user whose session has expired is not online, however recently their socket sent a frame.
 #[tokio::test]
 async fn a_user_whose_session_has_expired_is_not_online() {
     let (world, person) = connected(0).await;

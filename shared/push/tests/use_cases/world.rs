@@ -43,13 +43,13 @@ pub(crate) struct World {
 pub(crate) type TestFrames =
     Frames<OpenSessions, MemoryTable, FakeGateway, TopicPolicy, Watchers, Counters, ManualHost>;
 
-/// Who may see whose presence.
+/// The authorization of presence.
 #[derive(Clone, Debug)]
 pub(crate) enum Watchers {
     Policy(PresencePolicy),
-    /// A function of the operator's that names these, whoever asks.
+    /// A function of the operator that names these users for every caller.
     Names(BTreeSet<UserId>),
-    /// One that does not answer.
+    /// A function that does not answer.
     Undecided,
 }
 
@@ -63,7 +63,7 @@ impl PresenceAccess for Watchers {
     }
 }
 
-/// A session that somebody signed in to.
+/// A session of a signed-in user.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Person {
     pub(crate) at: Address,
@@ -118,7 +118,7 @@ impl World {
         }
     }
 
-    /// Handshake, as API Gateway plays it: the socket is there after `$connect` has agreed.
+    /// Runs a handshake as API Gateway does. The socket is open after `$connect` has accepted it.
     pub(crate) async fn connect(&self, person: &Person, name: &str) -> Result<Socket, ConnectRefusal> {
         let ticket = self.ticket(person).await;
         let door = self.door();
@@ -184,13 +184,14 @@ impl World {
         }
     }
 
-    /// One record, as fast as it goes.
+    /// Does one job at a high rate.
     pub(crate) async fn work(&self, job: Job, deadline: Millis) -> StoreResult<WorkOutcome> {
         let pace = RateLimiters::new(10_000, 10_000, self.host.now());
         self.fan_out().work(job, &Limits { deadline, pace: &pace }).await
     }
 
-    /// Does all work there is; time passes as the queue's delays say. What comes back is done again, `patience` times.
+    /// Does all jobs, and lets time pass by the delays of the queue. A job that is not done is repeated, `patience`
+    /// times in total.
     pub(crate) async fn work_off(&self) {
         let mut patience = 1_000;
         while let Some((job, delay)) = self.queues.next_job() {
@@ -228,7 +229,7 @@ pub(crate) fn to(people: &[&Person], data: &str) -> Publish {
     Publish::read(Body { user_ids: Some(user_ids), kind: "note".into(), data: data.into(), ..Body::default() }).unwrap()
 }
 
-/// A publish to everybody.
+/// A publish to all users.
 pub(crate) fn to_all(data: &str) -> Publish {
     Publish::read(Body { broadcast: Some(true), kind: "note".into(), data: data.into(), ..Body::default() }).unwrap()
 }

@@ -1,4 +1,4 @@
-//! One story, told by a model of two hundred lines and by three providers: whatever a client does, all four answer alike.
+//! A model and three providers run the same commands of a client, and all four must give the same answers.
 
 mod model;
 
@@ -18,7 +18,7 @@ use model::{Answer, Command, Model, TRUST, Tag};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-/// Time by hand, patience for real.
+/// A host with a manual clock and real waits.
 #[derive(Clone, Debug)]
 struct Mixed(ManualHost);
 
@@ -36,7 +36,7 @@ impl Host for Mixed {
     }
 }
 
-/// The service behind one provider, and every token it ever gave out.
+/// The service with one provider, and every token that it issued.
 struct World<C> {
     name: &'static str,
     bench: Bench<MemoryStore, ManualHost, C>,
@@ -75,7 +75,7 @@ impl<C: SessionCache + Clone> World<C> {
         assert!(made.slot.trusted(self.bench.host.now()).is_some_and(|trust| trust.device == token.device));
         let device = self.devices.iter().position(|(known, _)| *known == token.device).expect("a known device");
         let (tokens, text) = (&mut self.devices[device].1, token.text());
-        // The same next token for everybody who shows one within the grace.
+        // Every caller who shows a token within the grace gets the same next one.
         if tokens.last() != Some(&text) {
             tokens.push(text);
         }
@@ -139,7 +139,7 @@ impl<C: SessionCache + Clone> World<C> {
                     Ok((_, tokens, _)) => {
                         let pair = (tokens.access.text(), tokens.refresh.text());
                         let pairs = &mut self.tokens[session];
-                        // The same pair for everybody within the grace; a new one else.
+                        // Within the grace every caller gets the same pair, and a new one otherwise.
                         if pairs.last() != Some(&pair) {
                             pairs.push(pair);
                         }

@@ -1,4 +1,4 @@
-//! What the session service promises one user, as simply as it can be said: no store, no cache, no tokens, no races.
+//! The promises of the session service to one user, in a simple form: no store, no cache, no tokens, no races.
 
 const MAX_LIVE: usize = 5;
 const ACCESS: i64 = 900;
@@ -7,13 +7,13 @@ const ABSOLUTE: i64 = 86_400;
 const GRACE: i64 = 10;
 const TOUCH: i64 = 300;
 const RECENT: i64 = 900;
-/// How long a device is trusted in these stories.
+/// How long a device is trusted in these tests.
 pub(crate) const TRUST: i64 = 400;
 
 /// Which of a session's tokens is presented, counted back from the newest pair.
 pub(crate) type Age = usize;
 
-/// What a client asks for. Sessions are named by the order in which they were made.
+/// A request of a client. Sessions have numbers in the order in which they were created.
 #[derive(Clone, Debug)]
 pub(crate) enum Command {
     SignIn,
@@ -67,24 +67,24 @@ pub(crate) enum Tag {
     Wrong,
 }
 
-/// What is answered, without anything random in it.
+/// An answer, without anything random in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     /// A new session; this is its number.
     Made(usize),
     /// A new session on a trusted device, and the generation of that device's token.
     MadeOn(usize, usize, usize),
-    /// Let in, as this session at this version, on a trusted device or not.
+    /// The token is accepted. The fields are the session, its version, and whether its device is trusted.
     In(usize, u64, bool),
-    /// A pair: of which generation.
+    /// A new pair, with its generation.
     Pair(usize),
-    /// So many ended.
+    /// The number of sessions that were ended.
     Ended(usize),
-    /// An edit; the version after it.
+    /// An edit, with the version after it.
     Edited(u64, bool),
     /// The devices that are trusted, and the one of the caller.
     Listed(Vec<usize>, Option<usize>),
-    /// So many devices are no longer trusted.
+    /// The number of devices that are no longer trusted.
     Removed(usize),
     /// Refused, with this code.
     Refused(&'static str),
