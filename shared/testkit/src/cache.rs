@@ -46,7 +46,7 @@ impl<H: Host> MemoryCache<H> {
         if server.down { Err(CacheTrouble("down".into())) } else { Ok(server) }
     }
 
-    /// Starts again with everything it remembered: what a server with persistence does.
+    /// Restarts the server with its data, as one with persistence does.
     pub fn restart(&self) {
         self.lock().incarnation += 1;
     }
@@ -58,7 +58,7 @@ impl<H: Host> MemoryCache<H> {
         server.leases.clear();
     }
 
-    /// From now on (or no longer) every call fails.
+    /// Makes every call fail from now on, or succeed again.
     pub fn set_down(&self, down: bool) {
         self.lock().down = down;
     }

@@ -1,4 +1,4 @@
-//! A local cloud for one test: its own process, port and directory; gone when dropped.
+//! A local cloud for one test, with its own process, port and directory. Dropping it removes it.
 
 use std::fs;
 use std::net::TcpListener;
@@ -85,7 +85,7 @@ impl LocalCloud {
         cloud
     }
 
-    /// For any client of the SDK.
+    /// The configuration for any client of the SDK.
     pub fn sdk_config(&self) -> &SdkConfig {
         &self.config
     }
@@ -95,7 +95,7 @@ impl LocalCloud {
         &self.endpoint
     }
 
-    /// Every row of a table, as it lies there.
+    /// Every row of a table, as it is stored.
     ///
     /// # Panics
     /// When the emulator does not answer.

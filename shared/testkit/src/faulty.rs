@@ -1,7 +1,7 @@
-//! A store that conflicts, and loses replies: what the local cloud never does.
+//! A store that conflicts and loses replies, which the local cloud never does.
 //!
-//! A conflict happens before anything was written; a lost reply after everything was. Only the writes that change sessions
-//! fail, or, with [`Faulty::everywhere`], every call.
+//! A conflict happens before anything was written; a lost reply after everything was. Only the writes that change
+//! sessions fail, or, with [`Faulty::everywhere`], every call.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,7 +21,7 @@ use holdfast_sessions::token::Address;
 use holdfast_sessions::trusted_device::TrustedDevice;
 use holdfast_sessions::{DeviceId, LoginId, Millis, SessionId, TokenHash, UserId};
 
-/// How often, in per cent of the writes.
+/// How often faults happen, in per cent of the writes.
 #[derive(Clone, Copy, Debug)]
 pub struct Rates {
     /// Per cent of the writes that conflict.
@@ -70,24 +70,24 @@ fn conflict() -> StoreError {
 }
 
 impl<S> Faulty<S> {
-    /// Faults drawn from `seed`, one draw per call.
+    /// Creates a store whose faults follow from `seed`, with one draw per call.
     pub fn new(calm: S, rates: Rates, seed: u64) -> Self {
         let shared = Shared { rates, everywhere: false, seed, calls: AtomicU64::new(0), injected: AtomicU64::new(0) };
         Self { calm, shared: Arc::new(shared) }
     }
 
-    /// The same, and every other call fails as often: reads, counters, rows of sign-ins.
+    /// Creates a store whose other calls also fail as often: reads, counters, rows of sign-ins.
     pub fn everywhere(calm: S, rates: Rates, seed: u64) -> Self {
         let shared = Shared { rates, everywhere: true, seed, calls: AtomicU64::new(0), injected: AtomicU64::new(0) };
         Self { calm, shared: Arc::new(shared) }
     }
 
-    /// Faults so far.
+    /// The number of faults so far.
     pub fn injected(&self) -> u64 {
         self.shared.injected.load(Ordering::Relaxed)
     }
 
-    /// Lets others run first, up to three times, and says what becomes of this call.
+    /// Lets others run first, up to three times, and returns the fault of this call.
     async fn fault(&self) -> Fault {
         let call = self.shared.calls.fetch_add(1, Ordering::Relaxed);
         let draw = mix(self.shared.seed ^ mix(call));
@@ -105,7 +105,7 @@ impl<S> Faulty<S> {
     }
 }
 
-/// One write through the faults; a conflict is said in the way of its port.
+/// One write through the faults. Each port reports a conflict in its own way.
 macro_rules! through {
     ($self:ident, $conflict:expr, $call:expr) => {
         match $self.fault().await {
@@ -119,7 +119,7 @@ macro_rules! through {
     };
 }
 
-/// A call that only fails where everything does.
+/// A call that only fails if the faults are everywhere.
 macro_rules! quietly {
     ($self:ident, $call:expr) => {
         if $self.shared.everywhere { through!($self, Err(conflict()), $call) } else { $call.await }

@@ -1,4 +1,4 @@
-//! Time that only moves when told to; randomness as usual.
+//! A clock that only moves when a test moves it, with the usual randomness.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use holdfast_sessions::Millis;
 use holdfast_sessions::ports::Host;
 
-/// A clock set by hand. Clones share it. Waiting costs no time: it yields, so that others run first.
+/// A clock that tests set. Clones share it. A wait takes no time: it yields, so that others run first.
 #[derive(Clone, Debug)]
 pub struct ManualHost {
     now: Arc<AtomicI64>,
@@ -14,30 +14,30 @@ pub struct ManualHost {
 }
 
 impl ManualHost {
-    /// Starts at this moment.
+    /// Creates a clock that starts at this moment.
     pub fn at(now: Millis) -> Self {
         Self { now: Arc::new(AtomicI64::new(now.get())), waited: Arc::default() }
     }
 
-    /// Moves the clock on.
+    /// Moves the clock forward.
     pub fn advance_seconds(&self, seconds: i64) {
         self.now.fetch_add(seconds * 1000, Ordering::SeqCst);
     }
 
-    /// Moves on by milliseconds.
+    /// Moves the clock forward by milliseconds.
     pub fn advance_millis(&self, millis: i64) {
         self.now.fetch_add(millis, Ordering::SeqCst);
     }
 
-    /// How long everybody together would have waited, in milliseconds.
+    /// How long all callers together would have waited, in milliseconds.
     pub fn waited(&self) -> u64 {
         self.waited.load(Ordering::SeqCst)
     }
 }
 
 impl Default for ManualHost {
-    /// 2026-01-01: DynamoDB deletes items whose TTL lies in the past of its own clock, so tests against the emulator pick
-    /// a moment of their own; this one is for stores in memory.
+    /// The clock starts on 2026-01-01, and is for stores in memory. DynamoDB deletes items whose TTL is in the past of
+    /// its own clock, so tests against the emulator choose another moment.
     fn default() -> Self {
         Self::at(Millis::new(1_767_225_600_000))
     }
@@ -60,7 +60,7 @@ impl Host for ManualHost {
     }
 }
 
-/// The real clock and real patience: for tests in which a server's idea of a second counts.
+/// The real clock and real waits, for tests that depend on the seconds of a server.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RealHost;
 

@@ -1,14 +1,14 @@
 //! The support of Holdfast's tests: a separate local cloud, an in-memory store, a manual clock, and one
 //! contract suite per port that every implementation must pass.
 //!
-//! * [`cloud`]: starts the pinned emulator on a free port, with the tables; removed when dropped.
+//! * [`cloud`]: starts the pinned emulator on a free port, with the tables. Dropping it removes it.
 //! * [`memory`]: the session ports over a map behind one lock.
 //! * [`cache`]: a cache server in memory that can forget, restart and fail.
 //! * [`canned`]: AWS by canned answers, for what no emulator says.
 //! * [`activity`]: the table of subscribers and the event bus in memory.
 //! * [`failing`]: any port, with one failing call.
 //! * [`push`]: the push ports in memory, with sockets that tests open and close.
-//! * [`host`]: time that only moves when told to.
+//! * [`host`]: a clock that only moves when a test moves it.
 //! * [`seeded`]: a host whose every draw follows from a seed.
 //! * [`failures`]: the table of what each function does when a call fails.
 //! * [`world`]: one user with a session over a store that fails, for tests of handlers.

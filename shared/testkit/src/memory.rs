@@ -1,5 +1,5 @@
-//! The session ports over a map behind one lock: every call is atomic, nothing is ever lost, late or in conflict. Tests
-//! of the domain run on it; the contract suites make sure that it tells the same story as the table.
+//! The session ports over a map behind one lock. Every call is atomic, and nothing is ever lost, late or in conflict.
+//! Tests of the domain run on it. The contract suites check that it behaves as the table does.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -42,8 +42,8 @@ struct Tables {
     committed: HashMap<String, ()>,
 }
 
-/// A store in memory. Clones share it. Its rows stay for ever, as those of DynamoDB may for two days after their TTL, unless it
-/// was made by [`MemoryStore::expiring`].
+/// A store in memory. Clones share it. Its rows stay permanently, unless [`MemoryStore::expiring`] created it. DynamoDB
+/// may also keep rows for two days after their TTL.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryStore(Arc<Mutex<Tables>>, Option<ManualHost>);
 
@@ -58,7 +58,7 @@ impl MemoryStore {
         self.lock().expire(now);
     }
 
-    /// The failed reauthentications that were noted.
+    /// The failed reauthentications that were recorded.
     pub fn failed_reauthentications(&self) -> Vec<FailedReauthentication> {
         self.lock().failed_reauthentications.clone()
     }
@@ -72,7 +72,7 @@ impl MemoryStore {
     }
 }
 
-/// The seconds that a row of the table `sessions` stays after it has become void.
+/// The seconds that a row of the table `sessions` stays after it has expired.
 const GRACE: i64 = 86_400;
 /// The seconds that a tombstone stays.
 const TOMBSTONE: i64 = 3_600;
@@ -419,7 +419,7 @@ impl SignIns for MemoryStore {
 
     async fn challenge(&self, challenge: &MfaChallenge, now: Millis) -> StoreResult<Transacted> {
         let mut tables = self.lock();
-        // The same request again, its reply lost: the secret is random, so nobody else wrote this row.
+        // The same request again, because its reply was lost. The secret is random, so no other request wrote this row.
         if tables.challenges.get(&challenge.login).is_some_and(|(there, _)| there.secret == challenge.secret) {
             return Ok(Transacted::Done);
         }

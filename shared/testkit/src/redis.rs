@@ -1,4 +1,4 @@
-//! A real redis-server for one test: its own process, port and directory; gone when dropped.
+//! A real redis-server for one test, with its own process, port and directory. Dropping it removes it.
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
@@ -39,7 +39,7 @@ impl RedisServer {
         server
     }
 
-    /// Its port on 127.0.0.1.
+    /// The port on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -49,24 +49,24 @@ impl RedisServer {
         format!("redis://127.0.0.1:{}/0", self.port)
     }
 
-    /// Ends it at once, as a crash does.
+    /// Ends the server at once, as a crash does.
     pub fn kill(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 
-    /// Starts it again, after [`RedisServer::kill`], on the same port and directory.
+    /// Starts the server again, after [`RedisServer::kill`], on the same port and directory.
     pub fn start_again(&mut self) {
         self.process = spawn(&self.directory, self.port, &self.arguments);
         self.wait_until_it_listens();
     }
 
-    /// Stops it in its tracks: connections stay open and nothing answers.
+    /// Freezes the server: connections stay open, and nothing answers.
     pub fn freeze(&self) {
         self.signal("-STOP");
     }
 
-    /// Lets it go on.
+    /// Resumes the server after [`RedisServer::freeze`].
     pub fn thaw(&self) {
         self.signal("-CONT");
     }

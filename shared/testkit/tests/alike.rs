@@ -1,5 +1,5 @@
-//! Whoever guesses learns nothing: an unknown e-mail, a wrong password and a disabled account are answered alike, for the
-//! same work. The work is counted, not timed.
+//! A caller who guesses learns nothing. An unknown e-mail, a wrong password and a disabled account get the same answer,
+//! for the same work. The work is counted, not timed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +13,7 @@ use holdfast_sessions::service::{SignIn, SignInRequest};
 use holdfast_testkit::suites::sessions::{Bench, PlainPasswords};
 use holdfast_testkit::{ManualHost, MemoryStore};
 
-/// Counts what is slow.
+/// Counts the verifications, which are slow.
 #[derive(Clone, Default)]
 struct Counted(Arc<AtomicUsize>);
 

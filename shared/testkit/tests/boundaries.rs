@@ -112,7 +112,7 @@ fn each_sdk_is_linked_by_one_adapter_only() {
         let text = fs::read_to_string(&manifest).expect("a manifest");
         let runtime = text.split("[dev-dependencies]").next().unwrap_or_default();
         let package = runtime.lines().find_map(|l| l.strip_prefix("name = ")).unwrap_or_default().trim_matches('"');
-        // Tests and benchmarks look at the cloud from outside, with the SDK of whatever they look at.
+        // Tests and benchmarks inspect the cloud from outside, with the SDK of each service.
         if ["holdfast-bench", "holdfast-testkit", "holdfast-e2e"].contains(&package) {
             continue;
         }
@@ -153,8 +153,8 @@ fn handlers_depend_on_wiring_and_the_core_only() {
     }
 }
 
-/// The clients of AWS and Redis that each function's executable may hold. Packages share their dependencies; executables
-/// do not: the linker drops what a function does not call, and with it the names of its operations.
+/// The clients of AWS and Redis that each function's executable may hold. Packages share their dependencies;
+/// executables do not: the linker drops what a function does not call, and with it the names of its operations.
 #[test]
 fn an_executable_holds_only_the_clients_that_its_function_calls() {
     let clients = [
@@ -282,7 +282,7 @@ fn the_binaries_of_a_service_are_its_functions_and_none_has_a_test_harness_of_it
     }
 }
 
-/// A route whose handler reads query parameters must say so to the edge, which refuses all others.
+/// A route whose handler reads query parameters must name them to the edge, which refuses all others.
 #[test]
 fn a_main_passes_on_the_query_parameters_of_its_handler() {
     let mut routes = 0;
@@ -298,14 +298,14 @@ fn a_main_passes_on_the_query_parameters_of_its_handler() {
     assert!(routes >= 2, "only {routes} routes with a query found: this looks in the wrong place");
 }
 
-/// `Request::json`, `json_up_to`, `json_or_empty` and `no_body` refuse what the route does not take, in body and query. A
-/// handler that called none of them would take anything; one that called them before it knows its caller would tell
+/// `Request::json`, `json_up_to`, `json_or_empty` and `no_body` refuse what the route does not take, in body and query.
+/// A handler that called none of them would take anything; one that called them before it knows its caller would tell
 /// strangers about the form.
 #[test]
 fn every_http_handler_reads_its_form_after_it_knows_its_caller() {
     let mut handlers = 0;
     for function in functions() {
-        // Neither changes anything nor asks who calls; the runtime refuses their queries by itself.
+        // They change nothing and do not check the caller, and the runtime refuses their queries.
         if !fs::read_to_string(main_of(&function)).expect("a source file").contains("boot::http")
             || ["ops-health", "ops-not-found"].contains(&function.as_str())
         {
@@ -336,7 +336,8 @@ fn only_main_and_the_runtime_read_the_environment() {
     }
 }
 
-/// A stale read of a session lets in who was logged out. No index, no scan, no batch that answers in part.
+/// A stale read of a session would accept a user who has logged out. So there is no index, no scan, and no batch that
+/// answers in part.
 #[test]
 fn every_read_of_the_session_table_is_strongly_consistent() {
     let mut reads = 0;

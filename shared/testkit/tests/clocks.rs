@@ -1,4 +1,5 @@
-//! Functions whose clocks differ: how long a session lives may differ by as much, whether it was ended never does.
+//! Functions whose clocks differ. The expiry of a session may differ by as much, but a session that was ended stays
+//! ended.
 
 use holdfast_sessions::change::Origin;
 use holdfast_sessions::error::Code;
@@ -27,7 +28,7 @@ async fn a_clock_five_minutes_off_brings_no_ended_session_back() {
         };
         let session = bench.sign_in().await;
         let token = session.tokens.access.text();
-        // Both have it in their cache; the one whose clock is ahead by more than a copy lives reads the truth.
+        // Both have it in their cache. The one whose clock is ahead by more than a copy lives reads the store.
         let current = bench.sessions().identify(Some(&token)).await.expect("live");
         elsewhere.identify(Some(&token)).await.expect("live there, too");
         bench.sessions().log_out(&current, &Origin::default()).await.expect("ended");

@@ -1,5 +1,5 @@
-//! No credential follows from another: whoever sees one answer of a sign-in cannot compute what another answer gives. The
-//! test knows every derivation there is, and tries them all on everything that an answer holds.
+//! No credential follows from another. An attacker who sees one answer of a sign-in cannot compute what another answer
+//! holds. The test knows every derivation that there is, and tries them all on everything that an answer holds.
 
 use std::collections::HashSet;
 
@@ -30,7 +30,7 @@ const LABELS: [Label; 9] = [
 const DOMAINS: [Domain; 7] =
     [Domain::Access, Domain::Refresh, Domain::Family, Domain::Mfa, Domain::Ticket, Domain::Device, Domain::Recovery];
 
-/// Everything of at least 16 bytes that the parts of a text stand for, and the pieces it may be made of.
+/// The text, every value of at least 16 bytes that its parts encode, and the pieces of those values.
 fn pieces(text: &str) -> Vec<Vec<u8>> {
     let mut found = vec![text.as_bytes().to_vec()];
     for part in text.split('.') {
@@ -46,7 +46,7 @@ fn pieces(text: &str) -> Vec<Vec<u8>> {
     found
 }
 
-/// What nobody may find out: the secret parts, not the addresses, which are in every token.
+/// The values that no attacker may find out: the secret parts, not the addresses, which are in every token.
 fn secrets(text: &str) -> Vec<Vec<u8>> {
     let secret = text.split('.').nth(3).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok()).unwrap_or_default();
     // Of a device token, the part after its id.

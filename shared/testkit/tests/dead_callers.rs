@@ -1,5 +1,5 @@
-//! Every operation of a session whose caller is no longer live by the time its change is judged: it is refused, and nothing
-//! changes. The caller was validated a moment before; that is what a request does.
+//! Every operation of a session whose caller is no longer live when its change is checked. It is refused, and nothing
+//! changes. The caller was validated a moment before, as in a request.
 
 use holdfast_sessions::account::Status;
 use holdfast_sessions::change::Origin;
@@ -20,7 +20,7 @@ use holdfast_testkit::{ManualHost, MemoryStore};
 const NEW: &str = "another horse battery";
 const HOME: &str = "192.0.2.1";
 
-/// What a session may ask for.
+/// A request of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ask {
     Identify,
@@ -71,12 +71,13 @@ impl Ask {
         Ask::ChangePassword,
     ];
 
-    /// Whether it is about a second factor that is on.
+    /// Whether the request needs a second factor that is on.
     fn wants_factor(self) -> bool {
         !matches!(self, Ask::Enroll | Ask::Activate)
     }
 
-    /// How a dead caller is refused. Ending one's own session is no refusal: it has ended.
+    /// How a caller whose session has ended is refused. A log-out is not refused, because the session has already
+    /// ended.
     fn refusal(self) -> Option<Code> {
         match self {
             Ask::LogOut => None,
@@ -127,7 +128,7 @@ impl End {
 struct World {
     bench: Bench<MemoryStore, ManualHost>,
     policy: Policy,
-    /// Of the second factor, on or waiting.
+    /// The seed of the second factor, which is on or waits for its first code.
     seed: Seed,
     recovery: Vec<String>,
     caller: SignedIn,
@@ -337,7 +338,7 @@ impl World {
         }
     }
 
-    /// Everything of the user that an operation could change, but for the caller's own slot where `own` is false.
+    /// Everything of the user that an operation could change. Without `own`, the caller's own slot is left out.
     async fn state(&self, own: bool) -> (Option<(String, Vec<Slot>)>, Vec<(DeviceId, TrustedDevice)>) {
         let state = self.bench.store.user(self.bench.user).await.expect("works before it is over");
         let devices = self.bench.store.devices(self.bench.user).await.expect("works before it is over");
@@ -381,7 +382,7 @@ async fn a_caller_who_is_no_longer_live_is_refused_and_changes_nothing() {
     }
 }
 
-/// An expired session is nobody's: it is not listed, not counted, not revoked, and nothing can be said about it.
+/// An expired session is not listed, not counted and not revoked, and it cannot be edited.
 #[tokio::test]
 async fn expired_sessions_are_neither_listed_nor_counted_nor_revoked() {
     let world = Box::pin(World::new(false)).await;
@@ -417,8 +418,8 @@ async fn expired_sessions_are_neither_listed_nor_counted_nor_revoked() {
     assert_eq!(sessions.end_all_of(world.bench.user, &origin).await.expect("works before it is over").count, 0);
 }
 
-/// A session that came by a trusted device has shown no second factor, so it makes no device trusted: not while its device is,
-/// and not after that trust has ended, however it ended.
+/// A session from a trusted device has shown no second factor, so it makes no device trusted. That holds while its
+/// device is trusted, and after that trust has ended in any way.
 #[tokio::test]
 async fn a_session_that_came_by_a_device_trusts_no_device() {
     for way in 0..4 {

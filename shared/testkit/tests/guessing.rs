@@ -1,5 +1,5 @@
-//! Attempt budgets against strangers who guess: nobody who is known to an account is ever refused because of them, and in
-//! the long run they get few guesses. Played over months by a clock that is moved by hand.
+//! Attempt budgets against strangers who guess. No user who is known to an account is ever refused because of them, and
+//! in the long run they get few guesses. The tests simulate months with a manual clock.
 
 use holdfast_sessions::change::Origin;
 use holdfast_sessions::error::Code;
@@ -48,7 +48,8 @@ fn strangers(count: u8) -> Vec<String> {
     (0..count).map(|n| format!("198.51.{n}.7")).collect()
 }
 
-/// Twelve networks guess at once, for every budget that they can reach: who is known signs in, who is not waits.
+/// Twelve networks guess at once, for every budget that they can reach. A known user signs in, and an unknown one
+/// waits.
 #[tokio::test]
 async fn nobody_who_is_known_is_refused_because_of_strangers() {
     let (store, host) = (MemoryStore::default(), ManualHost::default());
@@ -145,7 +146,7 @@ async fn a_month_of_guessing_is_a_hundred_guesses_and_one_a_day() {
     assert!(owner >= 29);
 }
 
-/// A refused attempt writes nothing: whatever a flood costs, it is no writes.
+/// A refused attempt writes nothing, so a flood of them costs no writes.
 #[tokio::test]
 async fn a_refusal_is_decided_before_anything_is_written() {
     let (store, host) = (MemoryStore::default(), ManualHost::default());

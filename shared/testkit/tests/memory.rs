@@ -1,4 +1,4 @@
-//! The in-memory store tells the same story as the table.
+//! The in-memory store behaves as the table does.
 
 use holdfast_sessions::ports::Host as _;
 use holdfast_sessions::service::{DeleteOnly, StrongReads};

@@ -47,6 +47,6 @@ async fn a_sensitive_change_needs_a_recent_sign_in() {
     let (slot, _) = sessions.reauthenticate(&PlainPasswords, &settings, &current, &again).await.unwrap();
     assert_eq!((slot.sid, slot.authenticated_at), (current.slot.sid, host.now()));
     sessions.enroll(&current, &settings, &Origin::default()).await.expect("recent again");
-    // Everything else goes on.
+    // All other operations continue.
     assert_eq!(sessions.list(&current).await.unwrap().len(), 1);
 }

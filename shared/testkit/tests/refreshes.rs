@@ -1,6 +1,6 @@
-//! Twenty tabs that refresh one token at once, with conflicts and lost replies, again and again.
+//! Twenty tabs refresh one token at once, with conflicts and lost replies, in many rounds.
 //!
-//! `HOLDFAST_REFRESHES` says how often (100 unless told; `make prove` says 5 000).
+//! `HOLDFAST_REFRESHES` is the number of rounds (100 if it is not set; `make prove` sets 5 000).
 
 use holdfast_sessions::Millis;
 use holdfast_sessions::change::Origin;
@@ -28,7 +28,7 @@ async fn whatever_becomes_of_a_reply_twenty_tabs_agree_on_one_pair() {
     assert!(injected > rounds, "hardly a fault was injected: this shows nothing");
 }
 
-/// Whoever waits loses eleven seconds: more than the grace.
+/// A host on which every wait takes eleven seconds, which is more than the grace.
 #[derive(Clone, Debug)]
 struct Slow(ManualHost);
 

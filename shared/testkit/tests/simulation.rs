@@ -1,8 +1,8 @@
-//! Users and thieves at work on a store where every call may conflict, fail, or lose its reply.
+//! Users and thieves work on a store where every call may conflict, fail, or lose its reply.
 //!
-//! Everything follows from the seed: clock, randomness, faults, and in which order the tasks run. A seed that finds
-//! something finds it again: `HOLDFAST_SEED=<seed> cargo test -p holdfast-testkit --test simulation`.
-//! `HOLDFAST_FAULTS=1000000` goes on until so many faults were injected.
+//! Everything follows from the seed: the clock, the randomness, the faults, and the order of the tasks. A seed that
+//! finds a failure finds it again: `HOLDFAST_SEED=<seed> cargo test -p holdfast-testkit --test simulation`. With
+//! `HOLDFAST_FAULTS=1000000` the test continues until it has injected that many faults.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -34,20 +34,20 @@ struct Held {
 #[derive(Default)]
 struct Known {
     held: BTreeMap<SessionId, Held>,
-    /// Somebody tried to end it, and may have succeeded: it need not live any more.
+    /// An actor tried to end the session and may have succeeded, so it need not be live any more.
     doomed: BTreeSet<SessionId>,
-    /// An end of it was acknowledged: it must not live any more.
+    /// An end of the session was acknowledged, so it must not be live any more.
     dead: BTreeSet<SessionId>,
-    /// Sign-ins that may have taken a place, acknowledged or not.
+    /// Sign-ins that may have taken a slot, acknowledged or not.
     attempts: u64,
-    /// What came of every step, for the comparison of two runs.
+    /// A digest of the outcome of every step, to compare two runs.
     digest: u64,
 }
 
 type Store = Faulty<MemoryStore>;
 type Service = Sessions<Store, StrongReads<Store>, SeededHost>;
 
-/// Trouble is 503 and nothing else; whatever else is answered must be true.
+/// Whether the failure is a 503, which is the effect of a fault. Every other answer must be right.
 fn is_trouble(failure: &Failure) -> bool {
     matches!(failure.code, Code::Unavailable)
 }
@@ -77,7 +77,7 @@ impl World {
         known.digest = known.digest.rotate_left(7) ^ outcome.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 
-    /// At most five at any moment, in the truth itself.
+    /// Checks in the store itself that at most five sessions are live, and none whose end was acknowledged.
     async fn check(&self) {
         let now = self.host.now();
         let state = self.calm.user(self.bench.user).await.expect("calm").expect("a user");
@@ -184,7 +184,7 @@ impl World {
                 };
                 let ended = service.revoke_all(&current, true, &Origin::default()).await;
                 if ended.is_ok() {
-                    // What was there before the call is over; what was signed in during it may be newer.
+                    // The sessions from before the call have ended. Those that were signed in during it may be newer.
                     self.known().dead.extend(&others);
                 }
                 self.note(u64::from(ended.is_ok()) + 11);
@@ -193,7 +193,7 @@ impl World {
     }
 }
 
-/// One seed: the faults injected, and a digest of all that was answered.
+/// Runs one seed. Returns the number of injected faults, and a digest of all answers.
 async fn run(seed: u64) -> (u64, u64) {
     let host = SeededHost::new(seed);
     let calm = MemoryStore::default();

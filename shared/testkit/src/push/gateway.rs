@@ -1,4 +1,4 @@
-//! @connections as tests want it: sockets are opened and closed by hand, answers can be scripted, posts are kept.
+//! `@connections` for tests, which open and close sockets, script answers, and read the posts.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,18 +11,18 @@ use holdfast_push::ports::Gateway;
 #[derive(Debug, Default)]
 struct Sockets {
     open: HashSet<ConnectionId>,
-    /// Answers to the next posts, before what is open counts again.
+    /// The answers to the next posts. Without one, the state of the socket decides.
     answers: HashMap<ConnectionId, VecDeque<Posted>>,
     /// `(to, text, answer)`, in order.
     posts: Vec<(ConnectionId, String, Posted)>,
     closed: Vec<ConnectionId>,
     /// Answers to the next closes.
     refusals: HashMap<ConnectionId, VecDeque<Posted>>,
-    /// What a probe says whatever is open.
+    /// The answer to probes, for open and closed sockets.
     probes: HashMap<ConnectionId, Probe>,
 }
 
-/// Clones share it.
+/// The client of `@connections`, which clones share.
 #[derive(Clone, Debug, Default)]
 pub struct FakeGateway(Arc<Mutex<Sockets>>);
 
@@ -31,27 +31,27 @@ impl FakeGateway {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A client's socket exists from now on.
+    /// Opens the socket of a client.
     pub fn open(&self, id: &ConnectionId) {
         self.lock().open.insert(id.clone());
     }
 
-    /// It is gone, without a word.
+    /// Closes the socket of a client, without an event.
     pub fn drop_socket(&self, id: &ConnectionId) {
         self.lock().open.remove(id);
     }
 
-    /// The next posts to this socket are answered so.
+    /// Sets the answers to the next posts to this socket.
     pub fn script(&self, id: &ConnectionId, answers: impl IntoIterator<Item = Posted>) {
         self.lock().answers.entry(id.clone()).or_default().extend(answers);
     }
 
-    /// The next closes of this socket are answered so, and do nothing.
+    /// Sets the answers to the next closes of this socket, which then do nothing.
     pub fn script_close(&self, id: &ConnectionId, answers: impl IntoIterator<Item = Posted>) {
         self.lock().refusals.entry(id.clone()).or_default().extend(answers);
     }
 
-    /// Probes of this socket are answered so.
+    /// Sets the answer to probes of this socket.
     pub fn script_probe(&self, id: &ConnectionId, answer: Probe) {
         self.lock().probes.insert(id.clone(), answer);
     }
@@ -84,7 +84,7 @@ impl FakeGateway {
 }
 
 impl Gateway for FakeGateway {
-    /// The debug form: tests of the use cases are not about JSON.
+    /// The debug form, because tests of the use cases are not about JSON.
     fn text(&self, frame: &ServerFrame) -> String {
         format!("{frame:?}")
     }

@@ -1,4 +1,5 @@
-//! What tests of push stand on: the connections table, the sessions, @connections and the queues, all in memory.
+//! The parts that tests of push need: the connections table, the sessions, `@connections` and the queues, all in
+//! memory.
 
 mod gateway;
 mod queue;

@@ -29,17 +29,17 @@ impl MemoryQueues {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next `n` sends succeed, later ones do not; `None` heals.
+    /// Lets the next `n` sends succeed and later ones fail. With `None` all succeed.
     pub fn fail_after(&self, n: Option<usize>) {
         self.lock().sends = n;
     }
 
-    /// Takes the oldest piece of work, with its delay.
+    /// Takes the oldest job, with its delay.
     pub fn next_job(&self) -> Option<(Job, u32)> {
         self.lock().jobs.pop_front()
     }
 
-    /// Takes the oldest publish that was handed in, with its delay.
+    /// Takes the oldest publish that was sent to be accepted, with its delay.
     pub fn next_handed_in(&self) -> Option<(Queued, u32)> {
         self.lock().handed_in.pop_front()
     }
@@ -49,7 +49,7 @@ impl MemoryQueues {
         self.lock().close.pop_front()
     }
 
-    /// What was buried.
+    /// The jobs that were dead-lettered.
     pub fn dead(&self) -> Vec<(Lane, Job)> {
         self.lock().dead.clone()
     }
@@ -91,7 +91,7 @@ impl CloseQueue for MemoryQueues {
     }
 }
 
-/// Counts, by name. Clones share it.
+/// The counters of deliveries. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Counters(Arc<Mutex<HashMap<Count, usize>>>, Arc<Mutex<Vec<(MessageId, i64)>>>);
 
@@ -101,7 +101,7 @@ impl Counters {
         self.1.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// How many of that.
+    /// The value of a counter.
     pub fn of(&self, what: Count) -> usize {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&what).copied().unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! Sessions that tests open and end by hand.
+//! Sessions that tests open and end.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,7 +15,7 @@ struct Slots {
     down: bool,
 }
 
-/// Clones share it.
+/// The store of sessions, which clones share.
 #[derive(Clone, Debug, Default)]
 pub struct OpenSessions(Arc<Mutex<Slots>>);
 
@@ -24,12 +24,12 @@ impl OpenSessions {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts a session there that runs out at `expires`.
+    /// Opens a session that expires at `expires`.
     pub fn open(&self, at: Address, sid: SessionId, expires: Millis) {
         self.open_with(at, sid, expires, TokenHash::from_bytes([0; 32]));
     }
 
-    /// The same for who shows the access token of this hash.
+    /// Opens a session whose access token has this hash.
     pub fn open_with(&self, at: Address, sid: SessionId, expires: Millis, hash: TokenHash) {
         let slot = Slot {
             at,
@@ -54,7 +54,7 @@ impl OpenSessions {
         self.lock().slots.insert((at.user, at.slot.get()), slot);
     }
 
-    /// Ends what lives there.
+    /// Ends the session of a slot.
     pub fn end(&self, at: Address, now: Millis) {
         if let Some(slot) = self.lock().slots.get_mut(&(at.user, at.slot.get())) {
             slot.keys = None;
@@ -62,7 +62,7 @@ impl OpenSessions {
         }
     }
 
-    /// From now on (or no longer) every read fails.
+    /// Makes every read fail from now on, or succeed again.
     pub fn set_down(&self, down: bool) {
         self.lock().down = down;
     }

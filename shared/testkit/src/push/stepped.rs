@@ -1,4 +1,4 @@
-//! Every call of a port as one step, so that a test can say who takes the next one.
+//! Ports whose every call is one step, so that a test can choose who takes the next one.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -24,7 +24,7 @@ use holdfast_sessions::session::{Slot, UserState};
 use holdfast_sessions::token::Address;
 use holdfast_sessions::{Millis, TokenHash, UserId};
 
-/// A port whose every call waits for one turn before it does what it does, at once and as a whole.
+/// A port whose every call waits for one turn, and then runs at once and as a whole.
 #[derive(Clone, Debug, Default)]
 pub struct Stepped<T>(pub T);
 
@@ -125,19 +125,19 @@ impl<T: Gateway> Gateway for Stepped<T> {
     }
 }
 
-/// Somebody who takes steps.
+/// An actor that takes steps.
 pub type Actor<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 
-/// One order of steps out of all there are.
+/// One order of steps out of all that are possible.
 #[derive(Debug, Default)]
 pub struct Schedule {
-    /// At each turn: who took it, and of how many.
+    /// The actor that took each turn, and the number of actors that could.
     turns: Vec<(usize, usize)>,
     at: usize,
 }
 
 impl Schedule {
-    /// Lets the actors take their steps until all have finished. Everything must follow from whose turn it is.
+    /// Lets the actors take their steps until all have finished. Everything must follow from the order of turns.
     pub fn run(&mut self, mut actors: Vec<Actor<'_>>) {
         let mut context = Context::from_waker(Waker::noop());
         while !actors.is_empty() {
@@ -158,7 +158,7 @@ impl Schedule {
         who
     }
 
-    /// The next order; `false` when there is none.
+    /// Moves to the next order; `false` when there is none.
     fn advance(&mut self) -> bool {
         self.turns.truncate(self.at);
         self.at = 0;
@@ -172,7 +172,7 @@ impl Schedule {
     }
 }
 
-/// Plays every order of the actors' steps; how many there were. What `play` saw is added up by itself.
+/// Runs every order of the actors' steps, and returns how many there were. `play` collects its own results.
 pub fn every_schedule(mut play: impl FnMut(&mut Schedule)) -> usize {
     let mut schedule = Schedule::default();
     let mut count = 0;
@@ -185,7 +185,7 @@ pub fn every_schedule(mut play: impl FnMut(&mut Schedule)) -> usize {
     }
 }
 
-/// Lets `actor` take `steps` steps and no more, as a function that dies does; whether it finished.
+/// Lets `actor` take `steps` steps and no more, as a function does that crashes. Returns whether it finished.
 pub fn dies_after(steps: usize, mut actor: Actor<'_>) -> bool {
     let mut context = Context::from_waker(Waker::noop());
     (0..=steps).any(|_| actor.as_mut().poll(&mut context).is_ready())

@@ -1,4 +1,5 @@
-//! The table `connections` behind its ports, as maps behind one lock: every call is atomic, nothing is ever lost or late.
+//! The table `connections` behind its ports, as maps behind one lock. Every call is atomic, and nothing is ever lost or
+//! late.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,7 +20,7 @@ use holdfast_sessions::{Millis, TokenHash, UserId};
 
 use crate::host::ManualHost;
 
-/// Recipients on a page of an audience: few, so that tests turn pages.
+/// Recipients on a page of an audience. They are few, so that tests read several pages.
 const PAGE: usize = 100;
 
 #[derive(Debug, Default)]
@@ -28,7 +29,7 @@ struct Line {
     /// When the head was begun or last moved.
     moved_at: Millis,
     messages: BTreeMap<u64, Recorded>,
-    /// Where each message stands, and when it was sent.
+    /// The position of each message, and when it was sent.
     ids: HashMap<MessageId, (Position, Millis)>,
 }
 
@@ -36,12 +37,12 @@ struct Line {
 struct Tables {
     tickets: HashMap<[u8; 32], TicketRow>,
     sockets: BTreeMap<ConnectionId, FrameWindow>,
-    /// When each was closed.
+    /// When each socket was closed.
     gone: HashMap<ConnectionId, Millis>,
     topics: BTreeSet<(ConnectionId, Topic)>,
     channels: HashMap<Channel, Line>,
     keys: HashMap<PublishKey, (Millis, Pending, Option<Answer>)>,
-    /// Posts taken out of each row of the recoveries' budget, and when the window is over.
+    /// Posts that were taken from each row of the budgets, and when the window ends.
     reserved: HashMap<(i64, Row), (u32, Millis)>,
     /// How often the budget was asked for something.
     reservations: usize,
@@ -49,16 +50,16 @@ struct Tables {
     contended: usize,
     /// Appends that were done.
     appends: usize,
-    /// What reading the head of a channel fails with.
+    /// The error of reading the head of a channel.
     broken: HashMap<Channel, StoreError>,
 }
 
-/// The table in memory. Clones share it. Its rows stay for ever, as those of DynamoDB may for two days after their TTL, unless
-/// it was made by [`MemoryTable::expiring`].
+/// The table in memory. Clones share it. Its rows stay permanently, unless [`MemoryTable::expiring`] created it.
+/// DynamoDB may also keep rows for two days after their TTL.
 #[derive(Clone, Default)]
 pub struct MemoryTable(Arc<Mutex<Tables>>, Arc<Mutex<Option<Hook>>>, Option<ManualHost>);
 
-/// What happens to come in between.
+/// A call that a test inserts between two steps.
 type Hook = Box<dyn FnOnce() + Send>;
 
 impl std::fmt::Debug for MemoryTable {
@@ -67,9 +68,9 @@ impl std::fmt::Debug for MemoryTable {
     }
 }
 
-/// The seconds that a row of the table `connections` stays after it has become void.
+/// The seconds that a row of the table `connections` stays after it has expired.
 const GRACE: i64 = 3_600;
-/// The seconds that it is remembered that a socket was closed.
+/// The seconds that the mark of a closed socket stays.
 const GONE: i64 = 3_600;
 /// The seconds that a message stays in its channel.
 const HISTORY: i64 = 86_400;
@@ -116,12 +117,12 @@ impl MemoryTable {
         tables
     }
 
-    /// Does this just before the next socket's rows are written.
+    /// Runs `hook` just before the next socket's rows are written.
     pub fn before_open(&self, hook: impl FnOnce() + Send + 'static) {
         *self.1.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(hook));
     }
 
-    /// `$disconnect`, without waiting.
+    /// Closes a socket as `$disconnect` does, without waiting.
     pub fn close_at_once(&self, id: &ConnectionId) {
         let mut state = self.lock();
         state.gone.insert(id.clone(), Millis::new(i64::MAX));
@@ -133,7 +134,7 @@ impl MemoryTable {
         self.lock().contended = n;
     }
 
-    /// Reading the channel's head fails so from now on; `None` mends it.
+    /// Makes every read of the channel's head fail with this error. With `None` reads succeed again.
     pub fn break_channel(&self, channel: &Channel, error: Option<StoreError>) {
         let broken = &mut self.lock().broken;
         match error {
@@ -142,7 +143,7 @@ impl MemoryTable {
         };
     }
 
-    /// Transactions that appended something.
+    /// The number of transactions that appended something.
     pub fn appends(&self) -> usize {
         self.lock().appends
     }
@@ -152,7 +153,7 @@ impl MemoryTable {
         self.lock().reservations
     }
 
-    /// Takes one message out of a channel, as TTL does.
+    /// Deletes one message of a channel, as TTL does.
     pub fn lose_message(&self, channel: &Channel, offset: u64) {
         if let Some(line) = self.lock().channels.get_mut(channel) {
             line.messages.remove(&offset);

@@ -1,5 +1,5 @@
-//! What every store of the audit trail, the latest sign-ins and the seen devices must do. Each check draws users of its own, so
-//! that all can run against one store.
+//! What every store of the audit trail, the latest sign-ins and the seen devices must do. Each check draws users of its
+//! own, so that all can run against one store.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,8 @@ pub struct StoredEntry {
     pub delete_after: Millis,
 }
 
-/// Reads what was written, so that a check can look at it. Shipped code has no use for it: nothing reads these rows.
+/// Reads what was written, so that a check can inspect it. Shipped code does not need it, because it never reads these
+/// rows.
 pub trait Look {
     /// The audit trail of a user, in the order of its keys.
     fn trail(&self, user: &str) -> impl Future<Output = Vec<StoredEntry>> + Send;

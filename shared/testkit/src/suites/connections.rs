@@ -1,5 +1,5 @@
-//! What every store of connections, channels and publishers' keys must do. Each check draws names of its own, so that all
-//! can run against one store.
+//! What every store of connections, channels and publishers' keys must do. Each check draws names of its own, so that
+//! all can run against one store.
 
 mod lifetimes;
 
@@ -24,7 +24,7 @@ use holdfast_sessions::{Millis, Secret, SessionId, SlotNo, UserId, ids};
 
 pub use lifetimes::*;
 
-/// Everything push asks of a store.
+/// Everything that push needs from a store.
 pub trait Store:
     Tickets + Sockets + Subscriptions + Audience + Channels + PublishKeys + RecoveryBudget + Clone + Send + Sync + 'static
 {
@@ -44,7 +44,7 @@ impl<S> Store for S where
 {
 }
 
-/// Names nobody else has.
+/// Names that no other check has.
 struct Names<'a, H>(&'a H);
 
 impl<H: Host> Names<'_, H> {
@@ -153,7 +153,7 @@ pub async fn a_ticket_is_consumed_once<S: Store, H: Host>(store: S, host: H) {
     assert_eq!(store.ticket(&other.hash).await, Ok(Some(other)));
 }
 
-/// A ticket that ran out opens nothing, even while its row is there.
+/// An expired ticket opens nothing, even while its row is there.
 pub async fn an_expired_ticket_opens_nothing<S: Store, H: Host>(store: S, host: H) {
     let names = Names(&host);
     let hash = Ticket::new(Secret::new(host.random())).hash();
@@ -165,7 +165,7 @@ pub async fn an_expired_ticket_opens_nothing<S: Store, H: Host>(store: S, host: 
     assert_eq!(store.consume(&hash, expires_at.plus_millis(-1)).await, Ok(Some(row)));
 }
 
-/// A socket is found by its id, by its user and among everybody; when it is forgotten, nowhere.
+/// A socket is found by its id, by its user and among all sockets. After it is deleted, it is found nowhere.
 pub async fn a_socket_is_found_until_it_is_forgotten<S: Store, H: Host>(store: S, host: H) {
     let names = Names(&host);
     let user = names.user();
@@ -269,7 +269,8 @@ pub async fn topics_are_subscribed_to_and_left<S: Store, H: Host>(store: S, host
     assert_eq!(audience(&store, &Channel::Topic(a)).await, Vec::<ConnectionId>::new());
 }
 
-/// However many frames of a socket are served at once, it never has more than a hundred topics; what is left makes room.
+/// However many frames of a socket are served at once, it never has more than a hundred topics; what is left makes
+/// room.
 pub async fn a_socket_never_has_more_than_a_hundred_topics<S: Store, H: Host>(store: S, host: H) {
     let names = Names(&host);
     let socket = opened(&store, &names, names.user()).await;
@@ -300,7 +301,7 @@ pub async fn a_socket_never_has_more_than_a_hundred_topics<S: Store, H: Host>(st
     assert_eq!(store.topics(&socket.id).await.expect("read").len(), 100);
 }
 
-/// A channel's numbering begins once, whoever is first.
+/// The numbering of a channel begins once, even if several callers begin it at once.
 pub async fn an_epoch_is_chosen_once<S: Store, H: Host>(store: S, host: H) {
     let names = Names(&host);
     let channel = Channel::User(names.user());
@@ -313,7 +314,7 @@ pub async fn an_epoch_is_chosen_once<S: Store, H: Host>(store: S, host: H) {
     assert_eq!(store.recent_head(&channel).await, Ok(Some(first)));
 }
 
-/// Messages stand in the order they were appended in, whole, without gaps.
+/// Messages are stored whole, without gaps, in the order in which they were appended.
 pub async fn messages_stand_in_order<S: Store, H: Host>(store: S, host: H) {
     let names = Names(&host);
     let channel = Channel::Topic(names.topic());
@@ -389,7 +390,7 @@ fn answer(pending: &Pending) -> Answer {
     Answer { message_id: pending.message.id, recipients: Some(2), channel: Some(Channel::Broadcast), offset: Some(7) }
 }
 
-/// A publisher's key stands for its first request until that is handed over, then for its answer.
+/// A publisher's key returns its first request until that is queued, then its answer.
 pub async fn a_key_stands_for_its_first_request<S: Store, H: Host>(store: S, host: H) {
     let names = Names(&host);
     let now = host.now();
@@ -411,7 +412,8 @@ pub async fn a_key_stands_for_its_first_request<S: Store, H: Host>(store: S, hos
     store.begin_publish(&other, &mine, now).await.expect("another publisher's key is another key");
 }
 
-/// After a day the key is free, whether or not its row is still there; a late end of the old request does not touch the new.
+/// After a day the key is free, whether or not its row is still there. A late end of the old request does not change
+/// the new one.
 pub async fn a_key_is_honoured_for_a_day<S: Store, H: Host>(store: S, host: H) {
     let names = Names(&host);
     let now = host.now();

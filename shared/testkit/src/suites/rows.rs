@@ -1,15 +1,15 @@
-//! How long each kind of row is kept: what DynamoDB may delete, and from when on.
+//! How long each kind of row is kept, and when DynamoDB may delete it.
 //!
-//! The checks read the rows as they lie in a table. They know each kind of row by its keys and compute when it becomes void
-//! from its other attributes. The numbers stand here a second time: a check that took them from the code could not notice a wrong
-//! one. A row of an unknown kind fails, so that a new kind cannot be left out.
+//! The checks read the rows as a table stores them. They know each kind of row by its keys, and compute from its other
+//! attributes when it expires. The numbers are repeated here, because a check that took them from the code could not
+//! notice a wrong one. A row of an unknown kind fails, so that a new kind cannot be left out.
 
 use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use holdfast_sessions::Millis;
 
-/// A row as it lies in a table.
+/// A row as a table stores it.
 pub type Row = HashMap<String, AttributeValue>;
 
 const HOUR: i64 = 3_600;
@@ -22,7 +22,7 @@ enum Kept {
     Always,
     /// The row has exactly this TTL.
     Until(i64),
-    /// The TTL lies in this range, both ends included.
+    /// The TTL is in this range, both ends included.
     Between(i64, i64),
 }
 
@@ -65,8 +65,8 @@ fn check<'a>(rows: &'a [Row], kinds: &[&str], judge: impl Fn(&'a Row) -> (&'stat
     assert_eq!(seen, expected, "the kinds of rows that were written");
 }
 
-/// Every row of the table `sessions` is kept until it is void and a day longer, tombstones of sessions and devices for an hour, and
-/// names and accounts for ever.
+/// Checks the rows of the table `sessions`. Each is kept until it expires, and at most a day longer. Tombstones of
+/// sessions and devices are kept for an hour, and names and accounts permanently.
 ///
 /// # Panics
 /// When a row has another TTL, or when a kind of row is missing or unknown.
@@ -102,7 +102,7 @@ pub fn of_sessions(rows: &[Row]) {
                 let ends = ["windowEnds", "runEnds", "waitUntil", "knownUntil"];
                 let void = ends.into_iter().filter(|name| row.contains_key(*name)).map(|name| second(row, name)).max();
                 let void = void.unwrap_or_else(|| panic!("a counter without a window: {row:?}"));
-                // An attempt in an open window prolongs the run and leaves the TTL: within the grace.
+                // An attempt in an open window prolongs the run and leaves the TTL, which stays within the grace.
                 ("attempts", Kept::Between(void + 1, void + DAY))
             }
             _ => panic!("a row of an unknown kind; say here how long it is kept: {row:?}"),
@@ -110,8 +110,8 @@ pub fn of_sessions(rows: &[Row]) {
     });
 }
 
-/// Every row of the table `connections` is kept until it is void, and most of them an hour longer. `began` is when the first row
-/// was written, and `now` when the last one was, or later.
+/// Checks the rows of the table `connections`. Each is kept until it expires, and most of them an hour longer. `began`
+/// is when the first row was written, and `now` when the last one was, or later.
 ///
 /// # Panics
 /// When a row has another TTL, or when a kind of row is missing or unknown.
@@ -172,7 +172,7 @@ pub fn of_connections(rows: &[Row], began: Millis, now: Millis) {
     });
 }
 
-/// An event of the table `activity` is kept as long as the caller asked for, the rest for ever.
+/// Checks the rows of the table `activity`. An event is kept as long as the caller asked for, and the rest permanently.
 ///
 /// # Panics
 /// When a row has another TTL, or when a kind of row is missing or unknown.

@@ -1,4 +1,4 @@
-//! What the session service promises whichever cache stands before the truth: the same story, told three times.
+//! The promises of the session service with any cache in front of the store. The same checks run with each provider.
 
 use holdfast_sessions::SlotNo;
 use holdfast_sessions::change::Origin;

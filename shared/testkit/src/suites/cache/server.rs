@@ -1,4 +1,4 @@
-//! What a cache server promises. Each check makes a user of its own, so that all can run against one server.
+//! The promises of a cache server. Each check has its own user, so that all can run against one server.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ pub async fn all<L: LeaseCache, H: Host>(server: &L, host: &H) {
     the_largest_copy_fits(server, host).await;
 }
 
-/// A slot of a user nobody else has, and a copy of a session in it.
+/// A slot of a new user, and a copy of a session in it.
 fn fresh<H: Host>(host: &H) -> (Address, Cached) {
     let at = Address { user: UserId::from_bytes(host.random()), slot: SlotNo::new(3).expect("a slot") };
     (at, copy(host, at, Device::seen(Some("läptop"), "curl/8", "192.0.2.1")))
@@ -79,15 +79,15 @@ async fn a_delete_kills_the_copy<L: LeaseCache, H: Host>(server: &L, host: &H) {
     lease(server, at).await;
 }
 
-/// The hole in every look-aside cache: a reader misses, reads the old truth, pauses; a logout commits and deletes; the
-/// reader stores what it read.
+/// The race of every look-aside cache. A reader misses, reads the old session, and pauses. A logout commits and
+/// deletes. Then the reader stores what it read.
 async fn a_refill_that_pauses_across_a_delete_is_rejected<L: LeaseCache, H: Host>(server: &L, host: &H) {
     let (at, copy) = fresh(host);
     let paused = lease(server, at).await;
     server.delete(at.user, &[at.slot]).await.expect("deleted");
     assert_eq!(server.fill(at, &paused, &copy, LIFE).await, Ok(false));
     assert!(!is_hit(server, at, &copy).await);
-    // Nor does the lease of a reader that came after the delete help the one that paused.
+    // The lease of a reader that came after the delete does not help the one that paused.
     assert_eq!(server.fill(at, &paused, &copy, LIFE).await, Ok(false));
 }
 
@@ -144,7 +144,7 @@ async fn the_largest_copy_fits<L: LeaseCache, H: Host>(server: &L, host: &H) {
     assert!(is_hit(server, at, &largest).await);
 }
 
-/// For servers with a clock of their own: a copy is gone when its life is over.
+/// A copy expires at the end of its life. This check is for servers with a clock of their own.
 pub async fn a_copy_lives_as_long_as_it_was_given<L: LeaseCache, H: Host>(server: &L, host: &H) {
     let (at, copy) = fresh(host);
     let lease = lease(server, at).await;

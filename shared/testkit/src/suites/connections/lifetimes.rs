@@ -1,5 +1,5 @@
-//! What a store must keep while time goes by. DynamoDB deletes a row at any time after its TTL, and for two days it may also not:
-//! each check holds when `expire` deletes at once, and when it does nothing.
+//! The rows that a store must keep while time passes. DynamoDB deletes a row at any time after its TTL, and for two
+//! days it may also keep it. Each check holds if `expire` deletes at once, and if it does nothing.
 
 use holdfast_push::budget::{RecoveryReservation, TICKETS_PER_WINDOW};
 use holdfast_push::channel::{Channel, Position, shard};
@@ -68,8 +68,8 @@ pub async fn a_closed_socket_is_remembered_for_an_hour<S: Store>(store: S, host:
     assert_eq!(store.open(&socket, "a@example.com").await, Ok(false));
 }
 
-/// A message is in its channel for a day, and its id for three: a publish may be repeated for a day, and its queue may deliver
-/// it two days later. The numbering of the channel outlives both.
+/// A message is in its channel for a day, and its id for three. A publish may be repeated for a day, and its queue may
+/// deliver it two days later. The numbering of the channel outlives both.
 pub async fn a_channel_remembers_for_a_day<S: Store>(store: S, host: ManualHost, expire: impl AsyncFn()) {
     let names = Names(&host);
     let channel = Channel::Topic(names.topic());
@@ -92,7 +92,7 @@ pub async fn a_channel_remembers_for_a_day<S: Store>(store: S, host: ManualHost,
     host.advance_seconds(27 * DAY);
     expire().await;
     assert_eq!(store.head(&channel).await, Ok(Some(first)), "thirty days after its last message");
-    // A numbering that comes back must not meet messages or ids of the one before.
+    // A numbering that begins again must not meet messages or ids of the one before.
     host.advance_seconds(10 * DAY);
     expire().await;
     if store.head(&channel).await == Ok(None) {
@@ -104,7 +104,7 @@ pub async fn a_channel_remembers_for_a_day<S: Store>(store: S, host: ManualHost,
     }
 }
 
-/// An idempotency key stands for its request for a day, whether the request was handed over or not.
+/// An idempotency key holds its request for a day, whether the request was queued or not.
 pub async fn a_key_is_there_for_a_day<S: Store>(store: S, host: ManualHost, expire: impl AsyncFn()) {
     let names = Names(&host);
     let key = |name: &str| PublishKey::new("arn:aws:iam::1:role/lifetimes", name);
@@ -126,7 +126,7 @@ pub async fn a_key_is_there_for_a_day<S: Store>(store: S, host: ManualHost, expi
     }
 }
 
-/// What was taken out of a budget is missing until its window is over.
+/// What was taken from a budget is missing until its window ends.
 pub async fn a_budget_holds_until_its_window_is_over<S: Store>(store: S, host: ManualHost, expire: impl AsyncFn()) {
     let user = Names(&host).user();
     for wanted in [
@@ -144,7 +144,8 @@ pub async fn a_budget_holds_until_its_window_is_over<S: Store>(store: S, host: M
     }
 }
 
-/// Every check, one after another, against one store. `expire` deletes rows past their TTL by the clock, or does nothing.
+/// Every check, one after another, against one store. `expire` deletes rows past their TTL by the clock, or does
+/// nothing.
 pub async fn lifetimes<S: Store>(store: S, host: ManualHost, expire: impl AsyncFn()) {
     macro_rules! run {
         ($($check:ident),* $(,)?) => { $(Box::pin($check(store.clone(), host.clone(), &expire)).await;)* };

@@ -106,14 +106,14 @@ impl SecretBox for UserBox {
     }
 }
 
-/// What the tokens of planned sessions are derived from: known, so that a check can present them.
+/// The seed of the tokens of planned sessions, which is known so that a check can present them.
 pub(super) const SEED: [u8; 32] = [1; 32];
 
 pub(super) fn origin() -> Secret<32> {
     Secret::new([1; 32])
 }
 
-/// What judges the refresh token of a slot that is known to be live.
+/// The keys that check the refresh token of a slot that is known to be live.
 pub(super) fn refresh_keys(slot: &Slot) -> &RefreshKeys {
     slot.keys.as_ref().and_then(|keys| keys.refresh.as_ref()).expect("a live slot")
 }
@@ -125,7 +125,7 @@ pub const PASSWORD: &str = "correct horse battery";
 pub struct Bench<S, H, C = StrongReads<S>> {
     /// The store under test.
     pub store: S,
-    /// What validations go through.
+    /// The cache that validations use.
     pub cache: C,
     /// The clock of the suite.
     pub host: H,
@@ -136,7 +136,7 @@ pub struct Bench<S, H, C = StrongReads<S>> {
 }
 
 impl<S: Store, H: Host + Clone + 'static> Bench<S, H> {
-    /// Registers a user nobody else has.
+    /// Registers a user that no other check has.
     pub async fn new(store: S, host: H) -> Self {
         let cache = StrongReads(store.clone());
         Self::behind(store, cache, host).await
@@ -149,7 +149,7 @@ where
     H: Host + Clone + 'static,
     C: SessionCache + Clone,
 {
-    /// The same behind this cache.
+    /// Registers a user, with validations through this cache.
     pub async fn behind(store: S, cache: C, host: H) -> Self {
         let email = format!("{}@example.com", SessionId::from_bytes(host.random()));
         let registration = Registration {
@@ -178,7 +178,7 @@ where
         }
     }
 
-    /// Sign-in, with attempts enough for any test.
+    /// The use case of signing in, with enough attempts for any test.
     pub fn sign_in_service(&self, policy: Policy) -> SignIn<S, C, PlainPasswords, H> {
         SignIn {
             cache: self.cache.clone(),
@@ -190,7 +190,7 @@ where
         }
     }
 
-    /// The right e-mail and password.
+    /// A request with the right e-mail and password.
     pub fn request(&self) -> SignInRequest {
         SignInRequest {
             email: self.email.clone(),
@@ -207,12 +207,12 @@ where
         }
     }
 
-    /// A session by the usual way.
+    /// Signs in the usual way.
     pub async fn sign_in(&self) -> SignedIn {
         self.sign_in_under(Policy::default()).await
     }
 
-    /// What is live in the truth.
+    /// The live sessions in the store.
     pub async fn live(&self) -> Vec<Slot> {
         let now = self.host.now();
         let state = self.store.user(self.user).await.expect("read").expect("a user");
@@ -255,7 +255,7 @@ where
         }
     }
 
-    /// A session in that slot, by the shortest way.
+    /// Creates a session in that slot, in the shortest way.
     pub(super) async fn put_session(&self, slot: u8) -> Slot {
         let login = self.login().await;
         let plan = self.plan(&login, slot, None);

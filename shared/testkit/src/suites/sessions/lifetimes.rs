@@ -1,5 +1,5 @@
-//! What a store must keep while time goes by. DynamoDB deletes a row at any time after its TTL, and for two days it may also not:
-//! each check holds when `expire` deletes at once, and when it does nothing.
+//! The rows that a store must keep while time passes. DynamoDB deletes a row at any time after its TTL, and for two
+//! days it may also keep it. Each check holds if `expire` deletes at once, and if it does nothing.
 
 use holdfast_sessions::attempts;
 use holdfast_sessions::change::Origin;
@@ -15,8 +15,8 @@ use crate::ManualHost;
 const HOUR: i64 = 3_600;
 const DAY: i64 = 86_400;
 
-/// A session that was ended is ended as long as its tokens could be presented, and afterwards; its tombstone is there for the
-/// hour in which a delayed request may still judge by it.
+/// A session that was ended stays ended as long as its tokens could be presented, and afterwards. Its tombstone stays
+/// for the hour in which a delayed request may still need it.
 pub async fn an_ended_session_stays_ended<S: Store>(store: S, host: ManualHost, expire: impl AsyncFn()) {
     let bench = Bench::new(store.clone(), host.clone()).await;
     let sessions = bench.sessions();
@@ -66,7 +66,7 @@ pub async fn a_session_works_until_it_expires<S: Store>(store: S, host: ManualHo
     }
 }
 
-/// Attempts are remembered as long as they count: in their window, as part of a long run, and as a known network.
+/// Attempts are kept as long as they count: in their window, as part of a long run, and as a known network.
 pub async fn attempts_are_remembered_as_long_as_they_count<S: Store>(
     store: S,
     host: ManualHost,
@@ -125,7 +125,8 @@ pub async fn attempts_are_remembered_as_long_as_they_count<S: Store>(
     }
 }
 
-/// A sign-in waits for its code until it expires, and never becomes a second session; a device is trusted until its trust ends.
+/// A sign-in waits for its code until it expires, and never becomes a second session; a device is trusted until its
+/// trust ends.
 pub async fn a_code_and_a_device_work_until_they_expire<S: Store>(store: S, host: ManualHost, expire: impl AsyncFn()) {
     let armed = Armed::new(store, host.clone()).await;
     let (late, used) = (armed.challenged().await, armed.challenged().await);

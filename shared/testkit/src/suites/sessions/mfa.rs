@@ -142,7 +142,7 @@ pub async fn a_second_factor_is_switched_on_shown_and_switched_off<S: Store, H: 
     assert_eq!(refused(sessions.disable(&current, &used, &settings(), HOME).await), Code::InvalidMfaCode);
 }
 
-/// However often one code is sent, there is one session, and everybody is given it.
+/// However often one code is sent, there is one session, and every submit returns it.
 pub async fn thirty_two_submits_of_one_code_make_one_session<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
     let armed = Armed::new(store, host).await;
     let second = armed.challenged().await;
@@ -184,8 +184,8 @@ pub async fn a_code_is_refused_in_another_sign_in<S: Store, H: Host + Clone + 's
     assert_eq!(a.err().or(b.err()).map(|f| f.code), Some(Code::InvalidMfaCode));
 }
 
-/// Four times the budget at once: no more than the budget is compared, the sign-in stays as it is, and who was right in
-/// time is let in.
+/// Four times the budget arrives at once. No more than the budget is compared, the sign-in stays as it is, and a new
+/// sign-in is not refused.
 pub async fn a_burst_of_codes_never_verifies_more_than_the_budget<S: Store, H: Host + Clone + 'static>(
     store: S,
     host: H,
@@ -297,7 +297,7 @@ pub async fn a_trusted_device_skips_the_second_factor_and_its_secret_rotates<S: 
         ..armed.bench.request()
     };
     assert_eq!(refused(armed.service().sign_in(&wrong).await), Code::InvalidCredentials);
-    // Somebody else's device is none of this account's.
+    // The device of another user does not belong to this account.
     let stranger = Armed::new(store, host).await;
     assert!(matches!(stranger.first_step(Some(second.clone())).await, Ok(FirstStep::MfaRequired(_))));
     for garbage in ["", "hf1", "hf1.a.0.b.c", &second[1..]] {
@@ -418,7 +418,8 @@ pub async fn a_stranger_elsewhere_locks_nobody_out<S: Store, H: Host + Clone + '
     assert!(counters[0].is_known(bench.host.now()), "and its network is known");
 }
 
-/// A seed that is handed out belongs to the session that asked: nobody else is told it, and it ends with the epoch.
+/// A pending seed belongs to the session that requested it. No other session receives it, and it ends with the account
+/// epoch.
 pub async fn a_pending_seed_belongs_to_the_session_that_asked<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
     let bench = Bench::new(store, host).await;
     let sessions = bench.sessions();
@@ -435,7 +436,7 @@ pub async fn a_pending_seed_belongs_to_the_session_that_asked<S: Store, H: Host 
     let now = step_at(bench.host.now());
     let outcome = sessions.activate(&thief, &code(&own, now), &settings(), HOME).await;
     assert_eq!(refused(outcome), Code::InvalidRequest, "it was handed out to another session");
-    // A changed password forgets it.
+    // A changed password deletes it.
     let change = PasswordRequest { current: PASSWORD.into(), new: NEW_PASSWORD.into(), ip: HOME.into() };
     sessions.change_password(&PlainPasswords, &limits(), &owner, &change).await.expect("changed");
     let outcome = sessions.activate(&owner, &code(&own, now), &settings(), HOME).await;

@@ -38,7 +38,7 @@ pub async fn twenty_refreshes_of_one_token_make_one_generation<S: Store, H: Host
     );
 }
 
-/// Whatever the race, never more than the limit, and every success is a session or an eviction.
+/// In every race, the live sessions never exceed the limit. Every sign-in makes one session, which is live or evicted.
 pub async fn concurrent_sign_ins_never_exceed_the_limit<S: Store, H: Host + Clone + 'static>(
     store: S,
     host: H,
@@ -72,7 +72,8 @@ pub async fn a_lowered_limit_is_enforced_by_the_next_sign_in<S: Store, H: Host +
     assert!(live.iter().any(|s| s.sid == newest.slot.sid));
 }
 
-/// What lies above a lowered limit is over already: an end-all ends its slot and does not count it.
+/// A session above a lowered limit has already ended. A request that ends all sessions ends its slot and does not count
+/// it.
 pub async fn what_lies_above_a_lowered_limit_is_ended_and_not_counted<S: Store, H: Host + Clone + 'static>(
     store: S,
     host: H,
@@ -113,7 +114,7 @@ pub async fn one_if_match_lets_one_edit_through<S: Store, H: Host + Clone + 'sta
     }
 }
 
-/// A refresh that was judged before its session ran out cannot bring it back after all were ended.
+/// A refresh that was checked before its session expired cannot restore the session after all were ended.
 pub async fn an_end_all_buries_what_has_expired<S: Store>(store: S, host: crate::ManualHost) {
     use holdfast_sessions::ports::Conditional;
     use holdfast_sessions::rotation;
@@ -122,7 +123,7 @@ pub async fn an_end_all_buries_what_has_expired<S: Store>(store: S, host: crate:
     let bench = Bench::new(store.clone(), host.clone()).await;
     let sessions = bench.sessions();
     let (idle, kept) = (bench.sign_in().await, bench.sign_in().await);
-    // The refresh is judged a moment before the session runs out, and is then on its way for a while.
+    // The refresh is checked a moment before the session expires, and is then under way for a while.
     host.advance_seconds(1_800);
     let (_, kept, _) = sessions.refresh(&kept.tokens.refresh.text(), &Origin::default()).await.expect("refreshed");
     host.advance_seconds(1_799);
@@ -140,7 +141,8 @@ pub async fn an_end_all_buries_what_has_expired<S: Store>(store: S, host: crate:
     assert!(matches!(written, Conditional::Refused(Some(there)) if there.ended.is_some()), "it came back");
 }
 
-/// Version 0.1.0 keyed some addresses by another form. From its owner's first sign-in on, such an account has every spelling.
+/// Version 0.1.0 keyed some addresses by another form. From its owner's first sign-in on, such an account has every
+/// spelling.
 pub async fn an_account_of_before_has_every_spelling_of_its_address<S: Store, H: Host + Clone + 'static>(
     store: S,
     host: H,

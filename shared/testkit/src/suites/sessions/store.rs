@@ -362,7 +362,7 @@ pub async fn trust_is_edited_at_the_version_read<S: Store, H: Host + Clone + 'st
     assert_eq!(store.apply(&by_the_dead).await, Ok(Transacted::Refused));
 }
 
-/// An identity belongs to one account for ever.
+/// An identity belongs to one account permanently.
 pub async fn an_identity_belongs_to_one_account<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
     let bench = Bench::new(store.clone(), host.clone()).await;
     let name = holdfast_sessions::ids::encode(&host.random::<8>());
@@ -401,8 +401,8 @@ pub async fn an_identity_belongs_to_one_account<S: Store, H: Host + Clone + 'sta
     assert_eq!(bind("s-3", "elsewhere").await, Ok(Transacted::Refused), "it has one");
 }
 
-/// Version 0.1.0 accepted addresses that are refused now, such as one with an invisible character. An operator deletes such an
-/// account as any other one, and its claim of the address is deleted, too.
+/// Version 0.1.0 accepted addresses that are refused now, such as one with an invisible character. An operator deletes
+/// such an account as any other one, and its claim of the address is deleted, too.
 pub async fn an_address_that_is_refused_now_is_deleted_with_its_account<S: Store, H: Host + Clone + 'static>(
     store: S,
     host: H,
@@ -426,7 +426,7 @@ pub async fn an_address_that_is_refused_now_is_deleted_with_its_account<S: Store
     assert!(store.user(bench.user).await.expect("read").is_some(), "another user stays");
 }
 
-/// A user who is deleted leaves nothing behind, and nobody else loses anything.
+/// A user who is deleted leaves nothing behind, and no other user loses anything.
 pub async fn a_deleted_user_leaves_nothing_behind<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
     let (gone, stays) = (Bench::new(store.clone(), host.clone()).await, Bench::new(store.clone(), host).await);
     let signed_in = gone.sign_in().await;
