@@ -15,10 +15,10 @@ use crate::socket::{HANDSHAKE_SECONDS, Socket};
 const LOOK_AGAIN_SECONDS: u32 = 31;
 /// Seconds until a socket that was not there to be closed is checked again. Its handshake may be about to complete.
 const LOOK_SOON_SECONDS: u32 = 2;
-/// The number of checks after the shorter time.
+/// The number of checks that use the shorter time.
 const SOON: u32 = 2;
-/// The number of checks. With one every half minute they take two and a half hours, longer than API Gateway keeps any
-/// socket open.
+/// The largest number of checks. With one every half minute they take two and a half hours, longer than API Gateway
+/// keeps any socket open.
 const MAX_LOOKS: u32 = 300;
 
 /// The worker behind the queue `close`.

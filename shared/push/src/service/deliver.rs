@@ -21,7 +21,7 @@ pub(super) const IN_FLIGHT: usize = 32;
 /// The limits of one invocation.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits<'a> {
-    /// When no new post begins any more. The recipients that are left are requeued.
+    /// The deadline. No post begins after it, and the recipients that are left are requeued.
     pub deadline: Millis,
     /// The rate limits, which all records of the invocation share.
     pub pace: &'a RateLimiters,

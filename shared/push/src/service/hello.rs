@@ -162,8 +162,8 @@ where
         last
     }
 
-    /// Closes the socket of a client that received `recovered:true` and cannot get every message. The close is repeated
-    /// until it succeeds or `deadline` has passed.
+    /// Closes the socket of a client that may expect messages which it did not get. The close is repeated until it
+    /// succeeds or `deadline` has passed.
     async fn send_away(&self, id: &ConnectionId, deadline: Millis) {
         let mut closed = close_with_bye(&self.gateway, &self.host, id, ByeCode::StateLost).await;
         for attempt in 0.. {

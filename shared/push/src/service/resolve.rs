@@ -1,5 +1,5 @@
 //! Finds the sockets of a target, page by page. It queues the chunks first, then the places at which to continue, and
-//! then reports success. No new user or post begins after the deadline.
+//! then reports success. It begins no further user and no post after the deadline.
 
 use std::collections::BTreeMap;
 
