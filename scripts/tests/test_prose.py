@@ -1,5 +1,7 @@
 """Tests of the prose check: each rule finds what it is for and accepts its correction, and the real text has no finding."""
 
+import contextlib
+import io
 import json
 import subprocess
 import tempfile
@@ -126,9 +128,28 @@ class Left(unittest.TestCase):
         self.assertEqual(prose.left([self.finding] * 2, {"shared/a": 1})[0], [str(self.finding)] * 2)
         self.assertEqual(prose.left([self.finding], {"shared/b": 0})[0], [str(self.finding)])
 
-    def test_a_number_that_is_too_high_is_lowered(self):
-        [line] = prose.left([self.finding], {"shared/a": 2})[0]
-        self.assertIn("run this check with --write", line)
+    def checked(self, found, allowed):
+        """Exit code and output of the check, with these findings and these numbers."""
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "prose.json"
+            file.write_text(json.dumps({**DATA, "rust": allowed}), encoding="utf-8")
+            with mock.patch.object(prose, "RULES", file), mock.patch.object(prose, "findings", lambda _: found), \
+                    mock.patch.object(prose, "subjects", lambda *_: []), contextlib.redirect_stdout(io.StringIO()) as said:
+                return prose.main([]), said.getvalue().splitlines()
+
+    def test_fewer_than_listed_pass_and_one_line_says_how_to_lower_the_numbers(self):
+        code, said = self.checked([self.finding], {"shared/a": 2, "shared/b": 1})
+        self.assertEqual((code, len(said)), (0, 2))
+        self.assertIn("this check with --write: shared/a (2 to 1), shared/b (1 to 0)", said[0])
+        self.assertTrue(said[1].startswith("0 findings;"), said)
+
+    def test_as_many_as_listed_pass_without_a_word(self):
+        code, said = self.checked([self.finding], {"shared/a": 1})
+        self.assertEqual((code, len(said)), (0, 1))
+
+    def test_more_than_listed_fail_also_where_another_number_can_be_lowered(self):
+        code, said = self.checked([self.finding] * 2, {"shared/a": 1, "shared/b": 1})
+        self.assertEqual((code, said[:2]), (1, [str(self.finding)] * 2))
 
     def test_no_other_file_may_have_any(self):
         page = prose.Finding("docs/api.md", 1, "word", "'gone'")
