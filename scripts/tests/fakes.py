@@ -1,6 +1,7 @@
 """A terraform and an AWS that answer what a test says, for the operator tool; importing it puts the tool on the path."""
 
 import contextlib
+import functools
 import io
 import json
 import os
@@ -14,6 +15,8 @@ from unittest import mock
 SCRIPTS = Path(__file__).resolve().parents[1]
 PACKAGE = SCRIPTS / "holdfast_cli"
 sys.path.insert(0, str(SCRIPTS))
+
+import typer.main
 
 from holdfast_cli.core import settings
 
@@ -89,6 +92,10 @@ def deployed(port):
         yield read(HOLDFAST_WORK_DIR=folder, HOLDFAST_PORT=str(port))
 
 
+# Typer makes all verbs anew for each call, and they are the same each time.
+all_verbs = functools.cache(typer.main.get_command)
+
+
 def called(words, settings, stdin="", **environ):
     """`holdfast <words>` in this process, without a terminal: exit code, standard output, standard error."""
     from holdfast_cli import cli
@@ -98,7 +105,7 @@ def called(words, settings, stdin="", **environ):
     environ = {"HOLDFAST_WORK_DIR": str(settings.work), "HOLDFAST_PORT": str(settings.port), **environ}
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), mock.patch.dict(os.environ, environ), \
             mock.patch.object(sys, "argv", ["holdfast", *words]), mock.patch.object(sys, "stdin", io.StringIO(stdin)), \
-            mock.patch.object(console, "_answers", answers), \
+            mock.patch.object(console, "_answers", answers), mock.patch.object(typer.main, "get_command", all_verbs), \
             mock.patch.object(console, "answer_in_json", lambda: setattr(answers, "wanted", True)), \
             mock.patch.object(cli.commands, "catch_signals", lambda: None):
         try:
@@ -130,7 +137,7 @@ class FakeAws:
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
     def __enter__(self):
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
     def __exit__(self, *_):

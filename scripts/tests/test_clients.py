@@ -28,7 +28,7 @@ class DemoServer(unittest.TestCase):
         self.server = demo.Server(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
         self.port = self.server.server_address[1]
         self.server.RequestHandlerClass = demo.handler({"httpUrl": "http://x/"}, self.port, self.publish)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
         self.addCleanup(self.server.server_close)
         self.addCleanup(self.server.shutdown)
 

@@ -3,14 +3,12 @@
 import contextlib
 import io
 import json
-import os
 import re
-import subprocess
 import unittest
 from unittest import mock
 
 from botocore.exceptions import ClientError
-from fakes import PACKAGE, SCRIPTS, read
+from fakes import PACKAGE, called, read
 
 from holdfast_cli.capacity import cost
 from holdfast_cli.core import settings
@@ -103,10 +101,9 @@ class Redrive(unittest.TestCase):
 
     def test_a_rate_that_is_none_is_refused_in_one_line(self):
         for rate in ("x", "0", "100000"):
-            result = subprocess.run([SCRIPTS / "holdfast", "redrive"], env={**os.environ, "RATE": rate}, capture_output=True, text=True, check=False)
-            self.assertEqual(result.returncode, 2)
-            self.assertEqual(result.stderr.count("\n"), 1)
-            self.assertIn(f"RATE={rate}", result.stderr)
+            code, out, err = called(["redrive"], read(), RATE=rate)
+            self.assertEqual((code, out, err.count("\n")), (2, "", 1), err)
+            self.assertIn(f"RATE={rate}", err)
 
 
 class Heads:

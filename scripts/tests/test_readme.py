@@ -41,7 +41,7 @@ class Api(http.server.BaseHTTPRequestHandler):
 class Readme(unittest.TestCase):
     def test_the_commands_by_hand_register_sign_in_and_show_the_session(self):
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Api)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         self.addCleanup(server.server_close)
         self.addCleanup(server.shutdown)
         [commands] = [block for block in re.findall(r"^```sh\n(.*?)^```$", (ROOT / "README.md").read_text(encoding="utf-8"), re.M | re.S) if "curl" in block]

