@@ -125,6 +125,11 @@ def on_signal(_signal: int = 0, _frame: object = None) -> None:
         raise KeyboardInterrupt
 
 
+def interrupted() -> bool:
+    """Whether a Ctrl-C has come. Nothing new is started then."""
+    return _interrupted.is_set()
+
+
 def catch_signals() -> None:
     for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(sign, on_signal)

@@ -175,7 +175,7 @@ def play(settings: Settings, faults: list[Fault], control: bool = True, jobs: in
 
     def worker(copy: Copy, items: queue.Queue[Item], folder_of: Callable[[Item], str], work: Callable[[Copy, Item], None]) -> None:
         try:
-            while not troubles:
+            while not troubles and not commands.interrupted():
                 item = items.get_nowait()
                 with lock:
                     copy.prepare(folder_of(item))
@@ -200,8 +200,11 @@ def play(settings: Settings, faults: list[Fault], control: bool = True, jobs: in
             for noticed in sorted({(result.fault.caught_by, result.by.split()[0]) for result in results if result.verdict == "caught"}):
                 again.put(noticed)
             side_by_side(again, lambda noticed: noticed[0], unharmed)
-    finally:
+    except KeyboardInterrupt:
+        # Only then: another lane of `make test` may have children, too.
         commands.interrupt_all()
+        raise
+    finally:
         shutil.rmtree(top, ignore_errors=True)
     if troubles:
         raise troubles[0]
