@@ -157,10 +157,13 @@ class Parts(unittest.TestCase):
     """What `make test` does, and in which order; nothing of it is really done."""
 
     def steps(self, only):
-        """The names of the lanes' steps, the first words of their commands, and the names of the steps after them."""
+        """The names of the first lanes' steps, the first words of their commands, and the names of the steps after them."""
         lanes, commands, alone = [], [], []
 
         def side_by_side(chosen, *given):
+            if lanes:
+                alone.extend(name for lane in given for name, _ in lane)
+                return
             for lane in given:
                 words = []
                 with mock.patch.object(suite.Suite, "command", lambda _, *command, into=words, **__: into.append(Path(command[0]).name)):
@@ -187,7 +190,8 @@ class Parts(unittest.TestCase):
         self.assertEqual(lanes[1][-3:], ["terraform tests", "terraform faults (a sample)", "terraform scan"])
         self.assertEqual(commands[0], {"cargo"})
         self.assertNotIn("cargo", commands[1])
-        self.assertEqual(alone[:3], ["mutants of the change", "each mistake of a deploy, played", "deploy to a private local cloud"])
+        self.assertEqual(alone[:5], ["mutants of the change", "each mistake of a deploy, played", "requests of a canary", "Ctrl-C during a deploy",
+                                     "deploy to a private local cloud"])
         self.assertEqual(alone[-2:], ["destroy leaves nothing", "nothing is left running"])
 
     def test_the_parts_are_the_whole(self):
@@ -201,6 +205,10 @@ class Parts(unittest.TestCase):
             alone += own
         self.assertEqual(found, whole)
         self.assertEqual(alone, after[:-1])
+
+    def test_every_file_of_the_cloud_tests_is_one_step(self):
+        files = sorted(file.name for file in (SCRIPTS / "cloud_tests").glob("test_*.py"))
+        self.assertEqual(sorted(file for lane in suite.CLOUD_TESTS for _, file in lane), files)
 
     def test_another_part_is_refused(self):
         with self.assertRaises(Refused):

@@ -164,6 +164,9 @@ class Suite:
             ("JavaScript client", self.javascript),
         ]
 
+    def cloud_test(self, name: str, file: str) -> Step:
+        return name, lambda: self.command(sys.executable, "-m", "unittest", "discover", "-s", "scripts/cloud_tests", "-p", file)
+
     def operator_tool(self) -> None:
         """Lint and types of scripts/holdfast_cli, and whether what is installed is what its project file asks for."""
         scripts = ROOT / "scripts"
@@ -202,6 +205,11 @@ def check(settings: Settings) -> None:
 
 
 PARTS = ("static", "unit", "terraform", "mistakes", "e2e")
+# Lanes of steps, each with its file in scripts/cloud_tests. The first lane's deploy is the first to fetch what Terraform needs.
+CLOUD_TESTS = (
+    (("each mistake of a deploy, played", "test_mistakes.py"),),
+    (("requests of a canary", "test_canary.py"), ("Ctrl-C during a deploy", "test_interrupts.py")),
+)
 
 
 def test(settings: Settings, only: str = "") -> None:
@@ -230,8 +238,8 @@ def test(settings: Settings, only: str = "") -> None:
         if only in ("", "unit"):
             suite.step("mutants of the change", lambda: mutants.of_change(settings, test_environment(settings)))
         if only in ("", "mistakes"):
-            suite.step("each mistake of a deploy, played", lambda: suite.command(
-                sys.executable, "-m", "unittest", "discover", "-s", "scripts/cloud_tests"))
+            # Each has a cloud of its own.
+            suite.lanes(*([suite.cloud_test(*each) for each in lane] for lane in CLOUD_TESTS))
         if only in ("", "e2e"):
             end_to_end(suite, settings, temporary / "cloud")
         suite.step("nothing is left running", lambda: nothing_runs(temporary))
