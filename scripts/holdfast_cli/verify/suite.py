@@ -237,11 +237,12 @@ def test(settings: Settings, only: str = "") -> None:
         # Alone from here on: these measure time-outs, or use the whole machine.
         if only in ("", "unit"):
             suite.step("mutants of the change", lambda: mutants.of_change(settings, test_environment(settings)))
-        if only in ("", "mistakes"):
-            # Each has a cloud of its own.
-            suite.lanes(*([suite.cloud_test(*each) for each in lane] for lane in CLOUD_TESTS))
+        # Each has a cloud of its own.
+        cloud_tests = [[suite.cloud_test(*each) for each in lane] for lane in CLOUD_TESTS] if only in ("", "mistakes") else []
         if only in ("", "e2e"):
-            end_to_end(suite, settings, temporary / "cloud")
+            end_to_end(suite, settings, temporary / "cloud", cloud_tests)
+        else:
+            suite.lanes(*cloud_tests)
         suite.step("nothing is left running", lambda: nothing_runs(temporary))
     finally:
         commands.interrupt_all()
@@ -249,8 +250,9 @@ def test(settings: Settings, only: str = "") -> None:
     suite.finish()
 
 
-def end_to_end(suite: Suite, settings: Settings, work: Path) -> None:
-    """Tests the whole system on a separate cloud, with other ports and another directory, which is always removed at the end."""
+def end_to_end(suite: Suite, settings: Settings, work: Path, beside: Sequence[Sequence[Step]] = ()) -> None:
+    """Tests the whole system on a separate cloud, with other ports and another directory, which is always removed at the end. The lanes
+    `beside` run while it is destroyed, which is mostly Terraform's waiting; nothing else measures time then."""
     page_port = processes.free_port()
     private = settings_module.read({
         "ENV": "local", "HOLDFAST_WORK_DIR": str(work), "HOLDFAST_TOOLS": str(settings.tools),
@@ -261,6 +263,7 @@ def end_to_end(suite: Suite, settings: Settings, work: Path) -> None:
     known = {"HOLDFAST_OUTPUTS": str(private.outputs_file), "HOLDFAST_WORK_DIR": str(work)}
     try:
         if not suite.step("deploy to a private local cloud", lambda: deploy.deploy(private)):
+            suite.lanes(*beside)
             return
         suite.step("second plan is empty", lambda: unchanged(private))
         suite.step("end-to-end tests", lambda: suite.command("cargo", "test", "--locked", "--workspace", "--test", "e2e", environment=known))
@@ -270,7 +273,7 @@ def end_to_end(suite: Suite, settings: Settings, work: Path) -> None:
         suite.step("smoke test, five times", lambda: suite.command(*smoke.command(private), "--repeat", "5"))
         suite.step("every role may do what it has to, and nothing else", lambda: iam_probe.check(private))
         suite.step("no secret in any log or event", lambda: secret_scan.scan(private, 1000))
-        suite.step("destroy leaves nothing", lambda: nothing_left(private))
+        suite.lanes([("destroy leaves nothing", lambda: nothing_left(private))], *beside)
     finally:
         commands.interrupt_all()
         cloud.stop(private)
