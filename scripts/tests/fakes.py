@@ -107,7 +107,7 @@ def called(words, settings, stdin="", **environ):
             mock.patch.object(sys, "argv", ["holdfast", *words]), mock.patch.object(sys, "stdin", io.StringIO(stdin)), \
             mock.patch.object(console, "_answers", answers), mock.patch.object(typer.main, "get_command", all_verbs), \
             mock.patch.object(console, "answer_in_json", lambda: setattr(answers, "wanted", True)), \
-            mock.patch.object(cli.commands, "catch_signals", lambda: None):
+            mock.patch.object(cli.commands, "catch_signals", lambda: None), mock.patch.object(console, "_AT_ONCE_SECONDS", 600):
         try:
             cli.main()
             code = 0
