@@ -95,10 +95,12 @@ done
 unset AWS_PROFILE AWS_SESSION_TOKEN
 export AWS_ENDPOINT_URL=$endpoint AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true
 export NO_PROXY=127.0.0.1 no_proxy=127.0.0.1
-export TF_IN_AUTOMATION=1 CHECKPOINT_DISABLE=1 TF_PLUGIN_CACHE_DIR=${TF_PLUGIN_CACHE_DIR:-$work/plugins}
+export TF_IN_AUTOMATION=1 CHECKPOINT_DISABLE=1
+# The provider comes from where `make test` takes it: a tree that lies on this machine, or the registry. It is fetched once.
+providers=$(PYTHONPATH="$here/../scripts" python3 -B -m holdfast_cli.local.providers "$work")
+eval "$providers"
 TF_VAR_zip_sha256=$(<"$work/function.sha256")
 export TF_VAR_zip_sha256 TF_VAR_zip_file=$work/function.zip TF_VAR_release_manifest=$work/release.json TF_VAR_deny_insecure_transport=false
-mkdir -p "$TF_PLUGIN_CACHE_DIR"
 
 cd "$work/infra"
 examples=()

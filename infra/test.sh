@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks all Terraform offline: format, READMEs, files that must be alike, validation, tests with a mocked provider.
+# Checks all Terraform offline: format, READMEs, generated declarations, validation, tests with a mocked provider.
 #   infra/test.sh                     everything
 #   infra/test.sh modules/sqs-queue   only these folders
 #   infra/test.sh --modules           only the tests of all modules
@@ -64,31 +64,10 @@ step() { # description, command…
   echo "$description"
 }
 
-alike() { # file, stack, stack…
-  local file=$1 first=$2 stack
-  shift 2
-  for stack in "$@"; do
-    cmp "$here/stacks/$first/$file" "$here/stacks/$stack/$file"
-  done
-}
-same() { # file, stack…
-  local file=$1
-  shift
-  alike "$file" platform "$@"
-}
-
 static() {
   step 'terraform fmt' terraform -chdir="$here" fmt -check -recursive -diff
   step 'READMEs are current, validations tested' python3 -B "$here/docs.py" --check
-  for file in versions.tf providers.tf .terraform.lock.hcl; do
-    step "$file is the same in every stack" same "$file" auth sessions push events bootstrap
-  done
-  step 'common.tf is the same in every stack' same common.tf auth sessions push events
-  step 'settings.tf is the same in every stack that has functions' same settings.tf auth sessions push events
-  step 'edge.tf is the same in every stack that has routes' same edge.tf auth sessions push
-  step 'cache.tf is the same in every stack that has it' same cache.tf platform auth sessions events
-  step 'cache_input.tf is the same in every stack that reads where the cache is' alike cache_input.tf auth sessions events
-  step 'policy.tf is the same in auth and sessions' cmp "$here/stacks/auth/policy.tf" "$here/stacks/sessions/policy.tf"
+  step 'declarations of the stacks are current' env PYTHONPATH="$here/../scripts" python3 -B -m holdfast_cli.generate.declarations "$here"
 }
 if $checks; then static; fi
 
@@ -99,14 +78,14 @@ find "$work/infra" -name .terraform -prune -exec rm -rf {} +
 # Modules have no lock file of their own: the stacks' keeps them to the same provider.
 for folder in "$work"/infra/modules/*/ "$work"/infra/examples/*/; do cp "$here/stacks/platform/.terraform.lock.hcl" "$folder"; done
 
-# Providers are fetched once where there is no local mirror. A cache the caller has is kept.
-export TF_PLUGIN_CACHE_DIR=${TF_PLUGIN_CACHE_DIR:-$work/plugins}
+# The provider comes from where `make test` takes it: a tree that lies on this machine, or the registry. It is fetched once.
+providers=$(PYTHONPATH="$here/../scripts" python3 -B -m holdfast_cli.local.providers "$work")
+eval "$providers"
 # Less garbage collection: the provider's schema is large, and read anew by every run.
 export TF_IN_AUTOMATION=1 CHECKPOINT_DISABLE=1 GOGC=${GOGC:-400}
 # Neither a caller's credentials nor endpoints are used, even by mistake.
 unset AWS_PROFILE AWS_ENDPOINT_URL
 export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_EC2_METADATA_DISABLED=true AWS_REGION=us-east-1
-mkdir -p "$TF_PLUGIN_CACHE_DIR"
 
 # One root that calls every stack and every example (and so every module): one start of the provider instead of dozens.
 everything() {

@@ -23,6 +23,7 @@ from holdfast_cli.deploy import destroy as destroy_module
 from holdfast_cli.deploy import environments, manifest
 from holdfast_cli.deploy import outputs as outputs_module
 from holdfast_cli.deploy import plan as plan_module
+from holdfast_cli.generate import declarations as declarations_module
 from holdfast_cli.generate import sbom as sbom_module
 from holdfast_cli.generate import scale_document
 from holdfast_cli.generate import workflows as workflows_module
@@ -262,6 +263,13 @@ def affected(settings: Settings, service: Annotated[str, option("SERVICE", "--se
              base: Annotated[str, option("BASE", "--base", "Commit to compare with.", "COMMIT")] = "") -> None:
     """Print the parts of a service that a change affects, for pipelines."""
     workflows_module.show_affected(service, base)
+
+
+@verb(hidden=True)
+def declarations(settings: Settings) -> None:
+    """Write the declarations that Terraform requires in every stack."""
+    for name in declarations_module.write():
+        line(f"wrote infra/{name}")
 
 
 @verb(hidden=True)

@@ -58,7 +58,7 @@ class Provider(unittest.TestCase):
     def test_every_stack_refuses_other_accounts(self):
         for stack in STACKS:
             text = docs.source(INFRA / "stacks" / stack)
-            self.assertIn("allowed_account_ids = local.is_local || length(var.allowed_account_ids) == 0 ? null : var.allowed_account_ids", text, stack)
+            self.assertIn('allowed_account_ids = var.local_endpoint != "" || length(var.allowed_account_ids) == 0 ? null : var.allowed_account_ids', text, stack)
 
 
 class Tests(unittest.TestCase):
@@ -119,7 +119,7 @@ class HandOver(unittest.TestCase):
     def test_a_parameter_is_below_its_environment_and_stack(self):
         for stack in STACKS:
             for _, body in resources(docs.source(INFRA / "stacks" / stack), "aws_ssm_parameter"):
-                self.assertRegex(body, r'"\$\{local\.ssm_prefix\}/(\$\{local\.stack\}/\$\{each\.key\}|routes/\$\{local\.stack\})"', stack)
+                self.assertRegex(body, r'"\$\{module\.context\.ssm_prefix\}/(\$\{local\.stack\}/\$\{each\.key\}|routes/\$\{local\.stack\})"', stack)
 
 
 class Settings(unittest.TestCase):
@@ -249,7 +249,7 @@ class Boundary(unittest.TestCase):
         for stack in set(STACKS) - {"bootstrap"}:
             for name, body in docs.blocks(docs.source(INFRA / "stacks" / stack), "module"):
                 if docs.attribute(body, "source") in ('"../../modules/service"', '"../../modules/network"', '"../../modules/lambda-function"'):
-                    self.assertEqual(docs.attribute(body, "permissions_boundary_arn"), "local.permissions_boundary_arn", f"{stack}: {name}")
+                    self.assertEqual(docs.attribute(body, "permissions_boundary_arn"), "module.context.permissions_boundary_arn", f"{stack}: {name}")
 
 
 class Modules(unittest.TestCase):
@@ -263,9 +263,11 @@ class Modules(unittest.TestCase):
     def test_each_can_be_left_out_named_and_tagged(self):
         for folder in MODULES:
             inputs = dict(docs.blocks(docs.source(folder), "variable"))
-            self.assertIn("create", inputs, folder.name)
-            # Routes have no names, dashboards and routes no tags.
-            if folder.name != "http-route":
+            # This one makes nothing.
+            if folder.name != "stack-context":
+                self.assertIn("create", inputs, folder.name)
+            # Routes have no names, domains only whole ones, dashboards and routes no tags.
+            if folder.name not in ("http-route", "domain"):
                 self.assertIn("name_prefix", inputs, folder.name)
             if folder.name not in ("http-route", "dashboard"):
                 self.assertIn("tags", inputs, folder.name)
@@ -273,7 +275,7 @@ class Modules(unittest.TestCase):
     def test_what_can_be_used_says_what_using_it_takes(self):
         without = {folder.name for folder in MODULES if 'output "policy_documents"' not in docs.source(folder)}
         # Nothing of these is used by a role: they watch, show and let in.
-        self.assertEqual(without, {"alarms", "budget", "dashboard", "network", "oidc"})
+        self.assertEqual(without, {"alarms", "budget", "dashboard", "domain", "network", "oidc", "stack-context"})
 
 
 if __name__ == "__main__":

@@ -70,6 +70,14 @@ class Troubles(unittest.TestCase):
             said = self.refused(f"│ Error: reading IAM Policy (arn:aws:iam::000000000000:policy/holdfast-staging-boundary): {reason}\n╵\n")
             self.assertIn("no permissions boundary holdfast-staging-boundary: run `make bootstrap`", said)
 
+    def test_what_a_validation_says_is_told(self):
+        text = ('│ Error: Invalid value for variable\n│ \n│   on declarations.tf line 150, in module "context":\n│  150:   refresh_grace_seconds = var.refresh_grace_seconds\n'
+                '│     ├────────────────\n│     │ var.refresh_grace_seconds is 61\n│ \n│ refresh_grace_seconds must be a whole number from 0 to 60.\n│ \n'
+                '│ This was checked by the validation rule at\n╵\n')
+        found = str(terraform_errors.explain("plan", "auth", text, "/log"))
+        self.assertIn("refresh_grace_seconds must be a whole number from 0 to 60.", found)
+        self.assertNotIn("╵", found)
+
     def test_anything_else_is_shown_as_terraform_said_it_with_the_log(self):
         found = terraform_errors.explain("apply", "push", "│ Error: creating SQS Queue: TooMany\n│ \n│   with module.queue\n╵\n", "/log")
         self.assertIsInstance(found, Failed)

@@ -260,7 +260,7 @@ class Cost(unittest.TestCase):
         stacks, custom, of_redis = sorted({entry["stack"] for entry in catalogue.values()}), 0, 0
         for stack in stacks:
             text = (infra / "stacks" / stack / "main.tf").read_text(encoding="utf-8").split('\nmodule "alarms" {')[1].split("\n}\n")[0]
-            of_redis += sum(block.count("namespace = ") for block in re.findall(r"for key, alarm in \{(.*?)if local\.cache_is_redis", text, re.S))
+            of_redis += sum(block.count("namespace = ") for block in re.findall(r"for key, alarm in \{(.*?)if module\.context\.cache_is_redis", text, re.S))
             custom += text.count("namespace = ")
 
         def metrics(redis):

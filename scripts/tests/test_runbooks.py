@@ -71,7 +71,7 @@ class Runbooks(unittest.TestCase):
         for path in sorted((INFRA / "stacks").glob("*/main.tf")):
             text = path.read_text()
             if 'module "alarms"' in text:
-                self.assertIn("runbooks    = local.runbooks", text, path.parent.name)
+                self.assertIn("runbooks    = module.context.runbooks", text, path.parent.name)
 
     def test_metrics_of_our_own_exist_in_the_code(self):
         sources = [path for folder in ("services", "shared") for path in (ROOT / folder).rglob("src/**/*.rs")]

@@ -248,6 +248,13 @@ class Providers(unittest.TestCase):
         self.assertIn(str(cache), Path(found["TF_CLI_CONFIG_FILE"]).read_text())
         self.assertNotEqual(found["TF_PLUGIN_CACHE_DIR"], str(cache))
 
+    def test_a_script_that_is_run_by_hand_finds_the_same_tree(self):
+        cache, folder = self.tree(self.home / "the cache"), self.home / "work"
+        result = subprocess.run([sys.executable, "-B", "-m", "holdfast_cli.local.providers", str(folder)], capture_output=True, text=True, check=True,
+                                env={**os.environ, "TF_PLUGIN_CACHE_DIR": str(cache), "PYTHONPATH": str(ROOT / "scripts")})
+        self.assertEqual(result.stdout.splitlines(), [f"export TF_PLUGIN_CACHE_DIR={folder}/terraform-plugins", f"export TF_CLI_CONFIG_FILE={folder}/terraform.rc"])
+        self.assertIn(f'path    = "{cache}"', (folder / "terraform.rc").read_text())
+
     def test_a_configuration_that_is_named_and_not_there_is_no_warning(self):
         os.environ["TF_CLI_CONFIG_FILE"] = str(self.home / "none")
         self.assertTrue(Path(providers.variables(self.settings)["TF_CLI_CONFIG_FILE"]).exists())

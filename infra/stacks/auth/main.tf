@@ -1,6 +1,4 @@
 locals {
-  stack = "auth"
-
   # What other stacks publish, by "<stack>/<name>".
   inputs = toset([
     "platform/http-api-id",
@@ -10,20 +8,12 @@ locals {
     "platform/sessions-table-name",
     "platform/sessions-table-arn",
   ])
-  input = { for name, parameter in data.aws_ssm_parameter.input : name => parameter.insecure_value }
 
-  kms_key_arn = local.input["platform/kms-key-arn"] == "none" ? null : local.input["platform/kms-key-arn"]
-
-  sessions_table_arn = local.input["platform/sessions-table-arn"]
-}
-
-data "aws_ssm_parameter" "input" {
-  for_each = local.inputs
-  name     = "${local.ssm_prefix}/${each.value}"
+  sessions_table_arn = module.context.input["platform/sessions-table-arn"]
 }
 
 locals {
-  sign_in_environment = merge(local.session_environment, {
+  sign_in_environment = merge(module.context.session_environment, {
     MAX_LOGIN_ATTEMPTS        = var.max_login_attempts
     MAX_MFA_ATTEMPTS          = var.max_mfa_attempts
     LOGIN_SESSION_TTL_SECONDS = var.login_session_ttl_seconds
@@ -40,7 +30,7 @@ locals {
 
   # The secret of a second factor (its TOTP seed) is stored encrypted. Only the functions with this permission read or write it, and only
   # with the user's id as encryption context. The key's own policy names the same functions (mfa_functions in the stack platform).
-  mfa_key_arn     = local.input["platform/mfa-key-arn"]
+  mfa_key_arn     = module.context.input["platform/mfa-key-arn"]
   mfa_environment = { MFA_KEY_ID = local.mfa_key_arn }
   mfa_permission = {
     MfaKey = {
@@ -62,23 +52,23 @@ module "service" {
 
   stack                    = local.stack
   env                      = var.env
-  name_prefix              = local.name_prefix
+  name_prefix              = module.context.name_prefix
   catalogue_file           = local.catalogue_file
   release_manifest         = var.release_manifest
-  artifacts_bucket         = local.artifacts_bucket
-  upload_artifacts         = local.own_artifacts
+  artifacts_bucket         = module.context.artifacts_bucket
+  upload_artifacts         = module.context.upload_artifacts
   log_level                = var.log_level
   log_retention_days       = var.log_retention_days
-  alias_owner              = local.alias_owner
+  alias_owner              = module.context.alias_owner
   reserved_concurrency     = var.reserved_concurrency
-  http_environment         = local.http_environment
-  kms_key_arn              = local.kms_key_arn
-  permissions_boundary_arn = local.permissions_boundary_arn
-  private_cache            = local.private_cache
+  http_environment         = module.context.http_environment
+  kms_key_arn              = module.context.kms_key_arn
+  permissions_boundary_arn = module.context.permissions_boundary_arn
+  private_cache            = module.context.private_cache
 
   http_api = {
-    id            = local.input["platform/http-api-id"]
-    execution_arn = local.input["platform/http-api-execution-arn"]
+    id            = module.context.input["platform/http-api-id"]
+    execution_arn = module.context.input["platform/http-api-execution-arn"]
   }
 
   functions = {
@@ -87,7 +77,7 @@ module "service" {
       description    = "POST /v1/users"
       memory_size_mb = 512
       environment = {
-        SESSIONS_TABLE       = local.input["platform/sessions-table-name"]
+        SESSIONS_TABLE       = module.context.input["platform/sessions-table-name"]
         REGISTRATION_ENABLED = var.registration_enabled
 
         MAX_REGISTRATIONS_PER_NETWORK = var.max_registrations_per_network
@@ -163,7 +153,7 @@ module "service" {
 
     auth-refresh = {
       description = "POST /v1/auth/refresh"
-      environment = local.session_environment
+      environment = module.context.session_environment
       permissions = {
         Sessions = { actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"], resources = [local.sessions_table_arn] }
       }
@@ -171,7 +161,7 @@ module "service" {
 
     auth-logout = {
       description = "POST /v1/auth/logout"
-      environment = local.session_environment
+      environment = module.context.session_environment
       permissions = {
         Sessions = { actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"], resources = [local.sessions_table_arn] }
       }
@@ -183,11 +173,11 @@ module "service" {
 module "alarms" {
   source = "../../modules/alarms"
 
-  create      = !local.is_local
-  name_prefix = "${local.name_prefix}-${local.stack}"
+  create      = !module.context.is_local
+  name_prefix = "${module.context.name_prefix}-${local.stack}"
   topic_arns  = var.alarm_topic_arns
   functions   = module.service.watch
-  runbooks    = local.runbooks
+  runbooks    = module.context.runbooks
 
   custom = {
     sign-in-failures = {
@@ -201,6 +191,6 @@ module "alarms" {
 }
 
 locals {
-  # For settings.tf: this stack has functions and alarms only.
+  # For declarations.tf: this stack has functions and alarms only.
   own_settings = {}
 }

@@ -2,13 +2,13 @@
 # carries the environment's name prefix. The deploy's role can make and fill no other role (deploy_policy.tf). A statement in a stack needs its
 # actions here, too: scripts/tests/test_infrastructure.py compares.
 locals {
-  boundary_name = "${local.name_prefix}-boundary"
+  boundary_name = "${module.context.name_prefix}-boundary"
   boundary_arn  = "${local.arn}:iam::${local.account}:policy/${local.boundary_name}"
 
   boundary_statements = {
     Logs = {
       actions   = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
-      resources = ["${local.arn}:logs:${local.own}:log-group:/aws/lambda/${local.name_prefix}-*", "${local.arn}:logs:${local.own}:log-group:/aws/vpc/${local.name_prefix}:*"]
+      resources = ["${local.arn}:logs:${local.own}:log-group:/aws/lambda/${module.context.name_prefix}-*", "${local.arn}:logs:${local.own}:log-group:/aws/vpc/${module.context.name_prefix}:*"]
     }
     # Tables with their indexes and streams.
     Tables = {
@@ -16,15 +16,15 @@ locals {
         "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:DescribeStream", "dynamodb:GetItem", "dynamodb:GetRecords", "dynamodb:GetShardIterator",
         "dynamodb:ListStreams", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem",
       ]
-      resources = ["${local.arn}:dynamodb:${local.own}:table/${local.name_prefix}-*"]
+      resources = ["${local.arn}:dynamodb:${local.own}:table/${module.context.name_prefix}-*"]
     }
     Queues = {
       actions   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage"]
-      resources = ["${local.arn}:sqs:${local.own}:${local.name_prefix}-*"]
+      resources = ["${local.arn}:sqs:${local.own}:${module.context.name_prefix}-*"]
     }
     Events = {
       actions   = ["events:PutEvents"]
-      resources = ["${local.arn}:events:${local.own}:event-bus/${local.name_prefix}*"]
+      resources = ["${local.arn}:events:${local.own}:event-bus/${module.context.name_prefix}*"]
     }
     # Ids of APIs are not known beforehand.
     Sockets = {
@@ -33,11 +33,11 @@ locals {
     }
     Policies = {
       actions   = ["lambda:InvokeFunction"]
-      resources = concat(["${local.arn}:lambda:${local.own}:function:${local.name_prefix}-*"], distinct([for policy in [var.topic_policy, var.presence_policy] : policy if startswith(policy, "arn:")]))
+      resources = concat(["${local.arn}:lambda:${local.own}:function:${module.context.name_prefix}-*"], distinct([for policy in [var.topic_policy, var.presence_policy] : policy if startswith(policy, "arn:")]))
     }
     Caches = {
       actions   = ["elasticache:Connect", "elasticache:DescribeCacheClusters", "elasticache:DescribeReplicationGroups", "elasticache:DescribeServerlessCaches"]
-      resources = [for kind in ["serverlesscache", "replicationgroup", "cluster", "user"] : "${local.arn}:elasticache:${local.own}:${kind}:${local.name_prefix}*"]
+      resources = [for kind in ["serverlesscache", "replicationgroup", "cluster", "user"] : "${local.arn}:elasticache:${local.own}:${kind}:${module.context.name_prefix}*"]
     }
     # AWS gives these no resources to name, or checks them on "*" (a function's network).
     Unscoped = {

@@ -3,7 +3,7 @@ locals {
   arn = "arn:${local.partition}"
   own = "${var.region}:${local.account}"
 
-  deploy_roles = "${local.arn}:iam::${local.account}:role/${local.name_prefix}-*"
+  deploy_roles = "${local.arn}:iam::${local.account}:role/${module.context.name_prefix}-*"
 
   deploy_statements = {
     State = {
@@ -16,22 +16,22 @@ locals {
     }
     Functions = {
       actions   = ["lambda:*"]
-      resources = ["${local.arn}:lambda:${local.own}:function:${local.name_prefix}-*", "${local.arn}:lambda:${local.own}:event-source-mapping:*"]
+      resources = ["${local.arn}:lambda:${local.own}:function:${module.context.name_prefix}-*", "${local.arn}:lambda:${local.own}:event-source-mapping:*"]
     }
     Tables = {
       actions   = ["dynamodb:*"]
-      resources = ["${local.arn}:dynamodb:${local.own}:table/${local.name_prefix}-*"]
+      resources = ["${local.arn}:dynamodb:${local.own}:table/${module.context.name_prefix}-*"]
     }
     Queues = {
       actions   = ["sqs:*"]
-      resources = ["${local.arn}:sqs:${local.own}:${local.name_prefix}-*"]
+      resources = ["${local.arn}:sqs:${local.own}:${module.context.name_prefix}-*"]
     }
     Events = {
       actions = ["events:*"]
       resources = [
-        "${local.arn}:events:${local.own}:event-bus/${local.name_prefix}*",
-        "${local.arn}:events:${local.own}:rule/${local.name_prefix}*",
-        "${local.arn}:events:${local.own}:archive/${local.name_prefix}*",
+        "${local.arn}:events:${local.own}:event-bus/${module.context.name_prefix}*",
+        "${local.arn}:events:${local.own}:rule/${module.context.name_prefix}*",
+        "${local.arn}:events:${local.own}:archive/${module.context.name_prefix}*",
       ]
     }
     Apis = {
@@ -51,20 +51,20 @@ locals {
     Logs = {
       actions = ["logs:*"]
       resources = [
-        "${local.arn}:logs:${local.own}:log-group:/aws/lambda/${local.name_prefix}-*",
-        "${local.arn}:logs:${local.own}:log-group:/aws/apigateway/${local.name_prefix}-*",
-        "${local.arn}:logs:${local.own}:log-group:/aws/vpc/${local.name_prefix}*",
+        "${local.arn}:logs:${local.own}:log-group:/aws/lambda/${module.context.name_prefix}-*",
+        "${local.arn}:logs:${local.own}:log-group:/aws/apigateway/${module.context.name_prefix}-*",
+        "${local.arn}:logs:${local.own}:log-group:/aws/vpc/${module.context.name_prefix}*",
       ]
     }
     Parameters = {
       actions   = ["ssm:GetParameter", "ssm:GetParameters", "ssm:GetParametersByPath", "ssm:PutParameter", "ssm:DeleteParameter", "ssm:AddTagsToResource", "ssm:RemoveTagsFromResource", "ssm:ListTagsForResource"]
-      resources = ["${local.arn}:ssm:${local.own}:parameter/holdfast/${var.env}/*"]
+      resources = ["${local.arn}:ssm:${local.own}:parameter${module.context.ssm_prefix}/*"]
     }
     Alarms = {
       actions = ["cloudwatch:PutMetricAlarm", "cloudwatch:PutCompositeAlarm", "cloudwatch:DeleteAlarms", "cloudwatch:DescribeAlarms", "cloudwatch:TagResource", "cloudwatch:UntagResource", "cloudwatch:ListTagsForResource", "cloudwatch:PutDashboard", "cloudwatch:GetDashboard", "cloudwatch:DeleteDashboards"]
       resources = [
-        "${local.arn}:cloudwatch:${local.own}:alarm:${local.name_prefix}-*",
-        "${local.arn}:cloudwatch::${local.account}:dashboard/${local.name_prefix}*",
+        "${local.arn}:cloudwatch:${local.own}:alarm:${module.context.name_prefix}-*",
+        "${local.arn}:cloudwatch::${local.account}:dashboard/${module.context.name_prefix}*",
       ]
     }
     # What a role can do is written below only (BoundRoles). Whom it trusts is said once, when it is made: iam:UpdateAssumeRolePolicy knows no
@@ -85,7 +85,7 @@ locals {
       actions = ["elasticache:*"]
       # A cache of nodes takes AWS's own parameters.
       resources = concat(
-        [for kind in ["serverlesscache", "replicationgroup", "cluster", "subnetgroup", "user", "usergroup"] : "${local.arn}:elasticache:${local.own}:${kind}:${local.name_prefix}*"],
+        [for kind in ["serverlesscache", "replicationgroup", "cluster", "subnetgroup", "user", "usergroup"] : "${local.arn}:elasticache:${local.own}:${kind}:${module.context.name_prefix}*"],
         ["${local.arn}:elasticache:${local.own}:parametergroup:default.*"],
       )
     }
@@ -104,7 +104,7 @@ locals {
     }
     Keys = {
       actions   = ["kms:DescribeKey", "kms:CreateGrant", "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:GetKeyPolicy", "kms:PutKeyPolicy", "kms:GetKeyRotationStatus", "kms:EnableKeyRotation", "kms:ListResourceTags", "kms:TagResource", "kms:UntagResource", "kms:UpdateKeyDescription", "kms:ScheduleKeyDeletion", "kms:CreateAlias", "kms:UpdateAlias", "kms:DeleteAlias"]
-      resources = ["${local.arn}:kms:${local.own}:key/*", "${local.arn}:kms:${local.own}:alias/${local.name_prefix}*"]
+      resources = ["${local.arn}:kms:${local.own}:key/*", "${local.arn}:kms:${local.own}:alias/${module.context.name_prefix}*"]
     }
   }
 
@@ -198,7 +198,7 @@ locals {
           Sid      = "NotItself"
           Effect   = "Deny"
           Action   = ["iam:*"]
-          Resource = [for role in ["plan", "deploy", "api-gateway-logs"] : "${local.arn}:iam::${local.account}:role/${local.name_prefix}-${role}"]
+          Resource = [for role in ["plan", "deploy", "api-gateway-logs"] : "${local.arn}:iam::${local.account}:role/${module.context.name_prefix}-${role}"]
         },
         {
           Sid      = "Unscoped"

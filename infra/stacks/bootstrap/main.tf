@@ -1,17 +1,10 @@
-data "aws_caller_identity" "current" {}
-
-data "aws_partition" "current" {}
-
 locals {
-  stack       = "bootstrap"
-  is_local    = var.local_endpoint != ""
-  name_prefix = coalesce(var.name_prefix, "holdfast-${var.env}")
-  account     = data.aws_caller_identity.current.account_id
-  partition   = data.aws_partition.current.partition
+  account   = module.context.account_id
+  partition = module.context.partition
 
   # Names of buckets are one in all of AWS: the account makes them so.
-  state_bucket     = "${local.name_prefix}-state-${local.account}"
-  artifacts_bucket = "${local.name_prefix}-artifacts-${local.account}"
+  state_bucket     = "${module.context.name_prefix}-state-${local.account}"
+  artifacts_bucket = "${module.context.name_prefix}-artifacts-${local.account}"
 }
 
 # State of all stacks, this one's too (after the first apply, with `terraform init -migrate-state`). The lock is a file
@@ -36,7 +29,7 @@ module "artifacts_bucket" {
 resource "aws_iam_role" "api_gateway_logs" {
   for_each = var.manage_api_gateway_account ? { this = true } : {}
 
-  name        = "${local.name_prefix}-api-gateway-logs"
+  name        = "${module.context.name_prefix}-api-gateway-logs"
   description = "Lets API Gateway write its logs."
 
   assume_role_policy = jsonencode({
@@ -71,7 +64,7 @@ module "oidc" {
   source = "../../modules/oidc"
 
   create          = var.github_repository != ""
-  name_prefix     = local.name_prefix
+  name_prefix     = module.context.name_prefix
   repository      = var.github_repository
   create_provider = var.create_github_provider
   provider_arn    = var.create_github_provider ? null : "arn:${local.partition}:iam::${local.account}:oidc-provider/token.actions.githubusercontent.com"
@@ -96,7 +89,7 @@ module "budget" {
 
   create            = var.monthly_budget_usd > 0
   account_id        = local.account
-  name              = local.name_prefix
+  name              = module.context.name_prefix
   monthly_limit_usd = var.monthly_budget_usd
   email_addresses   = var.budget_email_addresses
 }

@@ -1,14 +1,9 @@
 locals {
-  stack = "events"
-
   # What other stacks publish, by "<stack>/<name>".
   inputs = toset(["platform/activity-table-name", "platform/kms-key-arn", "platform/sessions-stream-arn", "push/close-queue-url", "push/close-queue-arn", "push/push-queue-url", "push/push-queue-arn"])
-  input  = { for name, parameter in data.aws_ssm_parameter.input : name => parameter.insecure_value }
-
-  kms_key_arn = local.input["platform/kms-key-arn"] == "none" ? null : local.input["platform/kms-key-arn"]
 
   # The local cloud takes a partial batch answer for success: there a reader of the stream fails its whole batch instead.
-  partial_batch = !local.is_local
+  partial_batch = !module.context.is_local
 
   outputs = {
     event-bus-name = module.bus.name
@@ -18,54 +13,49 @@ locals {
   }
 }
 
-data "aws_ssm_parameter" "input" {
-  for_each = local.inputs
-  name     = "${local.ssm_prefix}/${each.value}"
-}
-
 module "bus" {
   source = "../../modules/event-bus"
 
-  name                   = local.name_prefix
-  archive_retention_days = local.is_local ? 0 : var.event_archive_days
-  kms_key_arn            = local.kms_key_arn
+  name                   = module.context.name_prefix
+  archive_retention_days = module.context.is_local ? 0 : var.event_archive_days
+  kms_key_arn            = module.context.kms_key_arn
 }
 
 # What the relay could not pass on after all retries: positions in the stream, or the records themselves.
 module "relay_dlq" {
   source = "../../modules/sqs-queue"
 
-  name                      = "${local.name_prefix}-relay-dlq"
+  name                      = "${module.context.name_prefix}-relay-dlq"
   message_retention_seconds = 1209600
   dead_letter_queue         = null
-  kms_key_arn               = local.kms_key_arn
+  kms_key_arn               = module.context.kms_key_arn
   # The local cloud has no TLS: this policy would lock the queue for everybody.
-  deny_insecure_transport = !local.is_local
+  deny_insecure_transport = !module.context.is_local
 }
 
 # Deletes that could not be repeated within a record's age: by then no copy is young enough to be served.
 module "repair_dlq" {
   source = "../../modules/sqs-queue"
 
-  create                    = local.cache_is_redis
-  name                      = "${local.name_prefix}-repair-dlq"
+  create                    = module.context.cache_is_redis
+  name                      = "${module.context.name_prefix}-repair-dlq"
   message_retention_seconds = 1209600
   dead_letter_queue         = null
-  kms_key_arn               = local.kms_key_arn
-  deny_insecure_transport   = !local.is_local
+  kms_key_arn               = module.context.kms_key_arn
+  deny_insecure_transport   = !module.context.is_local
 }
 
 # What subscribers write down of a user. Nothing that decides anything reads it.
 module "activity" {
   source = "../../modules/dynamodb-table"
 
-  name                           = local.input["platform/activity-table-name"]
+  name                           = module.context.input["platform/activity-table-name"]
   hash_key                       = { name = "PK", type = "S" }
   range_key                      = { name = "SK", type = "S" }
   ttl_attribute                  = "ttl"
   deletion_protection_enabled    = var.deletion_protection_enabled
   point_in_time_recovery_enabled = var.point_in_time_recovery_enabled
-  kms_key_arn                    = local.kms_key_arn
+  kms_key_arn                    = module.context.kms_key_arn
 }
 
 # A behaviour is a function with `subscribes` in the catalogue, and its permissions below.
@@ -73,12 +63,12 @@ module "subscriber" {
   source   = "../../modules/event-subscriber"
   for_each = local.subscribers
 
-  name                    = "${local.name_prefix}-${each.key}"
+  name                    = "${module.context.name_prefix}-${each.key}"
   description             = local.functions[each.key].description
   event_bus_name          = module.bus.name
   detail_types            = each.value
-  deny_insecure_transport = !local.is_local
-  kms_key_arn             = local.kms_key_arn
+  deny_insecure_transport = !module.context.is_local
+  kms_key_arn             = module.context.kms_key_arn
 
   target = {
     arn                = module.service.functions[each.key].arn
@@ -92,20 +82,20 @@ module "service" {
 
   stack                    = local.stack
   env                      = var.env
-  name_prefix              = local.name_prefix
+  name_prefix              = module.context.name_prefix
   catalogue_file           = local.catalogue_file
   release_manifest         = var.release_manifest
-  artifacts_bucket         = local.artifacts_bucket
-  upload_artifacts         = local.own_artifacts
+  artifacts_bucket         = module.context.artifacts_bucket
+  upload_artifacts         = module.context.upload_artifacts
   log_level                = var.log_level
   log_retention_days       = var.log_retention_days
-  alias_owner              = local.alias_owner
+  alias_owner              = module.context.alias_owner
   reserved_concurrency     = var.reserved_concurrency
-  kms_key_arn              = local.kms_key_arn
-  permissions_boundary_arn = local.permissions_boundary_arn
-  private_cache            = local.private_cache
+  kms_key_arn              = module.context.kms_key_arn
+  permissions_boundary_arn = module.context.permissions_boundary_arn
+  private_cache            = module.context.private_cache
 
-  functions = { for key, function in local.functions : key => function if key != "events-cache-repair" || local.cache_is_redis }
+  functions = { for key, function in local.functions : key => function if key != "events-cache-repair" || module.context.cache_is_redis }
 }
 
 locals {
@@ -113,11 +103,11 @@ locals {
 
   # What a function fails on for good goes to its subscription's dead-letter queue. Its ARN is written out: the
   # subscription needs the function, so the function's role cannot wait for the subscription.
-  queue_arns = regex("^arn:[^:]+:sqs:[^:]+:[^:]+:", local.input["push/push-queue-arn"])
+  queue_arns = regex("^arn:[^:]+:sqs:[^:]+:[^:]+:", module.context.input["push/push-queue-arn"])
   to_own_dlq = {
     for key in keys(local.subscribers) : key => {
       actions   = ["sqs:SendMessage"]
-      resources = ["${local.queue_arns}${local.name_prefix}-${key}-dlq"]
+      resources = ["${local.queue_arns}${module.context.name_prefix}-${key}-dlq"]
     }
   }
 
@@ -128,17 +118,17 @@ locals {
       timeout_seconds = 60
       environment = {
         EVENT_BUS            = module.bus.name
-        CLOSE_QUEUE_URL      = local.input["push/close-queue-url"]
+        CLOSE_QUEUE_URL      = module.context.input["push/close-queue-url"]
         RELAY_DLQ_URL        = module.relay_dlq.url
         STREAM_PARTIAL_BATCH = local.partial_batch
       }
       permissions = {
         Bus    = { actions = ["events:PutEvents"], resources = [module.bus.arn] }
-        Queues = { actions = ["sqs:SendMessage"], resources = [local.input["push/close-queue-arn"], module.relay_dlq.arn] }
+        Queues = { actions = ["sqs:SendMessage"], resources = [module.context.input["push/close-queue-arn"], module.relay_dlq.arn] }
       }
       stream_sources = {
         sessions = {
-          stream_arn           = local.input["platform/sessions-stream-arn"]
+          stream_arn           = module.context.input["platform/sessions-stream-arn"]
           on_failure_queue_arn = module.relay_dlq.arn
           batch_size           = 100
           # Batches of one user's or sign-in's records stay in order: Lambda splits a shard by partition key.
@@ -174,11 +164,11 @@ locals {
       description = "Subscriber: tells a user's devices what the user should know of, through push"
       environment = {
         ACTIVITY_TABLE = module.activity.name
-        PUSH_QUEUE_URL = local.input["push/push-queue-url"]
+        PUSH_QUEUE_URL = module.context.input["push/push-queue-url"]
       }
       permissions = {
         Activity = { actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"], resources = [module.activity.arn] }
-        Push     = { actions = ["sqs:SendMessage"], resources = [local.input["push/push-queue-arn"]] }
+        Push     = { actions = ["sqs:SendMessage"], resources = [module.context.input["push/push-queue-arn"]] }
         Failures = local.to_own_dlq["events-security-alerts"]
       }
     }
@@ -186,10 +176,10 @@ locals {
     events-cache-repair = {
       description     = "Stream of the sessions table: repeats the cache deletes that a writer may not have had confirmed"
       timeout_seconds = 30
-      environment     = merge(local.cache_environment, { STREAM_PARTIAL_BATCH = local.partial_batch })
+      environment     = merge(module.context.cache_environment, { STREAM_PARTIAL_BATCH = local.partial_batch })
       stream_sources = {
         sessions = {
-          stream_arn           = local.input["platform/sessions-stream-arn"]
+          stream_arn           = module.context.input["platform/sessions-stream-arn"]
           on_failure_queue_arn = module.repair_dlq.arn
           batch_size           = 100
           # Its age alone ends the tries: a cache that is away for a while must not.
@@ -202,26 +192,15 @@ locals {
   }
 }
 
-# Values cross stacks only this way, never by reading another stack's state.
-resource "aws_ssm_parameter" "output" {
-  #checkov:skip=CKV2_AWS_34:The parameters are names and ARNs that other stacks read while planning; no secret is a parameter
-
-  for_each = local.outputs
-
-  name  = "${local.ssm_prefix}/${local.stack}/${each.key}"
-  type  = "String"
-  value = each.value
-}
-
 # The local cloud evaluates no alarms.
 module "alarms" {
   source = "../../modules/alarms"
 
-  create      = !local.is_local
-  name_prefix = "${local.name_prefix}-${local.stack}"
+  create      = !module.context.is_local
+  name_prefix = "${module.context.name_prefix}-${local.stack}"
   topic_arns  = var.alarm_topic_arns
   functions   = module.service.watch
-  runbooks    = local.runbooks
+  runbooks    = module.context.runbooks
 
   custom = {
     records-unreadable = {
@@ -241,14 +220,14 @@ module "alarms" {
   }
 
   queues = merge(
-    { relay = { dlq_name = "${local.name_prefix}-relay-dlq" } },
-    { for key in keys(local.subscribers) : key => { dlq_name = "${local.name_prefix}-${key}-dlq" } },
-    local.cache_is_redis ? { repair = { dlq_name = "${local.name_prefix}-repair-dlq" } } : {},
+    { relay = { dlq_name = "${module.context.name_prefix}-relay-dlq" } },
+    { for key in keys(local.subscribers) : key => { dlq_name = "${module.context.name_prefix}-${key}-dlq" } },
+    module.context.cache_is_redis ? { repair = { dlq_name = "${module.context.name_prefix}-repair-dlq" } } : {},
   )
 }
 
 locals {
-  # For settings.tf.
+  # For declarations.tf.
   own_settings = merge(
     { for name, settings in module.repair_dlq.settings : "queue repair-dlq" => settings },
     { for key, subscriber in module.subscriber : "subscriber ${key}" => subscriber.settings },

@@ -19,15 +19,3 @@ variable "audit_retention_days" {
     error_message = "audit_retention_days must be a whole number from 1 to 3650."
   }
 }
-
-variable "deletion_protection_enabled" {
-  description = "Whether DynamoDB refuses to delete the table."
-  type        = bool
-  default     = true
-}
-
-variable "point_in_time_recovery_enabled" {
-  description = "Whether the table can be restored to any second of the last 35 days."
-  type        = bool
-  default     = true
-}

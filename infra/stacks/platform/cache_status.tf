@@ -1,7 +1,7 @@
 # ops-cache-status asks ElastiCache what the cache is made of and whether it is well: every five minutes, for the metrics, and
 # whenever an operator does. It needs the service, not the cache, so it is outside the VPC.
 locals {
-  cache_name = local.name_prefix
+  cache_name = module.context.name_prefix
   # An ARN of this account and Region without what follows.
   elasticache_arns = replace(regex("^arn:[^:]+:dynamodb:[^:]+:[^:]+:", module.sessions_table.arn), ":dynamodb:", ":elasticache:")
 
@@ -24,13 +24,13 @@ locals {
   }
 
   # The local cloud has no ElastiCache to look at, and denies DescribeServerlessCaches to a role that names its resources: every look would fail.
-  cache_watched = local.cache_is_redis && !local.is_local ? { this = true } : {}
+  cache_watched = module.context.cache_is_redis && !module.context.is_local ? { this = true } : {}
 }
 
 resource "aws_cloudwatch_event_rule" "cache_status" {
   for_each = local.cache_watched
 
-  name                = "${local.name_prefix}-cache-status"
+  name                = "${module.context.name_prefix}-cache-status"
   description         = "Reads the state of the cache."
   schedule_expression = "rate(5 minutes)"
 }

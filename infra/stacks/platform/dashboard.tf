@@ -53,7 +53,7 @@ locals {
     { for name in local.queue_names : "${name}-dlq" => "push" },
     { "relay-dlq" = "events" },
     { for key, entry in local.shown : "${key}-dlq" => entry.stack if can(entry.subscribes) },
-    local.cache_is_redis ? { "repair-dlq" = "events" } : {},
+    module.context.cache_is_redis ? { "repair-dlq" = "events" } : {},
   )
 
   api_widgets = [
@@ -70,7 +70,7 @@ locals {
       lines = [for name, label in { Latency = "whole", IntegrationLatency = "function" } : { namespace = "AWS/ApiGateway", name = name, dimensions = { ApiId = module.http_api.id }, label = label }]
     },
   ]
-  own_widgets = [for widget in concat(local.own_metrics, local.cache_is_redis ? local.cache_metrics : []) : {
+  own_widgets = [for widget in concat(local.own_metrics, module.context.cache_is_redis ? local.cache_metrics : []) : {
     title = widget.title
     stack = widget.stack
     stat  = widget.stat
@@ -79,8 +79,8 @@ locals {
   widgets = concat(local.api_widgets, local.own_widgets)
 
   dashboards = merge(
-    { system = { name = local.name_prefix, stacks = distinct([for entry in values(local.shown) : entry.stack]) } },
-    var.service_dashboards_enabled ? { for stack in distinct([for entry in values(local.shown) : entry.stack]) : stack => { name = "${local.name_prefix}-${stack}", stacks = [stack] } } : {},
+    { system = { name = module.context.name_prefix, stacks = distinct([for entry in values(local.shown) : entry.stack]) } },
+    var.service_dashboards_enabled ? { for stack in distinct([for entry in values(local.shown) : entry.stack]) : stack => { name = "${module.context.name_prefix}-${stack}", stacks = [stack] } } : {},
   )
 }
 
@@ -88,13 +88,13 @@ module "dashboard" {
   source   = "../../modules/dashboard"
   for_each = local.dashboards
 
-  create    = !local.is_local
+  create    = !module.context.is_local
   name      = each.value.name
-  functions = { for key, entry in local.shown : key => "${local.name_prefix}-${key}" if contains(each.value.stacks, entry.stack) }
+  functions = { for key, entry in local.shown : key => "${module.context.name_prefix}-${key}" if contains(each.value.stacks, entry.stack) }
   queues = {
-    for name in distinct(flatten([for entry in values(local.shown) : try(entry.queues, []) if contains(each.value.stacks, entry.stack)])) : name => "${local.name_prefix}-${name}"
+    for name in distinct(flatten([for entry in values(local.shown) : try(entry.queues, []) if contains(each.value.stacks, entry.stack)])) : name => "${module.context.name_prefix}-${name}"
   }
-  dead_letter_queues = { for name, stack in local.dead_letters : name => "${local.name_prefix}-${name}" if contains(each.value.stacks, stack) }
+  dead_letter_queues = { for name, stack in local.dead_letters : name => "${module.context.name_prefix}-${name}" if contains(each.value.stacks, stack) }
   metrics            = [for widget in local.widgets : { title = widget.title, stat = widget.stat, lines = widget.lines } if contains(each.value.stacks, widget.stack)]
 }
 

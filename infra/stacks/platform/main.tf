@@ -1,6 +1,4 @@
 locals {
-  stack = "platform"
-
   outputs = merge(local.cache, {
     http-api-id            = module.http_api.id
     http-api-execution-arn = module.http_api.execution_arn
@@ -20,28 +18,28 @@ locals {
   kms_key_arn = var.kms_mode == "cmk" ? module.kms.arn : null
 
   # The stack events makes this table. Its name is given here, because the stack sessions is applied before events.
-  activity_table_name = "${local.name_prefix}-activity"
+  activity_table_name = "${module.context.name_prefix}-activity"
   activity_table_arn  = replace(module.sessions_table.arn, "/table\\/.*$/", "table/${local.activity_table_name}")
 
   # Every queue that a function reads, by the catalogue.
   queue_names = sort(distinct(flatten([for entry in values(jsondecode(file(local.catalogue_file))) : try(entry.queues, [])])))
 
   # The local cloud names an amazonaws.com address that leads nowhere.
-  http_url = local.is_local ? "${var.local_endpoint}/_aws/execute-api/${module.http_api.id}" : module.http_api.endpoint
+  http_url = module.context.is_local ? "${var.local_endpoint}/_aws/execute-api/${module.http_api.id}" : module.http_api.endpoint
 }
 
 module "kms" {
   source = "../../modules/kms"
 
   create = var.kms_mode == "cmk"
-  name   = local.name_prefix
+  name   = module.context.name_prefix
 }
 
 locals {
   # The only functions that read or write the secret of a second factor. The stack auth gives the same functions the permission.
   mfa_functions = ["auth-mfa-activate", "auth-mfa-disable", "auth-mfa-enroll", "auth-mfa-verify", "auth-reauthenticate"]
 
-  account_arns = { for service in ["iam", "sts"] : service => "arn:${data.aws_partition.current.partition}:${service}::${data.aws_caller_identity.current.account_id}" }
+  account_arns = { for service in ["iam", "sts"] : service => "arn:${module.context.partition}:${service}::${module.context.account_id}" }
 }
 
 # The key for the secrets of second factors (TOTP seeds), apart from the key for data at rest: no other role can decrypt with it, whatever
@@ -49,18 +47,18 @@ locals {
 module "mfa_key" {
   source = "../../modules/kms"
 
-  name        = "${local.name_prefix}-mfa"
-  description = "Secrets of second factors of ${local.name_prefix}."
+  name        = "${module.context.name_prefix}-mfa"
+  description = "Secrets of second factors of ${module.context.name_prefix}."
 
   users = {
     principal_arns = concat(
-      [for key in local.mfa_functions : "${local.account_arns.iam}:role/${local.name_prefix}-${key}"],
+      [for key in local.mfa_functions : "${local.account_arns.iam}:role/${module.context.name_prefix}-${key}"],
       # The local cloud compares the ARN of the session, where AWS compares that of the role.
-      local.is_local ? [for key in local.mfa_functions : "${local.account_arns.sts}:assumed-role/${local.name_prefix}-${key}/*"] : [],
+      module.context.is_local ? [for key in local.mfa_functions : "${local.account_arns.sts}:assumed-role/${module.context.name_prefix}-${key}/*"] : [],
     )
     encryption_context_keys = ["userId"]
     # The local cloud does not show the encryption context to policies.
-    encryption_context_required = !local.is_local
+    encryption_context_required = !module.context.is_local
   }
 }
 
@@ -68,7 +66,7 @@ module "mfa_key" {
 module "sessions_table" {
   source = "../../modules/dynamodb-table"
 
-  name                           = "${local.name_prefix}-sessions"
+  name                           = "${module.context.name_prefix}-sessions"
   hash_key                       = { name = "PK" }
   range_key                      = { name = "SK" }
   ttl_attribute                  = "ttl"
@@ -82,7 +80,7 @@ module "sessions_table" {
 module "connections_table" {
   source = "../../modules/dynamodb-table"
 
-  name          = "${local.name_prefix}-connections"
+  name          = "${module.context.name_prefix}-connections"
   hash_key      = { name = "PK" }
   range_key     = { name = "SK" }
   ttl_attribute = "ttl"
@@ -104,7 +102,7 @@ module "connections_table" {
 module "http_api" {
   source = "../../modules/http-api"
 
-  name        = "${local.name_prefix}-http"
+  name        = "${module.context.name_prefix}-http"
   description = "Holdfast HTTP API (${var.env}); each stack attaches its own routes."
   throttling  = var.http_throttling
 
@@ -120,7 +118,7 @@ module "http_api" {
 
   log_retention_days = var.log_retention_days
   kms_key_arn        = local.kms_key_arn
-  api_tags           = local.api_tags.http
+  api_tags           = module.context.api_tags.http
 }
 
 # Elsewhere make bootstrap has made the bucket, and the release process fills it.
@@ -133,9 +131,9 @@ resource "aws_s3_bucket" "local_artifacts" {
   #checkov:skip=CKV2_AWS_61:This bucket exists on the local cloud only; on AWS the bootstrap creates the bucket with the module s3-bucket
   #checkov:skip=CKV2_AWS_62:This bucket exists on the local cloud only; on AWS the bootstrap creates the bucket with the module s3-bucket
 
-  for_each = local.own_artifacts ? { this = true } : {}
+  for_each = module.context.upload_artifacts ? { this = true } : {}
 
-  bucket        = local.artifacts_bucket
+  bucket        = module.context.artifacts_bucket
   force_destroy = true
 }
 
@@ -144,29 +142,29 @@ module "service" {
 
   stack                    = local.stack
   env                      = var.env
-  name_prefix              = local.name_prefix
+  name_prefix              = module.context.name_prefix
   catalogue_file           = local.catalogue_file
   release_manifest         = var.release_manifest
-  artifacts_bucket         = local.own_artifacts ? aws_s3_bucket.local_artifacts["this"].id : var.artifacts_bucket
-  upload_artifacts         = local.own_artifacts
+  artifacts_bucket         = module.context.upload_artifacts ? aws_s3_bucket.local_artifacts["this"].id : var.artifacts_bucket
+  upload_artifacts         = module.context.upload_artifacts
   log_level                = var.log_level
   log_retention_days       = var.log_retention_days
-  alias_owner              = local.alias_owner
+  alias_owner              = module.context.alias_owner
   reserved_concurrency     = var.reserved_concurrency
-  http_environment         = local.http_environment
+  http_environment         = module.context.http_environment
   kms_key_arn              = local.kms_key_arn
-  permissions_boundary_arn = local.permissions_boundary_arn
-  private_cache            = local.private_cache
+  permissions_boundary_arn = module.context.permissions_boundary_arn
+  private_cache            = module.context.private_cache
 
   http_api = {
     id            = module.http_api.id
     execution_arn = module.http_api.execution_arn
   }
 
-  functions = merge({ for key, function in local.cache_status : key => function if local.cache_is_redis }, {
+  functions = merge({ for key, function in local.cache_status : key => function if module.context.cache_is_redis }, {
     ops-health = {
       description = "GET /v1/health"
-      environment = merge(local.cache_environment, {
+      environment = merge(module.context.cache_environment, {
         SESSIONS_TABLE   = module.sessions_table.name
         HOLDFAST_VERSION = jsondecode(file(var.release_manifest)).version
         HEALTH_DETAILS   = var.health_details
@@ -183,26 +181,15 @@ module "service" {
   })
 }
 
-# Values cross stacks only this way, never by reading another stack's state.
-resource "aws_ssm_parameter" "output" {
-  #checkov:skip=CKV2_AWS_34:The parameters are names and ARNs that other stacks read while planning; no secret is a parameter
-
-  for_each = local.outputs
-
-  name  = "${local.ssm_prefix}/${local.stack}/${each.key}"
-  type  = "String"
-  value = each.value
-}
-
 # The local cloud evaluates no alarms.
 module "alarms" {
   source = "../../modules/alarms"
 
-  create      = !local.is_local
-  name_prefix = "${local.name_prefix}-${local.stack}"
+  create      = !module.context.is_local
+  name_prefix = "${module.context.name_prefix}-${local.stack}"
   topic_arns  = var.alarm_topic_arns
   functions   = module.service.watch
-  runbooks    = local.runbooks
+  runbooks    = module.context.runbooks
 
   custom = merge(
     {
@@ -233,12 +220,12 @@ module "alarms" {
         }
         threshold = 0
       }
-    } : key => merge(alarm, { period_seconds = 300, evaluation_periods = 1, datapoints_to_alarm = 1 }) if local.cache_is_redis },
+    } : key => merge(alarm, { period_seconds = 300, evaluation_periods = 1, datapoints_to_alarm = 1 }) if module.context.cache_is_redis },
   )
 }
 
 locals {
-  # For settings.tf.
+  # For declarations.tf.
   own_settings = merge({ for key, dashboard in module.dashboard : "dashboard ${key}" => dashboard.settings }, {
     "cache" = module.cache.settings
     "cache status" = {

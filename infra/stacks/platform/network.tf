@@ -73,9 +73,9 @@ variable "network_cidr_block" {
 }
 
 locals {
-  has_cache = !local.is_local && (local.cache_is_redis || var.redis_keep)
+  has_cache = !module.context.is_local && (module.context.cache_is_redis || var.redis_keep)
 
-  # What other stacks need to know of it (and this one, in cache.tf).
+  # What other stacks need to know of it (and this one, through module.context).
   cache = local.has_cache ? {
     cache-cluster                       = tostring(module.cache.cluster_mode)
     cache-connect-arns                  = join(",", module.cache.connect_arns)
@@ -92,7 +92,7 @@ module "network" {
   source = "../../modules/network"
 
   create             = local.has_cache
-  name               = local.name_prefix
+  name               = module.context.name_prefix
   cidr_block         = var.network_cidr_block
   availability_zones = length(var.availability_zones) > 0 ? var.availability_zones : ["${var.region}a", "${var.region}b"]
   # The tables that the functions in the network use. All of them use sessions; sessions-admin alone deletes from the others.
@@ -100,14 +100,14 @@ module "network" {
   endpoint_kms_key_arns    = [module.mfa_key.arn]
   log_retention_days       = var.log_retention_days
   kms_key_arn              = local.kms_key_arn
-  permissions_boundary_arn = local.permissions_boundary_arn
+  permissions_boundary_arn = module.context.permissions_boundary_arn
 }
 
 module "cache" {
   source = "../../modules/elasticache"
 
   mode                      = local.has_cache ? var.redis_mode : "none"
-  name                      = local.name_prefix
+  name                      = module.context.name_prefix
   engine                    = var.redis_engine
   vpc_id                    = module.network.vpc_id
   subnet_ids                = module.network.subnet_ids

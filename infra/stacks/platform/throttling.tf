@@ -28,7 +28,7 @@ locals {
 
 data "aws_ssm_parameters_by_path" "routes" {
   # The local cloud does not throttle.
-  for_each = local.is_local ? {} : { this = true }
+  for_each = module.context.is_local ? {} : { this = true }
 
-  path = "${local.ssm_prefix}/routes"
+  path = "${module.context.ssm_prefix}/routes"
 }

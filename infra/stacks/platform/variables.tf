@@ -10,17 +10,6 @@ variable "http_throttling" {
   }
 }
 
-variable "account_requests_per_second" {
-  description = "Requests a second that the account grants in this Region, HTTP, WebSocket and @connections together (API Gateway quotas: 10000, in newer Regions 2500). The limits of anonymous routes follow from it."
-  type        = number
-  default     = 10000
-
-  validation {
-    condition     = var.account_requests_per_second >= 100 && var.account_requests_per_second <= 1000000 && floor(var.account_requests_per_second) == var.account_requests_per_second
-    error_message = "account_requests_per_second must be a whole number from 100 to 1000000."
-  }
-}
-
 variable "route_throttles" {
   description = "Requests a second, and the burst above them, of single routes, by route key. They replace the default limits: a part of account_requests_per_second for each public route, and http_throttling for validation and refresh."
   type = map(object({
@@ -45,18 +34,6 @@ variable "health_details" {
     condition     = contains(["everyone", "iam"], var.health_details)
     error_message = "health_details must be everyone or iam."
   }
-}
-
-variable "deletion_protection_enabled" {
-  description = "Whether DynamoDB refuses to delete the tables."
-  type        = bool
-  default     = true
-}
-
-variable "point_in_time_recovery_enabled" {
-  description = "Whether the tables can be restored to any second of the last 35 days."
-  type        = bool
-  default     = true
 }
 
 variable "kms_mode" {

@@ -1,10 +1,10 @@
 locals {
-  sessions_table    = local.input["platform/sessions-table-name"]
-  connections_table = local.input["platform/connections-table-name"]
-  connections_arn   = local.input["platform/connections-table-arn"]
+  sessions_table    = module.context.input["platform/sessions-table-name"]
+  connections_table = module.context.input["platform/connections-table-name"]
+  connections_arn   = module.context.input["platform/connections-table-arn"]
 
   # Push reads sessions and never writes them.
-  read_session = { actions = ["dynamodb:GetItem"], resources = [local.input["platform/sessions-table-arn"]] }
+  read_session = { actions = ["dynamodb:GetItem"], resources = [module.context.input["platform/sessions-table-arn"]] }
 
   # TOPIC_POLICY names public prefixes, or a function that decides: that one, and only then, may be called.
   ask_topic_policy = startswith(var.topic_policy, "arn:") ? {
@@ -24,22 +24,22 @@ module "service" {
 
   stack                    = local.stack
   env                      = var.env
-  name_prefix              = local.name_prefix
+  name_prefix              = module.context.name_prefix
   catalogue_file           = local.catalogue_file
   release_manifest         = var.release_manifest
-  artifacts_bucket         = local.artifacts_bucket
-  upload_artifacts         = local.own_artifacts
+  artifacts_bucket         = module.context.artifacts_bucket
+  upload_artifacts         = module.context.upload_artifacts
   log_level                = var.log_level
   log_retention_days       = var.log_retention_days
-  alias_owner              = local.alias_owner
+  alias_owner              = module.context.alias_owner
   reserved_concurrency     = var.reserved_concurrency
-  http_environment         = local.http_environment
-  kms_key_arn              = local.kms_key_arn
-  permissions_boundary_arn = local.permissions_boundary_arn
+  http_environment         = module.context.http_environment
+  kms_key_arn              = module.context.kms_key_arn
+  permissions_boundary_arn = module.context.permissions_boundary_arn
 
   http_api = {
-    id            = local.input["platform/http-api-id"]
-    execution_arn = local.input["platform/http-api-execution-arn"]
+    id            = module.context.input["platform/http-api-id"]
+    execution_arn = module.context.input["platform/http-api-execution-arn"]
   }
 
   functions = {

@@ -1,6 +1,4 @@
 locals {
-  stack = "push"
-
   # What other stacks publish, by "<stack>/<name>".
   inputs = toset([
     "platform/http-api-id",
@@ -11,9 +9,6 @@ locals {
     "platform/connections-table-name",
     "platform/connections-table-arn",
   ])
-  input = { for name, parameter in data.aws_ssm_parameter.input : name => parameter.insecure_value }
-
-  kms_key_arn = local.input["platform/kms-key-arn"] == "none" ? null : local.input["platform/kms-key-arn"]
 
   outputs = {
     ws-url              = local.ws_url
@@ -30,16 +25,11 @@ locals {
   # The local cloud serves sockets and @connections under a path of its own address.
   ws_local        = "${var.local_endpoint}/_aws/execute-api/${module.websocket_api.id}/${local.ws_stage}"
   ws_aws          = "${module.websocket_api.id}.execute-api.${var.region}.amazonaws.com/${local.ws_stage}"
-  ws_url          = local.is_local ? replace(local.ws_local, "/^http:/", "ws:") : "wss://${local.ws_aws}"
-  ws_callback_url = local.is_local ? local.ws_local : "https://${local.ws_aws}"
+  ws_url          = module.context.is_local ? replace(local.ws_local, "/^http:/", "ws:") : "wss://${local.ws_aws}"
+  ws_callback_url = module.context.is_local ? local.ws_local : "https://${local.ws_aws}"
 
   # Function time-out of each queue's reader; visibility follows from it.
   queue_timeouts = { push = 60, broadcast = 60, close = 60 }
-}
-
-data "aws_ssm_parameter" "input" {
-  for_each = local.inputs
-  name     = "${local.ssm_prefix}/${each.value}"
 }
 
 # Direct and broadcast traffic apart: a broadcast must not stand before a user's message.
@@ -47,18 +37,18 @@ module "queue" {
   source   = "../../modules/sqs-queue"
   for_each = local.queue_timeouts
 
-  name                       = "${local.name_prefix}-${each.key}"
+  name                       = "${module.context.name_prefix}-${each.key}"
   consumer_timeout_seconds   = each.value
   visibility_timeout_seconds = 6 * each.value
-  kms_key_arn                = local.kms_key_arn
+  kms_key_arn                = module.context.kms_key_arn
   # The local cloud has no TLS: this policy would lock the queues for everybody.
-  deny_insecure_transport = !local.is_local
+  deny_insecure_transport = !module.context.is_local
 }
 
 module "websocket_api" {
   source = "../../modules/websocket-api"
 
-  name        = "${local.name_prefix}-ws"
+  name        = "${module.context.name_prefix}-ws"
   description = "Holdfast WebSocket API (${var.env})."
   stage_name  = local.ws_stage
   throttling  = var.websocket_throttling
@@ -83,30 +73,19 @@ module "websocket_api" {
   }
 
   log_retention_days = var.log_retention_days
-  kms_key_arn        = local.kms_key_arn
-  api_tags           = local.api_tags.ws
-}
-
-# Values cross stacks only this way, never by reading another stack's state.
-resource "aws_ssm_parameter" "output" {
-  #checkov:skip=CKV2_AWS_34:The parameters are names and ARNs that other stacks read while planning; no secret is a parameter
-
-  for_each = local.outputs
-
-  name  = "${local.ssm_prefix}/${local.stack}/${each.key}"
-  type  = "String"
-  value = each.value
+  kms_key_arn        = module.context.kms_key_arn
+  api_tags           = module.context.api_tags.ws
 }
 
 # The local cloud evaluates no alarms.
 module "alarms" {
   source = "../../modules/alarms"
 
-  create      = !local.is_local
-  name_prefix = "${local.name_prefix}-${local.stack}"
+  create      = !module.context.is_local
+  name_prefix = "${module.context.name_prefix}-${local.stack}"
   topic_arns  = var.alarm_topic_arns
   functions   = module.service.watch
-  runbooks    = local.runbooks
+  runbooks    = module.context.runbooks
 
   custom = {
     push-latency = {
@@ -156,14 +135,14 @@ module "alarms" {
 
   queues = {
     for key in keys(local.queue_timeouts) : key => {
-      name     = "${local.name_prefix}-${key}"
-      dlq_name = "${local.name_prefix}-${key}-dlq"
+      name     = "${module.context.name_prefix}-${key}"
+      dlq_name = "${module.context.name_prefix}-${key}-dlq"
     }
   }
 }
 
 locals {
-  # For settings.tf.
+  # For declarations.tf.
   own_settings = merge(
     { for pair in flatten([for key, queue in module.queue : [for kind, settings in queue.settings : { name = "queue ${key} ${kind}", settings = settings }]]) : pair.name => pair.settings },
     {

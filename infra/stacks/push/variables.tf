@@ -1,36 +1,3 @@
-variable "topic_policy" {
-  description = "Access to topics: comma-separated public prefixes, or the ARN of a function that decides; empty to deny all."
-  type        = string
-  default     = ""
-
-  validation {
-    condition     = startswith(var.topic_policy, "arn:") ? can(regex("^arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]+(:[A-Za-z0-9_-]+)?$", var.topic_policy)) : can(regex("^[^*\\s]*$", var.topic_policy))
-    error_message = "topic_policy must be empty, prefixes with commas and without spaces or '*', or the ARN of one function."
-  }
-}
-
-variable "presence_policy" {
-  description = "Users whose presence a user may request: self (only the own), everyone, or the ARN of a function that decides."
-  type        = string
-  default     = "self"
-
-  validation {
-    condition     = contains(["self", "everyone"], var.presence_policy) || can(regex("^arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]+(:[A-Za-z0-9_-]+)?$", var.presence_policy))
-    error_message = "presence_policy must be self, everyone, or the ARN of one function."
-  }
-}
-
-variable "max_sessions_per_user" {
-  description = "Sessions a user may have at once: a slot above it opens no socket."
-  type        = number
-  default     = 5
-
-  validation {
-    condition     = var.max_sessions_per_user >= 1 && var.max_sessions_per_user <= 10 && floor(var.max_sessions_per_user) == var.max_sessions_per_user
-    error_message = "max_sessions_per_user must be a whole number from 1 to 10."
-  }
-}
-
 variable "connection_ttl_seconds" {
   description = "Lifetime of a socket's rows. API Gateway ends every socket after 7200 s."
   type        = number
@@ -106,17 +73,6 @@ variable "push_p99_milliseconds" {
   validation {
     condition     = var.push_p99_milliseconds > 0
     error_message = "push_p99_milliseconds must be more than 0."
-  }
-}
-
-variable "account_requests_per_second" {
-  description = "Requests a second that the account grants in this Region, HTTP, WebSocket and @connections together (API Gateway quotas: 10000, in newer Regions 2500)."
-  type        = number
-  default     = 10000
-
-  validation {
-    condition     = var.account_requests_per_second >= 100 && var.account_requests_per_second <= 1000000 && floor(var.account_requests_per_second) == var.account_requests_per_second
-    error_message = "account_requests_per_second must be a whole number from 100 to 1000000."
   }
 }
 

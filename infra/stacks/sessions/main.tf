@@ -1,6 +1,4 @@
 locals {
-  stack = "sessions"
-
   # What other stacks publish, by "<stack>/<name>".
   inputs = toset([
     "platform/http-api-id",
@@ -13,20 +11,12 @@ locals {
     "platform/activity-table-name",
     "platform/activity-table-arn",
   ])
-  input = { for name, parameter in data.aws_ssm_parameter.input : name => parameter.insecure_value }
 
-  kms_key_arn = local.input["platform/kms-key-arn"] == "none" ? null : local.input["platform/kms-key-arn"]
-
-  sessions_table_arn = local.input["platform/sessions-table-arn"]
+  sessions_table_arn = module.context.input["platform/sessions-table-arn"]
 
   # Ending a session ends the trust of its device in the same transaction. This release marks the device's row as removed;
   # 0.1.0 deletes it, and must be able to after a rollback.
   end_sessions = ["dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"]
-}
-
-data "aws_ssm_parameter" "input" {
-  for_each = local.inputs
-  name     = "${local.ssm_prefix}/${each.value}"
 }
 
 module "service" {
@@ -34,29 +24,29 @@ module "service" {
 
   stack                    = local.stack
   env                      = var.env
-  name_prefix              = local.name_prefix
+  name_prefix              = module.context.name_prefix
   catalogue_file           = local.catalogue_file
   release_manifest         = var.release_manifest
-  artifacts_bucket         = local.artifacts_bucket
-  upload_artifacts         = local.own_artifacts
+  artifacts_bucket         = module.context.artifacts_bucket
+  upload_artifacts         = module.context.upload_artifacts
   log_level                = var.log_level
   log_retention_days       = var.log_retention_days
-  alias_owner              = local.alias_owner
+  alias_owner              = module.context.alias_owner
   reserved_concurrency     = var.reserved_concurrency
-  http_environment         = local.http_environment
-  kms_key_arn              = local.kms_key_arn
-  permissions_boundary_arn = local.permissions_boundary_arn
-  private_cache            = local.private_cache
+  http_environment         = module.context.http_environment
+  kms_key_arn              = module.context.kms_key_arn
+  permissions_boundary_arn = module.context.permissions_boundary_arn
+  private_cache            = module.context.private_cache
 
   http_api = {
-    id            = local.input["platform/http-api-id"]
-    execution_arn = local.input["platform/http-api-execution-arn"]
+    id            = module.context.input["platform/http-api-id"]
+    execution_arn = module.context.input["platform/http-api-execution-arn"]
   }
 
   functions = {
     sessions-list = {
       description = "GET /v1/sessions"
-      environment = local.session_environment
+      environment = module.context.session_environment
       permissions = {
         Sessions = {
           actions   = ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"]
@@ -68,7 +58,7 @@ module "service" {
     # The hot path.
     sessions-current = {
       description = "GET /v1/sessions/current"
-      environment = local.session_environment
+      environment = module.context.session_environment
       permissions = {
         Sessions = { actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"], resources = [local.sessions_table_arn] }
       }
@@ -76,19 +66,19 @@ module "service" {
 
     sessions-revoke = {
       description = "DELETE /v1/sessions/{sessionId}"
-      environment = local.session_environment
+      environment = module.context.session_environment
       permissions = { Sessions = { actions = local.end_sessions, resources = [local.sessions_table_arn] } }
     }
 
     sessions-revoke-all = {
       description = "DELETE /v1/sessions"
-      environment = local.session_environment
+      environment = module.context.session_environment
       permissions = { Sessions = { actions = local.end_sessions, resources = [local.sessions_table_arn] } }
     }
 
     sessions-devices = {
       description = "GET /v1/devices"
-      environment = local.session_environment
+      environment = module.context.session_environment
       permissions = {
         Sessions = { actions = ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"], resources = [local.sessions_table_arn] }
       }
@@ -96,7 +86,7 @@ module "service" {
 
     sessions-remove-devices = {
       description = "DELETE /v1/devices and DELETE /v1/devices/{deviceId}"
-      environment = local.session_environment
+      environment = module.context.session_environment
       permissions = { Sessions = { actions = local.end_sessions, resources = [local.sessions_table_arn] } }
     }
 
@@ -105,26 +95,26 @@ module "service" {
       description = "Creates, finds, disables and deletes users, lists and ends their sessions, shows and clears attempts"
       # It hashes the passwords that it sets (argon2id): Lambda gives CPU by memory.
       memory_size_mb = 512
-      environment = merge(local.session_environment, {
+      environment = merge(module.context.session_environment, {
         MAX_LOGIN_ATTEMPTS = var.max_login_attempts
         MAX_MFA_ATTEMPTS   = var.max_mfa_attempts
-        CONNECTIONS_TABLE  = local.input["platform/connections-table-name"]
-        ACTIVITY_TABLE     = local.input["platform/activity-table-name"]
+        CONNECTIONS_TABLE  = module.context.input["platform/connections-table-name"]
+        ACTIVITY_TABLE     = module.context.input["platform/activity-table-name"]
       })
       # Deleting a user deletes the user's rows of every table.
       permissions = {
         Sessions    = { actions = concat(local.end_sessions, ["dynamodb:PutItem"]), resources = [local.sessions_table_arn] }
-        Connections = { actions = ["dynamodb:DeleteItem", "dynamodb:Query"], resources = [local.input["platform/connections-table-arn"]] }
+        Connections = { actions = ["dynamodb:DeleteItem", "dynamodb:Query"], resources = [module.context.input["platform/connections-table-arn"]] }
         Activity = {
           actions   = ["dynamodb:DeleteItem"]
-          resources = [local.input["platform/activity-table-arn"]]
+          resources = [module.context.input["platform/activity-table-arn"]]
         }
       }
     }
 
     sessions-trust = {
       description = "PUT /v1/sessions/{sessionId}/trust"
-      environment = merge(local.session_environment, { DEVICE_TRUST_SECONDS = var.device_trust_seconds })
+      environment = merge(module.context.session_environment, { DEVICE_TRUST_SECONDS = var.device_trust_seconds })
       permissions = {
         Sessions = {
           actions   = concat(local.end_sessions, ["dynamodb:PutItem"])
@@ -139,11 +129,11 @@ module "service" {
 module "alarms" {
   source = "../../modules/alarms"
 
-  create      = !local.is_local
-  name_prefix = "${local.name_prefix}-${local.stack}"
+  create      = !module.context.is_local
+  name_prefix = "${module.context.name_prefix}-${local.stack}"
   topic_arns  = var.alarm_topic_arns
   functions   = module.service.watch
-  runbooks    = local.runbooks
+  runbooks    = module.context.runbooks
 
   custom = { for key, alarm in {
     cache-hit-rate = {
@@ -188,10 +178,10 @@ module "alarms" {
       evaluation_periods  = 1
       datapoints_to_alarm = 1
     }
-  } : key => alarm if local.cache_is_redis }
+  } : key => alarm if module.context.cache_is_redis }
 }
 
 locals {
-  # For settings.tf: this stack has functions and alarms only.
+  # For declarations.tf: this stack has functions and alarms only.
   own_settings = {}
 }

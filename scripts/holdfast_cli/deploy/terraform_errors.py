@@ -49,7 +49,8 @@ def explain(what: str, stack: str, text: str, log: Path | str, terraform: str = 
     found = known(what, stack, text, terraform)
     if found:
         return found
-    errors: list[str] = re.findall(r"^(?:│ )?Error: .*(?:\n(?:│ )?.*){0,6}", text, re.M)
+    # As far as what a validation says: it stands below the line of the value.
+    errors: list[str] = re.findall(r"^(?:│ )?Error: .*(?:\n(?!╵)(?:│ )?.*){0,7}", text, re.M)
     excerpt = [part for error in errors[:3] for part in _trim(error)] or text.strip().splitlines()[-3:]
     return Failed("\n".join([f"terraform {what} of stack {stack} failed:", *excerpt, f"  all of it: {log}"]))
 

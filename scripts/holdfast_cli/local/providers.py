@@ -2,6 +2,8 @@
 
 Terraform reads its implied mirrors automatically. A tree elsewhere (a plugin cache, /opt/*plugins*) is named to it in a separate configuration
 file, unless the caller's configuration says where providers come from.
+
+`infra/test.sh` and `infra/examples.sh` run this module directly. It prints the variables for a shell.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -77,7 +80,7 @@ def mirror() -> Path | None:
     return next((folder for folder in usual() if holds(folder)), None)
 
 
-def configuration_file(settings: Settings) -> Path | None:
+def configuration_file(tools: Path) -> Path | None:
     """A separate configuration: the caller's with a mirror, or an empty one instead of a missing file that the caller names.
     Terraform would warn about the missing file in each run. None if the caller's configuration is sufficient."""
     tree, named = mirror(), os.environ.get("TF_CLI_CONFIG_FILE")
@@ -89,8 +92,8 @@ def configuration_file(settings: Settings) -> Path | None:
     block = (f'provider_installation {{\n  filesystem_mirror {{\n    path    = "{tree}"\n    include = ["{PROVIDER}"]\n  }}\n'
              f'  direct {{\n    exclude = ["{PROVIDER}"]\n  }}\n}}\n')
     wanted = "\n".join(filter(None, ["# Written by scripts/holdfast.", kept.strip(), block if tree else ""])) + "\n"
-    file = settings.tools / "terraform.rc"
-    settings.tools.mkdir(parents=True, exist_ok=True)
+    file = tools / "terraform.rc"
+    tools.mkdir(parents=True, exist_ok=True)
     if not file.exists() or file.read_text(encoding="utf-8") != wanted:
         new = file.with_suffix(f".{os.getpid()}")
         new.write_text(wanted, encoding="utf-8")
@@ -98,15 +101,25 @@ def configuration_file(settings: Settings) -> Path | None:
     return file
 
 
-def plugin_cache(settings: Settings) -> str:
+def plugin_cache(tools: Path) -> str:
     """One copy of the provider for all stacks; a cache that the caller has is kept, unless it is what is copied from."""
     own = os.environ.get("TF_PLUGIN_CACHE_DIR")
-    folder = Path(own) if own and mirror() is None else settings.tools / "terraform-plugins"
+    folder = Path(own) if own and mirror() is None else tools / "terraform-plugins"
     folder.mkdir(parents=True, exist_ok=True)
     return str(folder)
 
 
+def variables_in(tools: Path) -> dict[str, str]:
+    """The variables that Terraform needs; what has to be written for them is written into `tools`."""
+    file = configuration_file(tools)
+    return {"TF_PLUGIN_CACHE_DIR": plugin_cache(tools), **({"TF_CLI_CONFIG_FILE": str(file)} if file else {})}
+
+
 def variables(settings: Settings) -> dict[str, str]:
     """What every run of Terraform gets."""
-    file = configuration_file(settings)
-    return {"TF_PLUGIN_CACHE_DIR": plugin_cache(settings), **({"TF_CLI_CONFIG_FILE": str(file)} if file else {})}
+    return variables_in(settings.tools)
+
+
+if __name__ == "__main__":
+    for name, value in variables_in(Path(sys.argv[1])).items():
+        sys.stdout.write(f"export {name}={shlex.quote(value)}\n")

@@ -20,72 +20,72 @@ mock_provider "aws" {
 }
 
 override_data {
-  target = data.aws_ssm_parameter.input["platform/http-api-id"]
+  target = module.context.data.aws_ssm_parameter.input["platform/http-api-id"]
   values = { insecure_value = "http" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.input["platform/http-api-execution-arn"]
+  target = module.context.data.aws_ssm_parameter.input["platform/http-api-execution-arn"]
   values = { insecure_value = "arn:aws:execute-api:us-east-1:123456789012:http" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.input["platform/kms-key-arn"]
+  target = module.context.data.aws_ssm_parameter.input["platform/kms-key-arn"]
   values = { insecure_value = "none" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.input["platform/mfa-key-arn"]
+  target = module.context.data.aws_ssm_parameter.input["platform/mfa-key-arn"]
   values = { insecure_value = "arn:aws:kms:us-east-1:123456789012:key/mfa" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.input["platform/sessions-table-name"]
+  target = module.context.data.aws_ssm_parameter.input["platform/sessions-table-name"]
   values = { insecure_value = "sessions" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.input["platform/sessions-table-arn"]
+  target = module.context.data.aws_ssm_parameter.input["platform/sessions-table-arn"]
   values = { insecure_value = "arn:aws:dynamodb:us-east-1:123456789012:table/sessions" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.cache["cache-cluster"]
+  target = module.context.data.aws_ssm_parameter.cache["cache-cluster"]
   values = { insecure_value = "true" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.cache["cache-connect-arns"]
+  target = module.context.data.aws_ssm_parameter.cache["cache-connect-arns"]
   values = { insecure_value = "arn:aws:elasticache:us-east-1:123456789012:serverlesscache:c,arn:aws:elasticache:us-east-1:123456789012:user:c-app" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.cache["cache-name"]
+  target = module.context.data.aws_ssm_parameter.cache["cache-name"]
   values = { insecure_value = "holdfast-test" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.cache["cache-serverless"]
+  target = module.context.data.aws_ssm_parameter.cache["cache-serverless"]
   values = { insecure_value = "true" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.cache["cache-url"]
+  target = module.context.data.aws_ssm_parameter.cache["cache-url"]
   values = { insecure_value = "rediss://cache:6379" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.cache["cache-user"]
+  target = module.context.data.aws_ssm_parameter.cache["cache-user"]
   values = { insecure_value = "holdfast-test-app" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.cache["network-functions-security-group-id"]
+  target = module.context.data.aws_ssm_parameter.cache["network-functions-security-group-id"]
   values = { insecure_value = "sg-functions" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.cache["network-subnet-ids"]
+  target = module.context.data.aws_ssm_parameter.cache["network-subnet-ids"]
   values = { insecure_value = "subnet-1,subnet-2" }
 }
 
@@ -124,7 +124,7 @@ run "on_aws_those_that_use_the_cache_run_in_its_network_and_nobody_else_does" {
     error_message = "The address over TLS, the protocol, and what a token is signed for."
   }
   assert {
-    condition     = jsonencode([local.private_cache.subnet_ids, local.private_cache.security_group_ids]) == jsonencode([["subnet-1", "subnet-2"], ["sg-functions"]])
+    condition     = jsonencode([module.context.private_cache.subnet_ids, module.context.private_cache.security_group_ids]) == jsonencode([["subnet-1", "subnet-2"], ["sg-functions"]])
     error_message = "The network that the stack platform made."
   }
 }
@@ -144,13 +144,7 @@ run "between_the_providers_the_cache_is_only_deleted_from" {
 run "without_redis_there_is_no_network" {
   command = apply
   assert {
-    condition     = length(module.service.in_cache_network) == 0 && length(data.aws_ssm_parameter.cache) == 0
+    condition     = length(module.service.in_cache_network) == 0 && module.context.private_cache == null
     error_message = "Functions run outside any network."
   }
-}
-
-run "refuses_delete_only_without_a_cache" {
-  command = plan
-  variables { redis_delete_only = true }
-  expect_failures = [var.redis_delete_only]
 }

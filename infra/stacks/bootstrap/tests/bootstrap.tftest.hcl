@@ -22,6 +22,10 @@ run "buckets_are_named_after_the_account" {
     error_message = "Names of buckets are one in all of AWS."
   }
   assert {
+    condition     = module.context.permissions_boundary_arn == null
+    error_message = "The boundary is made here: it cannot be looked up before."
+  }
+  assert {
     condition     = output.pipeline_role_arns == {} || length(output.pipeline_role_arns) == 0
     error_message = "Without a repository there are no roles."
   }
@@ -281,17 +285,15 @@ run "the_policy_fits_with_the_longest_names" {
 run "refuses_wrong_values" {
   command = plan
   variables {
-    env                 = "Test"
     region              = "mars"
     allowed_account_ids = ["1"]
-    name_prefix         = "Upper"
     local_endpoint      = "http://10.0.0.1:4566"
     github_repository   = "owner"
     monthly_budget_usd  = -1
     topic_policy        = "arn:aws:s3:::bucket"
     presence_policy     = "friends"
   }
-  expect_failures = [var.topic_policy, var.presence_policy, var.env, var.region, var.allowed_account_ids, var.name_prefix, var.local_endpoint, var.github_repository, var.monthly_budget_usd]
+  expect_failures = [var.topic_policy, var.presence_policy, var.region, var.allowed_account_ids, var.local_endpoint, var.github_repository, var.monthly_budget_usd]
 }
 
 run "refuses_a_budget_that_tells_nobody" {

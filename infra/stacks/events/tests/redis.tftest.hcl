@@ -32,77 +32,77 @@ mock_provider "aws" {
 }
 
 override_data {
-  target = data.aws_ssm_parameter.input["platform/kms-key-arn"]
+  target = module.context.data.aws_ssm_parameter.input["platform/kms-key-arn"]
   values = { insecure_value = "none" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.input["platform/sessions-stream-arn"]
+  target = module.context.data.aws_ssm_parameter.input["platform/sessions-stream-arn"]
   values = { insecure_value = "arn:aws:dynamodb:us-east-1:123456789012:table/sessions/stream/2026" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.input["push/close-queue-url"]
+  target = module.context.data.aws_ssm_parameter.input["push/close-queue-url"]
   values = { insecure_value = "https://sqs/close" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.input["push/close-queue-arn"]
+  target = module.context.data.aws_ssm_parameter.input["push/close-queue-arn"]
   values = { insecure_value = "arn:aws:sqs:us-east-1:123456789012:close" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.input["push/push-queue-url"]
+  target = module.context.data.aws_ssm_parameter.input["push/push-queue-url"]
   values = { insecure_value = "https://sqs/push" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.input["push/push-queue-arn"]
+  target = module.context.data.aws_ssm_parameter.input["push/push-queue-arn"]
   values = { insecure_value = "arn:aws:sqs:us-east-1:123456789012:push" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.cache["cache-cluster"]
+  target = module.context.data.aws_ssm_parameter.cache["cache-cluster"]
   values = { insecure_value = "true" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.cache["cache-connect-arns"]
+  target = module.context.data.aws_ssm_parameter.cache["cache-connect-arns"]
   values = { insecure_value = "arn:aws:elasticache:us-east-1:123456789012:serverlesscache:c,arn:aws:elasticache:us-east-1:123456789012:user:c-app" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.cache["cache-name"]
+  target = module.context.data.aws_ssm_parameter.cache["cache-name"]
   values = { insecure_value = "holdfast-test" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.cache["cache-serverless"]
+  target = module.context.data.aws_ssm_parameter.cache["cache-serverless"]
   values = { insecure_value = "true" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.cache["cache-url"]
+  target = module.context.data.aws_ssm_parameter.cache["cache-url"]
   values = { insecure_value = "rediss://cache:6379" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.cache["cache-user"]
+  target = module.context.data.aws_ssm_parameter.cache["cache-user"]
   values = { insecure_value = "holdfast-test-app" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.cache["network-functions-security-group-id"]
+  target = module.context.data.aws_ssm_parameter.cache["network-functions-security-group-id"]
   values = { insecure_value = "sg-functions" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.cache["network-subnet-ids"]
+  target = module.context.data.aws_ssm_parameter.cache["network-subnet-ids"]
   values = { insecure_value = "subnet-1,subnet-2" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.input["platform/activity-table-name"]
+  target = module.context.data.aws_ssm_parameter.input["platform/activity-table-name"]
   values = { insecure_value = "activity" }
 }
 
@@ -141,7 +141,7 @@ run "on_aws_those_that_use_the_cache_run_in_its_network_and_nobody_else_does" {
     error_message = "The address over TLS, the protocol, and what a token is signed for."
   }
   assert {
-    condition     = jsonencode([local.private_cache.subnet_ids, local.private_cache.security_group_ids]) == jsonencode([["subnet-1", "subnet-2"], ["sg-functions"]])
+    condition     = jsonencode([module.context.private_cache.subnet_ids, module.context.private_cache.security_group_ids]) == jsonencode([["subnet-1", "subnet-2"], ["sg-functions"]])
     error_message = "The network that the stack platform made."
   }
 }
@@ -161,13 +161,7 @@ run "between_the_providers_the_cache_is_only_deleted_from" {
 run "without_redis_there_is_no_network" {
   command = apply
   assert {
-    condition     = length(module.service.in_cache_network) == 0 && length(data.aws_ssm_parameter.cache) == 0
+    condition     = length(module.service.in_cache_network) == 0 && module.context.private_cache == null
     error_message = "Functions run outside any network."
   }
-}
-
-run "refuses_delete_only_without_a_cache" {
-  command = plan
-  variables { redis_delete_only = true }
-  expect_failures = [var.redis_delete_only]
 }

@@ -32,37 +32,37 @@ mock_provider "aws" {
 }
 
 override_data {
-  target = data.aws_ssm_parameter.input["platform/kms-key-arn"]
+  target = module.context.data.aws_ssm_parameter.input["platform/kms-key-arn"]
   values = { insecure_value = "none" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.input["platform/sessions-stream-arn"]
+  target = module.context.data.aws_ssm_parameter.input["platform/sessions-stream-arn"]
   values = { insecure_value = "arn:aws:dynamodb:us-east-1:123456789012:table/sessions/stream/2026" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.input["push/close-queue-url"]
+  target = module.context.data.aws_ssm_parameter.input["push/close-queue-url"]
   values = { insecure_value = "https://sqs/close" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.input["push/close-queue-arn"]
+  target = module.context.data.aws_ssm_parameter.input["push/close-queue-arn"]
   values = { insecure_value = "arn:aws:sqs:us-east-1:123456789012:close" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.input["push/push-queue-url"]
+  target = module.context.data.aws_ssm_parameter.input["push/push-queue-url"]
   values = { insecure_value = "https://sqs/push" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.input["push/push-queue-arn"]
+  target = module.context.data.aws_ssm_parameter.input["push/push-queue-arn"]
   values = { insecure_value = "arn:aws:sqs:us-east-1:123456789012:push" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.input["platform/activity-table-name"]
+  target = module.context.data.aws_ssm_parameter.input["platform/activity-table-name"]
   values = { insecure_value = "activity" }
 }
 
@@ -72,42 +72,42 @@ override_resource {
 }
 
 override_data {
-  target = data.aws_ssm_parameter.cache["cache-cluster"]
+  target = module.context.data.aws_ssm_parameter.cache["cache-cluster"]
   values = { insecure_value = "true" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.cache["cache-connect-arns"]
+  target = module.context.data.aws_ssm_parameter.cache["cache-connect-arns"]
   values = { insecure_value = "arn:aws:elasticache:us-east-1:123456789012:serverlesscache:c,arn:aws:elasticache:us-east-1:123456789012:user:c-app" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.cache["cache-name"]
+  target = module.context.data.aws_ssm_parameter.cache["cache-name"]
   values = { insecure_value = "holdfast-test" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.cache["cache-serverless"]
+  target = module.context.data.aws_ssm_parameter.cache["cache-serverless"]
   values = { insecure_value = "false" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.cache["cache-url"]
+  target = module.context.data.aws_ssm_parameter.cache["cache-url"]
   values = { insecure_value = "rediss://cache:6379" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.cache["cache-user"]
+  target = module.context.data.aws_ssm_parameter.cache["cache-user"]
   values = { insecure_value = "holdfast-test-app" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.cache["network-functions-security-group-id"]
+  target = module.context.data.aws_ssm_parameter.cache["network-functions-security-group-id"]
   values = { insecure_value = "sg-functions" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.cache["network-subnet-ids"]
+  target = module.context.data.aws_ssm_parameter.cache["network-subnet-ids"]
   values = { insecure_value = "subnet-1,subnet-2" }
 }
 
@@ -196,13 +196,13 @@ run "each_setting_on_the_local_cloud" {
   assert {
     condition = local.settings == {
       for name, row in jsondecode(file("tests/settings.json")) :
-      name => replace(replace(jsonencode(can(row.local) ? row.local : row.all), "[prefix]", local.name_prefix), "[env]", var.env) if can(row.local) || can(row.all)
+      name => replace(replace(jsonencode(can(row.local) ? row.local : row.all), "[prefix]", coalesce(var.name_prefix, "holdfast-${var.env}")), "[env]", var.env) if can(row.local) || can(row.all)
     }
     error_message = <<-EOT
       These settings of the stack are not in the column local of tests/settings.json (a row that the stack does not have is not listed):
       ${join("\n", setsubtract([for name, setting in local.settings : "${name} = ${setting}"], [
     for name, row in jsondecode(file("tests/settings.json")) :
-    "${name} = ${replace(replace(jsonencode(can(row.local) ? row.local : row.all), "[prefix]", local.name_prefix), "[env]", var.env)}" if can(row.local) || can(row.all)
+    "${name} = ${replace(replace(jsonencode(can(row.local) ? row.local : row.all), "[prefix]", coalesce(var.name_prefix, "holdfast-${var.env}")), "[env]", var.env)}" if can(row.local) || can(row.all)
 ]))}
     EOT
 }
@@ -219,13 +219,13 @@ run "each_setting_of_staging" {
   assert {
     condition = local.settings == {
       for name, row in jsondecode(file("tests/settings.json")) :
-      name => replace(replace(jsonencode(can(row.staging) ? row.staging : row.all), "[prefix]", local.name_prefix), "[env]", var.env) if can(row.staging) || can(row.all)
+      name => replace(replace(jsonencode(can(row.staging) ? row.staging : row.all), "[prefix]", coalesce(var.name_prefix, "holdfast-${var.env}")), "[env]", var.env) if can(row.staging) || can(row.all)
     }
     error_message = <<-EOT
       These settings of the stack are not in the column staging of tests/settings.json (a row that the stack does not have is not listed):
       ${join("\n", setsubtract([for name, setting in local.settings : "${name} = ${setting}"], [
     for name, row in jsondecode(file("tests/settings.json")) :
-    "${name} = ${replace(replace(jsonencode(can(row.staging) ? row.staging : row.all), "[prefix]", local.name_prefix), "[env]", var.env)}" if can(row.staging) || can(row.all)
+    "${name} = ${replace(replace(jsonencode(can(row.staging) ? row.staging : row.all), "[prefix]", coalesce(var.name_prefix, "holdfast-${var.env}")), "[env]", var.env)}" if can(row.staging) || can(row.all)
 ]))}
     EOT
 }
@@ -243,13 +243,13 @@ run "each_setting_of_production" {
   assert {
     condition = local.settings == {
       for name, row in jsondecode(file("tests/settings.json")) :
-      name => replace(replace(jsonencode(can(row.production) ? row.production : row.all), "[prefix]", local.name_prefix), "[env]", var.env) if can(row.production) || can(row.all)
+      name => replace(replace(jsonencode(can(row.production) ? row.production : row.all), "[prefix]", coalesce(var.name_prefix, "holdfast-${var.env}")), "[env]", var.env) if can(row.production) || can(row.all)
     }
     error_message = <<-EOT
       These settings of the stack are not in the column production of tests/settings.json (a row that the stack does not have is not listed):
       ${join("\n", setsubtract([for name, setting in local.settings : "${name} = ${setting}"], [
     for name, row in jsondecode(file("tests/settings.json")) :
-    "${name} = ${replace(replace(jsonencode(can(row.production) ? row.production : row.all), "[prefix]", local.name_prefix), "[env]", var.env)}" if can(row.production) || can(row.all)
+    "${name} = ${replace(replace(jsonencode(can(row.production) ? row.production : row.all), "[prefix]", coalesce(var.name_prefix, "holdfast-${var.env}")), "[env]", var.env)}" if can(row.production) || can(row.all)
 ]))}
     EOT
 }
@@ -278,20 +278,20 @@ run "each_setting_follows_its_variable" {
   }
 
   override_data {
-    target = data.aws_ssm_parameter.input["platform/kms-key-arn"]
+    target = module.context.data.aws_ssm_parameter.input["platform/kms-key-arn"]
     values = { insecure_value = "arn:aws:kms:us-east-1:123456789012:key/k" }
   }
 
   assert {
     condition = local.settings == {
       for name, row in jsondecode(file("tests/settings.json")) :
-      name => replace(replace(jsonencode(can(row.changed) ? row.changed : row.all), "[prefix]", local.name_prefix), "[env]", var.env) if can(row.changed) || can(row.all)
+      name => replace(replace(jsonencode(can(row.changed) ? row.changed : row.all), "[prefix]", coalesce(var.name_prefix, "holdfast-${var.env}")), "[env]", var.env) if can(row.changed) || can(row.all)
     }
     error_message = <<-EOT
       These settings of the stack are not in the column changed of tests/settings.json (a row that the stack does not have is not listed):
       ${join("\n", setsubtract([for name, setting in local.settings : "${name} = ${setting}"], [
     for name, row in jsondecode(file("tests/settings.json")) :
-    "${name} = ${replace(replace(jsonencode(can(row.changed) ? row.changed : row.all), "[prefix]", local.name_prefix), "[env]", var.env)}" if can(row.changed) || can(row.all)
+    "${name} = ${replace(replace(jsonencode(can(row.changed) ? row.changed : row.all), "[prefix]", coalesce(var.name_prefix, "holdfast-${var.env}")), "[env]", var.env)}" if can(row.changed) || can(row.all)
 ]))}
     EOT
 }

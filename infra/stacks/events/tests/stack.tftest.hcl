@@ -32,37 +32,37 @@ mock_provider "aws" {
 }
 
 override_data {
-  target = data.aws_ssm_parameter.input["platform/kms-key-arn"]
+  target = module.context.data.aws_ssm_parameter.input["platform/kms-key-arn"]
   values = { insecure_value = "none" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.input["platform/sessions-stream-arn"]
+  target = module.context.data.aws_ssm_parameter.input["platform/sessions-stream-arn"]
   values = { insecure_value = "arn:aws:dynamodb:us-east-1:123456789012:table/sessions/stream/2026" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.input["push/close-queue-url"]
+  target = module.context.data.aws_ssm_parameter.input["push/close-queue-url"]
   values = { insecure_value = "https://sqs/close" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.input["push/close-queue-arn"]
+  target = module.context.data.aws_ssm_parameter.input["push/close-queue-arn"]
   values = { insecure_value = "arn:aws:sqs:us-east-1:123456789012:close" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.input["push/push-queue-url"]
+  target = module.context.data.aws_ssm_parameter.input["push/push-queue-url"]
   values = { insecure_value = "https://sqs/push" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.input["push/push-queue-arn"]
+  target = module.context.data.aws_ssm_parameter.input["push/push-queue-arn"]
   values = { insecure_value = "arn:aws:sqs:us-east-1:123456789012:push" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.input["platform/activity-table-name"]
+  target = module.context.data.aws_ssm_parameter.input["platform/activity-table-name"]
   values = { insecure_value = "activity" }
 }
 
@@ -131,7 +131,7 @@ run "without_a_bootstrap_there_is_no_boundary" {
   command = apply
   variables { permissions_boundary = false }
   assert {
-    condition     = alltrue([for arn in values(module.service.permissions_boundary_arns) : arn == null || arn == ""]) && length(data.aws_iam_policy.boundary) == 0
+    condition     = alltrue([for arn in values(module.service.permissions_boundary_arns) : arn == null || arn == ""]) && module.context.permissions_boundary_arn == null
     error_message = "Locally nobody has made one."
   }
 }

@@ -227,22 +227,3 @@ run "refuses_zones_of_another_region" {
   variables { availability_zones = ["eu-west-1a", "eu-west-1b"] }
   expect_failures = [var.availability_zones]
 }
-
-run "refuses_redis_locally_without_an_address" {
-  command = plan
-  variables {
-    local_endpoint   = "http://127.0.0.1:4566"
-    artifacts_bucket = ""
-    cache_provider   = "redis"
-  }
-  expect_failures = [var.cache_provider]
-}
-
-run "refuses_a_local_address_on_aws" {
-  command = plan
-  variables {
-    cache_provider  = "redis"
-    local_redis_url = "redis://127.0.0.1:6379/0"
-  }
-  expect_failures = [var.local_redis_url]
-}

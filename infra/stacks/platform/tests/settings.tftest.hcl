@@ -126,13 +126,13 @@ run "each_setting_on_the_local_cloud" {
   assert {
     condition = local.settings == {
       for name, row in jsondecode(file("tests/settings.json")) :
-      name => replace(replace(jsonencode(can(row.local) ? row.local : row.all), "[prefix]", local.name_prefix), "[env]", var.env) if can(row.local) || can(row.all)
+      name => replace(replace(jsonencode(can(row.local) ? row.local : row.all), "[prefix]", coalesce(var.name_prefix, "holdfast-${var.env}")), "[env]", var.env) if can(row.local) || can(row.all)
     }
     error_message = <<-EOT
       These settings of the stack are not in the column local of tests/settings.json (a row that the stack does not have is not listed):
       ${join("\n", setsubtract([for name, setting in local.settings : "${name} = ${setting}"], [
     for name, row in jsondecode(file("tests/settings.json")) :
-    "${name} = ${replace(replace(jsonencode(can(row.local) ? row.local : row.all), "[prefix]", local.name_prefix), "[env]", var.env)}" if can(row.local) || can(row.all)
+    "${name} = ${replace(replace(jsonencode(can(row.local) ? row.local : row.all), "[prefix]", coalesce(var.name_prefix, "holdfast-${var.env}")), "[env]", var.env)}" if can(row.local) || can(row.all)
 ]))}
     EOT
 }
@@ -154,13 +154,13 @@ run "each_setting_of_staging" {
   assert {
     condition = local.settings == {
       for name, row in jsondecode(file("tests/settings.json")) :
-      name => replace(replace(jsonencode(can(row.staging) ? row.staging : row.all), "[prefix]", local.name_prefix), "[env]", var.env) if can(row.staging) || can(row.all)
+      name => replace(replace(jsonencode(can(row.staging) ? row.staging : row.all), "[prefix]", coalesce(var.name_prefix, "holdfast-${var.env}")), "[env]", var.env) if can(row.staging) || can(row.all)
     }
     error_message = <<-EOT
       These settings of the stack are not in the column staging of tests/settings.json (a row that the stack does not have is not listed):
       ${join("\n", setsubtract([for name, setting in local.settings : "${name} = ${setting}"], [
     for name, row in jsondecode(file("tests/settings.json")) :
-    "${name} = ${replace(replace(jsonencode(can(row.staging) ? row.staging : row.all), "[prefix]", local.name_prefix), "[env]", var.env)}" if can(row.staging) || can(row.all)
+    "${name} = ${replace(replace(jsonencode(can(row.staging) ? row.staging : row.all), "[prefix]", coalesce(var.name_prefix, "holdfast-${var.env}")), "[env]", var.env)}" if can(row.staging) || can(row.all)
 ]))}
     EOT
 }
@@ -183,13 +183,13 @@ run "each_setting_of_production" {
   assert {
     condition = local.settings == {
       for name, row in jsondecode(file("tests/settings.json")) :
-      name => replace(replace(jsonencode(can(row.production) ? row.production : row.all), "[prefix]", local.name_prefix), "[env]", var.env) if can(row.production) || can(row.all)
+      name => replace(replace(jsonencode(can(row.production) ? row.production : row.all), "[prefix]", coalesce(var.name_prefix, "holdfast-${var.env}")), "[env]", var.env) if can(row.production) || can(row.all)
     }
     error_message = <<-EOT
       These settings of the stack are not in the column production of tests/settings.json (a row that the stack does not have is not listed):
       ${join("\n", setsubtract([for name, setting in local.settings : "${name} = ${setting}"], [
     for name, row in jsondecode(file("tests/settings.json")) :
-    "${name} = ${replace(replace(jsonencode(can(row.production) ? row.production : row.all), "[prefix]", local.name_prefix), "[env]", var.env)}" if can(row.production) || can(row.all)
+    "${name} = ${replace(replace(jsonencode(can(row.production) ? row.production : row.all), "[prefix]", coalesce(var.name_prefix, "holdfast-${var.env}")), "[env]", var.env)}" if can(row.production) || can(row.all)
 ]))}
     EOT
 }
@@ -244,13 +244,13 @@ run "each_setting_follows_its_variable" {
   assert {
     condition = local.settings == {
       for name, row in jsondecode(file("tests/settings.json")) :
-      name => replace(replace(jsonencode(can(row.changed) ? row.changed : row.all), "[prefix]", local.name_prefix), "[env]", var.env) if can(row.changed) || can(row.all)
+      name => replace(replace(jsonencode(can(row.changed) ? row.changed : row.all), "[prefix]", coalesce(var.name_prefix, "holdfast-${var.env}")), "[env]", var.env) if can(row.changed) || can(row.all)
     }
     error_message = <<-EOT
       These settings of the stack are not in the column changed of tests/settings.json (a row that the stack does not have is not listed):
       ${join("\n", setsubtract([for name, setting in local.settings : "${name} = ${setting}"], [
     for name, row in jsondecode(file("tests/settings.json")) :
-    "${name} = ${replace(replace(jsonencode(can(row.changed) ? row.changed : row.all), "[prefix]", local.name_prefix), "[env]", var.env)}" if can(row.changed) || can(row.all)
+    "${name} = ${replace(replace(jsonencode(can(row.changed) ? row.changed : row.all), "[prefix]", coalesce(var.name_prefix, "holdfast-${var.env}")), "[env]", var.env)}" if can(row.changed) || can(row.all)
 ]))}
     EOT
 }

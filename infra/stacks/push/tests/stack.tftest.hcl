@@ -23,37 +23,37 @@ mock_provider "aws" {
 }
 
 override_data {
-  target = data.aws_ssm_parameter.input["platform/http-api-id"]
+  target = module.context.data.aws_ssm_parameter.input["platform/http-api-id"]
   values = { insecure_value = "http" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.input["platform/http-api-execution-arn"]
+  target = module.context.data.aws_ssm_parameter.input["platform/http-api-execution-arn"]
   values = { insecure_value = "arn:aws:execute-api:us-east-1:123456789012:http" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.input["platform/kms-key-arn"]
+  target = module.context.data.aws_ssm_parameter.input["platform/kms-key-arn"]
   values = { insecure_value = "none" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.input["platform/sessions-table-name"]
+  target = module.context.data.aws_ssm_parameter.input["platform/sessions-table-name"]
   values = { insecure_value = "sessions" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.input["platform/sessions-table-arn"]
+  target = module.context.data.aws_ssm_parameter.input["platform/sessions-table-arn"]
   values = { insecure_value = "arn:aws:dynamodb:us-east-1:123456789012:table/sessions" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.input["platform/connections-table-name"]
+  target = module.context.data.aws_ssm_parameter.input["platform/connections-table-name"]
   values = { insecure_value = "connections" }
 }
 
 override_data {
-  target = data.aws_ssm_parameter.input["platform/connections-table-arn"]
+  target = module.context.data.aws_ssm_parameter.input["platform/connections-table-arn"]
   values = { insecure_value = "arn:aws:dynamodb:us-east-1:123456789012:table/connections" }
 }
 
@@ -246,7 +246,7 @@ run "without_a_bootstrap_there_is_no_boundary" {
   command = apply
   variables { permissions_boundary = false }
   assert {
-    condition     = alltrue([for arn in values(module.service.permissions_boundary_arns) : arn == null || arn == ""]) && length(data.aws_iam_policy.boundary) == 0
+    condition     = alltrue([for arn in values(module.service.permissions_boundary_arns) : arn == null || arn == ""]) && module.context.permissions_boundary_arn == null
     error_message = "Locally nobody has made one."
   }
 }
@@ -471,7 +471,6 @@ run "refuses_wrong_values" {
   command = plan
   variables {
     push_p99_milliseconds         = 0
-    allowed_origins               = ["*"]
     topic_policy                  = "arn:aws:s3:::bucket"
     presence_policy               = "friends"
     connection_ttl_seconds        = 86401
@@ -483,5 +482,5 @@ run "refuses_wrong_values" {
     push_budget_percent           = { direct = 40, broadcast = 40 }
     post_latency_milliseconds     = 0
   }
-  expect_failures = [var.account_requests_per_second, var.push_budget_percent, var.post_latency_milliseconds, var.push_p99_milliseconds, var.allowed_origins, var.topic_policy, var.presence_policy, var.connection_ttl_seconds, var.max_connections_per_user, var.push_maximum_concurrency, var.broadcast_maximum_concurrency, var.close_maximum_concurrency]
+  expect_failures = [var.account_requests_per_second, var.push_budget_percent, var.post_latency_milliseconds, var.push_p99_milliseconds, var.topic_policy, var.presence_policy, var.connection_ttl_seconds, var.max_connections_per_user, var.push_maximum_concurrency, var.broadcast_maximum_concurrency, var.close_maximum_concurrency]
 }

@@ -1,0 +1,322 @@
+# Written by `scripts/holdfast declarations` from infra/declarations.hcl. Change that file, and run the command again.
+
+terraform {
+  required_version = ">= 1.10"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.96, < 7"
+    }
+  }
+
+  # Filled in by environments/<env>.s3.tfbackend and the key of the stack; a local file for the local environment.
+  backend "s3" {}
+}
+
+# With local_endpoint set, no request can reach AWS: the endpoints are given here, and the credentials are the emulator's.
+provider "aws" {
+  region              = var.region
+  allowed_account_ids = var.local_endpoint != "" || length(var.allowed_account_ids) == 0 ? null : var.allowed_account_ids
+
+  access_key                  = var.local_endpoint != "" ? "test" : null
+  secret_key                  = var.local_endpoint != "" ? "test" : null
+  skip_credentials_validation = var.local_endpoint != ""
+  skip_metadata_api_check     = var.local_endpoint != ""
+  # Asked for in the local cloud, too: execution ARNs are made of it, and a wrong one denies what it should allow.
+  skip_requesting_account_id = false
+  s3_use_path_style          = var.local_endpoint != ""
+
+  dynamic "endpoints" {
+    for_each = var.local_endpoint != "" ? [var.local_endpoint] : []
+    content {
+      apigateway     = endpoints.value
+      apigatewayv2   = endpoints.value
+      budgets        = endpoints.value
+      cloudwatch     = endpoints.value
+      cloudwatchlogs = endpoints.value
+      dynamodb       = endpoints.value
+      ec2            = endpoints.value
+      elasticache    = endpoints.value
+      eventbridge    = endpoints.value
+      iam            = endpoints.value
+      kms            = endpoints.value
+      lambda         = endpoints.value
+      s3             = endpoints.value
+      sns            = endpoints.value
+      sqs            = endpoints.value
+      ssm            = endpoints.value
+      sts            = endpoints.value
+    }
+  }
+
+  default_tags {
+    tags = module.context.tags
+  }
+}
+
+locals {
+  stack = "push"
+}
+
+locals {
+  catalogue_file = "${path.module}/../../../services/functions.json"
+}
+
+variable "env" {
+  description = "Name of the environment: local, staging, production, or your own."
+  type        = string
+}
+
+variable "name_prefix" {
+  description = "Prefix of all names; null for holdfast-<env>."
+  type        = string
+  default     = null
+}
+
+variable "local_endpoint" {
+  description = "Address of the local cloud (http://127.0.0.1:<port>); empty on AWS. All behaviour of the local environment alone depends on it."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = var.local_endpoint == "" || can(regex("^http://(127\\.0\\.0\\.1|localhost):[0-9]+$", var.local_endpoint))
+    error_message = "local_endpoint must be empty, or http://127.0.0.1:<port> without a slash at the end."
+  }
+}
+
+variable "alias_owner" {
+  description = "Owner of the functions' alias `live` on AWS: terraform (moves it at once, when a version is published) or deployer (`make deploy` shifts it by a canary). The local cloud does not route by weights and has none."
+  type        = string
+  default     = "terraform"
+}
+
+variable "artifacts_bucket" {
+  description = "Bucket that holds the functions' zips, filled by the release process; empty only on the local cloud, where the stack platform creates one."
+  type        = string
+  default     = ""
+}
+
+variable "permissions_boundary" {
+  description = "Whether roles get the boundary `<name_prefix>-boundary` that make bootstrap creates. A pipeline may create no role without it. It is off only without a bootstrap, on the local cloud."
+  type        = bool
+  default     = true
+}
+
+variable "runbooks_url" {
+  description = "Address of docs/runbooks, without a slash at the end; alarms link to it. Null for the path in the repository."
+  type        = string
+  default     = null
+}
+
+variable "allowed_origins" {
+  description = "Origins (https://app.example.com) whose pages may call the API, also with cookies, and open sockets; empty for none. Clients that are not browsers need none."
+  type        = list(string)
+  default     = []
+}
+
+variable "origin_secret_sha256" {
+  description = "SHA-256 (64 hexadecimal digits) of the secret header that CloudFront adds to requests; empty unless trusted_proxy is cloudfront. Terraform never gets the secret."
+  type        = string
+  default     = ""
+}
+
+variable "trusted_proxy" {
+  description = "Proxy in front of the HTTP API that names the client's address: none or cloudfront. With none, the API sees the client. With cloudfront, CloudFront's viewer address counts in requests that carry the origin secret."
+  type        = string
+  default     = "none"
+}
+
+variable "max_sessions_per_user" {
+  description = "Sessions that a user may have at once; one more ends the least recently used."
+  type        = number
+  default     = 5
+}
+
+module "context" {
+  source = "../../modules/stack-context"
+
+  stack          = local.stack
+  env            = var.env
+  name_prefix    = var.name_prefix
+  local_endpoint = var.local_endpoint
+
+  inputs = local.inputs
+
+  alias_owner          = var.alias_owner
+  artifacts_bucket     = var.artifacts_bucket
+  catalogue_file       = local.catalogue_file
+  permissions_boundary = var.permissions_boundary
+  runbooks_url         = var.runbooks_url
+
+  allowed_origins      = var.allowed_origins
+  origin_secret_sha256 = var.origin_secret_sha256
+  trusted_proxy        = var.trusted_proxy
+
+  max_sessions_per_user = var.max_sessions_per_user
+}
+
+variable "region" {
+  description = "AWS Region."
+  type        = string
+  default     = "us-east-1"
+
+  validation {
+    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
+    error_message = "region must be an AWS Region such as eu-central-1."
+  }
+}
+
+variable "allowed_account_ids" {
+  description = "AWS accounts that this environment may be deployed to; empty for any. It protects against the wrong credentials."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for id in var.allowed_account_ids : can(regex("^[0-9]{12}$", id))])
+    error_message = "allowed_account_ids must be account ids of 12 digits."
+  }
+}
+
+variable "release_manifest" {
+  description = "Path of the release manifest (JSON) that the build writes."
+  type        = string
+}
+
+variable "log_level" {
+  description = "Log level of the functions: error, warn, info, debug or trace."
+  type        = string
+  default     = "info"
+
+  validation {
+    condition     = contains(["error", "warn", "info", "debug", "trace"], var.log_level)
+    error_message = "log_level must be error, warn, info, debug or trace."
+  }
+}
+
+variable "log_retention_days" {
+  description = "Retention of the logs; one of the values that CloudWatch allows."
+  type        = number
+  default     = 30
+}
+
+variable "reserved_concurrency" {
+  description = "Executions reserved for single functions, by key, such as { sessions-current = 200, auth-refresh = 50 }. No other function can take them, and the function gets no more. A limit on auth-login keeps a flood of sign-ins from taking the account's executions. AWS requires that 100 of the account's executions stay unreserved."
+  type        = map(number)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for number in values(var.reserved_concurrency) : number >= 1 && floor(number) == number])
+    error_message = "reserved_concurrency must be whole numbers, 1 or more."
+  }
+
+  validation {
+    condition     = length(setsubtract(keys(var.reserved_concurrency), keys(jsondecode(file("${path.module}/../../../services/functions.json"))))) == 0
+    error_message = "reserved_concurrency must name functions of services/functions.json."
+  }
+}
+
+variable "alarm_topic_arns" {
+  description = "SNS topics that alarms are sent to."
+  type        = list(string)
+  default     = []
+}
+
+variable "account_requests_per_second" {
+  description = "Requests a second that the account grants in this Region, HTTP, WebSocket and @connections together (API Gateway quotas: 10000, in newer Regions 2500). The limits of anonymous routes follow from it."
+  type        = number
+  default     = 10000
+
+  validation {
+    condition     = var.account_requests_per_second >= 100 && var.account_requests_per_second <= 1000000 && floor(var.account_requests_per_second) == var.account_requests_per_second
+    error_message = "account_requests_per_second must be a whole number from 100 to 1000000."
+  }
+}
+
+variable "topic_policy" {
+  description = "Access to topics: comma-separated public prefixes, or the ARN of a function that decides; empty to deny all. The boundary of bootstrap allows push to call a function that it names, although its name does not start with name_prefix."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = startswith(var.topic_policy, "arn:") ? can(regex("^arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]+(:[A-Za-z0-9_-]+)?$", var.topic_policy)) : can(regex("^[^*\\s]*$", var.topic_policy))
+    error_message = "topic_policy must be empty, prefixes with commas and without spaces or '*', or the ARN of one function."
+  }
+}
+
+variable "presence_policy" {
+  description = "Users whose presence a user may request: self (only the own), everyone, or the ARN of a function that decides. The boundary of bootstrap allows push to call a function that it names, although its name does not start with name_prefix."
+  type        = string
+  default     = "self"
+
+  validation {
+    condition     = contains(["self", "everyone"], var.presence_policy) || can(regex("^arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]+(:[A-Za-z0-9_-]+)?$", var.presence_policy))
+    error_message = "presence_policy must be self, everyone, or the ARN of one function."
+  }
+}
+
+# The routes of this stack that exist. API Gateway refuses limits for a route that does not exist, so the stack platform, which owns the
+# stage, sets limits only for the routes that it finds here.
+resource "aws_ssm_parameter" "routes" {
+  #checkov:skip=CKV2_AWS_34:The parameters are names of routes that the stack platform reads while planning; no secret is a parameter
+
+  # The local cloud does not throttle.
+  for_each = module.context.is_local ? {} : { this = true }
+
+  name  = "${module.context.ssm_prefix}/routes/${local.stack}"
+  type  = "String"
+  value = join(",", module.context.routes)
+
+  depends_on = [module.service]
+}
+
+# Values cross stacks only this way, never by reading another stack's state.
+resource "aws_ssm_parameter" "output" {
+  #checkov:skip=CKV2_AWS_34:The parameters are names and ARNs that other stacks read while planning; no secret is a parameter
+
+  for_each = local.outputs
+
+  name  = "${module.context.ssm_prefix}/${local.stack}/${each.key}"
+  type  = "String"
+  value = each.value
+}
+
+# What this stack sets, hands on and watches, row by row, taken from the resources: tests/settings.json says what each row is in each
+# environment. `own_settings` is the part of each stack.
+locals {
+  # What an alarm that each function has says of it; the threshold of its duration is told with the function.
+  function_alarms = { for name in ["errors", "throttles", "duration"] : name => {
+    for key, function in module.service.functions : key => module.alarms.settings["${key}-${name}"] if can(module.alarms.settings["${key}-${name}"])
+  } }
+  duration_thresholds = { for key, alarm in local.function_alarms.duration : key => regex("Threshold ([0-9.]+),", alarm)[0] }
+
+  own_alarms = { for name, alarm in module.alarms.settings : name => alarm if !contains(flatten([
+    for key in keys(module.service.functions) : ["${key}-errors", "${key}-throttles", "${key}-duration"]
+  ]), name) }
+
+  # Of what all functions have alike, the list of values that there are: one, where they are alike.
+  alike = setsubtract(flatten([for function in values(module.service.settings) : keys(function)]), ["memory_mb", "reserved_concurrency", "timeout_seconds"])
+
+  settings_by_part = merge(local.own_settings, {
+    alarm  = local.own_alarms
+    alarms = { runbooks = distinct([for description in values(module.alarms.descriptions) : try(regex("What to do: (.*)/[a-z-]+[.]md$", description)[0], "none")]) }
+    "alarms of functions" = { for name, alarms in local.function_alarms : name => distinct([
+      for key, alarm in alarms : replace(replace(alarm, module.service.function_names[key], "[name]"), "Threshold ${local.duration_thresholds[key]},", name == "duration" ? "Threshold [threshold]," : "Threshold ${local.duration_thresholds[key]},")
+    ]) }
+    function = { for key, function in module.service.settings : key => merge(
+      { for name in ["memory_mb", "reserved_concurrency", "timeout_seconds"] : name => function[name] },
+      { alarm_above_ms = lookup(local.duration_thresholds, key, null) },
+    ) }
+    functions  = { for name in local.alike : name => distinct([for function in values(module.service.settings) : function[name]]) }
+    "rollback" = { "any of" = module.alarms.rollback_rule }
+    route      = module.service.routes
+    variable = { for name in distinct(flatten([for environment in values(module.service.environment) : keys(environment)])) : name => sort(distinct([
+      for environment in values(module.service.environment) : environment[name] if can(environment[name])
+    ])) if name != "FUNCTION_KEY" }
+    }, {
+    for pair in flatten([for key, sources in module.service.sources : [for source, settings in sources : { name = "source ${source} of ${key}", settings = settings }]]) : pair.name => pair.settings
+  })
+
+  settings = merge([for part, settings in local.settings_by_part : { for name, setting in settings : "${part}: ${name}" => jsonencode(setting) }]...)
+}

@@ -1,0 +1,383 @@
+# Written by `scripts/holdfast declarations` from infra/declarations.hcl. Change that file, and run the command again.
+
+terraform {
+  required_version = ">= 1.10"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.96, < 7"
+    }
+  }
+
+  # Filled in by environments/<env>.s3.tfbackend and the key of the stack; a local file for the local environment.
+  backend "s3" {}
+}
+
+# With local_endpoint set, no request can reach AWS: the endpoints are given here, and the credentials are the emulator's.
+provider "aws" {
+  region              = var.region
+  allowed_account_ids = var.local_endpoint != "" || length(var.allowed_account_ids) == 0 ? null : var.allowed_account_ids
+
+  access_key                  = var.local_endpoint != "" ? "test" : null
+  secret_key                  = var.local_endpoint != "" ? "test" : null
+  skip_credentials_validation = var.local_endpoint != ""
+  skip_metadata_api_check     = var.local_endpoint != ""
+  # Asked for in the local cloud, too: execution ARNs are made of it, and a wrong one denies what it should allow.
+  skip_requesting_account_id = false
+  s3_use_path_style          = var.local_endpoint != ""
+
+  dynamic "endpoints" {
+    for_each = var.local_endpoint != "" ? [var.local_endpoint] : []
+    content {
+      apigateway     = endpoints.value
+      apigatewayv2   = endpoints.value
+      budgets        = endpoints.value
+      cloudwatch     = endpoints.value
+      cloudwatchlogs = endpoints.value
+      dynamodb       = endpoints.value
+      ec2            = endpoints.value
+      elasticache    = endpoints.value
+      eventbridge    = endpoints.value
+      iam            = endpoints.value
+      kms            = endpoints.value
+      lambda         = endpoints.value
+      s3             = endpoints.value
+      sns            = endpoints.value
+      sqs            = endpoints.value
+      ssm            = endpoints.value
+      sts            = endpoints.value
+    }
+  }
+
+  default_tags {
+    tags = module.context.tags
+  }
+}
+
+locals {
+  stack = "sessions"
+}
+
+locals {
+  catalogue_file = "${path.module}/../../../services/functions.json"
+}
+
+variable "env" {
+  description = "Name of the environment: local, staging, production, or your own."
+  type        = string
+}
+
+variable "name_prefix" {
+  description = "Prefix of all names; null for holdfast-<env>."
+  type        = string
+  default     = null
+}
+
+variable "local_endpoint" {
+  description = "Address of the local cloud (http://127.0.0.1:<port>); empty on AWS. All behaviour of the local environment alone depends on it."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = var.local_endpoint == "" || can(regex("^http://(127\\.0\\.0\\.1|localhost):[0-9]+$", var.local_endpoint))
+    error_message = "local_endpoint must be empty, or http://127.0.0.1:<port> without a slash at the end."
+  }
+}
+
+variable "alias_owner" {
+  description = "Owner of the functions' alias `live` on AWS: terraform (moves it at once, when a version is published) or deployer (`make deploy` shifts it by a canary). The local cloud does not route by weights and has none."
+  type        = string
+  default     = "terraform"
+}
+
+variable "artifacts_bucket" {
+  description = "Bucket that holds the functions' zips, filled by the release process; empty only on the local cloud, where the stack platform creates one."
+  type        = string
+  default     = ""
+}
+
+variable "permissions_boundary" {
+  description = "Whether roles get the boundary `<name_prefix>-boundary` that make bootstrap creates. A pipeline may create no role without it. It is off only without a bootstrap, on the local cloud."
+  type        = bool
+  default     = true
+}
+
+variable "runbooks_url" {
+  description = "Address of docs/runbooks, without a slash at the end; alarms link to it. Null for the path in the repository."
+  type        = string
+  default     = null
+}
+
+variable "allowed_origins" {
+  description = "Origins (https://app.example.com) whose pages may call the API, also with cookies, and open sockets; empty for none. Clients that are not browsers need none."
+  type        = list(string)
+  default     = []
+}
+
+variable "origin_secret_sha256" {
+  description = "SHA-256 (64 hexadecimal digits) of the secret header that CloudFront adds to requests; empty unless trusted_proxy is cloudfront. Terraform never gets the secret."
+  type        = string
+  default     = ""
+}
+
+variable "trusted_proxy" {
+  description = "Proxy in front of the HTTP API that names the client's address: none or cloudfront. With none, the API sees the client. With cloudfront, CloudFront's viewer address counts in requests that carry the origin secret."
+  type        = string
+  default     = "none"
+}
+
+variable "cache_provider" {
+  description = "Cache of validated sessions: dynamodb (no cache, no network) or redis (on AWS, ElastiCache in a private network; docs/cache-switching.md)."
+  type        = string
+  default     = "dynamodb"
+}
+
+variable "local_redis_url" {
+  description = "Address of the local redis-server (redis://127.0.0.1:<port>/0); empty on AWS."
+  type        = string
+  default     = ""
+}
+
+variable "redis_delete_only" {
+  description = "Whether functions delete from the cache but neither read nor fill it, with cache_provider redis. It is the step between the two providers, in both directions."
+  type        = bool
+  default     = false
+}
+
+variable "max_sessions_per_user" {
+  description = "Sessions that a user may have at once; one more ends the least recently used."
+  type        = number
+  default     = 5
+}
+
+variable "access_token_ttl_seconds" {
+  description = "Life of an access token."
+  type        = number
+  default     = 900
+}
+
+variable "cache_max_age_seconds" {
+  description = "Longest time for which a cached session is used without a read of the table."
+  type        = number
+  default     = 60
+}
+
+variable "refresh_grace_seconds" {
+  description = "Grace of a refresh: time in which a refresh token that was already used returns the same new pair."
+  type        = number
+  default     = 10
+}
+
+variable "session_absolute_seconds" {
+  description = "Absolute lifetime of a session."
+  type        = number
+  default     = 86400
+}
+
+variable "session_idle_seconds" {
+  description = "Idle lifetime of a session: it ends after this time without a refresh."
+  type        = number
+  default     = 3600
+}
+
+variable "stay_signed_in_absolute_seconds" {
+  description = "Absolute lifetime of a session with \"stay signed in\"."
+  type        = number
+  default     = 2592000
+}
+
+variable "stay_signed_in_idle_seconds" {
+  description = "Idle lifetime of a session with \"stay signed in\"."
+  type        = number
+  default     = 1209600
+}
+
+module "context" {
+  source = "../../modules/stack-context"
+
+  stack          = local.stack
+  env            = var.env
+  name_prefix    = var.name_prefix
+  local_endpoint = var.local_endpoint
+
+  inputs = local.inputs
+
+  alias_owner          = var.alias_owner
+  artifacts_bucket     = var.artifacts_bucket
+  catalogue_file       = local.catalogue_file
+  permissions_boundary = var.permissions_boundary
+  runbooks_url         = var.runbooks_url
+
+  allowed_origins      = var.allowed_origins
+  origin_secret_sha256 = var.origin_secret_sha256
+  trusted_proxy        = var.trusted_proxy
+
+  cache_provider    = var.cache_provider
+  local_redis_url   = var.local_redis_url
+  redis_delete_only = var.redis_delete_only
+
+  max_sessions_per_user = var.max_sessions_per_user
+
+  access_token_ttl_seconds        = var.access_token_ttl_seconds
+  cache_max_age_seconds           = var.cache_max_age_seconds
+  refresh_grace_seconds           = var.refresh_grace_seconds
+  session_absolute_seconds        = var.session_absolute_seconds
+  session_idle_seconds            = var.session_idle_seconds
+  stay_signed_in_absolute_seconds = var.stay_signed_in_absolute_seconds
+  stay_signed_in_idle_seconds     = var.stay_signed_in_idle_seconds
+}
+
+variable "region" {
+  description = "AWS Region."
+  type        = string
+  default     = "us-east-1"
+
+  validation {
+    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
+    error_message = "region must be an AWS Region such as eu-central-1."
+  }
+}
+
+variable "allowed_account_ids" {
+  description = "AWS accounts that this environment may be deployed to; empty for any. It protects against the wrong credentials."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for id in var.allowed_account_ids : can(regex("^[0-9]{12}$", id))])
+    error_message = "allowed_account_ids must be account ids of 12 digits."
+  }
+}
+
+variable "release_manifest" {
+  description = "Path of the release manifest (JSON) that the build writes."
+  type        = string
+}
+
+variable "log_level" {
+  description = "Log level of the functions: error, warn, info, debug or trace."
+  type        = string
+  default     = "info"
+
+  validation {
+    condition     = contains(["error", "warn", "info", "debug", "trace"], var.log_level)
+    error_message = "log_level must be error, warn, info, debug or trace."
+  }
+}
+
+variable "log_retention_days" {
+  description = "Retention of the logs; one of the values that CloudWatch allows."
+  type        = number
+  default     = 30
+}
+
+variable "reserved_concurrency" {
+  description = "Executions reserved for single functions, by key, such as { sessions-current = 200, auth-refresh = 50 }. No other function can take them, and the function gets no more. A limit on auth-login keeps a flood of sign-ins from taking the account's executions. AWS requires that 100 of the account's executions stay unreserved."
+  type        = map(number)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for number in values(var.reserved_concurrency) : number >= 1 && floor(number) == number])
+    error_message = "reserved_concurrency must be whole numbers, 1 or more."
+  }
+
+  validation {
+    condition     = length(setsubtract(keys(var.reserved_concurrency), keys(jsondecode(file("${path.module}/../../../services/functions.json"))))) == 0
+    error_message = "reserved_concurrency must name functions of services/functions.json."
+  }
+}
+
+variable "alarm_topic_arns" {
+  description = "SNS topics that alarms are sent to."
+  type        = list(string)
+  default     = []
+}
+
+variable "max_login_attempts" {
+  description = "Failed passwords per account from one network in 900 s (ten times that per account, twenty times per network)."
+  type        = number
+  default     = 5
+
+  validation {
+    condition     = var.max_login_attempts >= 1 && var.max_login_attempts <= 1000000 && floor(var.max_login_attempts) == var.max_login_attempts
+    error_message = "max_login_attempts must be a whole number from 1 to 1000000."
+  }
+}
+
+variable "max_mfa_attempts" {
+  description = "Distinct codes per MFA session; twice that per account in 900 s."
+  type        = number
+  default     = 5
+
+  validation {
+    condition     = var.max_mfa_attempts >= 1 && var.max_mfa_attempts <= 10 && floor(var.max_mfa_attempts) == var.max_mfa_attempts
+    error_message = "max_mfa_attempts must be a whole number from 1 to 10."
+  }
+}
+
+variable "device_trust_seconds" {
+  description = "Time for which a trusted device replaces the second factor."
+  type        = number
+  default     = 2592000
+
+  validation {
+    condition     = var.device_trust_seconds >= 1 && var.device_trust_seconds <= 31536000 && floor(var.device_trust_seconds) == var.device_trust_seconds
+    error_message = "device_trust_seconds must be a whole number from 1 to 31536000 (a year)."
+  }
+}
+
+# The routes of this stack that exist. API Gateway refuses limits for a route that does not exist, so the stack platform, which owns the
+# stage, sets limits only for the routes that it finds here.
+resource "aws_ssm_parameter" "routes" {
+  #checkov:skip=CKV2_AWS_34:The parameters are names of routes that the stack platform reads while planning; no secret is a parameter
+
+  # The local cloud does not throttle.
+  for_each = module.context.is_local ? {} : { this = true }
+
+  name  = "${module.context.ssm_prefix}/routes/${local.stack}"
+  type  = "String"
+  value = join(",", module.context.routes)
+
+  depends_on = [module.service]
+}
+
+# What this stack sets, hands on and watches, row by row, taken from the resources: tests/settings.json says what each row is in each
+# environment. `own_settings` is the part of each stack.
+locals {
+  # What an alarm that each function has says of it; the threshold of its duration is told with the function.
+  function_alarms = { for name in ["errors", "throttles", "duration"] : name => {
+    for key, function in module.service.functions : key => module.alarms.settings["${key}-${name}"] if can(module.alarms.settings["${key}-${name}"])
+  } }
+  duration_thresholds = { for key, alarm in local.function_alarms.duration : key => regex("Threshold ([0-9.]+),", alarm)[0] }
+
+  own_alarms = { for name, alarm in module.alarms.settings : name => alarm if !contains(flatten([
+    for key in keys(module.service.functions) : ["${key}-errors", "${key}-throttles", "${key}-duration"]
+  ]), name) }
+
+  # Of what all functions have alike, the list of values that there are: one, where they are alike.
+  alike = setsubtract(flatten([for function in values(module.service.settings) : keys(function)]), ["memory_mb", "reserved_concurrency", "timeout_seconds"])
+
+  settings_by_part = merge(local.own_settings, {
+    alarm  = local.own_alarms
+    alarms = { runbooks = distinct([for description in values(module.alarms.descriptions) : try(regex("What to do: (.*)/[a-z-]+[.]md$", description)[0], "none")]) }
+    "alarms of functions" = { for name, alarms in local.function_alarms : name => distinct([
+      for key, alarm in alarms : replace(replace(alarm, module.service.function_names[key], "[name]"), "Threshold ${local.duration_thresholds[key]},", name == "duration" ? "Threshold [threshold]," : "Threshold ${local.duration_thresholds[key]},")
+    ]) }
+    function = { for key, function in module.service.settings : key => merge(
+      { for name in ["memory_mb", "reserved_concurrency", "timeout_seconds"] : name => function[name] },
+      { alarm_above_ms = lookup(local.duration_thresholds, key, null) },
+    ) }
+    functions  = { for name in local.alike : name => distinct([for function in values(module.service.settings) : function[name]]) }
+    "rollback" = { "any of" = module.alarms.rollback_rule }
+    route      = module.service.routes
+    variable = { for name in distinct(flatten([for environment in values(module.service.environment) : keys(environment)])) : name => sort(distinct([
+      for environment in values(module.service.environment) : environment[name] if can(environment[name])
+    ])) if name != "FUNCTION_KEY" }
+    }, {
+    for pair in flatten([for key, sources in module.service.sources : [for source, settings in sources : { name = "source ${source} of ${key}", settings = settings }]]) : pair.name => pair.settings
+  })
+
+  settings = merge([for part, settings in local.settings_by_part : { for name, setting in settings : "${part}: ${name}" => jsonencode(setting) }]...)
+}
