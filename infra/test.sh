@@ -40,7 +40,15 @@ if [[ "${1:-}" == --one ]]; then
 fi
 
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+unset TF_REATTACH_PROVIDERS
+finish() {
+  if [[ -s "$work/served" ]]; then
+    eval "$(<"$work/served")"
+    kill "$HOLDFAST_PROVIDER_PID" 2>/dev/null || true
+  fi
+  rm -rf "$work"
+}
+trap finish EXIT
 trap 'exit 130' INT TERM
 
 tests=true checks=true
@@ -81,13 +89,17 @@ for folder in "$work"/infra/modules/*/ "$work"/infra/examples/*/; do cp "$here/s
 # The provider comes from where `make test` takes it: a tree that lies on this machine, or the registry. It is fetched once.
 providers=$(PYTHONPATH="$here/../scripts" python3 -B -m holdfast_cli.local.providers "$work")
 eval "$providers"
-# Less garbage collection: the provider's schema is large, and read anew by every run.
+# One process of the provider serves all tests (TF_REATTACH_PROVIDERS): else each run of a test starts its own. `terraform init` has put it into the folder.
+serve() {
+  ! $tests || PYTHONPATH="$here/../scripts" python3 -B -m holdfast_cli.local.providers --serve "$1" "$work/provider.log" >"$work/served"
+}
+# Less garbage collection: the provider's schema is large.
 export TF_IN_AUTOMATION=1 CHECKPOINT_DISABLE=1 GOGC=${GOGC:-400}
 # Neither a caller's credentials nor endpoints are used, even by mistake.
 unset AWS_PROFILE AWS_ENDPOINT_URL
 export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_EC2_METADATA_DISABLED=true AWS_REGION=us-east-1
 
-# One root that calls every stack and every example (and so every module): one start of the provider instead of dozens.
+# One root that calls every stack and every example (and so every module): one validation instead of dozens.
 everything() {
   local root=$work/infra/everything folder variable
   mkdir "$root"
@@ -105,6 +117,7 @@ everything() {
   done >"$root/main.tf"
   sort -u "$root/variables.all" >"$root/variables.tf"
   terraform -chdir="$root" init -backend=false -input=false -no-color >"$work/init.log" 2>&1 || { cat "$work/init.log"; return 1; }
+  serve "$root"
   terraform -chdir="$root" validate -no-color >"$work/validate.log" 2>&1 || { cat "$work/validate.log"; return 1; }
   if grep '^Warning' "$work/validate.log"; then cat "$work/validate.log"; return 1; fi
 }
@@ -125,8 +138,9 @@ if $tests; then
   for folder in "${folders[@]}"; do
     [[ -d "$here/$folder/tests" ]] || { echo "test.sh: $folder has no tests" >&2; exit 2; }
   done
-  # Two at once must not fill an empty cache: Terraform does not lock it. What fails here fails below, and is said there.
-  if [[ -z "$(ls -A "$TF_PLUGIN_CACHE_DIR")" ]]; then terraform -chdir="$work/infra/${folders[0]}" init -backend=false -input=false >/dev/null 2>&1 || true; fi
+  # What fails here fails below, and is said there.
+  if ! $checks; then terraform -chdir="$work/infra/${folders[0]}" init -backend=false -input=false >/dev/null 2>&1 && serve "$work/infra/${folders[0]}" || true; fi
+  if [[ -s "$work/served" ]]; then eval "$(<"$work/served")"; fi
   printf '%s\0' "${folders[@]}" | xargs -0 -r -n 1 -P "${JOBS:-2}" "$here/test.sh" --one "$work" || true
 fi
 

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -258,6 +259,40 @@ class Providers(unittest.TestCase):
     def test_a_configuration_that_is_named_and_not_there_is_no_warning(self):
         os.environ["TF_CLI_CONFIG_FILE"] = str(self.home / "none")
         self.assertTrue(Path(providers.variables(self.settings)["TF_CLI_CONFIG_FILE"]).exists())
+
+    def binary(self, body):
+        """A provider as `terraform init` leaves it in a folder."""
+        place = self.home / "root" / ".terraform" / "providers" / providers.PROVIDER / "5.0.0" / "any"
+        place.mkdir(parents=True)
+        file = place / "terraform-provider-aws_v5.0.0_x5"
+        file.write_text(f"#!/bin/sh\n{body}\n")
+        file.chmod(0o755)
+
+    def serve(self, **more):
+        return providers.serve(self.home / "root", self.home / "log", subprocess.Popen, **more)
+
+    def test_one_provider_serves_all_runs_of_a_test(self):
+        self.binary("""[ "$1" = -debug ] || exit 1; printf "\tTF_REATTACH_PROVIDERS='%s'\n" '{"a":{"Pid":1}}'; exec sleep 60""")
+        child, value = self.serve()
+        self.addCleanup(child.wait)
+        self.addCleanup(child.kill)
+        self.assertEqual(value, '{"a":{"Pid":1}}')
+        self.assertIsNone(child.poll())
+
+    def test_a_provider_that_is_missing_ends_or_says_nothing_is_not_used(self):
+        self.assertIsNone(self.serve())
+        self.binary("exit 1")
+        self.assertIsNone(self.serve())
+        (self.home / "root").rename(self.home / "ended")
+        self.binary("exec sleep 60")
+        self.assertIsNone(self.serve(patience_seconds=0.2))
+
+    def test_a_shell_gets_the_provider_and_its_process(self):
+        self.binary("""echo "TF_REATTACH_PROVIDERS='{}'"; exec sleep 60""")
+        result = subprocess.run([sys.executable, "-B", "-m", "holdfast_cli.local.providers", "--serve", str(self.home / "root"), str(self.home / "log")],
+                                capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": str(ROOT / "scripts")})
+        self.assertRegex(result.stdout, r"\Aexport HOLDFAST_PROVIDER_PID=[0-9]+\nexport TF_REATTACH_PROVIDERS='\{\}'\n\Z")
+        os.kill(int(result.stdout.split("=")[1].split()[0]), signal.SIGKILL)
 
 
 class Progress(unittest.TestCase):

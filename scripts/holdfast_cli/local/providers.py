@@ -4,6 +4,8 @@ Terraform reads its implied mirrors automatically. A tree elsewhere (a plugin ca
 file, unless the caller's configuration says where providers come from.
 
 `infra/test.sh` and `infra/examples.sh` run this module directly. It prints the variables for a shell.
+
+Terraform starts a provider for each run of a test, which costs a second each time. `serve` starts one process for all of them.
 """
 
 from __future__ import annotations
@@ -12,13 +14,20 @@ import os
 import platform
 import re
 import shlex
+import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from holdfast_cli.core.settings import ROOT, Settings
 
+# As `commands.Child`. This module imports nothing that is not in Python's own library, because scripts run it before the tools are installed.
+Child = subprocess.Popen[Any]
 PROVIDER = "registry.terraform.io/hashicorp/aws"
 LOCK = ROOT / "infra" / "stacks" / "platform" / ".terraform.lock.hcl"
+_REATTACH = re.compile(r"TF_REATTACH_PROVIDERS='(\{.*\})'")
 WAYS = ("connect this machine to registry.terraform.io, or unpack the provider into ~/.terraform.d/plugins (`terraform providers mirror` on "
         "another machine makes such a folder)")
 
@@ -120,6 +129,44 @@ def variables(settings: Settings) -> dict[str, str]:
     return variables_in(settings.tools)
 
 
+def installed(folder: Path) -> Path | None:
+    """The provider that `terraform init` has put into a folder, after it has compared it with the lock file."""
+    place = folder / ".terraform" / "providers" / PROVIDER
+    return next(iter(sorted(place.glob("*/*/terraform-provider-aws*"))), None)
+
+
+def serve(folder: Path, log: Path, start: Callable[..., Child], patience_seconds: float = 60) -> tuple[Child, str] | None:
+    """Starts the provider of a folder for any number of Terraform processes. Returns it with the value of TF_REATTACH_PROVIDERS.
+
+    It serves tests only, because their mocks never configure it. The caller ends it. None where it does not start: Terraform then starts its own.
+    """
+    binary = installed(folder)
+    if binary is None:
+        return None
+    with open(log, "w", encoding="utf-8") as out:
+        child = start([str(binary.resolve()), "-debug"], stdout=out, stderr=subprocess.STDOUT)
+    deadline = time.monotonic() + patience_seconds
+    while child.poll() is None and time.monotonic() < deadline:
+        if (said := _REATTACH.search(log.read_text(encoding="utf-8", errors="replace"))):
+            return child, said.group(1)
+        time.sleep(0.05)
+    child.kill()
+    child.wait()
+    return None
+
+
+def _start_for_a_shell(command: list[str], **options: Any) -> Child:
+    """Starts a process in the group of the shell, so that it gets the shell's signals, too."""
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, **options)
+
+
+def _served_for_a_shell(folder: Path, log: Path) -> dict[str, str]:
+    """The same for a shell, which ends the process `HOLDFAST_PROVIDER_PID`."""
+    found = serve(folder, log, _start_for_a_shell)
+    return {"HOLDFAST_PROVIDER_PID": str(found[0].pid), "TF_REATTACH_PROVIDERS": found[1]} if found else {}
+
+
 if __name__ == "__main__":
-    for name, value in variables_in(Path(sys.argv[1])).items():
+    wanted = _served_for_a_shell(Path(sys.argv[2]), Path(sys.argv[3])) if sys.argv[1] == "--serve" else variables_in(Path(sys.argv[1]))
+    for name, value in wanted.items():
         sys.stdout.write(f"export {name}={shlex.quote(value)}\n")

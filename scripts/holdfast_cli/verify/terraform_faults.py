@@ -25,9 +25,12 @@ from holdfast_cli.core.console import line
 from holdfast_cli.core.errors import Failed
 from holdfast_cli.core.settings import ROOT, Settings
 from holdfast_cli.deploy import terraform
+from holdfast_cli.local import providers
 from holdfast_cli.local.cloud import test_environment
 
 LIST = ROOT / "scripts" / "faults" / "terraform.json"
+# The stack whose provider is served: each has the same.
+SERVED = "stacks/platform"
 # The stacks' tables: where they are, they notice most, and they are few runs.
 FIRST = "tests/settings.tftest.hcl"
 # By these a test, or a rule of a variable, has refused the value. Any other error is of a fault that is no Terraform.
@@ -161,6 +164,7 @@ def play(settings: Settings, faults: list[Fault], control: bool = True, jobs: in
     top = Path(tempfile.mkdtemp(prefix="holdfast-faults-")).resolve()
     # One by one: an empty plugin cache is filled by the first, and Terraform does not lock it.
     lock = threading.Lock()
+    served: tuple[commands.Child, str] | None = None
 
     def one(copy: Copy, fault: Fault) -> None:
         result = copy.play(fault)
@@ -194,6 +198,11 @@ def play(settings: Settings, faults: list[Fault], control: bool = True, jobs: in
 
     try:
         copies = [Copy(top / str(number), environment) for number in range(jobs)]
+        if faults:
+            # One process of the provider for all of them.
+            copies[0].prepare(SERVED)
+            served = providers.serve(copies[0].infra / SERVED, top / "provider.log", commands.start)
+            environment.update({"TF_REATTACH_PROVIDERS": served[1]} if served else {})
         side_by_side(waiting, lambda fault: fault.caught_by, one)
         if control:
             again: queue.Queue[tuple[str, str]] = queue.Queue()
@@ -205,6 +214,9 @@ def play(settings: Settings, faults: list[Fault], control: bool = True, jobs: in
         commands.interrupt_all()
         raise
     finally:
+        if served:
+            served[0].kill()
+            commands.finish(served[0])
         shutil.rmtree(top, ignore_errors=True)
     if troubles:
         raise troubles[0]
