@@ -332,59 +332,28 @@ run "every_variable_reaches_the_functions_that_read_it" {
   }
 }
 
-run "the_stack_says_which_routes_it_has_attached" {
+run "with_default_settings" {
   command = apply
+
+  # The stack says which routes it has attached.
   assert {
     condition     = aws_ssm_parameter.routes["this"].name == "/holdfast/test/routes/auth" && toset(split(",", aws_ssm_parameter.routes["this"].value)) == toset(["DELETE /v1/auth/mfa", "POST /v1/auth/login", "POST /v1/auth/logout", "POST /v1/auth/mfa/activate", "POST /v1/auth/mfa/enroll", "POST /v1/auth/mfa/recovery-codes", "POST /v1/auth/mfa/verify", "POST /v1/auth/password", "POST /v1/auth/reauthenticate", "POST /v1/auth/refresh", "POST /v1/users"])
     error_message = "The stack platform sets limits for these routes."
   }
-}
 
-run "functions_can_have_executions_reserved" {
-  command = apply
-  variables { reserved_concurrency = { auth-login = 7, events-relay = 3 } }
-  assert {
-    condition     = module.service.reserved_concurrency == { auth-login = 7 }
-    error_message = "Functions of this stack only; the others have none reserved."
-  }
-}
-
-run "without_a_proxy_nothing_says_so" {
-  command = apply
+  # Without a proxy, no function is told of one.
   assert {
     condition     = length(module.service.reserved_concurrency) == 0 && !anytrue([for environment in values(module.service.environment) : can(environment.TRUSTED_PROXY) || can(environment.ORIGIN_SECRET_SHA256)])
     error_message = "The client's address is what API Gateway saw; nothing is reserved."
   }
-}
 
-run "registration_is_open_only_where_it_is_said" {
-  command = apply
-  variables { registration_enabled = true }
-  assert {
-    condition     = module.service.environment.auth-register.REGISTRATION_ENABLED == "true"
-    error_message = "The variable decides; the run above has it closed by default."
-  }
-}
-
-run "every_role_gets_the_boundary_of_the_environment" {
-  command = apply
+  # Every role gets the boundary of the environment.
   assert {
     condition     = toset(values(module.service.permissions_boundary_arns)) == toset(["arn:aws:iam::123456789012:policy/holdfast-test-boundary"])
     error_message = "A pipeline can make no role without it."
   }
-}
 
-run "without_a_bootstrap_there_is_no_boundary" {
-  command = apply
-  variables { permissions_boundary = false }
-  assert {
-    condition     = alltrue([for arn in values(module.service.permissions_boundary_arns) : arn == null || arn == ""]) && module.context.permissions_boundary_arn == null
-    error_message = "Locally nobody has made one."
-  }
-}
-
-run "each_role_allows_exactly_what_its_function_needs" {
-  command = apply
+  # Each role allows exactly what its function needs.
   assert {
     condition = jsonencode({ for key, grants in module.service.grants : key => [
       for grant in grants : replace(grant, "arn:aws:dynamodb:us-east-1:123456789012:table/", "") if !startswith(grant, "logs:") && !startswith(grant, "xray:") && !startswith(grant, "kms:")
@@ -412,10 +381,8 @@ run "each_role_allows_exactly_what_its_function_needs" {
     ])])
     error_message = "Each function writes its own log; \"*\" is for X-Ray only."
   }
-}
 
-run "only_the_functions_for_second_factors_use_their_key_and_only_for_one_user" {
-  command = apply
+  # Only the functions for second factors use their key and only for one user.
   assert {
     condition = jsonencode({ for key, grants in module.service.grants : key => [for grant in grants : grant if startswith(grant, "kms:")] if anytrue([for grant in grants : startswith(grant, "kms:")]) }) == jsonencode({
       for key in ["auth-mfa-activate", "auth-mfa-disable", "auth-mfa-enroll", "auth-mfa-verify", "auth-reauthenticate"] : key => [
@@ -428,6 +395,33 @@ run "only_the_functions_for_second_factors_use_their_key_and_only_for_one_user" 
   assert {
     condition     = { for key, environment in module.service.environment : key => environment.MFA_KEY_ID if can(environment.MFA_KEY_ID) } == { for key in ["auth-mfa-activate", "auth-mfa-disable", "auth-mfa-enroll", "auth-mfa-verify", "auth-reauthenticate"] : key => "arn:aws:kms:us-east-1:123456789012:key/mfa" }
     error_message = "The functions that may use the key know it, and no other does."
+  }
+}
+
+run "functions_can_have_executions_reserved" {
+  command = apply
+  variables { reserved_concurrency = { auth-login = 7, events-relay = 3 } }
+  assert {
+    condition     = module.service.reserved_concurrency == { auth-login = 7 }
+    error_message = "Functions of this stack only; the others have none reserved."
+  }
+}
+
+run "registration_is_open_only_where_it_is_said" {
+  command = apply
+  variables { registration_enabled = true }
+  assert {
+    condition     = module.service.environment.auth-register.REGISTRATION_ENABLED == "true"
+    error_message = "The variable decides; the run above has it closed by default."
+  }
+}
+
+run "without_a_bootstrap_there_is_no_boundary" {
+  command = apply
+  variables { permissions_boundary = false }
+  assert {
+    condition     = alltrue([for arn in values(module.service.permissions_boundary_arns) : arn == null || arn == ""]) && module.context.permissions_boundary_arn == null
+    error_message = "Locally nobody has made one."
   }
 }
 

@@ -15,8 +15,10 @@ mock_provider "aws" {
 
 variables { env = "test" }
 
-run "buckets_are_named_after_the_account" {
+run "with_default_settings" {
   command = apply
+
+  # Buckets are named after the account.
   assert {
     condition     = local.state_bucket == "holdfast-test-state-123456789012" && local.artifacts_bucket == "holdfast-test-artifacts-123456789012" && length(aws_api_gateway_account.this) == 1
     error_message = "Names of buckets are one in all of AWS."
@@ -29,108 +31,8 @@ run "buckets_are_named_after_the_account" {
     condition     = output.pipeline_role_arns == {} || length(output.pipeline_role_arns) == 0
     error_message = "Without a repository there are no roles."
   }
-}
 
-run "a_pipeline_can_deploy_this_environment_and_not_widen_itself" {
-  command = apply
-  variables { github_repository = "owner/name" }
-  assert {
-    condition     = toset(keys(output.pipeline_role_arns)) == toset(["plan", "deploy"])
-    error_message = "One role to plan, one to deploy."
-  }
-  assert {
-    condition     = length([for statement in jsondecode(local.deploy_policy).Statement : statement if statement.Effect == "Deny" && contains(statement.Resource, "arn:aws:iam::123456789012:role/holdfast-test-deploy")]) == 1
-    error_message = "A pipeline must not change its own role."
-  }
-  assert {
-    condition     = alltrue([for statement in jsondecode(local.deploy_policy).Statement : statement.Sid == "Unscoped" || !contains(statement.Resource, "*")])
-    error_message = "Only what AWS gives no resources to name is allowed on \"*\"."
-  }
-  assert {
-    condition     = alltrue([for action in local.deploy_unscoped_actions : !endswith(action, ":*") && action != "iam:PassRole"])
-    error_message = "No whole service, and no passing of roles, on \"*\"."
-  }
-  assert {
-    condition     = alltrue([for statement in jsondecode(local.deploy_policy).Statement : statement.Condition.StringEquals["iam:PassedToService"] == ["lambda.amazonaws.com", "vpc-flow-logs.amazonaws.com"] if contains(statement.Action, "iam:PassRole")])
-    error_message = "Roles can be given to functions and flow logs only."
-  }
-  assert {
-    condition     = alltrue([for statement in jsondecode(local.deploy_policy).Statement : can(statement.Condition.StringEquals["aws:ResourceTag/environment"]) if anytrue([for action in statement.Action : startswith(action, "ec2:Delete")])])
-    error_message = "Networks of others must not be removed."
-  }
-}
-
-run "a_pipeline_may_do_what_a_deploy_and_its_smoke_test_do" {
-  command = apply
-  variables { github_repository = "owner/name" }
-  assert {
-    condition     = [for statement in jsondecode(local.deploy_policy).Statement : [statement.Action, statement.Resource] if anytrue([for action in flatten([statement.Action]) : startswith(action, "execute-api:")])] == [[["execute-api:Invoke"], ["arn:aws:execute-api:us-east-1:123456789012:*/*/POST/v1/messages"]]]
-    error_message = "The smoke test signs POST /v1/messages with this role, and nothing else."
-  }
-  assert {
-    condition     = contains(local.deploy_statements.Caches.resources, "arn:aws:elasticache:us-east-1:123456789012:parametergroup:default.*")
-    error_message = "A cache of nodes takes a default parameter group, which AWS checks the right to."
-  }
-  assert {
-    condition     = local.deploy_statements.SocketLogs.resources == ["arn:aws:logs:us-east-1:123456789012:log-group:/aws/apigateway/*/v1*"] && contains(local.deploy_statements.SocketLogs.actions, "logs:PutRetentionPolicy") && !anytrue([for action in local.deploy_statements.SocketLogs.actions : endswith(action, "*") || strcontains(action, "Events")])
-    error_message = "The groups of WebSocket APIs have ids for names: they are made and kept in order, not read."
-  }
-  assert {
-    condition = { for sid, statement in local.deploy_statements : sid => statement.actions if anytrue([for action in statement.actions : endswith(action, ":*")]) } == {
-      Caches = ["elasticache:*"], Events = ["events:*"], Functions = ["lambda:*"], Logs = ["logs:*"], Queues = ["sqs:*"], Tables = ["dynamodb:*"]
-    }
-    error_message = "Whole services only where everything named after the environment is a deploy's."
-  }
-  assert {
-    condition = { for sid, statement in local.deploy_statements : sid => [for resource in statement.resources : replace(resource, "/^arn:aws:[a-z0-9-]*:(us-east-1)?:(123456789012)?:/", "")] if contains(["Alarms", "Artifacts", "Events", "Functions", "Parameters", "Queues", "Roles", "State", "Tables"], sid) } == {
-      Alarms     = ["alarm:holdfast-test-*", "dashboard/holdfast-test*"]
-      Artifacts  = ["holdfast-test-artifacts-123456789012", "holdfast-test-artifacts-123456789012/*"]
-      Events     = ["event-bus/holdfast-test*", "rule/holdfast-test*", "archive/holdfast-test*"]
-      Functions  = ["function:holdfast-test-*", "event-source-mapping:*"]
-      Parameters = ["parameter/holdfast/test/*"]
-      Queues     = ["holdfast-test-*"]
-      Roles      = ["role/holdfast-test-*"]
-      State      = ["holdfast-test-state-123456789012", "holdfast-test-state-123456789012/*"]
-      Tables     = ["table/holdfast-test-*"]
-    }
-    error_message = "What is named after this environment, and nothing of another one."
-  }
-}
-
-run "a_deploy_makes_and_fills_roles_within_the_boundary_only" {
-  command = apply
-  variables { github_repository = "owner/name" }
-  assert {
-    condition     = local.boundary_arn == "arn:aws:iam::123456789012:policy/holdfast-test-boundary" && aws_iam_policy.boundary.name == "holdfast-test-boundary" && aws_iam_policy.boundary.policy == local.boundary_policy
-    error_message = "The stacks derive its ARN from the account and the name prefix."
-  }
-  assert {
-    condition = [for statement in jsondecode(local.deploy_policy).Statement : [statement.Action, statement.Resource, statement.Condition] if statement.Sid == "BoundRoles"] == [[
-      ["iam:CreateRole", "iam:DeleteRolePolicy", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"],
-      ["arn:aws:iam::123456789012:role/holdfast-test-*"],
-      { StringEquals = { "iam:PermissionsBoundary" = ["arn:aws:iam::123456789012:policy/holdfast-test-boundary"] } },
-    ]]
-    error_message = "Roles with exactly this boundary; one that has none yet can be given it."
-  }
-  assert {
-    condition = alltrue(flatten([for statement in jsondecode(local.deploy_policy).Statement : [
-      for action in statement.Action : anytrue([
-        contains(["BoundRoles", "PassRoles", "CacheServiceRole"], statement.Sid), startswith(action, "iam:Get"), startswith(action, "iam:List"),
-        contains(["iam:DeleteRole", "iam:UpdateRole", "iam:UpdateRoleDescription", "iam:TagRole", "iam:UntagRole"], action),
-      ]) if startswith(action, "iam:")
-    ] if statement.Effect == "Allow"]))
-    error_message = "No other statement may let a role do more, or trust somebody else: not by attaching, not by changing its trust."
-  }
-  assert {
-    condition = [for statement in jsondecode(local.deploy_policy).Statement : [statement.Effect, statement.Resource] if contains(statement.Action, "iam:DeleteRolePermissionsBoundary") && contains(statement.Action, "iam:CreatePolicyVersion")] == [
-      ["Deny", ["arn:aws:iam::123456789012:policy/holdfast-test-boundary", "arn:aws:iam::123456789012:role/holdfast-test-*"]],
-    ]
-    error_message = "The boundary is neither taken off nor changed."
-  }
-}
-
-run "the_boundary_holds_what_functions_and_flow_logs_are_given_and_no_rights_over_rights" {
-  command = apply
+  # The boundary has what functions and flow logs are given, and no rights over rights.
   assert {
     condition = alltrue(flatten([for statement in jsondecode(local.boundary_policy).Statement : [
       for action in statement.Action : !strcontains(action, "*") && !startswith(action, "iam:") && !startswith(action, "sts:")
@@ -174,21 +76,100 @@ run "the_boundary_holds_what_functions_and_flow_logs_are_given_and_no_rights_ove
   }
 }
 
-run "functions_that_decide_over_topics_and_presence_may_be_of_another_name" {
-  command = apply
-  variables {
-    topic_policy    = "arn:aws:lambda:us-east-1:123456789012:function:topics"
-    presence_policy = "arn:aws:lambda:us-east-1:123456789012:function:presence"
-  }
-  assert {
-    condition     = local.boundary_statements.Policies.resources == ["arn:aws:lambda:us-east-1:123456789012:function:holdfast-test-*", "arn:aws:lambda:us-east-1:123456789012:function:topics", "arn:aws:lambda:us-east-1:123456789012:function:presence"]
-    error_message = "These two, besides the environment's own."
-  }
-}
-
-run "keys_of_other_environments_are_left_alone" {
+run "with_a_repository_a_pipeline_gets_roles" {
   command = apply
   variables { github_repository = "owner/name" }
+
+  # A pipeline can deploy this environment and not widen itself.
+  assert {
+    condition     = toset(keys(output.pipeline_role_arns)) == toset(["plan", "deploy"])
+    error_message = "One role to plan, one to deploy."
+  }
+  assert {
+    condition     = length([for statement in jsondecode(local.deploy_policy).Statement : statement if statement.Effect == "Deny" && contains(statement.Resource, "arn:aws:iam::123456789012:role/holdfast-test-deploy")]) == 1
+    error_message = "A pipeline must not change its own role."
+  }
+  assert {
+    condition     = alltrue([for statement in jsondecode(local.deploy_policy).Statement : statement.Sid == "Unscoped" || !contains(statement.Resource, "*")])
+    error_message = "Only what AWS gives no resources to name is allowed on \"*\"."
+  }
+  assert {
+    condition     = alltrue([for action in local.deploy_unscoped_actions : !endswith(action, ":*") && action != "iam:PassRole"])
+    error_message = "No whole service, and no passing of roles, on \"*\"."
+  }
+  assert {
+    condition     = alltrue([for statement in jsondecode(local.deploy_policy).Statement : statement.Condition.StringEquals["iam:PassedToService"] == ["lambda.amazonaws.com", "vpc-flow-logs.amazonaws.com"] if contains(statement.Action, "iam:PassRole")])
+    error_message = "Roles can be given to functions and flow logs only."
+  }
+  assert {
+    condition     = alltrue([for statement in jsondecode(local.deploy_policy).Statement : can(statement.Condition.StringEquals["aws:ResourceTag/environment"]) if anytrue([for action in statement.Action : startswith(action, "ec2:Delete")])])
+    error_message = "Networks of others must not be removed."
+  }
+
+  # A pipeline may do what a deploy and its smoke test do.
+  assert {
+    condition     = [for statement in jsondecode(local.deploy_policy).Statement : [statement.Action, statement.Resource] if anytrue([for action in flatten([statement.Action]) : startswith(action, "execute-api:")])] == [[["execute-api:Invoke"], ["arn:aws:execute-api:us-east-1:123456789012:*/*/POST/v1/messages"]]]
+    error_message = "The smoke test signs POST /v1/messages with this role, and nothing else."
+  }
+  assert {
+    condition     = contains(local.deploy_statements.Caches.resources, "arn:aws:elasticache:us-east-1:123456789012:parametergroup:default.*")
+    error_message = "A cache of nodes takes a default parameter group, which AWS checks the right to."
+  }
+  assert {
+    condition     = local.deploy_statements.SocketLogs.resources == ["arn:aws:logs:us-east-1:123456789012:log-group:/aws/apigateway/*/v1*"] && contains(local.deploy_statements.SocketLogs.actions, "logs:PutRetentionPolicy") && !anytrue([for action in local.deploy_statements.SocketLogs.actions : endswith(action, "*") || strcontains(action, "Events")])
+    error_message = "The groups of WebSocket APIs have ids for names: they are made and kept in order, not read."
+  }
+  assert {
+    condition = { for sid, statement in local.deploy_statements : sid => statement.actions if anytrue([for action in statement.actions : endswith(action, ":*")]) } == {
+      Caches = ["elasticache:*"], Events = ["events:*"], Functions = ["lambda:*"], Logs = ["logs:*"], Queues = ["sqs:*"], Tables = ["dynamodb:*"]
+    }
+    error_message = "Whole services only where everything named after the environment is a deploy's."
+  }
+  assert {
+    condition = { for sid, statement in local.deploy_statements : sid => [for resource in statement.resources : replace(resource, "/^arn:aws:[a-z0-9-]*:(us-east-1)?:(123456789012)?:/", "")] if contains(["Alarms", "Artifacts", "Events", "Functions", "Parameters", "Queues", "Roles", "State", "Tables"], sid) } == {
+      Alarms     = ["alarm:holdfast-test-*", "dashboard/holdfast-test*"]
+      Artifacts  = ["holdfast-test-artifacts-123456789012", "holdfast-test-artifacts-123456789012/*"]
+      Events     = ["event-bus/holdfast-test*", "rule/holdfast-test*", "archive/holdfast-test*"]
+      Functions  = ["function:holdfast-test-*", "event-source-mapping:*"]
+      Parameters = ["parameter/holdfast/test/*"]
+      Queues     = ["holdfast-test-*"]
+      Roles      = ["role/holdfast-test-*"]
+      State      = ["holdfast-test-state-123456789012", "holdfast-test-state-123456789012/*"]
+      Tables     = ["table/holdfast-test-*"]
+    }
+    error_message = "What is named after this environment, and nothing of another one."
+  }
+
+  # A deploy makes and fills roles within the boundary only.
+  assert {
+    condition     = local.boundary_arn == "arn:aws:iam::123456789012:policy/holdfast-test-boundary" && aws_iam_policy.boundary.name == "holdfast-test-boundary" && aws_iam_policy.boundary.policy == local.boundary_policy
+    error_message = "The stacks derive its ARN from the account and the name prefix."
+  }
+  assert {
+    condition = [for statement in jsondecode(local.deploy_policy).Statement : [statement.Action, statement.Resource, statement.Condition] if statement.Sid == "BoundRoles"] == [[
+      ["iam:CreateRole", "iam:DeleteRolePolicy", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"],
+      ["arn:aws:iam::123456789012:role/holdfast-test-*"],
+      { StringEquals = { "iam:PermissionsBoundary" = ["arn:aws:iam::123456789012:policy/holdfast-test-boundary"] } },
+    ]]
+    error_message = "Roles with exactly this boundary; one that has none yet can be given it."
+  }
+  assert {
+    condition = alltrue(flatten([for statement in jsondecode(local.deploy_policy).Statement : [
+      for action in statement.Action : anytrue([
+        contains(["BoundRoles", "PassRoles", "CacheServiceRole"], statement.Sid), startswith(action, "iam:Get"), startswith(action, "iam:List"),
+        contains(["iam:DeleteRole", "iam:UpdateRole", "iam:UpdateRoleDescription", "iam:TagRole", "iam:UntagRole"], action),
+      ]) if startswith(action, "iam:")
+    ] if statement.Effect == "Allow"]))
+    error_message = "No other statement may let a role do more, or trust somebody else: not by attaching, not by changing its trust."
+  }
+  assert {
+    condition = [for statement in jsondecode(local.deploy_policy).Statement : [statement.Effect, statement.Resource] if contains(statement.Action, "iam:DeleteRolePermissionsBoundary") && contains(statement.Action, "iam:CreatePolicyVersion")] == [
+      ["Deny", ["arn:aws:iam::123456789012:policy/holdfast-test-boundary", "arn:aws:iam::123456789012:role/holdfast-test-*"]],
+    ]
+    error_message = "The boundary is neither taken off nor changed."
+  }
+
+  # Keys of other environments are left alone.
   assert {
     condition = [for statement in jsondecode(local.deploy_policy).Statement : [statement.Effect, statement.Action, statement.Condition] if statement.Sid == "OthersKeys"] == [["Deny", ["kms:*"], {
       Null            = { "aws:ResourceTag/environment" = "false" }
@@ -200,32 +181,14 @@ run "keys_of_other_environments_are_left_alone" {
     condition     = length(setsubtract(["kms:CreateGrant", "kms:Decrypt", "kms:Encrypt", "kms:DescribeKey"], local.deploy_statements.Keys.actions)) == 0
     error_message = "What Lambda asks of whoever gives a function a key of one's own."
   }
-}
 
-run "only_main_looks_at_an_environment_unless_it_says_otherwise" {
-  command = apply
-  variables { github_repository = "owner/name" }
+  # Only the branch main may plan an environment, unless a variable says otherwise.
   assert {
     condition     = jsonencode(module.oidc.subjects) == jsonencode({ deploy = ["environment:test"], plan = ["ref:refs/heads/main"] })
     error_message = "A pull request is any branch: its code must not take a role that reads production."
   }
-}
 
-run "where_pull_requests_are_planned_they_may_take_the_role" {
-  command = apply
-  variables {
-    github_repository      = "owner/name"
-    pull_requests_may_plan = true
-  }
-  assert {
-    condition     = jsonencode(module.oidc.subjects) == jsonencode({ deploy = ["environment:test"], plan = ["pull_request", "ref:refs/heads/main"] })
-    error_message = "Staging is what pull requests are planned against."
-  }
-}
-
-run "planning_reads_the_state_and_the_release_and_no_data" {
-  command = apply
-  variables { github_repository = "owner/name" }
+  # Planning reads the state and the release and no data.
   assert {
     condition     = module.oidc.policies.plan == local.plan_policy && [for statement in jsondecode(local.plan_policy).Statement : statement.Sid if statement.Effect == "Allow"] == ["Environments"]
     error_message = "The role has the denials, and one thing is allowed."
@@ -256,6 +219,30 @@ run "planning_reads_the_state_and_the_release_and_no_data" {
   assert {
     condition     = !anytrue([for action in jsondecode(local.plan_policy).Statement[0].Action : anytrue([for word in ["Describe", "Tags", "ssm:", "lambda:", "GetQueueAttributes"] : strcontains(action, word)])])
     error_message = "What Terraform refreshes by must stay allowed."
+  }
+}
+
+run "functions_that_decide_over_topics_and_presence_may_be_of_another_name" {
+  command = apply
+  variables {
+    topic_policy    = "arn:aws:lambda:us-east-1:123456789012:function:topics"
+    presence_policy = "arn:aws:lambda:us-east-1:123456789012:function:presence"
+  }
+  assert {
+    condition     = local.boundary_statements.Policies.resources == ["arn:aws:lambda:us-east-1:123456789012:function:holdfast-test-*", "arn:aws:lambda:us-east-1:123456789012:function:topics", "arn:aws:lambda:us-east-1:123456789012:function:presence"]
+    error_message = "These two, besides the environment's own."
+  }
+}
+
+run "where_pull_requests_are_planned_they_may_take_the_role" {
+  command = apply
+  variables {
+    github_repository      = "owner/name"
+    pull_requests_may_plan = true
+  }
+  assert {
+    condition     = jsonencode(module.oidc.subjects) == jsonencode({ deploy = ["environment:test"], plan = ["pull_request", "ref:refs/heads/main"] })
+    error_message = "Staging is what pull requests are planned against."
   }
 }
 

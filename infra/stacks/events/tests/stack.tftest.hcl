@@ -119,25 +119,16 @@ run "every_variable_reaches_the_functions_that_read_it" {
   }
 }
 
-run "every_role_gets_the_boundary_of_the_environment" {
+run "with_default_settings" {
   command = apply
+
+  # Every role gets the boundary of the environment.
   assert {
     condition     = toset(values(module.service.permissions_boundary_arns)) == toset(["arn:aws:iam::123456789012:policy/holdfast-test-boundary"])
     error_message = "A pipeline can make no role without it."
   }
-}
 
-run "without_a_bootstrap_there_is_no_boundary" {
-  command = apply
-  variables { permissions_boundary = false }
-  assert {
-    condition     = alltrue([for arn in values(module.service.permissions_boundary_arns) : arn == null || arn == ""]) && module.context.permissions_boundary_arn == null
-    error_message = "Locally nobody has made one."
-  }
-}
-
-run "each_role_allows_exactly_what_its_function_needs" {
-  command = apply
+  # Each role allows exactly what its function needs.
   assert {
     condition = toset([for grant in module.service.grants["events-relay"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
       "dynamodb:DescribeStream arn:aws:dynamodb:us-east-1:123456789012:table/sessions/stream/2026",
@@ -159,10 +150,8 @@ run "each_role_allows_exactly_what_its_function_needs" {
     ])])
     error_message = "Each function writes its own log; \"*\" is for X-Ray only."
   }
-}
 
-run "subscribers_hear_what_the_catalogue_says_and_may_do_no_more" {
-  command = apply
+  # Subscribers hear what the catalogue says and may do no more.
   assert {
     condition = alltrue([
       for key, actions in {
@@ -191,26 +180,14 @@ run "subscribers_hear_what_the_catalogue_says_and_may_do_no_more" {
     condition     = contains(module.service.grants["events-last-login"], "sqs:SendMessage arn:aws:sqs:us-east-1:123456789012:${module.subscriber["events-last-login"].dlq_name}")
     error_message = "A subscriber may put what it failed on into its own dead-letter queue."
   }
-}
 
-run "a_partial_batch_is_answered_on_aws_only" {
-  command = apply
-  assert {
-    condition     = module.service.environment.events-relay.STREAM_PARTIAL_BATCH == "true" && output.event_bus == "holdfast-test"
-    error_message = "On AWS failures are reported per record."
-  }
-}
-
-run "the_relay_waits_out_an_outage" {
-  command = apply
+  # The relay retries for as long as an outage lasts.
   assert {
     condition     = jsonencode(module.service.stream_retries) == jsonencode({ events-relay = { sessions = { age_seconds = 86400, attempts = 10000 } } })
     error_message = "As long as the stream keeps a record: five attempts are over in seconds, and an event or a close would be lost."
   }
-}
 
-run "the_relay_reads_only_what_can_be_an_event" {
-  command = apply
+  # The relay reads only what can be an event.
   assert {
     condition = jsonencode(module.service.stream_batches) == jsonencode({
       events-relay = { sessions = {
@@ -221,13 +198,34 @@ run "the_relay_reads_only_what_can_be_an_event" {
     })
     error_message = "Users and sign-ins: counters of attempts must not invoke the relay, or a flood of refused sign-ins delays the closing of sockets."
   }
-}
 
-run "one_unreadable_record_is_enough" {
-  command = apply
+  # One unreadable record is enough.
   assert {
     condition     = module.alarms.evaluations.records-unreadable == "1 of 1 of 60 s"
     error_message = "A record that was passed over comes once: two of three minutes would hide it."
+  }
+
+  # Without a cache there is nothing to repair.
+  assert {
+    condition     = !contains(keys(module.service.environment), "events-cache-repair")
+    error_message = "events-cache-repair exists only with redis."
+  }
+}
+
+run "a_partial_batch_is_answered_on_aws_only" {
+  command = apply
+  assert {
+    condition     = module.service.environment.events-relay.STREAM_PARTIAL_BATCH == "true" && output.event_bus == "holdfast-test"
+    error_message = "On AWS failures are reported per record."
+  }
+}
+
+run "without_a_bootstrap_there_is_no_boundary" {
+  command = apply
+  variables { permissions_boundary = false }
+  assert {
+    condition     = alltrue([for arn in values(module.service.permissions_boundary_arns) : arn == null || arn == ""]) && module.context.permissions_boundary_arn == null
+    error_message = "Locally nobody has made one."
   }
 }
 
@@ -285,13 +283,5 @@ run "the_cache_is_repaired_where_there_is_one" {
   assert {
     condition     = toset([for key in keys(module.service.environment) : key if can(module.service.environment[key].STREAM_PARTIAL_BATCH)]) == toset(["events-cache-repair", "events-relay"])
     error_message = "A stream has two readers at most: AWS throttles a third."
-  }
-}
-
-run "without_a_cache_there_is_nothing_to_repair" {
-  command = apply
-  assert {
-    condition     = !contains(keys(module.service.environment), "events-cache-repair")
-    error_message = "events-cache-repair exists only with redis."
   }
 }

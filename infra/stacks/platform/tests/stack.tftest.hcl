@@ -81,11 +81,99 @@ run "every_variable_reaches_the_functions_that_read_it" {
   }
 }
 
-run "the_stack_says_which_routes_it_has_attached" {
+run "with_default_settings" {
   command = apply
+
+  # The stack says which routes it has attached.
   assert {
     condition     = aws_ssm_parameter.routes["this"].name == "/holdfast/test/routes/platform" && toset(split(",", aws_ssm_parameter.routes["this"].value)) == toset(["$default", "GET /v1/health", "HEAD /v1/health"])
     error_message = "The stack platform sets limits for these routes."
+  }
+
+  # Without a proxy, no function is told of one.
+  assert {
+    condition     = length(module.service.reserved_concurrency) == 0 && !anytrue([for environment in values(module.service.environment) : can(environment.TRUSTED_PROXY) || can(environment.ORIGIN_SECRET_SHA256)])
+    error_message = "The client's address is what API Gateway saw; nothing is reserved."
+  }
+
+  # Without origins, no browser may send requests.
+  assert {
+    condition     = module.http_api.cors == null && module.service.environment.ops-health.HEALTH_DETAILS == "iam"
+    error_message = "Nobody is allowed by default, and health tells its details to nobody without IAM."
+  }
+
+  # Every role gets the boundary of the environment.
+  assert {
+    condition     = toset(values(module.service.permissions_boundary_arns)) == toset(["arn:aws:iam::123456789012:policy/holdfast-test-boundary"])
+    error_message = "A pipeline can make no role without it."
+  }
+
+  # Each role allows exactly what its function needs.
+  assert {
+    condition = toset([for grant in module.service.grants["ops-health"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
+      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
+    ])
+    error_message = "ops-health must be allowed exactly this."
+  }
+  assert {
+    condition = toset([for grant in module.service.grants["ops-not-found"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
+    ])
+    error_message = "ops-not-found must be allowed exactly this."
+  }
+  assert {
+    condition = alltrue([for grants in values(module.service.grants) : toset([for grant in grants : grant if startswith(grant, "logs:") || endswith(grant, " *")]) == toset([
+      "logs:CreateLogStream arn:aws:logs:us-east-1:123456789012:log-group:own:*",
+      "logs:PutLogEvents arn:aws:logs:us-east-1:123456789012:log-group:own:*",
+      "xray:PutTelemetryRecords *",
+      "xray:PutTraceSegments *",
+    ])])
+    error_message = "Each function writes its own log; \"*\" is for X-Ray only."
+  }
+
+  # On AWS nothing local remains.
+  assert {
+    condition     = output.http_url == "https://http.execute-api.us-east-1.amazonaws.com" && length(aws_s3_bucket.local_artifacts) == 0 && length(module.context.api_tags.http) == 0 && module.context.alias_owner == "terraform"
+    error_message = "The API's own address, the release's bucket, the alias."
+  }
+  assert {
+    condition     = { for key, parameter in aws_ssm_parameter.output : key => parameter.value } == merge(local.outputs, { kms-key-arn = "none" }) && aws_ssm_parameter.output["http-url"].name == "/holdfast/test/platform/http-url"
+    error_message = "Other stacks read these parameters."
+  }
+  assert {
+    condition     = length(module.alarms.alarm_arns) == 7 && module.dashboard["system"].name == "holdfast-test"
+    error_message = "Three alarms for each function, one for the API, one dashboard."
+  }
+  assert {
+    condition     = toset(keys(module.dashboard)) == toset(["system", "platform", "auth", "sessions", "push", "events"]) && module.dashboard["push"].name == "holdfast-test-push"
+    error_message = "One for the system, and one for each service."
+  }
+  assert {
+    condition     = strcontains(module.dashboard["push"].body, "holdfast-test-push-fanout") && strcontains(module.dashboard["push"].body, "holdfast-test-broadcast-dlq") && !strcontains(module.dashboard["push"].body, "auth-login")
+    error_message = "A service's shows its own functions and queues, and no other's."
+  }
+  assert {
+    condition     = alltrue([for key in keys(local.shown) : strcontains(module.dashboard["system"].body, "holdfast-test-${key}\"")])
+    error_message = "The system's shows every function."
+  }
+
+  # Only the functions for second factors can use their key.
+  assert {
+    condition     = module.mfa_key.alias_name == "alias/holdfast-test-mfa" && aws_ssm_parameter.output["mfa-key-arn"].value == "arn:aws:kms:us-east-1:123456789012:key/mfa"
+    error_message = "The stack auth reads the key's ARN."
+  }
+  assert {
+    condition = jsonencode([for statement in jsondecode(module.mfa_key.key_policy).Statement : statement.Condition if contains(statement.Action, "kms:Decrypt")]) == jsonencode([{
+      ArnLike                     = { "aws:PrincipalArn" = [for key in ["auth-mfa-activate", "auth-mfa-disable", "auth-mfa-enroll", "auth-mfa-verify", "auth-reauthenticate"] : "arn:aws:iam::123456789012:role/holdfast-test-${key}"] }
+      "ForAllValues:StringEquals" = { "kms:EncryptionContextKeys" = ["userId"] }
+      Null                        = { "kms:EncryptionContext:userId" = "false" }
+    }])
+    error_message = "Exactly these five roles, with the user's id as encryption context and nothing else. The stack auth gives the same five the permission."
+  }
+
+  # Without a cache nothing looks at one.
+  assert {
+    condition     = !contains(keys(module.service.grants), "ops-cache-status") && length(aws_cloudwatch_event_rule.cache_status) == 0
+    error_message = "ops-cache-status is for the cache server."
   }
 }
 
@@ -95,14 +183,6 @@ run "functions_can_have_executions_reserved" {
   assert {
     condition     = module.service.reserved_concurrency == { ops-health = 7 }
     error_message = "Functions of this stack only; the others have none reserved."
-  }
-}
-
-run "without_a_proxy_nothing_says_so" {
-  command = apply
-  assert {
-    condition     = length(module.service.reserved_concurrency) == 0 && !anytrue([for environment in values(module.service.environment) : can(environment.TRUSTED_PROXY) || can(environment.ORIGIN_SECRET_SHA256)])
-    error_message = "The client's address is what API Gateway saw; nothing is reserved."
   }
 }
 
@@ -169,15 +249,42 @@ run "limits_can_be_set_by_route" {
   }
 }
 
-run "the_local_cloud_throttles_nothing" {
+run "on_the_local_cloud" {
   command = apply
   variables {
     local_endpoint   = "http://127.0.0.1:4566"
     artifacts_bucket = ""
   }
+
+  # The local cloud throttles nothing.
   assert {
     condition     = keys(module.http_api.throttling) == ["default"] && length(data.aws_ssm_parameters_by_path.routes) == 0 && length(aws_ssm_parameter.routes) == 0
     error_message = "It has no throttling."
+  }
+
+  # The local cloud gets fixed addresses and its own bucket.
+  assert {
+    condition     = output.http_url == "http://127.0.0.1:4566/_aws/execute-api/http" && aws_s3_bucket.local_artifacts["this"].bucket == "holdfast-test-artifacts"
+    error_message = "Local addresses follow from the endpoint."
+  }
+  assert {
+    condition     = module.context.api_tags.http.ms-custom-id == substr(sha256("holdfast-test-http"), 0, 8) && module.context.alias_owner == "none"
+    error_message = "The id is fixed by a tag; there is no alias."
+  }
+  assert {
+    condition     = length(module.alarms.alarm_arns) == 0 && alltrue([for dashboard in module.dashboard : dashboard.name == null])
+    error_message = "The local cloud evaluates no alarms."
+  }
+
+  # The policy of the key compares the sessions of the same roles on the local cloud.
+  assert {
+    condition = jsonencode([for statement in jsondecode(module.mfa_key.key_policy).Statement : statement.Condition if contains(statement.Action, "kms:Decrypt")]) == jsonencode([{
+      ArnLike = { "aws:PrincipalArn" = sort(flatten([for key in ["auth-mfa-activate", "auth-mfa-disable", "auth-mfa-enroll", "auth-mfa-verify", "auth-reauthenticate"] : [
+        "arn:aws:iam::123456789012:role/holdfast-test-${key}", "arn:aws:sts::123456789012:assumed-role/holdfast-test-${key}/*",
+      ]])) }
+      "ForAllValues:StringEquals" = { "kms:EncryptionContextKeys" = ["userId"] }
+    }])
+    error_message = "The same five roles."
   }
 }
 
@@ -198,14 +305,6 @@ run "browsers_of_the_allowed_origins_may_send_and_read_what_clients_need" {
   assert {
     condition     = length(setsubtract([for route in flatten([for entry in values(jsondecode(file(local.catalogue_file))) : try(entry.routes, [])]) : split(" ", route)[0] if route != "$default"], module.http_api.cors.allow_methods)) == 0
     error_message = "A method that a route has, and browsers may not use."
-  }
-}
-
-run "without_origins_no_browser_may" {
-  command = apply
-  assert {
-    condition     = module.http_api.cors == null && module.service.environment.ops-health.HEALTH_DETAILS == "iam"
-    error_message = "Nobody is allowed by default, and health tells its details to nobody without IAM."
   }
 }
 
@@ -247,92 +346,12 @@ run "refuses_reserving_for_a_function_that_does_not_exist" {
   expect_failures = [var.reserved_concurrency]
 }
 
-run "every_role_gets_the_boundary_of_the_environment" {
-  command = apply
-  assert {
-    condition     = toset(values(module.service.permissions_boundary_arns)) == toset(["arn:aws:iam::123456789012:policy/holdfast-test-boundary"])
-    error_message = "A pipeline can make no role without it."
-  }
-}
-
 run "without_a_bootstrap_there_is_no_boundary" {
   command = apply
   variables { permissions_boundary = false }
   assert {
     condition     = alltrue([for arn in values(module.service.permissions_boundary_arns) : arn == null || arn == ""]) && module.context.permissions_boundary_arn == null
     error_message = "Locally nobody has made one."
-  }
-}
-
-run "each_role_allows_exactly_what_its_function_needs" {
-  command = apply
-  assert {
-    condition = toset([for grant in module.service.grants["ops-health"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
-      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
-    ])
-    error_message = "ops-health must be allowed exactly this."
-  }
-  assert {
-    condition = toset([for grant in module.service.grants["ops-not-found"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
-    ])
-    error_message = "ops-not-found must be allowed exactly this."
-  }
-  assert {
-    condition = alltrue([for grants in values(module.service.grants) : toset([for grant in grants : grant if startswith(grant, "logs:") || endswith(grant, " *")]) == toset([
-      "logs:CreateLogStream arn:aws:logs:us-east-1:123456789012:log-group:own:*",
-      "logs:PutLogEvents arn:aws:logs:us-east-1:123456789012:log-group:own:*",
-      "xray:PutTelemetryRecords *",
-      "xray:PutTraceSegments *",
-    ])])
-    error_message = "Each function writes its own log; \"*\" is for X-Ray only."
-  }
-}
-
-run "the_local_cloud_gets_fixed_addresses_and_its_own_bucket" {
-  command = apply
-  variables {
-    local_endpoint   = "http://127.0.0.1:4566"
-    artifacts_bucket = ""
-  }
-  assert {
-    condition     = output.http_url == "http://127.0.0.1:4566/_aws/execute-api/http" && aws_s3_bucket.local_artifacts["this"].bucket == "holdfast-test-artifacts"
-    error_message = "Local addresses follow from the endpoint."
-  }
-  assert {
-    condition     = module.context.api_tags.http.ms-custom-id == substr(sha256("holdfast-test-http"), 0, 8) && module.context.alias_owner == "none"
-    error_message = "The id is fixed by a tag; there is no alias."
-  }
-  assert {
-    condition     = length(module.alarms.alarm_arns) == 0 && alltrue([for dashboard in module.dashboard : dashboard.name == null])
-    error_message = "The local cloud evaluates no alarms."
-  }
-}
-
-run "on_aws_nothing_local_remains" {
-  command = apply
-  assert {
-    condition     = output.http_url == "https://http.execute-api.us-east-1.amazonaws.com" && length(aws_s3_bucket.local_artifacts) == 0 && length(module.context.api_tags.http) == 0 && module.context.alias_owner == "terraform"
-    error_message = "The API's own address, the release's bucket, the alias."
-  }
-  assert {
-    condition     = { for key, parameter in aws_ssm_parameter.output : key => parameter.value } == merge(local.outputs, { kms-key-arn = "none" }) && aws_ssm_parameter.output["http-url"].name == "/holdfast/test/platform/http-url"
-    error_message = "Other stacks read these parameters."
-  }
-  assert {
-    condition     = length(module.alarms.alarm_arns) == 7 && module.dashboard["system"].name == "holdfast-test"
-    error_message = "Three alarms for each function, one for the API, one dashboard."
-  }
-  assert {
-    condition     = toset(keys(module.dashboard)) == toset(["system", "platform", "auth", "sessions", "push", "events"]) && module.dashboard["push"].name == "holdfast-test-push"
-    error_message = "One for the system, and one for each service."
-  }
-  assert {
-    condition     = strcontains(module.dashboard["push"].body, "holdfast-test-push-fanout") && strcontains(module.dashboard["push"].body, "holdfast-test-broadcast-dlq") && !strcontains(module.dashboard["push"].body, "auth-login")
-    error_message = "A service's shows its own functions and queues, and no other's."
-  }
-  assert {
-    condition     = alltrue([for key in keys(local.shown) : strcontains(module.dashboard["system"].body, "holdfast-test-${key}\"")])
-    error_message = "The system's shows every function."
   }
 }
 
@@ -346,39 +365,6 @@ run "a_key_of_ones_own_is_published" {
   assert {
     condition     = aws_ssm_parameter.output["kms-key-arn"].value == "arn:aws:kms:us-east-1:123456789012:key/k" && contains(module.service.grants.ops-health, "kms:Decrypt arn:aws:kms:us-east-1:123456789012:key/k")
     error_message = "Other stacks and the functions must be able to use the key."
-  }
-}
-
-run "only_the_functions_for_second_factors_can_use_their_key" {
-  command = apply
-  assert {
-    condition     = module.mfa_key.alias_name == "alias/holdfast-test-mfa" && aws_ssm_parameter.output["mfa-key-arn"].value == "arn:aws:kms:us-east-1:123456789012:key/mfa"
-    error_message = "The stack auth reads the key's ARN."
-  }
-  assert {
-    condition = jsonencode([for statement in jsondecode(module.mfa_key.key_policy).Statement : statement.Condition if contains(statement.Action, "kms:Decrypt")]) == jsonencode([{
-      ArnLike                     = { "aws:PrincipalArn" = [for key in ["auth-mfa-activate", "auth-mfa-disable", "auth-mfa-enroll", "auth-mfa-verify", "auth-reauthenticate"] : "arn:aws:iam::123456789012:role/holdfast-test-${key}"] }
-      "ForAllValues:StringEquals" = { "kms:EncryptionContextKeys" = ["userId"] }
-      Null                        = { "kms:EncryptionContext:userId" = "false" }
-    }])
-    error_message = "Exactly these five roles, with the user's id as encryption context and nothing else. The stack auth gives the same five the permission."
-  }
-}
-
-run "the_local_cloud_compares_sessions_of_the_same_roles_with_the_keys_policy" {
-  command = apply
-  variables {
-    local_endpoint   = "http://127.0.0.1:4566"
-    artifacts_bucket = ""
-  }
-  assert {
-    condition = jsonencode([for statement in jsondecode(module.mfa_key.key_policy).Statement : statement.Condition if contains(statement.Action, "kms:Decrypt")]) == jsonencode([{
-      ArnLike = { "aws:PrincipalArn" = sort(flatten([for key in ["auth-mfa-activate", "auth-mfa-disable", "auth-mfa-enroll", "auth-mfa-verify", "auth-reauthenticate"] : [
-        "arn:aws:iam::123456789012:role/holdfast-test-${key}", "arn:aws:sts::123456789012:assumed-role/holdfast-test-${key}/*",
-      ]])) }
-      "ForAllValues:StringEquals" = { "kms:EncryptionContextKeys" = ["userId"] }
-    }])
-    error_message = "The same five roles."
   }
 }
 
@@ -429,13 +415,5 @@ run "a_local_redis_is_for_those_that_read_or_delete_the_cache" {
   assert {
     condition     = length(aws_cloudwatch_event_rule.cache_status) + length(aws_cloudwatch_event_target.cache_status) + length(aws_lambda_permission.cache_status) == 0
     error_message = "The local cloud has no ElastiCache to look at."
-  }
-}
-
-run "without_a_cache_nothing_looks_at_one" {
-  command = apply
-  assert {
-    condition     = !contains(keys(module.service.grants), "ops-cache-status") && length(aws_cloudwatch_event_rule.cache_status) == 0
-    error_message = "ops-cache-status is for the cache server."
   }
 }

@@ -209,50 +209,28 @@ run "every_variable_reaches_the_functions_that_read_it" {
   }
 }
 
-run "the_stack_says_which_routes_it_has_attached" {
+run "with_default_settings" {
   command = apply
+
+  # The stack says which routes it has attached.
   assert {
     condition     = aws_ssm_parameter.routes["this"].name == "/holdfast/test/routes/push" && toset(split(",", aws_ssm_parameter.routes["this"].value)) == toset(["GET /v1/channels/{channel}/messages", "HEAD /v1/channels/{channel}/messages", "POST /v1/messages", "POST /v1/push/tickets"])
     error_message = "The stack platform sets limits for these routes."
   }
-}
 
-run "functions_can_have_executions_reserved" {
-  command = apply
-  variables { reserved_concurrency = { push-ticket = 7, events-relay = 3 } }
-  assert {
-    condition     = module.service.reserved_concurrency == { push-ticket = 7 }
-    error_message = "Functions of this stack only; the others have none reserved."
-  }
-}
-
-run "without_a_proxy_nothing_says_so" {
-  command = apply
+  # Without a proxy, no function is told of one.
   assert {
     condition     = length(module.service.reserved_concurrency) == 0 && !anytrue([for environment in values(module.service.environment) : can(environment.TRUSTED_PROXY) || can(environment.ORIGIN_SECRET_SHA256)])
     error_message = "The client's address is what API Gateway saw; nothing is reserved."
   }
-}
 
-run "every_role_gets_the_boundary_of_the_environment" {
-  command = apply
+  # Every role gets the boundary of the environment.
   assert {
     condition     = toset(values(module.service.permissions_boundary_arns)) == toset(["arn:aws:iam::123456789012:policy/holdfast-test-boundary"])
     error_message = "A pipeline can make no role without it."
   }
-}
 
-run "without_a_bootstrap_there_is_no_boundary" {
-  command = apply
-  variables { permissions_boundary = false }
-  assert {
-    condition     = alltrue([for arn in values(module.service.permissions_boundary_arns) : arn == null || arn == ""]) && module.context.permissions_boundary_arn == null
-    error_message = "Locally nobody has made one."
-  }
-}
-
-run "each_role_allows_exactly_what_its_function_needs" {
-  command = apply
+  # Each role allows exactly what its function needs.
   assert {
     condition = toset([for grant in module.service.grants["push-ticket"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")]) == toset([
       "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
@@ -370,10 +348,8 @@ run "each_role_allows_exactly_what_its_function_needs" {
     ])])
     error_message = "Each function writes its own log; \"*\" is for X-Ray only."
   }
-}
 
-run "addresses_on_aws" {
-  command = apply
+  # On AWS, functions get the addresses of the WebSocket API.
   assert {
     condition     = output.ws_url == "wss://ws.execute-api.us-east-1.amazonaws.com/v1" && output.ws_callback_url == "https://ws.execute-api.us-east-1.amazonaws.com/v1"
     error_message = "Clients connect to wss, functions post to https."
@@ -390,13 +366,49 @@ run "addresses_on_aws" {
     condition     = module.websocket_api.route_authorization == { "$connect" = "CUSTOM", "$default" = "NONE", "$disconnect" = "NONE" }
     error_message = "$connect alone is authorized."
   }
-}
 
-run "no_frame_can_name_a_route" {
-  command = apply
+  # No frame can name a route.
   assert {
     condition     = module.websocket_api.route_selection_expression == "\\$default"
     error_message = "A frame {\"action\":\"$connect\"} must reach the function that serves frames, as every frame does."
+  }
+
+  # Posts stay within their part of the requests that the account may make.
+  assert {
+    condition     = local.posts_per_second == { direct = 2500, broadcast = 2500, recovery = 1000 }
+    error_message = "A quarter each, and a tenth for recovery, of 10 000."
+  }
+  assert {
+    condition     = local.workers == { direct = 5, broadcast = 2 } && local.posts_per_worker == { direct = 500, broadcast = 1250 }
+    error_message = "As many workers as the budget needs; together they post no more than it."
+  }
+  assert {
+    condition     = alltrue([for lane, workers in local.workers : workers * local.posts_per_worker[lane] <= local.posts_per_second[lane]])
+    error_message = "All workers together stay within the budget."
+  }
+
+  # By default users see only their own presence.
+  assert {
+    condition     = module.service.environment.push-default.PRESENCE_POLICY == "self" && !anytrue(flatten([for grants in values(module.service.grants) : [for grant in grants : startswith(grant, "lambda:")]]))
+    error_message = "Whoever shows more says so."
+  }
+}
+
+run "functions_can_have_executions_reserved" {
+  command = apply
+  variables { reserved_concurrency = { push-ticket = 7, events-relay = 3 } }
+  assert {
+    condition     = module.service.reserved_concurrency == { push-ticket = 7 }
+    error_message = "Functions of this stack only; the others have none reserved."
+  }
+}
+
+run "without_a_bootstrap_there_is_no_boundary" {
+  command = apply
+  variables { permissions_boundary = false }
+  assert {
+    condition     = alltrue([for arn in values(module.service.permissions_boundary_arns) : arn == null || arn == ""]) && module.context.permissions_boundary_arn == null
+    error_message = "Locally nobody has made one."
   }
 }
 
@@ -409,22 +421,6 @@ run "addresses_on_the_local_cloud" {
   assert {
     condition     = output.ws_url == "ws://127.0.0.1:4566/_aws/execute-api/ws/v1" && output.ws_callback_url == "http://127.0.0.1:4566/_aws/execute-api/ws/v1"
     error_message = "Local addresses follow from the endpoint."
-  }
-}
-
-run "posts_keep_within_their_part_of_the_accounts_requests" {
-  command = apply
-  assert {
-    condition     = local.posts_per_second == { direct = 2500, broadcast = 2500, recovery = 1000 }
-    error_message = "A quarter each, and a tenth for recovery, of 10 000."
-  }
-  assert {
-    condition     = local.workers == { direct = 5, broadcast = 2 } && local.posts_per_worker == { direct = 500, broadcast = 1250 }
-    error_message = "As many workers as the budget needs; together they post no more than it."
-  }
-  assert {
-    condition     = alltrue([for lane, workers in local.workers : workers * local.posts_per_worker[lane] <= local.posts_per_second[lane]])
-    error_message = "All workers together stay within the budget."
   }
 }
 
@@ -456,14 +452,6 @@ run "a_presence_policy_function_may_be_asked_by_the_one_that_asks" {
   assert {
     condition     = [for key, grants in module.service.grants : key if contains(grants, "lambda:InvokeFunction arn:aws:lambda:us-east-1:123456789012:function:presence")] == ["push-default"]
     error_message = "Presence is asked over the socket only."
-  }
-}
-
-run "by_default_users_see_only_their_own_presence" {
-  command = apply
-  assert {
-    condition     = module.service.environment.push-default.PRESENCE_POLICY == "self" && !anytrue(flatten([for grants in values(module.service.grants) : [for grant in grants : startswith(grant, "lambda:")]]))
-    error_message = "Whoever shows more says so."
   }
 }
 

@@ -110,9 +110,11 @@ variables {
   artifacts_bucket = "artifacts"
 }
 
-run "on_aws_those_that_use_the_cache_run_in_its_network_and_nobody_else_does" {
+run "on_aws_with_redis" {
   command = apply
   variables { cache_provider = "redis" }
+
+  # On AWS those that use the cache run in its network and nobody else does.
   assert {
     condition     = module.service.in_cache_network == toset(keys(module.service.functions))
     error_message = "Every function of this stack goes through the cache."
@@ -142,6 +144,16 @@ run "on_aws_those_that_use_the_cache_run_in_its_network_and_nobody_else_does" {
     condition     = jsonencode([module.context.private_cache.subnet_ids, module.context.private_cache.security_group_ids]) == jsonencode([["subnet-1", "subnet-2"], ["sg-functions"]])
     error_message = "The network that the stack platform made."
   }
+
+  # The cache is watched where there is one.
+  assert {
+    condition     = length(setintersection(keys(module.alarms.alarm_arns), ["cache-hit-rate", "cache-fallback", "cache-unconfirmed", "cache-inconsistent"])) == 4
+    error_message = "Of little use, passed by, not deleted from, wrong."
+  }
+  assert {
+    condition     = module.alarms.evaluations.cache-inconsistent == "1 of 1 of 60 s" && module.alarms.evaluations.cache-fallback == "2 of 3 of 60 s"
+    error_message = "One contradiction is one too many; what only comes and goes is waited for."
+  }
 }
 
 run "between_the_providers_the_cache_is_only_deleted_from" {
@@ -156,29 +168,16 @@ run "between_the_providers_the_cache_is_only_deleted_from" {
   }
 }
 
-run "without_redis_there_is_no_network" {
+run "with_default_settings" {
   command = apply
+
+  # Without Redis there is no network.
   assert {
     condition     = length(module.service.in_cache_network) == 0 && module.context.private_cache == null
     error_message = "Functions run outside any network."
   }
-}
 
-run "the_cache_is_watched_where_there_is_one" {
-  command = apply
-  variables { cache_provider = "redis" }
-  assert {
-    condition     = length(setintersection(keys(module.alarms.alarm_arns), ["cache-hit-rate", "cache-fallback", "cache-unconfirmed", "cache-inconsistent"])) == 4
-    error_message = "Of little use, passed by, not deleted from, wrong."
-  }
-  assert {
-    condition     = module.alarms.evaluations.cache-inconsistent == "1 of 1 of 60 s" && module.alarms.evaluations.cache-fallback == "2 of 3 of 60 s"
-    error_message = "One contradiction is one too many; what only comes and goes is waited for."
-  }
-}
-
-run "and_only_there" {
-  command = apply
+  # Without a cache nothing watches one.
   assert {
     condition     = !anytrue([for key in keys(module.alarms.alarm_arns) : startswith(key, "cache-")])
     error_message = "Without a cache nothing of it is watched."

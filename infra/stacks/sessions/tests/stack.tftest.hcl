@@ -243,50 +243,28 @@ run "every_variable_reaches_the_functions_that_read_it" {
   }
 }
 
-run "the_stack_says_which_routes_it_has_attached" {
+run "with_default_settings" {
   command = apply
+
+  # The stack says which routes it has attached.
   assert {
     condition     = aws_ssm_parameter.routes["this"].name == "/holdfast/test/routes/sessions" && toset(split(",", aws_ssm_parameter.routes["this"].value)) == toset(["DELETE /v1/devices", "DELETE /v1/devices/{deviceId}", "DELETE /v1/sessions", "DELETE /v1/sessions/{sessionId}", "GET /v1/devices", "GET /v1/sessions", "GET /v1/sessions/current", "HEAD /v1/devices", "HEAD /v1/sessions", "HEAD /v1/sessions/current", "PUT /v1/sessions/{sessionId}/trust"])
     error_message = "The stack platform sets limits for these routes."
   }
-}
 
-run "functions_can_have_executions_reserved" {
-  command = apply
-  variables { reserved_concurrency = { sessions-current = 7, events-relay = 3 } }
-  assert {
-    condition     = module.service.reserved_concurrency == { sessions-current = 7 }
-    error_message = "Functions of this stack only; the others have none reserved."
-  }
-}
-
-run "without_a_proxy_nothing_says_so" {
-  command = apply
+  # Without a proxy, no function is told of one.
   assert {
     condition     = length(module.service.reserved_concurrency) == 0 && !anytrue([for environment in values(module.service.environment) : can(environment.TRUSTED_PROXY) || can(environment.ORIGIN_SECRET_SHA256)])
     error_message = "The client's address is what API Gateway saw; nothing is reserved."
   }
-}
 
-run "every_role_gets_the_boundary_of_the_environment" {
-  command = apply
+  # Every role gets the boundary of the environment.
   assert {
     condition     = toset(values(module.service.permissions_boundary_arns)) == toset(["arn:aws:iam::123456789012:policy/holdfast-test-boundary"])
     error_message = "A pipeline can make no role without it."
   }
-}
 
-run "without_a_bootstrap_there_is_no_boundary" {
-  command = apply
-  variables { permissions_boundary = false }
-  assert {
-    condition     = alltrue([for arn in values(module.service.permissions_boundary_arns) : arn == null || arn == ""]) && module.context.permissions_boundary_arn == null
-    error_message = "Locally nobody has made one."
-  }
-}
-
-run "each_role_allows_exactly_what_its_function_needs" {
-  command = apply
+  # Each role allows exactly what its function needs.
   assert {
     condition = jsonencode({ for key, grants in module.service.grants : key => [
       for grant in grants : replace(grant, "arn:aws:dynamodb:us-east-1:123456789012:table/", "") if !startswith(grant, "logs:") && !startswith(grant, "xray:")
@@ -310,6 +288,24 @@ run "each_role_allows_exactly_what_its_function_needs" {
       "xray:PutTraceSegments *",
     ])])
     error_message = "Each function writes its own log; \"*\" is for X-Ray only."
+  }
+}
+
+run "functions_can_have_executions_reserved" {
+  command = apply
+  variables { reserved_concurrency = { sessions-current = 7, events-relay = 3 } }
+  assert {
+    condition     = module.service.reserved_concurrency == { sessions-current = 7 }
+    error_message = "Functions of this stack only; the others have none reserved."
+  }
+}
+
+run "without_a_bootstrap_there_is_no_boundary" {
+  command = apply
+  variables { permissions_boundary = false }
+  assert {
+    condition     = alltrue([for arn in values(module.service.permissions_boundary_arns) : arn == null || arn == ""]) && module.context.permissions_boundary_arn == null
+    error_message = "Locally nobody has made one."
   }
 }
 
