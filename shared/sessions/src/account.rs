@@ -10,11 +10,11 @@ use zeroize::Zeroizing;
 /// Whether an account may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// May sign in.
+    /// The user may sign in.
     Active,
-    /// May not; every session was ended when it became so.
+    /// The user may not sign in. Every session ended when the account was disabled.
     Disabled,
-    /// Is being deleted: its records go one after another, this one last.
+    /// The account is being deleted: its records are deleted one after another, and this one last.
     Deleted,
 }
 
@@ -41,12 +41,13 @@ pub struct Account {
     pub identity: Option<Identity>,
 }
 
-/// What an identity provider calls somebody. It belongs to one account for ever, and is compared byte for byte.
+/// The identity of a user at an identity provider. It belongs to one account permanently, and it is compared byte for
+/// byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The provider of the identity.
     pub provider: String,
-    /// The provider's own name for the person, which it never gives to anybody else.
+    /// The provider's own name for the user. The provider never gives it to another user.
     pub subject: String,
 }
 
@@ -66,17 +67,18 @@ impl std::fmt::Debug for Account {
 /// Bounds on a new password, in characters: NIST SP 800-63B-4 §3.1.1.2 asks for at least 8 and to accept 64.
 pub const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 12..=256;
 
-/// The longest password that is looked at, in bytes: 256 characters, each of which may be written as several.
+/// The longest typed password that is accepted, in bytes. A client may type one of the 256 characters as several code
+/// points.
 const MAX_PASSWORD_BYTES: usize = 4096;
 
 /// A password in the form in which it is hashed and compared: that of the OpaqueString profile (RFC 8265 §4.2). Every
 /// space is an ASCII space, and the text is in normalization form C, so that two keyboards that compose an accented
 /// letter differently type the same password.
 ///
-/// # Passwords of version 0.1.0
-/// Version 0.1.0 hashed passwords as typed. [`candidates`](Self::candidates) therefore has a second entry when the typed
-/// text is another one. A verifier hashes every candidate, whether or not an earlier one was right and whether or not
-/// there is an account: the work then depends on the typed text alone, and says nothing about accounts.
+/// Version 0.1.0 hashed passwords as typed. [`candidates`](Self::candidates) therefore has a second entry when the
+/// typed text is another one. A verifier hashes every candidate, whether or not an earlier one matched and whether or
+/// not the account exists. The work then depends only on the typed text, and its duration does not show whether an
+/// account exists.
 #[derive(Clone)]
 pub struct PreparedPassword {
     prepared: Zeroizing<String>,
@@ -139,8 +141,8 @@ pub fn accept_new_password(
     }
 }
 
-/// Refuses what cannot be anybody's password, before any work is spent on it. Characters that a new password may not
-/// have are not refused: a password of version 0.1.0 may have them.
+/// Refuses a text that cannot be the password of any account, before any work is spent on it. Characters that a new
+/// password may not have are accepted, because a password of version 0.1.0 may have them.
 pub fn check_password(field: &str, password: &str) -> Result<(), Failure> {
     if password.is_empty() || password.len() > MAX_PASSWORD_BYTES {
         return Err(Failure::new(Code::InvalidRequest, format!("`{field}` must have 1 to 256 characters.")));

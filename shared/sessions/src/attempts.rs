@@ -1,13 +1,13 @@
 //! Attempt budgets: drawn on before anything is verified, so that a burst can never verify more than a budget holds.
 //!
-//! A **stranger** draws on three budgets in this order: the network, the account from this network, the account. A network
-//! that signed the account in within [`KNOWN_SECONDS`] is *known* and does not draw on the account's budget; a trusted device
-//! draws on a budget of its own first, and a live session on its own alone. So somebody elsewhere who guesses can never lock
-//! the owner out.
+//! A **stranger** draws on three budgets in this order: the network, the account from this network, the account. A
+//! network that signed the account in within [`KNOWN_SECONDS`] is *known*, and it does not draw on the account's
+//! budget. A trusted device draws first on a budget of its own, and a live session draws only on its own budget. So an
+//! attacker who guesses from another network can never lock the owner out.
 //!
-//! The budgets of an account's strangers, of a device, of a session and of a second factor also count failures in a row,
-//! over windows: after [`RUN_LIMIT`] of them each further attempt has to
-//! wait, and the wait doubles up to a day (NIST SP 800-63B-4 §3.2.2 allows at most 100 consecutive failures).
+//! Four kinds of budgets also count failures in a row, across windows: those of an account's strangers, of a device, of
+//! a session and of a second factor. After [`RUN_LIMIT`] failures each further attempt has to wait. The wait doubles up
+//! to a day (NIST SP 800-63B-4 §3.2.2 allows at most 100 consecutive failures).
 
 use std::net::IpAddr;
 
@@ -87,7 +87,7 @@ impl Counter {
         Self { count, run: self.run.saturating_sub(1), ..*self }
     }
 
-    /// The counter after such an attempt succeeded: it is given back, and the run of failures is over.
+    /// The counter after such an attempt succeeded: the attempt is given back, and the run of failures ends.
     #[must_use]
     pub fn settled(&self, window_ends: Millis, known_until: Option<Millis>) -> Self {
         Self {

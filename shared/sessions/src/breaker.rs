@@ -1,19 +1,21 @@
-//! A circuit breaker for a cache: it decides whether the cache is worth asking, never what is true.
+//! A circuit breaker for a cache. It decides whether functions ask the cache, and never what a session's state is.
 //!
-//! Closed: calls go through. Open: they do not, until a probe is due. While the probe runs nobody else goes through; its
-//! outcome closes the breaker or opens it for longer. No caller ever waits for a probe.
+//! Closed: calls go through. Open: calls do not go through until a probe is due. While the probe runs, no other call
+//! goes through. The outcome of the probe closes the breaker or opens it for longer. No caller ever waits for a probe.
 
 use crate::time::Millis;
 
-/// Consecutive failures that open it at once.
+/// This many consecutive failures open the breaker at once.
 pub const MAX_FAILURES: u32 = 5;
-/// Two failures this far apart, with no success between, open it too: a slow trickle of trouble is trouble.
+/// Failures that are at least this far apart, with no success between them, also open the breaker. A slow series of
+/// failures is an outage, too.
 pub const MAX_TROUBLE_MILLIS: i64 = 250;
-/// First pause before a probe, doubled with each failed one.
+/// The first pause before a probe, which doubles after each failed probe.
 pub const FIRST_PAUSE_MILLIS: i64 = 500;
-/// Longest pause, so that a server that is back is used within five seconds.
+/// The longest pause. It makes functions use a recovered server within five seconds.
 pub const LAST_PAUSE_MILLIS: i64 = 4_000;
-/// A probe not heard of for this long is lost (an execution environment may be frozen while one runs).
+/// A probe without an outcome for this long counts as lost, because an execution environment may be frozen while a
+/// probe runs.
 pub const PROBE_MILLIS: i64 = 1_000;
 
 /// What to do with a call.

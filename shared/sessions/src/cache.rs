@@ -1,34 +1,35 @@
 //! What may be cached of a session, for how long, and when a cached copy is good enough to let a request in.
 //!
-//! The protocol around it is [`service::LeasedCache`](crate::service::LeasedCache); what the server does for it is
-//! [`ports::LeaseCache`](crate::ports::LeaseCache). A cached copy never carries anything that judges a refresh token.
+//! The protocol around it is [`service::LeasedCache`](crate::service::LeasedCache); the operations of the server are
+//! [`ports::LeaseCache`](crate::ports::LeaseCache). A cached copy never holds the hashes that a refresh token is
+//! checked against.
 
 use crate::secret::TokenHash;
 use crate::session::{self, Keys, Slot};
 use crate::time::Millis;
 use crate::token::Address;
 
-/// How long a lease to fill lives on the server. A read of the truth that takes longer fills nothing.
+/// How long the server keeps a lease, in milliseconds. A read of the store that takes longer fills nothing.
 pub const LEASE_MILLIS: i64 = 2_000;
 
-/// How long the cache may be silent before the truth is read beside it. Above the 99.9th percentile of a healthy server
-/// in the same zone (about 1 ms) by an order of magnitude, below what a user notices: with a timer's slack and a switch of
-/// tasks, a silent cache costs a request less than 15 ms.
+/// How long the cache may be silent, in milliseconds, before the store is read as well. The value is about ten times
+/// the 99.9th percentile of a healthy server in the same zone (about 1 ms), and users do not notice it. With a timer's
+/// slack and a task switch, a silent cache costs a request less than 15 ms.
 pub const HEDGE_MILLIS: u64 = 12;
 
-/// One in this many hits is checked against the truth, so that a cache that lies is seen by a metric and not by a user.
+/// One in this many hits is compared with the store, so that a metric shows an incorrect cache before users notice it.
 pub const AUDIT_ONE_IN: u64 = 1_024;
 
-/// A server's permission to fill, given once and dead after any delete.
+/// A server's permission to fill a cache entry once. Any delete invalidates it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease(pub Vec<u8>);
 
 /// A session as a cache holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cached {
-    /// The slot, without what judges refresh tokens.
+    /// The slot, without the hashes that a refresh token is checked against.
     pub slot: Slot,
-    /// From then on it must not be served, whatever the server says.
+    /// The copy must not be used from this time on, even if the server returns it.
     pub valid_until: Millis,
 }
 
@@ -49,8 +50,8 @@ impl Cached {
         u64::try_from(age.min(life)).ok().filter(|millis| *millis >= 1)
     }
 
-    /// Whether it lets the holder of `presented` into the slot at `at`. Everything else is not a refusal but a reason to
-    /// read the truth.
+    /// Whether the copy accepts `presented` for the slot at `at`. A copy that does not accept it refuses nothing: the
+    /// store is read instead.
     pub fn admits(&self, at: Address, presented: &TokenHash, now: Millis) -> bool {
         now < self.valid_until
             && self.slot.at == at
@@ -59,7 +60,7 @@ impl Cached {
     }
 }
 
-/// Whether what is true about a slot still carries what a cache says about it.
+/// Whether a cached slot still agrees with the slot in the store: same session, same version and no tombstone.
 pub fn agrees(cached: &Slot, truth: Option<&Slot>) -> bool {
     truth.is_some_and(|truth| truth.sid == cached.sid && truth.version == cached.version && truth.ended.is_none())
 }
@@ -67,21 +68,21 @@ pub fn agrees(cached: &Slot, truth: Option<&Slot>) -> bool {
 /// What happened at the cache; each is a metric of its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CacheEvent {
-    /// Answered from the cache.
+    /// The cache answered the request.
     Hit,
-    /// Nothing there: the truth was read.
+    /// The cache had no entry, so the store was read.
     Miss,
-    /// Something was there that did not admit this request: the truth was read.
+    /// The entry did not accept this request, so the store was read.
     Mismatch,
-    /// The cache could not be asked, or answered with an error: the truth was read.
+    /// The cache could not be asked, or returned an error, so the store was read.
     Fallback,
-    /// The cache was silent too long: the truth was read beside it.
+    /// The cache was silent too long, so the store was read as well.
     Hedged,
-    /// A fill was refused: its lease was dead. This is the protocol at work.
+    /// A fill was refused because its lease was no longer valid. The protocol expects this.
     LeaseRejected,
-    /// A delete was not confirmed: the change is effective within the maximum age.
+    /// A delete was not confirmed, so the change is effective within the maximum age.
     Unconfirmed,
-    /// A sampled hit did not agree with the truth, and was still there afterwards.
+    /// A sampled hit did not agree with the store, and the entry was still there afterwards.
     Inconsistent,
 }
 

@@ -1,8 +1,8 @@
 //! Changes of a user's records: the account, the session slots and the trusted devices, in one transaction.
 //!
-//! Every use case that changes more than one slot builds a [`UserChange`] from one strong reading of the user. The store
-//! commits all of it or nothing, so that what a session says about its device, what the list of devices shows and what a
-//! device token opens never disagree.
+//! Every use case that changes more than one slot builds a [`UserChange`] from one strong reading of the user. The
+//! store commits all of it or nothing. So the sessions, the list of devices and the device tokens never disagree about
+//! the devices that are trusted.
 
 use crate::account::Status;
 use crate::ids::{DeviceId, SessionId, SlotNo, UserId};
@@ -46,7 +46,7 @@ pub struct UserChange {
     pub devices: Vec<DeviceChange>,
     /// Where the change comes from.
     pub origin: Origin,
-    /// The moment every condition is judged at.
+    /// The time at which every condition is checked.
     pub now: Millis,
     /// Random id of the request.
     pub op: String,
@@ -74,8 +74,8 @@ pub struct AccountChange {
 /// What changes of an account. The default changes nothing and only requires the epoch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccountEdit {
-    /// The epoch moves: sign-ins that began before can no longer finish, older devices are void, and a pending seed is
-    /// forgotten.
+    /// The epoch moves: sign-ins that began before can no longer finish, older devices become invalid, and a pending
+    /// seed is dropped.
     pub moves_epoch: bool,
     /// The new status.
     pub status: Option<Status>,
@@ -95,7 +95,7 @@ impl AccountEdit {
 /// What changes of a second factor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FactorEdit {
-    /// A seed is handed out to a session. It takes the place of the pending one that was read, and of no other.
+    /// A session receives a seed. It replaces the pending seed that was read, and no other.
     Enroll {
         /// The new pending seed.
         pending: KeptSeed,
@@ -104,7 +104,7 @@ pub enum FactorEdit {
         /// The pending seed as read.
         seen: Option<KeptSeed>,
     },
-    /// The pending seed works: from now on it is asked for.
+    /// The pending seed works: from now on, sign-ins ask for its codes.
     Activate {
         /// The pending seed as read.
         pending: KeptSeed,
@@ -115,13 +115,13 @@ pub enum FactorEdit {
         /// Hashes of the recovery codes.
         recovery: Vec<TokenHash>,
     },
-    /// It is shown to work once more, and the proof is spent.
+    /// The second factor was verified once more, and the proof is spent.
     Spend(Proof),
-    /// It is switched off by this proof.
+    /// The user switches it off with this proof.
     Disable(Proof),
-    /// It is switched off by an operator.
+    /// An operator switches it off.
     Reset,
-    /// New recovery codes take the place of the old ones.
+    /// New recovery codes replace the old ones.
     RenewRecovery(Vec<TokenHash>),
 }
 

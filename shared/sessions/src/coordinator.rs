@@ -1,9 +1,9 @@
 //! The coordinator of a sign-in: pure `step(state, input) → (state, effect)`.
 //!
-//! A sign-in has a parent (the login session, 5–10 minutes) and, where a second factor is asked for, a child (the MFA
+//! A sign-in has a parent (the login session, 5–10 minutes) and, if a second factor is asked for, a child (the MFA
 //! session, 5 minutes). It becomes exactly one user session or leaves nothing. Every step is **one** transaction of the
-//! store, so there is no moment between two halves of a step; a crash between two steps leaves a parent, perhaps with a
-//! child, that nobody can use once it has expired, and no job has to clean that up.
+//! store, so a step is never half done. A crash between two steps leaves a parent, perhaps with a child. Both expire,
+//! and no job has to remove them.
 
 use crate::event::Kind;
 use crate::signin::{LoginFailure, LoginState};
@@ -11,9 +11,9 @@ use crate::signin::{LoginFailure, LoginState};
 /// The inputs of the coordinator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// Somebody asks to sign in.
+    /// A client asks to sign in.
     Begin,
-    /// The password step came to nothing.
+    /// The password step failed.
     Refused(LoginFailure),
     /// The password is right, and nothing more is asked.
     PasswordSuffices,
@@ -169,8 +169,8 @@ mod tests {
     }
 
     proptest! {
-        /// Several workers on one sign-in, each with a view of its own that may be old, any of them dying between deciding
-        /// and doing: whatever the order, the rows stay whole.
+        /// Several workers advance one sign-in. Each has its own view, which may be old, and each may crash between
+        /// deciding and acting. The rows stay consistent in every order.
         #[test]
         fn workers_that_crash_and_race_leave_the_rows_whole(
             moves in prop::collection::vec((0usize..3, 0usize..INPUTS.len(), 0u8..3), 0..40)
@@ -184,7 +184,7 @@ mod tests {
                     0 => views[worker] = step(rows.parent, INPUTS[input]).map(|next| (rows.parent, next)),
                     // Does what it decided, however long ago; perhaps twice, for a lost reply.
                     1 => if let Some((from, next)) = views[worker] { rows = apply(rows, from, next); },
-                    // Dies.
+                    // Crashes.
                     _ => views[worker] = None,
                 }
                 check(rows);

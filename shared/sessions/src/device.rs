@@ -183,8 +183,8 @@ impl Device {
         Ok(kept)
     }
 
-    /// From what a request carries. Versions are left out: they only make people traceable. Of `user_agent`, which anybody
-    /// may write anything into, only names from this module's tables are kept.
+    /// Describes the device that sent a request. Versions are left out, because they only make people traceable. A
+    /// client may write anything into `user_agent`, so only names from this module's tables are taken from it.
     pub fn seen(name: Option<&str>, user_agent: &str, ip: &str) -> Self {
         let (browser, os) = (browser(user_agent), system(user_agent));
         let name = match name.map(short) {

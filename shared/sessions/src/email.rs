@@ -19,9 +19,9 @@ impl Email {
     /// Accepts what could be an address: one `@` with something on both sides, only visible characters, at most 254 bytes
     /// (RFC 5321 §4.5.3.1.3). It does not find out whether mail arrives there.
     ///
-    /// Two addresses are the same if their local parts are equal after NFKC and full Unicode case folding, and their
-    /// domains are equal after that and IDNA (UTS 46), so that `bücher.example` is `xn--bcher-kva.example`. The four
-    /// characters about which IDNA 2003 and 2008 differ (ß, ς, and the two joiners) count in domains as in local parts:
+    /// Two addresses are the same if their local parts and their domains are equal after NFKC and full Unicode case
+    /// folding. IDNA (UTS 46) is also applied to the domains, so `bücher.example` is `xn--bcher-kva.example`. IDNA 2003
+    /// and 2008 differ about four characters: ß, ς, and the two joiners. Domains fold them as local parts do:
     /// `straße.example` and `strasse.example` are one domain here, because capital letters do not tell them apart. Dots
     /// at the end of a domain do not count.
     ///
@@ -64,9 +64,10 @@ impl Email {
         key_of(&self.normal)
     }
 
-    /// The key that version 0.1.0 made of this text, if that is another one. An account from then is found under it, so
-    /// it is looked up *before* [`key`](Self::key): otherwise somebody could register another spelling of the address,
-    /// and its owner would meet that account. A new account needs both keys to be free.
+    /// The key that version 0.1.0 computed for this text, if it is another one. An account of that version is found
+    /// under it, so callers look it up *before* [`key`](Self::key). Otherwise another person could register a second
+    /// spelling of the address, and its owner would reach that person's account. A new account needs both keys to be
+    /// free.
     pub fn legacy_key(&self) -> Option<[u8; 32]> {
         self.legacy.as_deref().map(key_of)
     }
@@ -97,7 +98,7 @@ fn domain_key(folded: &str, written_in_ascii: bool) -> Option<String> {
     (!name.is_empty()).then(|| name.to_owned())
 }
 
-/// Folds what the A-labels stand for, so that nothing is told apart by having been encoded.
+/// Folds the Unicode form of the A-labels, so that an encoded domain equals the same domain as text.
 fn a_labels(domain: &str, denied: AsciiDenyList) -> Option<String> {
     let rules = Uts46::new();
     let (unicode, valid) = rules.to_unicode(domain.as_bytes(), denied, Hyphens::Allow);
@@ -266,7 +267,7 @@ mod tests {
         proptest::collection::vec(one, 1..10).prop_map(String::from_iter)
     }
 
-    /// Letters, each of which can begin a label.
+    /// A domain of letters that can each begin a label.
     fn domain() -> impl Strategy<Value = String> {
         let one = "abzABZßẞſςσΣİǅΐᾳᾼＡÅΩéжЖ例가".chars().collect::<Vec<_>>();
         proptest::collection::vec(proptest::sample::select(one), 1..8).prop_map(String::from_iter)

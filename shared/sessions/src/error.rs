@@ -64,7 +64,7 @@ codes! {
     ChannelBusy = "CHANNEL_BUSY";
 }
 
-/// A failed request: what the client is told, and nothing it must not know.
+/// A failed request. It holds only what the client may know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// What to branch on.

@@ -41,15 +41,15 @@ kinds! {
     MfaCompleted = "MFA_COMPLETED", "holdfast.auth";
     /// A sign-in, or an answer to its second factor, failed.
     AuthFailed = "AUTH_FAILED", "holdfast.auth";
-    /// The user of a session proved to be there once more.
+    /// The user of a session reauthenticated.
     Reauthenticated = "REAUTHENTICATED", "holdfast.auth";
-    /// Somebody failed to prove that the user of a session is there.
+    /// An attempt to reauthenticate the user of a session failed.
     ReauthenticationFailed = "REAUTHENTICATION_FAILED", "holdfast.auth";
     /// The second factor was switched on.
     MfaEnabled = "MFA_ENABLED", "holdfast.auth";
     /// The second factor was switched off.
     MfaDisabled = "MFA_DISABLED", "holdfast.auth";
-    /// New recovery codes took the place of the old ones.
+    /// New recovery codes replaced the old ones.
     RecoveryCodesRenewed = "RECOVERY_CODES_RENEWED", "holdfast.auth";
     /// The password changed.
     PasswordChanged = "PASSWORD_CHANGED", "holdfast.auth";
@@ -63,7 +63,7 @@ kinds! {
     AccountDeleted = "ACCOUNT_DELETED", "holdfast.auth";
     /// A session was created.
     SessionCreated = "SESSION_CREATED", "holdfast.sessions";
-    /// A newer sign-in took the place of a session.
+    /// A newer sign-in ended a session because the limit was reached.
     SessionEvicted = "SESSION_EVICTED", "holdfast.sessions";
     /// A session was ended.
     SessionRevoked = "SESSION_REVOKED", "holdfast.sessions";
@@ -131,7 +131,7 @@ pub struct LoginImage {
 /// A child row before or after a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChallengeImage {
-    /// Of which sign-in.
+    /// The id of the sign-in.
     pub id: LoginId,
     /// The user of the sign-in.
     pub user: UserId,
@@ -199,7 +199,7 @@ pub fn of_account(old: Option<&AccountImage>, new: Option<&AccountImage>) -> Vec
     match (old.status, new.status) {
         (Status::Active, Status::Disabled) => kinds.push(Kind::AccountDisabled),
         (Status::Disabled, Status::Active) => kinds.push(Kind::AccountEnabled),
-        // A deletion is told when it is complete: the row goes.
+        // A deletion has its event when it is complete and the row is deleted.
         _ => {}
     }
     kinds.into_iter().map(|kind| Event::of_user(kind, new.at, new.user, &new.origin)).collect()
@@ -216,7 +216,7 @@ pub struct DeviceImage {
     pub session: Option<SessionId>,
     /// Since when it is trusted.
     pub created_at: Millis,
-    /// When it is void.
+    /// When it expires.
     pub expires_at: Millis,
     /// When it was removed, if it was.
     pub removed_at: Option<Millis>,
@@ -224,8 +224,8 @@ pub struct DeviceImage {
     pub origin: Origin,
 }
 
-/// The events of a change of a trusted device's row. `at` is the stream record's own time. A row that goes after its expiry
-/// tells nothing.
+/// The events of a change of a trusted device's row. `at` is the stream record's own time. A row that is deleted after
+/// its expiry has no event.
 pub fn of_device(old: Option<&DeviceImage>, new: Option<&DeviceImage>, at: Millis) -> Vec<Event> {
     let (kind, device, at, origin) = match (old, new) {
         (None, Some(new)) => (Kind::DeviceTrusted, new, new.created_at, new.origin.clone()),
@@ -281,7 +281,7 @@ pub struct SlotImage {
 }
 
 /// The events of a change of a slot, and the sessions whose sockets must be closed because of it. `at` is the stream
-/// record's own time, for what nobody wrote down (expiry).
+/// record's own time. It is the time of an expiry, because no writer records that.
 pub fn of_slot(old: Option<&SlotImage>, new: Option<&SlotImage>, at: Millis) -> (Vec<Event>, Vec<(Slot, Kind)>) {
     let mut events = Vec::new();
     let mut over: Vec<(Slot, Kind)> = Vec::new();
@@ -295,7 +295,7 @@ pub fn of_slot(old: Option<&SlotImage>, new: Option<&SlotImage>, at: Millis) -> 
         ..Event::of_user(kind, at, slot.at.user, origin)
     };
     match (old, new) {
-        // The session that was here is gone without a tombstone: replaced, or removed by TTL.
+        // The session that was here left no tombstone: it was replaced, or removed by TTL.
         (Some(old), Some(new)) if old.sid != new.sid && old.ended.is_none() => {
             let kind = if old.is_live(new.created_at) { Kind::SessionEvicted } else { Kind::SessionExpired };
             let reason = Some(EndReason::Evicted.text()).filter(|_| kind == Kind::SessionEvicted);

@@ -92,7 +92,7 @@ id!(
     DeviceId
 );
 
-/// How many slot keys exist for a user, whatever the configured limit is.
+/// The number of slot keys of a user. The configured limit does not change it.
 pub const SLOT_KEYS: u8 = 10;
 
 /// One of the `S#0` … `S#9` of a user.
@@ -156,7 +156,7 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// Keys are made of these texts: nothing that means something in a key can be part of one.
+        /// Keys consist of these texts, so none of them holds a character that has a meaning in a key.
         #[test]
         fn no_text_but_its_own_names_an_identifier(bytes in proptest::array::uniform16(0_u8..), other in ".{0,30}") {
             let id = UserId::from_bytes(bytes);

@@ -3,17 +3,20 @@
 //! Time, random bytes and stores come in as arguments ([`Host`](ports::Host) and the other ports). No async runtime, AWS crate, Redis or serde may appear below this crate; `tests/boundaries.rs` in the test
 //! kit checks it.
 //!
-//! # Layout
 //! * [`time`], [`ids`], [`secret`], [`token`]: the vocabulary.
-//! * [`text`], [`email`], [`device`]: what people write, checked and compared.
+//! * [`text`], [`email`], [`device`]: text that people write, checked and compared.
 //! * [`policy`]: limits and lifetimes, with the ranges that configuration may move them in.
-//! * [`account`], [`session`], [`signin`], [`attempts`]: records, and the judgements over them.
-//! * [`mfa`]: the second factor. [`coordinator`]: the steps of a sign-in, and what each one does.
-//! * [`slots`], [`rotation`]: which slot a sign-in takes; what a presented refresh token means.
-//! * [`cache`], [`breaker`]: what may be cached for how long, and when a cache is not worth asking.
+//! * [`account`], [`session`], [`signin`], [`attempts`]: records, and the rules about them.
+//! * [`mfa`]: the second factor.
+//! * [`coordinator`]: the steps of a sign-in, and what each one does.
+//! * [`slots`]: the choice of the slot that a sign-in takes.
+//! * [`rotation`]: the check of a presented refresh token.
+//! * [`cache`]: what may be cached, and for how long.
+//! * [`breaker`]: when functions stop asking a cache.
 //! * [`change`]: one transaction over a user's account, slots and devices.
 //! * [`event`]: which change of an item is which event.
-//! * [`ports`]: what the domain needs from outside. [`service`]: the use cases over the ports.
+//! * [`ports`]: what the domain needs from outside.
+//! * [`service`]: the use cases over the ports.
 
 pub mod account;
 pub mod attempts;

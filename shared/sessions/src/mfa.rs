@@ -21,10 +21,10 @@ pub const RECOVERY_CODES: usize = 10;
 const RECOVERY_BYTES: usize = 15;
 /// The longest text that is read as a code: six digits with separators of up to three bytes around each.
 const MAX_CODE_TEXT: usize = 32;
-/// The longest recovery code that is looked at: 24 characters with a separator after each.
+/// The longest recovery code that is read: 24 characters with a separator after each.
 const MAX_RECOVERY_TEXT: usize = 64;
 
-/// How long a seed that was handed out may wait for its first code.
+/// How long a new seed may wait for its first code, in seconds.
 pub const PENDING_SECONDS: i64 = 900;
 
 /// A seed as the account keeps it.
@@ -102,8 +102,8 @@ impl Seed {
         digits
     }
 
-    /// The step that `code` belongs to, if it is the current one or a neighbour and later than `last`: one step each way
-    /// for delay and clocks (RFC 6238 §5.2), and none twice.
+    /// Returns the step that `code` belongs to, if it is the current one or a neighbour and later than `last`. The
+    /// neighbours allow for delay and clock drift (RFC 6238 §5.2). No step is accepted twice.
     pub fn accept(&self, code: &[u8; DIGITS], last: Option<u64>, now: Millis) -> Option<u64> {
         let current = step_at(now);
         let mut found = 0;
@@ -132,14 +132,14 @@ pub struct Factor {
     pub recovery: Vec<TokenHash>,
 }
 
-/// A seed that was handed out and has not been shown to work.
+/// A seed that a session received and whose first code is still missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pending {
     /// The seed of the factor.
     pub seed: KeptSeed,
-    /// When it was handed out. Rows of version 0.1.0 do not say so; for them it is the epoch.
+    /// When the session received it. Rows of version 0.1.0 do not store this time, and for them it is the Unix epoch.
     pub made_at: Millis,
-    /// The session that it was handed out to: nobody else is told it, and nobody else can activate it.
+    /// The session that received it. Only this session can read the seed again, and only it can activate the seed.
     pub session: Option<crate::ids::SessionId>,
 }
 
@@ -153,13 +153,13 @@ impl Pending {
 /// An account's second factor.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mfa {
-    /// Handed out, not yet shown to work.
+    /// The seed that waits for its first code.
     pub pending: Option<Pending>,
     /// The factor, if it is on.
     pub enabled: Option<Factor>,
 }
 
-/// What somebody typed as a second factor.
+/// A user's answer to the second factor.
 #[derive(Clone, Debug)]
 pub enum Answer {
     /// Of an authenticator.
@@ -179,7 +179,7 @@ impl RecoveryCode {
         text.as_bytes().chunks(4).map(String::from_utf8_lossy).collect::<Vec<_>>().join("-")
     }
 
-    /// Whatever was typed is a code; whether it is one of the account's is for the hash to say.
+    /// Reads any text as a recovery code. Only the hash shows whether it is one of the account's codes.
     pub fn typed(text: &str) -> Self {
         let canonical: String =
             text.chars().filter(|c| c.is_ascii_alphanumeric()).map(|c| c.to_ascii_uppercase()).collect();

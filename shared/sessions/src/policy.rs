@@ -22,33 +22,33 @@ pub const RUN_LIMIT: u32 = 100;
 pub const RUN_WAIT_SECONDS: i64 = 900;
 /// The longest of them.
 pub const RUN_WAIT_MAX_SECONDS: i64 = 86_400;
-/// How long a run of failures is remembered after its last one.
+/// How long a run of failures is stored after its last failure.
 pub const RUN_MEMORY_SECONDS: i64 = 2_592_000;
-/// Trusted devices that a user may have. One more takes the place of the one that was used longest ago.
+/// Trusted devices that a user may have. One more replaces the device that was used longest ago.
 pub const MAX_DEVICES: usize = 20;
 /// Whole-account budget, in multiples of the account-and-network budget.
 pub const ACCOUNT_ATTEMPTS_FACTOR: u32 = 10;
 /// Whole-network budget, in multiples of the account-and-network budget.
 pub const NETWORK_ATTEMPTS_FACTOR: u32 = 20;
 
-/// Distinct answers to the second factor per account and window, in multiples of the budget of one MFA session: without
-/// it, ever new sign-ins would each bring a new budget ("AuthQuake", Oasis Security 2024).
+/// Distinct answers to the second factor per account and window, in multiples of the budget of one MFA session. Without
+/// this limit, each new sign-in would bring a new budget ("AuthQuake", Oasis Security 2024).
 pub const MFA_ACCOUNT_ATTEMPTS_FACTOR: u32 = 2;
 
-/// How sessions live and die.
+/// The limits and lifetimes of sessions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// Live sessions a user may hold, 1 to 10.
     pub max_sessions: u8,
     /// Life of an access token.
     pub access_seconds: i64,
-    /// A session that is not refreshed for this long is over.
+    /// A session ends if it is not refreshed for this long.
     pub idle_seconds: i64,
-    /// A session is over after this long whatever happens.
+    /// A session ends after this long, even if it is refreshed.
     pub absolute_seconds: i64,
-    /// The same two for those who stay signed in.
+    /// The idle lifetime with "stay signed in".
     pub stay_idle_seconds: i64,
-    /// The absolute lifetime with "stay signed in"; see [`Policy::stay_idle_seconds`].
+    /// The absolute lifetime with "stay signed in".
     pub stay_absolute_seconds: i64,
     /// How long a rotated token still answers with its successor.
     pub refresh_grace_seconds: i64,
@@ -82,7 +82,7 @@ impl Policy {
         now.plus_seconds(if stay { self.stay_idle_seconds } else { self.idle_seconds }).min(absolute)
     }
 
-    /// When an access token made now dies; never later than its session.
+    /// When an access token that is made now expires. It does not outlive its session.
     pub fn access_expiry(&self, now: Millis, idle: Millis) -> Millis {
         now.plus_seconds(self.access_seconds).min(idle)
     }

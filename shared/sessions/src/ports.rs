@@ -19,7 +19,7 @@ use crate::time::Millis;
 use crate::token::Address;
 use crate::trusted_device::TrustedDevice;
 
-/// Trouble with a store. None of these is ever read as "no such session".
+/// An error of a store. No caller reads one of these as "no such session".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreError {
     /// Not reached, or refused for reasons of its own; a write may or may not have happened.
@@ -99,9 +99,9 @@ pub enum Conditional<T> {
 
 /// Reads of sessions: always strongly consistent, never through an index.
 pub trait SessionReads: Send + Sync {
-    /// One slot.
+    /// Reads one slot.
     fn slot(&self, at: Address) -> impl Future<Output = StoreResult<Option<Slot>>> + Send;
-    /// Account and slots in one Query.
+    /// Reads the account and its slots in one Query.
     fn user(&self, user: UserId) -> impl Future<Output = StoreResult<Option<UserState>>> + Send;
 }
 
@@ -142,7 +142,7 @@ pub trait SessionWrites: Send + Sync {
 pub enum Transacted {
     /// The transaction is committed.
     Done,
-    /// Some condition failed: read again and judge anew.
+    /// Some condition failed: read again and plan anew.
     Refused,
     /// Only conflicts or throttling: the same again, later.
     Busy,
@@ -160,7 +160,8 @@ pub trait Accounts: Send + Sync {
     fn user_of(&self, email_key: &[u8; 32]) -> impl Future<Output = StoreResult<Option<UserId>>> + Send;
     /// Who has this identity.
     fn user_of_identity(&self, identity_key: &[u8; 32]) -> impl Future<Output = StoreResult<Option<UserId>>> + Send;
-    /// Gives an account that has no identity this one, if it still keeps `password` and nobody has the identity.
+    /// Gives this identity to an account that has none. The account must still keep `password`, and no other account
+    /// may have the identity.
     fn bind_identity(
         &self,
         user: UserId,
@@ -181,19 +182,21 @@ pub trait Accounts: Send + Sync {
 
 /// The end of an account's records.
 pub trait AccountDeletion: Send + Sync {
-    /// Deletes everything that is kept under a user whose status is [`Status::Deleted`](crate::account::Status::Deleted):
-    /// slots and devices first, then the account with the claims of its e-mail and identity, in one transaction. Repeating it
-    /// goes on where it stopped.
+    /// Deletes everything that is kept under a user whose status is
+    /// [`Status::Deleted`](crate::account::Status::Deleted). Slots and devices are deleted first. Then one transaction
+    /// deletes the account with the claims of its e-mail and identity. A repeated call continues where the last one
+    /// stopped.
     fn erase(&self, account: &Account, email_keys: &[[u8; 32]]) -> impl Future<Output = StoreResult<()>> + Send;
 }
 
-/// Improvements of how an account is kept, which change nothing that anybody sees.
+/// Improvements of how an account is stored. They change nothing that users see.
 pub trait AccountUpkeep: Send + Sync {
     /// Replaces what is kept of a password by a stronger form of the same password, unless it has changed meanwhile.
     fn strengthen(&self, user: UserId, old: &str, new: &str) -> impl Future<Output = StoreResult<()>> + Send;
     /// Replaces the plain seed of a second factor by its sealed form, unless it has changed meanwhile.
     fn seal_seed(&self, user: UserId, plain: &Seed, sealed: &[u8]) -> impl Future<Output = StoreResult<()>> + Send;
-    /// Claims an e-mail for an account that is known by another key of it, unless somebody has it.
+    /// Claims an e-mail for an account that is stored under another key of the same address, unless an account has the
+    /// e-mail.
     fn claim_email(
         &self,
         user: UserId,
@@ -212,13 +215,13 @@ pub trait SecretBox: Send + Sync {
 
 /// The port of trusted devices.
 pub trait Devices: Send + Sync {
-    /// One of them, read strongly.
+    /// Reads one device strongly.
     fn device(&self, user: UserId, id: DeviceId) -> impl Future<Output = StoreResult<Option<TrustedDevice>>> + Send;
-    /// All of a user's, read strongly, void ones included.
+    /// Reads all devices of a user strongly, invalid ones included.
     fn devices(&self, user: UserId) -> impl Future<Output = StoreResult<Vec<(DeviceId, TrustedDevice)>>> + Send;
 }
 
-/// Why a sign-in's commit was refused, judged in the order login, account, factor, device, challenge, slot.
+/// The result of a sign-in's commit. A refusal is checked in the order login, account, factor, device, challenge, slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Committed {
     /// It is a session.
@@ -231,7 +234,7 @@ pub enum Committed {
     FactorRefused,
     /// The trusted device is no longer as seen.
     DeviceRefused,
-    /// The MFA session is over.
+    /// The MFA session has ended or has expired.
     ChallengeRefused,
     /// The slot is no longer as planned: read again and plan anew.
     SlotRefused,
@@ -249,7 +252,7 @@ pub enum Tried {
     },
     /// The budget is spent, and this is not one of those counted.
     Spent,
-    /// The MFA session is over.
+    /// The MFA session has ended or has expired.
     Gone,
 }
 
@@ -316,7 +319,7 @@ pub trait SignIns: Send + Sync {
 /// A drawn attempt, to be given back when it succeeds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttemptReservation {
-    /// The budget.
+    /// The budget that the attempt was drawn from.
     pub scope: Scope,
     /// The window it was drawn in.
     pub window_ends: Millis,
@@ -336,10 +339,10 @@ pub trait Attempts: Send + Sync {
         answer: Option<&TokenHash>,
         now: Millis,
     ) -> impl Future<Output = StoreResult<Result<AttemptReservation, Millis>>> + Send;
-    /// Gives an attempt back that came to nothing else.
+    /// Gives back an attempt that was drawn before another budget refused.
     fn give_back(&self, reservation: &AttemptReservation) -> impl Future<Output = StoreResult<()>> + Send;
-    /// The attempt succeeded: it is given back, and the run of failures is over. With `known_until`, the network or device
-    /// of this budget is known until then.
+    /// Records that the attempt succeeded: it is given back, and the run of failures ends. With `known_until`, the
+    /// network or device of this budget is known until then.
     fn settle(
         &self,
         reservation: &AttemptReservation,
@@ -360,13 +363,14 @@ pub enum Effect {
     Bounded(i64),
 }
 
-/// Validation reads, through whatever cache `CACHE_PROVIDER` names. The authority stays the store.
+/// Reads for validation, through the cache that `CACHE_PROVIDER` names. The store stays the source of truth.
 pub trait SessionCache: Send + Sync {
-    /// The slot at `at`. A cached copy is answered only if it admits the holder of `presented`; in every other case the
-    /// slot is read strongly, so that nobody is ever refused by a cache.
+    /// Returns the slot at `at`. A cached copy is returned only if it accepts the holder of `presented`. In every other
+    /// case the slot is read strongly, so that a cache never refuses a request.
     fn look_up(&self, at: Address, presented: &TokenHash) -> impl Future<Output = StoreResult<Option<Slot>>> + Send;
 
-    /// After a committed change: whatever is cached of these slots must not be served again.
+    /// Drops the cached copies of these slots after a committed change. The result says how soon no copy is used any
+    /// more.
     fn forget(&self, user: UserId, slots: &[SlotNo]) -> impl Future<Output = Effect> + Send;
 }
 
@@ -382,23 +386,23 @@ impl fmt::Display for CacheTrouble {
 
 impl std::error::Error for CacheTrouble {}
 
-/// What a cache server knows of a slot.
+/// The state of a slot in a cache server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// A copy that this incarnation of the server was given.
+    /// A copy that this incarnation of the server received.
     Hit(Box<Cached>),
-    /// None; with permission to fill, if nobody else has it.
+    /// There is no copy. The lease permits this reader to fill, unless another reader holds it.
     Miss(Option<Lease>),
     /// Something that is not a copy of a slot.
     Unreadable,
 }
 
-/// Whether a server can tell its incarnations apart, so that what it remembers from an earlier one is not a hit.
+/// Whether a server can tell its incarnations apart, so that an entry of an earlier one is not a hit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fence {
     /// The server can distinguish its incarnations.
     On,
-    /// It hides who it is, or is not a primary: nothing it confirms is final.
+    /// It hides its incarnation, or is not a primary: nothing that it confirms is final.
     Off,
 }
 
@@ -421,25 +425,25 @@ pub trait LeaseCache: Send + Sync {
     fn delete(&self, user: UserId, slots: &[SlotNo]) -> impl Future<Output = Result<Fence, CacheTrouble>> + Send;
 }
 
-/// What a credential verifier says.
+/// The verdict of a credential verifier.
 #[derive(Clone, PartialEq, Eq)]
 pub enum PasswordVerdict {
     /// The password is the account's.
     Right,
-    /// It is, and from now on this should be kept of it.
+    /// The password is right, and from now on the account should keep this text.
     Outdated(String),
-    /// It is not, or there is no such account.
+    /// The password is wrong, or there is no such account.
     Wrong,
-    /// Somebody else checked it and vouches for this person, whose account is found by that name alone.
+    /// An identity provider checked the password and vouches for this user. Only the provider's name finds the account.
     Vouched(Vouched),
 }
 
-/// What an identity provider says of somebody whose password it found right.
+/// What an identity provider reports about a user whose password is right.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Vouched {
-    /// What it calls them.
+    /// The identity of the user at the provider.
     pub identity: Identity,
-    /// Whether it has verified that the e-mail address is theirs.
+    /// Whether the provider has verified that the e-mail address belongs to the user.
     pub email_is_verified: bool,
 }
 
@@ -465,14 +469,15 @@ impl fmt::Debug for PasswordVerdict {
     }
 }
 
-/// Who knows whether a password is right: the place where a team plugs its own identity provider in.
+/// Checks passwords. A team implements this port to connect its own identity provider.
 ///
-/// An implementation does the same work for accounts that do not exist as for those that do, answers trouble with an
-/// error and never with a verdict, and keeps no password.
+/// An implementation does the same work for accounts that do not exist as for those that do. It reports an outage as an
+/// error and never as a verdict. It keeps no password.
 pub trait CredentialVerifier: Send + Sync {
-    /// Judges `password`. `stored` is what the account keeps of it (see [`change`](Self::change)); `None` means that there
-    /// is no account with this e-mail. A provider that keeps the passwords itself answers [`Verdict::Vouched`]; an account is
-    /// made for an identity that Holdfast meets for the first time. `salt` is fresh and random.
+    /// Checks `password`. `stored` is what the account keeps of it (see [`change`](Self::change)); `None` means that
+    /// there is no account with this e-mail. A provider that keeps the passwords itself answers
+    /// [`PasswordVerdict::Vouched`]. The caller creates an account for an identity that is new to Holdfast. `salt` is
+    /// fresh and random.
     fn verify(
         &self,
         email: &Email,
@@ -525,14 +530,14 @@ impl<S> SessionStore for S where
 pub struct AuditEntry<'a> {
     /// The event's id.
     pub id: &'a str,
-    /// Its order.
+    /// The text that orders the events of one session or of one sign-in.
     pub seq: &'a str,
-    /// Its name.
+    /// The type of the event.
     pub kind: &'a str,
     /// When it happened, RFC 3339.
     pub at: &'a str,
-    /// The user it is about. Events of nobody (a sign-in with an e-mail that has no account) are not kept: a flood of
-    /// them would be a flood of rows.
+    /// The user it is about. Events without a user (a sign-in with an e-mail that has no account) are not kept: a flood
+    /// of them would be a flood of rows.
     pub user: &'a str,
     /// The session it is about.
     pub session: Option<&'a str>,
@@ -579,20 +584,20 @@ pub enum DeviceSeen {
 
 /// The names of the devices that each user has used.
 pub trait SeenDevices: Send + Sync {
-    /// Remembers a device by its name, and says whether it was known.
+    /// Stores a device by its name, and reports whether the user has used it before.
     fn device(&self, user: &str, name: &str) -> impl Future<Output = StoreResult<DeviceSeen>> + Send;
 }
 
 /// Records about users outside the table of sessions.
 pub trait UserData: Send + Sync {
-    /// Deletes what is kept of a user who is deleted. Repeating it goes on where it stopped.
+    /// Deletes what is kept of a deleted user. A repeated call continues where the last one stopped.
     fn forget_user(&self, user: UserId) -> impl Future<Output = StoreResult<()>> + Send;
 }
 
 /// An event as the event bus takes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BusEntry {
-    /// `holdfast.<service>`.
+    /// The source of the event, in the form `holdfast.<service>`.
     pub source: &'static str,
     /// The event's name.
     pub detail_type: &'static str,

@@ -1,4 +1,5 @@
-//! What a presented refresh token means. One judgement, in one order, for the first look and for every later one.
+//! The check of a presented refresh token. The first check of a request and every later one apply the same rules in the
+//! same order.
 
 use crate::ids::SlotNo;
 use crate::policy::Policy;
@@ -19,8 +20,8 @@ pub enum RefreshVerdict {
     Reused,
 }
 
-/// Judges `presented` against the slot it names. Expiry comes before theft: an old token of a session that is over is no
-/// alarm.
+/// Checks `presented` against the slot it names. Expiry comes before theft: an old token of a session that has ended or
+/// expired raises no alarm.
 pub fn judge(
     slot: Option<&Slot>,
     number: SlotNo,
@@ -48,7 +49,8 @@ pub fn is_current(slot: &Slot, token: &RefreshToken, policy: &Policy, now: Milli
     matches!(judge(Some(slot), slot.at.slot, token, policy, now), RefreshVerdict::Current)
 }
 
-/// The slot after rotating `presented` with a fresh `seed`. The caller has judged it [`Verdict::Current`].
+/// The slot after rotating `presented` with a fresh `seed`. The caller has checked that it is
+/// [`RefreshVerdict::Current`].
 pub fn rotate(
     slot: &Slot,
     presented: &RefreshToken,

@@ -17,7 +17,7 @@ pub enum EndReason {
     Revoked,
     /// The user ended all, or all others.
     RevokedAll,
-    /// A newer sign-in took the place (or the limit was lowered).
+    /// A newer sign-in replaced it, or the limit was lowered.
     Evicted,
     /// An older refresh token came back.
     TokenReused,
@@ -69,7 +69,7 @@ pub struct Ended {
 pub struct Keys {
     /// Current access token.
     pub access: TokenHash,
-    /// When it dies.
+    /// When it expires.
     pub access_expires_at: Millis,
     /// The one before, and until when it still opens.
     pub previous_access: Option<(TokenHash, Millis)>,
@@ -77,7 +77,7 @@ pub struct Keys {
     pub refresh: Option<RefreshKeys>,
 }
 
-/// What judges a refresh token.
+/// The data that a refresh token is checked against.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefreshKeys {
     /// How often it was rotated.
@@ -101,7 +101,7 @@ pub struct Trust {
     pub device: DeviceId,
     /// Since when it is trusted.
     pub since: Millis,
-    /// When its token is void.
+    /// When its token expires.
     pub until: Millis,
 }
 
@@ -130,7 +130,7 @@ pub struct Slot {
     pub last_updated_at: Millis,
     /// Idle expiry: the session ends at this time unless it is refreshed.
     pub idle_expires_at: Millis,
-    /// Over then in any case; never moves.
+    /// Absolute expiry: the session ends at this time in any case. It never moves.
     pub absolute_expires_at: Millis,
     /// The longer lifetimes apply.
     pub stay_signed_in: bool,

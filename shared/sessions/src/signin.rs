@@ -19,7 +19,7 @@ pub enum LoginState {
     MfaRequired,
     /// It became a session.
     Consumed,
-    /// It came to nothing.
+    /// The sign-in failed.
     Failed,
 }
 
@@ -92,11 +92,12 @@ pub struct Login {
     pub auth_epoch: u64,
     /// When it began.
     pub started_at: Millis,
-    /// When it is void.
+    /// When it expires.
     pub expires_at: Millis,
     /// The session it became.
     pub session: Option<(SlotNo, SessionId)>,
-    /// By which answer, if a second factor was part of it: whoever gives the same one again gets the same session.
+    /// The answer that consumed it, if a second factor was part of it. A client that sends the same answer again gets
+    /// the same session.
     pub answered: Option<Answered>,
     /// The tokens go to a browser that keeps them where no script can read them.
     pub to_browser: bool,
@@ -116,7 +117,7 @@ pub struct Answered {
 /// The child row of a sign-in: what the second step needs of the first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MfaChallenge {
-    /// The parent.
+    /// The id of the sign-in, which is the parent row.
     pub login: LoginId,
     /// The user of the sign-in.
     pub user: UserId,
@@ -124,10 +125,10 @@ pub struct MfaChallenge {
     pub auth_epoch: u64,
     /// Hash of the secret that answers must come with.
     pub secret: TokenHash,
-    /// Random, and never sent to a client. Every token of the session is derived from the MFA secret *and* this seed, so
-    /// that nobody who sees `mfaSessionId` can compute a token from it.
+    /// Random, and never sent to a client. Every token of the session is derived from the MFA secret *and* this seed,
+    /// so that a reader of `mfaSessionId` cannot compute a token from it.
     pub seed: [u8; 32],
-    /// When it is void; not later than the parent.
+    /// When it expires, which is not later than the parent.
     pub expires_at: Millis,
     /// What the sign-in asked for.
     pub wishes: SessionOptions,
@@ -190,7 +191,7 @@ pub enum DeviceStep {
     Repeat {
         /// The id of the device.
         id: DeviceId,
-        /// The `op` of its record as read: any other write in between means another judgement.
+        /// The `op` of its record as read. After any other write in between, the device is checked again.
         seen: String,
         /// The trust that the session takes over.
         trust: Trust,
@@ -201,7 +202,7 @@ pub enum DeviceStep {
         id: DeviceId,
         /// Its first secret.
         secret: TokenHash,
-        /// When its token is void.
+        /// When its token expires.
         until: Millis,
     },
 }
@@ -253,7 +254,7 @@ pub struct Plan {
     pub placement: Placement,
     /// The session as it will be stored.
     pub slot: Slot,
-    /// The moment every condition is judged at: part of the plan, so that a repetition is identical.
+    /// The time at which every condition is checked. It is part of the plan, so that a repetition is identical.
     pub now: Millis,
     /// The second factor: consumed with the sign-in.
     pub answered: Option<(Answered, Proof)>,

@@ -1,7 +1,7 @@
-//! Which slot a sign-in takes.
+//! The choice of the slot that a sign-in takes.
 //!
-//! Only [`SLOT_KEYS`](crate::ids::SLOT_KEYS) keys exist per user and a sign-in writes only below the limit, so "never
-//! more than N live sessions" does not depend on counting: it is the number of keys.
+//! Only [`SLOT_KEYS`](crate::ids::SLOT_KEYS) keys exist per user, and a sign-in writes only below the limit. So the
+//! number of keys guarantees "never more than N live sessions", and no counter is needed.
 
 use crate::ids::{SessionId, SlotNo};
 use crate::policy::Policy;

@@ -10,9 +10,10 @@ use icu_properties::{CodePointMapData, CodePointSetData};
 
 use crate::error::{Code, Failure};
 
-/// Refuses text that cannot be shown to people safely: control characters, line separators, format characters (category
-/// Cf, which includes the bidirectional controls), characters that this version of Unicode does not define (Cn), and text
-/// in which nothing is visible. Private-use characters and variation selectors pass: device names have them.
+/// Refuses text that cannot be shown to people safely. It refuses control characters, line separators and format
+/// characters (category Cf, which includes the bidirectional controls). It also refuses characters that this version of
+/// Unicode does not define (Cn), and text without a visible character. Private-use characters and variation selectors
+/// pass, because device names have them.
 ///
 /// # Errors
 /// `INVALID_REQUEST`, whose detail names `field`, the first such character and what to do.
@@ -33,9 +34,10 @@ pub fn check(field: &str, text: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Refuses what [`check`] refuses and what the FreeformClass of RFC 8264 §4.3 leaves out besides: private-use characters,
-/// characters that are ignored when text is shown, and conjoining Hangul letters that form no syllable. The rules about
-/// neighbours (CONTEXTO) are left out: they keep identifiers from looking alike, and a password is never shown.
+/// Refuses what [`check`] refuses and what the FreeformClass of RFC 8264 §4.3 leaves out besides. These are private-use
+/// characters, characters that are ignored when text is shown, and conjoining Hangul letters that form no syllable. The
+/// rules about neighbours (CONTEXTO) do not apply: they keep identifiers from looking alike, and a password is never
+/// shown.
 pub(crate) fn check_freeform(field: &str, text: &str) -> Result<(), Failure> {
     check(field, text)?;
     for c in text.chars() {

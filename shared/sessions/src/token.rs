@@ -47,7 +47,7 @@ fn address(owner: [u8; 16], place: u8) -> Result<Address, Malformed> {
     Ok(Address { user: UserId::from_bytes(owner), slot: SlotNo::new(place).ok_or(Malformed)? })
 }
 
-/// What a request shows to be let in.
+/// The token that authenticates a request.
 #[derive(Clone, Debug)]
 pub struct AccessToken {
     /// Where its session is.
@@ -87,8 +87,8 @@ pub struct RefreshToken {
 }
 
 impl RefreshToken {
-    /// The first of a session, derived from the sign-in's secret and the slot's seed, so that a repeated submit of the
-    /// same sign-in can answer with the same tokens without their being stored anywhere.
+    /// The first refresh token of a session, derived from the sign-in's secret and the slot's seed. So a repeated
+    /// submit of the same sign-in can answer with the same tokens, although no table stores them.
     pub fn first(at: Address, origin: &Secret<32>, seed: &[u8; 32]) -> Self {
         let family = origin.derive(Label::FirstFamily, seed);
         let rotating = origin.derive(Label::FirstRefresh, seed);
@@ -165,7 +165,7 @@ pub struct DeviceToken {
 }
 
 impl DeviceToken {
-    /// The token that follows this one under `seed`: the same for everybody who presents this one.
+    /// The token that follows this one under `seed`. It is the same for every client that presents this one.
     #[must_use]
     pub fn next(&self, seed: &[u8; 32]) -> Self {
         Self { user: self.user, device: self.device, secret: self.secret.derive(Label::NextDevice, seed) }
@@ -195,7 +195,8 @@ impl DeviceToken {
     }
 }
 
-/// Opens one WebSocket, once, within 30 s. The only secret that may stand in a URL, because it is spent there.
+/// A credential that opens one WebSocket, once, within 30 s. It is the only secret that a URL may hold, because it can
+/// be used only once.
 #[derive(Clone, Debug)]
 pub struct Ticket(Secret<32>);
 

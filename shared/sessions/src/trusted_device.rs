@@ -15,7 +15,7 @@ pub struct TrustedDevice {
     pub seed: Option<[u8; 32]>,
     /// When the secret last rotated.
     pub rotated_at: Millis,
-    /// The account's epoch it was made under; any other voids it.
+    /// The account's epoch when the record was made. Under any other epoch the record is invalid.
     pub auth_epoch: u64,
     /// The name its user knows it by.
     pub name: String,
@@ -23,11 +23,11 @@ pub struct TrustedDevice {
     pub session: Option<SessionId>,
     /// Network of the client that made it trusted, for the event.
     pub network: Option<String>,
-    /// Since when.
+    /// When it became trusted.
     pub created_at: Millis,
     /// When its token was last used to sign in, or when it was made.
     pub last_used_at: Millis,
-    /// When it is void.
+    /// When it expires.
     pub expires_at: Millis,
     /// Random id of the request that wrote last.
     pub op: String,

@@ -1,6 +1,6 @@
-//! The cache protocol step by step: what is asked of whom, in which order, and what a reader does with the answer.
+//! The cache protocol step by step: the calls of each part, their order, and what a reader does with the answers.
 //!
-//! Everybody here answers from a script; real servers, stores and schedules are tested in their own crates.
+//! Every part here answers from a script. Other crates test real servers, stores and schedules.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -50,7 +50,7 @@ fn wait<T>(future: impl Future<Output = T>) -> T {
 }
 
 thread_local! {
-    /// What was asked of whom, and what was noticed. Each test has a thread of its own.
+    /// The calls and the cache events, in order. Each test has a thread of its own.
     static LOG: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -87,7 +87,7 @@ impl Host for Still {
     }
 }
 
-/// The truth: its answers in turn, each after so many polls.
+/// The store: it returns its answers in turn, each after so many polls.
 struct Truth(Mutex<VecDeque<(u32, StoreResult<Option<Slot>>)>>);
 
 impl SessionReads for Truth {
@@ -311,7 +311,7 @@ fn a_truth_in_trouble_is_trouble_and_not_nobody() {
 
 #[test]
 fn a_hedged_read_never_fills() {
-    // The lease comes while the truth is being read: that reading was sent before it was given.
+    // The lease comes while the store is being read. That reading was sent before the lease was given.
     let scene = Scene::new().patience(1).read(2, Ok(Found::Miss(Some(given())))).truth(5, Ok(Some(session().0)));
     assert_eq!(scene.look_up(), Ok(Some(session().0)));
     assert_eq!(logged(), "read CACHE_HEDGED truth");

@@ -57,7 +57,7 @@ where
     S: Accounts + Devices + SessionReads,
     H: Host,
 {
-    /// Whose e-mail this is.
+    /// Returns the user who has this e-mail.
     pub async fn user_by_email(&self, email: &str) -> Result<UserId, Failure> {
         let email = Email::parse(email)?;
         super::register::user_of(&self.store, &email).await?.ok_or_else(unknown)
@@ -104,14 +104,14 @@ where
         self.sweep(user, EndReason::Admin, origin, AccountEdit::default()).await
     }
 
-    /// Disables a user, ending all sessions, or enables them again. Repeating it changes nothing that matters.
+    /// Disables a user and ends all sessions, or enables the user again. The call may be repeated.
     pub async fn set_status(&self, user: UserId, status: Status, origin: &Origin) -> Result<Revoked, Failure> {
         let edit = AccountEdit { status: Some(status), ..AccountEdit::default() };
         self.sweep(user, EndReason::AccountDisabled, origin, edit).await
     }
 
-    /// Switches a user's second factor off, for somebody who has lost authenticator and recovery codes, and ends all
-    /// sessions: whoever has the password signs in anew. Repeating it changes nothing that matters.
+    /// Switches a user's second factor off and ends all sessions, for a user who has lost the authenticator and the
+    /// recovery codes. The next sign-in needs only the password. The call may be repeated.
     pub async fn reset_factor(&self, user: UserId, origin: &Origin) -> Result<Revoked, Failure> {
         let edit = AccountEdit { factor: Some(FactorEdit::Reset), ..AccountEdit::default() };
         self.sweep(user, EndReason::Admin, origin, edit).await
@@ -160,13 +160,14 @@ where
     C: SessionCache,
     H: Host,
 {
-    /// Begins to delete a user: all sessions end, and nobody signs in any more.
+    /// Begins to delete a user: all sessions end, and the user can no longer sign in.
     pub async fn begin_deletion(&self, user: UserId, origin: &Origin) -> Result<Revoked, Failure> {
         let edit = AccountEdit { status: Some(Status::Deleted), ..AccountEdit::default() };
         self.sweep(user, EndReason::AccountDeleted, origin, edit).await
     }
 
-    /// Finishes it: every record goes, the account last. Repeating both goes on where it stopped.
+    /// Finishes the deletion: every record is deleted, the account last. A repeated deletion continues where the last
+    /// one stopped.
     pub async fn finish_deletion(&self, user: UserId, limits: &SignInLimits) -> Result<(), Failure> {
         let state = self.store.user(user).await?.ok_or_else(unknown)?;
         let email = Email::parse(&state.account.email).ok();
@@ -174,7 +175,8 @@ where
         for scope in account_scopes(user, key.as_ref(), limits) {
             self.store.clear(&scope).await?;
         }
-        // An e-mail that version 0.1.0 or a provider's label left without a claim of this account is nobody's to delete.
+        // Version 0.1.0 or a provider's label may have left an e-mail without a claim of this account. Only a claim of
+        // this account is deleted.
         let mut keys: Vec<[u8; 32]> = key.into_iter().collect();
         // Version 0.1.0 accepted addresses that are refused now.
         keys.extend(match &email {

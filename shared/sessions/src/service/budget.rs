@@ -10,7 +10,7 @@ use crate::policy::SignInLimits;
 use crate::ports::{AttemptReservation, Attempts, Host};
 use crate::time::Millis;
 
-/// What is known of whoever shows a password.
+/// What is known of a client that sends a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
     /// Nothing, unless the network is known.

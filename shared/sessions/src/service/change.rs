@@ -1,4 +1,5 @@
-//! The loop around one transaction over a user's records: read, plan, commit, and judge anew when something has changed.
+//! The loop around one transaction over a user's records: read, plan, commit, and plan again when something has
+//! changed.
 
 use super::retry;
 use crate::change::{
@@ -87,14 +88,15 @@ impl<T> Plan<T> {
         self
     }
 
-    /// A session that lives on a device that goes says so in the same plan. One that is only required to be live is changed,
-    /// too; one that ends, or whose trust is set already, is left alone.
+    /// Ends the trust of a session in the plan that removes its device. A session that is only required to be live is
+    /// changed, too. A session that ends, or whose trust is set already, stays as planned.
     fn untrust(mut self, slot: &Slot) -> Self {
         let update = SlotUpdate { trust: Some(None), ..SlotUpdate::default() };
         let version = (slot.sid, slot.version);
         match self.slots.iter_mut().find(|part| part.slot == slot.at.slot) {
             None => {
-                // Expired sessions too: a refresh that was judged before the expiry may still be on its way.
+                // Expired sessions are included, because a refresh that was checked before the expiry may still be on
+                // its way.
                 self.slot(slot.at.slot, SlotSeen::Version(version.0, version.1), SlotEdit::Update(update))
             }
             Some(part) => {
@@ -115,8 +117,8 @@ impl<T> Plan<T> {
     pub(super) fn removing(mut self, reading: &Reading<'_>, gone: &[DeviceId]) -> Self {
         for id in gone {
             let there = reading.devices.iter().find(|(known, _)| known == id);
-            // One that is not among the devices that were read, but that a slot names: it is gone, or it was made after
-            // the devices were read. Then the plan is refused, and made anew.
+            // A slot names a device that is not among the devices that were read. It was deleted, or it was made after
+            // the reading. In the second case the plan is refused and made anew.
             let edit = there.map_or(DeviceEdit::Absent, |(_, device)| DeviceEdit::Delete { seen: device.op.clone() });
             self = self.device(*id, edit);
         }
@@ -129,8 +131,8 @@ impl<T> Plan<T> {
         self
     }
 
-    /// No device is trusted any more, and no session says so. The account's epoch must move in the same plan: it voids what
-    /// is beyond [`MAX_REMOVED`].
+    /// Stops trusting every device, also in the sessions. The account's epoch must move in the same plan: it
+    /// invalidates the devices beyond [`MAX_REMOVED`].
     pub(super) fn removing_all(mut self, reading: &Reading<'_>) -> Self {
         for (id, device) in reading.valid_devices().take(MAX_REMOVED) {
             self = self.device(*id, DeviceEdit::Delete { seen: device.op.clone() });
@@ -195,7 +197,7 @@ where
                 let effect = if touched.is_empty() { Effect::Immediate } else { cache.forget(user, &touched).await };
                 return Ok(Committed { outcome, effect });
             }
-            // Something else was first: read it and judge anew.
+            // Another change was first: read again and plan anew.
             Ok(Transacted::Refused) => {}
             // Known not to have happened, or not known at all: the same plan again settles it.
             Ok(Transacted::Busy) => {

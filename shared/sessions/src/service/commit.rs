@@ -26,7 +26,7 @@ pub(super) struct DeviceGrant {
     pub(super) token: DeviceToken,
 }
 
-/// Why it cannot be committed. Whatever it is, nothing was written.
+/// Why a sign-in cannot be committed. In each case nothing was written.
 #[derive(Debug)]
 pub(super) enum CommitRefusal {
     /// The sign-in is no longer open.
@@ -37,7 +37,7 @@ pub(super) enum CommitRefusal {
     Factor,
     /// The trusted device is not one any more.
     Device,
-    /// The MFA session is over.
+    /// The MFA session has ended or has expired.
     Challenge,
 }
 

@@ -49,7 +49,7 @@ where
         Ok(listed)
     }
 
-    /// Stops trusting one device: its token is void at once.
+    /// Stops trusting one device: its token is invalid at once.
     pub async fn remove_device(&self, current: &Current, id: DeviceId, origin: &Origin) -> Result<Removed, Failure> {
         let not_found = || Failure::new(Code::NotFound, "You have no trusted device with this id.");
         let done = self

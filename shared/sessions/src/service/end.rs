@@ -19,7 +19,8 @@ where
     C: SessionCache,
     H: Host,
 {
-    /// Ends the session seen in `slot`. Retried until the outcome is known; ended by somebody else is ended.
+    /// Ends the session seen in `slot`, and retries until the outcome is known. The call also succeeds if another
+    /// request has ended the session.
     pub(super) async fn end_slot(
         &self,
         slot: &Slot,
@@ -43,7 +44,7 @@ where
     /// Logs the caller's own session out. Its device stays trusted: that is what trust is for.
     pub async fn log_out(&self, current: &Current, origin: &Origin) -> Result<Revoked, Failure> {
         let (_, effect) = self.end_slot(&current.slot, EndReason::Logout, origin).await?;
-        // Validated as live by this very request: one session was ended, whoever was first.
+        // This request validated the session as live, so one session was ended, even if another request was first.
         Ok(Revoked { count: 1, effect })
     }
 }
@@ -62,7 +63,7 @@ where
         let reason = match verdict {
             RefreshVerdict::Unknown => return Err(Failure::unauthenticated()),
             RefreshVerdict::Current | RefreshVerdict::Repeat(_) => EndReason::Logout,
-            // An old generation of a live session is theft, whatever it is presented for.
+            // An old generation of a live session is theft, even if it is presented for a logout.
             RefreshVerdict::Reused => EndReason::TokenReused,
         };
         let slot = seen.ok_or_else(Failure::unauthenticated)?;
@@ -77,8 +78,8 @@ where
     C: SessionCache,
     H: Host,
 {
-    /// Ends one of the caller's sessions, and the trust of the device it lives on. Somebody else's session is as unknown as
-    /// none at all.
+    /// Ends one of the caller's sessions, and the trust of the device it lives on. If it is the current session, it is
+    /// logged out and the device stays trusted. Another user's session is refused like a session that does not exist.
     pub async fn revoke(&self, current: &Current, sid: SessionId, origin: &Origin) -> Result<Revoked, Failure> {
         if sid == current.slot.sid {
             return self.log_out(current, origin).await;
@@ -124,7 +125,7 @@ where
     pub async fn revoke_all(&self, current: &Current, keep_current: bool, origin: &Origin) -> Result<Revoked, Failure> {
         let sid = current.slot.sid;
         self.end_all(current.slot.at.user, EndReason::RevokedAll, origin, |reading| {
-            // The caller's own session is a condition: who was logged out meanwhile ends nobody else's.
+            // The caller's own session must be live: a caller who was logged out meanwhile ends no other session.
             let caller = reading.caller(sid)?;
             let device = reading.device_of(caller).map(|(id, _)| *id).filter(|_| keep_current);
             Ok(Sweep { keep: keep_current.then_some(sid), keep_device: device, edit: AccountEdit::default() })
@@ -132,8 +133,8 @@ where
         .await
     }
 
-    /// Ends all sessions and all trust but what `sweep` keeps. Every new reading is judged by `sweep`, which says what to
-    /// keep or why not to go on.
+    /// Ends all sessions and all trust except what `sweep` keeps. `sweep` checks every new reading: it says what to
+    /// keep, or why the change must stop.
     pub(super) async fn end_all(
         &self,
         user: UserId,
@@ -144,8 +145,8 @@ where
         let done = self
             .change(user, origin, |reading| {
                 let sweep = sweep(reading)?;
-                // What the caller is told: sessions live at this reading, of those that are ended. Beyond the limit none
-                // is, though its slot is ended, too.
+                // The caller receives the number of sessions that were live at this reading and are ended. A slot
+                // beyond the limit is ended, too, but its session is not live.
                 let count = reading.live().filter(|slot| sweep.keep != Some(slot.sid)).count();
                 Ok(sweep_plan(reading, &sweep, reason, count))
             })
@@ -190,13 +191,14 @@ fn sweep_plan<T>(reading: &Reading<'_>, sweep: &Sweep, reason: EndReason, outcom
                     (SlotSeen::LiveVersion(slot.sid, slot.version), SlotEdit::Keep)
                 }
             }
-            // Expired ones too: a refresh that was judged before the expiry may still be on its way, and would bring back
-            // what was only checked to be over (holdfast-model, counter-example end-all-leaves-expired).
+            // Expired ones are included. A refresh that was checked before the expiry may still be on its way, and
+            // would restore a session that was only checked to be expired (holdfast-model, counter-example
+            // end-all-leaves-expired).
             Some(slot) => (SlotSeen::Unended(slot.sid), SlotEdit::End(reason)),
         };
         plan = plan.slot(number, seen, edit);
     }
-    // What is not removed here is void all the same: the epoch moves.
+    // A device that is not removed here is invalid all the same, because the epoch moves.
     let is_kept = |(id, _): &&(DeviceId, TrustedDevice)| sweep.keep_device == Some(*id);
     let others = reading.valid_devices().filter(|device| !is_kept(device)).take(MAX_REMOVED);
     for (id, device) in reading.valid_devices().filter(is_kept).chain(others) {

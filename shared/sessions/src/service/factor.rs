@@ -126,9 +126,9 @@ where
     C: SessionCache,
     H: Host,
 {
-    /// Hands out a seed. Nothing is asked for at a sign-in until it has been shown to work. While it waits for its first
-    /// code, the session that asked for it is given the same one again; another session gets one of its own, and this one is
-    /// void: a seed that a thief has seen never becomes the owner's.
+    /// Issues a seed. No sign-in asks for it until its first code has been verified. While it waits for that code, the
+    /// session that asked for it receives the same seed again. Another session receives a new seed, and the earlier one
+    /// becomes invalid. So a seed that a thief has seen never becomes the owner's.
     pub async fn enroll<B: SecretBox>(
         &self,
         current: &Current,
@@ -136,7 +136,7 @@ where
         origin: &Origin,
     ) -> Result<(Seed, String), Failure> {
         let user = current.slot.at.user;
-        // Judged before anything is sealed: whoever is refused costs no call of the key.
+        // Checked before anything is sealed, so that a refused request costs no call of the key.
         let state = self.state(current).await?;
         sensitive(&state.account, self.own_slot(&state, current)?, self.host.now())?;
         let fresh = Seed::from_bytes(self.host.random());
@@ -171,7 +171,8 @@ where
         Ok((seed, uri))
     }
 
-    /// Switches it on with a code of the pending seed. Sign-ins begun before it die; no device is trusted any more.
+    /// Switches the second factor on with a code of the pending seed. Sign-ins that began before become invalid, and no
+    /// device is trusted any more.
     pub async fn activate<B: SecretBox>(
         &self,
         current: &Current,
@@ -242,7 +243,7 @@ where
         .await
     }
 
-    /// Switches it off. Sign-ins begun before it die; no device is trusted any more.
+    /// Switches the second factor off. Sign-ins that began before become invalid, and no device is trusted any more.
     pub async fn disable<B: SecretBox>(
         &self,
         current: &Current,
@@ -274,7 +275,7 @@ where
         .await
     }
 
-    /// New recovery codes take the place of the old ones.
+    /// Replaces the recovery codes by new ones.
     pub async fn renew_recovery_codes(&self, current: &Current, origin: &Origin) -> Result<RecoveryCodes, Failure> {
         let codes = RecoveryCodes::generate(|| self.host.random());
         let hashes = codes.hashes();
@@ -296,7 +297,7 @@ where
         Ok(codes)
     }
 
-    /// Counts an answer before it is looked at and gives it back if it was right.
+    /// Counts an answer before it is checked, and gives it back if it was right.
     pub(super) async fn counted<T>(
         &self,
         (current, ip): (&Current, &str),

@@ -1,8 +1,8 @@
 //! The cache protocol: lease-fenced and delete-only.
 //!
-//! A reader that misses gets a lease, reads the truth *after* that, and may fill only while the lease lives. A writer
-//! commits, then deletes copy and lease, then answers. So a reader that was overtaken by a writer has no lease any more,
-//! with no clock involved; and nobody but a lease holder ever writes a value.
+//! A reader that misses gets a lease, reads the store *after* that, and may fill only while the lease is valid. A
+//! writer commits, then deletes copy and lease, then answers. So a reader that a writer has overtaken has no lease any
+//! more, without any clock. Only the holder of a lease ever writes a value.
 
 use std::pin::pin;
 
@@ -18,10 +18,10 @@ use crate::token::Address;
 /// A change older than this has had its delete: two tries with all their deadlines fit in.
 const SETTLED_MILLIS: i64 = 2_000;
 
-/// `CACHE_PROVIDER=redis`: copies in a cache server in front of the truth.
+/// `CACHE_PROVIDER=redis`: copies in a cache server in front of the store.
 #[derive(Clone, Debug)]
 pub struct LeasedCache<S, L, H> {
-    /// The truth.
+    /// The store, which is the source of truth.
     pub store: S,
     /// The cache server.
     pub server: L,
@@ -29,7 +29,7 @@ pub struct LeasedCache<S, L, H> {
     pub host: H,
     /// `CACHE_MAX_AGE_SECONDS`: the longest a copy is served.
     pub max_age_seconds: i64,
-    /// Told what happens.
+    /// Receives every cache event.
     pub notice: fn(CacheEvent),
 }
 
@@ -130,14 +130,15 @@ where
         Ok(found)
     }
 
-    /// Answers by the truth, and says so if the cache would have kept saying something else.
+    /// Answers with the store's slot, and reports a copy that disagrees with it and stays in the cache.
     async fn audit(&self, at: Address, copy: Slot) -> StoreResult<Option<Slot>> {
         let truth = self.store.slot(at).await?;
         if cache::agrees(&copy, truth.as_ref()) {
             (self.notice)(CacheEvent::Hit);
             return Ok(truth);
         }
-        // A writer may have come between: then its delete is done, or is being done and nobody was answered yet.
+        // A writer may have committed in between. Then its delete is done, or is in progress and the writer has not
+        // answered yet.
         let settled = self.host.now().plus_millis(-SETTLED_MILLIS);
         let changed_long_ago = truth.as_ref().is_none_or(|truth| truth.last_updated_at < settled);
         if changed_long_ago && matches!(self.server.read(at).await, Ok(Found::Hit(again)) if again.slot == copy) {

@@ -31,8 +31,8 @@ where
     C: SessionCache,
     H: Host,
 {
-    /// Replaces the password and ends every other session, in one transaction that also moves the epoch: a sign-in that
-    /// checked the old password before it cannot finish after it, and no device is trusted any more.
+    /// Replaces the password and ends every other session, in one transaction that also moves the epoch. A sign-in that
+    /// checked the old password before it cannot finish after it. No device is trusted any more.
     pub async fn change_password<V: CredentialVerifier + PasswordStrength>(
         &self,
         verifier: &V,
@@ -59,7 +59,7 @@ where
         let epoch = state.account.auth_epoch;
         self.end_all(user, EndReason::PasswordChanged, &Origin::client(&request.ip), |reading| {
             reading.caller(sid)?;
-            // What was verified is no longer what is there: somebody else changed it meanwhile.
+            // Another request changed the account after the password was verified.
             if reading.state.account.auth_epoch != epoch {
                 return Err(Failure::new(Code::InvalidCredentials, "The account has just been changed; try again."));
             }

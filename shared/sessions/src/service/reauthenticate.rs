@@ -85,7 +85,7 @@ where
             .change(user, &Origin::client(&request.ip), |reading| {
                 let caller = reading.caller(current.slot.sid)?;
                 let account = &reading.state.account;
-                // What was verified is no longer what is there: somebody else changed it meanwhile.
+                // Another request changed the account after the verification.
                 if account.auth_epoch != epoch {
                     return Err(Failure::new(
                         Code::InvalidCredentials,

@@ -14,8 +14,8 @@ where
     C: SessionCache,
     H: Host,
 {
-    /// The next pair for `presented`: the same pair for everybody who presents it within the grace. An older generation
-    /// ends the session before this answers.
+    /// Returns the next pair for `presented`. Every client that presents it within the grace receives the same pair. An
+    /// older generation ends the session before this answers.
     pub async fn refresh(&self, presented: &str, origin: &Origin) -> Result<(Slot, Tokens, Effect), Failure> {
         let invalid = || Failure::new(Code::InvalidRefreshToken, "Sign in again.");
         let token = RefreshToken::parse(presented).map_err(|_| invalid())?;
@@ -45,10 +45,10 @@ where
                             let effect = self.cache.forget(token.at.user, &[token.at.slot]).await;
                             return Ok((next, Tokens::of(successor), effect));
                         }
-                        // Another tab was first, or the session ended meanwhile: judge what is there now.
+                        // Another tab was first, or the session ended meanwhile: check the slot as it is now.
                         Ok(Conditional::Refused(there)) => seen = there,
-                        // It may have happened: then the next look finds the pair that was stored. Nothing is lost with a
-                        // reply.
+                        // The write may have happened. Then the next read finds the pair that was stored, so a lost
+                        // reply loses nothing.
                         Err(StoreError::Conflict(_) | StoreError::Unavailable(_)) => {
                             sent = Some(successor);
                             retry::pause(&self.host, attempt).await;

@@ -43,7 +43,7 @@ impl<S: Accounts + Attempts, P: NewPasswords + PasswordStrength, H: Host> Regist
 }
 
 impl<S: Accounts, P: NewPasswords + PasswordStrength, H: Host> Registration<S, P, H> {
-    /// A new account for somebody who needs no budget.
+    /// Creates an account for a caller that needs no budget.
     pub async fn create(&self, email: &Email, password: &str, origin: &Origin) -> Result<Account, Failure> {
         accept_new_password("password", password, &[email.written()], &self.passwords)?;
         let account = Account {
@@ -68,8 +68,9 @@ impl<S: Accounts, P: NewPasswords + PasswordStrength, H: Host> Registration<S, P
     }
 }
 
-/// Whose e-mail this is. An account of version 0.1.0 is found under the key of that version first: else somebody could
-/// register another spelling of its address, and its owner would meet that account.
+/// Returns the user who has this e-mail. An account of version 0.1.0 is found under the key of that version first.
+/// Otherwise another person could register a second spelling of its address, and its owner would reach that person's
+/// account.
 pub(super) async fn user_of<S: Accounts>(store: &S, email: &Email) -> StoreResult<Option<UserId>> {
     if let Some(legacy) = email.legacy_key()
         && let Some(user) = store.user_of(&legacy).await?
@@ -79,7 +80,7 @@ pub(super) async fn user_of<S: Accounts>(store: &S, email: &Email) -> StoreResul
     store.user_of(&email.key()).await
 }
 
-/// Writes the account if nobody has the e-mail that it claims, and nobody its identity; whether it did.
+/// Writes the account if no account has the e-mail that it claims or its identity. Returns whether it did.
 pub(super) async fn claim<S: Accounts, H: Host>(
     store: &S,
     host: &H,

@@ -4,8 +4,8 @@ use std::future::Future;
 
 use crate::ports::{Host, StoreError, StoreResult};
 
-/// Tries of one conflicting transaction. 32 sign-ins of one user with 30 % injected conflicts need at most 21 in 10 000
-/// rounds (see the concurrency test); the invocation's deadline ends a loop earlier if it must.
+/// Tries of one conflicting transaction. With 30 % injected conflicts, 32 sign-ins of one user need at most 21 in 10
+/// 000 rounds (see the concurrency test). The invocation's deadline may end a loop earlier.
 pub(super) const MAX_TRIES: u32 = 40;
 const BASE_MILLIS: u64 = 10;
 const CAP_MILLIS: u64 = 200;
@@ -17,8 +17,8 @@ pub(super) async fn pause<H: Host>(host: &H, attempt: u32) {
     host.sleep(random % (ceiling + 1)).await;
 }
 
-/// Repeats a single write while it meets conflicts: nothing was written then. A plain update conflicts
-/// while somebody's transaction holds the item, as the second of two submits of one code does.
+/// Repeats a single write while it meets conflicts, because a conflict means that nothing was written. A plain update
+/// conflicts while another transaction holds the item, for example when a client submits one code twice.
 pub(super) async fn while_busy<T, H, F, Fut>(host: &H, mut call: F) -> StoreResult<T>
 where
     H: Host,

@@ -63,8 +63,8 @@ where
     P: Sync,
     H: Host,
 {
-    /// A session for the right answer: the same one for everybody who gives it with the same `mfaSessionId`, until it is
-    /// first refreshed or the login session expires.
+    /// Returns a session for the right answer. Every client that sends this answer with the same `mfaSessionId` gets
+    /// the same session, until it is first refreshed or the login session expires.
     pub async fn verify<B: SecretBox>(&self, secrets: &B, request: &VerifyRequest) -> Result<SignedIn, Failure> {
         let token = MfaToken::parse(&request.token).map_err(|_| expired())?;
         let attempt = request.answer.attempt(&token.secret);
@@ -108,7 +108,7 @@ where
         outcome
     }
 
-    /// Where it is written down that this network is known to the account.
+    /// The budget whose counter records that this network is known to the account.
     fn account_network(&self, state: &UserState, ip: &str) -> Option<Scope> {
         let key = Email::parse(&state.account.email).ok()?.key();
         Some(Passwords::new(&key, ip, &self.limits).account_network)
@@ -148,7 +148,7 @@ where
         let answered = Answered { secret: challenge.secret, attempt: *attempt };
         match self.create(waiting, (answered, proof), state).await? {
             Ok(signed_in) => Ok(signed_in),
-            // Somebody was first: with this answer, it is this session.
+            // Another request was first. If it had the same answer, its session is the result.
             Err(CommitRefusal::Login | CommitRefusal::Challenge) => self.look_again(token, attempt).await,
             Err(CommitRefusal::Factor) => self.wrong(waiting).await,
             Err(CommitRefusal::Account | CommitRefusal::Device) => self.superseded(login).await,

@@ -56,7 +56,7 @@ pub struct SignInRequest {
     pub device_token: Option<String>,
     /// The tokens go to a browser that keeps them where no script can read them.
     pub to_browser: bool,
-    /// `User-Agent`.
+    /// The `User-Agent` header of the request.
     pub user_agent: String,
     /// Source address as API Gateway saw it.
     pub ip: String,
@@ -129,7 +129,7 @@ where
         let standing = self.standing(&email, shown.as_ref()).await?;
         let visitor = (&email.key(), request.ip.as_str());
         let drawn = match budget::reserve(&self.store, &self.host, &self.limits, visitor, standing).await {
-            // Somebody may have copied the token and spent its budget: its owner is still known by the network.
+            // An attacker may have copied the token and spent its budget. The owner's network may still be known.
             Err(failure) if failure.code == Code::TooManyAttempts && standing != Standing::Stranger => {
                 budget::reserve(&self.store, &self.host, &self.limits, visitor, Standing::Stranger).await?
             }
@@ -153,7 +153,7 @@ where
             return Ok(Standing::Stranger);
         }
         let Some(state) = self.store.user(shown.user).await? else { return Ok(Standing::Stranger) };
-        // Of this account, whatever finds it: its e-mail as it is compared, or what its provider calls it.
+        // The device must belong to the account of this e-mail, as addresses are compared.
         if Email::parse(&state.account.email).ok().map(|own| own.key()) != Some(email.key()) {
             return Ok(Standing::Stranger);
         }
@@ -208,7 +208,8 @@ where
             }
         }
         let Some(state) = state else { return self.refuse(&login, LoginFailure::UnknownEmail).await };
-        // The provider judged a password before the account was read: what moved the epoch meanwhile ends this sign-in.
+        // The provider checked the password before the account was read. If the epoch has moved since the start, this
+        // sign-in ends.
         let is_late = state.account.epoch_moved_at.is_some_and(|at| at >= login.started_at);
         if is_late && matches!(verdict, PasswordVerdict::Vouched(_)) {
             return self.refuse(&login, LoginFailure::Superseded).await;
@@ -222,8 +223,9 @@ where
         self.with_right_password(&login, state, wishes, shown).await
     }
 
-    /// An account that version 0.1.0 keyed by another form of this address is found under the present form from now on, too:
-    /// every spelling is its own, and nobody can register one. If this fails, the next sign-in tries again.
+    /// Claims the present form of an address for an account that version 0.1.0 keyed by another form. Then every
+    /// spelling belongs to the account, and no other user can register one. If this fails, the next sign-in tries
+    /// again.
     async fn claim_spellings(&self, email: &Email, user: UserId) {
         let Some(legacy) = email.legacy_key() else { return };
         let is_its = matches!(self.store.user_of(&legacy).await, Ok(Some(owner)) if owner == user);
@@ -232,8 +234,8 @@ where
         }
     }
 
-    /// The account of somebody whom a provider vouches for. The provider's own name for them decides, and nothing else: an
-    /// e-mail address finds no account of another identity, links none and takes none over.
+    /// The account of a user for whom a provider vouches. Only the provider's own name for the user decides. An e-mail
+    /// address finds no account of another identity, links none and takes none over.
     async fn of_identity(
         &self,
         email: &Email,
@@ -272,7 +274,7 @@ where
             let origin = Origin::default();
             super::register::claim(&self.store, &self.host, None, &account, &origin).await?;
         }
-        // Perhaps a parallel sign-in was first: whoever has the identity is meant.
+        // A parallel sign-in may have been first: the account that has the identity now is used.
         match self.store.user_of_identity(&identity.key()).await? {
             Some(user) => Ok(self.store.user(user).await?),
             None => Ok(None),
@@ -288,8 +290,8 @@ where
     ) -> Result<FirstStep, Failure> {
         let draw = SessionSecrets::of(Secret::new(self.host.random()), self.host.random());
         let user = state.user();
-        // A trusted device is known again whether a second factor is on or not. A parallel sign-in with the same token
-        // rotates it: then the record is judged once more.
+        // A trusted device is recognized whether a second factor is on or not. A parallel sign-in with the same token
+        // rotates it. Then the record is checked once more.
         for _ in 0..DEVICE_TRIES {
             let Some(shown) = shown else { break };
             let Some(grant) = self.device_grant(&state, shown).await? else { break };
@@ -337,8 +339,8 @@ where
         }))
     }
 
-    /// What this token is worth, if it may stand in for the second factor now: the current secret rotates, and the one before
-    /// it leads to the same next token within the grace.
+    /// Returns what this token grants, if it may replace the second factor now. The current secret rotates. Within the
+    /// grace, the secret before it leads to the same next token.
     async fn device_grant(&self, state: &UserState, shown: &DeviceToken) -> Result<Option<DeviceGrant>, Failure> {
         if shown.user != state.user() {
             return Ok(None);

@@ -1,4 +1,4 @@
-//! `CACHE_PROVIDER=dynamodb`: the cache port answered by the truth itself.
+//! `CACHE_PROVIDER=dynamodb`: the cache port that reads the store for every request.
 
 use super::leased::forget;
 use crate::cache::CacheEvent;
@@ -32,7 +32,7 @@ pub struct DeleteOnly<S, L> {
     pub server: L,
     /// The maximum age of a copy (`CACHE_MAX_AGE_SECONDS`).
     pub max_age_seconds: i64,
-    /// Told what happens.
+    /// Receives every cache event.
     pub notice: fn(CacheEvent),
 }
 

@@ -22,7 +22,7 @@ pub struct TrustRequest {
     pub trusted: bool,
     /// The versions that the caller accepts; `None` accepts every version.
     pub expected_versions: Option<Vec<u64>>,
-    /// `DEVICE_TRUST_SECONDS`.
+    /// How long the trust lasts, in seconds (`DEVICE_TRUST_SECONDS`).
     pub trust_seconds: i64,
 }
 
@@ -45,8 +45,8 @@ where
 {
     /// Makes the device of the caller's own session trusted, or stops trusting the device of any of the caller's sessions.
     ///
-    /// Nobody but a device itself can be given its token, so trusting another session's device changes nothing but that
-    /// session's version.
+    /// Only a device itself can receive its token, so trusting another session's device changes only that session's
+    /// version.
     pub async fn set_trust(
         &self,
         current: &Current,

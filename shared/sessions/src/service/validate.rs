@@ -25,7 +25,7 @@ where
     async fn look_up(&self, token: &AccessToken) -> Result<Option<Current>, Failure> {
         let hash = token.hash();
         let found = self.cache.look_up(token.at, &hash).await?;
-        // Judged by the clock after the read: a read may take longer than a session has left.
+        // The clock is read after the session, because a read may take longer than a session has left.
         let now = self.host.now();
         match session::live(found.as_ref(), token.at.slot, &self.policy, now) {
             Some(slot) if session::accepts_access_token(slot, &hash, now) => Ok(Some(Current { slot: slot.clone() })),
