@@ -1,4 +1,5 @@
-//! The table `activity`: what subscribers of the event bus write down of a user. Nothing that decides anything reads it.
+//! The table `activity`: what subscribers of the event bus record about a user. No decision about a session or a
+//! sign-in reads it.
 //!
 //! | PK | SK | holds |
 //! |---|---|---|
@@ -17,7 +18,7 @@ use crate::attributes::{Reader, binary_set, item, number, string};
 use crate::call::{conditional, trouble};
 use crate::statement::Statement;
 
-/// Devices remembered of one user: more than anybody has, and far from an item's 400 KB.
+/// Devices that are stored for one user: more than a user has, and far from an item's 400 KB.
 const MAX_DEVICES: usize = 500;
 
 const LAST_LOGIN: &str = "LAST_LOGIN";

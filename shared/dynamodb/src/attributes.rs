@@ -1,5 +1,5 @@
-//! Items as attribute maps, written and read by hand: five kinds of rows need no framework, and a reader that names what
-//! is wrong is worth more than one that is short.
+//! Items as attribute maps, written and read by hand. Five kinds of rows need no framework. A reader that names the
+//! attribute that is wrong is worth more than a short one.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use holdfast_sessions::Millis;
 use holdfast_sessions::ports::StoreError;
 
-/// An item.
+/// An item, as a map from attribute names to values.
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
 /// An item, or its key alone.
@@ -66,7 +66,7 @@ impl<'a> Reader<'a> {
         self.0.get(name).map(|v| v.as_s().map(String::as_str).map_err(|_| self.corrupt(name))).transpose()
     }
 
-    /// A string.
+    /// A string that must be present.
     pub(crate) fn text(&self, name: &str) -> Result<&'a str, StoreError> {
         self.text_opt(name)?.ok_or_else(|| self.corrupt(name))
     }
@@ -94,7 +94,7 @@ impl<'a> Reader<'a> {
         self.int_opt(name)?.ok_or_else(|| self.corrupt(name))
     }
 
-    /// A time.
+    /// A time that must be present.
     pub(crate) fn time(&self, name: &str) -> Result<Millis, StoreError> {
         self.int(name).map(Millis::new)
     }

@@ -12,8 +12,8 @@ use crate::attributes::Item;
 
 /// Conflicts: nothing was done, and the next try may come between.
 const CONFLICTS: [&str; 2] = ["TransactionConflictException", "TransactionInProgressException"];
-/// Throttled before anything was done. The SDK has tried again, as often as its own budget of retries allows: to go on
-/// would be a storm of them.
+/// DynamoDB throttled the call before it did anything. The SDK has already retried as often as its own budget allows,
+/// and further retries would become a storm.
 const THROTTLED: [&str; 4] =
     ["ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded", "ThrottlingError"];
 
@@ -102,7 +102,7 @@ where
 /// How a transaction ended.
 #[derive(Debug)]
 pub(crate) enum TransactionOutcome {
-    /// Committed.
+    /// The transaction is committed.
     Done,
     /// Nothing was written; one reason per action, in order.
     Cancelled(Vec<CancellationReason>),
@@ -127,8 +127,8 @@ impl TransactionOutcome {
     }
 }
 
-/// Reads a transaction's result. A cancellation for any reason that is neither a condition nor contention is a defect of
-/// ours, and trouble.
+/// Reads a transaction's result. A cancellation for a reason that is neither a condition nor contention is a defect of
+/// this crate, and an error.
 pub(crate) fn transaction<T, R>(
     operation: &'static str,
     result: Result<T, SdkError<TransactWriteItemsError, R>>,

@@ -1,8 +1,9 @@
 //! DynamoDB behind the ports. The key schema of each table is in one file of its own: [`sessions::keys`] and
 //! [`connections::keys`].
 //!
-//! Every read is strongly consistent unless its name says otherwise. Every conditional write carries `op`, a random id of
-//! the request: a refusal whose old image carries our own `op` is our own write whose reply was lost, and counts as done.
+//! Every read is strongly consistent unless its name says otherwise. Every conditional write carries `op`, a random id
+//! of the request. A refusal whose old image carries the request's own `op` is its own write whose reply was lost, and
+//! it counts as done.
 
 pub mod activity;
 mod attributes;

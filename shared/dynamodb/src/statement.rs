@@ -1,4 +1,4 @@
-//! Conditional writes as they read: each name and each value stands beside the expression that uses it.
+//! Conditional writes as they read: each name and each value is next to the expression that uses it.
 
 use std::collections::HashMap;
 
@@ -34,7 +34,7 @@ macro_rules! bind {
     };
 }
 
-/// One conditional write of one item, to send by itself or as a part of a transaction; or the key condition of a query.
+/// One conditional write of one item, to send alone or as a part of a transaction, or the key condition of a query.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Statement {
     set: Vec<String>,
@@ -133,12 +133,13 @@ impl Statement {
         clauses.join(" ")
     }
 
-    /// What DynamoDB refuses and a kinder store lets pass: an update of nothing, a path or a clause that is written twice, or
-    /// a bound name or value that no expression uses. A defect of this crate, which every build with debug assertions finds.
+    /// Finds what DynamoDB refuses and a less strict store accepts. That is an empty update, a path that is written
+    /// twice, or a name or value that is bound and not used or used and not bound. It is a defect of this crate, which
+    /// every build with debug assertions finds.
     fn defect(&self, with_update: bool) -> Option<String> {
         let written: Vec<&str> =
             self.set.iter().filter_map(|set| set.split_once(" = ")).map(|(path, _)| path).collect();
-        // `ADD topicCount :more`: its clause may stand once, and so may its path.
+        // In `ADD topicCount :more`, the clause may appear once, and so may its path.
         let other = self.other.iter().flat_map(|clause| clause.split(' ').take(2));
         let removed = self.remove.iter().map(String::as_str);
         let written: Vec<&str> = written.into_iter().chain(removed).chain(other).collect();
@@ -180,7 +181,8 @@ impl Statement {
         Some(self.values.clone()).filter(|values| !values.is_empty())
     }
 
-    /// A refused update or put within a transaction returns the old item, except where no one reads it.
+    /// Omits the old item from the refusal of an update or put within a transaction, because the caller does not read
+    /// it.
     pub(crate) fn without_old_item(mut self) -> Self {
         self.without_old_item = true;
         self
@@ -190,7 +192,7 @@ impl Statement {
         (!self.without_old_item).then_some(OnRefusal::AllOld)
     }
 
-    /// An update by itself.
+    /// Builds an update outside a transaction.
     pub(crate) fn update_item(
         &self,
         client: &Client,
@@ -201,13 +203,13 @@ impl Statement {
         bind!(self, client.update_item(), table).set_key(Some(item(key, []))).update_expression(self.update())
     }
 
-    /// A put by itself.
+    /// Builds a put outside a transaction.
     pub(crate) fn put_item(&self, client: &Client, table: &str, item: Item) -> PutItemFluentBuilder {
         self.checked(false);
         bind!(self, client.put_item(), table).set_item(Some(item))
     }
 
-    /// A deletion by itself.
+    /// Builds a deletion outside a transaction.
     pub(crate) fn delete_item(
         &self,
         client: &Client,

@@ -1,4 +1,4 @@
-//! The JSON in which the table's stream hands out images.
+//! The JSON in which the table's stream delivers images.
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;

@@ -21,7 +21,7 @@ fn position(item: &Item) -> StoreResult<Position> {
     Ok(Position { epoch: r.parse("epoch")?, offset: r.int("offset")? })
 }
 
-/// The attributes of a message, as they stand in a channel and under a publisher's key.
+/// The attributes of a message, both in a channel and under a publisher's key.
 pub(super) fn message_attributes(message: &Message) -> Item {
     Item::from([
         ("messageId".to_owned(), string(message.id.to_string())),
@@ -50,8 +50,8 @@ fn keyed(channel: &Channel, sk: impl Into<String>, at: Position) -> Item {
     item((keys::channel(channel), sk), [("epoch", string(at.epoch.to_string())), ("offset", number(at.offset))])
 }
 
-/// A head outlives its last message by so long. One that comes back afterwards has a new epoch: nobody takes its offsets for
-/// the old ones.
+/// How long a head outlives its last message. A channel that starts again afterwards has a new epoch, so no client
+/// mistakes its offsets for the old ones.
 const HEAD_SECONDS: i64 = 30 * 86_400;
 
 fn head_ttl(now: Millis) -> i64 {
@@ -114,7 +114,7 @@ impl Channels for ConnectionsTable {
         if matches!(outcome, TransactionOutcome::Done) {
             return Ok(Appended::Done);
         }
-        // The ids are judged first: when one of them is there, an earlier try of ours moved the head.
+        // The ids are checked first: if one of them exists, an earlier try of this call moved the head.
         let mut already = Vec::new();
         for index in 0..messages.len() {
             if let Some(old) = outcome.refused(2 + 2 * index) {

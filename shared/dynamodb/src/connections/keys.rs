@@ -13,7 +13,7 @@ pub const PK: &str = "PK";
 pub const SK: &str = "SK";
 /// TTL attribute: Number, whole seconds.
 pub const TTL: &str = "ttl";
-/// The index from topics, and from everybody, to sockets.
+/// The index that finds the sockets of a topic, and all sockets for a broadcast.
 pub const INDEX: &str = "GSI1";
 /// Its partition key attribute.
 pub const INDEX_PK: &str = "GSI1PK";
@@ -21,9 +21,9 @@ pub const INDEX_PK: &str = "GSI1PK";
 pub const INDEX_SK: &str = "GSI1SK";
 /// Sort key of a socket's own row.
 pub const METADATA: &str = "METADATA";
-/// Sort key of the row that remembers that a socket was closed.
+/// Sort key of the row that records that a socket was closed.
 pub const GONE: &str = "GONE";
-/// Sort key of the row that puts a socket among everybody.
+/// Sort key of the row that lists a socket for broadcasts.
 pub const SHARD: &str = "SHARD";
 /// What a socket's twin, and its entry in the index, sorts under.
 pub const CONNECTION: &str = "CONNECTION#";
@@ -100,7 +100,7 @@ pub fn budget(row: &Row, window: i64) -> (String, String) {
     (format!("BUDGET#{owner}"), format!("WINDOW#{window}"))
 }
 
-/// The TTL of a row that is void at `expiry`: an hour's grace, so that what was just true can still be read.
+/// The TTL of a row that expires at `expiry`. It adds an hour, so that a row that has just expired can still be read.
 pub fn ttl(expiry: Millis) -> i64 {
     expiry.plus_seconds(3_600).seconds_up()
 }

@@ -58,7 +58,7 @@ impl ConnectionsTable {
         Ok(())
     }
 
-    /// Strongly reads rows of one partition in order, page by page, until `enough` says so.
+    /// Strongly reads rows of one partition in order, page by page, until `enough` returns `true`.
     async fn rows(
         &self,
         pk: String,
@@ -91,7 +91,7 @@ impl ConnectionsTable {
 }
 
 impl UserData for ConnectionsTable {
-    /// Deletes what a user who is deleted was sent. Sockets go by themselves: their sessions have ended.
+    /// Deletes the channel of a deleted user. The user's sockets close without it, because their sessions have ended.
     async fn forget_user(&self, user: UserId) -> StoreResult<()> {
         let channel = keys::channel(&Channel::User(user));
         loop {

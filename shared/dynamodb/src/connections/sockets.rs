@@ -1,4 +1,4 @@
-//! Sockets: the row, its twin under the user, its place among everybody, and the memory that it is gone.
+//! Sockets: the row, its twin under the user, its entry for broadcasts, and the record of its end.
 
 use aws_sdk_dynamodb::types::{ReturnValue, TransactWriteItem};
 use holdfast_push::channel::{Channel, shard};

@@ -1,4 +1,4 @@
-//! Topics of sockets, and the sockets of topics and of everybody.
+//! The topics of a socket, and the sockets of a topic or of a broadcast.
 
 use holdfast_push::channel::{Channel, Topic};
 use holdfast_push::ids::ConnectionId;
@@ -56,7 +56,7 @@ impl Subscriptions for ConnectionsTable {
         match (&outcome, outcome.refused(0), outcome.refused(1)) {
             // It is not subscribed to.
             (TransactionOutcome::Done, ..) | (_, Some(_), _) => Ok(()),
-            // The socket's own row is gone, or was written by a version that did not count.
+            // The socket's own row does not exist, or was written by a version that did not count.
             (_, None, Some(_)) => self.delete(row.0, row.1).await,
             (_, None, None) => Err(StoreError::Conflict("TransactWriteItems: conflict".into())),
         }

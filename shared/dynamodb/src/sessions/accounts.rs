@@ -127,7 +127,7 @@ impl AccountDeletion for SessionsTable {
         match transacted(&transaction("TransactWriteItems", result)?) {
             Transacted::Done => Ok(()),
             Transacted::Busy => Err(StoreError::Conflict("TransactWriteItems: conflict".into())),
-            // The e-mail is somebody else's by now, or the account is not being deleted.
+            // Another account has the e-mail by now, or this account is not being deleted.
             Transacted::Refused => Err(StoreError::Conflict("delete: the account has changed; repeat it".into())),
         }
     }

@@ -1,7 +1,8 @@
 //! Attempt counters, counted by conditional updates of one item each, so that a burst cannot overdraw.
 //!
-//! In an open window without a long run of failures, one update counts. Everything else (a new counter, a new window, a wait
-//! after a long run) is decided by the domain from the counter as it was read, and written only if it still is so.
+//! In an open window without a long run of failures, one update counts. The domain decides every other case (a new
+//! counter, a new window, a wait after a long run) from the counter as it was read. The result is written only if the
+//! counter has not changed.
 
 use std::collections::HashSet;
 
@@ -101,7 +102,7 @@ impl SessionsTable {
                 }
                 let place = format!(":seen_{attribute}");
                 let name = format!("#seen_{attribute}");
-                // A counter of version 0.1.0, or one that only remembers, has no such number yet.
+                // A counter of version 0.1.0, or one that only records a known network, has no such number yet.
                 let none = if value == number(0) { format!("attribute_not_exists({name}) OR ") } else { String::new() };
                 as_seen = as_seen.when(&format!("{none}{name} = {place}")).name(&name, attribute).value(&place, value);
             }

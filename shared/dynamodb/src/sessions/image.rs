@@ -68,7 +68,7 @@ pub(super) fn slot(item: &Item) -> Result<Slot, StoreError> {
         version: r.int("version")?,
         keys,
         created_at: r.time("createdAt")?,
-        // Slots of version 0.1.0 do not say so: their sign-in is when they were authenticated.
+        // Slots of version 0.1.0 do not store this time, so the time of their sign-in is used.
         authenticated_at: match r.time_opt("authenticatedAt")? {
             Some(at) => at,
             None => r.time("createdAt")?,
@@ -131,7 +131,7 @@ fn origin(r: &Reader<'_>) -> Result<Origin, StoreError> {
 pub(super) fn slot_event(item: &Item) -> Result<SlotImage, StoreError> {
     let slot = slot(item)?;
     let written = origin(&Reader::new(item))?;
-    // What nobody wrote down is where the session was created.
+    // A change without a recorded origin comes from where the session was created.
     let origin = if written == Origin::default() && slot.ended.is_none() { created_from(&slot) } else { written };
     Ok(SlotImage { slot, origin })
 }
@@ -204,8 +204,8 @@ pub(super) fn slot_item(slot: &Slot) -> Item {
     item
 }
 
-/// The first byte of a sealed seed. A seed in plain text, as version 0.1.0 kept it, has 20 bytes and is read by its length:
-/// that version reads a sealed one as a record it does not understand, and so lets nobody in by mistake.
+/// The first byte of a sealed seed. A plain seed, as version 0.1.0 kept it, has 20 bytes and is recognized by its
+/// length. Version 0.1.0 reads a sealed seed as a corrupt record, so it accepts no sign-in by mistake.
 const SEALED: u8 = 1;
 
 /// Writes a sealed seed.
@@ -236,7 +236,7 @@ fn status(r: &Reader<'_>) -> Result<Status, StoreError> {
     Ok(match r.text("status")? {
         "ACTIVE" => Status::Active,
         "DELETED" => Status::Deleted,
-        // Whatever else it says, it does not say that this account may be used.
+        // No other value says that this account may be used.
         _ => Status::Disabled,
     })
 }
@@ -537,8 +537,9 @@ mod tests {
         assert!(matches!(slot(&item), Err(StoreError::Corrupt(_))));
     }
 
-    /// Bytes of an item as DynamoDB counts them (Developer Guide, "Item sizes and formats"): names and values; a number
-    /// takes at most one byte for two digits and two more, a map three and one for each entry.
+    /// The size of an item in bytes, as DynamoDB counts its names and values (Developer Guide, "Item sizes and
+    /// formats"). A number takes at most one byte for two digits and two more. A map takes three bytes and one for each
+    /// entry.
     fn size(item: &Item) -> usize {
         fn value(stored: &AttributeValue) -> usize {
             match stored {

@@ -106,7 +106,7 @@ pub fn row(pk: &str, sk: &str) -> Row {
     }
 }
 
-/// The TTL of a row that is void at `expiry`: a day's grace, so that what was just true can still be read.
+/// The TTL of a row that expires at `expiry`. It adds a day, so that a row that has just expired can still be read.
 pub fn ttl(expiry: Millis) -> i64 {
     expiry.plus_seconds(holdfast_sessions::policy::TTL_GRACE_SECONDS).seconds_up()
 }
@@ -123,7 +123,8 @@ mod tests {
         assert!(device.as_str() < META && META < slot.as_str());
     }
 
-    /// Every key has one length, whatever a user types: DynamoDB takes 2 048 bytes of a partition key, 1 024 of a sort key.
+    /// Every key has one length that no input changes. DynamoDB takes 2 048 bytes of a partition key and 1 024 of a
+    /// sort key.
     #[test]
     fn keys_have_a_fixed_length() {
         for byte in [0, 255] {

@@ -18,11 +18,11 @@ pub struct BeforeAfter<T>(pub Option<T>, pub Option<T>);
 pub enum Change {
     /// A session slot.
     Slot(Box<BeforeAfter<SlotImage>>),
-    /// A sign-in.
+    /// The parent row of a sign-in.
     Login(BeforeAfter<LoginImage>),
     /// The second factor of a sign-in.
     Challenge(BeforeAfter<ChallengeImage>),
-    /// An account.
+    /// The row of an account.
     Account(BeforeAfter<AccountImage>),
     /// A trusted device.
     Device(BeforeAfter<DeviceImage>),

@@ -133,7 +133,7 @@ impl SignIns for SessionsTable {
             .update_item(&self.client, &self.table, keys::challenge(id))
             .send()
             .await;
-        // Gone: the sign-in has come to an end of its own.
+        // The child row does not exist, so the sign-in has already ended.
         conditional("UpdateItem", None, result).map(|_| ())
     }
 
@@ -254,7 +254,7 @@ impl SessionsTable {
         }
     }
 
-    /// One sign-in, one session: the parent is consumed, and remembers by which answer.
+    /// Consumes the parent, so that one sign-in makes one session, and stores the answer that was accepted.
     fn consume_part(&self, plan: &Plan) -> StoreResult<TransactWriteItem> {
         let mut consume = Statement::new()
             .set("state", string(LoginState::Consumed.text()))
@@ -322,8 +322,8 @@ const ACCOUNT: usize = 1;
 const LOGIN: usize = 2;
 const CHALLENGE: usize = 3;
 
-/// The order matters: a consumed sign-in decides before a moved account, that before a device or a child that is gone,
-/// and those before a slot that is simply to be planned again.
+/// Finds the reason of a refusal. The order matters: a consumed sign-in decides before a moved account, and that before
+/// a missing device or child. All of them decide before a slot, which only needs a new plan.
 fn judge(outcome: &TransactionOutcome, plan: &Plan) -> StoreResult<Committed> {
     if matches!(outcome, TransactionOutcome::Done) {
         return Ok(Committed::Done);

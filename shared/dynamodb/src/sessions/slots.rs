@@ -22,7 +22,7 @@ pub(super) const UNENDED: &str = "sid = :sid AND attribute_not_exists(endedAt)";
 /// Nothing usable is here.
 pub(super) const FREE: &str =
     "attribute_not_exists(PK) OR attribute_exists(endedAt) OR idleExpiresAt <= :now OR absoluteExpiresAt <= :now";
-/// What opens a session; gone from its tombstone.
+/// The attributes that open a session. A tombstone does not have them.
 const OPENERS: [&str; 8] = [
     "accessHash",
     "accessExpiresAt",
