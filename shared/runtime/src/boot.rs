@@ -166,8 +166,8 @@ fn run(handler: Handler) -> Pin<Box<dyn Future<Output = Result<(), lambda_runtim
     Box::pin(lambda_runtime::run(service_fn(handler)))
 }
 
-/// Runs a subscriber of the event bus. An error makes Lambda deliver the event again, and in the end puts it into the
-/// subscription's dead-letter queue; what cannot be read at all goes there at once the same way.
+/// Runs a subscriber of the event bus. An error makes Lambda deliver the event again. After the last try, Lambda puts
+/// it into the subscription's dead-letter queue. An event that cannot be read fails in the same way.
 pub fn subscriber<D, I, IF, H, HF>(init: I, handle: H) -> ExitCode
 where
     D: Send + Sync + 'static,

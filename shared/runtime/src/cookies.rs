@@ -1,8 +1,9 @@
 //! Tokens as cookies, for browsers: out of reach of scripts, and useless to other sites.
 //!
-//! A cookie is sent by the browser whoever caused the request, so a request that changes something and is authenticated
-//! by one must also show what another site cannot make a browser send: an `Origin` on the allow-list and a header of its
-//! own, which needs a preflight that the allow-list refuses. `SameSite=Strict` is a second line, not the first.
+//! A browser sends a cookie even if another site caused the request. So a request that changes something and is
+//! authenticated by a cookie needs two more things: an `Origin` on the allow-list, and a header of its own. Another
+//! site cannot make a browser send that header, because it needs a preflight that the allow-list refuses.
+//! `SameSite=Strict` is a second line, not the first.
 
 use holdfast_sessions::service::Tokens;
 use holdfast_sessions::session::Slot;
@@ -73,9 +74,9 @@ impl Request {
         values
     }
 
-    /// The access tokens that the request presents: the one of `Authorization`, else those of the cookie, which count
-    /// only where no other site can have sent them. The first one that opens a session counts: a stale cookie may stand
-    /// before the good one.
+    /// The access tokens that the request presents: the one of `Authorization`, else those of the cookie. The cookie
+    /// counts only if no other site can have sent it. The first token that opens a session counts, because a stale
+    /// cookie may come before the valid one.
     ///
     /// # Errors
     /// Refuses a request by cookie that another site may have caused.
@@ -131,7 +132,7 @@ impl Request {
 }
 
 impl Response {
-    /// Hands the tokens over as cookies. They outlive the browser only for those who stay signed in.
+    /// Sends the tokens as cookies. They outlive the browser only for users who stay signed in.
     #[must_use]
     pub fn with_tokens(self, slot: &Slot, tokens: &Tokens, now: Millis) -> Self {
         let left = |until: Millis| slot.stay_signed_in.then(|| (until.get() - now.get()) / 1000);
@@ -149,7 +150,7 @@ impl Response {
         self.with_cookie(cookie(ACCESS, "", Some(0))).with_cookie(cookie(REFRESH, "", Some(0)))
     }
 
-    /// Hands the token of a trusted device over as a cookie.
+    /// Sends the token of a trusted device as a cookie.
     #[must_use]
     pub fn with_device(self, token: &str, max_age_seconds: i64) -> Self {
         self.with_cookie(cookie(DEVICE, token, Some(max_age_seconds)))

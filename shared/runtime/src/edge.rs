@@ -1,6 +1,6 @@
 //! Around every HTTP request: what is checked before its handler, and what is done with the handler's answer.
 //!
-//! Whatever the event holds, the answer is the handler's or a problem document with a request id.
+//! For every event, the answer is the handler's or a problem document with a request id.
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};

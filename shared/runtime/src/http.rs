@@ -22,10 +22,10 @@ pub use response::{Rejection, Response};
 /// The largest body of every route but the publisher's, in bytes (docs/api.md).
 pub const MAX_BODY_BYTES: usize = 16 * 1024;
 
-/// A request, with only what handlers may look at.
+/// A request, with only what handlers may read.
 ///
 /// A handler identifies the caller first and then calls [`Request::json`] or [`Request::no_body`]: both also refuse a
-/// query that the route does not take. So the caller is always judged before the form of the request.
+/// query that the route does not take. So the caller is always checked before the form of the request.
 #[derive(Clone)]
 pub struct Request {
     id: String,
@@ -274,7 +274,7 @@ fn is_true(value: &Value) -> bool {
     value.as_bool().unwrap_or(value == "true")
 }
 
-/// Whether an id may stand in a header and in a log line.
+/// Whether an id may be used in a header and in a log line.
 fn is_usable_id(id: &str) -> bool {
     (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
 }

@@ -1,5 +1,5 @@
-//! JSON lines on stdout, where Lambda collects them. Whatever looks like one of our secrets is masked on the way out:
-//! no code path is trusted to never print one.
+//! JSON lines on stdout, where Lambda collects them. Text that looks like one of our secrets is masked before it is
+//! written, because no code path is trusted to never print one.
 
 use std::io::{self, Write};
 

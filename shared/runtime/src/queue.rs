@@ -17,9 +17,9 @@ pub enum RecordResult {
     Retry,
 }
 
-/// Handles each record by itself, at most `at_once` of them at a time, each with what is left of the budget. Reports those to
-/// be delivered again. A panic in one is its own. Records that the time no longer suffices for are left for another
-/// invocation.
+/// Handles each record alone, at most `at_once` of them at a time, each with the rest of the budget. Returns the
+/// records that SQS must deliver again. A panic fails only its own record. Records for which the time is too short are
+/// left for another invocation.
 pub async fn together<F, Fut>(event: SqsEvent, budget: Duration, at_once: usize, handle: F) -> Value
 where
     F: Fn(SqsMessage, Duration) -> Fut + Clone + Send + 'static,

@@ -202,22 +202,22 @@ impl Call {
         self
     }
 
-    /// The event.
+    /// The event in API Gateway's format.
     pub fn event(&self) -> &Value {
         &self.0
     }
 }
 
-/// The parts of an answer in API Gateway's format that tests look at.
+/// The parts of an answer in API Gateway's format that tests check.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
-    /// The status.
+    /// The HTTP status code.
     pub status: u64,
     /// The `code` of a problem; empty where the answer is none.
     pub code: String,
-    /// The body.
+    /// The body as JSON.
     pub body: Value,
-    /// The headers.
+    /// The headers by name.
     pub headers: Value,
     /// The values of `Set-Cookie`.
     pub cookies: Vec<String>,

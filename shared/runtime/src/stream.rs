@@ -1,5 +1,5 @@
-//! The edge of a DynamoDB stream: records stay JSON until each is read by itself, so that one of another shape cannot
-//! hide the others.
+//! The edge of a DynamoDB stream. Records stay JSON until each is read alone, so that one of another shape cannot hide
+//! the others.
 
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -1,5 +1,5 @@
-//! Reads the events of API Gateway. A field of an unexpected type counts as absent, and a header may hold any character,
-//! so one odd byte in a header that no handler needs does not fail the whole invocation.
+//! Reads the events of API Gateway. A field of an unexpected type counts as absent, and a header may hold any
+//! character. So one odd byte in a header that no handler needs does not fail the whole invocation.
 
 use serde_json::Value;
 

@@ -1,7 +1,7 @@
 //! The client's address behind a content delivery network.
 //!
-//! `X-Forwarded-For` holds whatever a client writes into it, so it is never read. CloudFront overwrites
-//! `CloudFront-Viewer-Address`, but a client that goes round CloudFront can send that header, too. It counts only
+//! `X-Forwarded-For` holds any value that a client writes into it, so it is never read. CloudFront overwrites
+//! `CloudFront-Viewer-Address`, but a client that bypasses CloudFront can send that header, too. It counts only
 //! together with a secret that CloudFront adds to every request to the origin.
 
 use std::net::{IpAddr, Ipv6Addr};

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::problem;
 
-/// A response.
+/// The response of a handler, before it is written as an event.
 #[derive(Clone, Debug)]
 pub struct Response {
     status: u16,
@@ -38,7 +38,7 @@ impl Response {
         Self::new(status, "application/json", Value::Null, Some(text))
     }
 
-    /// 204: nothing but headers.
+    /// The status 204, with headers and without a body.
     pub fn no_content() -> Self {
         Self::new(204, "", Value::Null, Some(String::new()))
     }
@@ -192,7 +192,7 @@ mod tests {
         assert_eq!(nothing["headers"].get("content-type"), None);
     }
 
-    /// Only who presents no token is told how to present one (RFC 6750 §3).
+    /// Only `UNAUTHENTICATED` asks the client for a token (RFC 6750 §3).
     #[test]
     fn only_a_missing_token_is_asked_for() {
         for code in Code::ALL {

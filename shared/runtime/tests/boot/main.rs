@@ -83,7 +83,7 @@ async fn subscriber(_: &'static Deps, event: Event) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Not a test by itself: the other tests run this binary again to be the function that this variable names.
+/// Tests nothing: the other tests run this binary again to be the function that this variable names.
 #[test]
 fn a_function_in_a_process_of_its_own() {
     let Ok(name) = std::env::var("HOLDFAST_TEST_FUNCTION") else { return };
@@ -137,7 +137,7 @@ fn is_panic(posted: &Posted) -> bool {
     posted.kind == "error" && posted.body["errorMessage"].to_string().contains("a defect")
 }
 
-/// Whatever becomes of a request, Lambda is given an answer for the client, with the headers that every answer has.
+/// For every request, Lambda receives an answer for the client, with the headers that every answer has.
 #[test]
 fn every_request_is_answered_with_the_headers_of_every_answer() {
     let mut bodiless = event_of("HEAD", "/v1/denied");
@@ -289,7 +289,7 @@ fn a_socket_function_answers_with_a_status_or_fails_as_a_whole() {
     let served = finished.logged("served");
     assert_eq!(served[0]["connection"], "c1");
     let budgets: Vec<_> = served.iter().map(|line| line["budget"].as_i64().unwrap()).collect();
-    // A reserve for answering is kept back; who is late gets a moment to say so.
+    // A reserve for answering is kept back, and a late invocation gets a moment to answer.
     assert!(budgets[..3].iter().all(|budget| (AN_HOUR / 2..=AN_HOUR - 300).contains(budget)), "{budgets:?}");
     assert_eq!(budgets[3], 50);
     assert_eq!(finished.lines.iter().filter(|line| line["FRAME_TIME"] == 1.5).count(), 4);

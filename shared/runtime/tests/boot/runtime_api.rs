@@ -1,5 +1,5 @@
-//! Lambda's Runtime API for one function in a process of its own: it hands out invocations one after another and keeps what is
-//! posted back (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>).
+//! Lambda's Runtime API for one function in a process of its own. It delivers invocations one after another and keeps
+//! what the function posts (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>).
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -14,7 +14,7 @@ use serde_json::Value;
 /// An invocation that a function is given.
 pub(crate) struct Invocation {
     pub(crate) payload: String,
-    /// How far its deadline is away when it is handed out, in milliseconds; negative when it is over.
+    /// The time from its delivery to its deadline, in milliseconds; negative when the deadline has passed.
     pub(crate) time: i64,
 }
 
@@ -35,7 +35,7 @@ pub(crate) struct Finished {
     pub(crate) text: String,
     /// Those lines that are JSON.
     pub(crate) lines: Vec<Value>,
-    /// The exit code of a function that ended by itself.
+    /// The exit code of a function that was not killed.
     pub(crate) code: Option<i32>,
 }
 
@@ -160,7 +160,7 @@ pub(crate) fn run(name: &str, variables: &[(&str, &str)], invocations: Vec<Invoc
         stdout.read_to_string(&mut text).unwrap();
         text
     });
-    // Whichever is first: the function has nothing more to do, or it has ended by itself.
+    // One of two events comes first: the function asks for another invocation, or its process has ended.
     let (sender, events) = mpsc::channel();
     let ended = Arc::new(AtomicBool::new(false));
     let is_over = ended.clone();
