@@ -23,10 +23,10 @@ pub struct SignIn<'a> {
     pub device_token: Option<&'a str>,
 }
 
-/// A session somebody holds: the parts of the answer that later calls need.
+/// A session of a user: the parts of the answer that later calls need.
 #[derive(Clone, Debug)]
 pub struct SignedIn {
-    /// Whose it is.
+    /// The user of the session.
     pub user_id: String,
     /// The public id of the session.
     pub session_id: String,
@@ -105,12 +105,12 @@ impl Api {
         self
     }
 
-    /// Any request, unsigned.
+    /// Sends any request, unsigned.
     pub async fn send(&self, call: Call) -> Result<Reply, Fault> {
         self.http.send(&self.base, call, None).await
     }
 
-    /// Any request, signed by somebody.
+    /// Sends any request, signed by `signer`.
     pub async fn send_signed(&self, call: Call, signer: &Signer) -> Result<Reply, Fault> {
         self.http.send(&self.base, call, Some(signer)).await
     }
@@ -277,7 +277,7 @@ impl Api {
         self.history_page(access, channel, &format!("after={after}&epoch={epoch}")).await
     }
 
-    /// The same with a query of one's own.
+    /// Calls the same route with any query.
     pub async fn history_page(&self, access: &str, channel: &str, query: &str) -> Result<Reply, Fault> {
         self.send(Call::new("GET", format!("/v1/channels/{channel}/messages?{query}")).bearer(access)).await
     }

@@ -64,7 +64,7 @@ pub struct Queues {
     pub push: String,
     /// What `push` could not deliver.
     pub push_dlq: String,
-    /// Messages to everybody.
+    /// Messages to every connected client.
     pub broadcast: String,
     /// What `broadcast` could not deliver.
     pub broadcast_dlq: String,
@@ -111,8 +111,8 @@ impl Deployment {
         self.aws_endpoint_url.is_some()
     }
 
-    /// Who signs: the local cloud's fixed `test`/`test`, on AWS whoever is configured. The local cloud never sees the
-    /// caller's own credentials.
+    /// The credentials that sign requests: the fixed `test`/`test` on the local cloud, and the configured ones on AWS.
+    /// The local cloud never sees the caller's own credentials.
     pub async fn credentials(&self) -> Result<Credentials, Fault> {
         if self.is_local() {
             return Ok(Credentials::new("test", "test", None, None, "local cloud"));

@@ -54,7 +54,7 @@ impl Call {
         self.raw(body.to_string())
     }
 
-    /// With a body that says it is JSON, whatever it is.
+    /// With a body of any bytes that is declared as JSON.
     pub fn raw(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
         self.header("content-type", "application/json")
@@ -255,7 +255,7 @@ impl Reply {
     }
 }
 
-/// Smoke tests run where their output is kept: what signs somebody in is not shown.
+/// Hides the credentials in a value, because the output of smoke tests is kept.
 pub(crate) fn mask(value: &mut Value) {
     match value {
         Value::Object(members) => {

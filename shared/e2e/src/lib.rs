@@ -6,7 +6,7 @@
 //! * [`Api`]: every HTTP route, one function each; answers are [`Reply`]s that can say what they should have been
 //! * [`Socket`]: a WebSocket client that waits for frames by type
 //! * [`Person`]: random test data, so that runs never meet
-//! * [`path`]: the whole path through the system, as `holdfast-smoke` plays it
+//! * [`path`]: the whole path through the system, as `holdfast-smoke` runs it
 
 mod api;
 mod deployment;

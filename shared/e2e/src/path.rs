@@ -10,7 +10,7 @@ use crate::{Api, Call, Deployment, Fault, Handshake, Person, SignIn, SignedIn, S
 /// Who walks the path.
 #[derive(Clone, Debug)]
 pub enum Walker {
-    /// Somebody new each time, who registers first.
+    /// A new user each time, who registers first.
     Newcomer,
     /// A standing account, for deployments that are closed to registration. All of its sessions are ended.
     Resident(Person),
@@ -88,7 +88,7 @@ impl Walk<'_> {
     }
 }
 
-/// Walks the path; `tell` hears of every step as it is done.
+/// Walks the path and passes every step to `tell` as it is done.
 pub async fn play(deployment: &Deployment, api: &Api, plan: &Plan, tell: &mut dyn FnMut(&Step)) -> Result<(), Failure> {
     let mut walk = Walk { deployment, api, plan, tell };
     let sessions = sign_ins(&mut walk).await?;
@@ -132,7 +132,7 @@ async fn sign_ins(walk: &mut Walk<'_>) -> Result<Vec<SignedIn>, Failure> {
 
     const WRONG: &str = "wrong password is refused and says nothing";
     if walk.plan.wrong_password {
-        // Nobody's e-mail for a standing account, which must not be locked by being smoke-tested.
+        // A standing account must not be locked by a smoke test, so a random e-mail replaces its own.
         let email = match &walker {
             Walker::Newcomer => person.email.clone(),
             Walker::Resident(_) => Person::random().email,

@@ -1,6 +1,6 @@
-//! Test data. Everything is random, so that tests and runs never meet, in whatever order and however often they run.
+//! Test data. Everything is random, so that tests and runs never meet, in any order and number.
 
-/// Somebody who can sign in.
+/// A user who can sign in.
 #[derive(Clone, Debug)]
 pub struct Person {
     /// E-mail address; unique to this person.

@@ -22,7 +22,7 @@ impl Signer {
         Self { credentials, region: region.into(), service }
     }
 
-    /// The headers to add. `url` is the one that is really requested, with whatever path prefix it has.
+    /// The headers to add. `url` is the one that is really requested, with any path prefix that it has.
     pub(crate) fn headers(
         &self,
         method: &str,

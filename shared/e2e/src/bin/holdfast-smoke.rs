@@ -1,4 +1,4 @@
-//! Plays the path through a deployed Holdfast and says what it saw.
+//! Runs the path through a deployed Holdfast and reports its steps.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -50,7 +50,7 @@ fn number(text: &str, range: std::ops::RangeInclusive<usize>) -> Option<usize> {
 fn walker(deployment: &Deployment) -> Result<Walker, Fault> {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     match (variable("HOLDFAST_SMOKE_EMAIL"), variable("HOLDFAST_SMOKE_PASSWORD")) {
-        // Locally anybody may register, and the account of another environment does not exist.
+        // Locally registration is open, and the account of another environment does not exist.
         _ if deployment.is_local() => Ok(Walker::Newcomer),
         (Some(email), Some(password)) => Ok(Walker::Resident(Person { email, password })),
         (None, None) => Ok(Walker::Newcomer),

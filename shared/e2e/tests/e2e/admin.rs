@@ -1,4 +1,4 @@
-//! `sessions-admin`, as an operator invokes it; and the repair of a cache that nobody told.
+//! `sessions-admin`, as an operator invokes it, and the repair of a cache that missed a change.
 
 use std::time::Duration;
 
@@ -97,7 +97,7 @@ async fn an_operator_creates_finds_gives_a_password_and_deletes() {
     let signed_in = world.api.login(&next.email, &next.password, &how).await.unwrap().expect(200).unwrap();
     assert_eq!((signed_in.at("/session/trusted"), signed_in.at("/deviceToken")), (json!(false), Value::Null));
 
-    // What subscribers write down has been written: nothing comes after the deletion.
+    // Subscribers have recorded everything, so they write nothing after the deletion.
     let (activity, key) = (&world.deployment.tables.activity, format!("U#{user_id}"));
     let last = signed_in.text("/session/sessionId").unwrap();
     eventually("the last sign-in", async || {
@@ -131,7 +131,7 @@ async fn an_operator_creates_finds_gives_a_password_and_deletes() {
     let kept = world.partition(activity, &key).await;
     assert!(kept.iter().all(|row| text(row, "SK").starts_with("E#")), "of a deleted user only events are kept");
 
-    // The address is free again, for somebody else.
+    // The address is free again for another user.
     let again = world.api.register(&person).await.unwrap().expect(201).unwrap();
     assert_ne!(again.text("/userId").unwrap(), user_id);
     world.api.sign_in(&person, "new").await.unwrap();
@@ -147,7 +147,7 @@ async fn is_cached(world: &World, key: &str) -> bool {
     }
 }
 
-/// A writer that dies between its commit and its delete: the stream repairs what it left.
+/// A writer crashes between its commit and its delete, and the stream repairs the cache.
 #[tokio::test]
 async fn a_change_whose_writer_never_deleted_is_repaired() {
     let world = World::open().await;

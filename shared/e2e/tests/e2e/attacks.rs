@@ -1,4 +1,4 @@
-//! Bytes that no client of ours sends: a request is answered whatever is in the headers that nobody needs.
+//! Bytes that no client of ours sends. Odd bytes in headers that no handler needs do not change the answer.
 
 use holdfast_e2e::SignIn;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -48,7 +48,7 @@ async fn odd_bytes_in_headers_change_nothing() {
         let (status, answer) = raw(&world, "GET", "/v1/health", &[odd], "").await;
         assert_eq!(status, 200, "{odd:?}: {answer}");
     }
-    // What is kept of a browser's name is from a table of ours, whatever it says.
+    // Only names from a fixed table are kept of a browser's name.
     let body = serde_json::json!({"email": person.email, "password": person.password}).to_string();
     for agent in [&b"User-Agent: \x01\xe9\xff"[..], b"User-Agent: Firefox/1.0 \x02 Linux"] {
         let (status, answer) = raw(&world, "POST", "/v1/auth/login", &[agent], &body).await;
@@ -79,7 +79,7 @@ async fn odd_bytes_in_headers_that_matter_are_refused_and_answered() {
     assert_eq!((current.at("/trusted"), current.number("/version").unwrap()), (serde_json::json!(false), 1));
 }
 
-/// `X-Forwarded-For` and the like do not say who somebody is: attempts are counted by the address that connects.
+/// `X-Forwarded-For` and similar headers do not identify a client: attempts are counted by the address that connects.
 #[tokio::test]
 async fn headers_do_not_make_another_address() {
     let world = World::open().await;

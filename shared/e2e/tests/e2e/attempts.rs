@@ -65,10 +65,10 @@ async fn known_and_unknown_accounts_run_out_of_attempts_alike() {
         assert_eq!(reply.header("retry-after"), Some(seconds.to_string().as_str()));
     }
 
-    // The right password does not help now: otherwise it could be told from a wrong one.
+    // The right password is refused now, too. Otherwise an attacker could tell it from a wrong one.
     let reply = world.api.login(&known.email, &known.password, &SignIn::default()).await.unwrap();
     reply.expect_problem(429, "TOO_MANY_ATTEMPTS").unwrap();
-    // Nobody else is affected.
+    // No other account is affected.
     world.signed_in().await;
 }
 

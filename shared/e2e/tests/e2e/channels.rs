@@ -38,7 +38,7 @@ async fn what_was_missed_while_away_follows_the_welcome_in_order() {
     let mark = channel(&welcome, &own(&session)).clone();
     assert!(welcome["connectionId"].is_string());
     assert_eq!(mark["recovered"], false, "without a mark there is nothing to recover from");
-    // Gone without a close, as a phone in a tunnel.
+    // The connection ends without a close, like that of a phone in a tunnel.
     drop(socket);
 
     let mut sent = Vec::new();
@@ -166,7 +166,7 @@ async fn presence_shows_ones_own_sockets_and_nobody_elses() {
     assert_eq!(presence["online"], json!({&here.user_id: true}));
     socket.send(&json!({"action": "presence", "userIds": [there.user_id]})).await.unwrap();
     assert_eq!(socket.expect("error").await.unwrap()["code"], "FORBIDDEN");
-    // Somebody else's does not come along with one's own.
+    // A frame that also names another user is refused as a whole.
     socket.send(&json!({"action": "presence", "userIds": [here.user_id, there.user_id]})).await.unwrap();
     assert_eq!(socket.expect("error").await.unwrap()["code"], "FORBIDDEN");
     let everybody: Vec<_> = (0..101).map(|_| here.user_id.clone()).collect();
@@ -209,7 +209,7 @@ async fn the_history_of_a_channel_without_messages_is_empty() {
         let reply = page(query).await.expect(200).unwrap();
         assert_eq!((reply.at("/messages"), reply.at("/recovered")), (json!([]), json!(true)), "never used, {query}");
     }
-    // Somebody listens, and still nobody has written.
+    // A client listens, and the channel still has no message.
     let mut socket = open_socket(&world.api, &session.access, "A").await.unwrap();
     let welcome = hello(&mut socket, json!([])).await;
     let epoch = channel(&welcome, &own(&session))["epoch"].as_str().unwrap().to_owned();

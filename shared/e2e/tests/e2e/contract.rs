@@ -190,7 +190,7 @@ async fn bodies_that_are_not_exactly_right_are_400() {
     );
     let refresh = bodies("/v1/auth/refresh", vec!["{}".to_owned(), r#"{"refreshToken":"a","x":1}"#.to_owned()]);
     refused(&world, login.into_iter().chain(register).chain(refresh), &[400]).await;
-    // None of it registered anybody.
+    // None of it registered the user.
     world.api.register(&person).await.unwrap().expect(201).unwrap();
 }
 
@@ -236,7 +236,7 @@ async fn weak_passwords_and_wrong_e_mails_are_400() {
 #[tokio::test]
 async fn the_shortest_and_the_longest_password_work() {
     let world = World::open().await;
-    // Twelve characters that nobody guesses, and as many as there may be.
+    // Twelve characters that are hard to guess, and the longest password.
     for password in ["kx9mq2vl7pzt".to_owned(), random_text().repeat(12)[..256].to_owned()] {
         let person = Person { password, ..Person::random() };
         world.api.register(&person).await.unwrap().expect(201).unwrap();

@@ -166,7 +166,7 @@ async fn a_second_factor_by_cookie_shows_a_script_nothing() {
     let known = log_in(&world, &armed.person, &device).await;
     assert_eq!((known.at("/status"), known.at("/session/mfaVerified")), (json!("AUTHENTICATED"), json!(false)));
     no_token_in_the_body(&known);
-    // A cookie is a browser's: without `transport` it stands in for nothing.
+    // A cookie belongs to a browser: without `transport` it replaces nothing.
     let body = json!({"email": armed.person.email, "password": armed.person.password});
     let (_, device) = device_cookie(&known);
     let other = world.api.send(own(Call::new("POST", "/v1/auth/login").json(&body), &device)).await.unwrap();
@@ -229,7 +229,7 @@ async fn is_over(world: &World, session: &SignedIn) {
     world.api.refresh(&session.refresh).await.unwrap().expect_problem(401, "INVALID_REFRESH_TOKEN").unwrap();
 }
 
-/// The access cookie has a quarter of an hour: who logs out later has the refresh cookie alone.
+/// The access cookie lasts 15 minutes, so a client that logs out later has the refresh cookie alone.
 #[tokio::test]
 async fn logging_out_needs_the_refresh_cookie_alone() {
     let world = World::open().await;
@@ -271,7 +271,7 @@ async fn cookies_that_open_nothing_are_taken_back() {
         let reply = world.api.send(own(call, &jar)).await.unwrap().expect_problem(401, code).unwrap();
         expires_tokens(&reply);
     }
-    // A token that came back too often is taken back as well, and its session is over.
+    // A token that was reused is taken back as well, and its session has ended.
     let second = world.api.sign_in(&person, "second").await.unwrap();
     let mut newest = second.refresh.clone();
     for _ in 0..2 {
@@ -281,7 +281,7 @@ async fn cookies_that_open_nothing_are_taken_back() {
     let reused = own(Call::new("POST", "/v1/auth/refresh"), &refresh_cookie(&second.refresh));
     let reply = world.api.send(reused).await.unwrap().expect_problem(401, "REFRESH_TOKEN_REUSED").unwrap();
     expires_tokens(&reply);
-    // Nobody signs the visitors of another site out.
+    // Another site cannot make a browser delete these cookies.
     let foreign = Call::new("POST", "/v1/auth/logout").header("origin", "https://evil.example");
     let reply = world.api.send(foreign).await.unwrap();
     assert_eq!((reply.status >= 400, cookies(&reply).1.len()), (true, 0), "{}", reply.fault("no cookie"));

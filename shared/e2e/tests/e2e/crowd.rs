@@ -41,7 +41,7 @@ async fn crowd(world: &World) -> Vec<Socket> {
         .collect()
 }
 
-/// How long somebody waits for a sign-in, in ms.
+/// Signs in and returns how long it took, in ms.
 async fn sign_in(world: &World, person: &Person) -> u128 {
     let began = Instant::now();
     world.api.sign_in(person, "beside").await.unwrap();

@@ -1,4 +1,4 @@
-//! Trusted devices: where they are shown, what ends them, and what somebody with a stolen one cannot do.
+//! Trusted devices: where they are shown, what ends them, and what the thief of one cannot do.
 
 use std::collections::BTreeSet;
 
@@ -102,7 +102,7 @@ async fn removing_a_device_voids_its_token_at_once() {
         device["deviceId"].as_str().unwrap().to_owned()
     };
 
-    // Somebody else's device is as unknown as none.
+    // Another user's device is refused like one that does not exist.
     let (_, stranger) = world.signed_in().await;
     for id in [&id_of("first"), "AAAAAAAAAAAAAAAAAAAAAA", "nonsense"] {
         let reply = world.api.remove_device(&stranger.access, id).await.unwrap();
@@ -124,7 +124,7 @@ async fn removing_a_device_voids_its_token_at_once() {
     assert_eq!(is_known(&world, &person, &laptop_token).await, None);
     let none = world.api.remove_devices(&laptop.access).await.unwrap().expect(200).unwrap();
     assert_eq!(none.at("/removed"), 0);
-    // The sessions themselves go on.
+    // The sessions themselves stay live.
     for session in [&phone, &laptop] {
         world.api.current(&session.access).await.unwrap().expect(200).unwrap();
     }
@@ -241,7 +241,7 @@ async fn whoever_comes_by_a_device_changes_nothing_before_showing_the_factor() {
     let anew = world.api.trust(&thief.access, &thief.session_id, true, None).await.unwrap();
     anew.expect_problem(403, "REAUTHENTICATION_REQUIRED").unwrap();
 
-    // Whoever has the authenticator may.
+    // The holder of the authenticator may.
     let before = world.api.current(&thief.access).await.unwrap().expect(200).unwrap();
     let shown = world.api.reauthenticate(&thief.access, password, Some(&armed.code(0))).await.unwrap();
     let shown = shown.expect(200).unwrap();

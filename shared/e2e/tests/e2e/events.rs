@@ -63,7 +63,7 @@ impl Subscription {
         assert_eq!(put.failed_entry_count, 0);
     }
 
-    /// Everything that came, until `enough` says so.
+    /// Collects events until `enough` returns `true`, for at most 20 seconds.
     async fn collect(&self, enough: impl Fn(&[Value]) -> bool) -> Vec<Value> {
         let deadline = Instant::now() + Duration::from_secs(20);
         let mut events = Vec::new();
@@ -111,7 +111,7 @@ fn of_type<'a>(events: &[&'a Value], kind: &str) -> Vec<&'a Value> {
 async fn the_life_of_sessions_is_told_on_the_bus() {
     let world = World::open().await;
     let subscription = Subscription::open(&world).await;
-    // Whatever the test finds, its rule and its queue go.
+    // The rule and the queue are deleted even if the test fails.
     let outcome = tokio::spawn(async move {
         let checked = futures_util::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(tell(&world, &subscription)));
         let outcome = checked.await;
@@ -184,7 +184,7 @@ async fn tell(world: &World, subscription: &Subscription) {
     let started = started.iter().find(|detail| detail["loginSessionId"] == failed["loginSessionId"]).unwrap();
     assert!(started["seq"].as_str() < failed["seq"].as_str(), "a sign-in begins before it fails");
 
-    // In anybody's events, for that matter.
+    // No event holds these secrets, not even one of another user.
     for event in &events {
         let text = event.to_string();
         let mut secrets = vec![person.email.as_str(), person.password.as_str(), "hf1."];

@@ -1,4 +1,4 @@
-//! Guessing passwords and codes from many networks: whom it locks out, what it costs, and how long it can go on.
+//! Guessing passwords and codes from many networks: which users it locks out, what it costs, and when it ends.
 //!
 //! The local cloud reports 127.0.0.1 as the address of every client, so that is where the owners are. Attackers are in
 //! networks of their own, each drawn at random.
@@ -51,7 +51,7 @@ async fn strangers_in_ten_networks_lock_no_owner_out() {
     }
     assert_eq!(budget(&world, &person.email, "127.0.0.1", "account").await["count"], 50);
 
-    // From elsewhere even the right password is refused now: otherwise guesses could go on.
+    // From another network even the right password is refused now. Otherwise guessing could continue.
     let right = json!({"email": person.email, "password": person.password});
     let (status, refused) = sign_in_from(&world, &stranger(), &right).await;
     assert_eq!((status, &refused["code"]), (429, &json!("TOO_MANY_ATTEMPTS")), "{refused}");
@@ -111,7 +111,7 @@ async fn sign_ins_of(world: &World, network: &str) -> Vec<Item> {
     items
 }
 
-/// Nobody signed in is needed to send sign-ins: what they cost must end with the budget.
+/// A client needs no session to send sign-ins, so their cost must end with the budget.
 #[tokio::test]
 async fn a_refused_attempt_writes_nothing() {
     let world = World::open().await;
@@ -151,14 +151,14 @@ async fn a_refused_attempt_writes_nothing() {
     }
 }
 
-/// Everything about accounts that do not exist can be caused by anybody, any number of times.
+/// Any client can cause events about accounts that do not exist, any number of times.
 #[tokio::test]
 async fn the_audit_trail_keeps_nothing_about_unknown_accounts() {
     let world = World::open().await;
     let person = world.person().await;
     let ip = stranger();
     assert_eq!(guess(&world, &ip, &Person::random().email).await, 401);
-    // A later one about somebody who exists has been written down, so an earlier one would have been.
+    // A later event about an existing account has been recorded, so an earlier one would have been, too.
     assert_eq!(guess(&world, &ip, &person.email).await, 401);
     let activity = &world.deployment.tables.activity;
     let network = network_of(&ip);

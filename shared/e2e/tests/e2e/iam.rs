@@ -1,7 +1,7 @@
 //! A function can do with its role what it has to, and nothing else.
 //!
-//! The roles trust nobody but Lambda, so the test asks Lambda: it makes a function of its own with the role in question
-//! and asks it who it is. What is tried with the answer is tried with the real role and its real policy.
+//! The roles trust only Lambda, so the test asks Lambda. It creates a function with the role in question, and the
+//! function returns its credentials. So every attempt uses the real role and its real policy.
 
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
@@ -90,7 +90,7 @@ fn zip(name: &str, content: &[u8]) -> Vec<u8> {
     // Version 2.0, no flags, stored; 1980-01-01 00:00.
     let common = [&[20, 0, 0, 0, 0, 0, 0, 0, 0x21, 0][..], &crc, &size, &size, &name_length, &[0, 0]].concat();
     let local = [b"PK\x03\x04", &common[..], name.as_bytes(), content].concat();
-    // No comment, disk 0, no internal attributes; a regular file that everybody may read; offset 0.
+    // No comment, disk 0, no internal attributes; a regular file that all users may read; offset 0.
     let attributes = (0o100_644_u32 << 16).to_le_bytes();
     let central =
         [b"PK\x01\x02\x14\x03", &common[..], &[0, 0, 0, 0, 0, 0], &attributes, &[0; 4], name.as_bytes()].concat();
@@ -118,7 +118,7 @@ async fn delete(client: &aws_sdk_dynamodb::Client, table: &str) -> Result<(), St
 }
 
 async fn write(client: &aws_sdk_dynamodb::Client, table: &str) -> Result<(), String> {
-    // The condition never holds: whoever may write learns that, and leaves nothing behind.
+    // The condition never holds. A role that may write learns that, and writes nothing.
     let key = |text: &str| AttributeValue::S(text.to_owned());
     let answer = client
         .put_item()

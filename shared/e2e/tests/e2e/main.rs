@@ -1,12 +1,12 @@
 //! End to end: what a running deployment does, seen from outside, and what it leaves behind in its tables and queues.
 //!
-//! `HOLDFAST_OUTPUTS` names the `outputs.json` of a deployment on the local cloud. Everybody in these tests is made up
-//! anew each time, so they run in any order, side by side, and again.
+//! `HOLDFAST_OUTPUTS` names the `outputs.json` of a deployment on the local cloud. Every test makes up its own users,
+//! so the tests run in any order, side by side, and again.
 //!
-//! Failed passwords are the one thing that runs have in common: all requests over HTTP come from 127.0.0.1, and a network
-//! has 100 failures in 15 minutes. One run of everything here uses about 30, and tests that use several give them back
-//! first (`World::clear_network`). Attackers from elsewhere invoke the functions with an event that names their address
-//! (`World::request_from`): the local cloud reports 127.0.0.1 for everybody.
+//! Failed passwords are the one thing that runs have in common: all requests over HTTP come from 127.0.0.1, and a
+//! network has 100 failures in 15 minutes. One run of everything here uses about 30, and tests that use several give
+//! them back first (`World::clear_network`). The local cloud reports 127.0.0.1 for every client. So attackers from
+//! other networks invoke the functions with an event that names their address (`World::request_from`).
 
 #![allow(clippy::unwrap_used, reason = "all of this is tests, also what has no #[test] on it")]
 

@@ -11,7 +11,7 @@ use crate::world::{World, redis, text};
 
 const PERIOD: u64 = 30;
 
-/// Somebody with a second factor.
+/// A user with a second factor.
 pub(crate) struct Armed {
     pub(crate) person: Person,
     totp: Totp,
@@ -31,7 +31,7 @@ impl Armed {
         Self::with(world, person, session).await
     }
 
-    /// The same for somebody who is signed in already.
+    /// The same for a user who is signed in already.
     pub(crate) async fn with(world: &World, person: Person, session: SignedIn) -> Self {
         // A step that is about to end might end between two requests.
         while now() % PERIOD > PERIOD - 8 {
@@ -145,7 +145,7 @@ async fn five_codes_and_no_more() {
     let late = world.api.verify_mfa(&second, &armed.code(0)).await.unwrap();
     let late = late.expect_problem(429, "TOO_MANY_ATTEMPTS").unwrap();
     assert!(late.header("retry-after").is_some());
-    // Who signs in anew is let in.
+    // A new sign-in is accepted.
     let another = armed.challenged(&world).await;
     world.api.verify_mfa(&another, &armed.code(0)).await.unwrap().expect(200).unwrap();
 }
@@ -195,7 +195,7 @@ async fn a_trusted_device_is_not_asked_for_the_code() {
     assert_eq!(by(&device).await.at("/status"), "MFA_REQUIRED", "its secret has rotated");
     let last = by(&next).await;
     assert_eq!(last.at("/status"), "AUTHENTICATED");
-    // No longer trusting a session deletes its device, and every session that lives on it says so.
+    // Ending the trust of a session deletes its device, and every session on that device shows it.
     let session = SignedIn::from_reply(&last).unwrap();
     world.api.trust(&session.access, &session.session_id, false, None).await.unwrap().expect(200).unwrap();
     assert_eq!(by(&last.text("/deviceToken").unwrap()).await.at("/status"), "MFA_REQUIRED");
@@ -233,7 +233,7 @@ async fn two_enrolments_at_once_are_given_one_secret() {
         assert_eq!(answer.text("/secret").unwrap(), later.text("/secret").unwrap());
         assert_eq!(answer.text("/otpauthUri").unwrap(), later.text("/otpauthUri").unwrap());
     }
-    // A seed that nobody used within 15 minutes is void.
+    // A seed that was not activated within 15 minutes is invalid.
     let user = world.partition(&world.deployment.tables.sessions, &format!("U#{}", session.user_id)).await;
     let account = user.iter().find(|row| text(row, "SK") == "META").expect("the account's row");
     world.move_back(&world.deployment.tables.sessions, account, "mfaPendingAt", 901).await;

@@ -44,7 +44,7 @@ async fn a_wrong_or_short_password_changes_nothing() {
     let nobody = world.api.change_password("x", &person.password, &new).await.unwrap();
     nobody.expect_problem(401, "UNAUTHENTICATED").unwrap();
     world.api.sign_in(&person, "still").await.unwrap();
-    // Whoever tries passwords in somebody's session leaves a trace.
+    // A wrong password in a live session leaves a trace.
     eventually("the wrong password in the trail", async || {
         let trail = world.trail(&session.user_id).await;
         let failed = trail.iter().find(|entry| text(entry, "type") == "REAUTHENTICATION_FAILED")?;

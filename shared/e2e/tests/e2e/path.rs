@@ -1,4 +1,4 @@
-//! The whole path in one go, as `holdfast-smoke` plays it after every deploy.
+//! The whole path in one go, as `holdfast-smoke` runs it after every deploy.
 
 use holdfast_e2e::path::{Plan, Walker, play};
 

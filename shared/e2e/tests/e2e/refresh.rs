@@ -39,7 +39,7 @@ async fn an_old_generation_is_theft_and_ends_the_session() {
     world.api.current(&third.access).await.unwrap().expect_any_problem(&[401]).unwrap();
     let reply = world.api.refresh(&third.refresh).await.unwrap();
     reply.expect_problem(401, "INVALID_REFRESH_TOKEN").unwrap();
-    // Once more: the session is over, so this is no second alarm.
+    // The session has ended, so the same token raises no second alarm.
     let reply = world.api.refresh(&first.refresh).await.unwrap();
     reply.expect_problem(401, "INVALID_REFRESH_TOKEN").unwrap();
     world.api.current(&other.access).await.unwrap().expect(200).unwrap();

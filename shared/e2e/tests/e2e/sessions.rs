@@ -136,7 +136,7 @@ async fn trusting_moves_the_version_each_time_and_honours_if_match() {
     assert_eq!(shown.header("etag"), Some(format!("\"{}\"", version + 3).as_str()));
 }
 
-/// A device's token goes to the device itself and to nobody else: so another session's device cannot be made trusted.
+/// Only a device itself receives its token, so another session's device cannot be made trusted.
 #[tokio::test]
 async fn trusting_another_session_moves_its_version_and_nothing_else() {
     let world = World::open().await;
@@ -178,7 +178,7 @@ async fn keep_current_has_to_be_true_or_false() {
         let call = Call::new("DELETE", format!("/v1/sessions?{query}")).bearer(&session.access);
         world.api.send(call).await.unwrap().expect_problem(400, "INVALID_REQUEST").unwrap();
     }
-    // Nobody was logged out.
+    // No session was logged out.
     for kept in [&session, &other] {
         world.api.current(&kept.access).await.unwrap().expect(200).unwrap();
     }

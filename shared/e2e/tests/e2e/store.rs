@@ -135,7 +135,7 @@ async fn a_socket_has_rows_while_it_is_open_and_none_afterwards() {
     eventually("the rows of a closed socket to go", async || {
         let twins = world.partition(table, &partition).await;
         let rows = world.partition(table, &connection).await;
-        // GONE is the note that it was here; it goes by itself.
+        // The row GONE records the end of the socket, and DynamoDB deletes it later.
         (twins.is_empty() && rows.iter().all(|row| text(row, "SK") == "GONE")).then_some(())
     })
     .await;

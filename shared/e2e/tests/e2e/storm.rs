@@ -23,7 +23,7 @@ async fn thirty_two_sign_ins_of_one_user_at_once() {
         let mut made = Vec::new();
         for reply in replies {
             let reply = reply.unwrap();
-            // On a busy machine one can run out of its time: it may have made a session, and nobody was given it.
+            // On a busy machine one can run out of its time. It may have made a session that no client received.
             if reply.status == 503 {
                 unanswered += 1;
             } else {

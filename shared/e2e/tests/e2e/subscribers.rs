@@ -51,7 +51,7 @@ async fn a_wrong_second_factor_and_a_new_device_are_told_to_the_users_other_devi
     let right = armed.code(0);
     let wrong = if right == "000000" { "000001" } else { "000000" };
     world.api.verify_mfa(&second, wrong).await.unwrap().expect_problem(401, "INVALID_MFA_CODE").unwrap();
-    // That the factor was switched on is told, too, and may come late.
+    // An alert that the factor was switched on also comes, and may be late.
     let told = socket.expect_that("an alert", |frame| frame["data"]["alert"] == "FAILED_SECOND_FACTOR").await.unwrap();
     assert_eq!(told["kind"], "security.alert");
 

@@ -54,7 +54,7 @@ async fn a_password_is_the_same_from_every_keyboard_and_no_other() {
         let reply = world.api.login(&person.email, &wrong, &SignIn::default()).await.unwrap();
         reply.expect_problem(401, "INVALID_CREDENTIALS").unwrap();
     }
-    // And the other way round: registered as one keyboard decomposes it.
+    // The reverse: a password is registered as one keyboard decomposes it.
     let other = Person { password: format!("Zu\u{308}rich am See {unique}"), ..Person::random() };
     world.api.register(&other).await.unwrap().expect(201).unwrap();
     let composed = Person { password: format!("Z\u{fc}rich am See {unique}"), ..other };
@@ -95,7 +95,7 @@ async fn passwords_that_are_guessed_first_are_refused_with_a_reason() {
         assert!(reply.text("/detail").unwrap().starts_with("`newPassword` is too easy to guess. "));
     }
     world.api.sign_in(&person, "with the old one").await.unwrap();
-    // None of it registered anybody.
+    // None of it registered a user.
     world.api.register(&Person { email, ..Person::random() }).await.unwrap().expect(201).unwrap();
 }
 

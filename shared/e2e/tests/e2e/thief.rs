@@ -1,8 +1,8 @@
 //! A thief who has read the answer of the first step: no credential of the second follows from it.
 //!
-//! Version 0.1.0 derived everything about a session from the secret in `mfaSessionId`, so any script of the page could
-//! compute tokens that were meant to be in HttpOnly cookies, and the device token of thirty days. The derivations here are
-//! those of that version.
+//! Version 0.1.0 derived everything about a session from the secret in `mfaSessionId`. So any script of the page could
+//! compute tokens that were meant to be in HttpOnly cookies, and the device token of thirty days. The derivations here
+//! are those of that version.
 
 use std::collections::BTreeSet;
 
@@ -75,7 +75,7 @@ impl Given {
         let read = Token::read;
         let given =
             Self { session_id: session_id.into(), access: read(access), refresh: read(refresh), device: read(device) };
-        // What this test believes about tokens is so: else it would find nothing whatever the system does.
+        // The assumptions of this test about tokens hold. Otherwise it would pass on any system.
         for (token, text) in [(&given.access, access), (&given.refresh, refresh), (&given.device, device)] {
             assert_eq!(token.write(), text, "a token is written as this test writes it");
         }
@@ -83,7 +83,7 @@ impl Given {
         given
     }
 
-    /// Each part that somebody could compute and use.
+    /// Each part that an attacker could compute and use.
     fn parts(&self) -> Vec<(&'static str, Vec<u8>)> {
         let (family, rotating) = self.refresh.secret.split_at(16);
         let (device_id, device_secret) = self.device.secret.split_at(16);
@@ -145,7 +145,7 @@ fn nothing_follows(first: &Reply, given: &Given) {
     for (what, part) in given.parts() {
         assert!(!known.contains(&part), "{what} follows from mfaSessionId");
     }
-    // Nor does anything follow from what else a script may have seen.
+    // Nothing follows from the other values that a script may have seen, either.
     let (access, device) = (given.access.secret.as_slice(), &given.device.secret[16..]);
     for (secrets, may_not) in [
         (vec![stolen.secret.as_slice(), access], vec!["the refresh token", "the device token"]),

@@ -1,4 +1,4 @@
-//! What every test starts with: the deployment, a client, and somebody to sign in.
+//! What every test starts with: the deployment, a client, and users.
 
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -37,14 +37,14 @@ impl World {
         Self { deployment, api, config, dynamodb }
     }
 
-    /// Somebody who has registered.
+    /// Registers a new user.
     pub(crate) async fn person(&self) -> Person {
         let person = Person::random();
         self.api.register(&person).await.unwrap().expect(201).unwrap();
         person
     }
 
-    /// Somebody who has registered and signed in once.
+    /// Registers a new user and signs in once.
     pub(crate) async fn signed_in(&self) -> (Person, SignedIn) {
         let person = self.person().await;
         let session = self.api.sign_in(&person, "first").await.unwrap();
@@ -67,7 +67,7 @@ impl World {
         answer.items.unwrap_or_default()
     }
 
-    /// Moves a time in an item to a second ago, as if everybody had waited for it.
+    /// Moves a time in an item to a second ago, as if the test had waited for it.
     pub(crate) async fn has_passed(&self, table: &str, item: &Item, time: &str) {
         self.move_back(table, item, time, 1).await;
     }
@@ -135,7 +135,7 @@ impl World {
         items.into_iter().filter(|item| text(item, "SK").starts_with("E#")).collect()
     }
 
-    /// All items of a table, whatever tests made them.
+    /// All items of a table, including those of other tests.
     pub(crate) async fn everything(&self, table: &str) -> Vec<Item> {
         let mut pages = self.dynamodb.scan().table_name(table).consistent_read(true).into_paginator().items().send();
         let mut items = Vec::new();
@@ -163,7 +163,7 @@ pub(crate) fn network_of(ip: &str) -> String {
     format!("{}.0/24", ip.rsplit_once('.').unwrap().0)
 }
 
-/// An AWS client's configuration for whoever has these credentials.
+/// An AWS client's configuration with these credentials.
 pub(crate) fn sdk_config(deployment: &Deployment, credentials: Credentials) -> SdkConfig {
     let time_outs = TimeoutConfig::builder()
         .operation_attempt_timeout(Duration::from_secs(20))
