@@ -46,7 +46,7 @@ impl Claim {
 
 /// A variant that must be caught.
 pub struct Variant {
-    /// Of which model.
+    /// The name of its model.
     pub model: &'static str,
     /// Its name, and that of its file.
     pub name: &'static str,
@@ -149,7 +149,8 @@ pub fn claims(size: Size) -> Vec<Claim> {
     claims
 }
 
-/// All that must be caught. The scope is the same whatever the size: a stored counter-example belongs to it.
+/// All mutants that must be caught. The scope is the same for every size, because a stored counter-example belongs to
+/// it.
 pub fn variants() -> Vec<Variant> {
     [cache_variants(), slots_variants(), refresh_variants(), connect_variants()].into_iter().flatten().collect()
 }

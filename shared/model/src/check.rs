@@ -165,7 +165,8 @@ fn holds<P: Protocol>(invariant: Invariant) -> Condition<P> {
     }
 }
 
-/// True once, at the first state looked at after the landmark was passed: stateright notes a path each time it is true.
+/// True once, at the first state that is checked after the landmark was passed, because stateright notes a path each
+/// time it is true.
 fn reached<P: Protocol, const NUMBER: u32>(watched: &Watched<P>, _: &P::State) -> bool {
     let bit = 1 << NUMBER;
     watched.passed.load(Ordering::Relaxed) & bit != 0 && watched.reported.fetch_or(bit, Ordering::Relaxed) & bit == 0

@@ -1,7 +1,8 @@
-//! A handshake against a revocation and a post (design of push: rows before the last look, 410 is no proof of death).
+//! A handshake against a revocation and a post. The handshake writes its row before its last check, and a 410 does not
+//! prove that a socket is closed.
 //!
-//! One socket, one session. Whoever ends a session asks for its sockets to be closed; the closer asks API Gateway again
-//! until a 410 can no longer mean a handshake under way.
+//! One socket, one session. The request that ends a session asks for its sockets to be closed. The closer asks API
+//! Gateway again until a 410 can no longer mean a handshake under way.
 
 use crate::invariant::Invariant;
 use crate::protocol::{Passed, Protocol};
@@ -15,10 +16,10 @@ pub struct Connect {
     pub posts: u8,
 }
 
-/// Ways to get it wrong.
+/// Faults that the model must catch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mutant {
-    /// `$connect` looks at the session and then writes its row.
+    /// `$connect` checks the session and then writes its row.
     ChecksBeforeWriting,
     /// A post that is answered 410 removes the row at once.
     PostTrusts410,
@@ -39,7 +40,7 @@ enum Socket {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Handler {
     Begun,
-    /// Row written, session not looked at (or the reverse, for a mutant).
+    /// The row is written and the session is not checked (or the reverse, for a mutant).
     Half,
     Sure,
     Refusing,
@@ -63,7 +64,7 @@ pub struct State {
     socket: Socket,
     handler: Handler,
     row: bool,
-    /// The handshake's time is over, whatever became of it.
+    /// The time of the handshake has ended, in any state.
     late: bool,
     revoker: Revoker,
     posts_left: u8,
@@ -74,7 +75,7 @@ pub struct State {
 pub enum Step {
     /// `$connect` writes its row.
     Write,
-    /// `$connect` looks at the session.
+    /// `$connect` checks the session.
     Look,
     /// `$connect` returns: the socket opens.
     Return,
@@ -88,7 +89,7 @@ pub enum Step {
     Close,
     /// A message is posted to the row's socket.
     Post,
-    /// The time a handshake may take is over.
+    /// The time that a handshake may take has ended.
     Late,
 }
 

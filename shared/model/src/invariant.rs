@@ -14,7 +14,7 @@ pub enum Invariant {
     One,
     /// An acknowledged session is readable until it is ended or expires.
     Dur,
-    /// Nobody receives another's data.
+    /// No user receives another's data.
     Iso,
     /// An alarm of theft is about a session that lives: rule 0 of refresh comes before rule 3. The design states it as the
     /// order of the rules and gives it no name.

@@ -1,4 +1,4 @@
-//! What every model says of itself. [`check`](crate::check) turns it into properties for stateright.
+//! The interface of every model. [`check`](crate::check) turns it into properties for stateright.
 
 use std::hash::Hash;
 

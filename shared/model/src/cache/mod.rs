@@ -43,22 +43,23 @@ pub struct Scope {
     pub max_age: u8,
 }
 
-/// What the servers are like.
+/// The behaviour of the servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum World {
-    /// One primary at a time. A failover brings back any value and lease it ever held, under a new incarnation.
+    /// One primary at a time. A failover restores any value and lease that it ever held, under a new incarnation.
     OnePrimary,
-    /// INFO is hidden from scripts: no incarnation can be told from another, so every writer answers `bounded`.
+    /// INFO is hidden from scripts: no incarnation can be distinguished from another, so every writer answers
+    /// `bounded`.
     NoFence,
     /// The other primary answers now and then: what was deleted here is still there, under an incarnation that was never
     /// given up. Only the bound is promised.
     TwoPrimaries,
 }
 
-/// Ways to get it wrong.
+/// Faults that a model must catch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mutant {
-    /// Whoever misses stores what it read.
+    /// Every reader that misses stores what it read.
     FillWithoutLease,
     /// w2 leaves the lease alone.
     DeletesValueOnly,
@@ -82,7 +83,7 @@ pub enum Mutant {
     IncarnationOncePerConnection,
     /// w2 stores the new value instead of deleting.
     WriterSets,
-    /// A hit does not look at `validUntil`.
+    /// A hit does not check `validUntil`.
     NoMaxAge,
     /// `validUntil` counts from r3 and not from before r2.
     AgeCountsFromFill,
@@ -90,7 +91,7 @@ pub enum Mutant {
     LostDeleteIsImmediate,
     /// A value that is another session's is answered with 401.
     MismatchIsRefusal,
-    /// A value lets in without its secret being compared.
+    /// A value accepts a request without a comparison of its secret.
     SecretNotCompared,
 }
 

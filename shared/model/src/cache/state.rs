@@ -1,4 +1,4 @@
-//! What the truth, the server, the readers and the writers remember.
+//! The state of the table, the server, the readers and the writers.
 
 use super::Scope;
 use crate::invariant::Invariant;
@@ -32,7 +32,8 @@ pub(super) struct Lease {
 /// What a request may insist on, settled when it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Owed {
-    /// Its token opens an acknowledged session: to be let in, unless that is superseded meanwhile.
+    /// Its token opens an acknowledged session: the request must be accepted, unless that session is superseded
+    /// meanwhile.
     Entry,
     /// Its token was revoked, and that was promised to be in force by now.
     Refusal,
@@ -101,7 +102,7 @@ pub struct State {
     pub(super) inc: u8,
     pub(super) failovers_left: u8,
     pub(super) strays_left: u8,
-    /// Every V and L the server ever held, as bits; empty once no failover can bring them back.
+    /// Every V and L that the server ever held, as bits. They are empty once no failover can restore them.
     pub(super) held_v: u64,
     pub(super) held_l: u64,
     pub(super) readers: [Reader; MAX_READERS],

@@ -10,9 +10,9 @@ use crate::protocol::Passed;
 pub enum Step {
     /// A reader begins a request with a token and sends r1.
     Ask(usize, u8),
-    /// r1 is executed and its reply heard.
+    /// r1 is executed and its reply arrives.
     R1(usize),
-    /// r1 of a request is executed, late or once more; nobody hears the reply.
+    /// r1 of a request is executed, late or once more; no reader receives the reply.
     StrayR1(usize),
     /// The reader does not wait for r1 any longer (silence or an error) and reads the table.
     Hedge(usize, u8),
@@ -52,7 +52,7 @@ impl Cache {
     pub(super) fn offer(&self, s: &State, steps: &mut Vec<Step>) {
         let readers = &s.readers[..self.scope.readers];
         if readers.iter().all(|r| r.phase == Phase::Idle && usize::from(r.begun) == self.scope.requests) {
-            return; // Nobody is left who could be let in.
+            return; // No reader is left that could be accepted.
         }
         for (i, reader) in readers.iter().enumerate() {
             match reader.phase {
@@ -131,7 +131,7 @@ impl Cache {
             Step::StrayR1(request) => {
                 let copy = s.strays_left;
                 s.strays_left -= 1;
-                // The value is of no use to nobody; what remains of the script is the lease.
+                // No reader receives the value; what remains of the script is the lease.
                 let inc = self.compared_inc(s, s.readers[request / MAX_REQUESTS]);
                 if !self.v_is_current(s, inc) && s.l.is_none() {
                     s.set_l(self.lease(request, copy, inc));
@@ -279,7 +279,7 @@ impl Cache {
         true
     }
 
-    /// The request is answered from what the table holds: it lets in whom it belongs to.
+    /// Answers the request from the content of the table, which accepts only the token of its version.
     fn answer(&self, s: &mut State, token: u8, owed: Owed, version: u8, passed: &mut Passed) {
         answered(s, token, owed, (version == token).then_some(version), passed);
     }
@@ -319,7 +319,7 @@ impl Cache {
     }
 }
 
-/// Every answer of every request comes by here: refused, or let in with the data of a version.
+/// Every answer of every request passes here: refused, or accepted with the data of a version.
 fn answered(s: &mut State, token: u8, owed: Owed, entry: Option<u8>, passed: &mut Passed) {
     passed.at(if entry.is_some() { At::LetIn } else { At::Refused } as u8);
     let wrong = match (entry, owed) {

@@ -1,8 +1,8 @@
 //! Refresh rotation (docs/correctness.md): two tabs that share a token store, a thief who may know
 //! `mfaSessionId` or copy a token, lost replies, a clock.
 //!
-//! What a presented token means is decided by [`holdfast_sessions::rotation::judge`], and what a rotation makes of the slot
-//! by [`holdfast_sessions::rotation::rotate`], on real tokens: a token of the model is a number for one of them.
+//! The model uses real tokens: a token of the model is a number for one of them. [`holdfast_sessions::rotation::judge`]
+//! decides what a presented token means, and [`holdfast_sessions::rotation::rotate`] what a slot becomes.
 
 mod real;
 mod state;
@@ -42,10 +42,10 @@ pub struct Scope {
     pub replaced: bool,
 }
 
-/// Ways to get it wrong.
+/// Faults that the model must catch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mutant {
-    /// An old token is theft even if its session is over.
+    /// An old token is theft even if its session has ended or expired.
     TheftBeforeExpiry,
     /// The previous token is theft at once.
     NoGrace,
@@ -55,7 +55,7 @@ pub enum Mutant {
     FreshSuccessor,
     /// Within the grace every generation is answered.
     AnyGenerationInGrace,
-    /// An unknown token is theft whatever its family.
+    /// An unknown token is theft even if it is of another family.
     FamilyNotChecked,
     /// TOKEN_REUSED is answered before the session is ended, and then it is not.
     ReuseEndsNothing,

@@ -17,12 +17,14 @@ use super::state::{ACTORS, GENERATIONS, NONE, Session, Token, root_of};
 pub(super) struct Tokens {
     known: Vec<Known>,
     numbers: HashMap<[u8; 32], Token>,
-    /// What somebody computes who knows the first session's `mfaSessionId`, and nothing that only the store has.
+    /// The token that an attacker computes who knows the first session's `mfaSessionId`, and nothing that only the
+    /// store has.
     computed: Token,
     policy: Policy,
 }
 
-/// The secret in the `mfaSessionId` of a session's sign-in: its client knows it, and whoever sees that answer.
+/// The secret in the `mfaSessionId` of a session's sign-in. Its client knows it, and so does an attacker who reads that
+/// answer.
 fn origin(session: u8) -> Secret<32> {
     Secret::new([session; 32])
 }
@@ -47,7 +49,7 @@ pub(super) enum Judged {
     Reused,
 }
 
-/// Seeds are random: nobody else draws this one.
+/// Seeds are random: no other actor draws this one.
 pub(super) fn seed(actor: usize) -> [u8; 32] {
     let mut seed = [7; 32];
     seed[0] = u8::try_from(actor).unwrap_or(u8::MAX);
@@ -162,7 +164,7 @@ impl Tokens {
         }
     }
 
-    /// The domain's rotation of `presented` under the seed that `actor` drew, judged at `now`.
+    /// The domain's rotation of `presented` under the seed that `actor` drew, checked at `now`.
     pub(super) fn rotate(&self, s: &Session, presented: Token, actor: usize, now: u8) -> Session {
         let Some(slot) = self.slot(s) else { return *s };
         let (next, successor) =

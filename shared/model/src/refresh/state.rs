@@ -1,4 +1,4 @@
-//! What the slot, the tabs and the thief remember.
+//! The state of the slot, the tabs and the thief.
 
 use super::Scope;
 use crate::invariant::Invariant;
@@ -64,12 +64,12 @@ impl Session {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Phase {
     Idle,
-    /// Judged current at that tick; the conditional write is under way.
+    /// Found current at that tick; the conditional write is under way.
     Writes {
         token: Token,
         at: u8,
     },
-    /// Judged reused; the end is under way.
+    /// Found reused; the end is under way.
     Ends {
         token: Token,
     },
@@ -101,9 +101,9 @@ pub struct State {
     pub(super) may_be_replaced: bool,
     /// A successor was made whose reply was lost.
     pub(super) lost: bool,
-    /// The owner may be turned away from now on: a thief was at work, or a limit that the design accepts was met.
+    /// The owner may be refused from now on: a thief was at work, or a limit that the design accepts was met.
     pub(super) excused: bool,
-    /// TOKEN_REUSED was answered for this session: nobody may get a token of it again.
+    /// TOKEN_REUSED was answered for this session: no actor may get a token of it again.
     pub(super) reported: bool,
     pub(super) broken: Option<Invariant>,
 }

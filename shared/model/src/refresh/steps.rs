@@ -1,4 +1,4 @@
-//! What can happen: each step is one read with its judgement, one conditional write, or one misfortune.
+//! What can happen: each step is one read with its check, one conditional write, or one misfortune.
 
 use super::real::Judged;
 use super::state::{
@@ -11,7 +11,7 @@ use crate::protocol::Passed;
 /// One step of the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Somebody presents the token it holds: the slot is read and the token judged.
+    /// An actor presents the token it holds: the slot is read and the token checked.
     Present(usize),
     /// The rotation is written, and the reply arrives (or not).
     Write(usize, bool),
@@ -131,7 +131,7 @@ impl Refresh {
         }
         s.phases[actor] = Phase::Idle;
         let verdict = self.judge(s, token);
-        // Nobody receives another's session for what the client was told before there was one.
+        // A thief must not receive the session from what the client was sent before the session existed.
         if actor == THIEF && s.forged && matches!(verdict, Judged::Current | Judged::Repeat(_)) {
             s.broken = Some(Invariant::Iso);
         }
@@ -171,7 +171,8 @@ impl Refresh {
         }
     }
 
-    /// The condition of the write: the presented token is the current one, and the session was live when judged.
+    /// The condition of the write: the presented token is the current one, and the session was live when it was
+    /// checked.
     fn write(&self, s: &mut State, actor: usize, token: Token, at: u8, heard: bool, passed: &mut Passed) {
         let blind = self.is(Mutant::BlindWrite) && root_of(token) == root_of(s.session.current);
         let same = s.session.current == token || blind;
@@ -229,7 +230,7 @@ fn held(s: &State, actor: usize) -> Token {
     if actor == THIEF { s.thief } else { s.owner }
 }
 
-/// The previous token, and the grace is over.
+/// The previous token, after the grace.
 fn late(s: &State, token: Token) -> bool {
     s.session.previous == token && s.now > s.session.rotated_at + 1
 }

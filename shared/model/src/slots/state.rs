@@ -1,4 +1,4 @@
-//! What the table, the submits and the other requests remember.
+//! The state of the table, the submits and the other requests.
 
 use super::Scope;
 use crate::invariant::Invariant;
@@ -41,7 +41,7 @@ pub(super) struct Login {
     /// `authEpoch` at the password check, once there was one.
     pub(super) epoch: Option<u8>,
     pub(super) consumed: bool,
-    /// A session was made of it: only the invariant reads it.
+    /// A session was created from it: only the invariant reads it.
     pub(super) made: bool,
 }
 
@@ -63,7 +63,7 @@ pub(super) enum Submit {
     Planned(Plan),
     /// Committed, and the reply was lost: the same plan is sent again until the outcome is known.
     Unknown(Plan),
-    /// Told that LOGIN is consumed: looks whether the session lives.
+    /// Answered that LOGIN is consumed: checks whether the session lives.
     Repeats,
     SignedIn,
     Refused,
@@ -72,7 +72,7 @@ pub(super) enum Submit {
 /// What an end-all saw in a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Seen {
-    /// Nothing that could let in: it must still be so.
+    /// Nothing that opens a session: it must still be so.
     Free,
     Keep(u8),
     End(u8),
@@ -86,7 +86,7 @@ pub(super) struct EndAll {
     pub(super) now: u8,
 }
 
-/// A refresh under way: judged, not yet written.
+/// A refresh under way: checked, not yet written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Refresh {
     pub(super) slot: u8,
@@ -144,7 +144,7 @@ impl State {
         self.slots.iter().flatten().filter(|item| item.is_live(self.now))
     }
 
-    /// What can be seen to be wrong by looking at the table.
+    /// The invariant that the table breaks, if it breaks one.
     pub(super) fn wrong(&self) -> Option<Invariant> {
         if self.live().any(|item| item.epoch < self.epoch) {
             return Some(Invariant::Auth);

@@ -16,13 +16,13 @@ pub enum Step {
     Commit(usize),
     /// Its transaction is executed; the reply is lost.
     CommitUnheard(usize),
-    /// A submit that found LOGIN consumed looks whether the session lives.
+    /// A submit that found LOGIN consumed checks whether the session lives.
     Repeat(usize),
     /// An end-all reads META and slots; `true` keeps the first session.
     SeeAll(bool),
     /// Its transaction is executed.
     EndAll,
-    /// A refresh of the session in this slot is judged.
+    /// A refresh of the session in this slot is checked.
     Judge(usize),
     /// Its write is executed.
     Rotate,
@@ -178,7 +178,7 @@ impl Slots {
         }
     }
 
-    /// Reasons are judged LOGIN, epoch, slot.
+    /// The reasons of a refusal are checked in the order LOGIN, epoch, slot.
     fn verdict(&self, s: &State, i: usize, plan: Plan) -> Verdict {
         let login = s.logins[LOGIN_OF[i]];
         let item = s.slots[usize::from(plan.slot)];
@@ -237,7 +237,7 @@ impl Slots {
             let named = plan.victim.is_some_and(|(sid, ..)| sid == old.sid);
             match (old.is_live(s.now), named) {
                 (true, true) => passed.at(At::Evicted as u8),
-                // Somebody was told that this session is there, and nobody ended it.
+                // The session was acknowledged, and no request ended it.
                 (true, false) => s.broken = Some(Invariant::Dur),
                 (false, _) => passed.at(At::TookEnded as u8),
             }
@@ -277,7 +277,7 @@ fn end(item: &mut Item) {
     item.version += 1;
 }
 
-/// A tombstone keeps no hashes, and `now` is the one it was judged at.
+/// A tombstone keeps no hashes, and `now` is the time of the check.
 fn rotate(s: &mut State, passed: &mut Passed) {
     let Some(plan) = s.refresh.take() else { return };
     let as_seen = |item: &&mut Item| item.sid == plan.sid && item.version == plan.version && item.is_live(plan.now);
