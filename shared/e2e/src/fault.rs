@@ -31,7 +31,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// The same line: a test that unwraps a fault shows what a person would want to read.
+/// Shows the same line as `Display`, so that a test that unwraps a fault prints readable text.
 impl fmt::Debug for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

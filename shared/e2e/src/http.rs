@@ -200,7 +200,7 @@ impl Reply {
         if reply.at("/code") != code { Err(reply.fault(format!("{status} {code}"))) } else { Ok(reply) }
     }
 
-    /// The same with any of these statuses and any code.
+    /// Expects a problem with one of these statuses and any code.
     pub fn expect_any_problem(self, statuses: &[u16]) -> Result<Self, Fault> {
         if !statuses.contains(&self.status) {
             return Err(self.fault(format!("{statuses:?}")));

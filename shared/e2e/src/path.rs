@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::{Api, Call, Deployment, Fault, Handshake, Person, SignIn, SignedIn, Socket, random_text};
 
-/// Who walks the path.
+/// The user who walks the path.
 #[derive(Clone, Debug)]
 pub enum Walker {
     /// A new user each time, who registers first.

@@ -14,7 +14,7 @@ use crate::slots::{self, Slots};
 pub enum Size {
     /// Seconds, for every build.
     Bounded,
-    /// As far as memory and patience go.
+    /// As large as memory and time allow.
     Full,
 }
 

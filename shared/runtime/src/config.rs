@@ -206,7 +206,7 @@ impl Env {
 /// What `CACHE_PROVIDER` and `REDIS_*` say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CacheSettings {
-    /// Who answers validations.
+    /// The cache that answers validations.
     pub provider: CacheProvider,
     /// The server to read, or, with `dynamodb`, only to delete from.
     pub server: Option<CacheServer>,
@@ -254,7 +254,7 @@ pub enum CacheProvider {
 }
 
 impl CacheProvider {
-    /// As configured and as health says it.
+    /// The text of the provider in the configuration and in health answers.
     pub const fn text(self) -> &'static str {
         match self {
             CacheProvider::Dynamodb => "dynamodb",

@@ -6,22 +6,22 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Event {
-    /// The same for every delivery of this event.
+    /// The event's id, which is the same for every delivery.
     pub id: String,
-    /// Compares as text.
+    /// The order of the event, compared as text.
     pub seq: String,
     /// The type, such as `SESSION_CREATED`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// When, RFC 3339.
+    /// The time of the event, RFC 3339.
     pub at: String,
-    /// To whom, if known.
+    /// The user of the event, if known.
     #[serde(default)]
     pub user_id: Option<String>,
-    /// To which session.
+    /// The session of the event.
     #[serde(default)]
     pub session_id: Option<String>,
-    /// In which sign-in.
+    /// The sign-in of the event.
     #[serde(default)]
     pub login_session_id: Option<String>,
     /// The reason of the event.

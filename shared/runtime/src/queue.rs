@@ -43,8 +43,9 @@ pub fn id_of(record: &SqsMessage) -> String {
     record.message_id.clone().unwrap_or_default()
 }
 
-/// The same for groups of records that are better handled as one. Each record is its id and what was read from it; `handle`
-/// returns what became of each record of a group, in its order. A record of whose end nothing is said is delivered again.
+/// Handles groups of records as [`together`] handles single ones. Each record is its id and the data that was read from
+/// it. `handle` returns the result of each record of a group, in its order. A record without a result is delivered
+/// again.
 pub async fn in_groups<T, F, Fut>(groups: Vec<Vec<(String, T)>>, budget: Duration, at_once: usize, handle: F) -> Value
 where
     T: Send + 'static,

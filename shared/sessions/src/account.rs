@@ -23,7 +23,7 @@ pub enum Status {
 pub struct Account {
     /// The user of the account.
     pub user: UserId,
-    /// As registered, for display.
+    /// The e-mail address as registered, for display.
     pub email: String,
     /// PHC string (argon2id).
     pub password: String,

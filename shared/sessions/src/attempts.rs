@@ -53,7 +53,7 @@ pub struct Counter {
 }
 
 impl Counter {
-    /// Until when no attempt is admitted, if none is now.
+    /// Returns when the next attempt is admitted, if none is admitted now.
     pub fn refuses(&self, scope: &Scope, now: Millis) -> Option<Millis> {
         let waits = scope.counts_runs && now < self.wait_until;
         let spent = now < self.window_ends && self.count >= scope.limit;
@@ -186,7 +186,7 @@ pub fn second_factor(user: UserId, limits: &SignInLimits) -> Scope {
     scope("second-factor", &[user.as_bytes()], second_factor_limit(limits), true)
 }
 
-/// The same from one network that is known.
+/// The budget of answers to an account's second factor from one known network.
 pub fn second_factor_network(user: UserId, ip: &str, limits: &SignInLimits) -> Scope {
     let network = network(ip);
     scope("second-factor-network", &[user.as_bytes(), network.as_bytes()], second_factor_limit(limits), true)

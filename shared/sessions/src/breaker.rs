@@ -25,7 +25,7 @@ pub enum Gate {
     Call,
     /// The call must be skipped.
     Skip,
-    /// Do without, and start a probe beside.
+    /// The call must be skipped, and the caller starts a probe.
     Probe,
 }
 
@@ -50,7 +50,7 @@ impl Default for Breaker {
 }
 
 impl Breaker {
-    /// Asked before every call.
+    /// Decides about a call. Callers ask before every call.
     pub fn gate(&mut self, now: Millis) -> Gate {
         match self.0 {
             State::Closed { .. } => Gate::Call,

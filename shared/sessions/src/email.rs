@@ -54,7 +54,7 @@ impl Email {
         Ok(Self { written: text.to_owned(), normal, legacy })
     }
 
-    /// As its owner wrote it.
+    /// The address as its owner wrote it.
     pub fn written(&self) -> &str {
         &self.written
     }

@@ -1,5 +1,5 @@
-//! Which change of an item is which event. An event exists iff the change committed, because it is made from the table's
-//! stream and from nothing else.
+//! The events that changes of items cause. An event exists iff the change committed, because the table's stream is its
+//! only source.
 
 use crate::account::Status;
 use crate::attempts;
@@ -84,11 +84,11 @@ pub struct Event {
     pub kind: Kind,
     /// The time of the change.
     pub at: Millis,
-    /// To whom, if known.
+    /// The user of the event, if known.
     pub user: Option<UserId>,
-    /// To which session.
+    /// The session of the event.
     pub session: Option<SessionId>,
-    /// In which sign-in.
+    /// The sign-in of the event.
     pub login: Option<LoginId>,
     /// The reason of the change.
     pub reason: Option<&'static str>,
@@ -110,7 +110,7 @@ impl Event {
 pub struct LoginImage {
     /// The id of the sign-in.
     pub id: LoginId,
-    /// Whose, if known.
+    /// The user of the sign-in, if known.
     pub user: Option<UserId>,
     /// The state of the sign-in.
     pub state: LoginState,
@@ -163,7 +163,7 @@ pub struct AccountImage {
     pub user: UserId,
     /// When the password last changed.
     pub password_changed_at: Option<Millis>,
-    /// Since when there is a second factor.
+    /// When the second factor was switched on.
     pub mfa_enabled_at: Option<Millis>,
     /// When the recovery codes were last renewed.
     pub recovery_renewed_at: Option<Millis>,
@@ -214,7 +214,7 @@ pub struct DeviceImage {
     pub name: String,
     /// The session that made it trusted.
     pub session: Option<SessionId>,
-    /// Since when it is trusted.
+    /// When it became trusted.
     pub created_at: Millis,
     /// When it expires.
     pub expires_at: Millis,
@@ -229,7 +229,7 @@ pub struct DeviceImage {
 pub fn of_device(old: Option<&DeviceImage>, new: Option<&DeviceImage>, at: Millis) -> Vec<Event> {
     let (kind, device, at, origin) = match (old, new) {
         (None, Some(new)) => (Kind::DeviceTrusted, new, new.created_at, new.origin.clone()),
-        // Its own expiry came before: nothing worked any more that was taken away.
+        // A removal after the expiry is no event, because the token no longer worked.
         (Some(old), Some(DeviceImage { removed_at: Some(removed), origin, .. }))
             if old.removed_at.is_none() && *removed < old.expires_at =>
         {

@@ -173,7 +173,7 @@ pub enum Answer {
 pub struct RecoveryCode(Secret<32>);
 
 impl RecoveryCode {
-    /// Its text is four characters at a time.
+    /// Writes a new code in groups of four characters.
     pub fn generate(random: [u8; RECOVERY_BYTES]) -> String {
         let text = BASE32_NOPAD.encode(&random);
         text.as_bytes().chunks(4).map(String::from_utf8_lossy).collect::<Vec<_>>().join("-")

@@ -156,9 +156,9 @@ pub trait UserChanges: Send + Sync {
 
 /// The port of accounts.
 pub trait Accounts: Send + Sync {
-    /// Who has this e-mail.
+    /// Finds the user who has this e-mail.
     fn user_of(&self, email_key: &[u8; 32]) -> impl Future<Output = StoreResult<Option<UserId>>> + Send;
-    /// Who has this identity.
+    /// Finds the user who has this identity.
     fn user_of_identity(&self, identity_key: &[u8; 32]) -> impl Future<Output = StoreResult<Option<UserId>>> + Send;
     /// Gives this identity to an account that has none. The account must still keep `password`, and no other account
     /// may have the identity.
@@ -224,7 +224,7 @@ pub trait Devices: Send + Sync {
 /// The result of a sign-in's commit. A refusal is checked in the order login, account, factor, device, challenge, slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Committed {
-    /// It is a session.
+    /// The sign-in is a session.
     Done,
     /// The sign-in is no longer in the expected state; this is where it stands.
     LoginRefused(Option<Login>),

@@ -45,7 +45,7 @@ impl<const N: usize> fmt::Debug for Secret<N> {
     }
 }
 
-/// Which kind of secret a hash stands for: one kind can never be presented as another.
+/// The kind of secret that a hash belongs to. A secret of one kind can never be presented as another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Domain {
     /// The domain of access tokens.

@@ -44,7 +44,7 @@ impl EndReason {
         (EndReason::Admin, "ADMIN"),
     ];
 
-    /// As stored and as events say it.
+    /// The text of the reason in the table and in events.
     pub fn text(self) -> &'static str {
         Self::ALL.iter().find(|(reason, _)| *reason == self).map_or("REVOKED", |(_, text)| text)
     }
@@ -99,7 +99,7 @@ pub struct RefreshKeys {
 pub struct Trust {
     /// The device, which is a record of its own.
     pub device: DeviceId,
-    /// Since when it is trusted.
+    /// When the device became trusted.
     pub since: Millis,
     /// When its token expires.
     pub until: Millis,
@@ -110,7 +110,7 @@ pub struct Trust {
 pub struct Slot {
     /// Where it is.
     pub at: Address,
-    /// Which session lives (or lived) here.
+    /// The session that lives (or lived) here.
     pub sid: SessionId,
     /// The e-mail address, for display.
     pub email: String,
@@ -199,7 +199,7 @@ pub fn most_recent_first<'a>(slots: &'a [Slot], policy: &Policy, now: Millis) ->
     sessions
 }
 
-/// Whose sessions: an account with its slots, read together.
+/// An account with its slots, read together.
 #[derive(Clone, Debug)]
 pub struct UserState {
     /// The account of the user.

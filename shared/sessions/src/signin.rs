@@ -67,7 +67,7 @@ impl LoginFailure {
         LoginFailure::WrongCode,
     ];
 
-    /// As stored and as events say it.
+    /// The text of the reason in the table and in events.
     pub const fn text(self) -> &'static str {
         match self {
             LoginFailure::UnknownEmail => "UNKNOWN_EMAIL",
@@ -86,7 +86,7 @@ pub struct Login {
     pub id: LoginId,
     /// Where it stands.
     pub state: LoginState,
-    /// Whose, once known. Unknown e-mails have none.
+    /// The user, once known. A sign-in with an unknown e-mail has none.
     pub user: Option<UserId>,
     /// The account's epoch when the password was checked.
     pub auth_epoch: u64,

@@ -13,7 +13,7 @@ const PREFIX: &str = "hf1";
 pub struct Address {
     /// The user of the session.
     pub user: UserId,
-    /// Which of the user's slots.
+    /// The slot of the session.
     pub slot: SlotNo,
 }
 
@@ -132,7 +132,7 @@ impl RefreshToken {
 /// Opens the second step of one sign-in.
 #[derive(Clone, Debug)]
 pub struct MfaToken {
-    /// Whose row it opens.
+    /// The sign-in whose row it opens.
     pub login: LoginId,
     /// The secret, from which the session's first tokens are derived.
     pub secret: Secret<32>,

@@ -33,7 +33,7 @@ pub(super) fn message_attributes(message: &Message) -> Item {
     ])
 }
 
-/// Reads them back.
+/// Reads a message from such attributes.
 pub(super) fn read_message(item: &Item) -> StoreResult<Message> {
     let r = Reader::new(item);
     Ok(Message {

@@ -15,9 +15,9 @@ pub const SK: &str = "SK";
 pub const TTL: &str = "ttl";
 /// The index that finds the sockets of a topic, and all sockets for a broadcast.
 pub const INDEX: &str = "GSI1";
-/// Its partition key attribute.
+/// The partition key attribute of the index.
 pub const INDEX_PK: &str = "GSI1PK";
-/// Its sort key attribute.
+/// The sort key attribute of the index.
 pub const INDEX_SK: &str = "GSI1SK";
 /// Sort key of a socket's own row.
 pub const METADATA: &str = "METADATA";

@@ -25,7 +25,7 @@ pub struct ConnectionsTable {
     table: String,
 }
 
-/// Which rows of a partition.
+/// The rows of a partition that a query reads.
 enum Rows<'a> {
     All,
     StartingWith(&'a str),

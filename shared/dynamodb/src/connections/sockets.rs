@@ -57,7 +57,7 @@ fn own_row(socket: &Socket, email: &str) -> Item {
     own
 }
 
-/// The same under its user.
+/// The twin of a socket's row, under its user.
 fn twin_row(socket: &Socket) -> Item {
     row(socket, keys::user(socket.at.user), keys::connection(&socket.id))
 }
@@ -209,7 +209,7 @@ mod tests {
 
     use super::*;
 
-    /// As DynamoDB counts: names and texts in UTF-8, numbers in two digits a byte and one more.
+    /// The size of an item as DynamoDB counts it: names and texts in UTF-8, numbers in two digits a byte and one more.
     fn size(item: &Item) -> usize {
         let value = |value: &AttributeValue| match value {
             AttributeValue::S(text) => text.len(),

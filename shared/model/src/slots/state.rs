@@ -10,7 +10,7 @@ pub const KEYS: usize = 3;
 /// Submits at most.
 pub const SUBMITS: usize = 3;
 
-/// Which sign-in each submit is of.
+/// The sign-in of each submit.
 pub(super) const LOGIN_OF: [usize; SUBMITS] = [0, 0, 1];
 /// Sessions of sign-ins are numbered from here; below are those that lived at the start.
 pub(super) const FIRST_NEW: u8 = KEYS as u8;

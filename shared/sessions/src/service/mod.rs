@@ -53,7 +53,7 @@ pub struct Sessions<S, C, H> {
 /// The session a request is made in.
 #[derive(Clone, Debug)]
 pub struct Current {
-    /// As validated. `lastUsedAt` is up to date.
+    /// The slot as validated. Its `lastUsedAt` is up to date.
     pub slot: Slot,
 }
 

@@ -59,7 +59,7 @@ where
         let epoch = state.account.auth_epoch;
         self.end_all(user, EndReason::PasswordChanged, &Origin::client(&request.ip), |reading| {
             reading.caller(sid)?;
-            // Another request changed the account after the password was verified.
+            // Another request changed the account after it was read, so the verification no longer counts.
             if reading.state.account.auth_epoch != epoch {
                 return Err(Failure::new(Code::InvalidCredentials, "The account has just been changed; try again."));
             }

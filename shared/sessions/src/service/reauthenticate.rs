@@ -85,7 +85,7 @@ where
             .change(user, &Origin::client(&request.ip), |reading| {
                 let caller = reading.caller(current.slot.sid)?;
                 let account = &reading.state.account;
-                // Another request changed the account after the verification.
+                // Another request changed the account after it was read, so the verification no longer counts.
                 if account.auth_epoch != epoch {
                     return Err(Failure::new(
                         Code::InvalidCredentials,

@@ -20,7 +20,8 @@ where
         let invalid = || Failure::new(Code::InvalidRefreshToken, "Sign in again.");
         let token = RefreshToken::parse(presented).map_err(|_| invalid())?;
         let mut seen = self.store.slot(token.at).await?;
-        // What was sent without an answer: found stored, it is no theft but our own, however long the answer took.
+        // A successor whose write got no answer. If it is stored, this request stored it, so `presented` was not
+        // stolen.
         let mut sent: Option<RefreshToken> = None;
         for attempt in 0..retry::MAX_TRIES {
             let now = self.host.now();
@@ -69,7 +70,7 @@ where
         Err(StoreError::Conflict("refresh".into()).into())
     }
 
-    /// A read whose failure is waited out: the caller has already sent a write whose outcome only a read can tell.
+    /// Reads until an answer comes, because the caller has sent a write whose outcome only a read can tell.
     async fn read_again(&self, at: Address, before: u32) -> Result<Option<Slot>, Failure> {
         for attempt in before..retry::MAX_TRIES {
             match self.store.slot(at).await {

@@ -4,8 +4,8 @@ use std::future::Future;
 
 use crate::ports::{Host, StoreError, StoreResult};
 
-/// Tries of one conflicting transaction. With 30 % injected conflicts, 32 sign-ins of one user need at most 21 in 10
-/// 000 rounds (see the concurrency test). The invocation's deadline may end a loop earlier.
+/// Tries of one conflicting transaction. In 10 000 rounds (see the concurrency test), 32 sign-ins of one user with 30 %
+/// injected conflicts need at most 21. The invocation's deadline may end a loop earlier.
 pub(super) const MAX_TRIES: u32 = 40;
 const BASE_MILLIS: u64 = 10;
 const CAP_MILLIS: u64 = 200;

@@ -201,8 +201,8 @@ where
         self.repeat(&login, token, attempt).await
     }
 
-    /// The same answer again: the same session with the same tokens, which follow from the client's MFA secret and the slot's
-    /// seed together, as long as nothing has moved since.
+    /// Repeats the result for the same answer: the same session with the same tokens, as long as nothing has changed
+    /// since. The tokens follow from the client's MFA secret and the slot's seed together.
     async fn repeat(&self, login: &Login, token: &MfaToken, attempt: &TokenHash) -> Result<SignedIn, Failure> {
         let now = self.host.now();
         let (Some(answered), Some(user), Some((number, sid))) = (&login.answered, login.user, login.session) else {

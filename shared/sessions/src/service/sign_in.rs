@@ -29,9 +29,9 @@ use crate::token::{DeviceToken, MfaToken};
 pub struct SignIn<S, C, P, H> {
     /// The store, which is the source of truth.
     pub store: S,
-    /// What to do after a session was replaced.
+    /// The cache that drops the copy of a session that was replaced.
     pub cache: C,
-    /// Who knows whether a password is right.
+    /// The verifier that checks passwords.
     pub verifier: P,
     /// Clock, randomness, patience.
     pub host: H,

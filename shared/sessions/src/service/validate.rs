@@ -11,8 +11,8 @@ where
     C: SessionCache,
     H: Host,
 {
-    /// Who presents one of these tokens, without leaving a trace: for functions that may only read. A client may present
-    /// an outdated token before the good one.
+    /// Returns the session that one of these tokens opens, and writes nothing: for functions that may only read. A
+    /// client may present an outdated token before the good one.
     pub async fn identify(&self, presented: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Current, Failure> {
         for token in presented.into_iter().filter_map(|text| AccessToken::parse(text.as_ref()).ok()) {
             if let Some(current) = self.look_up(&token).await? {
@@ -40,8 +40,8 @@ where
     C: SessionCache,
     H: Host,
 {
-    /// Who presents one of these tokens; moves `lastUsedAt` at most every five minutes. A touch that fails for the store's reasons
-    /// never fails the request.
+    /// Returns the session that one of these tokens opens, and moves `lastUsedAt` at most every five minutes. A store
+    /// error in that write never fails the request.
     pub async fn authenticate(&self, presented: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Current, Failure> {
         // Boxed: the store's call is most of this future, and every handler holds it.
         let mut current = Box::pin(self.identify(presented)).await?;
