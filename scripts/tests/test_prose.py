@@ -118,55 +118,19 @@ class Files(unittest.TestCase):
                           ("cell", 10, "c"), ("cell", 10, "d")])
 
 
-class Left(unittest.TestCase):
-    """The findings that are still allowed in doc comments of Rust."""
+class Verdict(unittest.TestCase):
+    def checked(self, found):
+        """Exit code and output of the check, with these findings."""
+        with mock.patch.object(prose, "findings", lambda _: found), mock.patch.object(prose, "subjects", lambda *_: []), \
+                contextlib.redirect_stdout(io.StringIO()) as said:
+            return prose.main(), said.getvalue().splitlines()
 
-    finding = prose.Finding("shared/a/src/lib.rs", 1, "word", "'gone'")
+    def test_one_finding_fails_and_is_printed(self):
+        finding = prose.Finding("shared/a/src/lib.rs", 1, "word", "'gone'")
+        self.assertEqual(self.checked([finding]), (1, [str(finding), "1 findings"]))
 
-    def test_only_as_many_as_listed(self):
-        self.assertEqual(prose.left([self.finding], {"shared/a": 1})[0], [])
-        self.assertEqual(prose.left([self.finding] * 2, {"shared/a": 1})[0], [str(self.finding)] * 2)
-        self.assertEqual(prose.left([self.finding], {"shared/b": 0})[0], [str(self.finding)])
-
-    def checked(self, found, allowed):
-        """Exit code and output of the check, with these findings and these numbers."""
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "prose.json"
-            file.write_text(json.dumps({**DATA, "rust": allowed}), encoding="utf-8")
-            with mock.patch.object(prose, "RULES", file), mock.patch.object(prose, "findings", lambda _: found), \
-                    mock.patch.object(prose, "subjects", lambda *_: []), contextlib.redirect_stdout(io.StringIO()) as said:
-                return prose.main([]), said.getvalue().splitlines()
-
-    def test_fewer_than_listed_pass_and_one_line_says_how_to_lower_the_numbers(self):
-        code, said = self.checked([self.finding], {"shared/a": 2, "shared/b": 1})
-        self.assertEqual((code, len(said)), (0, 2))
-        self.assertIn("this check with --write: shared/a (2 to 1), shared/b (1 to 0)", said[0])
-        self.assertTrue(said[1].startswith("0 findings;"), said)
-
-    def test_as_many_as_listed_pass_without_a_word(self):
-        code, said = self.checked([self.finding], {"shared/a": 1})
-        self.assertEqual((code, len(said)), (0, 1))
-
-    def test_more_than_listed_fail_also_where_another_number_can_be_lowered(self):
-        code, said = self.checked([self.finding] * 2, {"shared/a": 1, "shared/b": 1})
-        self.assertEqual((code, said[:2]), (1, [str(self.finding)] * 2))
-
-    def test_no_other_file_may_have_any(self):
-        page = prose.Finding("docs/api.md", 1, "word", "'gone'")
-        self.assertEqual(prose.left([page], {"docs": 1})[0][0], str(page))
-
-    def test_writing_lowers_numbers_and_never_raises_them(self):
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "prose.json"
-            file.write_text(json.dumps({**DATA, "rust": {"shared/a": 3, "shared/b": 2, "shared/c": 1}}), encoding="utf-8")
-            other = prose.Finding("shared/c/src/lib.rs", 1, "word", "'gone'")
-            with mock.patch.object(prose, "RULES", file), mock.patch.object(prose, "findings", lambda _: [self.finding, other, other]), \
-                    mock.patch.object(prose, "subjects", lambda *_: []), mock.patch("builtins.print"):
-                self.assertEqual(prose.main(["--write"]), 1)
-            self.assertEqual(json.loads(file.read_text(encoding="utf-8"))["rust"], {"shared/a": 1, "shared/c": 1})
-
-    def test_the_file_is_written_as_it_is(self):
-        self.assertEqual(prose.written(DATA), prose.RULES.read_text(encoding="utf-8"))
+    def test_none_pass(self):
+        self.assertEqual(self.checked([]), (0, ["0 findings"]))
 
 
 class Gate(unittest.TestCase):

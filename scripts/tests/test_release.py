@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import io
+import itertools
 import json
 import tempfile
 import time
@@ -36,7 +37,7 @@ def metadata(**needs):
 
 
 def after_each(command, option):
-    return [argument for before, argument in zip(command, command[1:]) if before == option]
+    return [argument for before, argument in itertools.pairwise(command) if before == option]
 
 
 def features(edges, *excluded):

@@ -1,8 +1,7 @@
 """Checks the text that people read: `python -m holdfast_cli.verify.prose` in `scripts`, as `holdfast check` runs it.
 
 It reads Markdown pages, Terraform descriptions, Python docstrings and messages, and Rust doc comments. `scripts/prose.json` holds
-the word list, the longest sentence, and the number of findings that are left in the doc comments of each Rust package. That
-number must not grow. When it shrinks, the check names the package, and `--write` lowers the number. CONTRIBUTING.md explains the rules.
+the word list and the longest sentence. CONTRIBUTING.md explains the rules.
 """
 
 from __future__ import annotations
@@ -11,8 +10,7 @@ import json
 import re
 import subprocess
 import sys
-from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
@@ -41,7 +39,6 @@ class Data(TypedDict):
     generated_documents: list[str]
     # Patterns, each with what to write instead.
     words: list[tuple[str, str]]
-    rust: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -134,29 +131,10 @@ def tracked() -> list[str]:
     return [name for name in names if Path(name).suffix in READERS and (ROOT / name).exists()]
 
 
-def package(file: str) -> str:
-    """The Rust package of a file: `shared/<crate>` or `services/<service>`."""
-    return "/".join(file.split("/")[:2])
-
-
 def findings(data: Data) -> list[Finding]:
     names = tracked()
     rules = Rules(data, {name for name in names if name.endswith(".md")})
     return [found for name in names for found in rules.findings(name, (ROOT / name).read_text(encoding="utf-8"))]
-
-
-def left(found: list[Finding], allowed: Mapping[str, int]) -> tuple[list[str], Counter[str]]:
-    """The lines to print, and the findings in doc comments of each Rust package."""
-    counts = Counter(package(finding.file) for finding in found if finding.file.endswith(".rs"))
-    too_many = {name for name, count in counts.items() if count > allowed.get(name, 0)}
-    lines = [str(finding) for finding in found if not finding.file.endswith(".rs") or package(finding.file) in too_many]
-    return lines, counts
-
-
-def lower(counts: Mapping[str, int], allowed: Mapping[str, int]) -> str:
-    """One line that names the numbers that can be lowered, or nothing."""
-    names = [f"{name} ({number} to {counts.get(name, 0)})" for name, number in allowed.items() if counts.get(name, 0) < number]
-    return f"scripts/prose.json can be lowered by this check with --write: {', '.join(names)}" if names else ""
 
 
 # The first word of a subject. `Adds` and `Added` are not imperative, and neither is a sentence that begins with an article.
@@ -196,25 +174,12 @@ def subjects(since: str, except_for: Collection[str] = ()) -> list[str]:
     return [f"commit {commit[:9]}: {subject!r}: {why}" for commit, subject in pairs if commit not in except_for and (why := of_subject(subject))]
 
 
-def main(arguments: list[str]) -> int:
+def main() -> int:
     data: Data = json.loads(RULES.read_text(encoding="utf-8"))
-    found = findings(data)
-    lines, counts = left(found, data["rust"])
-    if arguments == ["--write"]:
-        # Only downward: a new finding is fixed, not listed.
-        data["rust"] = {name: min(number, counts[name]) for name, number in data["rust"].items() if counts[name]}
-        RULES.write_text(written(data), encoding="utf-8")
-    lines += subjects(data["subjects_since"], data["subjects_except"])
-    notes = filter(None, [lower(counts, data["rust"])])
-    print(*lines, *notes, f"{len(lines)} findings; {sum(counts.values())} are left in doc comments of Rust", sep="\n")
+    lines = [*map(str, findings(data)), *subjects(data["subjects_since"], data["subjects_except"])]
+    print(*lines, f"{len(lines)} findings", sep="\n")
     return 1 if lines else 0
 
 
-def written(data: Data) -> str:
-    """The file with one word a line."""
-    text = json.dumps(data, indent=2, ensure_ascii=False)
-    return re.sub(r'\[\n +("(?:[^"\\]|\\.)*"),\n +("(?:[^"\\]|\\.)*")\n +\]', r"[\1, \2]", text) + "\n"
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

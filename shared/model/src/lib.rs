@@ -9,7 +9,7 @@
 //! * [`check`]: exploring one.
 //! * [`cache`]: leases and deletes.
 //! * [`slots`]: sign-in, end-all, eviction.
-//! * [`refresh`]: rotation.
+//! * [`refresh`]: rotation of refresh tokens.
 //! * [`connect`]: a handshake against a revocation.
 //! * [`catalogue`]: which models and mutants there are, and in which scope.
 //! * [`counter_example`]: the stored texts.
