@@ -18,7 +18,6 @@ from unittest import mock
 from fakes import SCRIPTS, read
 
 from holdfast_cli.core.errors import Failed, Refused
-from holdfast_cli.operate import smoke
 from holdfast_cli.verify import suite
 
 
@@ -152,21 +151,6 @@ class Interrupted(unittest.TestCase):
             for file in files:
                 with self.assertRaises(ProcessLookupError):
                     os.kill(int(file.read_text()), 0)
-
-
-class Smoke(unittest.TestCase):
-    def test_what_cargo_has_built_for_the_end_to_end_tests_is_not_built_again(self):
-        with tempfile.TemporaryDirectory() as folder, mock.patch.object(smoke, "target", lambda: Path(folder)), \
-                mock.patch.object(smoke.commands, "shown", return_value=0) as built:
-            made = Path(folder) / "debug" / "holdfast-smoke"
-            self.assertEqual(smoke.command(read(), built=True)[0], str(made))
-            self.assertEqual(built.call_count, 1)
-            made.parent.mkdir()
-            made.touch()
-            smoke.command(read(), built=True)
-            self.assertEqual(built.call_count, 1)
-            smoke.command(read())
-            self.assertEqual(built.call_count, 2)
 
 
 class Parts(unittest.TestCase):

@@ -19,14 +19,11 @@ def target() -> Path:
     return ROOT / (os.environ.get("CARGO_TARGET_DIR") or "target") / TRIPLES[machine_arch()]
 
 
-def command(settings: Settings, built: bool = False) -> list[str]:
-    """Builds the smoke test; resolved over the whole workspace, so that it shares every artifact with the functions. With `built`, what
-    `cargo test` has left is used if it is there."""
-    made = target() / "debug" / "holdfast-smoke"
-    build = ["cargo", "build", "--quiet", "--locked", "--workspace", "--bin", "holdfast-smoke"]
-    if not (built and made.exists()) and commands.shown(build, cwd=ROOT, env=test_environment(settings)):
+def command(settings: Settings) -> list[str]:
+    """Builds the smoke test; resolved over the whole workspace, so that it shares every artifact with the functions."""
+    if commands.shown(["cargo", "build", "--quiet", "--locked", "--workspace", "--bin", "holdfast-smoke"], cwd=ROOT, env=test_environment(settings)):
         raise Failed("the smoke test could not be built.")
-    return [str(made), "--outputs", str(settings.outputs_file)]
+    return [str(target() / "debug" / "holdfast-smoke"), "--outputs", str(settings.outputs_file)]
 
 
 def smoke(settings: Settings, known: Outputs | None = None, repeat: int | None = None) -> None:

@@ -278,9 +278,7 @@ def end_to_end(suite: Suite, settings: Settings, work: Path, beside: Sequence[Se
         suite.step("clients that are not ours, and a browser", lambda: clients(suite, private, page_port))
         suite.step("verbs of operators", lambda: suite.command(
             sys.executable, "-m", "unittest", "discover", "-s", "scripts/live_tests", environment=known))
-        # Cargo has built it for the end-to-end tests, which are of the same package. A build without the features that tests enable would
-        # compile all that it links once more.
-        suite.step("smoke test, five times", lambda: suite.command(*smoke.command(private, built=True), "--repeat", "5"))
+        suite.step("smoke test, five times", lambda: suite.command(*smoke.command(private), "--repeat", "5"))
         suite.step("every role may do what it has to, and nothing else", lambda: iam_probe.check(private))
         suite.step("no secret in any log or event", lambda: secret_scan.scan(private, 1000))
         suite.lanes([("destroy leaves nothing", lambda: nothing_left(private))], *beside)
