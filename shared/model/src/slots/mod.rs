@@ -1,7 +1,7 @@
 //! Sign-ins, ends and refreshes of one user (docs/correctness.md): every write is a transaction or a conditional update, planned on
 //! what was read before, and arrives whenever it likes.
 //!
-//! Where a sign-in goes is decided by [`holdfast_sessions::slots::place`] itself, on real slots made from the state.
+//! Where a sign-in goes is decided by [`holdfast_sessions::slots::choose_slot`] itself, on real slots made from the state.
 
 mod real;
 mod state;
