@@ -20,7 +20,7 @@ resource "aws_s3_bucket" "this" {
 resource "aws_s3_bucket_ownership_controls" "this" {
   for_each = local.create
 
-  bucket = local.bucket
+  bucket = aws_s3_bucket.this[each.key].id
 
   rule {
     object_ownership = "BucketOwnerEnforced"
@@ -30,7 +30,7 @@ resource "aws_s3_bucket_ownership_controls" "this" {
 resource "aws_s3_bucket_public_access_block" "this" {
   for_each = local.create
 
-  bucket                  = local.bucket
+  bucket                  = aws_s3_bucket.this[each.key].id
   block_public_acls       = true
   block_public_policy     = true
   ignore_public_acls      = true
@@ -40,7 +40,7 @@ resource "aws_s3_bucket_public_access_block" "this" {
 resource "aws_s3_bucket_versioning" "this" {
   for_each = local.create
 
-  bucket = local.bucket
+  bucket = aws_s3_bucket.this[each.key].id
 
   versioning_configuration {
     status = "Enabled"
@@ -50,7 +50,7 @@ resource "aws_s3_bucket_versioning" "this" {
 resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
   for_each = local.create
 
-  bucket = local.bucket
+  bucket = aws_s3_bucket.this[each.key].id
 
   rule {
     bucket_key_enabled = var.kms_key_arn != null
@@ -65,7 +65,7 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
 resource "aws_s3_bucket_lifecycle_configuration" "this" {
   for_each = local.create
 
-  bucket = local.bucket
+  bucket = aws_s3_bucket.this[each.key].id
 
   rule {
     id     = "old-versions"
@@ -88,7 +88,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
 resource "aws_s3_bucket_logging" "this" {
   for_each = var.access_log_bucket == null ? {} : local.create
 
-  bucket        = local.bucket
+  bucket        = aws_s3_bucket.this[each.key].id
   target_bucket = var.access_log_bucket
   target_prefix = "${local.name}/"
 }
@@ -96,7 +96,7 @@ resource "aws_s3_bucket_logging" "this" {
 resource "aws_s3_bucket_policy" "this" {
   for_each = local.create
 
-  bucket = local.bucket
+  bucket = aws_s3_bucket.this[each.key].id
 
   policy = jsonencode({
     Version = "2012-10-17"
