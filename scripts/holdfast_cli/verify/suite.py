@@ -235,7 +235,7 @@ def test(settings: Settings, only: str = "") -> None:
         if only in ("", "unit"):
             names = [argument for name in _test_targets() for argument in ("--test", name)]
             with_cargo.append(("unit and contract tests", lambda: suite.command(
-                "cargo", "test", "--locked", "--workspace", *_units(), *names)))
+                "cargo", "test", "--locked", "--workspace", "--no-fail-fast", *_units(), *names)))
         if only in ("", "terraform"):
             others += [
                 ("terraform tests", lambda: suite.command("bash", "infra/test.sh")),

@@ -56,7 +56,7 @@ pub struct SignInRequest {
     pub device_token: Option<String>,
     /// The tokens go to a browser that keeps them where no script can read them.
     pub to_browser: bool,
-    /// The `User-Agent` header of the request.
+    /// The name that the client program gives itself.
     pub user_agent: String,
     /// Source address as API Gateway saw it.
     pub ip: String,
