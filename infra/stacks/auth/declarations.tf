@@ -343,10 +343,10 @@ resource "aws_ssm_parameter" "routes" {
   depends_on = [module.service]
 }
 
-# What this stack sets, hands on and watches, row by row, taken from the resources: tests/settings.json says what each row is in each
-# environment. `own_settings` is the part of each stack.
+# These rows hold every value that this stack sets, passes to another or monitors, as the resources have it. tests/settings.json lists the
+# expected value of each row in each environment. Each stack adds its own rows as `own_settings`.
 locals {
-  # What an alarm that each function has says of it; the threshold of its duration is told with the function.
+  # Every function has these alarms. The threshold of its duration is a row of the function itself.
   function_alarms = { for name in ["errors", "throttles", "duration"] : name => {
     for key, function in module.service.functions : key => module.alarms.settings["${key}-${name}"] if can(module.alarms.settings["${key}-${name}"])
   } }

@@ -21,8 +21,8 @@ from holdfast_cli.deploy import crates, manifest, releases
 
 # Makes cargo print its bar, which says how many units of how many are done, also where nobody looks at it.
 _COUNTED = {"CARGO_TERM_PROGRESS_WHEN": "always", "CARGO_TERM_PROGRESS_WIDTH": "100"}
-# What only tests link, but whose dependencies have features (hyper's server) that functions do without. Built along with the local
-# functions, it gives both builds the same features: without it each of them compiles 60 crates that the other has compiled.
+# Only tests link this crate, but its dependencies have a feature (hyper's server) that functions do without. A local build includes it, so
+# that tests and functions have the same features. Without it, each of the two builds compiles hyper and everything above it.
 _SAME_FEATURES = {"holdfast-fault-proxy"}
 _COUNT = re.compile(r"\bBuilding \[[^\]]*\] (\d+)/(\d+)")
 

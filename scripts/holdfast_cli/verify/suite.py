@@ -261,7 +261,7 @@ def test(settings: Settings, only: str = "") -> None:
 
 def end_to_end(suite: Suite, settings: Settings, work: Path, beside: Sequence[Sequence[Step]] = ()) -> None:
     """Tests the whole system on a separate cloud, with other ports and another directory, which is always removed at the end. The lanes
-    `beside` run while it is destroyed, which is mostly Terraform's waiting; nothing else measures time then."""
+    `beside` run while it is destroyed; nothing else measures time then."""
     page_port = processes.free_port()
     private = settings_module.read({
         "ENV": "local", "HOLDFAST_WORK_DIR": str(work), "HOLDFAST_TOOLS": str(settings.tools),
