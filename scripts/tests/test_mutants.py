@@ -78,6 +78,12 @@ class Switches(unittest.TestCase):
         self.assertIn("A if off(1, 1) => 1,", text)
         self.assertIn("if (if off(2, 3) { ((if off(4, 4) { (x > 2) } else { ((x) < (2)) })) } else if is(2) { (true) } else { (false) }) => 3", text)
 
+    def test_an_arm_stays_where_no_other_catches_the_rest(self):
+        source = "fn f() {\n    match a { _ if b => 1, None => 2, Some(c) => c };\n}\n"
+        text, answer = switched(source, mutant(1, "MatchArm", source, "None => 2"))
+        self.assertEqual(text, source)
+        self.assertEqual(answer.cannot, {1: ""}, "it does not compile")
+
     def test_a_field_is_left_to_the_base_of_its_struct(self):
         source = "fn f() {\n    S { a: 1, ..d }; T { b, c: S { a: 2, ..d }, ..Default::default() };\n}\n"
         text, _ = switched(source, mutant(1, "StructField", source, "a: 1,"), mutant(2, "StructField", source, "b,"),

@@ -153,8 +153,15 @@ class File:
         arm = _up(node, "match_arm")
         if arm is None:
             raise Cannot("the arm is not where the parser sees one")
+        if not any(self._catches_all(other) for other in (arm.parent.named_children if arm.parent else ()) if other != arm):
+            # cargo-mutants takes `_ if …` for an arm that catches the rest; without this arm the match is not complete.
+            raise Cannot("")
         pattern = _child(arm, "pattern")
         self._place("arm", pattern.end_byte, pattern.end_byte, mutant["id"], b"")
+
+    def _catches_all(self, arm: Node) -> bool:
+        pattern = arm.child_by_field_name("pattern")
+        return pattern is not None and self.text(pattern) == b"_"
 
     def _guard(self, mutant: Mutant, node: Node, start: int, end: int) -> None:
         pattern = _up(node, "match_pattern")
