@@ -2,7 +2,7 @@
 
 use holdfast_runtime::{Request, Response, metrics, wire};
 use holdfast_sessions::Failure;
-use holdfast_sessions::ports::{CredentialVerifier, Host, SessionCache, SessionStore};
+use holdfast_sessions::ports::{Clock, CredentialVerifier, Rng, SessionCache, SessionStore};
 use holdfast_sessions::service::{FirstStep, SignIn, SignInRequest};
 use serde::Deserialize;
 use serde_json::json;
@@ -36,7 +36,7 @@ where
     S: SessionStore,
     C: SessionCache,
     P: CredentialVerifier,
-    H: Host,
+    H: Clock + Rng,
 {
     let body: Body = request.json()?;
     let cookies = body.transport == Transport::Cookie;

@@ -2,7 +2,7 @@
 
 use holdfast_runtime::{Rejection, Request, Response, wire};
 use holdfast_sessions::change::Origin;
-use holdfast_sessions::ports::{Host, SessionCache, SessionStore};
+use holdfast_sessions::ports::{Clock, Rng, SessionCache, SessionStore};
 use holdfast_sessions::service::{Revoked, Sessions};
 use holdfast_sessions::{Code, Failure};
 
@@ -11,7 +11,7 @@ pub async fn handle<S, C, H>(sessions: &Sessions<S, C, H>, request: Request) -> 
 where
     S: SessionStore,
     C: SessionCache,
-    H: Host,
+    H: Clock + Rng,
 {
     log_out(sessions, &request).await.map_err(|failure| {
         // Only where there is nothing left to end: after trouble the cookies are needed to try again.
@@ -25,7 +25,7 @@ async fn log_out<S, C, H>(sessions: &Sessions<S, C, H>, request: &Request) -> Re
 where
     S: SessionStore,
     C: SessionCache,
-    H: Host,
+    H: Clock + Rng,
 {
     let origin = Origin::client(request.source_ip());
     // Read only: moving `lastUsedAt` of a session that is about to end would be a write for nothing.
@@ -50,7 +50,7 @@ async fn by_refresh_cookie<S, C, H>(
 where
     S: SessionStore,
     C: SessionCache,
-    H: Host,
+    H: Clock + Rng,
 {
     let candidates = request.refresh_cookies();
     if candidates.is_empty() {

@@ -3,7 +3,7 @@
 use holdfast_runtime::{Request, Response, wire};
 use holdfast_sessions::Failure;
 use holdfast_sessions::mfa::Answer;
-use holdfast_sessions::ports::{Host, SecretBox, SessionCache, SessionStore};
+use holdfast_sessions::ports::{Clock, Rng, SecretBox, SessionCache, SessionStore};
 use holdfast_wiring::Factor;
 use serde::Deserialize;
 use serde_json::json;
@@ -19,7 +19,7 @@ pub async fn handle<S, C, H, B>(factor: &Factor<S, C, H, B>, request: Request) -
 where
     S: SessionStore,
     C: SessionCache,
-    H: Host,
+    H: Clock + Rng,
     B: SecretBox,
 {
     let current = factor.sessions.identify(request.access_tokens()?).await?;

@@ -3,7 +3,7 @@
 use holdfast_runtime::{Request, Response};
 use holdfast_sessions::Failure;
 use holdfast_sessions::change::Origin;
-use holdfast_sessions::ports::{Host, SessionCache, SessionStore};
+use holdfast_sessions::ports::{Clock, Rng, SessionCache, SessionStore};
 use holdfast_sessions::service::Sessions;
 use serde_json::json;
 
@@ -12,7 +12,7 @@ pub async fn handle<S, C, H>(sessions: &Sessions<S, C, H>, request: Request) -> 
 where
     S: SessionStore,
     C: SessionCache,
-    H: Host,
+    H: Clock + Rng,
 {
     let current = sessions.identify(request.access_tokens()?).await?;
     request.no_body()?;

@@ -3,7 +3,7 @@
 use holdfast_runtime::{Request, Response, metrics, wire};
 use holdfast_sessions::Failure;
 use holdfast_sessions::mfa::Answer;
-use holdfast_sessions::ports::{Host, SecretBox, SessionCache, SessionStore};
+use holdfast_sessions::ports::{Clock, Rng, SecretBox, SessionCache, SessionStore};
 use holdfast_sessions::service::VerifyRequest;
 use holdfast_wiring::SecondFactor;
 use serde::Deserialize;
@@ -25,7 +25,7 @@ pub async fn handle<S, C, H, B>(second: &SecondFactor<S, C, H, B>, request: Requ
 where
     S: SessionStore,
     C: SessionCache,
-    H: Host,
+    H: Clock + Rng,
     B: SecretBox,
 {
     let body: Body = request.json()?;

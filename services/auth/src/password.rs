@@ -4,7 +4,7 @@ use holdfast_runtime::{ConfigError, Env, Request, Response, System, wire};
 use holdfast_sessions::Failure;
 use holdfast_sessions::account::PasswordStrength;
 use holdfast_sessions::policy::SignInLimits;
-use holdfast_sessions::ports::{CredentialVerifier, Host, SessionCache, SessionStore};
+use holdfast_sessions::ports::{Clock, CredentialVerifier, Rng, SessionCache, SessionStore};
 use holdfast_sessions::service::{PasswordRequest, Sessions};
 use holdfast_wiring::{LiveCache, LiveTable, LiveVerifier};
 use serde::Deserialize;
@@ -37,7 +37,7 @@ pub async fn handle<S, C, H, V>(deps: &Deps<S, C, H, V>, request: Request) -> Re
 where
     S: SessionStore,
     C: SessionCache,
-    H: Host,
+    H: Clock + Rng,
     V: CredentialVerifier + PasswordStrength,
 {
     let current = deps.sessions.identify(request.access_tokens()?).await?;

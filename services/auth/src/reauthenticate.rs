@@ -3,7 +3,7 @@
 use holdfast_runtime::{ConfigError, Env, Request, Response, System, wire};
 use holdfast_sessions::Failure;
 use holdfast_sessions::mfa::Answer;
-use holdfast_sessions::ports::{CredentialVerifier, Host, SecretBox, SessionCache, SessionStore};
+use holdfast_sessions::ports::{Clock, CredentialVerifier, Rng, SecretBox, SessionCache, SessionStore};
 use holdfast_sessions::service::ReauthenticationRequest;
 use holdfast_wiring::{Factor, LiveBox, LiveCache, LiveTable, LiveVerifier};
 use serde::Deserialize;
@@ -37,7 +37,7 @@ pub async fn handle<S, C, H, B, V>(deps: &Deps<S, C, H, B, V>, request: Request)
 where
     S: SessionStore,
     C: SessionCache,
-    H: Host,
+    H: Clock + Rng,
     B: SecretBox,
     V: CredentialVerifier,
 {

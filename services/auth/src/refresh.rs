@@ -3,7 +3,7 @@
 use holdfast_runtime::wire::Granted;
 use holdfast_runtime::{Rejection, Request, Response, metrics, problem, wire};
 use holdfast_sessions::change::Origin;
-use holdfast_sessions::ports::{Host, SessionCache, SessionStore};
+use holdfast_sessions::ports::{Clock, Rng, SessionCache, SessionStore};
 use holdfast_sessions::service::Sessions;
 use holdfast_sessions::{Code, Failure};
 use serde::Deserialize;
@@ -20,7 +20,7 @@ pub async fn handle<S, C, H>(sessions: &Sessions<S, C, H>, request: Request) -> 
 where
     S: SessionStore,
     C: SessionCache,
-    H: Host,
+    H: Clock + Rng,
 {
     let body: Body = request.json_or_empty()?;
     match body.refresh_token {
@@ -34,7 +34,7 @@ async fn by_cookie<S, C, H>(sessions: &Sessions<S, C, H>, request: &Request) -> 
 where
     S: SessionStore,
     C: SessionCache,
-    H: Host,
+    H: Clock + Rng,
 {
     let candidates = request.refresh_cookies();
     if candidates.is_empty() {
@@ -63,7 +63,7 @@ async fn exchange<S, C, H>(
 where
     S: SessionStore,
     C: SessionCache,
-    H: Host,
+    H: Clock + Rng,
 {
     let (slot, tokens, effect) = sessions.refresh(token, &Origin::client(request.source_ip())).await?;
     metrics::count("SESSION_REFRESHED");

@@ -3,7 +3,7 @@
 use holdfast_runtime::{Request, Response};
 use holdfast_sessions::Failure;
 use holdfast_sessions::account::PasswordStrength;
-use holdfast_sessions::ports::{Accounts, Attempts, Host, NewPasswords};
+use holdfast_sessions::ports::{Accounts, Attempts, Clock, NewPasswords, Rng};
 use holdfast_sessions::service::Registration;
 use serde::Deserialize;
 use serde_json::json;
@@ -20,7 +20,7 @@ pub async fn handle<S, P, H>(registration: &Registration<S, P, H>, request: Requ
 where
     S: Accounts + Attempts,
     P: NewPasswords + PasswordStrength,
-    H: Host,
+    H: Clock + Rng,
 {
     let body: Body = request.json()?;
     let account = registration.register(&body.email, &body.password, request.source_ip()).await?;

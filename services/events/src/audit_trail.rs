@@ -2,7 +2,7 @@
 
 use holdfast_runtime::events::Event;
 use holdfast_runtime::{ConfigError, Env, System, metrics};
-use holdfast_sessions::ports::{AuditEntry, AuditTrail, Host, StoreError};
+use holdfast_sessions::ports::{AuditEntry, AuditTrail, Clock, Rng, StoreError};
 use holdfast_wiring::LiveActivity;
 
 /// The dependencies of `events-audit-trail`.
@@ -22,7 +22,7 @@ impl Deps<LiveActivity, System> {
 }
 
 /// Handles one event.
-pub async fn handle<A: AuditTrail, H: Host>(deps: &Deps<A, H>, event: Event) -> Result<(), StoreError> {
+pub async fn handle<A: AuditTrail, H: Clock + Rng>(deps: &Deps<A, H>, event: Event) -> Result<(), StoreError> {
     // A sign-in with an e-mail that has no account: anybody can cause any number of these.
     let Some(user) = event.user_id.as_deref() else { return Ok(()) };
     let entry = AuditEntry {

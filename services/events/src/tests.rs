@@ -12,7 +12,7 @@ use holdfast_runtime::boot::InvocationError;
 use holdfast_runtime::recording::{Recorded, delivered, recorded};
 use holdfast_runtime::stream::{Batch, Reporting};
 use holdfast_sessions::UserId;
-use holdfast_sessions::ports::{Host as _, LeaseCache, StoreResult};
+use holdfast_sessions::ports::{Clock as _, LeaseCache, StoreResult};
 use holdfast_testkit::activity::{MemoryActivity, MemoryBus};
 use holdfast_testkit::failing::{Failing, Trouble};
 use holdfast_testkit::push::MemoryQueues;

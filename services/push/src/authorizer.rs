@@ -8,7 +8,7 @@ use holdfast_push::ticket::{origin_allowed, presented};
 use holdfast_push_wiring::{self as providers, LiveConnections, LiveSessionsTable};
 use holdfast_runtime::boot::InvocationError;
 use holdfast_runtime::{ConfigError, Env, System, metrics};
-use holdfast_sessions::ports::{Host, SessionReads};
+use holdfast_sessions::ports::{Clock, Rng, SessionReads};
 use serde_json::{Value, json};
 
 /// The dependencies of `push-authorizer`.
@@ -31,7 +31,7 @@ pub async fn handle<R, T, H>(deps: &Deps<R, T, H>, event: Value, _budget: Durati
 where
     R: SessionReads,
     T: Tickets + Sockets,
-    H: Host,
+    H: Clock + Rng,
 {
     if !origin_allowed(header(&event, "origin"), &deps.origins) {
         metrics::count("SOCKET_REFUSED");

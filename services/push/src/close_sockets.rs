@@ -10,7 +10,7 @@ use holdfast_push_wiring::{self as providers, LiveClosing, LiveConnections, Live
 use holdfast_runtime::boot::InvocationError;
 use holdfast_runtime::queue::{self, RecordResult, SqsEvent, SqsMessage};
 use holdfast_runtime::{ConfigError, Env, System, metrics};
-use holdfast_sessions::ports::Host;
+use holdfast_sessions::ports::{Clock, Rng};
 use serde_json::Value;
 
 /// A whole batch: each waits for its own socket.
@@ -39,7 +39,7 @@ where
     T: Sockets,
     G: Gateway,
     Q: CloseQueue,
-    H: Host,
+    H: Clock + Rng,
 {
     Ok(queue::together(event, budget, AT_ONCE, move |record, _| close(deps, record)).await)
 }
@@ -49,7 +49,7 @@ where
     T: Sockets,
     G: Gateway,
     Q: CloseQueue,
-    H: Host,
+    H: Clock + Rng,
 {
     let request = match close_request_from_json(record.body.as_deref().unwrap_or_default()) {
         Ok(request) => request,

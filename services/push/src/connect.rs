@@ -10,7 +10,7 @@ use holdfast_push_wiring::{self as providers, LiveClosing, LiveConnections, Live
 use holdfast_runtime::boot::InvocationError;
 use holdfast_runtime::websocket::{SocketEvent, status};
 use holdfast_runtime::{ConfigError, Env, System, metrics};
-use holdfast_sessions::ports::{Host, SessionReads};
+use holdfast_sessions::ports::{Clock, Rng, SessionReads};
 use serde_json::{Value, json};
 
 /// The dependencies of `push-connect`.
@@ -41,7 +41,7 @@ where
     R: SessionReads,
     T: Tickets + Sockets,
     Q: CloseQueue,
-    H: Host,
+    H: Clock + Rng,
 {
     let Some(id) = opened(&event) else {
         metrics::count("SOCKET_EVENT_MISROUTED");

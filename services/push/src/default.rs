@@ -14,7 +14,7 @@ use holdfast_runtime::boot::InvocationError;
 use holdfast_runtime::websocket::{SocketEvent, status};
 use holdfast_runtime::{ConfigError, Env, metrics};
 use holdfast_sessions::SlotNo;
-use holdfast_sessions::ports::{Host, SessionReads};
+use holdfast_sessions::ports::{Clock, Rng, SessionReads};
 use holdfast_sessions::token::Address;
 use serde_json::Value;
 
@@ -44,7 +44,7 @@ where
     P: TopicAccess,
     V: PresenceAccess,
     M: DeliveryMetrics,
-    H: Host,
+    H: Clock + Rng,
 {
     let Some(caller) = caller(&event) else {
         // Only a socket that never passed the authorizer has no context; there is none such while the API is as deployed.

@@ -8,7 +8,7 @@ use holdfast_push_wiring::{self as providers, LiveConnections};
 use holdfast_runtime::boot::InvocationError;
 use holdfast_runtime::websocket::{SocketEvent, status};
 use holdfast_runtime::{ConfigError, Env, System, metrics};
-use holdfast_sessions::ports::Host;
+use holdfast_sessions::ports::{Clock, Rng};
 use serde_json::Value;
 
 /// The dependencies of `push-disconnect`.
@@ -26,7 +26,7 @@ impl Deps<LiveConnections, System> {
 }
 
 /// Serves the route `$disconnect`.
-pub async fn handle<T: Sockets, H: Host>(
+pub async fn handle<T: Sockets, H: Clock + Rng>(
     deps: &Deps<T, H>,
     event: SocketEvent,
     _budget: Duration,

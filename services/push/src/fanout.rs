@@ -16,7 +16,7 @@ use holdfast_runtime::boot::InvocationError;
 use holdfast_runtime::queue::{self, RecordResult, SqsEvent, SqsMessage};
 use holdfast_runtime::{ConfigError, Env, System, metrics};
 use holdfast_sessions::Millis;
-use holdfast_sessions::ports::{Host, StoreResult};
+use holdfast_sessions::ports::{Clock, Rng, StoreResult};
 use serde_json::Value;
 
 /// Time that is reserved for posts in progress and for requeuing the rest.
@@ -58,7 +58,7 @@ where
     F: JobQueue + DeadLetters,
     Q: JobQueue,
     M: DeliveryMetrics,
-    H: Host,
+    H: Clock + Rng,
 {
     let pace = Arc::new(RateLimiters::new(deps.shares.0, deps.shares.1, deps.fan_out.host.now()));
     let work = move |group, left| work(deps, pace.clone(), group, left);
@@ -99,7 +99,7 @@ where
     F: JobQueue + DeadLetters,
     Q: JobQueue,
     M: DeliveryMetrics,
-    H: Host,
+    H: Clock + Rng,
 {
     let usable = i64::try_from(left.saturating_sub(RESERVE).as_millis()).unwrap_or(i64::MAX);
     let limits = Limits { deadline: deps.fan_out.host.now().plus_millis(usable), pace: &pace };
@@ -156,7 +156,7 @@ where
     T: Channels + PublishKeys,
     Q: JobQueue,
     M: DeliveryMetrics,
-    H: Host,
+    H: Clock + Rng,
 {
     match publisher.publish_queued(queued).await {
         Ok(_) => RecordResult::Ack,

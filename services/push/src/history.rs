@@ -8,7 +8,7 @@ use holdfast_push::service::{Budget, Recovery, beginning, page, readable, recove
 use holdfast_push_wiring::wire::frame_to_json;
 use holdfast_push_wiring::{self as providers, LiveConnections, LiveSessionCache, LiveSessionsTable, LiveTopics};
 use holdfast_runtime::{ConfigError, Env, Request, Response, System};
-use holdfast_sessions::ports::{Host, SessionCache};
+use holdfast_sessions::ports::{Clock, Rng, SessionCache};
 use holdfast_sessions::service::Sessions;
 use holdfast_sessions::{Code, Failure, Millis};
 
@@ -41,7 +41,7 @@ pub async fn handle<S, C, H, T, P>(deps: &Deps<S, C, H, T, P>, request: Request)
 where
     S: Send + Sync,
     C: SessionCache,
-    H: Host,
+    H: Clock + Rng,
     T: Channels,
     P: TopicAccess,
 {

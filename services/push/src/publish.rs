@@ -7,7 +7,7 @@ use holdfast_push::service::Publisher;
 use holdfast_push_wiring::wire::PublishBody;
 use holdfast_push_wiring::{self as providers, LiveConnections, LiveLanes, Metrics};
 use holdfast_runtime::{ConfigError, Env, Request, Response, System};
-use holdfast_sessions::ports::Host;
+use holdfast_sessions::ports::{Clock, Rng};
 use holdfast_sessions::{Code, Failure};
 use serde_json::{Map, Value};
 
@@ -33,7 +33,7 @@ where
     T: Channels + PublishKeys,
     Q: JobQueue,
     M: DeliveryMetrics,
-    H: Host,
+    H: Clock + Rng,
 {
     let caller = request
         .iam_caller()

@@ -20,7 +20,7 @@ use holdfast_runtime::queue::SqsEvent;
 use holdfast_runtime::recording::{Answer, Call, Recorded, answered_within, recorded};
 use holdfast_runtime::websocket::SocketEvent;
 use holdfast_sessions::policy::Policy;
-use holdfast_sessions::ports::Host as _;
+use holdfast_sessions::ports::{Clock as _, Rng as _};
 use holdfast_sessions::service::{Sessions, StrongReads};
 use holdfast_sessions::token::{AccessToken, Address, RefreshToken, Ticket};
 use holdfast_sessions::{Secret, SessionId, SlotNo, UserId};

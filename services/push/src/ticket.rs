@@ -5,7 +5,7 @@ use holdfast_push::ports::{RecoveryBudget, Tickets};
 use holdfast_push::ticket::{TICKET_SECONDS, TicketRow};
 use holdfast_push_wiring::{self as providers, LiveConnections, LiveSessionCache, LiveSessionsTable};
 use holdfast_runtime::{ConfigError, Env, Request, Response, System};
-use holdfast_sessions::ports::{Host, SessionCache};
+use holdfast_sessions::ports::{Clock, Rng, SessionCache};
 use holdfast_sessions::service::Sessions;
 use holdfast_sessions::token::Ticket;
 use holdfast_sessions::{Code, Failure, Secret};
@@ -39,7 +39,7 @@ pub async fn handle<S, C, H, T>(deps: &Deps<S, C, H, T>, request: Request) -> Re
 where
     S: Send + Sync,
     C: SessionCache,
-    H: Host,
+    H: Clock + Rng,
     T: RecoveryBudget + Tickets,
 {
     let current = deps.sessions.identify(request.access_tokens()?).await?;

@@ -8,7 +8,7 @@ use holdfast_sessions::account::{Account, PasswordStrength, Status};
 use holdfast_sessions::change::Origin;
 use holdfast_sessions::email::Email;
 use holdfast_sessions::policy::SignInLimits;
-use holdfast_sessions::ports::{Host, NewPasswords, SessionCache, SessionStore, UserData};
+use holdfast_sessions::ports::{Clock, NewPasswords, Rng, SessionCache, SessionStore, UserData};
 use holdfast_sessions::service::{ListedDevice, Registration, Revoked, Sessions};
 use holdfast_sessions::{Code, Failure, Millis, SessionId, UserId};
 use holdfast_wiring::{LiveActivity, LiveCache, LivePasswords, LiveTable, LiveUserChannels};
@@ -43,7 +43,7 @@ impl Deps<LiveTable, LiveCache, System, LivePasswords, LiveActivity, LiveUserCha
     }
 }
 
-impl<S: SessionStore, C: SessionCache, H: Host, P, A, U> Deps<S, C, H, P, A, U> {
+impl<S: SessionStore, C: SessionCache, H: Clock + Rng, P, A, U> Deps<S, C, H, P, A, U> {
     async fn user(&self, whom: &Whom) -> Result<UserId, Failure> {
         match whom {
             Whom::Id(user) => Ok(*user),
@@ -61,7 +61,7 @@ pub async fn handle<S, C, H, P, A, U>(
 where
     S: SessionStore,
     C: SessionCache,
-    H: Host,
+    H: Clock + Rng,
     P: NewPasswords + PasswordStrength,
     A: UserData,
     U: UserData,
@@ -93,7 +93,7 @@ async fn run<S, C, H, P, A, U>(
 where
     S: SessionStore,
     C: SessionCache,
-    H: Host,
+    H: Clock + Rng,
     P: NewPasswords + PasswordStrength,
     A: UserData,
     U: UserData,
@@ -150,7 +150,7 @@ async fn delete<S, C, H, P, A, U>(
 where
     S: SessionStore,
     C: SessionCache,
-    H: Host,
+    H: Clock + Rng,
     A: UserData,
     U: UserData,
 {
@@ -178,7 +178,7 @@ async fn list<S, C, H>(sessions: &Sessions<S, C, H>, id: UserId) -> Result<Value
 where
     S: SessionStore,
     C: SessionCache,
-    H: Host,
+    H: Clock + Rng,
 {
     let report = sessions.inspect(id).await?;
     // No session of this user is asking.
@@ -201,7 +201,7 @@ async fn attempts<S, C, H>(
 where
     S: SessionStore,
     C: SessionCache,
-    H: Host,
+    H: Clock + Rng,
 {
     let found = sessions.attempt_status(email, ip, limits).await?;
     let time = |time: Option<Millis>| time.map(|time| time.to_string());

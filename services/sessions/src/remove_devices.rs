@@ -2,7 +2,7 @@
 
 use holdfast_runtime::{Request, Response, wire};
 use holdfast_sessions::change::Origin;
-use holdfast_sessions::ports::{Host, SessionCache, SessionStore};
+use holdfast_sessions::ports::{Clock, Rng, SessionCache, SessionStore};
 use holdfast_sessions::service::Sessions;
 use holdfast_sessions::{Code, DeviceId, Failure};
 
@@ -11,7 +11,7 @@ pub async fn handle<S, C, H>(sessions: &Sessions<S, C, H>, request: Request) -> 
 where
     S: SessionStore,
     C: SessionCache,
-    H: Host,
+    H: Clock + Rng,
 {
     let current = sessions.authenticate(request.access_tokens()?).await?;
     request.no_body()?;

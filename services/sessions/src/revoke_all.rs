@@ -2,7 +2,7 @@
 
 use holdfast_runtime::{Rejection, Request, Response, wire};
 use holdfast_sessions::change::Origin;
-use holdfast_sessions::ports::{Host, SessionCache, SessionStore};
+use holdfast_sessions::ports::{Clock, Rng, SessionCache, SessionStore};
 use holdfast_sessions::service::Sessions;
 use holdfast_sessions::{Code, Failure};
 
@@ -14,7 +14,7 @@ pub async fn handle<S, C, H>(sessions: &Sessions<S, C, H>, request: Request) -> 
 where
     S: SessionStore,
     C: SessionCache,
-    H: Host,
+    H: Clock + Rng,
 {
     revoke_all(sessions, &request).await.map_err(|failure| {
         let is_over = failure.code == Code::Unauthenticated;
@@ -27,7 +27,7 @@ async fn revoke_all<S, C, H>(sessions: &Sessions<S, C, H>, request: &Request) ->
 where
     S: SessionStore,
     C: SessionCache,
-    H: Host,
+    H: Clock + Rng,
 {
     let current = sessions.identify(request.access_tokens()?).await?;
     request.no_body()?;

@@ -10,7 +10,7 @@ use holdfast_runtime::Env;
 use holdfast_runtime::recording::{Answer, Call, Recorded, answered_within, recorded};
 use holdfast_sessions::Millis;
 use holdfast_sessions::policy::SignInLimits;
-use holdfast_sessions::ports::{Host as _, SessionReads as _};
+use holdfast_sessions::ports::{Clock as _, SessionReads as _};
 use holdfast_sessions::service::{FirstStep, Registration, SignInRequest, SignedIn};
 use holdfast_sessions::session::Slot;
 use holdfast_testkit::ManualHost;

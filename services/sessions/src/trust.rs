@@ -2,7 +2,7 @@
 
 use holdfast_runtime::{ConfigError, Env, Request, Response, System, wire};
 use holdfast_sessions::change::Origin;
-use holdfast_sessions::ports::{Host, SessionCache, SessionStore};
+use holdfast_sessions::ports::{Clock, Rng, SessionCache, SessionStore};
 use holdfast_sessions::service::{Sessions, TrustRequest};
 use holdfast_sessions::token::DeviceToken;
 use holdfast_sessions::{Code, Failure, SessionId};
@@ -34,7 +34,7 @@ pub async fn handle<S, C, H>(deps: &Deps<S, C, H>, request: Request) -> Result<R
 where
     S: SessionStore,
     C: SessionCache,
-    H: Host,
+    H: Clock + Rng,
 {
     let current = deps.sessions.authenticate(request.access_tokens()?).await?;
     let body: Body = request.json()?;

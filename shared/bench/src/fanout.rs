@@ -21,7 +21,7 @@ use holdfast_push::message::Message;
 use holdfast_push::ports::{Count, Gateway as _};
 use holdfast_push::service::{FanOut, Limits, WorkOutcome};
 use holdfast_sessions::Millis;
-use holdfast_sessions::ports::Host as _;
+use holdfast_sessions::ports::{Clock as _, Rng as _};
 use holdfast_testkit::host::RealHost;
 use holdfast_testkit::push::{Counters, MemoryQueues, MemoryTable};
 use holdfast_websocket_api::Connections;

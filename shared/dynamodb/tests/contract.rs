@@ -2,7 +2,7 @@
 
 use holdfast_dynamodb::{ActivityTable, ConnectionsTable, SessionsTable};
 use holdfast_sessions::Millis;
-use holdfast_sessions::ports::Host as _;
+use holdfast_sessions::ports::Clock as _;
 use holdfast_testkit::suites::activity::{Look, StoredEntry};
 use holdfast_testkit::suites::rows::Row;
 use holdfast_testkit::{LocalCloud, ManualHost, suites};

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::future::{BoxFuture, FutureExt, Shared};
 use holdfast_sessions::Millis;
 use holdfast_sessions::breaker::{Breaker, Gate};
-use holdfast_sessions::ports::{CacheTrouble, Host};
+use holdfast_sessions::ports::{CacheTrouble, Clock, Rng};
 use redis::{Cmd, FromRedisValue, RedisError, Value};
 use tokio::time::timeout;
 
@@ -71,7 +71,7 @@ fn trouble(what: impl Into<String>) -> CacheTrouble {
     CacheTrouble(what.into())
 }
 
-impl<H: Host + Clone + 'static> Link<H> {
+impl<H: Clock + Rng + Clone + 'static> Link<H> {
     pub(crate) fn new(opener: Opener, host: H) -> Arc<Self> {
         let parts = if matches!(opener, Opener::Cluster(_)) { PARTS } else { 1 };
         let breakers = vec![Breaker::default(); usize::from(parts)];
@@ -270,13 +270,13 @@ impl<H: Host + Clone + 'static> Link<H> {
     }
 }
 
-struct GivenUp<'a, H: Host + Clone + 'static> {
+struct GivenUp<'a, H: Clock + Rng + Clone + 'static> {
     link: &'a Link<H>,
     part: usize,
     armed: bool,
 }
 
-impl<H: Host + Clone + 'static> Drop for GivenUp<'_, H> {
+impl<H: Clock + Rng + Clone + 'static> Drop for GivenUp<'_, H> {
     fn drop(&mut self) {
         if self.armed {
             self.link.failed(self.part, &trouble("given up while waiting"));

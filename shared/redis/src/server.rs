@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use holdfast_sessions::cache::{Cached, Lease};
-use holdfast_sessions::ports::{CacheTrouble, Fence, Found, Host, LeaseCache};
+use holdfast_sessions::ports::{CacheTrouble, Clock, Fence, Found, LeaseCache, Rng};
 use holdfast_sessions::token::Address;
 use holdfast_sessions::{SlotNo, UserId, ids};
 
@@ -40,7 +40,7 @@ impl<H> std::fmt::Debug for RedisCache<H> {
     }
 }
 
-impl<H: Host + Clone + 'static> RedisCache<H> {
+impl<H: Clock + Rng + Clone + 'static> RedisCache<H> {
     /// Creates the cache without connecting. The first call connects, or [`RedisCache::warm_up`].
     pub fn new(config: &RedisConfig, host: H) -> Result<Self, ConfigRefused> {
         let link = Link::new(config.opener()?, host.clone());
@@ -84,7 +84,7 @@ fn answered<T>(reply: Reply<T>) -> Result<T, CacheTrouble> {
     }
 }
 
-impl<H: Host + Clone + 'static> LeaseCache for RedisCache<H> {
+impl<H: Clock + Rng + Clone + 'static> LeaseCache for RedisCache<H> {
     async fn read(&self, at: Address) -> Result<Found, CacheTrouble> {
         let nonce = ids::encode(&self.host.random::<12>());
         let life = LEASE_LIFE.to_string();

@@ -6,7 +6,7 @@ use holdfast_redis::server::key_of_copy;
 use holdfast_redis::{RedisCache, RedisConfig};
 use holdfast_sessions::cache::CacheEvent;
 use holdfast_sessions::change::Origin;
-use holdfast_sessions::ports::{Fence, Found, Host as _, LeaseCache, SessionCache as _};
+use holdfast_sessions::ports::{Fence, Found, LeaseCache, Rng as _, SessionCache as _};
 use holdfast_sessions::service::LeasedCache;
 use holdfast_sessions::token::{AccessToken, Address};
 use holdfast_sessions::{SlotNo, UserId};

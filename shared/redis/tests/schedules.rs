@@ -9,7 +9,7 @@ use holdfast_redis::{RedisCache, RedisConfig};
 use holdfast_sessions::cache::{Cached, Lease};
 use holdfast_sessions::device::Device;
 use holdfast_sessions::policy::Policy;
-use holdfast_sessions::ports::{CacheTrouble, Fence, Found, Host, LeaseCache};
+use holdfast_sessions::ports::{CacheTrouble, Clock, Fence, Found, LeaseCache, Rng};
 use holdfast_sessions::signin::{SessionOptions, SessionSecrets, new_session};
 use holdfast_sessions::token::Address;
 use holdfast_sessions::{Secret, SessionId, SlotNo, UserId};

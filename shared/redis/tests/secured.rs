@@ -12,7 +12,7 @@ use aws_credential_types::provider::future::ProvideCredentials as Provided;
 use holdfast_redis::iam::{IamTokens, RENEW_AFTER};
 use holdfast_redis::{RedisCache, RedisConfig};
 use holdfast_sessions::cache::CacheEvent;
-use holdfast_sessions::ports::{Found, Host as _, LeaseCache};
+use holdfast_sessions::ports::{Found, LeaseCache, Rng as _};
 use holdfast_sessions::service::LeasedCache;
 use holdfast_sessions::token::Address;
 use holdfast_sessions::{SlotNo, UserId};

@@ -4,7 +4,7 @@ use holdfast_redis::server::{key_of_copy, key_of_lease};
 use holdfast_redis::{RedisCache, RedisConfig};
 use holdfast_sessions::cache::{CacheEvent, Cached, Lease};
 use holdfast_sessions::change::Origin;
-use holdfast_sessions::ports::{Effect, Fence, Found, Host, LeaseCache, SessionCache, SessionReads as _};
+use holdfast_sessions::ports::{Clock, Effect, Fence, Found, LeaseCache, Rng, SessionCache, SessionReads as _};
 use holdfast_sessions::service::{LeasedCache, SignedIn};
 use holdfast_sessions::{SlotNo, UserId};
 use holdfast_testkit::host::RealHost;
@@ -65,17 +65,19 @@ async fn sessions_tell_the_same_story_behind_redis() {
 #[derive(Clone, Debug)]
 struct Mixed(ManualHost);
 
-impl Host for Mixed {
+impl Clock for Mixed {
     fn now(&self) -> holdfast_sessions::Millis {
         self.0.now()
     }
 
-    fn fill(&self, bytes: &mut [u8]) {
-        self.0.fill(bytes);
-    }
-
     async fn sleep(&self, millis: u64) {
         tokio::time::sleep(std::time::Duration::from_millis(millis)).await;
+    }
+}
+
+impl Rng for Mixed {
+    fn fill(&self, bytes: &mut [u8]) {
+        self.0.fill(bytes);
     }
 }
 

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use holdfast_sessions::Millis;
-use holdfast_sessions::ports::{Host as _, StoreError};
+use holdfast_sessions::ports::{Clock as _, StoreError};
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde::Serialize;
 use serde::de::DeserializeOwned;

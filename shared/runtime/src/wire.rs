@@ -1,6 +1,6 @@
 //! The JSON of sessions and tokens (docs/api.md). The domain has no `Serialize`, so each public field is named here.
 
-use holdfast_sessions::ports::{Effect, Host as _};
+use holdfast_sessions::ports::{Clock as _, Effect};
 use holdfast_sessions::service::{ListedDevice, Removed, Revoked, SignedIn, Tokens};
 use holdfast_sessions::session::Slot;
 use holdfast_sessions::token::DeviceToken;

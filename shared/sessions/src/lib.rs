@@ -1,7 +1,7 @@
 //! What a session is and what may happen to it: pure, without I/O, clocks or randomness of its own.
 //!
-//! Time, random bytes and stores come in as arguments ([`Host`](ports::Host) and the other ports). No async runtime, AWS crate, Redis or serde may appear below this crate; `tests/boundaries.rs` in the test
-//! kit checks it.
+//! Time, random bytes and stores come in as arguments: [`Clock`](ports::Clock), [`Rng`](ports::Rng) and the other ports.
+//! No async runtime, AWS crate, Redis or serde may appear below this crate; `tests/boundaries.rs` in the testkit checks it.
 //!
 //! * [`time`], [`ids`], [`secret`], [`token`]: the vocabulary.
 //! * [`text`], [`email`], [`device`]: text that people write, checked and compared.

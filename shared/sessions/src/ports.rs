@@ -60,14 +60,18 @@ impl From<StoreError> for Failure {
 /// Result of a store call.
 pub type StoreResult<T> = Result<T, StoreError>;
 
-/// Time, patience and randomness.
-pub trait Host: Send + Sync {
+/// The time, and waits.
+pub trait Clock: Send + Sync {
     /// The wall clock.
     fn now(&self) -> Millis;
-    /// Fills `bytes` from a cryptographic source.
-    fn fill(&self, bytes: &mut [u8]);
     /// Waits; used only between retries.
     fn sleep(&self, millis: u64) -> impl Future<Output = ()> + Send;
+}
+
+/// A cryptographic source of random bytes.
+pub trait Rng: Send + Sync {
+    /// Fills `bytes` from the source.
+    fn fill(&self, bytes: &mut [u8]);
 
     /// `N` random bytes.
     fn random<const N: usize>(&self) -> [u8; N]

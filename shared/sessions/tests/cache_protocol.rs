@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 use holdfast_sessions::cache::{CacheEvent, Cached, Lease};
 use holdfast_sessions::policy::Policy;
 use holdfast_sessions::ports::{
-    CacheTrouble, Effect, Fence, Found, Host, LeaseCache, SessionCache, SessionReads, StoreError, StoreResult,
+    CacheTrouble, Clock, Effect, Fence, Found, LeaseCache, Rng, SessionCache, SessionReads, StoreError, StoreResult,
 };
 use holdfast_sessions::service::{DeleteOnly, LeasedCache, StrongReads};
 use holdfast_sessions::session::{EndReason, Ended, Slot, UserState};
@@ -73,17 +73,19 @@ struct Still {
     patience: u32,
 }
 
-impl Host for Still {
+impl Clock for Still {
     fn now(&self) -> Millis {
         NOW
     }
 
-    fn fill(&self, bytes: &mut [u8]) {
-        bytes.fill(self.random);
-    }
-
     async fn sleep(&self, _: u64) {
         After(self.patience).await;
+    }
+}
+
+impl Rng for Still {
+    fn fill(&self, bytes: &mut [u8]) {
+        bytes.fill(self.random);
     }
 }
 

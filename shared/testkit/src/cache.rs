@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use holdfast_sessions::cache::{Cached, LEASE_MILLIS, Lease};
-use holdfast_sessions::ports::{CacheTrouble, Fence, Found, Host, LeaseCache};
+use holdfast_sessions::ports::{CacheTrouble, Clock, Fence, Found, LeaseCache, Rng};
 use holdfast_sessions::service::LeasedCache;
 use holdfast_sessions::token::Address;
 use holdfast_sessions::{Millis, SlotNo, UserId};
@@ -31,7 +31,7 @@ pub struct MemoryCache<H> {
     host: H,
 }
 
-impl<H: Host> MemoryCache<H> {
+impl<H: Clock + Rng> MemoryCache<H> {
     /// An empty server.
     pub fn new(host: H) -> Self {
         Self { server: Arc::default(), host }
@@ -64,7 +64,7 @@ impl<H: Host> MemoryCache<H> {
     }
 }
 
-impl<H: Host> LeaseCache for MemoryCache<H> {
+impl<H: Clock + Rng> LeaseCache for MemoryCache<H> {
     async fn read(&self, at: Address) -> Result<Found, CacheTrouble> {
         let now = self.host.now();
         let mut server = self.reached()?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use holdfast_sessions::Millis;
-use holdfast_sessions::ports::Host;
+use holdfast_sessions::ports::{Clock, Rng};
 
 /// A clock that tests set. Clones share it. A wait takes no time: it yields, so that others run first.
 #[derive(Clone, Debug)]
@@ -43,15 +43,9 @@ impl Default for ManualHost {
     }
 }
 
-impl Host for ManualHost {
+impl Clock for ManualHost {
     fn now(&self) -> Millis {
         Millis::new(self.now.load(Ordering::SeqCst))
-    }
-
-    fn fill(&self, bytes: &mut [u8]) {
-        if getrandom::fill(bytes).is_err() {
-            panic!("no randomness");
-        }
     }
 
     async fn sleep(&self, millis: u64) {
@@ -60,20 +54,30 @@ impl Host for ManualHost {
     }
 }
 
+impl Rng for ManualHost {
+    fn fill(&self, bytes: &mut [u8]) {
+        if getrandom::fill(bytes).is_err() {
+            panic!("no randomness");
+        }
+    }
+}
+
 /// The real clock and real waits, for tests that depend on the seconds of a server.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RealHost;
 
-impl Host for RealHost {
+impl Clock for RealHost {
     fn now(&self) -> Millis {
         crate::suites::sessions::real_now()
     }
 
-    fn fill(&self, bytes: &mut [u8]) {
-        ManualHost::default().fill(bytes);
-    }
-
     async fn sleep(&self, millis: u64) {
         tokio::time::sleep(std::time::Duration::from_millis(millis)).await;
+    }
+}
+
+impl Rng for RealHost {
+    fn fill(&self, bytes: &mut [u8]) {
+        ManualHost::default().fill(bytes);
     }
 }

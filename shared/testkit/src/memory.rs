@@ -9,9 +9,8 @@ use holdfast_sessions::attempts::{Counter, Scope};
 use holdfast_sessions::change::{AccountEdit, DeviceEdit, FactorEdit, Origin, SlotEdit, SlotSeen, UserChange};
 use holdfast_sessions::mfa::{Factor, KeptSeed, Mfa, Pending, Proof, Seed};
 use holdfast_sessions::ports::{
-    AccountDeletion, AccountUpkeep, Accounts, AttemptReservation, Attempts, Committed, Conditional, Devices,
-    FailedReauthentication, Host as _, SessionReads, SessionWrites, SignIns, StoreResult, Transacted, Tried,
-    UserChanges,
+    AccountDeletion, AccountUpkeep, Accounts, AttemptReservation, Attempts, Clock as _, Committed, Conditional,
+    Devices, FailedReauthentication, SessionReads, SessionWrites, SignIns, StoreResult, Transacted, Tried, UserChanges,
 };
 use holdfast_sessions::session::{EndReason, Ended, RefreshKeys, Slot, UserState};
 use holdfast_sessions::signin::{DeviceStep, Login, LoginFailure, LoginState, MfaChallenge, Plan};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use holdfast_sessions::Millis;
-use holdfast_sessions::ports::Host;
+use holdfast_sessions::ports::{Clock, Rng};
 
 /// A host without any surprise. Clones share clock and randomness.
 #[derive(Clone, Debug)]
@@ -30,20 +30,22 @@ impl SeededHost {
     }
 }
 
-impl Host for SeededHost {
+impl Clock for SeededHost {
     fn now(&self) -> Millis {
         Millis::new(self.clock.load(Ordering::SeqCst))
-    }
-
-    fn fill(&self, bytes: &mut [u8]) {
-        for chunk in bytes.chunks_mut(8) {
-            chunk.copy_from_slice(&self.draw().to_le_bytes()[..chunk.len()]);
-        }
     }
 
     /// Waiting costs a millisecond of the clock and lets others run.
     async fn sleep(&self, _millis: u64) {
         self.advance_millis(1);
         tokio::task::yield_now().await;
+    }
+}
+
+impl Rng for SeededHost {
+    fn fill(&self, bytes: &mut [u8]) {
+        for chunk in bytes.chunks_mut(8) {
+            chunk.copy_from_slice(&self.draw().to_le_bytes()[..chunk.len()]);
+        }
     }
 }

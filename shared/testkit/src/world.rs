@@ -6,7 +6,7 @@ use holdfast_sessions::UserId;
 use holdfast_sessions::change::Origin;
 use holdfast_sessions::mfa::{Answer, Seed, step_at};
 use holdfast_sessions::policy::{Policy, SignInLimits};
-use holdfast_sessions::ports::Host as _;
+use holdfast_sessions::ports::Clock as _;
 use holdfast_sessions::service::{FactorSettings, Registration, Sessions, SignIn, SignedIn, StrongReads};
 
 use crate::failing::{Failing, Trouble};

@@ -4,7 +4,7 @@
 use holdfast_sessions::change::Origin;
 use holdfast_sessions::error::Code;
 use holdfast_sessions::policy::Policy;
-use holdfast_sessions::ports::Host as _;
+use holdfast_sessions::ports::Clock as _;
 use holdfast_sessions::service::Sessions;
 use holdfast_testkit::cache::leased;
 use holdfast_testkit::suites::sessions::Bench;

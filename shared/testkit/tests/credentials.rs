@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use holdfast_sessions::change::Origin;
 use holdfast_sessions::mfa::{Answer, step_at};
 use holdfast_sessions::policy::{Policy, SignInLimits};
-use holdfast_sessions::ports::Host as _;
+use holdfast_sessions::ports::Clock as _;
 use holdfast_sessions::secret::{Domain, Label, Secret, TokenHash};
 use holdfast_sessions::service::{FactorSettings, FirstStep, SignInRequest, SignedIn, VerifyRequest};
 use holdfast_testkit::suites::sessions::{Bench, UserBox};

@@ -6,7 +6,7 @@ use holdfast_sessions::change::Origin;
 use holdfast_sessions::error::Code;
 use holdfast_sessions::mfa::{Answer, Seed, step_at};
 use holdfast_sessions::policy::{Policy, SignInLimits};
-use holdfast_sessions::ports::{Devices as _, Host as _, SessionReads as _};
+use holdfast_sessions::ports::{Clock as _, Devices as _, SessionReads as _};
 use holdfast_sessions::service::{
     Current, FactorSettings, FirstStep, PasswordRequest, ReauthenticationRequest, Sessions, SignInRequest, SignedIn,
     StrongReads, TrustRequest, VerifyRequest,

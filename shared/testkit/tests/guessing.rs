@@ -4,7 +4,7 @@
 use holdfast_sessions::change::Origin;
 use holdfast_sessions::error::Code;
 use holdfast_sessions::policy::{Policy, SignInLimits};
-use holdfast_sessions::ports::Host as _;
+use holdfast_sessions::ports::Clock as _;
 use holdfast_sessions::service::{FirstStep, SignIn, SignInRequest, StrongReads, TrustRequest};
 use holdfast_testkit::suites::sessions::{Bench, PlainPasswords};
 use holdfast_testkit::{ManualHost, MemoryStore};

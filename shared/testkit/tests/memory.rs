@@ -1,6 +1,6 @@
 //! The in-memory store behaves as the table does.
 
-use holdfast_sessions::ports::Host as _;
+use holdfast_sessions::ports::Clock as _;
 use holdfast_sessions::service::{DeleteOnly, StrongReads};
 use holdfast_testkit::activity::{MemoryActivity, MemoryBus};
 use holdfast_testkit::cache::{MemoryCache, leased};

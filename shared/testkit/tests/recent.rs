@@ -4,7 +4,7 @@ use holdfast_sessions::change::Origin;
 use holdfast_sessions::error::Code;
 use holdfast_sessions::mfa::Answer;
 use holdfast_sessions::policy::SignInLimits;
-use holdfast_sessions::ports::Host as _;
+use holdfast_sessions::ports::Clock as _;
 use holdfast_sessions::service::{FactorSettings, PasswordRequest, ReauthenticationRequest};
 use holdfast_testkit::suites::sessions::{Bench, PlainPasswords, UserBox};
 use holdfast_testkit::{ManualHost, MemoryStore};

@@ -5,7 +5,7 @@
 use holdfast_sessions::Millis;
 use holdfast_sessions::change::Origin;
 use holdfast_sessions::policy::Policy;
-use holdfast_sessions::ports::Host;
+use holdfast_sessions::ports::{Clock, Rng};
 use holdfast_sessions::service::{Sessions, StrongReads};
 use holdfast_testkit::faulty::{Faulty, Rates};
 use holdfast_testkit::suites::sessions::Bench;
@@ -32,17 +32,19 @@ async fn whatever_becomes_of_a_reply_twenty_tabs_agree_on_one_pair() {
 #[derive(Clone, Debug)]
 struct Slow(ManualHost);
 
-impl Host for Slow {
+impl Clock for Slow {
     fn now(&self) -> Millis {
         self.0.now()
     }
 
-    fn fill(&self, bytes: &mut [u8]) {
-        self.0.fill(bytes);
-    }
-
     async fn sleep(&self, _: u64) {
         self.0.advance_seconds(11);
+    }
+}
+
+impl Rng for Slow {
+    fn fill(&self, bytes: &mut [u8]) {
+        self.0.fill(bytes);
     }
 }
 

@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use holdfast_sessions::change::Origin;
 use holdfast_sessions::error::Code;
 use holdfast_sessions::policy::Policy;
-use holdfast_sessions::ports::{Host as _, SessionReads as _};
+use holdfast_sessions::ports::{Clock as _, SessionReads as _};
 use holdfast_sessions::service::{Sessions, StrongReads, TrustRequest};
 use holdfast_sessions::{Failure, SessionId};
 use holdfast_testkit::MemoryStore;

@@ -23,7 +23,7 @@ use holdfast_push::outcome::{Posted, Probe};
 use holdfast_push::ports::{Count, Gateway as _, Sockets as _};
 use holdfast_push::service::{FanOut, Limits, WorkOutcome};
 use holdfast_push::socket::Socket;
-use holdfast_sessions::ports::Host as _;
+use holdfast_sessions::ports::{Clock as _, Rng as _};
 use holdfast_sessions::token::Address;
 use holdfast_sessions::{SessionId, SlotNo, UserId};
 use holdfast_testkit::host::RealHost;

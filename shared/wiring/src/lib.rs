@@ -11,7 +11,7 @@ use holdfast_kms::KmsBox;
 use holdfast_password::Argon2id;
 use holdfast_queue::{Closing, Queue};
 use holdfast_runtime::{ConfigError, Env, System};
-use holdfast_sessions::ports::{Host as _, StoreError};
+use holdfast_sessions::ports::{Rng as _, StoreError};
 use holdfast_sessions::service::{FactorSettings, Registration, Sessions, SignIn};
 
 pub use cache::{LiveCache, LiveServer};

@@ -19,7 +19,7 @@ async fn account_of(world: &World) -> holdfast_sessions::account::Account {
 }
 
 async fn live(world: &World) -> Vec<Slot> {
-    use holdfast_sessions::ports::Host as _;
+    use holdfast_sessions::ports::Clock as _;
     let now = world.host.now();
     let slots = world.store.user(world.user).await.unwrap().unwrap().slots;
     slots.into_iter().filter(|slot| slot.is_live(now)).collect()

@@ -13,7 +13,7 @@ use holdfast_push::socket::Socket;
 use holdfast_push_wiring::wire::frame_from_json;
 use holdfast_runtime::websocket::{SocketEvent, status};
 use holdfast_sessions::policy::Policy;
-use holdfast_sessions::ports::Host as _;
+use holdfast_sessions::ports::Clock as _;
 use holdfast_sessions::token::Address;
 use holdfast_sessions::{SessionId, SlotNo, UserId};
 use holdfast_testkit::ManualHost;

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use holdfast_sessions::ports::{Host, StoreError, StoreResult};
+use holdfast_sessions::ports::{Clock, Rng, StoreError, StoreResult};
 
 use super::pause;
 use crate::channel::{Channel, Position};
@@ -20,7 +20,11 @@ const CAP_MILLIS: u64 = 250;
 const MAX_APPEND: usize = 40;
 
 /// Reads the head of a channel, and begins the numbering if the channel was never used.
-pub(super) async fn head_of<C: Channels, H: Host>(channels: &C, host: &H, channel: &Channel) -> StoreResult<Position> {
+pub(super) async fn head_of<C: Channels, H: Clock + Rng>(
+    channels: &C,
+    host: &H,
+    channel: &Channel,
+) -> StoreResult<Position> {
     match channels.head(channel).await? {
         Some(head) => Ok(head),
         None => channels.begin(channel, Epoch::from_bytes(host.random()), host.now()).await,
@@ -29,7 +33,7 @@ pub(super) async fn head_of<C: Channels, H: Host>(channels: &C, host: &H, channe
 
 /// Appends one message, or finds it if it is already there. Returns [`StoreError::Conflict`] when the channel is
 /// written too fast; then nothing is appended.
-pub(super) async fn append<C: Channels, H: Host>(
+pub(super) async fn append<C: Channels, H: Clock + Rng>(
     channels: &C,
     host: &H,
     channel: &Channel,
@@ -44,7 +48,7 @@ pub(super) async fn append<C: Channels, H: Host>(
 /// Appends messages in this order, as many in one transaction as fit. Messages that are already there keep their
 /// positions. Returns the positions in the order of `messages`. Returns [`StoreError::Conflict`] when the channel is
 /// written too fast. Messages that were appended until then stay, and the next attempt finds them.
-pub(super) async fn append_all<C: Channels, H: Host>(
+pub(super) async fn append_all<C: Channels, H: Clock + Rng>(
     channels: &C,
     host: &H,
     channel: &Channel,
@@ -61,7 +65,7 @@ pub(super) async fn append_all<C: Channels, H: Host>(
     Ok(messages.iter().filter_map(|message| places.get(&message.id).copied()).collect())
 }
 
-async fn append_part<C: Channels, H: Host>(
+async fn append_part<C: Channels, H: Clock + Rng>(
     channels: &C,
     host: &H,
     channel: &Channel,

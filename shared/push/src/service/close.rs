@@ -1,7 +1,7 @@
 //! Closes sockets, and checks them until API Gateway has confirmed twice that they are closed.
 
 use futures_util::future::join_all;
-use holdfast_sessions::ports::{Host, StoreError, StoreResult};
+use holdfast_sessions::ports::{Clock, Rng, StoreError, StoreResult};
 use holdfast_sessions::{Millis, UserId};
 
 use super::close_with_bye;
@@ -39,7 +39,7 @@ where
     T: Sockets,
     G: Gateway,
     Q: CloseQueue,
-    H: Host,
+    H: Clock + Rng,
 {
     /// Handles a request. After an error the caller may repeat the whole request.
     pub async fn handle(&self, request: &CloseRequest) -> StoreResult<()> {

@@ -3,7 +3,7 @@
 //! the other.
 
 use holdfast_sessions::policy::Policy;
-use holdfast_sessions::ports::{Host, SessionReads, StoreResult};
+use holdfast_sessions::ports::{Clock, Rng, SessionReads, StoreResult};
 use holdfast_sessions::token::{Address, Ticket};
 use holdfast_sessions::{SessionId, TokenHash};
 
@@ -56,7 +56,7 @@ impl<R, T, Q, H> Connector<R, T, Q, H>
 where
     R: SessionReads,
     T: Tickets,
-    H: Host,
+    H: Clock + Rng,
 {
     /// Decides whether the handshake may continue. It only reads: [`Connector::connect`] consumes the ticket.
     pub async fn admit(&self, presented: Option<&str>) -> StoreResult<Result<Admission, ConnectRefusal>> {
@@ -79,7 +79,7 @@ where
     R: SessionReads,
     T: Tickets + Sockets,
     Q: CloseQueue,
-    H: Host,
+    H: Clock + Rng,
 {
     /// Consumes the ticket and opens the socket. `ttl_seconds` limits the life of its rows; the user keeps `cap`
     /// sockets.

@@ -4,7 +4,7 @@
 use futures_util::StreamExt;
 use futures_util::stream;
 use holdfast_sessions::Millis;
-use holdfast_sessions::ports::{Host, StoreResult};
+use holdfast_sessions::ports::{Clock, Rng, StoreResult};
 
 use crate::budget::RateLimiters;
 use crate::channel::{Channel, Position};
@@ -68,7 +68,7 @@ where
     G: Gateway,
     Q: JobQueue + DeadLetters,
     M: DeliveryMetrics,
-    H: Host,
+    H: Clock + Rng,
 {
     /// Posts `message` to `groups`, then requeues or dead-letters the recipients that it did not reach.
     pub(super) async fn deliver(

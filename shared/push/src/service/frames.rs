@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use futures_util::future::{join, join_all};
 use holdfast_sessions::policy::Policy;
-use holdfast_sessions::ports::{Host, SessionReads, StoreError, StoreResult};
+use holdfast_sessions::ports::{Clock, Rng, SessionReads, StoreError, StoreResult};
 use holdfast_sessions::token::Address;
 use holdfast_sessions::{Millis, SessionId, UserId};
 
@@ -72,7 +72,7 @@ where
     P: TopicAccess,
     V: PresenceAccess,
     M: DeliveryMetrics,
-    H: Host,
+    H: Clock + Rng,
 {
     /// Serves one frame until `deadline`, and returns the answer to its last post or close.
     pub async fn receive(&self, caller: &Caller, frame: Result<ClientFrame, FrameError>, deadline: Millis) -> Posted {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use holdfast_sessions::ports::{Host, SessionReads, StoreResult};
+use holdfast_sessions::ports::{Clock, Rng, SessionReads, StoreResult};
 use holdfast_sessions::{Millis, UserId};
 
 use super::access::readable;
@@ -43,7 +43,7 @@ where
     P: TopicAccess,
     V: PresenceAccess,
     M: DeliveryMetrics,
-    H: Host,
+    H: Clock + Rng,
 {
     /// Sends the head of every channel, then the missed messages of each. If they cannot be sent in time, the socket is
     /// closed, and the client reconnects with the mark that it reached.

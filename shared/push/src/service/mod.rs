@@ -21,7 +21,7 @@ pub use heads::Heads;
 pub use history::{Budget, Recovery, beginning, page, recover};
 pub use publish::{Published, Publisher};
 
-use holdfast_sessions::ports::Host;
+use holdfast_sessions::ports::{Clock, Rng};
 
 use crate::close::ByeCode;
 use crate::frame::ServerFrame;
@@ -38,7 +38,7 @@ const BYE_MILLIS: u64 = 600;
 const BYE_TRIES: u32 = 3;
 
 /// Sends a `bye`, then closes the socket. The socket may still be open afterwards (an unknown outcome).
-async fn close_with_bye<G: Gateway, H: Host>(gateway: &G, host: &H, id: &ConnectionId, code: ByeCode) -> Posted {
+async fn close_with_bye<G: Gateway, H: Clock + Rng>(gateway: &G, host: &H, id: &ConnectionId, code: ByeCode) -> Posted {
     let bye = gateway.text(&ServerFrame::Bye(code));
     for attempt in 0..BYE_TRIES {
         match gateway.post(id, &bye).await {
@@ -55,7 +55,7 @@ async fn close_with_bye<G: Gateway, H: Host>(gateway: &G, host: &H, id: &Connect
 }
 
 /// Waits a random time up to `min(cap, base · 2^attempt)` ms ("full jitter", AWS Architecture Blog, 2015).
-async fn pause<H: Host>(host: &H, attempt: u32, base: u64, cap: u64) {
+async fn pause<H: Clock + Rng>(host: &H, attempt: u32, base: u64, cap: u64) {
     let ceiling = cap.min(base << attempt.min(16));
     let random = u64::from_be_bytes(host.random());
     host.sleep(random % (ceiling + 1)).await;

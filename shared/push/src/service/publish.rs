@@ -1,7 +1,7 @@
 //! Accepts messages. With an idempotency key, the request is stored before anything is done. A repetition then repeats
 //! the stored request, not its own.
 
-use holdfast_sessions::ports::{Host, StoreError, StoreResult};
+use holdfast_sessions::ports::{Clock, Rng, StoreError, StoreResult};
 use holdfast_sessions::{Code, Failure, Millis};
 
 use super::append::append;
@@ -40,7 +40,7 @@ where
     T: Channels + PublishKeys,
     Q: JobQueue,
     M: DeliveryMetrics,
-    H: Host,
+    H: Clock + Rng,
 {
     /// Accepts `publish` from `publisher`.
     pub async fn publish(&self, publisher: &str, publish: &Publish) -> Result<Published, Failure> {

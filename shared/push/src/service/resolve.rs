@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use futures_util::future::join_all;
 use futures_util::stream;
 use holdfast_sessions::UserId;
-use holdfast_sessions::ports::{Host, StoreError, StoreResult};
+use holdfast_sessions::ports::{Clock, Rng, StoreError, StoreResult};
 
 use super::append::append_all;
 use super::deliver::{FanOut, IN_FLIGHT, Limits, WorkOutcome};
@@ -41,7 +41,7 @@ where
     G: Gateway,
     Q: JobQueue + DeadLetters,
     M: DeliveryMetrics,
-    H: Host,
+    H: Clock + Rng,
 {
     /// Does one job within `limits`. After an error, or [`WorkOutcome::Again`], the queue delivers the same record
     /// again.

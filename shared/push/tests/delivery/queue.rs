@@ -8,7 +8,7 @@ use holdfast_push::ids::{ConnectionId, MessageId};
 use holdfast_push::job::{Job, Lane};
 use holdfast_push::ports::{CloseQueue, DeadLetters, JobQueue};
 use holdfast_push::publish::Queued;
-use holdfast_sessions::ports::{Host as _, StoreResult};
+use holdfast_sessions::ports::{Clock as _, StoreResult};
 use holdfast_testkit::seeded::SeededHost;
 
 /// The time until a record that failed is visible again.

@@ -2,7 +2,7 @@ use holdfast_push::close::{CloseRequest, SessionOver};
 use holdfast_push::outcome::{Posted, Probe};
 use holdfast_push::ports::Sockets;
 use holdfast_sessions::UserId;
-use holdfast_sessions::ports::{Host as _, StoreError};
+use holdfast_sessions::ports::{Clock as _, StoreError};
 
 use crate::world::{Person, World, id, says};
 

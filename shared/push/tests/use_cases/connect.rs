@@ -2,7 +2,7 @@ use holdfast_push::close::CloseRequest;
 use holdfast_push::ports::{Sockets, Tickets};
 use holdfast_push::service::{ConnectRefusal, Connector};
 use holdfast_sessions::policy::Policy;
-use holdfast_sessions::ports::Host as _;
+use holdfast_sessions::ports::Clock as _;
 use holdfast_testkit::push::stepped::{Actor, Stepped, every_schedule};
 
 use crate::world::{CAP, TTL, World, id};

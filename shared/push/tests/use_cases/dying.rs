@@ -8,7 +8,7 @@ use holdfast_push::channel::Channel;
 use holdfast_push::ports::Subscriptions as _;
 use holdfast_push::publish::{Publish, Queued};
 use holdfast_push::service::{FanOut, Limits, Published, Publisher};
-use holdfast_sessions::ports::Host as _;
+use holdfast_sessions::ports::Clock as _;
 use holdfast_testkit::ManualHost;
 use holdfast_testkit::push::stepped::{Actor, Stepped, dies_after};
 use holdfast_testkit::push::{Counters, MemoryQueues, MemoryTable};

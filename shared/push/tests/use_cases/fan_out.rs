@@ -4,7 +4,7 @@ use holdfast_push::outcome::{Posted, Probe};
 use holdfast_push::ports::{Count, Sockets, Subscriptions};
 use holdfast_push::publish::Publish;
 use holdfast_push::service::{Limits, WorkOutcome};
-use holdfast_sessions::ports::{Host as _, StoreError};
+use holdfast_sessions::ports::{Clock as _, StoreError};
 
 use crate::world::{World, id, says, to, to_all, to_topic};
 

@@ -9,7 +9,7 @@ use holdfast_push::presence::PresencePolicy;
 use holdfast_push::publish::Publish;
 use holdfast_push::service::{Caller, Recovery, beginning, page};
 use holdfast_sessions::UserId;
-use holdfast_sessions::ports::Host as _;
+use holdfast_sessions::ports::Clock as _;
 
 use crate::world::{Person, TestFrames, Watchers, World, id, says, to, to_all};
 

@@ -9,7 +9,7 @@ use holdfast_push::message::{Message, Recorded};
 use holdfast_push::ports::{Appended, Channels};
 use holdfast_push::service::{Budget, Recovery, beginning, recover};
 use holdfast_sessions::Millis;
-use holdfast_sessions::ports::{Host as _, StoreResult};
+use holdfast_sessions::ports::{Clock as _, StoreResult};
 
 use crate::world::{World, to};
 

@@ -8,7 +8,7 @@ use holdfast_push::job::Job;
 use holdfast_push::ports::{CloseQueue as _, Sockets as _, Tickets as _};
 use holdfast_push::service::{Closer, Connector, FanOut, Limits};
 use holdfast_sessions::policy::Policy;
-use holdfast_sessions::ports::Host as _;
+use holdfast_sessions::ports::Clock as _;
 use holdfast_testkit::push::stepped::{Actor, Stepped, every_schedule, step};
 
 use crate::world::{CAP, Person, TTL, World, id, to};

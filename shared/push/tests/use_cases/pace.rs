@@ -10,7 +10,7 @@ use holdfast_push::outcome::{Posted, Probe};
 use holdfast_push::ports::{Count, Gateway};
 use holdfast_push::service::{FanOut, Limits, WorkOutcome};
 use holdfast_sessions::Millis;
-use holdfast_sessions::ports::Host;
+use holdfast_sessions::ports::{Clock, Rng};
 use holdfast_testkit::ManualHost;
 use holdfast_testkit::push::FakeGateway;
 
@@ -20,13 +20,9 @@ use crate::world::{World, id, to, to_all};
 #[derive(Clone, Debug)]
 struct Waiting(ManualHost);
 
-impl Host for Waiting {
+impl Clock for Waiting {
     fn now(&self) -> Millis {
         self.0.now()
-    }
-
-    fn fill(&self, bytes: &mut [u8]) {
-        self.0.fill(bytes);
     }
 
     async fn sleep(&self, millis: u64) {
@@ -34,6 +30,12 @@ impl Host for Waiting {
         while self.now() < until {
             tokio::task::yield_now().await;
         }
+    }
+}
+
+impl Rng for Waiting {
+    fn fill(&self, bytes: &mut [u8]) {
+        self.0.fill(bytes);
     }
 }
 

@@ -11,7 +11,7 @@ use holdfast_push::ports::{Channels as _, Count, Joined, Subscriptions as _};
 use holdfast_push::presence::PresencePolicy;
 use holdfast_push::service::{Caller, Frames};
 use holdfast_sessions::policy::Policy;
-use holdfast_sessions::ports::Host as _;
+use holdfast_sessions::ports::Clock as _;
 use holdfast_testkit::push::stepped::{Actor, Stepped, every_schedule};
 
 use crate::world::{Person, TestFrames, Watchers, World, id, says, to, to_all};

@@ -9,7 +9,7 @@ use holdfast_push::presence::PresencePolicy;
 use holdfast_push::service::{Caller, Frames, Publisher};
 use holdfast_sessions::Millis;
 use holdfast_sessions::policy::Policy;
-use holdfast_sessions::ports::Host;
+use holdfast_sessions::ports::{Clock, Rng};
 use holdfast_testkit::ManualHost;
 
 use crate::world::{Watchers, World, id, to};
@@ -33,18 +33,20 @@ impl Noting {
     }
 }
 
-impl Host for Noting {
+impl Clock for Noting {
     fn now(&self) -> Millis {
         self.clock.now()
-    }
-
-    fn fill(&self, bytes: &mut [u8]) {
-        bytes.fill(7);
     }
 
     async fn sleep(&self, millis: u64) {
         self.waits.lock().unwrap().push(millis);
         tokio::task::yield_now().await;
+    }
+}
+
+impl Rng for Noting {
+    fn fill(&self, bytes: &mut [u8]) {
+        bytes.fill(7);
     }
 }
 

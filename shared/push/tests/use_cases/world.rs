@@ -18,7 +18,7 @@ use holdfast_push::service::{
 use holdfast_push::socket::Socket;
 use holdfast_push::ticket::TicketRow;
 use holdfast_sessions::policy::Policy;
-use holdfast_sessions::ports::{Host as _, StoreError, StoreResult};
+use holdfast_sessions::ports::{Clock as _, Rng as _, StoreError, StoreResult};
 use holdfast_sessions::token::{Address, Ticket};
 use holdfast_sessions::{Millis, Secret, SessionId, SlotNo, UserId};
 use holdfast_testkit::ManualHost;

@@ -6,7 +6,7 @@ use holdfast_redis::{RedisCache, RedisConfig};
 use holdfast_sessions::cache::CacheEvent;
 use holdfast_sessions::change::Origin;
 use holdfast_sessions::policy::Policy;
-use holdfast_sessions::ports::{Host, SessionCache};
+use holdfast_sessions::ports::{Clock, Rng, SessionCache};
 use holdfast_sessions::service::{LeasedCache, SignInRequest, StrongReads, TrustRequest};
 use holdfast_sessions::{DeviceId, Failure, Millis, SessionId};
 use holdfast_testkit::cache::{MemoryCache, leased};
@@ -22,17 +22,19 @@ use proptest::test_runner::{Config, TestRunner};
 #[derive(Clone, Debug)]
 struct Mixed(ManualHost);
 
-impl Host for Mixed {
+impl Clock for Mixed {
     fn now(&self) -> Millis {
         self.0.now()
     }
 
-    fn fill(&self, bytes: &mut [u8]) {
-        self.0.fill(bytes);
-    }
-
     async fn sleep(&self, millis: u64) {
         RealHost.sleep(millis).await;
+    }
+}
+
+impl Rng for Mixed {
+    fn fill(&self, bytes: &mut [u8]) {
+        self.0.fill(bytes);
     }
 }
 

@@ -13,7 +13,7 @@ use crate::error::{Code, Failure};
 use crate::ids::{SessionId, UserId};
 use crate::policy::SignInLimits;
 use crate::ports::{
-    AccountDeletion, Accounts, Attempts, Devices, Host, NewPasswords, SessionCache, SessionReads, SessionWrites,
+    AccountDeletion, Accounts, Attempts, Clock, Devices, NewPasswords, Rng, SessionCache, SessionReads, SessionWrites,
     UserChanges,
 };
 use crate::session::{self, EndReason, Slot};
@@ -55,7 +55,7 @@ fn unknown() -> Failure {
 impl<S, C, H> Sessions<S, C, H>
 where
     S: Accounts + Devices + SessionReads,
-    H: Host,
+    H: Clock + Rng,
 {
     /// Returns the user who has this e-mail.
     pub async fn user_by_email(&self, email: &str) -> Result<UserId, Failure> {
@@ -78,7 +78,7 @@ impl<S, C, H> Sessions<S, C, H>
 where
     S: SessionReads + SessionWrites + Devices + UserChanges,
     C: SessionCache,
-    H: Host,
+    H: Clock + Rng,
 {
     /// Ends one session of any user, and the trust of its device.
     pub async fn end_any(&self, user: UserId, sid: SessionId, origin: &Origin) -> Result<Revoked, Failure> {
@@ -158,7 +158,7 @@ impl<S, C, H> Sessions<S, C, H>
 where
     S: AccountDeletion + Accounts + Attempts + SessionReads + SessionWrites + Devices + UserChanges,
     C: SessionCache,
-    H: Host,
+    H: Clock + Rng,
 {
     /// Begins to delete a user: all sessions end, and the user can no longer sign in.
     pub async fn begin_deletion(&self, user: UserId, origin: &Origin) -> Result<Revoked, Failure> {
@@ -205,7 +205,7 @@ fn account_scopes(user: UserId, key: Option<&[u8; 32]>, limits: &SignInLimits) -
 impl<S, C, H> Sessions<S, C, H>
 where
     S: Accounts + Attempts,
-    H: Host,
+    H: Clock + Rng,
 {
     async fn budgets(&self, email: &str, ip: &str, limits: &SignInLimits) -> Result<Vec<Scope>, Failure> {
         let email = Email::parse(email)?;

@@ -7,7 +7,7 @@ use crate::attempts::{self, Counter, Passwords, Scope};
 use crate::error::{Code, Failure};
 use crate::ids::{DeviceId, SessionId};
 use crate::policy::SignInLimits;
-use crate::ports::{AttemptReservation, Attempts, Host};
+use crate::ports::{AttemptReservation, Attempts, Clock, Rng};
 use crate::time::Millis;
 
 /// What is known of a client that sends a password.
@@ -55,7 +55,7 @@ pub(super) async fn settle<S: Attempts>(store: &S, reservations: &[AttemptReserv
 
 /// Draws on the budgets of an account (`key`, of its e-mail) in their order and stops at the first refusal. Where a budget is
 /// already spent nothing is written.
-pub(super) async fn reserve<S: Attempts, H: Host>(
+pub(super) async fn reserve<S: Attempts, H: Clock + Rng>(
     store: &S,
     host: &H,
     limits: &SignInLimits,
@@ -80,7 +80,7 @@ pub(super) async fn reserve<S: Attempts, H: Host>(
 }
 
 /// Draws on these budgets in order. What was drawn before one that refuses is given back.
-pub(super) async fn draw<S: Attempts, H: Host>(
+pub(super) async fn draw<S: Attempts, H: Clock + Rng>(
     store: &S,
     host: &H,
     scopes: &[Scope],

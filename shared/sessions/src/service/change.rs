@@ -9,7 +9,7 @@ use crate::change::{
 use crate::error::Failure;
 use crate::ids::{DeviceId, SessionId, SlotNo, UserId};
 use crate::policy::Policy;
-use crate::ports::{Devices, Effect, Host, SessionCache, SessionReads, StoreError, Transacted, UserChanges};
+use crate::ports::{Clock, Devices, Effect, Rng, SessionCache, SessionReads, StoreError, Transacted, UserChanges};
 use crate::session::{self, Slot, UserState};
 use crate::time::Millis;
 use crate::trusted_device::TrustedDevice;
@@ -165,7 +165,7 @@ pub(super) async fn commit<S, C, H, T>(
 where
     S: SessionReads + Devices + UserChanges,
     C: SessionCache,
-    H: Host,
+    H: Clock + Rng,
 {
     let op = host.op();
     let mut planned: Option<(UserChange, Vec<SlotNo>, T)> = None;

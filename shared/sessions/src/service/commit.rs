@@ -4,7 +4,7 @@ use super::{SignIn, SignedIn, Tokens, retry};
 use crate::error::Failure;
 use crate::ids::SlotNo;
 use crate::mfa::Proof;
-use crate::ports::{Committed, Host, SessionCache, SessionReads, SignIns, StoreError};
+use crate::ports::{Clock, Committed, Rng, SessionCache, SessionReads, SignIns, StoreError};
 use crate::session::UserState;
 use crate::signin::{Answered, DeviceStep, Login, Plan, SessionOptions, SessionSecrets, new_session};
 use crate::slots;
@@ -46,7 +46,7 @@ where
     S: SessionReads + SignIns,
     C: SessionCache,
     P: Sync,
-    H: Host,
+    H: Clock + Rng,
 {
     /// A plan is repeated under its own token until its outcome is known; only a known refusal makes a new plan.
     pub(super) async fn commit(

@@ -5,7 +5,7 @@ use super::{Current, Sessions};
 use crate::change::Origin;
 use crate::error::{Code, Failure};
 use crate::ids::DeviceId;
-use crate::ports::{Devices, Effect, Host, SessionCache, SessionReads, UserChanges};
+use crate::ports::{Clock, Devices, Effect, Rng, SessionCache, SessionReads, UserChanges};
 use crate::trusted_device::TrustedDevice;
 
 /// A trusted device, as its user sees it.
@@ -32,7 +32,7 @@ impl<S, C, H> Sessions<S, C, H>
 where
     S: SessionReads + Devices + UserChanges,
     C: SessionCache,
-    H: Host,
+    H: Clock + Rng,
 {
     /// The caller's trusted devices, the one used last first. A caller whom only a cache still took for live is refused.
     pub async fn devices(&self, current: &Current) -> Result<Vec<ListedDevice>, Failure> {

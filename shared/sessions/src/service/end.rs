@@ -6,7 +6,7 @@ use crate::change::{AccountEdit, DeviceEdit, Origin, SlotEdit, SlotSeen, SlotUpd
 use crate::error::{Code, Failure};
 use crate::ids::{DeviceId, SessionId, SlotNo, UserId};
 use crate::ports::{
-    Conditional, Devices, Effect, Host, SessionCache, SessionReads, SessionWrites, StoreError, UserChanges,
+    Clock, Conditional, Devices, Effect, Rng, SessionCache, SessionReads, SessionWrites, StoreError, UserChanges,
 };
 use crate::rotation::{self, RefreshVerdict};
 use crate::session::{EndReason, Slot};
@@ -17,7 +17,7 @@ impl<S, C, H> Sessions<S, C, H>
 where
     S: SessionWrites,
     C: SessionCache,
-    H: Host,
+    H: Clock + Rng,
 {
     /// Ends the session seen in `slot`, and retries until the outcome is known. The call also succeeds if another
     /// request has ended the session.
@@ -53,7 +53,7 @@ impl<S, C, H> Sessions<S, C, H>
 where
     S: SessionReads + SessionWrites,
     C: SessionCache,
-    H: Host,
+    H: Clock + Rng,
 {
     /// Logs out the session that this refresh token belongs to, for a client whose access token has expired.
     pub async fn log_out_by_refresh_token(&self, presented: &str, origin: &Origin) -> Result<Revoked, Failure> {
@@ -76,7 +76,7 @@ impl<S, C, H> Sessions<S, C, H>
 where
     S: SessionReads + SessionWrites + Devices + UserChanges,
     C: SessionCache,
-    H: Host,
+    H: Clock + Rng,
 {
     /// Ends one of the caller's sessions, and the trust of the device it lives on. If it is the current session, it is
     /// logged out and the device stays trusted. Another user's session is refused like a session that does not exist.
@@ -92,7 +92,7 @@ impl<S, C, H> Sessions<S, C, H>
 where
     S: SessionReads + Devices + UserChanges,
     C: SessionCache,
-    H: Host,
+    H: Clock + Rng,
 {
     /// One transaction: the session, the record of its device, and the trust of every other session on that device.
     pub(super) async fn end_with_device(

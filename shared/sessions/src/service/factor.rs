@@ -10,7 +10,7 @@ use crate::ids::UserId;
 use crate::mfa::{Answer, Factor, KeptSeed, Proof, RecoveryCodes, Seed, step_at};
 use crate::policy::SignInLimits;
 use crate::ports::{
-    AccountUpkeep, Attempts, Devices, Effect, Host, SecretBox, SessionCache, SessionReads, SignIns, StoreError,
+    AccountUpkeep, Attempts, Clock, Devices, Effect, Rng, SecretBox, SessionCache, SessionReads, SignIns, StoreError,
     StoreResult, UserChanges,
 };
 use crate::secret::{Secret, TokenHash, fingerprint};
@@ -124,7 +124,7 @@ impl<S, C, H> Sessions<S, C, H>
 where
     S: SessionReads + AccountUpkeep + Attempts + Devices + SignIns + UserChanges,
     C: SessionCache,
-    H: Host,
+    H: Clock + Rng,
 {
     /// Issues a seed. No sign-in asks for it until its first code has been verified. While it waits for that code, the
     /// session that asked for it receives the same seed again. Another session receives a new seed, and the earlier one
@@ -322,7 +322,7 @@ where
     }
 }
 
-impl<S: SessionReads, C, H: Host> Sessions<S, C, H> {
+impl<S: SessionReads, C, H: Clock + Rng> Sessions<S, C, H> {
     pub(super) async fn state(&self, current: &Current) -> Result<UserState, Failure> {
         self.store.user(current.slot.at.user).await?.ok_or_else(Failure::unauthenticated)
     }

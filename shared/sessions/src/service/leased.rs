@@ -10,7 +10,9 @@ use futures_util::future::{Either, select};
 
 use crate::cache::{self, AUDIT_ONE_IN, CacheEvent, Cached, HEDGE_MILLIS, Lease};
 use crate::ids::{SlotNo, UserId};
-use crate::ports::{CacheTrouble, Effect, Fence, Found, Host, LeaseCache, SessionCache, SessionReads, StoreResult};
+use crate::ports::{
+    CacheTrouble, Clock, Effect, Fence, Found, LeaseCache, Rng, SessionCache, SessionReads, StoreResult,
+};
 use crate::secret::TokenHash;
 use crate::session::Slot;
 use crate::token::Address;
@@ -37,7 +39,7 @@ impl<S, L, H> SessionCache for LeasedCache<S, L, H>
 where
     S: SessionReads,
     L: LeaseCache,
-    H: Host,
+    H: Clock + Rng,
 {
     async fn look_up(&self, at: Address, presented: &TokenHash) -> StoreResult<Option<Slot>> {
         let asked = pin!(self.server.read(at));
@@ -72,7 +74,7 @@ impl<S, L, H> LeasedCache<S, L, H>
 where
     S: SessionReads,
     L: LeaseCache,
-    H: Host,
+    H: Clock + Rng,
 {
     async fn answer(
         &self,

@@ -9,7 +9,7 @@ use crate::email::Email;
 use crate::error::{Code, Failure};
 use crate::policy::SignInLimits;
 use crate::ports::{
-    AccountUpkeep, Attempts, CredentialVerifier, Devices, Host, SessionCache, SessionReads, SignIns, UserChanges,
+    AccountUpkeep, Attempts, Clock, CredentialVerifier, Devices, Rng, SessionCache, SessionReads, SignIns, UserChanges,
 };
 use crate::session::EndReason;
 use crate::signin::LoginFailure;
@@ -29,7 +29,7 @@ impl<S, C, H> Sessions<S, C, H>
 where
     S: SessionReads + AccountUpkeep + Attempts + Devices + SignIns + UserChanges,
     C: SessionCache,
-    H: Host,
+    H: Clock + Rng,
 {
     /// Replaces the password and ends every other session, in one transaction that also moves the epoch. A sign-in that
     /// checked the old password before it cannot finish after it. No device is trusted any more.

@@ -11,7 +11,7 @@ use crate::error::{Code, Failure};
 use crate::ids::LoginId;
 use crate::mfa::Answer;
 use crate::ports::{
-    AccountUpkeep, Attempts, CredentialVerifier, Devices, Effect, FailedReauthentication, Host, SecretBox,
+    AccountUpkeep, Attempts, Clock, CredentialVerifier, Devices, Effect, FailedReauthentication, Rng, SecretBox,
     SessionCache, SessionReads, SignIns, UserChanges,
 };
 use crate::session::Slot;
@@ -32,7 +32,7 @@ impl<S, C, H> Sessions<S, C, H>
 where
     S: SessionReads + AccountUpkeep + Attempts + Devices + SignIns + UserChanges,
     C: SessionCache,
-    H: Host,
+    H: Clock + Rng,
 {
     /// Makes the caller's session recent, and with a second factor verified, without making another session.
     pub async fn reauthenticate<V: CredentialVerifier, B: SecretBox>(
@@ -124,7 +124,7 @@ where
     }
 }
 
-impl<S: SignIns, C, H: Host> Sessions<S, C, H> {
+impl<S: SignIns, C, H: Clock + Rng> Sessions<S, C, H> {
     /// The event of a failure: it counts like one of a sign-in.
     pub(super) async fn note_failure(&self, current: &Current, reason: LoginFailure, ip: &str) -> Result<(), Failure> {
         let now = self.host.now();

@@ -3,7 +3,7 @@
 use super::{Sessions, Tokens, retry};
 use crate::change::Origin;
 use crate::error::{Code, Failure};
-use crate::ports::{Conditional, Effect, Host, SessionCache, SessionReads, SessionWrites, StoreError};
+use crate::ports::{Clock, Conditional, Effect, Rng, SessionCache, SessionReads, SessionWrites, StoreError};
 use crate::rotation::{self, RefreshVerdict};
 use crate::session::{EndReason, Slot};
 use crate::token::{Address, RefreshToken};
@@ -12,7 +12,7 @@ impl<S, C, H> Sessions<S, C, H>
 where
     S: SessionReads + SessionWrites,
     C: SessionCache,
-    H: Host,
+    H: Clock + Rng,
 {
     /// Returns the next pair for `presented`. Every client that presents it within the grace receives the same pair. An
     /// older generation ends the session before this answers.

@@ -6,7 +6,7 @@ use crate::change::Origin;
 use crate::email::Email;
 use crate::error::{Code, Failure};
 use crate::ids::UserId;
-use crate::ports::{Accounts, Attempts, Host, NewPasswords, StoreError, StoreResult, Transacted};
+use crate::ports::{Accounts, Attempts, Clock, NewPasswords, Rng, StoreError, StoreResult, Transacted};
 
 use super::sign_in::FIRST_EPOCH;
 use super::{budget, retry};
@@ -26,7 +26,7 @@ pub struct Registration<S, P, H> {
     pub per_network: u32,
 }
 
-impl<S: Accounts + Attempts, P: NewPasswords + PasswordStrength, H: Host> Registration<S, P, H> {
+impl<S: Accounts + Attempts, P: NewPasswords + PasswordStrength, H: Clock + Rng> Registration<S, P, H> {
     /// A new account, or `EMAIL_TAKEN`. Each try counts against the network's budget: where registration is open, the answer
     /// tells who has an account.
     pub async fn register(&self, email: &str, password: &str, ip: &str) -> Result<Account, Failure> {
@@ -42,7 +42,7 @@ impl<S: Accounts + Attempts, P: NewPasswords + PasswordStrength, H: Host> Regist
     }
 }
 
-impl<S: Accounts, P: NewPasswords + PasswordStrength, H: Host> Registration<S, P, H> {
+impl<S: Accounts, P: NewPasswords + PasswordStrength, H: Clock + Rng> Registration<S, P, H> {
     /// Creates an account for a caller that needs no budget.
     pub async fn create(&self, email: &Email, password: &str, origin: &Origin) -> Result<Account, Failure> {
         accept_new_password("password", password, &[email.written()], &self.passwords)?;
@@ -81,7 +81,7 @@ pub(super) async fn user_of<S: Accounts>(store: &S, email: &Email) -> StoreResul
 }
 
 /// Writes the account if no account has the e-mail that it claims or its identity. Returns whether it did.
-pub(super) async fn claim<S: Accounts, H: Host>(
+pub(super) async fn claim<S: Accounts, H: Clock + Rng>(
     store: &S,
     host: &H,
     email: Option<&Email>,

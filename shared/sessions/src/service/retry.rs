@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use crate::ports::{Host, StoreError, StoreResult};
+use crate::ports::{Clock, Rng, StoreError, StoreResult};
 
 /// Tries of one conflicting transaction. In 10 000 rounds (see the concurrency test), 32 sign-ins of one user with 30 %
 /// injected conflicts need at most 21. The invocation's deadline may end a loop earlier.
@@ -11,7 +11,7 @@ const BASE_MILLIS: u64 = 10;
 const CAP_MILLIS: u64 = 200;
 
 /// Waits a random time between 0 and `min(200, 10 · 2^attempt)` ms ("full jitter", AWS Architecture Blog, 2015).
-pub(super) async fn pause<H: Host>(host: &H, attempt: u32) {
+pub(super) async fn pause<H: Clock + Rng>(host: &H, attempt: u32) {
     let ceiling = CAP_MILLIS.min(BASE_MILLIS << attempt.min(10));
     let random = u64::from_be_bytes(host.random());
     host.sleep(random % (ceiling + 1)).await;
@@ -21,7 +21,7 @@ pub(super) async fn pause<H: Host>(host: &H, attempt: u32) {
 /// conflicts while another transaction holds the item, for example when a client submits one code twice.
 pub(super) async fn while_busy<T, H, F, Fut>(host: &H, mut call: F) -> StoreResult<T>
 where
-    H: Host,
+    H: Clock + Rng,
     F: FnMut() -> Fut,
     Fut: Future<Output = StoreResult<T>>,
 {

@@ -15,7 +15,7 @@ use crate::ids::UserId;
 use crate::mfa::{Answer, Proof};
 use crate::policy::MAX_DEVICES;
 use crate::ports::{
-    AccountUpkeep, Attempts, Devices, Host, SecretBox, SessionCache, SessionReads, SignIns, Tried, UserChanges,
+    AccountUpkeep, Attempts, Clock, Devices, Rng, SecretBox, SessionCache, SessionReads, SignIns, Tried, UserChanges,
 };
 use crate::secret::{Domain, TokenHash};
 use crate::session::{self, UserState};
@@ -61,7 +61,7 @@ where
     S: SessionReads + AccountUpkeep + SignIns + Attempts + Devices + UserChanges,
     C: SessionCache,
     P: Sync,
-    H: Host,
+    H: Clock + Rng,
 {
     /// Returns a session for the right answer. Every client that sends this answer with the same `mfaSessionId` gets
     /// the same session, until it is first refreshed or the login session expires.

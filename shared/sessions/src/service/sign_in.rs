@@ -13,7 +13,7 @@ use crate::error::{Code, Failure};
 use crate::ids::{LoginId, UserId};
 use crate::policy::{Policy, SignInLimits};
 use crate::ports::{
-    AccountUpkeep, Accounts, Attempts, CredentialVerifier, Devices, Effect, Host, PasswordVerdict, SessionCache,
+    AccountUpkeep, Accounts, Attempts, Clock, CredentialVerifier, Devices, Effect, PasswordVerdict, Rng, SessionCache,
     SessionReads, SignIns, StoreError, Transacted,
 };
 use crate::secret::{Domain, Secret};
@@ -114,7 +114,7 @@ where
     S: Accounts + AccountUpkeep + SessionReads + SignIns + Attempts + Devices,
     C: SessionCache,
     P: CredentialVerifier,
-    H: Host,
+    H: Clock + Rng,
 {
     /// A session for these credentials, or the second step. Everything that is wrong with them answers alike.
     pub async fn sign_in(&self, request: &SignInRequest) -> Result<FirstStep, Failure> {

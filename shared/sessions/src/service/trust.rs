@@ -7,7 +7,7 @@ use crate::change::{AccountEdit, DeviceEdit, Origin, SlotEdit, SlotSeen, SlotUpd
 use crate::error::{Code, Failure};
 use crate::ids::{DeviceId, SessionId};
 use crate::policy::MAX_DEVICES;
-use crate::ports::{Devices, Effect, Host, SessionCache, SessionReads, UserChanges};
+use crate::ports::{Clock, Devices, Effect, Rng, SessionCache, SessionReads, UserChanges};
 use crate::secret::Secret;
 use crate::session::{Slot, Trust};
 use crate::token::DeviceToken;
@@ -41,7 +41,7 @@ impl<S, C, H> Sessions<S, C, H>
 where
     S: SessionReads + Devices + UserChanges,
     C: SessionCache,
-    H: Host,
+    H: Clock + Rng,
 {
     /// Makes the device of the caller's own session trusted, or stops trusting the device of any of the caller's sessions.
     ///

@@ -2,14 +2,14 @@
 
 use super::{Current, Sessions};
 use crate::error::Failure;
-use crate::ports::{Conditional, Host, SessionCache, SessionReads, SessionWrites};
+use crate::ports::{Clock, Conditional, Rng, SessionCache, SessionReads, SessionWrites};
 use crate::session::{self, Slot};
 use crate::token::AccessToken;
 
 impl<S, C, H> Sessions<S, C, H>
 where
     C: SessionCache,
-    H: Host,
+    H: Clock + Rng,
 {
     /// Returns the session that one of these tokens opens, and writes nothing: for functions that may only read. A
     /// client may present an outdated token before the good one.
@@ -38,7 +38,7 @@ impl<S, C, H> Sessions<S, C, H>
 where
     S: SessionWrites,
     C: SessionCache,
-    H: Host,
+    H: Clock + Rng,
 {
     /// Returns the session that one of these tokens opens, and moves `lastUsedAt` at most every five minutes. A store
     /// error in that write never fails the request.
@@ -75,7 +75,7 @@ where
 impl<S, C, H> Sessions<S, C, H>
 where
     S: SessionReads,
-    H: Host,
+    H: Clock + Rng,
 {
     /// The caller's live sessions, most recently used first. This read is strong: a caller whom only a cache still took for
     /// live is refused.

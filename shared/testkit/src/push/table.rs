@@ -15,7 +15,7 @@ use holdfast_push::ports::{
 use holdfast_push::publish::{Answer, KEY_SECONDS, Pending, PublishKey};
 use holdfast_push::socket::{FrameWindow, MAX_TOPICS, Socket};
 use holdfast_push::ticket::TicketRow;
-use holdfast_sessions::ports::{Host as _, StoreError, StoreResult};
+use holdfast_sessions::ports::{Clock as _, StoreError, StoreResult};
 use holdfast_sessions::{Millis, TokenHash, UserId};
 
 use crate::host::ManualHost;

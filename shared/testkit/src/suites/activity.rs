@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use holdfast_sessions::ports::{AuditEntry, AuditTrail, DeviceSeen, Host, LastLogins, SeenDevices, UserData};
+use holdfast_sessions::ports::{AuditEntry, AuditTrail, Clock, DeviceSeen, LastLogins, Rng, SeenDevices, UserData};
 use holdfast_sessions::{Millis, UserId};
 
 /// Names and values of an entry, as the table names its attributes.
@@ -35,7 +35,7 @@ impl<S> Store for S where S: AuditTrail + LastLogins + SeenDevices + UserData {}
 ///
 /// # Panics
 /// When the store does not keep the contract.
-pub async fn all(store: &impl Store, look: &impl Look, host: &impl Host, delete_after: Millis) {
+pub async fn all(store: &impl Store, look: &impl Look, host: &(impl Clock + Rng), delete_after: Millis) {
     an_entry_is_kept_with_all_that_it_says(store, look, host, delete_after).await;
     an_entry_is_written_once_and_never_changed(store, look, host, delete_after).await;
     entries_lie_in_the_order_of_their_times(store, look, host, delete_after).await;
@@ -45,7 +45,7 @@ pub async fn all(store: &impl Store, look: &impl Look, host: &impl Host, delete_
     a_forgotten_user_keeps_only_the_audit_trail(store, look, host, delete_after).await;
 }
 
-fn someone(host: &impl Host) -> UserId {
+fn someone(host: &(impl Clock + Rng)) -> UserId {
     UserId::from_bytes(host.random())
 }
 
@@ -68,7 +68,7 @@ fn entry<'a>(user: &'a str, id: &'a str, at: &'a str) -> AuditEntry<'a> {
 async fn an_entry_is_kept_with_all_that_it_says(
     store: &impl Store,
     look: &impl Look,
-    host: &impl Host,
+    host: &(impl Clock + Rng),
     delete_after: Millis,
 ) {
     let user = someone(host).to_string();
@@ -105,7 +105,7 @@ async fn an_entry_is_kept_with_all_that_it_says(
 async fn an_entry_is_written_once_and_never_changed(
     store: &impl Store,
     look: &impl Look,
-    host: &impl Host,
+    host: &(impl Clock + Rng),
     delete_after: Millis,
 ) {
     let user = someone(host).to_string();
@@ -123,7 +123,7 @@ async fn an_entry_is_written_once_and_never_changed(
 async fn entries_lie_in_the_order_of_their_times(
     store: &impl Store,
     look: &impl Look,
-    host: &impl Host,
+    host: &(impl Clock + Rng),
     delete_after: Millis,
 ) {
     let user = someone(host).to_string();
@@ -136,7 +136,7 @@ async fn entries_lie_in_the_order_of_their_times(
     assert_eq!(look.trail(&other).await, [], "another user's trail is apart");
 }
 
-async fn the_latest_sign_in_wins_in_any_order(store: &impl Store, look: &impl Look, host: &impl Host) {
+async fn the_latest_sign_in_wins_in_any_order(store: &impl Store, look: &impl Look, host: &(impl Clock + Rng)) {
     let user = someone(host).to_string();
     assert_eq!(look.latest_login(&user).await, None);
     let logins = [
@@ -154,7 +154,7 @@ async fn the_latest_sign_in_wins_in_any_order(store: &impl Store, look: &impl Lo
     assert_eq!(look.latest_login(&user).await, Some(latest), "a sign-in without a device");
 }
 
-async fn each_device_of_a_user_is_new_once(store: &impl Store, host: &impl Host) {
+async fn each_device_of_a_user_is_new_once(store: &impl Store, host: &(impl Clock + Rng)) {
     let [ada, bob] = [someone(host), someone(host)].map(|user| user.to_string());
     for (user, name, expected) in [
         (&ada, "laptop", DeviceSeen::First),
@@ -170,7 +170,7 @@ async fn each_device_of_a_user_is_new_once(store: &impl Store, host: &impl Host)
 }
 
 /// The alert about a new device is sent for the answer `New`; a delivery that comes twice at once must not send two.
-async fn of_many_first_deliveries_one_finds_the_device_new(store: &impl Store, host: &impl Host) {
+async fn of_many_first_deliveries_one_finds_the_device_new(store: &impl Store, host: &(impl Clock + Rng)) {
     let user = someone(host).to_string();
     assert_eq!(store.device(&user, "laptop").await, Ok(DeviceSeen::First));
     let answers = futures_util::future::join_all((0..8).map(|_| store.device(&user, "phone"))).await;
@@ -182,7 +182,7 @@ async fn of_many_first_deliveries_one_finds_the_device_new(store: &impl Store, h
 async fn a_forgotten_user_keeps_only_the_audit_trail(
     store: &impl Store,
     look: &impl Look,
-    host: &impl Host,
+    host: &(impl Clock + Rng),
     delete_after: Millis,
 ) {
     let [gone, stays] = [someone(host), someone(host)];

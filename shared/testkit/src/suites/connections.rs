@@ -18,7 +18,7 @@ use holdfast_push::ports::{
 use holdfast_push::publish::{Answer, KEY_SECONDS, Pending, PublishKey, Target};
 use holdfast_push::socket::{Socket, WINDOW_SECONDS};
 use holdfast_push::ticket::TicketRow;
-use holdfast_sessions::ports::{Host, StoreError};
+use holdfast_sessions::ports::{Clock, Rng, StoreError};
 use holdfast_sessions::token::{Address, Ticket};
 use holdfast_sessions::{Millis, Secret, SessionId, SlotNo, UserId, ids};
 
@@ -47,7 +47,7 @@ impl<S> Store for S where
 /// Names that no other check has.
 struct Names<'a, H>(&'a H);
 
-impl<H: Host> Names<'_, H> {
+impl<H: Clock + Rng> Names<'_, H> {
     fn user(&self) -> UserId {
         UserId::from_bytes(self.0.random())
     }
@@ -91,7 +91,7 @@ impl<H: Host> Names<'_, H> {
     }
 }
 
-async fn opened<S: Store, H: Host>(store: &S, names: &Names<'_, H>, user: UserId) -> Socket {
+async fn opened<S: Store, H: Clock + Rng>(store: &S, names: &Names<'_, H>, user: UserId) -> Socket {
     let socket = names.socket(user);
     assert_eq!(store.open(&socket, "a@example.com").await, Ok(true));
     socket
@@ -114,7 +114,7 @@ async fn audience<S: Store>(store: &S, channel: &Channel) -> Vec<ConnectionId> {
 }
 
 /// Of many who reserve at once, as many get something as there is room for.
-pub async fn a_window_of_recoveries_is_never_overdrawn<S: Store, H: Host>(store: S, host: H) {
+pub async fn a_window_of_recoveries_is_never_overdrawn<S: Store, H: Clock + Rng>(store: S, host: H) {
     // Windows of this moment and later: a row of an old one may be deleted at any time.
     let window = host.now().get() / 5_000 + i64::from(u32::from_be_bytes(host.random()));
     let wanted = |posts| RecoveryReservation { window, window_seconds: 5, row: Row::Recovery(1), posts, limit: 100 };
@@ -134,7 +134,7 @@ pub async fn a_window_of_recoveries_is_never_overdrawn<S: Store, H: Host>(store:
 }
 
 /// Of many who present a ticket at once, one gets it.
-pub async fn a_ticket_is_consumed_once<S: Store, H: Host>(store: S, host: H) {
+pub async fn a_ticket_is_consumed_once<S: Store, H: Clock + Rng>(store: S, host: H) {
     let names = Names(&host);
     let hash = Ticket::new(Secret::new(host.random())).hash();
     let at = Address { user: names.user(), slot: SlotNo::new(9).expect("a slot") };
@@ -154,7 +154,7 @@ pub async fn a_ticket_is_consumed_once<S: Store, H: Host>(store: S, host: H) {
 }
 
 /// An expired ticket opens nothing, even while its row is there.
-pub async fn an_expired_ticket_opens_nothing<S: Store, H: Host>(store: S, host: H) {
+pub async fn an_expired_ticket_opens_nothing<S: Store, H: Clock + Rng>(store: S, host: H) {
     let names = Names(&host);
     let hash = Ticket::new(Secret::new(host.random())).hash();
     let at = Address { user: names.user(), slot: SlotNo::new(0).expect("a slot") };
@@ -166,7 +166,7 @@ pub async fn an_expired_ticket_opens_nothing<S: Store, H: Host>(store: S, host: 
 }
 
 /// A socket is found by its id, by its user and among all sockets. After it is deleted, it is found nowhere.
-pub async fn a_socket_is_found_until_it_is_forgotten<S: Store, H: Host>(store: S, host: H) {
+pub async fn a_socket_is_found_until_it_is_forgotten<S: Store, H: Clock + Rng>(store: S, host: H) {
     let names = Names(&host);
     let user = names.user();
     let (one, two) = (opened(&store, &names, user).await, opened(&store, &names, user).await);
@@ -190,7 +190,7 @@ pub async fn a_socket_is_found_until_it_is_forgotten<S: Store, H: Host>(store: S
 }
 
 /// A socket that closed before its handshake was finished leaves no row.
-pub async fn a_socket_that_is_gone_is_not_opened<S: Store, H: Host>(store: S, host: H) {
+pub async fn a_socket_that_is_gone_is_not_opened<S: Store, H: Clock + Rng>(store: S, host: H) {
     let names = Names(&host);
     let socket = names.socket(names.user());
     store.mark_gone(&socket.id, host.now()).await.expect("marked");
@@ -200,7 +200,7 @@ pub async fn a_socket_that_is_gone_is_not_opened<S: Store, H: Host>(store: S, ho
 }
 
 /// Nothing that is said about a forgotten socket brings a row of it back.
-pub async fn a_forgotten_socket_stays_forgotten<S: Store, H: Host>(store: S, host: H) {
+pub async fn a_forgotten_socket_stays_forgotten<S: Store, H: Clock + Rng>(store: S, host: H) {
     let names = Names(&host);
     let user = names.user();
     let socket = opened(&store, &names, user).await;
@@ -218,7 +218,7 @@ pub async fn a_forgotten_socket_stays_forgotten<S: Store, H: Host>(store: S, hos
 }
 
 /// Every frame counts; a new window begins with what the last one leaves; the session's expiry moves on every row.
-pub async fn frames_are_counted_and_a_socket_is_kept_fresh<S: Store, H: Host>(store: S, host: H) {
+pub async fn frames_are_counted_and_a_socket_is_kept_fresh<S: Store, H: Clock + Rng>(store: S, host: H) {
     let names = Names(&host);
     let user = names.user();
     let socket = opened(&store, &names, user).await;
@@ -246,7 +246,7 @@ pub async fn frames_are_counted_and_a_socket_is_kept_fresh<S: Store, H: Host>(st
 }
 
 /// A topic is subscribed to and left.
-pub async fn topics_are_subscribed_to_and_left<S: Store, H: Host>(store: S, host: H) {
+pub async fn topics_are_subscribed_to_and_left<S: Store, H: Clock + Rng>(store: S, host: H) {
     let names = Names(&host);
     let socket = opened(&store, &names, names.user()).await;
     let (a, b) = (names.topic(), names.topic());
@@ -271,7 +271,7 @@ pub async fn topics_are_subscribed_to_and_left<S: Store, H: Host>(store: S, host
 
 /// However many frames of a socket are served at once, it never has more than a hundred topics; what is left makes
 /// room.
-pub async fn a_socket_never_has_more_than_a_hundred_topics<S: Store, H: Host>(store: S, host: H) {
+pub async fn a_socket_never_has_more_than_a_hundred_topics<S: Store, H: Clock + Rng>(store: S, host: H) {
     let names = Names(&host);
     let socket = opened(&store, &names, names.user()).await;
     let wishes: Vec<Vec<Topic>> = (0..8).map(|_| (0..30).map(|_| names.topic()).collect()).collect();
@@ -302,7 +302,7 @@ pub async fn a_socket_never_has_more_than_a_hundred_topics<S: Store, H: Host>(st
 }
 
 /// The numbering of a channel begins once, even if several callers begin it at once.
-pub async fn an_epoch_is_chosen_once<S: Store, H: Host>(store: S, host: H) {
+pub async fn an_epoch_is_chosen_once<S: Store, H: Clock + Rng>(store: S, host: H) {
     let names = Names(&host);
     let channel = Channel::User(names.user());
     assert_eq!(store.head(&channel).await, Ok(None));
@@ -315,7 +315,7 @@ pub async fn an_epoch_is_chosen_once<S: Store, H: Host>(store: S, host: H) {
 }
 
 /// Messages are stored whole, without gaps, in the order in which they were appended.
-pub async fn messages_stand_in_order<S: Store, H: Host>(store: S, host: H) {
+pub async fn messages_stand_in_order<S: Store, H: Clock + Rng>(store: S, host: H) {
     let names = Names(&host);
     let channel = Channel::Topic(names.topic());
     let start = store.begin(&channel, names.epoch(), real_now()).await.expect("begun");
@@ -335,7 +335,7 @@ pub async fn messages_stand_in_order<S: Store, H: Host>(store: S, host: H) {
 }
 
 /// A message that is in the channel already is not appended again, wherever the head is by now.
-pub async fn a_message_is_appended_once<S: Store, H: Host>(store: S, host: H) {
+pub async fn a_message_is_appended_once<S: Store, H: Clock + Rng>(store: S, host: H) {
     let names = Names(&host);
     let channel = Channel::User(names.user());
     let start = store.begin(&channel, names.epoch(), real_now()).await.expect("begun");
@@ -352,7 +352,7 @@ pub async fn a_message_is_appended_once<S: Store, H: Host>(store: S, host: H) {
 }
 
 /// Of many who append at one head, one does.
-pub async fn one_head_takes_one_append<S: Store, H: Host>(store: S, host: H) {
+pub async fn one_head_takes_one_append<S: Store, H: Clock + Rng>(store: S, host: H) {
     let names = Names(&host);
     let channel = Channel::User(names.user());
     let start = store.begin(&channel, names.epoch(), real_now()).await.expect("begun");
@@ -369,7 +369,7 @@ pub async fn one_head_takes_one_append<S: Store, H: Host>(store: S, host: H) {
 }
 
 /// Reading stops when it has read enough.
-pub async fn reading_is_bounded<S: Store, H: Host>(store: S, host: H) {
+pub async fn reading_is_bounded<S: Store, H: Clock + Rng>(store: S, host: H) {
     let names = Names(&host);
     let channel = Channel::User(names.user());
     let start = store.begin(&channel, names.epoch(), real_now()).await.expect("begun");
@@ -391,7 +391,7 @@ fn answer(pending: &Pending) -> Answer {
 }
 
 /// A publisher's key returns its first request until that is queued, then its answer.
-pub async fn a_key_stands_for_its_first_request<S: Store, H: Host>(store: S, host: H) {
+pub async fn a_key_stands_for_its_first_request<S: Store, H: Clock + Rng>(store: S, host: H) {
     let names = Names(&host);
     let now = host.now();
     let key = PublishKey::new(&format!("arn:aws:iam::1:role/{}", names.user()), "order-1");
@@ -414,7 +414,7 @@ pub async fn a_key_stands_for_its_first_request<S: Store, H: Host>(store: S, hos
 
 /// After a day the key is free, whether or not its row is still there. A late end of the old request does not change
 /// the new one.
-pub async fn a_key_is_honoured_for_a_day<S: Store, H: Host>(store: S, host: H) {
+pub async fn a_key_is_honoured_for_a_day<S: Store, H: Clock + Rng>(store: S, host: H) {
     let names = Names(&host);
     let now = host.now();
     let key = PublishKey::new(&names.user().to_string(), "k");
@@ -429,7 +429,7 @@ pub async fn a_key_is_honoured_for_a_day<S: Store, H: Host>(store: S, host: H) {
 }
 
 /// The largest request that fits through the door is kept whole.
-pub async fn the_largest_publish_is_kept<S: Store, H: Host>(store: S, host: H) {
+pub async fn the_largest_publish_is_kept<S: Store, H: Clock + Rng>(store: S, host: H) {
     let names = Names(&host);
     let users: Vec<_> = (0..9_000).map(|_| names.user()).collect();
     let data = format!("\"{}\"", "x".repeat(32 * 1024 - 2));
@@ -441,7 +441,7 @@ pub async fn the_largest_publish_is_kept<S: Store, H: Host>(store: S, host: H) {
 }
 
 /// Every check, one after another, against one store.
-pub async fn all<S: Store, H: Host + Clone>(store: S, host: H) {
+pub async fn all<S: Store, H: Clock + Rng + Clone>(store: S, host: H) {
     macro_rules! run {
         ($($check:ident),* $(,)?) => { $($check(store.clone(), host.clone()).await;)* };
     }

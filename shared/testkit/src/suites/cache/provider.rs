@@ -4,7 +4,7 @@ use holdfast_sessions::SlotNo;
 use holdfast_sessions::change::Origin;
 use holdfast_sessions::error::Code;
 use holdfast_sessions::policy::TOUCH_SECONDS;
-use holdfast_sessions::ports::{Effect, Host, SessionCache};
+use holdfast_sessions::ports::{Clock, Effect, SessionCache};
 use holdfast_sessions::service::{SignedIn, TrustRequest};
 
 use crate::ManualHost;

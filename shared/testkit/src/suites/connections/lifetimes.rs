@@ -6,7 +6,7 @@ use holdfast_push::channel::{Channel, Position, shard};
 use holdfast_push::ports::{Appended, Begun, Joined};
 use holdfast_push::publish::{Pending, PublishKey, Target};
 use holdfast_push::ticket::TicketRow;
-use holdfast_sessions::ports::Host;
+use holdfast_sessions::ports::{Clock, Rng};
 use holdfast_sessions::token::{Address, Ticket};
 use holdfast_sessions::{Secret, SessionId, SlotNo};
 

@@ -5,8 +5,8 @@ use holdfast_sessions::change::Origin;
 use holdfast_sessions::email::Email;
 use holdfast_sessions::policy::{Policy, SignInLimits};
 use holdfast_sessions::ports::{
-    AccountDeletion, AccountUpkeep, Accounts, Attempts, Committed, CredentialVerifier, Devices, Host, NewPasswords,
-    PasswordVerdict, SecretBox, SessionCache, SessionReads, SessionWrites, SignIns, StoreError, StoreResult,
+    AccountDeletion, AccountUpkeep, Accounts, Attempts, Clock, Committed, CredentialVerifier, Devices, NewPasswords,
+    PasswordVerdict, Rng, SecretBox, SessionCache, SessionReads, SessionWrites, SignIns, StoreError, StoreResult,
     UserChanges,
 };
 use holdfast_sessions::service::{FirstStep, Registration, Sessions, SignIn, SignInRequest, SignedIn, StrongReads};
@@ -135,7 +135,7 @@ pub struct Bench<S, H, C = StrongReads<S>> {
     pub user: UserId,
 }
 
-impl<S: Store, H: Host + Clone + 'static> Bench<S, H> {
+impl<S: Store, H: Clock + Rng + Clone + 'static> Bench<S, H> {
     /// Registers a user that no other check has.
     pub async fn new(store: S, host: H) -> Self {
         let cache = StrongReads(store.clone());
@@ -146,7 +146,7 @@ impl<S: Store, H: Host + Clone + 'static> Bench<S, H> {
 impl<S, H, C> Bench<S, H, C>
 where
     S: Store,
-    H: Host + Clone + 'static,
+    H: Clock + Rng + Clone + 'static,
     C: SessionCache + Clone,
 {
     /// Registers a user, with validations through this cache.

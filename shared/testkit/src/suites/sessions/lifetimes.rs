@@ -5,7 +5,7 @@ use holdfast_sessions::attempts;
 use holdfast_sessions::change::Origin;
 use holdfast_sessions::error::Code;
 use holdfast_sessions::policy::SignInLimits;
-use holdfast_sessions::ports::Host;
+use holdfast_sessions::ports::{Clock, Rng};
 use holdfast_sessions::service::{FirstStep, SignInRequest, SignedIn};
 
 use super::bench::{Bench, Store};

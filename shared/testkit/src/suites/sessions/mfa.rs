@@ -5,7 +5,7 @@ use holdfast_sessions::change::Origin;
 use holdfast_sessions::error::Code;
 use holdfast_sessions::mfa::{Answer, KeptSeed, Seed, step_at};
 use holdfast_sessions::policy::{Policy, SignInLimits};
-use holdfast_sessions::ports::Host;
+use holdfast_sessions::ports::{Clock, Rng};
 use holdfast_sessions::service::{
     Current, FactorSettings, FirstStep, MfaRequired, PasswordRequest, ReauthenticationRequest, SignIn, SignInRequest,
     SignedIn, StrongReads, TrustRequest, VerifyRequest,
@@ -48,7 +48,7 @@ fn wrong_codes(seed: &Seed, now: Millis, count: u32) -> Vec<Answer> {
     all.take(usize::try_from(count).unwrap_or(0)).map(|text| Answer::read(Some(&text), None).expect("six")).collect()
 }
 
-impl<S: Store, H: Host + Clone + 'static> Armed<S, H> {
+impl<S: Store, H: Clock + Rng + Clone + 'static> Armed<S, H> {
     /// Switched on with the code of the step before this one, so that this step and the next can still be used.
     pub(super) async fn new(store: S, host: H) -> Self {
         let bench = Bench::new(store, host).await;
@@ -112,7 +112,7 @@ pub(super) fn refused<T>(outcome: Result<T, Failure>) -> Code {
 }
 
 /// On, asked for, shown, off, no longer asked for.
-pub async fn a_second_factor_is_switched_on_shown_and_switched_off<S: Store, H: Host + Clone + 'static>(
+pub async fn a_second_factor_is_switched_on_shown_and_switched_off<S: Store, H: Clock + Rng + Clone + 'static>(
     store: S,
     host: H,
 ) {
@@ -143,7 +143,10 @@ pub async fn a_second_factor_is_switched_on_shown_and_switched_off<S: Store, H: 
 }
 
 /// However often one code is sent, there is one session, and every submit returns it.
-pub async fn thirty_two_submits_of_one_code_make_one_session<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+pub async fn thirty_two_submits_of_one_code_make_one_session<S: Store, H: Clock + Rng + Clone + 'static>(
+    store: S,
+    host: H,
+) {
     let armed = Armed::new(store, host).await;
     let second = armed.challenged().await;
     let right = code(&armed.seed, armed.step());
@@ -170,7 +173,7 @@ pub async fn thirty_two_submits_of_one_code_make_one_session<S: Store, H: Host +
 }
 
 /// A code stands for one sign-in.
-pub async fn a_code_is_refused_in_another_sign_in<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+pub async fn a_code_is_refused_in_another_sign_in<S: Store, H: Clock + Rng + Clone + 'static>(store: S, host: H) {
     let armed = Armed::new(store, host).await;
     let (one, other) = (armed.challenged().await, armed.challenged().await);
     let right = code(&armed.seed, armed.step());
@@ -186,7 +189,7 @@ pub async fn a_code_is_refused_in_another_sign_in<S: Store, H: Host + Clone + 's
 
 /// Four times the budget arrives at once. No more than the budget is compared, the sign-in stays as it is, and a new
 /// sign-in is not refused.
-pub async fn a_burst_of_codes_never_verifies_more_than_the_budget<S: Store, H: Host + Clone + 'static>(
+pub async fn a_burst_of_codes_never_verifies_more_than_the_budget<S: Store, H: Clock + Rng + Clone + 'static>(
     store: S,
     host: H,
 ) {
@@ -208,7 +211,7 @@ pub async fn a_burst_of_codes_never_verifies_more_than_the_budget<S: Store, H: H
 }
 
 /// The budget of an account holds across its sign-ins.
-pub async fn new_sign_ins_bring_no_new_budget<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+pub async fn new_sign_ins_bring_no_new_budget<S: Store, H: Clock + Rng + Clone + 'static>(store: S, host: H) {
     let armed = Armed::new(store, host).await;
     let wrong = wrong_codes(&armed.seed, armed.bench.host.now(), 5);
     let mut compared = 0;
@@ -236,7 +239,7 @@ pub async fn new_sign_ins_bring_no_new_budget<S: Store, H: Host + Clone + 'stati
 }
 
 /// Ten codes for those who lose their authenticator, each for one sign-in.
-pub async fn a_recovery_code_works_once<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+pub async fn a_recovery_code_works_once<S: Store, H: Clock + Rng + Clone + 'static>(store: S, host: H) {
     let armed = Armed::new(store, host).await;
     assert_eq!(armed.recovery.len(), 10);
     let typed = Answer::read(None, Some(&armed.recovery[3].to_lowercase())).expect("a code");
@@ -256,7 +259,10 @@ pub async fn a_recovery_code_works_once<S: Store, H: Host + Clone + 'static>(sto
 }
 
 /// For who has lost everything: an operator.
-pub async fn an_operator_switches_a_lost_second_factor_off<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+pub async fn an_operator_switches_a_lost_second_factor_off<S: Store, H: Clock + Rng + Clone + 'static>(
+    store: S,
+    host: H,
+) {
     let armed = Armed::new(store, host).await;
     let second = armed.challenged().await;
     let revoked =
@@ -268,7 +274,10 @@ pub async fn an_operator_switches_a_lost_second_factor_off<S: Store, H: Host + C
 }
 
 /// What a device shows works once, and only instead of the code.
-pub async fn a_trusted_device_skips_the_second_factor_and_its_secret_rotates<S: Store, H: Host + Clone + 'static>(
+pub async fn a_trusted_device_skips_the_second_factor_and_its_secret_rotates<
+    S: Store,
+    H: Clock + Rng + Clone + 'static,
+>(
     store: S,
     host: H,
 ) {
@@ -312,7 +321,10 @@ pub async fn a_trusted_device_skips_the_second_factor_and_its_secret_rotates<S: 
 }
 
 /// A new password, or a factor that is switched off and on, starts trust anew.
-pub async fn a_trusted_device_is_forgotten_with_the_password_or_the_factor<S: Store, H: Host + Clone + 'static>(
+pub async fn a_trusted_device_is_forgotten_with_the_password_or_the_factor<
+    S: Store,
+    H: Clock + Rng + Clone + 'static,
+>(
     store: S,
     host: H,
 ) {
@@ -341,7 +353,7 @@ pub async fn a_trusted_device_is_forgotten_with_the_password_or_the_factor<S: St
 }
 
 /// A sign-in that waits for its second factor belongs to the account as it was.
-pub async fn a_sign_in_that_waits_dies_with_the_account_it_began_with<S: Store, H: Host + Clone + 'static>(
+pub async fn a_sign_in_that_waits_dies_with_the_account_it_began_with<S: Store, H: Clock + Rng + Clone + 'static>(
     store: S,
     host: H,
 ) {
@@ -357,7 +369,7 @@ pub async fn a_sign_in_that_waits_dies_with_the_account_it_began_with<S: Store, 
 }
 
 /// Sign-ins with the old password race its change: none of them is left when the change is answered.
-pub async fn an_old_password_never_outlives_its_change<S: Store, H: Host + Clone + 'static>(
+pub async fn an_old_password_never_outlives_its_change<S: Store, H: Clock + Rng + Clone + 'static>(
     store: S,
     host: H,
     rounds: usize,
@@ -398,7 +410,7 @@ pub async fn an_old_password_never_outlives_its_change<S: Store, H: Host + Clone
 }
 
 /// Wrong passwords from one network leave the others alone; known and unknown e-mails are answered alike.
-pub async fn a_stranger_elsewhere_locks_nobody_out<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+pub async fn a_stranger_elsewhere_locks_nobody_out<S: Store, H: Clock + Rng + Clone + 'static>(store: S, host: H) {
     let bench = Bench::new(store, host).await;
     let mut service = bench.sign_in_service(Policy::default());
     service.limits = SignInLimits::default();
@@ -420,7 +432,10 @@ pub async fn a_stranger_elsewhere_locks_nobody_out<S: Store, H: Host + Clone + '
 
 /// A pending seed belongs to the session that requested it. No other session receives it, and it ends with the account
 /// epoch.
-pub async fn a_pending_seed_belongs_to_the_session_that_asked<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+pub async fn a_pending_seed_belongs_to_the_session_that_asked<S: Store, H: Clock + Rng + Clone + 'static>(
+    store: S,
+    host: H,
+) {
     let bench = Bench::new(store, host).await;
     let sessions = bench.sessions();
     let (one, other) = (bench.sign_in().await, bench.sign_in().await);
@@ -448,7 +463,7 @@ pub async fn a_pending_seed_belongs_to_the_session_that_asked<S: Store, H: Host 
 }
 
 /// What a live session may guess is counted for the session, from however many networks it does.
-pub async fn a_stolen_session_guesses_no_more_from_more_networks<S: Store, H: Host + Clone + 'static>(
+pub async fn a_stolen_session_guesses_no_more_from_more_networks<S: Store, H: Clock + Rng + Clone + 'static>(
     store: S,
     host: H,
 ) {
@@ -487,7 +502,7 @@ pub async fn a_stolen_session_guesses_no_more_from_more_networks<S: Store, H: Ho
 }
 
 /// A session that came by a trusted device is no second factor: it changes nothing sensitive before it has shown one.
-pub async fn a_session_by_device_is_not_verified<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+pub async fn a_session_by_device_is_not_verified<S: Store, H: Clock + Rng + Clone + 'static>(store: S, host: H) {
     let armed = Armed::new(store, host).await;
     let trusting = armed.through(armed.step(), true).await;
     let Ok(FirstStep::Authenticated(by_device)) = armed.first_step(device_token(&trusting)).await else {
@@ -531,7 +546,7 @@ pub async fn a_session_by_device_is_not_verified<S: Store, H: Host + Clone + 'st
 }
 
 /// Trusting and ending race: a session that was ended leaves no device that works.
-pub async fn a_revoked_session_leaves_no_trusted_device<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+pub async fn a_revoked_session_leaves_no_trusted_device<S: Store, H: Clock + Rng + Clone + 'static>(store: S, host: H) {
     let bench = Bench::new(store, host).await;
     let sessions = bench.sessions();
     let origin = Origin::client(HOME);
@@ -553,7 +568,7 @@ pub async fn a_revoked_session_leaves_no_trusted_device<S: Store, H: Host + Clon
 }
 
 /// A seed that version 0.1.0 kept in plain text is sealed at its next use, and does not open for another user.
-pub async fn a_plain_seed_is_sealed_at_its_next_use<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+pub async fn a_plain_seed_is_sealed_at_its_next_use<S: Store, H: Clock + Rng + Clone + 'static>(store: S, host: H) {
     let armed = Armed::new(store.clone(), host).await;
     let state = store.user(armed.bench.user).await.expect("read").expect("a user");
     let sealed = match state.account.mfa.enabled.expect("on").seed {

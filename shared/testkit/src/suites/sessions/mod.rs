@@ -9,7 +9,7 @@ mod store;
 use std::future::Future;
 
 use holdfast_sessions::Millis;
-use holdfast_sessions::ports::Host;
+use holdfast_sessions::ports::{Clock, Rng};
 
 use crate::ManualHost;
 
@@ -23,7 +23,7 @@ pub use store::*;
 pub async fn all<S, H, M, F>(make: M)
 where
     S: Store,
-    H: Host + Clone + 'static,
+    H: Clock + Rng + Clone + 'static,
     M: Fn() -> F,
     F: Future<Output = (S, H)>,
 {

@@ -7,13 +7,16 @@ use holdfast_sessions::change::Origin;
 use holdfast_sessions::email::Email;
 use holdfast_sessions::error::Code;
 use holdfast_sessions::policy::Policy;
-use holdfast_sessions::ports::{Host, Transacted};
+use holdfast_sessions::ports::{Clock, Rng, Transacted};
 use holdfast_sessions::service::{Registration, SignInRequest, TrustRequest};
 
 use super::bench::{Bench, PlainPasswords, Store, refresh_keys};
 
 /// Twenty tabs present one token: one generation, twenty answers that work.
-pub async fn twenty_refreshes_of_one_token_make_one_generation<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+pub async fn twenty_refreshes_of_one_token_make_one_generation<S: Store, H: Clock + Rng + Clone + 'static>(
+    store: S,
+    host: H,
+) {
     let bench = Bench::new(store, host).await;
     let signed_in = bench.sign_in().await;
     let old = signed_in.tokens.refresh.text();
@@ -39,7 +42,7 @@ pub async fn twenty_refreshes_of_one_token_make_one_generation<S: Store, H: Host
 }
 
 /// In every race, the live sessions never exceed the limit. Every sign-in makes one session, which is live or evicted.
-pub async fn concurrent_sign_ins_never_exceed_the_limit<S: Store, H: Host + Clone + 'static>(
+pub async fn concurrent_sign_ins_never_exceed_the_limit<S: Store, H: Clock + Rng + Clone + 'static>(
     store: S,
     host: H,
     sign_ins: usize,
@@ -60,7 +63,10 @@ pub async fn concurrent_sign_ins_never_exceed_the_limit<S: Store, H: Host + Clon
 }
 
 /// When the limit is lowered, the next sign-in ends what is above it.
-pub async fn a_lowered_limit_is_enforced_by_the_next_sign_in<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+pub async fn a_lowered_limit_is_enforced_by_the_next_sign_in<S: Store, H: Clock + Rng + Clone + 'static>(
+    store: S,
+    host: H,
+) {
     let bench = Bench::new(store, host).await;
     for _ in 0..5 {
         bench.sign_in().await;
@@ -74,7 +80,7 @@ pub async fn a_lowered_limit_is_enforced_by_the_next_sign_in<S: Store, H: Host +
 
 /// A session above a lowered limit has already ended. A request that ends all sessions ends its slot and does not count
 /// it.
-pub async fn what_lies_above_a_lowered_limit_is_ended_and_not_counted<S: Store, H: Host + Clone + 'static>(
+pub async fn what_lies_above_a_lowered_limit_is_ended_and_not_counted<S: Store, H: Clock + Rng + Clone + 'static>(
     store: S,
     host: H,
 ) {
@@ -94,7 +100,7 @@ pub async fn what_lies_above_a_lowered_limit_is_ended_and_not_counted<S: Store, 
 }
 
 /// Of many edits under one `If-Match` exactly one succeeds.
-pub async fn one_if_match_lets_one_edit_through<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+pub async fn one_if_match_lets_one_edit_through<S: Store, H: Clock + Rng + Clone + 'static>(store: S, host: H) {
     let bench = Bench::new(store, host).await;
     let signed_in = bench.sign_in().await;
     let sessions = bench.sessions();
@@ -143,7 +149,7 @@ pub async fn an_end_all_buries_what_has_expired<S: Store>(store: S, host: crate:
 
 /// Version 0.1.0 keyed some addresses by another form. From its owner's first sign-in on, such an account has every
 /// spelling.
-pub async fn an_account_of_before_has_every_spelling_of_its_address<S: Store, H: Host + Clone + 'static>(
+pub async fn an_account_of_before_has_every_spelling_of_its_address<S: Store, H: Clock + Rng + Clone + 'static>(
     store: S,
     host: H,
 ) {

@@ -10,7 +10,7 @@ use holdfast_sessions::change::{
 use holdfast_sessions::email::Email;
 use holdfast_sessions::error::Code;
 use holdfast_sessions::policy::{Policy, SignInLimits};
-use holdfast_sessions::ports::{Committed, Conditional, Host, Transacted};
+use holdfast_sessions::ports::{Clock, Committed, Conditional, Rng, Transacted};
 use holdfast_sessions::service::Registration;
 use holdfast_sessions::session::{EndReason, Slot, Trust};
 use holdfast_sessions::signin::{LoginState, Plan};
@@ -22,7 +22,7 @@ use holdfast_sessions::{DeviceId, LoginId, SessionId, SlotNo, TokenHash, UserId}
 use super::bench::{Bench, PASSWORD, PlainPasswords, SEED, Store, origin, refresh_keys};
 
 /// An e-mail belongs to the first who registers it.
-pub async fn an_email_is_claimed_once<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+pub async fn an_email_is_claimed_once<S: Store, H: Clock + Rng + Clone + 'static>(store: S, host: H) {
     let bench = Bench::new(store.clone(), host.clone()).await;
     let registration =
         Registration { store: store.clone(), passwords: PlainPasswords, host, open: true, per_network: 1_000 };
@@ -39,7 +39,7 @@ pub async fn an_email_is_claimed_once<S: Store, H: Host + Clone + 'static>(store
 }
 
 /// A sign-in becomes a session once, however often it is sent.
-pub async fn a_sign_in_is_consumed_once<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+pub async fn a_sign_in_is_consumed_once<S: Store, H: Clock + Rng + Clone + 'static>(store: S, host: H) {
     let bench = Bench::new(store.clone(), host).await;
     let login = bench.login().await;
     let plan = bench.plan(&login, 0, None);
@@ -58,7 +58,7 @@ pub async fn a_sign_in_is_consumed_once<S: Store, H: Host + Clone + 'static>(sto
 }
 
 /// A sign-in that has failed, has lapsed or was never begun makes no session.
-pub async fn a_dead_sign_in_makes_no_session<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+pub async fn a_dead_sign_in_makes_no_session<S: Store, H: Clock + Rng + Clone + 'static>(store: S, host: H) {
     let bench = Bench::new(store.clone(), host).await;
     let failed = bench.login().await;
     let reason = holdfast_sessions::signin::LoginFailure::WrongPassword;
@@ -77,7 +77,7 @@ pub async fn a_dead_sign_in_makes_no_session<S: Store, H: Host + Clone + 'static
 }
 
 /// Once the account has moved on, a sign-in begun before cannot finish.
-pub async fn a_sign_in_of_an_old_epoch_is_refused<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+pub async fn a_sign_in_of_an_old_epoch_is_refused<S: Store, H: Clock + Rng + Clone + 'static>(store: S, host: H) {
     let bench = Bench::new(store.clone(), host).await;
     let login = bench.login().await;
     let kept = bench.sign_in().await;
@@ -88,7 +88,7 @@ pub async fn a_sign_in_of_an_old_epoch_is_refused<S: Store, H: Host + Clone + 's
 }
 
 /// A live session is replaced only if it is exactly the one that was seen.
-pub async fn only_the_seen_victim_is_replaced<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+pub async fn only_the_seen_victim_is_replaced<S: Store, H: Clock + Rng + Clone + 'static>(store: S, host: H) {
     let bench = Bench::new(store.clone(), host).await;
     let there = bench.put_session(0).await;
     let seen = Victim { sid: there.sid, version: there.version, last_used_at: there.last_used_at };
@@ -108,7 +108,7 @@ pub async fn only_the_seen_victim_is_replaced<S: Store, H: Host + Clone + 'stati
 }
 
 /// Of two rotations of one token one wins; the loser is shown what is there.
-pub async fn a_refresh_token_rotates_once<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+pub async fn a_refresh_token_rotates_once<S: Store, H: Clock + Rng + Clone + 'static>(store: S, host: H) {
     let bench = Bench::new(store.clone(), host).await;
     let slot = bench.put_session(0).await;
     let presented = refresh_keys(&slot).current;
@@ -128,7 +128,7 @@ pub async fn a_refresh_token_rotates_once<S: Store, H: Host + Clone + 'static>(s
 }
 
 /// An ended session stays ended, says why, and keeps nothing that could open it.
-pub async fn an_end_is_final<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+pub async fn an_end_is_final<S: Store, H: Clock + Rng + Clone + 'static>(store: S, host: H) {
     let bench = Bench::new(store.clone(), host).await;
     let slot = bench.put_session(2).await;
     let now = bench.host.now();
@@ -156,7 +156,7 @@ pub async fn an_end_is_final<S: Store, H: Host + Clone + 'static>(store: S, host
 }
 
 /// `lastUsedAt` only moves forward, and is not a new version.
-pub async fn a_touch_only_moves_forward<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+pub async fn a_touch_only_moves_forward<S: Store, H: Clock + Rng + Clone + 'static>(store: S, host: H) {
     let bench = Bench::new(store.clone(), host).await;
     let slot = bench.put_session(0).await;
     let later = slot.last_used_at.plus_seconds(300);
@@ -169,7 +169,7 @@ pub async fn a_touch_only_moves_forward<S: Store, H: Host + Clone + 'static>(sto
 }
 
 /// A change of nothing yet, as the caller's request.
-fn change<S: Store, H: Host + Clone + 'static>(bench: &Bench<S, H>, op: &str) -> UserChange {
+fn change<S: Store, H: Clock + Rng + Clone + 'static>(bench: &Bench<S, H>, op: &str) -> UserChange {
     UserChange {
         user: bench.user,
         account: None,
@@ -183,7 +183,7 @@ fn change<S: Store, H: Host + Clone + 'static>(bench: &Bench<S, H>, op: &str) ->
 }
 
 /// Ending all ends what was seen, and nothing if something else is there.
-pub async fn end_all_is_all_or_nothing<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+pub async fn end_all_is_all_or_nothing<S: Store, H: Clock + Rng + Clone + 'static>(store: S, host: H) {
     let bench = Bench::new(store.clone(), host).await;
     let (kept, ended) = (bench.put_session(0).await, bench.put_session(1).await);
     let plan = |auth_epoch: u64, slot_two: (SlotSeen, SlotEdit)| UserChange {
@@ -216,7 +216,7 @@ pub async fn end_all_is_all_or_nothing<S: Store, H: Host + Clone + 'static>(stor
 }
 
 /// A burst never verifies more than its budget; a new window starts afresh.
-pub async fn attempts_never_exceed_their_budget<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+pub async fn attempts_never_exceed_their_budget<S: Store, H: Clock + Rng + Clone + 'static>(store: S, host: H) {
     let user = holdfast_sessions::UserId::from_bytes(host.random());
     let limits = holdfast_sessions::policy::SignInLimits { max_mfa_attempts: 3, ..Default::default() };
     let plain = attempts::Scope { limit: 5, key: host.random(), ..attempts::registrations("192.0.2.1", 5) };
@@ -246,7 +246,7 @@ pub async fn attempts_never_exceed_their_budget<S: Store, H: Host + Clone + 'sta
 }
 
 /// Distinct answers count once each; a success gives its answer back.
-pub async fn distinct_answers_count_once<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+pub async fn distinct_answers_count_once<S: Store, H: Clock + Rng + Clone + 'static>(store: S, host: H) {
     let user = holdfast_sessions::UserId::from_bytes(host.random());
     let limits = holdfast_sessions::policy::SignInLimits::default();
     let scope = attempts::Scope { limit: 3, ..attempts::second_factor(user, &limits) };
@@ -272,7 +272,7 @@ pub async fn distinct_answers_count_once<S: Store, H: Host + Clone + 'static>(st
 }
 
 /// A long run of failures waits, in every store by the domain's own count.
-pub async fn a_long_run_of_failures_waits<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+pub async fn a_long_run_of_failures_waits<S: Store, H: Clock + Rng + Clone + 'static>(store: S, host: H) {
     let limits = holdfast_sessions::policy::SignInLimits::default();
     let budgets = attempts::Passwords::new(&host.random(), "192.0.2.1", &limits);
     let scope = budgets.account;
@@ -306,7 +306,7 @@ pub async fn a_long_run_of_failures_waits<S: Store, H: Host + Clone + 'static>(s
 }
 
 /// Trust is edited at the version that was read, by a live caller, or not at all.
-pub async fn trust_is_edited_at_the_version_read<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+pub async fn trust_is_edited_at_the_version_read<S: Store, H: Clock + Rng + Clone + 'static>(store: S, host: H) {
     let bench = Bench::new(store.clone(), host).await;
     let (mine, other) = (bench.put_session(0).await, bench.put_session(1).await);
     let now = bench.host.now();
@@ -363,7 +363,7 @@ pub async fn trust_is_edited_at_the_version_read<S: Store, H: Host + Clone + 'st
 }
 
 /// An identity belongs to one account permanently.
-pub async fn an_identity_belongs_to_one_account<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+pub async fn an_identity_belongs_to_one_account<S: Store, H: Clock + Rng + Clone + 'static>(store: S, host: H) {
     let bench = Bench::new(store.clone(), host.clone()).await;
     let name = holdfast_sessions::ids::encode(&host.random::<8>());
     let identity = |subject: &str| Identity { provider: format!("pool-{name}"), subject: subject.into() };
@@ -403,7 +403,7 @@ pub async fn an_identity_belongs_to_one_account<S: Store, H: Host + Clone + 'sta
 
 /// Version 0.1.0 accepted addresses that are refused now, such as one with an invisible character. An operator deletes
 /// such an account as any other one, and its claim of the address is deleted, too.
-pub async fn an_address_that_is_refused_now_is_deleted_with_its_account<S: Store, H: Host + Clone + 'static>(
+pub async fn an_address_that_is_refused_now_is_deleted_with_its_account<S: Store, H: Clock + Rng + Clone + 'static>(
     store: S,
     host: H,
 ) {
@@ -427,7 +427,7 @@ pub async fn an_address_that_is_refused_now_is_deleted_with_its_account<S: Store
 }
 
 /// A user who is deleted leaves nothing behind, and no other user loses anything.
-pub async fn a_deleted_user_leaves_nothing_behind<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+pub async fn a_deleted_user_leaves_nothing_behind<S: Store, H: Clock + Rng + Clone + 'static>(store: S, host: H) {
     let (gone, stays) = (Bench::new(store.clone(), host.clone()).await, Bench::new(store.clone(), host).await);
     let signed_in = gone.sign_in().await;
     let other = stays.sign_in().await;
