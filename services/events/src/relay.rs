@@ -80,7 +80,7 @@ where
     let entries: Vec<_> = found.iter().flat_map(|f| f.entries.clone()).collect();
     deps.bus.publish(&entries).await?;
     for kind in found.iter().flat_map(|f| &f.kinds) {
-        metrics::count(kind.text());
+        metrics::count(kind.as_str());
     }
     Ok(())
 }

@@ -73,7 +73,9 @@ fn answer(name: &str, found: Option<&Topology>) -> Value {
             let nodes: Vec<Value> = shard
                 .nodes
                 .iter()
-                .map(|node| json!({"id": node.id, "role": node.role.text(), "zone": node.zone, "status": node.status}))
+                .map(
+                    |node| json!({"id": node.id, "role": node.role.as_str(), "zone": node.zone, "status": node.status}),
+                )
                 .collect();
             json!({"id": shard.id, "status": shard.status, "slots": shard.slots, "nodes": nodes})
         })
@@ -82,7 +84,7 @@ fn answer(name: &str, found: Option<&Topology>) -> Value {
         "ok": cache.is_available(),
         "name": name,
         "cache": {
-            "kind": cache.kind.text(),
+            "kind": cache.kind.as_str(),
             "status": cache.status,
             "engine": cache.engine,
             "engineVersion": cache.version,

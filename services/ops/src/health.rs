@@ -108,7 +108,7 @@ pub async fn handle<T: Table, L: Cache>(deps: &Deps<T, L>, request: Request) -> 
         tracing::error!(%error, "DynamoDB cannot be reached");
     }
     let dynamodb = if reached.is_ok() { "ok" } else { "down" };
-    let provider = deps.provider.text();
+    let provider = deps.provider.as_str();
     let (cache_ok, cache): (bool, Value) = match cache {
         // With this provider the cache is the table: one measurement is both.
         None => (true, json!({"provider": provider, "status": dynamodb, "latencyMs": latency})),

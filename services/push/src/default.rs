@@ -59,7 +59,7 @@ where
         Posted::Done | Posted::Gone => {}
         other => {
             metrics::count("FRAME_UNANSWERED");
-            tracing::warn!(outcome = other.text(), "a frame could not be answered");
+            tracing::warn!(outcome = other.as_str(), "a frame could not be answered");
         }
     }
     Ok(status(200))

@@ -161,7 +161,7 @@ where
     match publisher.publish_queued(queued).await {
         Ok(_) => RecordResult::Ack,
         Err(failure) => {
-            tracing::warn!(code = failure.code.text(), detail = %failure.detail, "a queued publish will be delivered again");
+            tracing::warn!(code = failure.code.as_str(), detail = %failure.detail, "a queued publish will be delivered again");
             RecordResult::Retry
         }
     }

@@ -74,10 +74,10 @@ where
         Err(refused) => Err(refused),
     };
     Ok(outcome.unwrap_or_else(|failure| {
-        metrics::count(failure.code.text());
-        tracing::info!(code = failure.code.text(), detail = %failure.detail, "command refused");
+        metrics::count(failure.code.as_str());
+        tracing::info!(code = failure.code.as_str(), detail = %failure.detail, "command refused");
         json!({"ok": false, "error": {
-            "code": failure.code.text(),
+            "code": failure.code.as_str(),
             "status": problem::status(failure.code),
             "title": problem::title(failure.code),
             "detail": failure.detail,

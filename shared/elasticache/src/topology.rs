@@ -17,7 +17,7 @@ pub enum Kind {
 
 impl Kind {
     /// As operators read it.
-    pub fn text(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Kind::ReplicationGroup => "replication-group",
             Kind::Serverless => "serverless",
@@ -39,7 +39,7 @@ pub enum Role {
 
 impl Role {
     /// As operators read it.
-    pub fn text(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Role::Primary => "primary",
             Role::Replica => "replica",

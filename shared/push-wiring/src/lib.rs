@@ -66,7 +66,7 @@ pub struct Metrics;
 impl DeliveryMetrics for Metrics {
     fn add(&self, what: Count, n: usize) {
         if n > 0 {
-            metrics::add(what.text(), n as u64);
+            metrics::add(what.as_str(), n as u64);
         }
     }
 

@@ -38,7 +38,7 @@ impl ByeCode {
     ];
 
     /// The text of the code in frames and queue messages.
-    pub const fn text(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             ByeCode::SessionEnded => "SESSION_ENDED",
             ByeCode::SessionExpired => "SESSION_EXPIRED",
@@ -51,7 +51,7 @@ impl ByeCode {
 
     /// Reads a code from its text.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|code| code.text() == text)
+        Self::ALL.into_iter().find(|code| code.as_str() == text)
     }
 
     /// The reason, as a sentence for people.
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn codes_read_back() {
         for code in ByeCode::ALL {
-            assert_eq!(ByeCode::parse(code.text()), Some(code));
+            assert_eq!(ByeCode::parse(code.as_str()), Some(code));
         }
         assert_eq!(ByeCode::parse("OTHER"), None);
     }

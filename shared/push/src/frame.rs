@@ -64,7 +64,7 @@ impl ErrorCode {
     ];
 
     /// The text of the code in a frame.
-    pub const fn text(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             ErrorCode::InvalidFrame => "INVALID_FRAME",
             ErrorCode::UnknownAction => "UNKNOWN_ACTION",
@@ -174,7 +174,7 @@ mod tests {
     fn the_error_codes_are_those_of_the_page() {
         let line = PAGE.lines().find(|line| line.starts_with("Error codes:")).unwrap();
         let documented: Vec<_> = line.split('`').skip(1).step_by(2).collect();
-        assert_eq!(ErrorCode::ALL.map(ErrorCode::text).to_vec(), documented);
+        assert_eq!(ErrorCode::ALL.map(ErrorCode::as_str).to_vec(), documented);
         let expected =
             ["INVALID_FRAME", "UNKNOWN_ACTION", "PAYLOAD_TOO_LARGE", "FORBIDDEN", "TOO_MANY_TOPICS", "UNAVAILABLE"];
         assert_eq!(documented, expected, "a code that is public does not change");
@@ -191,7 +191,7 @@ mod tests {
                 documented.push((code.to_owned(), cells[2].starts_with("yes")));
             }
         }
-        let coded: Vec<_> = ByeCode::ALL.iter().map(|code| (code.text().to_owned(), code.reconnect())).collect();
+        let coded: Vec<_> = ByeCode::ALL.iter().map(|code| (code.as_str().to_owned(), code.reconnect())).collect();
         documented.sort();
         let mut sorted = coded;
         sorted.sort();

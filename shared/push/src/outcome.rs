@@ -46,7 +46,7 @@ impl Posted {
     }
 
     /// The text of the reason in dead letters.
-    pub const fn text(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Posted::Done => "DONE",
             Posted::Gone => "GONE",
@@ -105,7 +105,7 @@ mod tests {
             (302, "UNKNOWN"),
             (0, "UNKNOWN"),
         ] {
-            assert_eq!(Posted::of_status(status).text(), reason, "{status}");
+            assert_eq!(Posted::of_status(status).as_str(), reason, "{status}");
         }
     }
 

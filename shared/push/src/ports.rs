@@ -269,7 +269,7 @@ pub enum Count {
 
 impl Count {
     /// The name of the metric.
-    pub const fn text(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Count::Accepted => "PUSH_ACCEPTED",
             Count::Delivered => "PUSH_DELIVERED",

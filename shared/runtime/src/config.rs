@@ -255,7 +255,7 @@ pub enum CacheProvider {
 
 impl CacheProvider {
     /// The text of the provider in the configuration and in health answers.
-    pub const fn text(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             CacheProvider::Dynamodb => "dynamodb",
             CacheProvider::Redis => "redis",
@@ -403,7 +403,7 @@ mod tests {
         ];
         let expected = CacheIam { user: "app".into(), cache: "c".into(), serverless: true, region: "r".into() };
         assert_eq!(Env::of(iam).cache_server().unwrap().iam, Some(expected));
-        assert_eq!([CacheProvider::Dynamodb, CacheProvider::Redis].map(CacheProvider::text), ["dynamodb", "redis"]);
+        assert_eq!([CacheProvider::Dynamodb, CacheProvider::Redis].map(CacheProvider::as_str), ["dynamodb", "redis"]);
     }
 
     #[test]

@@ -80,8 +80,8 @@ impl Edge {
 
 fn refused(request: &Request, rejection: Rejection) -> Value {
     let Rejection { failure, expire_tokens, headers } = rejection;
-    metrics::count(failure.code.text());
-    let (code, route, request_id) = (failure.code.text(), request.route(), request.id());
+    metrics::count(failure.code.as_str());
+    let (code, route, request_id) = (failure.code.as_str(), request.route(), request.id());
     if problem::status(failure.code) >= 500 {
         tracing::error!(code, detail = %failure.detail, %route, %request_id, "request failed");
     } else {

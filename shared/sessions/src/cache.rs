@@ -100,7 +100,7 @@ impl CacheEvent {
     ];
 
     /// Name of its metric.
-    pub const fn text(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             CacheEvent::Hit => "CACHE_HIT",
             CacheEvent::Miss => "CACHE_MISS",
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn every_event_has_a_metric_of_its_own() {
-        let names: std::collections::HashSet<_> = CacheEvent::ALL.iter().map(|event| event.text()).collect();
+        let names: std::collections::HashSet<_> = CacheEvent::ALL.iter().map(|event| event.as_str()).collect();
         assert_eq!(names.len(), CacheEvent::ALL.len());
         assert!(names.iter().all(|name| name.starts_with("CACHE_")));
     }

@@ -143,7 +143,7 @@ mod tests {
     /// after each.
     #[test]
     fn no_path_leaves_a_usable_orphan() {
-        let key = |rows: Rows| (rows.parent.map(LoginState::text), rows.child, rows.sessions);
+        let key = |rows: Rows| (rows.parent.map(LoginState::as_str), rows.child, rows.sessions);
         let (mut seen, mut open) = (BTreeSet::new(), vec![Rows::default()]);
         while let Some(rows) = open.pop() {
             if !seen.insert(key(rows)) {

@@ -14,7 +14,7 @@ macro_rules! codes {
             pub const ALL: &[Code] = &[$(Code::$variant),*];
 
             /// The text that clients see, and the name of the metric that counts it.
-            pub const fn text(self) -> &'static str {
+            pub const fn as_str(self) -> &'static str {
                 match self { $(Code::$variant => $text),* }
             }
         }
@@ -106,7 +106,7 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code.text(), self.detail)
+        write!(f, "{}: {}", self.code.as_str(), self.detail)
     }
 }
 
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn every_code_has_its_own_text() {
-        let mut texts: Vec<_> = Code::ALL.iter().map(|c| c.text()).collect();
+        let mut texts: Vec<_> = Code::ALL.iter().map(|c| c.as_str()).collect();
         texts.sort_unstable();
         texts.dedup();
         assert_eq!(texts.len(), Code::ALL.len());

@@ -20,7 +20,7 @@ macro_rules! kinds {
             pub const ALL: &[Kind] = &[$(Kind::$variant),*];
 
             /// The `type` in the event, and the name of the metric that counts it.
-            pub const fn text(self) -> &'static str {
+            pub const fn as_str(self) -> &'static str {
                 match self { $(Kind::$variant => $text),* }
             }
 
@@ -298,7 +298,7 @@ pub fn of_slot(old: Option<&SlotImage>, new: Option<&SlotImage>, at: Millis) -> 
         // The session that was here left no tombstone: it was replaced, or removed by TTL.
         (Some(old), Some(new)) if old.sid != new.sid && old.ended.is_none() => {
             let kind = if old.is_live(new.created_at) { Kind::SessionEvicted } else { Kind::SessionExpired };
-            let reason = Some(EndReason::Evicted.text()).filter(|_| kind == Kind::SessionEvicted);
+            let reason = Some(EndReason::Evicted.as_str()).filter(|_| kind == Kind::SessionEvicted);
             events.push(event(kind, old, new.created_at, reason));
             over.push((old.clone(), kind));
         }
@@ -324,9 +324,9 @@ pub fn of_slot(old: Option<&SlotImage>, new: Option<&SlotImage>, at: Millis) -> 
         };
         if kind == Kind::TokenReused {
             events.push(event(Kind::TokenReused, new, ended.at, None));
-            events.push(event(Kind::SessionRevoked, new, ended.at, Some(ended.reason.text())));
+            events.push(event(Kind::SessionRevoked, new, ended.at, Some(ended.reason.as_str())));
         } else {
-            let reason = Some(ended.reason.text()).filter(|_| kind != Kind::SessionExpired);
+            let reason = Some(ended.reason.as_str()).filter(|_| kind != Kind::SessionExpired);
             events.push(event(kind, new, ended.at, reason));
         }
         over.push((new.clone(), kind));

@@ -45,7 +45,7 @@ impl EndReason {
     ];
 
     /// The text of the reason in the table and in events.
-    pub fn text(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         Self::ALL.iter().find(|(reason, _)| *reason == self).map_or("REVOKED", |(_, text)| text)
     }
 
@@ -352,7 +352,7 @@ pub(crate) mod tests {
     #[test]
     fn reasons_read_back() {
         for (reason, text) in EndReason::ALL {
-            assert_eq!(reason.text(), text);
+            assert_eq!(reason.as_str(), text);
             assert_eq!(EndReason::parse(text), Some(reason));
         }
     }

@@ -32,7 +32,7 @@ impl LoginState {
     ];
 
     /// The state as it is stored.
-    pub fn text(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         Self::ALL.iter().find(|(state, _)| *state == self).map_or("FAILED", |(_, text)| text)
     }
 
@@ -68,7 +68,7 @@ impl LoginFailure {
     ];
 
     /// The text of the reason in the table and in events.
-    pub const fn text(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             LoginFailure::UnknownEmail => "UNKNOWN_EMAIL",
             LoginFailure::WrongPassword => "WRONG_PASSWORD",
@@ -403,7 +403,7 @@ mod tests {
     fn states_read_back() {
         for (state, text) in LoginState::ALL {
             assert_eq!(LoginState::parse(text), Some(state));
-            assert_eq!(state.text(), text);
+            assert_eq!(state.as_str(), text);
         }
     }
 }

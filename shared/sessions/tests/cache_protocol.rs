@@ -63,7 +63,7 @@ fn logged() -> String {
 }
 
 fn notice(event: CacheEvent) {
-    log(event.text());
+    log(event.as_str());
 }
 
 /// Fixed time, fixed randomness, and patience for so many polls.

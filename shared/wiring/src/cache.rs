@@ -48,7 +48,7 @@ impl SessionCache for LiveCache {
 }
 
 fn notice(event: CacheEvent) {
-    metrics::count(event.text());
+    metrics::count(event.as_str());
 }
 
 pub(crate) async fn cache(

@@ -81,7 +81,7 @@ fn entry(event: &Event, record: &Record, n: usize) -> BusEntry {
     };
     put("id", format!("{}-{n}", record.event_id));
     put("seq", format!("{:0>40}-{n}", record.dynamodb.sequence_number));
-    put("type", event.kind.text().to_owned());
+    put("type", event.kind.as_str().to_owned());
     put("at", event.at.to_string());
     if let Some(user) = event.user {
         put("userId", user.to_string());
@@ -104,7 +104,11 @@ fn entry(event: &Event, record: &Record, n: usize) -> BusEntry {
     if let Some(actor) = &event.origin.actor {
         put("actor", actor.clone());
     }
-    BusEntry { source: event.kind.source(), detail_type: event.kind.text(), detail: Value::Object(detail).to_string() }
+    BusEntry {
+        source: event.kind.source(),
+        detail_type: event.kind.as_str(),
+        detail: Value::Object(detail).to_string(),
+    }
 }
 
 #[cfg(test)]

@@ -131,7 +131,7 @@ async fn every_kind_of_event_is_published_counted_and_closes_its_sockets() {
         assert_eq!(answer.unwrap(), done(), "{kind:?}");
         let published = world.bus.calm.published();
         let types: Vec<_> = published.iter().map(|entry| entry.detail_type).collect();
-        assert!(types.contains(&kind.text()), "{kind:?} was not published: {types:?}");
+        assert!(types.contains(&kind.as_str()), "{kind:?} was not published: {types:?}");
         for entry in &published {
             let detail: Value = serde_json::from_str(&entry.detail).unwrap();
             assert_eq!((&detail["type"], &detail["userId"]), (&json!(entry.detail_type), &json!(USER)), "{kind:?}");

@@ -392,7 +392,7 @@ fn the_frames_that_are_drawn_are_of_every_kind() {
             Ok(ClientFrame::Subscribe(_)) => "subscribe",
             Ok(ClientFrame::Unsubscribe(_)) => "unsubscribe",
             Ok(ClientFrame::Presence(_)) => "presence",
-            Err(error) => error.code.text(),
+            Err(error) => error.code.as_str(),
         });
     }
     let all = ["ping", "hello without a mark", "hello", "subscribe", "unsubscribe", "presence", "INVALID_FRAME"];

@@ -467,7 +467,7 @@ fn login_state(r: &Reader<'_>) -> Result<LoginState, StoreError> {
 pub(super) fn login_event(item: &Item) -> Result<LoginImage, StoreError> {
     let Row::Login(id) = row_of(item)? else { return Err(corrupt("a sign-in's key")) };
     let r = Reader::new(item);
-    let known = LoginFailure::ALL.map(LoginFailure::text);
+    let known = LoginFailure::ALL.map(LoginFailure::as_str);
     Ok(LoginImage {
         id,
         user: r.parse_opt("userId")?,

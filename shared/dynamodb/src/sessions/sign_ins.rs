@@ -28,7 +28,7 @@ impl SignIns for SessionsTable {
         let mut row = item(
             keys::login(login.id),
             [
-                ("state", string(login.state.text())),
+                ("state", string(login.state.as_str())),
                 ("authEpoch", number(login.auth_epoch)),
                 ("startedAt", timestamp(login.started_at)),
                 ("at", timestamp(login.started_at)),
@@ -44,13 +44,13 @@ impl SignIns for SessionsTable {
 
     async fn challenge(&self, challenge: &MfaChallenge, now: Millis) -> StoreResult<Transacted> {
         let parent = Statement::new()
-            .set("state", string(LoginState::MfaRequired.text()))
+            .set("state", string(LoginState::MfaRequired.as_str()))
             .set("at", timestamp(now))
             // The account is known only now where an identity found it.
             .set("userId", string(challenge.user.to_string()))
             .set("authEpoch", number(challenge.auth_epoch))
             .when("#state = :started AND expiresAt > :now")
-            .value(":started", string(LoginState::Started.text()))
+            .value(":started", string(LoginState::Started.as_str()))
             .value(":now", timestamp(now))
             .without_old_item();
         let child = item(
@@ -139,11 +139,11 @@ impl SignIns for SessionsTable {
 
     async fn fail(&self, id: LoginId, expected: LoginState, reason: LoginFailure, now: Millis) -> StoreResult<()> {
         let parent = Statement::new()
-            .set("state", string(LoginState::Failed.text()))
-            .set("reason", string(reason.text()))
+            .set("state", string(LoginState::Failed.as_str()))
+            .set("reason", string(reason.as_str()))
             .set("at", timestamp(now))
             .when("#state = :expected")
-            .value(":expected", string(expected.text()))
+            .value(":expected", string(expected.as_str()))
             .without_old_item();
         if expected != LoginState::MfaRequired {
             let result = parent.update_item(&self.client, &self.table, keys::login(id)).send().await;
@@ -167,9 +167,9 @@ impl SignIns for SessionsTable {
         let row = item(
             keys::login(failed.id),
             [
-                ("state", string(LoginState::Failed.text())),
+                ("state", string(LoginState::Failed.as_str())),
                 ("reauthentication", AttributeValue::Bool(true)),
-                ("reason", string(failed.reason.text())),
+                ("reason", string(failed.reason.as_str())),
                 ("userId", string(failed.user.to_string())),
                 ("sid", string(failed.session.to_string())),
                 ("network", string(&failed.network)),
@@ -257,13 +257,13 @@ impl SessionsTable {
     /// Consumes the parent, so that one sign-in makes one session, and stores the answer that was accepted.
     fn consume_part(&self, plan: &Plan) -> StoreResult<TransactWriteItem> {
         let mut consume = Statement::new()
-            .set("state", string(LoginState::Consumed.text()))
+            .set("state", string(LoginState::Consumed.as_str()))
             .set("sid", string(plan.slot.sid.to_string()))
             .set("slot", number(plan.slot.at.slot))
             .set("userId", string(plan.slot.at.user.to_string()))
             .set("at", timestamp(plan.now))
             .when("#state = :expected AND expiresAt > :now")
-            .value(":expected", string(plan.expected.text()))
+            .value(":expected", string(plan.expected.as_str()))
             .value(":now", timestamp(plan.now));
         if let Some((answered, _)) = &plan.answered {
             consume = consume

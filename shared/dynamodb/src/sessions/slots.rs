@@ -45,7 +45,7 @@ pub(super) fn from(statement: Statement, origin: &Origin) -> Statement {
 pub(super) fn tombstone(slot: Statement, reason: EndReason, origin: &Origin, now: Millis, op: &str) -> Statement {
     from(slot, origin)
         .set("endedAt", timestamp(now))
-        .set("endedReason", string(reason.text()))
+        .set("endedReason", string(reason.as_str()))
         .set("lastUpdatedAt", timestamp(now))
         .set("op", string(op))
         .set(TTL, number(tombstone_ttl(now)))

@@ -169,7 +169,7 @@ where
             return DeliveryResult::Finished;
         }
         let answer = self.gateway.post(&recipient.connection, text).await;
-        recipient.reason = Some(answer.text().to_owned());
+        recipient.reason = Some(answer.as_str().to_owned());
         if answer == Posted::Throttled {
             self.tally.add(Count::Throttled, 1);
             limits.pace.of(lane).throttled(self.host.now());

@@ -23,7 +23,7 @@ pub fn close_request_to_json(request: &CloseRequest) -> String {
             user_id: at.user.to_string(),
             slot: at.slot.get(),
             sid: sid.to_string(),
-            code: over.bye().text().to_owned(),
+            code: over.bye().as_str().to_owned(),
             at: ended_at.get(),
         },
         CloseRequest::Replaced { user, connection } => {
@@ -33,7 +33,7 @@ pub fn close_request_to_json(request: &CloseRequest) -> String {
             v: VERSION,
             connection_id: connection.to_string(),
             user_id: user.to_string(),
-            code: code.text().to_owned(),
+            code: code.as_str().to_owned(),
             gone_at: gone_at.map(Millis::get),
             attempt: *attempt,
         },

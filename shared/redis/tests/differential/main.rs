@@ -50,7 +50,7 @@ struct World<C> {
 }
 
 fn code(failure: &Failure) -> Answer {
-    Answer::Refused(failure.code.text())
+    Answer::Refused(failure.code.as_str())
 }
 
 impl<C: SessionCache + Clone> World<C> {

@@ -54,7 +54,7 @@ mod tests {
                 (cells[1].parse().unwrap(), cells[2].trim_matches('`'))
             })
             .collect();
-        let coded: Vec<(u16, &str)> = Code::ALL.iter().map(|code| (status(*code), code.text())).collect();
+        let coded: Vec<(u16, &str)> = Code::ALL.iter().map(|code| (status(*code), code.as_str())).collect();
         assert_eq!(coded, documented);
     }
 

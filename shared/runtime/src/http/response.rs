@@ -65,10 +65,10 @@ impl Response {
     /// A problem document (RFC 9457).
     pub fn problem(failure: &Failure, request_id: &str) -> Self {
         let mut body = Map::new();
-        body.insert("type".into(), format!("urn:holdfast:problem:{}", failure.code.text()).into());
+        body.insert("type".into(), format!("urn:holdfast:problem:{}", failure.code.as_str()).into());
         body.insert("title".into(), problem::title(failure.code).into());
         body.insert("status".into(), problem::status(failure.code).into());
-        body.insert("code".into(), failure.code.text().into());
+        body.insert("code".into(), failure.code.as_str().into());
         body.insert("detail".into(), failure.detail.as_ref().into());
         body.insert("requestId".into(), request_id.into());
         let mut headers = Vec::new();

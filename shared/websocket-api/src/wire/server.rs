@@ -80,10 +80,10 @@ pub fn frame_to_json(frame: &ServerFrame) -> String {
             json!({"type": "presence", "online": online})
         }
         ServerFrame::Bye(code) => {
-            json!({"type": "bye", "code": code.text(), "reason": code.reason(), "reconnect": code.reconnect()})
+            json!({"type": "bye", "code": code.as_str(), "reason": code.reason(), "reconnect": code.reconnect()})
         }
         ServerFrame::Error(error) => {
-            json!({"type": "error", "code": error.code.text(), "detail": error.detail})
+            json!({"type": "error", "code": error.code.as_str(), "detail": error.detail})
         }
     };
     value.to_string()
