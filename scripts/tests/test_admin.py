@@ -10,7 +10,7 @@ from holdfast_cli.core.errors import Failed, Refused
 from holdfast_cli.deploy import aws
 from holdfast_cli.operate import admin, deployment, prompts
 
-USER = {"userId": "u1", "email": "ada@example.com", "status": "ACTIVE", "mfaEnabled": True}
+USER = {"userId": "u1", "email": "ada@example.com", "status": "ACTIVE", "mfaEnabled": True, "claims": {"role": "editor"}}
 SESSION = {"sessionId": "s1", "device": {"name": "Firefox\x1b[31m", "browser": None, "os": None, "ip": "192.0.2.1"}, "lastUsedAt": "2026-11-28T10:00:00.000Z",
            "expiresAt": "2026-11-28T11:00:00.000Z", "trusted": True}
 DEVICE = {"deviceId": "d1", "name": "Firefox", "createdAt": "a", "lastUsedAt": "b", "expiresAt": "c", "current": False}
@@ -152,10 +152,28 @@ class Verbs(unittest.TestCase):
                 self.assertEqual((code, len(self.commands)), (ended, len(asked)), err)
                 self.assertIn("1 live sessions, 1 trusted devices", out)
 
+    def test_claims_are_shown_and_replaced(self):
+        self.assertEqual(self.call("users claims u1", says(LIST))[:2], (0, '{"role":"editor"}\n'))
+        shown = json.loads(self.call("users claims u1 --json", says(LIST))[1])
+        self.assertEqual(shown, {"ok": True, "userId": "u1", "claims": {"role": "editor"}})
+        set_to = {"ok": True, "userId": "u1", "claims": {"role": "\x1b"}, "effective": "immediate"}
+        for words, stdin in (('users claims u1 --set {"role":"a"}', ""), ("users claims u1 --set -", '{"role": "a"}')):
+            code, out, _ = self.call(words, says(set_to), stdin=stdin)
+            self.assertEqual((code, self.commands[0]["action"], self.commands[0]["claims"]), (0, "set-claims", {"role": "a"}))
+            self.assertIn("Claims set, seen by every validation at once.", out)
+            self.assertNotIn("\x1b", out)
+        bounded = {**set_to, "effective": "bounded", "withinSeconds": 60}
+        self.assertIn("within 60 s", self.call("users claims u1 --set {}", says(bounded))[1])
+        self.assertEqual(json.loads(self.call("users claims u1 --set {} --json", says(bounded))[1]), bounded)
+        for bad in ("[]", "{", "text", "1"):
+            code, _, err = self.call(f"users claims u1 --set {bad}", says(set_to))
+            self.assertEqual((code, self.commands), (2, []), bad)
+            self.assertIn("--set", err)
+
     def test_there_is_no_verb_without_its_function(self):
-        code, _, err = self.call("users claims u1", says(LIST))
+        code, _, err = self.call("users rename u1", says(LIST))
         self.assertEqual(code, 2)
-        self.assertIn("claims", err)
+        self.assertIn("rename", err)
 
 
 class Places(unittest.TestCase):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from holdfast_cli.core.console import Slow, answer, line, printable, table, wants_json
 from holdfast_cli.core.errors import Failed, Refused
@@ -26,7 +28,7 @@ class Operator:
     place: Deployment
     actor: str
 
-    def command(self, action: str, **fields: str) -> Answer:
+    def command(self, action: str, **fields: Any) -> Answer:
         """Gives a command and returns the answer. A refusal keeps the code that Holdfast gave."""
         said = fields.get("email") or fields.get("userId") or ""
         with Slow(f"{action} {printable(said)}".rstrip()):
@@ -112,6 +114,42 @@ def show(by: Operator, user: str, *parts: str) -> None:
         show_sessions(found["sessions"])
     if "devices" in parts:
         show_devices(found["devices"])
+
+
+def claims_of(text: str) -> Answer:
+    """Claims as an operator gives them: a JSON object, or `-` for standard input."""
+    given = sys.stdin.read() if text == "-" else text
+    try:
+        found = json.loads(given)
+    except ValueError:
+        raise Refused("--set is not JSON: give an object, such as --set '{\"role\":\"editor\"}'.") from None
+    if not isinstance(found, dict):
+        raise Refused("--set must be a JSON object, such as --set '{\"role\":\"editor\"}'.")
+    return cast(Answer, found)
+
+
+def show_claims(claims: Answer) -> None:
+    line(printable(json.dumps(claims, ensure_ascii=False, separators=(",", ":"))))
+
+
+def claims(by: Operator, user: str) -> None:
+    """Shows the claims of a user."""
+    found = by.command("list", **whom(user))
+    if wants_json():
+        answer({"ok": True, "userId": found["user"]["userId"], "claims": found["user"]["claims"]})
+    else:
+        show_claims(found["user"]["claims"])
+
+
+def set_claims(by: Operator, user: str, wanted: Answer) -> None:
+    """Replaces the claims of a user."""
+    found = by.command("set-claims", **whom(user), claims=wanted)
+    if wants_json():
+        answer(found)
+        return
+    when = "at once" if found["effective"] == "immediate" else f"within {found.get('withinSeconds', '?')} s: the cache did not confirm"
+    line(f"Claims set, seen by every validation {when}.")
+    show_claims(found["claims"])
 
 
 def create(by: Operator, email: str, password: str) -> None:

@@ -13,7 +13,7 @@ from holdfast_cli.operate import publish as publish_module
 from holdfast_cli.operate import tail as tail_module
 from holdfast_cli.verbs.declare import ENVIRONMENT, group, verb
 
-users = group("users", "Accounts: find, create, set a password, disable, enable, delete.")
+users = group("users", "Accounts: find, create, set a password, set claims, disable, enable, delete.")
 sessions = group("sessions", "A user's sessions: list, end one, end all.")
 devices = group("devices", "A user's trusted devices.")
 attempts = group("attempts", "Attempt budgets of an e-mail address from an IP address: show, clear.")
@@ -61,6 +61,17 @@ def users_disable(settings: Settings, user: User, actor: Actor = "") -> None:
 def users_enable(settings: Settings, user: User, actor: Actor = "") -> None:
     """Allow sign-ins again; nothing that was ended comes back."""
     admin.change(admin.operator(settings, actor, changes=True), "enable", user, "Account enabled,")
+
+
+@verb(*ENVIRONMENT, of=users, name="claims")
+def users_claims(settings: Settings, user: User,
+                 to: Annotated[str, typer.Option("--set", help="Replace the claims by this JSON object; - reads it from standard input.",
+                                                 metavar="JSON", show_default=False)] = "", actor: Actor = "") -> None:
+    """Show or replace the claims of a user, which every session of the user carries."""
+    if to:
+        admin.set_claims(admin.operator(settings, actor, changes=True), user, admin.claims_of(to))
+    else:
+        admin.claims(admin.operator(settings), user)
 
 
 @verb(*ENVIRONMENT, of=users, name="delete")

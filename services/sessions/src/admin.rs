@@ -12,7 +12,7 @@ use holdfast_sessions::ports::{Clock, NewPasswords, Rng, SessionCache, SessionSt
 use holdfast_sessions::service::{ListedDevice, Registration, Revoked, Sessions};
 use holdfast_sessions::{Code, Failure, Millis, SessionId, UserId};
 use holdfast_wiring::{LiveActivity, LiveCache, LivePasswords, LiveTable, LiveUserChannels};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use self::command::{Command, Whom};
 
@@ -121,6 +121,17 @@ where
             let passwords = &deps.registration.passwords;
             sessions.set_password(passwords, deps.user(whom).await?, password, origin).await?
         }
+        Command::SetClaims(whom, claims) => {
+            let user = deps.user(whom).await?;
+            let effect = sessions.set_claims(user, claims, origin).await?;
+            tracing::info!("claims set");
+            let mut answer = Map::new();
+            answer.insert("ok".into(), true.into());
+            answer.insert("userId".into(), user.to_string().into());
+            answer.insert("claims".into(), wire::claims(claims));
+            wire::put_effect(&mut answer, effect);
+            return Ok(Value::Object(answer));
+        }
         Command::Delete(whom) => delete(deps, deps.user(whom).await?, origin).await?,
         Command::RemoveDevice(whom, id) => {
             let removed = sessions.remove_device_of(deps.user(whom).await?, *id, origin).await?;
@@ -168,10 +179,14 @@ fn user(account: &Account) -> Value {
         Status::Disabled => "DISABLED",
         Status::Deleted => "DELETED",
     };
-    json!({
+    let mut user = json!({
         "userId": account.user.to_string(), "email": account.email, "status": status,
-        "mfaEnabled": account.mfa.enabled.is_some(),
-    })
+        "mfaEnabled": account.mfa.enabled.is_some(), "claims": wire::claims(&account.claims),
+    });
+    if let Some(identity) = &account.identity {
+        user["identity"] = wire::identity(identity);
+    }
+    user
 }
 
 async fn list<S, C, H>(sessions: &Sessions<S, C, H>, id: UserId) -> Result<Value, Failure>

@@ -1,4 +1,5 @@
-//! The functions that show, end and trust sessions, and the command of operators.
+//! The functions that make, show, end and trust sessions, those that check them for other services, and the command of
+//! operators.
 //!
 //! Each module is one function: its handler and the dependencies of that. `src/bin/sessions-<route>.rs` is its `main`.
 

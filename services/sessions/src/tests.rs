@@ -11,7 +11,7 @@ use holdfast_runtime::recording::{Answer, Call, Recorded, answered_within, recor
 use holdfast_sessions::Millis;
 use holdfast_sessions::policy::SignInLimits;
 use holdfast_sessions::ports::{Clock as _, SessionReads as _};
-use holdfast_sessions::service::{FirstStep, Registration, SignInRequest, SignedIn};
+use holdfast_sessions::service::{FirstStep, Registration, SignIn, SignInRequest, SignedIn};
 use holdfast_sessions::session::Slot;
 use holdfast_testkit::ManualHost;
 use holdfast_testkit::activity::MemoryActivity;

@@ -180,6 +180,7 @@ pub(crate) mod tests {
             sid: SessionId::from_bytes([2; 16]),
             email: "a@example.com".into(),
             identity: None,
+            claims: holdfast_sessions::claims::Claims::default(),
             version: 1,
             keys: Some(Keys { access: hash, access_expires_at: expires, previous_access: None, refresh: None }),
             created_at: Millis::new(0),

@@ -2,15 +2,18 @@
 
 use holdfast_sessions::account::Identity;
 use holdfast_sessions::cache::Cached;
+use holdfast_sessions::claims::Claims;
 use holdfast_sessions::device::Device;
 use holdfast_sessions::session::{Keys, Slot, Trust};
 use holdfast_sessions::token::Address;
 use holdfast_sessions::{DeviceId, Millis, SessionId, SlotNo, TokenHash, UserId, ids};
 use serde::{Deserialize, Serialize};
 
-/// The form that this version writes. It reads no other form, and the reader then uses the table.
-const FORM: u8 = 2;
-/// Longer copies are neither written nor read. The longest copy of today is about a kilobyte and a half.
+/// The form that this version writes. It reads no other form, and the reader then uses the table. Form 3 has claims: a
+/// function that does not know them stores copies of form 2, and those must not be read as "no claims".
+const FORM: u8 = 3;
+/// Longer copies are neither written nor read. The longest copy has about six kilobytes: each byte of the claims takes at
+/// most two.
 const MAX_BYTES: usize = 8 * 1024;
 
 #[derive(Serialize, Deserialize)]
@@ -23,6 +26,8 @@ struct StoredValue {
     m: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     id: Option<(String, String)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cl: Option<String>,
     v: u64,
     a: String,
     ae: i64,
@@ -57,6 +62,7 @@ pub fn write(copy: &Cached) -> Option<String> {
         s: slot.sid.to_string(),
         m: slot.email.clone(),
         id: slot.identity.as_ref().map(|identity| (identity.provider.clone(), identity.subject.clone())),
+        cl: (!slot.claims.is_empty()).then(|| slot.claims.as_str().to_owned()),
         v: slot.version,
         a: hash(&keys.access),
         ae: keys.access_expires_at.get(),
@@ -105,6 +111,10 @@ pub fn read(bytes: &[u8]) -> Option<Cached> {
         sid: stored.s.parse::<SessionId>().ok()?,
         email: stored.m,
         identity: stored.id.map(|(provider, subject)| Identity { provider, subject }),
+        claims: match stored.cl {
+            None => Claims::default(),
+            Some(text) => Claims::parse(&text).ok()?,
+        },
         version: stored.v,
         keys: Some(Keys {
             access: hash(&stored.a)?,
@@ -131,6 +141,7 @@ pub fn read(bytes: &[u8]) -> Option<Cached> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use holdfast_sessions::claims::MAX_CLAIMS_BYTES;
     use holdfast_sessions::policy::Policy;
     use holdfast_sessions::signin::{SessionOptions, SessionSecrets, new_session};
     use holdfast_sessions::{Secret, SessionId};
@@ -151,6 +162,7 @@ mod tests {
             Some(Trust { device: DeviceId::from_bytes([5; 16]), since: Millis::new(7), until: Millis::new(70) });
         full.authenticated_at = Millis::new(1_500);
         full.identity = Some(Identity { provider: "p".into(), subject: "s".into() });
+        full.claims = Claims::parse(r#"{"role":"admin"}"#).unwrap();
         full.mfa_verified_at = Some(Millis::new(8));
         full.keys.as_mut().unwrap().previous_access = Some((TokenHash::from_bytes([9; 32]), Millis::new(9)));
         for slot in [sample(), full] {
@@ -174,9 +186,19 @@ mod tests {
     #[test]
     fn another_form_is_not_read() {
         let text = write(&Cached::of(&sample(), Millis::new(0), 60).unwrap()).unwrap();
-        assert_eq!(read(text.replace("\"f\":2", "\"f\":1").as_bytes()), None);
+        assert_eq!(read(text.replace("\"f\":3", "\"f\":2").as_bytes()), None);
+        assert_eq!(read(text.replace("\"v\":1", "\"cl\":\"[]\",\"v\":1").as_bytes()), None);
         assert_eq!(read(text.replace("\"st\":true", "\"st\":true,\"x\":1").as_bytes()), None);
         assert_eq!(read(&vec![b' '; MAX_BYTES + 1]), None);
+    }
+
+    #[test]
+    fn the_longest_claims_fit_into_a_copy() {
+        let text = format!(r#"{{"a":"{}"}}"#, "\\\"".repeat((MAX_CLAIMS_BYTES - 8) / 2));
+        let identity = Identity { provider: "p".repeat(256), subject: "s".repeat(256) };
+        let slot = Slot { claims: Claims::parse(&text).unwrap(), identity: Some(identity), ..sample() };
+        let copy = Cached::of(&slot, Millis::new(0), 60).unwrap();
+        assert_eq!(read(write(&copy).unwrap().as_bytes()), Some(copy));
     }
 
     proptest! {

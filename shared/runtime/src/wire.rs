@@ -1,10 +1,12 @@
 //! The JSON of sessions and tokens (docs/api.md). The domain has no `Serialize`, so each public field is named here.
 
+use holdfast_sessions::account::Identity;
+use holdfast_sessions::claims::Claims;
 use holdfast_sessions::ports::{Clock as _, Effect};
 use holdfast_sessions::service::{ListedDevice, Removed, Revoked, SignedIn, Tokens};
 use holdfast_sessions::session::Slot;
 use holdfast_sessions::token::DeviceToken;
-use holdfast_sessions::{Failure, SessionId};
+use holdfast_sessions::{Code, Failure, SessionId};
 use serde_json::{Map, Value, json};
 
 use crate::host::System;
@@ -17,7 +19,7 @@ pub fn session(slot: &Slot, current: SessionId) -> Value {
         "sessionId": slot.sid.to_string(),
         "userId": slot.at.user.to_string(),
         "email": slot.email,
-        "claims": {},
+        "claims": claims(&slot.claims),
         "authenticatedAt": slot.authenticated_at.to_string(),
         "current": slot.sid == current,
         "createdAt": slot.created_at.to_string(),
@@ -37,9 +39,43 @@ pub fn session(slot: &Slot, current: SessionId) -> Value {
         "version": slot.version,
     });
     if let (Some(identity), Some(fields)) = (&slot.identity, session.as_object_mut()) {
-        fields.insert("identity".into(), json!({"provider": identity.provider, "subject": identity.subject}));
+        fields.insert("identity".into(), self::identity(identity));
     }
     session
+}
+
+/// The name of a user at an identity provider.
+pub fn identity(identity: &Identity) -> Value {
+    json!({"provider": identity.provider, "subject": identity.subject})
+}
+
+/// Claims as JSON.
+pub fn claims(claims: &Claims) -> Value {
+    serde_json::from_str(claims.as_str()).unwrap_or_else(|_| json!({}))
+}
+
+/// Claims as a request gives them.
+///
+/// # Errors
+/// Says what is wrong with them.
+pub fn read_claims(given: &Map<String, Value>) -> Result<Claims, Failure> {
+    let text = serde_json::to_string(given).unwrap_or_default();
+    Claims::parse(&text).map_err(|error| Failure::new(Code::InvalidRequest, format!("`claims` {error}.")))
+}
+
+/// What an authorizer passes on about a session. All values are texts, because API Gateway takes no objects there.
+pub fn authorizer_context(slot: &Slot) -> Map<String, Value> {
+    let context = [
+        ("userId", slot.at.user.to_string()),
+        ("sessionId", slot.sid.to_string()),
+        ("email", slot.email.clone()),
+        ("claims", slot.claims.as_str().to_owned()),
+        ("mfaVerified", slot.mfa_verified_at.is_some().to_string()),
+        ("trusted", slot.trusted(System.now()).is_some().to_string()),
+        ("authenticatedAt", slot.authenticated_at.to_string()),
+        ("expiresAt", slot.idle_expires_at.to_string()),
+    ];
+    context.into_iter().map(|(name, text)| (name.to_owned(), text.into())).collect()
 }
 
 /// A trusted device as its owner sees it.
@@ -163,7 +199,6 @@ pub fn revoked(revoked: &Revoked) -> Value {
 mod tests {
     use super::*;
 
-    use holdfast_sessions::account::Identity;
     use holdfast_sessions::device::Device;
     use holdfast_sessions::session::{Keys, Trust};
     use holdfast_sessions::token::{AccessToken, Address, RefreshToken};
@@ -193,6 +228,7 @@ mod tests {
             absolute_expires_at: Millis::new(86_400_000),
             stay_signed_in: true,
             mfa_verified_at: None,
+            claims: Claims::default(),
             device: Device {
                 name: "laptop".into(),
                 browser: "Firefox".into(),
@@ -251,11 +287,46 @@ mod tests {
             rotated_at: Millis::new(0),
             auth_epoch: 1,
             name: "laptop".into(),
+        let claims = Claims::parse(r#"{"role":"admin","tags":[1,"é"]}"#).unwrap();
+        assert_eq!(
+            session(&Slot { claims, ..slot.clone() }, slot.sid)["claims"],
+            json!({"role": "admin", "tags": [1, "é"]})
+        );
             session: None,
             network: None,
             created_at: Millis::new(1_000),
             last_used_at: Millis::new(2_000),
             expires_at: Millis::new(3_000),
+    #[test]
+    fn an_authorizer_passes_texts_on_that_say_what_the_session_says() {
+        let claims = Claims::parse(r#"{"role":"admin"}"#).unwrap();
+        let slot = Slot { claims, mfa_verified_at: Some(Millis::new(1)), ..trusted(60) };
+        let (context, session) = (Value::Object(authorizer_context(&slot)), session(&slot, slot.sid));
+        let fields = context.as_object().unwrap();
+        assert_eq!(fields.len(), 8);
+        for (name, value) in fields {
+            let said = match &session[name] {
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            assert_eq!(value.as_str(), Some(said.as_str()), "{name}");
+        }
+    }
+
+    #[test]
+    fn claims_are_written_in_one_form_and_bounded() {
+        let read = |claims: Value| read_claims(claims.as_object().unwrap());
+        let given = json!({"b": {"z": null, "a": 1.5}, "a": [true]});
+        let accepted = read(given.clone()).unwrap();
+        assert_eq!((accepted.as_str(), claims(&accepted)), (r#"{"a":[true],"b":{"a":1.5,"z":null}}"#, given));
+        assert!(read(json!({})).unwrap().is_empty());
+        let refusal = read(json!({"a": "x".repeat(2_041)})).unwrap_err();
+        assert_eq!(
+            (refusal.code, &*refusal.detail),
+            (Code::InvalidRequest, "`claims` has 2049 bytes as compact JSON; 2048 are accepted.")
+        );
+    }
+
             op: "op".into(),
         };
         let expected = json!({

@@ -1,5 +1,6 @@
 //! The account of a user.
 
+use crate::claims::Claims;
 use crate::error::{Code, Failure};
 use crate::ids::UserId;
 use crate::mfa::Mfa;
@@ -39,6 +40,8 @@ pub struct Account {
     pub mfa: Mfa,
     /// What an identity provider calls this user, where one vouches for them.
     pub identity: Option<Identity>,
+    /// What services state about this user. Each slot has a copy.
+    pub claims: Claims,
 }
 
 /// The identity of a user at an identity provider. It belongs to one account permanently, and it is compared byte for
@@ -51,7 +54,28 @@ pub struct Identity {
     pub subject: String,
 }
 
+/// The longest name of a provider, and of a user at a provider, in bytes. A subject of OpenID Connect has at most 255
+/// (OpenID Connect Core 1.0).
+pub const MAX_IDENTITY_BYTES: usize = 256;
+
 impl Identity {
+    /// Accepts the names that a caller gives. They are compared byte for byte, so nothing of them is changed.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST`, whose detail names the field.
+    pub fn accept(provider: &str, subject: &str) -> Result<Self, Failure> {
+        for (field, text) in [("identity.provider", provider), ("identity.subject", subject)] {
+            if text.is_empty() || text.len() > MAX_IDENTITY_BYTES {
+                let detail = format!("`{field}` must have 1 to {MAX_IDENTITY_BYTES} bytes.");
+                return Err(Failure::new(Code::InvalidRequest, detail));
+            }
+            if text.chars().any(char::is_control) {
+                return Err(Failure::new(Code::InvalidRequest, format!("`{field}` has a control character.")));
+            }
+        }
+        Ok(Self { provider: provider.to_owned(), subject: subject.to_owned() })
+    }
+
     /// SHA-256 of both: the key under which an identity is unique.
     pub fn key(&self) -> [u8; 32] {
         fingerprint("holdfast/identity/1", &[self.provider.as_bytes(), self.subject.as_bytes()])
@@ -63,6 +87,9 @@ impl std::fmt::Debug for Account {
         write!(f, "Account({}, epoch {}, {:?})", self.user, self.auth_epoch, self.status)
     }
 }
+
+/// What an account keeps instead of a password if a service authenticates its user. It is no hash, so no password is right.
+pub const NO_PASSWORD: &str = "identity";
 
 /// Bounds on a new password, in characters: NIST SP 800-63B-4 §3.1.1.2 asks for at least 8 and to accept 64.
 pub const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 12..=256;
@@ -182,6 +209,34 @@ mod tests {
                 assert_eq!(failure.code, Code::InvalidRequest, "{length} bytes");
             }
         }
+    }
+
+    #[test]
+    fn the_names_of_an_identity_are_bounded_and_never_changed() {
+        let long = "s".repeat(MAX_IDENTITY_BYTES);
+        for (provider, subject) in [("p", long.as_str()), (" P ", "ﬀ\u{301}"), ("urn:example:id", "a|b")] {
+            let identity = Identity::accept(provider, subject).unwrap();
+            assert_eq!((identity.provider.as_str(), identity.subject.as_str()), (provider, subject));
+        }
+        let longer = "s".repeat(MAX_IDENTITY_BYTES + 1);
+        for (provider, subject, field) in
+            [("", "s", "provider"), ("p", "", "subject"), ("p", longer.as_str(), "subject"), ("a\nb", "s", "provider")]
+        {
+            let failure = Identity::accept(provider, subject).unwrap_err();
+            assert!(failure.code == Code::InvalidRequest && failure.detail.contains(field), "{failure}");
+        }
+        let key = |provider: &str, subject: &str| Identity::accept(provider, subject).unwrap().key();
+        let keys = [
+            key("p", "s"),
+            key("P", "s"),
+            key("p", "S"),
+            key("ps", "s"),
+            key("p", "ss"),
+            key("p", "é"),
+            key("p", "e\u{301}"),
+        ];
+        let distinct: std::collections::HashSet<_> = keys.iter().collect();
+        assert_eq!(distinct.len(), keys.len());
     }
 
     /// Finds one word weak, and nothing else.

@@ -5,6 +5,7 @@
 //! the devices that are trusted.
 
 use crate::account::Status;
+use crate::claims::Claims;
 use crate::ids::{DeviceId, SessionId, SlotNo, UserId};
 use crate::mfa::{KeptSeed, Proof};
 use crate::secret::{TokenHash, fingerprint};
@@ -83,6 +84,8 @@ pub struct AccountEdit {
     pub password: Option<String>,
     /// What changes of the second factor.
     pub factor: Option<FactorEdit>,
+    /// The new claims. The same change gives them to every slot that has not ended.
+    pub claims: Option<Claims>,
 }
 
 impl AccountEdit {
@@ -163,7 +166,7 @@ pub enum SlotEdit {
 }
 
 /// What changes of a live session.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SlotUpdate {
     /// The trust of its device: given, renewed, or taken away (`Some(None)`).
     pub trust: Option<Option<Trust>>,
@@ -171,6 +174,8 @@ pub struct SlotUpdate {
     pub mfa_verified_at: Option<Millis>,
     /// When its user was last authenticated.
     pub authenticated_at: Option<Millis>,
+    /// The claims of the account.
+    pub claims: Option<Claims>,
 }
 
 /// One trusted device's part.

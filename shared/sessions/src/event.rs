@@ -4,6 +4,7 @@
 use crate::account::Status;
 use crate::attempts;
 use crate::change::Origin;
+use crate::claims::Claims;
 use crate::ids::{LoginId, SessionId, UserId};
 use crate::session::{EndReason, Slot};
 use crate::signin::LoginState;
@@ -53,6 +54,8 @@ kinds! {
     RecoveryCodesRenewed = "RECOVERY_CODES_RENEWED", "holdfast.auth";
     /// The password changed.
     PasswordChanged = "PASSWORD_CHANGED", "holdfast.auth";
+    /// The claims of a user changed.
+    ClaimsChanged = "CLAIMS_CHANGED", "holdfast.auth";
     /// An account was created.
     AccountCreated = "ACCOUNT_CREATED", "holdfast.auth";
     /// An account was disabled.
@@ -169,6 +172,8 @@ pub struct AccountImage {
     pub recovery_renewed_at: Option<Millis>,
     /// The status of the account.
     pub status: Status,
+    /// What services state about the user. No event holds it.
+    pub claims: Claims,
     /// When it was last written.
     pub at: Millis,
     /// Where the last change came from.
@@ -195,6 +200,9 @@ pub fn of_account(old: Option<&AccountImage>, new: Option<&AccountImage>) -> Vec
     }
     if changed(old.recovery_renewed_at, new.recovery_renewed_at) {
         kinds.push(Kind::RecoveryCodesRenewed);
+    }
+    if old.claims != new.claims {
+        kinds.push(Kind::ClaimsChanged);
     }
     match (old.status, new.status) {
         (Status::Active, Status::Disabled) => kinds.push(Kind::AccountDisabled),
@@ -487,6 +495,7 @@ mod tests {
             mfa_enabled_at: mfa.map(Millis::new),
             recovery_renewed_at: None,
             status: Status::Active,
+            claims: Claims::default(),
             at: Millis::new(9),
             origin: Origin::operator("role/name"),
         };
@@ -511,6 +520,11 @@ mod tests {
         let renewed = AccountImage { recovery_renewed_at: Some(Millis::new(3)), ..image(None, None) };
         assert_eq!(whole(Some(&plain), Some(&renewed)), [(Kind::RecoveryCodesRenewed, actor())]);
         assert_eq!(whole(Some(&renewed), Some(&renewed)), []);
+        let claimed = AccountImage { claims: Claims::parse(r#"{"role":"admin"}"#).unwrap(), ..image(None, None) };
+        assert_eq!(whole(Some(&plain), Some(&claimed)), [(Kind::ClaimsChanged, actor())]);
+        assert_eq!(whole(Some(&claimed), Some(&plain)), [(Kind::ClaimsChanged, actor())]);
+        assert_eq!(whole(Some(&claimed), Some(&claimed)), []);
+        assert_eq!(whole(None, Some(&claimed)), [(Kind::AccountCreated, actor())], "claims of the first moment");
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! * [`text`], [`email`], [`device`]: text that people write, checked and compared.
 //! * [`policy`]: limits and lifetimes, with the ranges that configuration may move them in.
 //! * [`account`], [`session`], [`signin`], [`attempts`]: records, and the rules about them.
+//! * [`claims`]: what services state about a user.
 //! * [`mfa`]: the second factor.
 //! * [`coordinator`]: the steps of a sign-in, and what each one does.
 //! * [`slots`]: the choice of the slot that a sign-in takes.
@@ -23,6 +24,7 @@ pub mod attempts;
 pub mod breaker;
 pub mod cache;
 pub mod change;
+pub mod claims;
 pub mod coordinator;
 pub mod device;
 pub mod email;

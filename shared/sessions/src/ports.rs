@@ -240,7 +240,7 @@ pub enum Committed {
     DeviceRefused,
     /// The MFA session has ended or has expired.
     ChallengeRefused,
-    /// The slot is no longer as planned: read again and plan anew.
+    /// The slot or the account's claims are no longer as planned: read again and plan anew.
     SlotRefused,
     /// Only conflicts or throttling: the same plan again, later.
     Busy,

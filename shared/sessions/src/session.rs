@@ -1,6 +1,7 @@
 //! A session as its slot holds it, and who may pass with which token.
 
 use crate::account::Identity;
+use crate::claims::Claims;
 use crate::device::Device;
 use crate::ids::{DeviceId, SessionId, SlotNo, UserId};
 use crate::policy::{Policy, RECENT_SECONDS, TOUCH_SECONDS};
@@ -116,6 +117,8 @@ pub struct Slot {
     pub email: String,
     /// What an identity provider calls the user.
     pub identity: Option<Identity>,
+    /// What services state about the user, as the account has it.
+    pub claims: Claims,
     /// Counts changes; the `ETag`.
     pub version: u64,
     /// `None` once ended.
@@ -234,6 +237,7 @@ pub(crate) mod tests {
             sid: SessionId::from_bytes([number + 100; 16]),
             email: "a@example.com".into(),
             identity: None,
+            claims: Claims::default(),
             version: 1,
             keys: Some(Keys {
                 access: AccessToken::of(&refresh).hash(),

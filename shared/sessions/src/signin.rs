@@ -1,5 +1,6 @@
 //! A sign-in in progress, and the one transaction that turns it into a session.
 
+use crate::claims::Claims;
 use crate::device::Device;
 use crate::ids::{DeviceId, LoginId, SessionId, SlotNo, UserId};
 use crate::mfa::Proof;
@@ -274,7 +275,7 @@ impl Plan {
             bytes
         });
         let hash = fingerprint(
-            "holdfast/sign-in-plan/1",
+            "holdfast/sign-in-plan/2",
             &[
                 self.login.as_bytes(),
                 self.slot.sid.as_bytes(),
@@ -283,6 +284,7 @@ impl Plan {
                 &versions,
                 &self.now.get().to_be_bytes(),
                 self.slot.op.as_bytes(),
+                self.slot.claims.as_str().as_bytes(),
             ],
         );
         crate::ids::encode(&hash[..24])
@@ -307,6 +309,7 @@ pub fn new_session(
         sid: draw.sid,
         email: email.to_owned(),
         identity: None,
+        claims: Claims::default(),
         version: 1,
         keys: Some(Keys {
             access: AccessToken::of(&refresh).hash(),

@@ -83,6 +83,7 @@ mod tests {
                 mfa: crate::mfa::Mfa::default(),
                 epoch_moved_at: None,
                 identity: None,
+                claims: crate::claims::Claims::default(),
             },
             slots,
         }

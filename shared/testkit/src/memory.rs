@@ -228,6 +228,7 @@ impl Tables {
                     slot.trust = update.trust.unwrap_or(slot.trust);
                     slot.mfa_verified_at = update.mfa_verified_at.or(slot.mfa_verified_at);
                     slot.authenticated_at = update.authenticated_at.unwrap_or(slot.authenticated_at);
+                    slot.claims = update.claims.clone().unwrap_or_else(|| slot.claims.clone());
                 }
             }
         }
@@ -265,6 +266,7 @@ fn edit_account(account: &mut Account, edit: &AccountEdit, now: Millis) {
     }
     account.status = edit.status.unwrap_or(account.status);
     account.password = edit.password.clone().unwrap_or_else(|| account.password.clone());
+    account.claims = edit.claims.clone().unwrap_or_else(|| account.claims.clone());
     match &edit.factor {
         None => {}
         Some(FactorEdit::Enroll { pending, session, .. }) => {
@@ -487,6 +489,9 @@ impl SignIns for MemoryStore {
         let Some(account) = account.filter(|a| a.auth_epoch == plan.auth_epoch && a.status == Status::Active) else {
             return Ok(Committed::AccountRefused);
         };
+        if account.claims != plan.slot.claims {
+            return Ok(Committed::SlotRefused);
+        }
         if let Some((_, proof)) = plan.answered
             && !account.mfa.enabled.as_ref().is_some_and(|factor| is_unused(factor, proof))
         {

@@ -94,6 +94,9 @@ fn change(kind: Kind) -> (Value, usize) {
         Kind::RecoveryCodesRenewed => {
             (of_account(Some(account(json!({}))), Some(account(json!({"recoveryRenewedAt": {"N": "7000"}})))), 0)
         }
+        Kind::ClaimsChanged => {
+            (of_account(Some(account(json!({}))), Some(account(json!({"claims": {"S": "{\"role\":\"admin\"}"}})))), 0)
+        }
         Kind::PasswordChanged => {
             (of_account(Some(account(json!({}))), Some(account(json!({"passwordChangedAt": {"N": "7000"}})))), 0)
         }

@@ -1,10 +1,12 @@
 //! The commands, as JSON. Unknown and repeated fields are refused, as everywhere.
 
+use holdfast_runtime::wire;
 use holdfast_sessions::change::Origin;
+use holdfast_sessions::claims::Claims;
 use holdfast_sessions::text;
 use holdfast_sessions::{Code, DeviceId, Failure, SessionId, UserId};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Whom a command is about: exactly one of the two.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +25,8 @@ pub(crate) enum Command {
     Create { email: String, password: String },
     /// Another password; all sessions ended.
     SetPassword(Whom, String),
+    /// What services state about the user.
+    SetClaims(Whom, Claims),
     /// The account and everything that is kept under it.
     Delete(Whom),
     /// Account, live sessions and trusted devices.
@@ -62,11 +66,13 @@ struct Wire {
     #[serde(default)]
     password: Option<String>,
     #[serde(default)]
+    claims: Option<Map<String, Value>>,
+    #[serde(default)]
     actor: Option<String>,
 }
 
-const ACTIONS: &str = "find, create, set-password, delete, list, end, end-all, remove-device, disable, enable, reset-mfa, \
-    attempts or clear-attempts";
+const ACTIONS: &str = "find, create, set-password, set-claims, delete, list, end, end-all, remove-device, disable, enable, \
+    reset-mfa, attempts or clear-attempts";
 
 /// The longest name of an operator, in bytes: a role and a session name have at most 64 characters each.
 const MAX_ACTOR: usize = 160;
@@ -85,7 +91,7 @@ fn explain(error: &serde_json::Error) -> String {
     if names_a_field {
         return format!("The command is not valid: {text}.");
     }
-    "The command is not valid: it must be a JSON object whose members are texts.".to_owned()
+    "The command is not valid: it must be a JSON object whose members are texts, and `claims` an object.".to_owned()
 }
 
 /// Reads a command and its actor. The events of its changes name the actor.
@@ -101,6 +107,7 @@ pub(crate) fn parse(payload: Value) -> Result<(Command, Origin), Failure> {
     takes("deviceId", wire.device_id.is_some(), wire.action == "remove-device")?;
     let sets_password = matches!(wire.action.as_str(), "create" | "set-password");
     takes("password", wire.password.is_some(), sets_password)?;
+    takes("claims", wire.claims.is_some(), wire.action == "set-claims")?;
     let by_email = matches!(wire.action.as_str(), "find" | "create");
     if by_email {
         takes("userId", wire.user_id.is_some(), false)?;
@@ -136,6 +143,7 @@ pub(crate) fn parse(payload: Value) -> Result<(Command, Origin), Failure> {
         "find" => Command::Find(email()),
         "create" => Command::Create { email: email(), password: password() },
         "set-password" => Command::SetPassword(whom()?, password()),
+        "set-claims" => Command::SetClaims(whom()?, wire::read_claims(&wire.claims.clone().unwrap_or_default())?),
         "delete" => Command::Delete(whom()?),
         "list" => Command::List(whom()?),
         "end" => {
@@ -196,6 +204,9 @@ mod tests {
         ] {
             assert_eq!(parsed(json!({"action": action, "userId": id})), Ok(command));
         }
+        let claims = Claims::parse(r#"{"role":"admin"}"#).unwrap();
+        let set = json!({"action": "set-claims", "userId": id, "claims": {"role": "admin"}});
+        assert_eq!(parsed(set), Ok(Command::SetClaims(Whom::Id(user), claims)));
         let end = json!({"action": "end", "email": "a@b.c", "sessionId": sid.to_string()});
         assert_eq!(parsed(end), Ok(Command::End(Whom::Email("a@b.c".into()), sid)));
         let device = DeviceId::from_bytes([3; 16]);
@@ -231,6 +242,11 @@ mod tests {
         assert!(refused(json!({"action": "attempts", "email": "a@b.c"})).contains("needs `ip`"));
         assert!(refused(json!({"action": "attempts", "email": "a@b.c", "ip": "home"})).contains("`ip`"));
         assert!(refused(json!({"action": "list", "user": id})).contains("unknown field"));
+        assert!(refused(json!({"action": "set-claims", "userId": id})).contains("needs `claims`"));
+        assert!(refused(json!({"action": "list", "userId": id, "claims": {}})).contains("takes no `claims`"));
+        assert!(refused(json!({"action": "set-claims", "userId": id, "claims": []})).contains("`claims` an object"));
+        let long = json!({"action": "set-claims", "userId": id, "claims": {"a": "x".repeat(2_048)}});
+        assert!(refused(long).contains("`claims` has 2056 bytes"));
         assert!(refused(json!([])).contains("not valid"));
         let typed = refused(json!({"action": "create", "email": "a@b.c", "password": 123_456_789_012_u64}));
         assert!(!typed.contains("123456789012"), "{typed}");

@@ -97,6 +97,27 @@ async fn an_operators_password_counts_and_ends_every_session() {
 }
 
 #[tokio::test]
+async fn claims_are_set_and_seen_by_the_live_session() {
+    let desk = Desk::new().await;
+    let set = |claims: Value| json!({"action": "set-claims", "userId": desk.user(), "claims": claims});
+    let (answer, recorded) = desk.run(set(json!({"role": "admin"}))).await;
+    let expected = json!({"ok": true, "userId": desk.user(), "claims": {"role": "admin"}, "effective": "immediate"});
+    assert_eq!(answer, expected);
+    assert!(recorded.log.contains(&"INFO claims set".to_owned()), "{recorded:?}");
+    let current = Call::new("GET", "/v1/sessions/current").bearer(&desk.world.access());
+    let (answer, _) = serve("sessions-current", &desk.world, &current).await;
+    assert_eq!((answer.status, &answer.body["claims"]), (200, &json!({"role": "admin"})));
+    let (listed, _) = desk.run(json!({"action": "list", "userId": desk.user()})).await;
+    assert_eq!(
+        (&listed["user"]["claims"], &listed["sessions"][0]["claims"]),
+        (&json!({"role": "admin"}), &json!({"role": "admin"}))
+    );
+    assert_eq!(desk.run(set(json!({}))).await.0["claims"], json!({}));
+    let (answer, _) = serve("sessions-current", &desk.world, &current).await;
+    assert_eq!((answer.status, &answer.body["claims"]), (200, &json!({})));
+}
+
+#[tokio::test]
 async fn an_account_is_created_found_and_listed() {
     let desk = Desk::new().await;
     let create = json!({"action": "create", "email": "new@example.com", "password": "correct horse battery"});

@@ -65,6 +65,7 @@ async fn desk_for(action: &str) -> (Desk, Value) {
         "create" => json!({"action": action, "email": "new@example.com", "password": "correct horse battery"}),
         "set-password" => json!({"action": action, "userId": user, "password": "another horse battery"}),
         "end" => json!({"action": action, "userId": user, "sessionId": desk.world.session.slot.sid.to_string()}),
+    ("set-claims", &["apply", "devices", "user"]),
         "remove-device" => {
             desk.world.armed().await;
             json!({"action": action, "userId": user, "deviceId": trusted(&desk.world).await})
@@ -84,6 +85,7 @@ async fn a_command_says_that_a_store_failed_and_never_that_it_was_done() {
         assert_eq!(answer["ok"], true, "{action}: {answer}");
         let mut calls: BTreeSet<_> = desk.world.calls();
         calls.extend(desk.activity.calls());
+        "set-claims" => json!({"action": action, "userId": user, "claims": {"role": "admin"}}),
         assert_eq!(calls, expected.iter().copied().collect(), "{action}");
         for call in *expected {
             for trouble in Trouble::ERRORS {

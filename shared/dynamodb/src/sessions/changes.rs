@@ -64,6 +64,9 @@ impl SessionsTable {
         if let Some(status) = edit.status {
             meta = meta.set("status", string(image::status_text(status)));
         }
+        if let Some(claims) = &edit.claims {
+            meta = image::set_claims(meta, claims);
+        }
         if let Some(factor) = &edit.factor {
             meta = factor_change(meta, factor, change);
         }
@@ -92,6 +95,9 @@ impl SessionsTable {
                 }
                 if let Some(authenticated) = update.authenticated_at {
                     slot = slot.set("authenticatedAt", timestamp(authenticated));
+                }
+                if let Some(claims) = &update.claims {
+                    slot = image::set_claims(slot, claims);
                 }
                 slot.update_part(&self.table, key)
             }

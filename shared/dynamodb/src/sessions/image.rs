@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use holdfast_sessions::account::{Account, Identity, Status};
 use holdfast_sessions::change::Origin;
+use holdfast_sessions::claims::Claims;
 use holdfast_sessions::device::Device;
 use holdfast_sessions::event::{AccountImage, ChallengeImage, DeviceImage, LoginImage, SlotImage, created_from};
 use holdfast_sessions::mfa::{Factor, KeptSeed, Mfa, Pending, Seed};
@@ -65,6 +66,7 @@ pub(super) fn slot(item: &Item) -> Result<Slot, StoreError> {
         sid: r.parse("sid")?,
         email: r.text("email")?.to_owned(),
         identity: identity(&r)?,
+        claims: claims(&r)?,
         version: r.int("version")?,
         keys,
         created_at: r.time("createdAt")?,
@@ -93,6 +95,36 @@ fn identity(r: &Reader<'_>) -> Result<Option<Identity>, StoreError> {
         }
         _ => None,
     })
+}
+
+/// The attribute of an account's and a slot's claims: JSON text. Empty claims are not stored.
+const CLAIMS: &str = "claims";
+
+fn claims(r: &Reader<'_>) -> Result<Claims, StoreError> {
+    let stored = r.text_opt(CLAIMS)?.map(Claims::parse).transpose();
+    Ok(stored.map_err(|_| corrupt("claims"))?.unwrap_or_default())
+}
+
+fn claims_value(claims: &Claims) -> Option<AttributeValue> {
+    (!claims.is_empty()).then(|| string(claims.as_str()))
+}
+
+/// Writes the claims of an account or a slot.
+pub(super) fn set_claims(row: Statement, claims: &Claims) -> Statement {
+    row.set_or_remove(CLAIMS, claims_value(claims))
+}
+
+/// Requires that an account has these claims.
+pub(super) fn when_claims(account: Statement, claims: &Claims) -> Statement {
+    match claims_value(claims) {
+        Some(value) => account.when("claims = :claims").value(":claims", value),
+        None => account.when("attribute_not_exists(claims)"),
+    }
+}
+
+/// Whether a stored account has these claims.
+pub(super) fn has_claims(account: &Item, claims: &Claims) -> bool {
+    self::claims(&Reader::new(account)).is_ok_and(|stored| stored == *claims)
 }
 
 /// The trust of a slot's device. Slots of version 0.1.0 do not say until when; it was at most the default from then on.
@@ -181,6 +213,7 @@ pub(super) fn slot_item(slot: &Slot) -> Item {
             item.insert(name.to_owned(), value);
         }
     };
+    put(CLAIMS, claims_value(&slot.claims));
     put("mfaVerifiedAt", slot.mfa_verified_at.map(timestamp));
     put("deviceId", slot.trust.map(|trust| string(trust.device.to_string())));
     put("trustedAt", slot.trust.map(|trust| timestamp(trust.since)));
@@ -265,6 +298,9 @@ pub(super) fn account_item(account: &Account, origin: &Origin, now: Millis) -> I
     put("actor", origin.actor.as_ref());
     put("identityProvider", account.identity.as_ref().map(|identity| &identity.provider));
     put("identitySubject", account.identity.as_ref().map(|identity| &identity.subject));
+    if let Some(claims) = claims_value(&account.claims) {
+        item.insert(CLAIMS.to_owned(), claims);
+    }
     item
 }
 
@@ -299,6 +335,7 @@ pub(super) fn account(item: &Item) -> Result<Account, StoreError> {
             },
         },
         identity: identity(&r)?,
+        claims: claims(&r)?,
     })
 }
 
@@ -313,6 +350,7 @@ pub(super) fn account_event(item: &Item) -> Result<AccountImage, StoreError> {
         mfa_enabled_at: r.time_opt("mfaEnabledAt")?,
         recovery_renewed_at: r.time_opt("recoveryRenewedAt")?,
         status: status(&r)?,
+        claims: claims(&r)?,
         at: r.time_opt("lastUpdatedAt")?.unwrap_or(created),
         origin: origin(&r)?,
     })
@@ -484,6 +522,8 @@ pub(super) fn login_event(item: &Item) -> Result<LoginImage, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use holdfast_sessions::account::MAX_IDENTITY_BYTES;
+    use holdfast_sessions::claims::MAX_CLAIMS_BYTES;
     use holdfast_sessions::signin::{SessionOptions, SessionSecrets, new_session};
     use holdfast_sessions::token::Address;
     use holdfast_sessions::{Millis, Secret, SessionId, UserId, policy::Policy};
@@ -503,6 +543,7 @@ mod tests {
             Some(Trust { device: DeviceId::from_bytes([6; 16]), since: Millis::new(7), until: Millis::new(90) });
         full.authenticated_at = Millis::new(2_000);
         full.identity = Some(Identity { provider: "p".into(), subject: "s".into() });
+        full.claims = Claims::parse(r#"{"role":"admin"}"#).unwrap();
         full.mfa_verified_at = Some(Millis::new(8));
         let keys = full.keys.as_mut().unwrap();
         keys.previous_access = Some((TokenHash::from_bytes([9; 32]), Millis::new(9)));
@@ -510,6 +551,25 @@ mod tests {
         for written in [sample(), full] {
             assert_eq!(slot(&slot_item(&written)), Ok(written));
         }
+    }
+
+    #[test]
+    fn claims_that_are_no_object_are_corrupt_and_empty_ones_take_no_room() {
+        let mut item = slot_item(&sample());
+        assert!(!item.contains_key(CLAIMS));
+        for bad in ["[]", "{", ""] {
+            item.insert(CLAIMS.into(), string(bad));
+            assert!(matches!(slot(&item), Err(StoreError::Corrupt(_))), "{bad:?}");
+        }
+    }
+
+    /// A strongly consistent GetItem costs one unit for 4 KiB (Developer Guide, "Read consistency").
+    #[test]
+    fn a_validation_costs_one_read_unit_with_the_longest_claims_and_identity() {
+        let text = format!(r#"{{"a":"{}"}}"#, "x".repeat(MAX_CLAIMS_BYTES - 8));
+        let identity = Identity { provider: "p".repeat(MAX_IDENTITY_BYTES), subject: "s".repeat(MAX_IDENTITY_BYTES) };
+        let slot = Slot { claims: Claims::parse(&text).unwrap(), identity: Some(identity), ..largest(9, 254, 64) };
+        assert!(size(&slot_item(&slot)) <= 4096, "{}", size(&slot_item(&slot)));
     }
 
     #[test]

@@ -238,6 +238,7 @@ impl SessionsTable {
             .name("#status", "status")
             .value(":epoch", number(plan.auth_epoch))
             .value(":active", string(image::status_text(Status::Active)));
+        let as_begun = image::when_claims(as_begun, &plan.slot.claims);
         match &plan.answered {
             None => as_begun.check_part(&self.table, key),
             Some((_, Proof::Step(step))) => as_begun
@@ -332,7 +333,12 @@ fn judge(outcome: &TransactionOutcome, plan: &Plan) -> StoreResult<Committed> {
         return Ok(Committed::LoginRefused(row.map(image::login).transpose()?));
     }
     if let Some(old) = outcome.refused(ACCOUNT) {
-        let spent = plan.answered.is_some() && old.is_some_and(|old| is_as_begun(old, plan));
+        let as_begun = old.filter(|old| is_as_begun(old, plan));
+        // New claims end no sign-in: the next plan takes them over.
+        if as_begun.is_some_and(|old| !image::has_claims(old, &plan.slot.claims)) {
+            return Ok(Committed::SlotRefused);
+        }
+        let spent = plan.answered.is_some() && as_begun.is_some();
         return Ok(if spent { Committed::FactorRefused } else { Committed::AccountRefused });
     }
     let with_child = plan.answered.is_some();
@@ -432,5 +438,13 @@ mod tests {
         assert_eq!(judged(&all(&[0, 3]), None, &plan), Committed::ChallengeRefused);
         assert_eq!(judged(&all(&[0]), None, &plan), Committed::SlotRefused);
         assert_eq!(judged(&[CONFLICT; 5], None, &plan), Committed::Busy);
+        let claimed = account(7).map(|mut account| {
+            account.insert("claims".into(), string("{\"a\":1}"));
+            account
+        });
+        assert_eq!(judged(&all(&[1]), claimed.clone(), &plan), Committed::SlotRefused, "the next plan has the claims");
+        let without_mfa = Plan { answered: None, device: None, ..plan };
+        assert_eq!(judged(&[NO, REFUSED, NO], claimed, &without_mfa), Committed::SlotRefused);
+        assert_eq!(judged(&[NO, REFUSED, NO], account(8), &without_mfa), Committed::AccountRefused);
     }
 }

@@ -136,6 +136,7 @@ impl Tokens {
             sid: SessionId::from_bytes([root_of(s.current); 16]),
             email: String::new(),
             identity: None,
+            claims: holdfast_sessions::claims::Claims::default(),
             version: 1,
             keys: (!s.ended).then_some(keys),
             created_at: at(0),

@@ -48,6 +48,11 @@ pub struct UserReport {
     pub devices: Vec<(DeviceId, TrustedDevice)>,
 }
 
+/// The refusal of a change of a user whose deletion has begun.
+pub(super) fn is_being_deleted() -> Failure {
+    Failure::new(Code::NotFound, "This user is being deleted; repeat `delete` to finish it.")
+}
+
 fn unknown() -> Failure {
     Failure::new(Code::NotFound, "There is no such user.")
 }
@@ -142,14 +147,17 @@ where
         self.end_all(user, reason, origin, |reading| {
             // A deletion that was begun is only finished.
             if reading.state.account.status == Status::Deleted && edit.status != Some(Status::Deleted) {
-                return Err(Failure::new(Code::NotFound, "This user is being deleted; repeat `delete` to finish it."));
+                return Err(is_being_deleted());
             }
             Ok(Sweep { keep: None, keep_device: None, edit: edit.clone() })
         })
         .await
     }
+}
 
-    async fn known(&self, user: UserId) -> Result<(), Failure> {
+impl<S: SessionReads, C, H> Sessions<S, C, H> {
+    /// Refuses a user who does not exist.
+    pub(super) async fn known(&self, user: UserId) -> Result<(), Failure> {
         self.store.user(user).await?.map(|_| ()).ok_or_else(unknown)
     }
 }

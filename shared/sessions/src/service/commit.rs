@@ -8,6 +8,7 @@ use crate::ports::{Clock, Committed, Rng, SessionCache, SessionReads, SignIns, S
 use crate::session::UserState;
 use crate::signin::{Answered, DeviceStep, Login, Plan, SessionOptions, SessionSecrets, new_session};
 use crate::slots;
+use crate::time::Millis;
 use crate::token::{Address, DeviceToken, RefreshToken};
 
 /// What is to be committed, the same in every plan for it.
@@ -109,6 +110,7 @@ where
             now,
             answered: what.answered,
             device: what.device.as_ref().map(|device| device.step.clone()),
+        slot.claims.clone_from(&seen.account.claims);
         };
         (plan, refresh)
     }

@@ -4,6 +4,7 @@
 mod admin;
 mod budget;
 mod change;
+mod claims;
 mod commit;
 mod devices;
 mod end;

@@ -103,7 +103,7 @@ where
                 let update = SlotUpdate {
                     authenticated_at: Some(reading.now),
                     mfa_verified_at: spent.as_ref().map(|_| reading.now),
-                    trust: None,
+                    ..SlotUpdate::default()
                 };
                 let slot = Slot {
                     authenticated_at: reading.now,

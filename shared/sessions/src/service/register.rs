@@ -3,6 +3,7 @@
 use crate::account::{Account, PasswordStrength, Status, accept_new_password};
 use crate::attempts;
 use crate::change::Origin;
+use crate::claims::Claims;
 use crate::email::Email;
 use crate::error::{Code, Failure};
 use crate::ids::UserId;
@@ -56,6 +57,7 @@ impl<S: Accounts, P: NewPasswords + PasswordStrength, H: Clock + Rng> Registrati
             mfa: crate::mfa::Mfa::default(),
             epoch_moved_at: None,
             identity: None,
+            claims: Claims::default(),
         };
         let is_free = match email.legacy_key() {
             Some(legacy) => self.store.user_of(&legacy).await?.is_none(),

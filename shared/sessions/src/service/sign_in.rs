@@ -6,6 +6,7 @@ use super::{Tokens, budget, retry};
 use crate::account::{Account, Identity, Status, check_password};
 use crate::attempts;
 use crate::change::Origin;
+use crate::claims::Claims;
 use crate::coordinator::{Input, SignInEffect as Step, step};
 use crate::device::Device;
 use crate::email::Email;
@@ -270,6 +271,7 @@ where
                 mfa: crate::mfa::Mfa::default(),
                 epoch_moved_at: None,
                 identity: Some(identity.clone()),
+                claims: Claims::default(),
             };
             let origin = Origin::default();
             super::register::claim(&self.store, &self.host, None, &account, &origin).await?;

@@ -36,6 +36,7 @@ impl OpenSessions {
             sid,
             email: "a@example.com".into(),
             identity: None,
+            claims: holdfast_sessions::claims::Claims::default(),
             version: 1,
             keys: Some(Keys { access: hash, access_expires_at: expires, previous_access: None, refresh: None }),
             created_at: Millis::new(0),

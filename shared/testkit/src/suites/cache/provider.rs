@@ -2,6 +2,7 @@
 
 use holdfast_sessions::SlotNo;
 use holdfast_sessions::change::Origin;
+use holdfast_sessions::claims::Claims;
 use holdfast_sessions::error::Code;
 use holdfast_sessions::policy::TOUCH_SECONDS;
 use holdfast_sessions::ports::{Clock, Effect, SessionCache};
@@ -27,6 +28,7 @@ pub async fn all<S: Store, C: SessionCache + Clone>(store: &S, cache: &C, host: 
     a_reused_refresh_token_ends_the_session_at_once(&world().await).await;
     nobody_is_let_in_by_anothers_token(&world().await, &world().await).await;
     a_disabled_user_is_refused_at_once(&world().await).await;
+    new_claims_are_seen_by_the_next_reader(&world().await).await;
 }
 
 async fn is_let_in<S: Store, C: SessionCache + Clone>(world: &World<S, C>, session: &SignedIn) -> bool {
@@ -151,6 +153,24 @@ async fn an_edit_is_seen_by_the_next_reader<S: Store, C: SessionCache + Clone>(w
     sessions.remove_device(&current, device, &Origin::default()).await.expect("removed");
     let seen = sessions.identify(Some(&token)).await.expect("live").slot;
     assert_eq!(seen.trust, None, "the list and the session never disagree");
+}
+
+async fn new_claims_are_seen_by_the_next_reader<S: Store, C: SessionCache + Clone>(world: &World<S, C>) {
+    let (one, two) = (world.sign_in().await, world.sign_in().await);
+    for text in [r#"{"role":"admin"}"#, r#"{"role":"reader"}"#, "{}"] {
+        warm(world, &one).await;
+        warm(world, &two).await;
+        let claims = Claims::parse(text).expect("an object");
+        let effect = world.sessions().set_claims(world.user, &claims, &Origin::default()).await;
+        assert_eq!(effect, Ok(Effect::Immediate));
+        for session in [&one, &two] {
+            // Twice: the second answer may come from a copy that was made after the change.
+            for _ in 0..2 {
+                let current = world.sessions().identify(Some(&session.tokens.access.text())).await.expect("live");
+                assert_eq!(current.slot.claims, claims);
+            }
+        }
+    }
 }
 
 async fn a_touch_is_seen_by_the_next_reader<S: Store, C: SessionCache + Clone>(world: &World<S, C>) {

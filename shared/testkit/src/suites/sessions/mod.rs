@@ -1,6 +1,7 @@
 //! What every store of sessions must do. Each check makes a user of its own, so that all can run against one store.
 
 mod bench;
+mod claims;
 mod lifetimes;
 mod mfa;
 mod service;
@@ -15,6 +16,7 @@ use crate::ManualHost;
 
 pub use bench::{Bench, PASSWORD, PlainPasswords, Store, UserBox};
 pub use lifetimes::*;
+pub use claims::*;
 pub use mfa::*;
 pub use service::*;
 pub use store::*;

@@ -377,6 +377,7 @@ pub async fn an_identity_belongs_to_one_account<S: Store, H: Clock + Rng + Clone
         mfa: Default::default(),
         epoch_moved_at: None,
         identity: subject.map(identity),
+        claims: Default::default(),
     };
     let now = host.now();
     let origin = Origin::default();
