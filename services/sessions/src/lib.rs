@@ -8,6 +8,7 @@ pub mod current;
 pub mod devices;
 pub mod list;
 pub mod remove_devices;
+pub mod introspect;
 pub mod revoke;
 pub mod revoke_all;
 pub mod trust;

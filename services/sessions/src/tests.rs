@@ -55,10 +55,31 @@ async fn serve_within(budget: Duration, function: &str, world: &World, call: &Ca
         "sessions-remove-devices" => through!(&[], sessions, remove_devices::handle),
         other => panic!("{other} is no function of this service with a route"),
     }
+        "sessions-create" => through!(&[], vouching(world), create::handle),
+        "sessions-introspect" => through!(&[], sessions, introspect::handle),
 }
 
 /// Signs the user in once more.
 async fn another_session(world: &World) -> SignedIn {
+/// Sign-in of users for whom a service vouches.
+fn vouching(world: &World) -> SignIn<TestStore, TestCache, (), ManualHost> {
+    let SignIn { store, cache, host, policy, limits, .. } = world.sign_in();
+    SignIn { store, cache, verifier: (), host, policy, limits }
+}
+
+/// A service of the platform, as API Gateway names it.
+const SERVICE: &str = "arn:aws:sts::111111111111:assumed-role/orders/i-1";
+
+/// `POST /v1/sessions`, as a service sends it.
+fn create_call(body: &Value) -> Call {
+    Call::new("POST", "/v1/sessions").json(body).signed_by(SERVICE)
+}
+
+/// `POST /v1/sessions/introspect`, as a service sends it.
+fn introspect_call(token: &str) -> Call {
+    Call::new("POST", "/v1/sessions/introspect").json(&json!({"token": token})).signed_by(SERVICE)
+}
+
     let request = SignInRequest {
         email: world.email.clone(),
         password: world.password().into(),
@@ -105,6 +126,17 @@ async fn ready(function: &str) -> (World, Call) {
     let call = match function {
         "sessions-list" => Call::new("GET", "/v1/sessions"),
         "sessions-current" => {
+        "sessions-introspect" => {
+            // Long enough that the session is touched.
+            world.host.advance_seconds(600);
+            introspect_call(&world.access())
+        }
+        "sessions-create" => {
+            let body = |role: &str| json!({"identity": {"provider": "p", "subject": "s"}, "claims": {"role": role}});
+            let (answer, _) = serve(function, &world, &create_call(&body("reader"))).await;
+            assert_eq!(answer.status, 201, "{answer:?}");
+            create_call(&body("editor"))
+        }
             // Long enough that the session is touched.
             world.host.advance_seconds(600);
             Call::new("GET", "/v1/sessions/current")
@@ -128,7 +160,8 @@ async fn ready(function: &str) -> (World, Call) {
         }
         other => panic!("{other} is no function of this service with a route"),
     };
-    let call = call.bearer(&world.access());
+    let is_of_service = matches!(function, "sessions-create" | "sessions-introspect");
+    let call = if is_of_service { call } else { call.bearer(&world.access()) };
     world.calls();
     (world, call)
 }

@@ -17,7 +17,8 @@ async fn the_sessions_table_keeps_the_contract_of_the_session_ports() {
     .await;
     let table = SessionsTable::new(cloud.sdk_config(), LocalCloud::SESSIONS);
     let host = ManualHost::at(suites::sessions::real_now());
-    Box::pin(suites::sessions::an_end_all_buries_what_has_expired(table, host)).await;
+    Box::pin(suites::sessions::an_end_all_buries_what_has_expired(table.clone(), host.clone())).await;
+    Box::pin(suites::sessions::an_identity_renews_its_own_session(table, host)).await;
     suites::rows::of_sessions(&cloud.rows(LocalCloud::SESSIONS).await);
 }
 

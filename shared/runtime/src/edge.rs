@@ -54,6 +54,7 @@ impl Edge {
             return refused(&Request::from_payload(&Value::Null, &invocation.id, &[]), failure.into());
         };
         let request = Request::from_payload(&event, &invocation.id, self.parameters).allowing(self.origins.clone());
+        let request = request.invoked_with(invocation.payload.get());
         let viewer = self.proxy.as_ref().map(|proxy| proxy.viewer(&request)).transpose();
         let request = match viewer {
             Ok(address) => request.seen_from(address.flatten()),

@@ -41,6 +41,8 @@ pub struct Request {
     /// ARN of the caller whom API Gateway authenticated by IAM.
     iam_caller: Option<String>,
     is_direct: bool,
+    /// The payload of an invocation without API Gateway, for routes that can be invoked directly.
+    payload: Option<Vec<u8>>,
     /// The allowed origins (`ALLOWED_ORIGINS`).
     origins: Arc<[String]>,
 }
@@ -86,6 +88,7 @@ impl Request {
             body,
             iam_caller: context["authorizer"]["iam"]["userArn"].as_str().map(str::to_owned),
             is_direct: event.get("requestContext").is_none(),
+            payload: None,
             origins: Arc::default(),
         }
     }
@@ -99,6 +102,13 @@ impl Request {
     #[must_use]
     pub(crate) fn allowing(mut self, origins: Arc<[String]>) -> Self {
         self.origins = origins;
+        self
+    }
+
+    /// The text of the event. It is the body of a request that comes without API Gateway.
+    #[must_use]
+    pub(crate) fn invoked_with(mut self, payload: &str) -> Self {
+        self.payload = self.is_direct.then(|| payload.as_bytes().to_vec());
         self
     }
 
@@ -216,6 +226,18 @@ impl Request {
     /// Names the field that is wrong, and never repeats its value.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         self.json_up_to(MAX_BODY_BYTES)
+    }
+
+    /// The body as `T`, for a route that IAM callers may also invoke directly: then the payload of the invocation is the
+    /// body.
+    ///
+    /// # Errors
+    /// As [`Request::json`].
+    pub fn json_or_payload<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        match &self.payload {
+            Some(payload) => Self { body: Some(payload.clone()), ..self.clone() }.json(),
+            None => self.json(),
+        }
     }
 
     /// The body as `T` with a limit of its own.
@@ -377,6 +399,24 @@ mod tests {
         let body = format!(r#"{{"email":"{}"}}"#, "a".repeat(MAX_BODY_BYTES));
         assert_eq!(request(&event(&body)).json::<Login>().unwrap_err().code, Code::PayloadTooLarge);
         assert_eq!(request(&event(&body)).no_body().unwrap_err().code, Code::PayloadTooLarge);
+    }
+
+    #[test]
+    fn the_payload_of_a_direct_invocation_is_the_body_where_a_route_allows_it() {
+        let payload = r#"{"email":"a"}"#;
+        let direct = request(&serde_json::from_str(payload).unwrap()).invoked_with(payload);
+        assert_eq!(direct.json_or_payload::<Login>().unwrap().email, "a");
+        assert_eq!(direct.json::<Login>().unwrap_err().code, Code::InvalidRequest, "only where a route allows it");
+        for bad in [r#"{"email":"a","email":"b"}"#, r#"{"email":"a","x":1}"#, "[]", "null"] {
+            let refused = request(&json!({})).invoked_with(bad).json_or_payload::<Login>().unwrap_err();
+            assert_eq!(refused.code, Code::InvalidRequest, "{bad}");
+        }
+        let long = format!(r#"{{"email":"{}"}}"#, "a".repeat(MAX_BODY_BYTES));
+        let refused = request(&json!({})).invoked_with(&long).json_or_payload::<Login>().unwrap_err();
+        assert_eq!(refused.code, Code::PayloadTooLarge);
+        // A request through API Gateway never reads its own event as a body.
+        let through = request(&event(r#"{"email":"b"}"#)).invoked_with(payload);
+        assert_eq!(through.json_or_payload::<Login>().unwrap().email, "b");
     }
 
     #[test]

@@ -195,6 +195,11 @@ impl Call {
         self.header("content-type", "application/json")
     }
 
+    /// An invocation without API Gateway, whose payload is this JSON.
+    pub fn direct(payload: &Value) -> Self {
+        Self(payload.clone())
+    }
+
     /// Is signed by this IAM caller.
     #[must_use]
     pub fn signed_by(mut self, arn: &str) -> Self {

@@ -3,7 +3,7 @@
 use holdfast_sessions::account::Identity;
 use holdfast_sessions::claims::Claims;
 use holdfast_sessions::ports::{Clock as _, Effect};
-use holdfast_sessions::service::{ListedDevice, Removed, Revoked, SignedIn, Tokens};
+use holdfast_sessions::service::{ListedDevice, Removed, Revoked, SignedIn, Tokens, Vouched};
 use holdfast_sessions::session::Slot;
 use holdfast_sessions::token::DeviceToken;
 use holdfast_sessions::{Code, Failure, SessionId};
@@ -174,6 +174,21 @@ pub fn signed_in(signed_in: &SignedIn) -> Result<Response, Failure> {
     )
 }
 
+/// The answer to a service that vouched for a user.
+pub fn vouched(vouched: &Vouched) -> Result<Response, Failure> {
+    match vouched {
+        Vouched::SignedIn(signed_in) => Ok(self::signed_in(signed_in)?.with_status(201)),
+        // Its tokens stay: the store has only their hashes.
+        Vouched::Renewed(slot, effect) => {
+            let mut body = Map::new();
+            body.insert("status".into(), "AUTHENTICATED".into());
+            body.insert("session".into(), session(slot, slot.sid));
+            put_effect(&mut body, *effect);
+            Response::json(201, &Value::Object(body))
+        }
+    }
+}
+
 /// Adds `effective` and, where bounded, `withinSeconds`.
 pub fn put_effect(body: &mut Map<String, Value>, effect: Effect) {
     match effect {
@@ -213,6 +228,7 @@ mod tests {
             sid: SessionId::from_bytes([3; 16]),
             email: "a@example.com".into(),
             identity: None,
+            claims: Claims::default(),
             version: 7,
             keys: Some(Keys {
                 access: hash,
@@ -228,7 +244,6 @@ mod tests {
             absolute_expires_at: Millis::new(86_400_000),
             stay_signed_in: true,
             mfa_verified_at: None,
-            claims: Claims::default(),
             device: Device {
                 name: "laptop".into(),
                 browser: "Firefox".into(),
@@ -272,31 +287,16 @@ mod tests {
         assert_eq!((&now["trusted"], &now["trustedAt"]), (&json!(true), &json!("1970-01-01T00:00:05.000Z")));
         let over = session(&trusted(-60), slot.sid);
         assert_eq!((&over["trusted"], &over["trustedAt"]), (&json!(false), &Value::Null));
-        let identity = Some(Identity { provider: "pool".into(), subject: "s-1".into() });
-        let of_pool = session(&Slot { identity, ..slot.clone() }, slot.sid);
-        assert_eq!(of_pool["identity"], json!({"provider": "pool", "subject": "s-1"}));
-    }
-
-    #[test]
-    fn a_device_is_what_the_documentation_says() {
-        let id = DeviceId::from_bytes([4; 16]);
-        let record = TrustedDevice {
-            secret: TokenHash::from_bytes([0; 32]),
-            previous: None,
-            seed: None,
-            rotated_at: Millis::new(0),
-            auth_epoch: 1,
-            name: "laptop".into(),
         let claims = Claims::parse(r#"{"role":"admin","tags":[1,"é"]}"#).unwrap();
         assert_eq!(
             session(&Slot { claims, ..slot.clone() }, slot.sid)["claims"],
             json!({"role": "admin", "tags": [1, "é"]})
         );
-            session: None,
-            network: None,
-            created_at: Millis::new(1_000),
-            last_used_at: Millis::new(2_000),
-            expires_at: Millis::new(3_000),
+        let identity = Some(Identity { provider: "pool".into(), subject: "s-1".into() });
+        let of_pool = session(&Slot { identity, ..slot.clone() }, slot.sid);
+        assert_eq!(of_pool["identity"], json!({"provider": "pool", "subject": "s-1"}));
+    }
+
     #[test]
     fn an_authorizer_passes_texts_on_that_say_what_the_session_says() {
         let claims = Claims::parse(r#"{"role":"admin"}"#).unwrap();
@@ -327,6 +327,21 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_device_is_what_the_documentation_says() {
+        let id = DeviceId::from_bytes([4; 16]);
+        let record = TrustedDevice {
+            secret: TokenHash::from_bytes([0; 32]),
+            previous: None,
+            seed: None,
+            rotated_at: Millis::new(0),
+            auth_epoch: 1,
+            name: "laptop".into(),
+            session: None,
+            network: None,
+            created_at: Millis::new(1_000),
+            last_used_at: Millis::new(2_000),
+            expires_at: Millis::new(3_000),
             op: "op".into(),
         };
         let expected = json!({

@@ -40,6 +40,8 @@ codes! {
     ReauthenticationRequired = "REAUTHENTICATION_REQUIRED";
     /// Accounts are not created here.
     RegistrationClosed = "REGISTRATION_CLOSED";
+    /// The account of the identity may not be used.
+    AccountDisabled = "ACCOUNT_DISABLED";
     /// Known who, but not allowed.
     Forbidden = "FORBIDDEN";
     /// No such thing for this caller.

@@ -47,6 +47,79 @@ impl Millis {
     }
 }
 
+/// Reads an RFC 3339 timestamp with any offset. Parts of a millisecond are cut off.
+impl std::str::FromStr for Millis {
+    type Err = NoTimestamp;
+
+    fn from_str(text: &str) -> Result<Self, NoTimestamp> {
+        parse(text).ok_or(NoTimestamp)
+    }
+}
+
+/// A text is no RFC 3339 timestamp.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoTimestamp;
+
+impl fmt::Display for NoTimestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("must be an RFC 3339 timestamp, such as 2026-11-28T10:15:00.000Z")
+    }
+}
+
+impl std::error::Error for NoTimestamp {}
+
+/// RFC 3339 §5.6: `full-date "T" partial-time time-offset`.
+fn parse(text: &str) -> Option<Millis> {
+    let (date, rest) = text.split_at_checked(10)?;
+    let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
+    let (clock, rest) = rest.strip_prefix(['T', 't'])?.split_at_checked(8)?;
+    let [hour, minute, second] = numbers(clock, ':', [2, 2, 2])?;
+    let (millis, offset) = fraction(rest)?;
+    let month = time::Month::try_from(u8::try_from(month).ok()?).ok()?;
+    let date = time::Date::from_calendar_date(i32::try_from(year).ok()?, month, u8::try_from(day).ok()?).ok()?;
+    // A leap second counts as the second before it.
+    if hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    let seconds = date.midnight().assume_utc().unix_timestamp() + hour * 3_600 + minute * 60 + second.min(59);
+    Some(Millis::new((seconds - offset_seconds(offset)?) * 1_000 + millis))
+}
+
+/// Three numbers of these lengths with a separator between them.
+fn numbers(text: &str, separator: char, lengths: [usize; 3]) -> Option<[i64; 3]> {
+    let mut parts = text.split(separator);
+    let mut found = [0; 3];
+    for (number, length) in found.iter_mut().zip(lengths) {
+        *number = digits(parts.next()?, length)?;
+    }
+    parts.next().is_none().then_some(found)
+}
+
+fn digits(text: &str, length: usize) -> Option<i64> {
+    (text.len() == length && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().ok())?
+}
+
+/// The milliseconds of a fraction, if there is one, and what follows it.
+fn fraction(text: &str) -> Option<(i64, &str)> {
+    let Some(rest) = text.strip_prefix('.') else { return Some((0, text)) };
+    let length = rest.bytes().take_while(u8::is_ascii_digit).count();
+    if length == 0 {
+        return None;
+    }
+    let millis: String = rest[..length].chars().chain("000".chars()).take(3).collect();
+    Some((millis.parse().ok()?, &rest[length..]))
+}
+
+fn offset_seconds(text: &str) -> Option<i64> {
+    if matches!(text, "Z" | "z") {
+        return Some(0);
+    }
+    let sign = if text.starts_with('-') { -1 } else { 1 };
+    let (hours, minutes) = text.strip_prefix(['+', '-'])?.split_once(':')?;
+    let (hours, minutes) = (digits(hours, 2)?, digits(minutes, 2)?);
+    (hours < 24 && minutes < 60).then_some(sign * (hours * 3_600 + minutes * 60))
+}
+
 /// RFC 3339 in UTC with milliseconds, the form of every timestamp that leaves Holdfast.
 impl fmt::Display for Millis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -76,6 +149,45 @@ mod tests {
     fn timestamps_are_rfc_3339_with_milliseconds() {
         assert_eq!(Millis::new(0).to_string(), "1970-01-01T00:00:00.000Z");
         assert_eq!(Millis::new(951_827_696_789).to_string(), "2000-02-29T12:34:56.789Z");
+    }
+
+    #[test]
+    fn a_timestamp_reads_back_and_may_have_an_offset() {
+        for at in [0, 951_827_696_789, 1_795_860_900_001, -1] {
+            assert_eq!(Millis::new(at).to_string().parse(), Ok(Millis::new(at)));
+        }
+        for (text, at) in [
+            ("1970-01-01T00:00:01Z", 1_000),
+            ("1970-01-01t00:00:00.5z", 500),
+            ("1970-01-01T00:00:00.123999999Z", 123),
+            ("1970-01-01T01:00:00+01:00", 0),
+            ("1969-12-31T19:30:00-04:30", 0),
+            ("1970-01-01T00:00:60Z", 59_000),
+        ] {
+            assert_eq!(text.parse(), Ok(Millis::new(at)), "{text}");
+        }
+        for text in [
+            "",
+            "now",
+            "0",
+            "1970-01-01",
+            "1970-01-01T00:00:00",
+            "1970-01-01 00:00:00Z",
+            "1970-13-01T00:00:00Z",
+            "1970-02-30T00:00:00Z",
+            "1970-01-01T24:00:00Z",
+            "1970-01-01T00:60:00Z",
+            "1970-01-01T00:00:61Z",
+            "1970-01-01T00:00:00.Z",
+            "1970-01-01T00:00:00+1:00",
+            "1970-01-01T00:00:00+24:00",
+            "+970-01-01T00:00:00Z",
+            "1970-01-01T00:00:00Z ",
+            "1970-1-01T00:00:00Z",
+            "1970-01-0éT00:00:00Z",
+        ] {
+            assert_eq!(text.parse::<Millis>(), Err(NoTimestamp), "{text:?}");
+        }
     }
 
     #[test]

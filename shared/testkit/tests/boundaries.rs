@@ -204,6 +204,7 @@ fn an_executable_holds_only_the_clients_that_its_function_calls() {
         ("sessions-devices", sessions),
         ("sessions-list", sessions),
         ("sessions-remove-devices", sessions),
+        ("sessions-introspect", sessions),
         ("sessions-revoke", sessions),
         ("sessions-revoke-all", sessions),
         ("sessions-trust", sessions),

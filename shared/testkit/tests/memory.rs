@@ -11,6 +11,11 @@ use holdfast_testkit::{ManualHost, MemoryStore, suites};
 async fn the_memory_store_keeps_the_contract_of_the_session_ports() {
     suites::sessions::all(|| async { (MemoryStore::default(), ManualHost::default()) }).await;
     suites::sessions::an_end_all_buries_what_has_expired(MemoryStore::default(), ManualHost::default()).await;
+    suites::sessions::an_identity_renews_its_own_session(
+        MemoryStore::default(),
+        ManualHost::at(suites::sessions::real_now()),
+    )
+    .await;
 }
 
 #[tokio::test]

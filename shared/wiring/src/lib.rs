@@ -32,6 +32,8 @@ pub mod records {
 pub type LiveSessions = Sessions<SessionsTable, LiveCache, System>;
 /// Sign-in over the real table.
 pub type LiveSignIn = SignIn<SessionsTable, LiveCache, LiveVerifier, System>;
+/// Sign-in of users for whom a service vouches.
+pub type LiveVouchedSignIn = SignIn<SessionsTable, LiveCache, (), System>;
 /// The second step of a sign-in, which needs no verifier of passwords.
 #[derive(Clone, Debug)]
 pub struct SecondFactor<S, C, H, B> {
@@ -105,6 +107,12 @@ pub async fn sign_in(env: &Env) -> Result<LiveSignIn, ConfigError> {
     let sdk = sdk(env).await;
     let verifier = LiveVerifier::from_env(env, &sdk)?;
     with_verifier(env, &sdk, verifier).await
+}
+
+/// What the route needs that services call for users whom they have authenticated.
+pub async fn vouched_sign_in(env: &Env) -> Result<LiveVouchedSignIn, ConfigError> {
+    let sdk = sdk(env).await;
+    with_verifier(env, &sdk, ()).await
 }
 
 /// What the route of the second step needs.

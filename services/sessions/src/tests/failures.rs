@@ -20,6 +20,13 @@ const ROUTES: &[Route] = &[
         passes: &[],
         differs: &[],
     },
+    Route {
+        function: "sessions-create",
+        ends: &["user_of_identity", "user", "devices", "apply", "begin", "commit"],
+        passes: &[],
+        differs: &[],
+    },
+    Route { function: "sessions-introspect", ends: &["slot"], passes: &["touch"], differs: &[] },
 ];
 
 async fn play(function: &str, failing: Option<(&'static str, Trouble)>) -> Played {
@@ -40,11 +47,25 @@ async fn a_call_that_fails_ends_the_request_or_changes_nothing_as_the_table_says
     }
 }
 
+#[tokio::test]
+async fn an_account_that_cannot_be_created_makes_no_session() {
+    for trouble in Trouble::ERRORS {
+        let world = World::new().await;
+        let call = create_call(&json!({"identity": {"provider": "p", "subject": "new"}}));
+        world.fail_at("register", &trouble);
+        let (answer, _) = serve("sessions-create", &world, &call).await;
+        assert_eq!(answer.status, if trouble == Trouble::Corrupt { 500 } else { 503 }, "{answer:?}");
+        world.heal();
+        assert_eq!(serve("sessions-create", &world, &call).await.0.status, 201, "the same request again");
+    }
+}
+
 /// Each command, and the calls whose failure is answered with `UNAVAILABLE`, or `INTERNAL` if a record cannot be read.
 const COMMANDS: &[(&str, &[&str])] = &[
     ("find", &["devices", "user", "user_of"]),
     ("create", &["keep", "register"]),
     ("set-password", &["apply", "devices", "keep", "user"]),
+    ("set-claims", &["apply", "devices", "user"]),
     ("delete", &["apply", "clear", "devices", "erase", "forget_user", "user", "user_of"]),
     ("list", &["devices", "user"]),
     ("end", &["apply", "devices", "user"]),
@@ -64,8 +85,8 @@ async fn desk_for(action: &str) -> (Desk, Value) {
         "find" => json!({"action": action, "email": email}),
         "create" => json!({"action": action, "email": "new@example.com", "password": "correct horse battery"}),
         "set-password" => json!({"action": action, "userId": user, "password": "another horse battery"}),
+        "set-claims" => json!({"action": action, "userId": user, "claims": {"role": "admin"}}),
         "end" => json!({"action": action, "userId": user, "sessionId": desk.world.session.slot.sid.to_string()}),
-    ("set-claims", &["apply", "devices", "user"]),
         "remove-device" => {
             desk.world.armed().await;
             json!({"action": action, "userId": user, "deviceId": trusted(&desk.world).await})
@@ -85,7 +106,6 @@ async fn a_command_says_that_a_store_failed_and_never_that_it_was_done() {
         assert_eq!(answer["ok"], true, "{action}: {answer}");
         let mut calls: BTreeSet<_> = desk.world.calls();
         calls.extend(desk.activity.calls());
-        "set-claims" => json!({"action": action, "userId": user, "claims": {"role": "admin"}}),
         assert_eq!(calls, expected.iter().copied().collect(), "{action}");
         for call in *expected {
             for trouble in Trouble::ERRORS {

@@ -14,6 +14,7 @@ const fn row(code: Code) -> (u16, &'static str) {
         Code::MfaExpired => (401, "The sign-in has expired; start again"),
         Code::ReauthenticationRequired => (403, "Sign in again to make this change"),
         Code::RegistrationClosed => (403, "Registration is closed"),
+        Code::AccountDisabled => (403, "The account is disabled"),
         Code::Forbidden => (403, "Not allowed"),
         Code::NotFound => (404, "Not found"),
         Code::MethodNotAllowed => (405, "Method not allowed"),

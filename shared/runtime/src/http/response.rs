@@ -43,6 +43,12 @@ impl Response {
         Self::new(204, "", Value::Null, Some(String::new()))
     }
 
+    /// The same response with another status.
+    #[must_use]
+    pub(crate) fn with_status(self, status: u16) -> Self {
+        Self { status, ..self }
+    }
+
     /// Adds a header.
     #[must_use]
     pub fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {

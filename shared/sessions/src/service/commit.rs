@@ -18,6 +18,17 @@ pub(super) struct CommitRequest<'a> {
     pub(super) wishes: &'a SessionOptions,
     pub(super) answered: Option<(Answered, Proof)>,
     pub(super) device: Option<DeviceGrant>,
+    /// What a service has proved of the user. Without it, the user is authenticated by this sign-in.
+    pub(super) proved: Option<Proved>,
+}
+
+/// What a service vouches for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Proved {
+    /// When the user was authenticated.
+    pub(super) at: Millis,
+    /// Whether a second factor was part of it.
+    pub(super) second_factor: bool,
 }
 
 /// What becomes of a trusted device, and the token that it shows from then on.
@@ -99,7 +110,12 @@ where
         let (mut slot, refresh) =
             new_session(at, &seen.account.email, what.draw, what.wishes, &self.policy, now, op.to_owned());
         slot.identity.clone_from(&seen.account.identity);
+        slot.claims.clone_from(&seen.account.claims);
         slot.mfa_verified_at = what.answered.map(|_| now);
+        if let Some(proved) = what.proved {
+            slot.authenticated_at = proved.at;
+            slot.mfa_verified_at = proved.second_factor.then_some(proved.at);
+        }
         slot.trust = what.device.as_ref().map(|device| device.step.trust(now));
         let plan = Plan {
             login: what.login.id,
@@ -110,7 +126,6 @@ where
             now,
             answered: what.answered,
             device: what.device.as_ref().map(|device| device.step.clone()),
-        slot.claims.clone_from(&seen.account.claims);
         };
         (plan, refresh)
     }

@@ -20,6 +20,7 @@ mod sign_in;
 mod strong;
 mod trust;
 mod validate;
+mod vouched;
 
 pub use admin::{AttemptStatus, UserReport};
 pub use devices::{ListedDevice, Removed};
@@ -32,6 +33,7 @@ pub use second_factor::VerifyRequest;
 pub use sign_in::{FirstStep, MfaRequired, SignIn, SignInRequest, SignedIn};
 pub use strong::{DeleteOnly, StrongReads};
 pub use trust::{TrustRequest, TrustSet};
+pub use vouched::{Vouched, VouchedRequest};
 
 use crate::policy::Policy;
 use crate::ports::Effect;

@@ -3,7 +3,7 @@
 use super::end::Sweep;
 use super::factor::sensitive;
 use super::{Current, Revoked, Sessions, budget};
-use crate::account::{PasswordStrength, accept_new_password, check_password};
+use crate::account::{NO_PASSWORD, PasswordStrength, accept_new_password, check_password};
 use crate::change::{AccountEdit, Origin};
 use crate::email::Email;
 use crate::error::{Code, Failure};
@@ -45,6 +45,10 @@ where
         let state = self.state(current).await?;
         accept_new_password("newPassword", &request.new, &[&state.account.email], verifier)?;
         sensitive(&state.account, self.own_slot(&state, current)?, self.host.now())?;
+        if state.account.password == NO_PASSWORD {
+            let detail = "This account has no password: its identity provider authenticates the user.";
+            return Err(Failure::new(Code::InvalidCredentials, detail));
+        }
         let email = Email::parse(&state.account.email)?;
         let visitor = (&email.key(), request.ip.as_str());
         let drawn = budget::reserve(&self.store, &self.host, limits, visitor, budget::Standing::Session(sid)).await?;

@@ -3,7 +3,7 @@
 use super::change::Plan;
 use super::factor::{FactorSettings, counted_as, is_off, open_factor, too_many_codes, wrong_code};
 use super::{Current, Sessions, budget, retry};
-use crate::account::check_password;
+use crate::account::{NO_PASSWORD, check_password};
 use crate::attempts;
 use crate::change::{AccountEdit, FactorEdit, Origin, SlotEdit, SlotSeen, SlotUpdate};
 use crate::email::Email;
@@ -46,6 +46,10 @@ where
         let state = self.state(current).await?;
         self.own_slot(&state, current)?;
         let account = &state.account;
+        if account.password == NO_PASSWORD {
+            let detail = "This account has no password: its identity provider authenticates the user.";
+            return Err(Failure::new(Code::InvalidCredentials, detail));
+        }
         let email = Email::parse(&account.email)?;
         let factor = match (&request.answer, &account.mfa.enabled) {
             (Some(_), None) => return Err(is_off()),

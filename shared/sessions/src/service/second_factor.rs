@@ -177,7 +177,8 @@ where
         if device.is_some() {
             self.make_room_for_a_device(state.user(), state.account.auth_epoch, &request.ip).await?;
         }
-        let what = CommitRequest { login, draw: &draw, wishes: &challenge.wishes, answered: Some(answered), device };
+        let answered = Some(answered);
+        let what = CommitRequest { answered, ..CommitRequest::of(login, &draw, &challenge.wishes, device) };
         self.commit(&what, state).await
     }
 

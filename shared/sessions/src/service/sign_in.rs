@@ -419,7 +419,12 @@ fn took_too_long() -> Failure {
 
 impl<'a> CommitRequest<'a> {
     /// Without a second factor.
-    fn of(login: &'a Login, draw: &'a SessionSecrets, wishes: &'a SessionOptions, device: Option<DeviceGrant>) -> Self {
-        Self { login, draw, wishes, answered: None, device }
+    pub(super) fn of(
+        login: &'a Login,
+        draw: &'a SessionSecrets,
+        wishes: &'a SessionOptions,
+        device: Option<DeviceGrant>,
+    ) -> Self {
+        Self { login, draw, wishes, answered: None, device, proved: None }
     }
 }

@@ -6,6 +6,7 @@ mod lifetimes;
 mod mfa;
 mod service;
 mod store;
+mod vouched;
 
 use std::future::Future;
 
@@ -15,11 +16,12 @@ use holdfast_sessions::ports::{Clock, Rng};
 use crate::ManualHost;
 
 pub use bench::{Bench, PASSWORD, PlainPasswords, Store, UserBox};
-pub use lifetimes::*;
 pub use claims::*;
+pub use lifetimes::*;
 pub use mfa::*;
 pub use service::*;
 pub use store::*;
+pub use vouched::*;
 
 /// Runs every check of this suite, each on a store of its own making.
 pub async fn all<S, H, M, F>(make: M)
@@ -79,6 +81,15 @@ where
         a_sign_in_that_waits_dies_with_the_account_it_began_with,
         an_old_password_never_outlives_its_change(4),
         a_stranger_elsewhere_locks_nobody_out,
+        claims_are_the_same_in_every_session,
+        a_sign_in_never_commits_with_old_claims,
+        sign_ins_and_claims_never_disagree,
+        only_users_who_exist_have_claims,
+        an_identity_is_the_only_key_of_its_account,
+        parallel_first_calls_make_one_account,
+        an_identity_reaches_no_account_with_a_password,
+        the_rules_of_sessions_hold_for_an_identity,
+        a_service_sets_claims_with_a_session,
     );
 }
 

@@ -1,0 +1,221 @@
+//! Sessions for users whom a service has authenticated: an identity is the only key of its account.
+
+use futures_util::future::join_all;
+use holdfast_sessions::account::{Identity, Status};
+use holdfast_sessions::change::Origin;
+use holdfast_sessions::claims::Claims;
+use holdfast_sessions::error::Code;
+use holdfast_sessions::policy::{Policy, SignInLimits};
+use holdfast_sessions::ports::Host;
+use holdfast_sessions::service::{SignIn, SignedIn, Vouched, VouchedRequest};
+use holdfast_sessions::session::Slot;
+use holdfast_sessions::{Failure, SessionId, UserId};
+
+use super::bench::{Bench, Store};
+
+fn identity(provider: &str, subject: &str) -> Identity {
+    Identity::accept(provider, subject).expect("an identity")
+}
+
+/// What a service says that knows only the identity.
+fn asks(identity: &Identity) -> VouchedRequest {
+    VouchedRequest {
+        identity: identity.clone(),
+        email: None,
+        claims: None,
+        session: None,
+        stay_signed_in: false,
+        device_name: None,
+        mfa_verified: false,
+        authenticated_at: None,
+        to_browser: false,
+        user_agent: "curl/8".into(),
+        ip: "192.0.2.1".into(),
+    }
+}
+
+async fn vouch<S: Store, H: Host + Clone + 'static>(
+    bench: &Bench<S, H>,
+    request: VouchedRequest,
+) -> Result<Vouched, Failure> {
+    let SignIn { store, cache, host, policy, limits, .. } = bench.sign_in_service(Policy::default());
+    SignIn { store, cache, verifier: (), host, policy, limits }.sign_in_vouched(&request).await
+}
+
+async fn signed_in<S: Store, H: Host + Clone + 'static>(bench: &Bench<S, H>, request: VouchedRequest) -> SignedIn {
+    match vouch(bench, request).await.expect("vouched for") {
+        Vouched::SignedIn(signed_in) => *signed_in,
+        Vouched::Renewed(..) => panic!("no session was named"),
+    }
+}
+
+async fn refused<S: Store, H: Host + Clone + 'static>(bench: &Bench<S, H>, request: VouchedRequest) -> Code {
+    vouch(bench, request).await.expect_err("refused").code
+}
+
+async fn slots<S: Store, H: Host + Clone + 'static>(bench: &Bench<S, H>, user: UserId) -> Vec<Slot> {
+    let state = bench.store.user(user).await.expect("read").expect("a user");
+    let now = bench.host.now();
+    state.slots.into_iter().filter(|slot| slot.is_live(now)).collect()
+}
+
+/// A provider of its own, because all checks may share one store.
+fn provider<H: Host>(host: &H) -> String {
+    format!("urn:{}", SessionId::from_bytes(host.random()))
+}
+
+/// One identity has one account and two identities have two, with the same e-mail address or with others.
+pub async fn an_identity_is_the_only_key_of_its_account<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+    let bench = Bench::new(store, host).await;
+    let (one, two) = (provider(&bench.host), provider(&bench.host));
+    let with = |identity: &Identity, email: &str| VouchedRequest { email: Some(email.into()), ..asks(identity) };
+    let ada = identity(&one, "ada");
+    let first = signed_in(&bench, with(&ada, "ada@example.com")).await;
+    let user = first.slot.at.user;
+    assert_eq!((first.slot.identity.as_ref(), first.slot.email.as_str()), (Some(&ada), "ada@example.com"));
+    assert!(bench.sessions().identify(Some(&first.tokens.access.text())).await.is_ok());
+    for email in ["ada@example.com", "other@example.com", "ADA@EXAMPLE.COM"] {
+        assert_eq!(signed_in(&bench, with(&ada, email)).await.slot.at.user, user, "{email}");
+    }
+    assert_eq!(signed_in(&bench, asks(&ada)).await.slot.at.user, user, "no e-mail at all");
+    let others = [
+        identity(&two, "ada"),
+        identity(&one, "Ada"),
+        identity(&one, "ada "),
+        identity(&one, "adà"),
+        identity(&one, "ada\u{300}"),
+        identity(&one, "ａｄａ"),
+        identity(&one.to_uppercase(), "ada"),
+    ];
+    let mut users = vec![user];
+    for other in &others {
+        let made = signed_in(&bench, with(other, "ada@example.com")).await.slot.at.user;
+        assert!(!users.contains(&made), "{other:?} reached another account");
+        assert_eq!(signed_in(&bench, asks(other)).await.slot.at.user, made, "{other:?}");
+        users.push(made);
+    }
+    assert_eq!(slots(&bench, user).await.len(), 5, "its own sessions only");
+}
+
+/// Parallel first calls make one account, and each makes a session of it.
+pub async fn parallel_first_calls_make_one_account<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+    let bench = Bench::new(store, host).await;
+    let new = identity(&provider(&bench.host), "s");
+    let made = join_all((0..5).map(|_| signed_in(&bench, asks(&new)))).await;
+    let user = made[0].slot.at.user;
+    assert!(made.iter().all(|session| session.slot.at.user == user));
+    assert_eq!(slots(&bench, user).await.len(), 5);
+}
+
+/// Neither an e-mail address nor the id of a session leads to an account with a password.
+pub async fn an_identity_reaches_no_account_with_a_password<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+    let bench = Bench::new(store, host).await;
+    let owner = bench.sign_in().await;
+    let before = slots(&bench, bench.user).await;
+    let new = identity(&provider(&bench.host), "s");
+    let by_email = VouchedRequest { email: Some(bench.email.clone()), ..asks(&new) };
+    let by_session = VouchedRequest {
+        session: Some(owner.slot.sid),
+        claims: Some(Claims::parse(r#"{"a":1}"#).expect("an object")),
+        mfa_verified: true,
+        ..by_email.clone()
+    };
+    assert_eq!(refused(&bench, by_session.clone()).await, Code::NotFound, "an identity without an account");
+    assert_eq!(bench.store.user_of_identity(&new.key()).await, Ok(None), "and none was made");
+    let made = signed_in(&bench, by_email).await;
+    assert_ne!(made.slot.at.user, bench.user);
+    assert_eq!(refused(&bench, by_session).await, Code::NotFound, "an identity with an account");
+    assert_eq!(slots(&bench, bench.user).await, before, "the owner's sessions are as they were");
+    let account = bench.store.user(bench.user).await.expect("read").expect("a user").account;
+    assert_eq!((account.identity, account.claims.is_empty()), (None, true));
+    assert_eq!(slots(&bench, made.slot.at.user).await.len(), 1);
+    // The address still belongs to its owner, who signs in with it.
+    assert_eq!(bench.sign_in().await.slot.at.user, bench.user);
+}
+
+/// The rules of sessions hold: the limit, the status of the account, and its end.
+pub async fn the_rules_of_sessions_hold_for_an_identity<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+    let bench = Bench::new(store, host).await;
+    let (sessions, origin) = (bench.sessions(), Origin::operator("ops/ada"));
+    let user_of = identity(&provider(&bench.host), "s");
+    let first = signed_in(&bench, VouchedRequest { stay_signed_in: true, ..asks(&user_of) }).await;
+    let user = first.slot.at.user;
+    assert!(first.slot.stay_signed_in && first.slot.absolute_expires_at > first.slot.created_at.plus_seconds(86_400));
+    for _ in 0..6 {
+        signed_in(&bench, asks(&user_of)).await;
+    }
+    assert_eq!(slots(&bench, user).await.len(), 5);
+    let (_, tokens, _) = {
+        let last = signed_in(&bench, asks(&user_of)).await;
+        sessions.refresh(&last.tokens.refresh.text(), &origin).await.expect("refreshed")
+    };
+    sessions.set_status(user, Status::Disabled, &origin).await.expect("disabled");
+    assert!(sessions.identify(Some(&tokens.access.text())).await.is_err());
+    for request in [asks(&user_of), VouchedRequest { session: Some(first.slot.sid), ..asks(&user_of) }] {
+        assert_eq!(refused(&bench, request).await, Code::AccountDisabled);
+    }
+    sessions.set_status(user, Status::Active, &origin).await.expect("enabled");
+    assert_eq!(signed_in(&bench, asks(&user_of)).await.slot.at.user, user);
+    // A deleted user is never found again. Whoever has the identity then is another one.
+    sessions.begin_deletion(user, &origin).await.expect("begun");
+    assert_eq!(refused(&bench, asks(&user_of)).await, Code::AccountDisabled);
+    sessions.finish_deletion(user, &SignInLimits::default()).await.expect("deleted");
+    let made = signed_in(&bench, asks(&user_of)).await;
+    assert_ne!(made.slot.at.user, user);
+    assert!(made.slot.claims.is_empty());
+}
+
+/// A session becomes recent without a second one, by the identity that it belongs to and by no other.
+pub async fn an_identity_renews_its_own_session<S: Store>(store: S, host: crate::ManualHost) {
+    let bench = Bench::new(store, host.clone()).await;
+    let (own, other) = (identity(&provider(&host), "own"), identity(&provider(&host), "other"));
+    let at = host.now().plus_seconds(-1_000);
+    let made = signed_in(&bench, VouchedRequest { authenticated_at: Some(at), mfa_verified: true, ..asks(&own) }).await;
+    signed_in(&bench, asks(&other)).await;
+    let user = made.slot.at.user;
+    assert_eq!((made.slot.authenticated_at, made.slot.mfa_verified_at), (at, Some(at)));
+    assert!(!made.slot.is_recent(host.now()), "the service authenticated the user long ago");
+    let renewal = |identity: &Identity| VouchedRequest { session: Some(made.slot.sid), ..asks(identity) };
+    assert_eq!(refused(&bench, renewal(&other)).await, Code::NotFound);
+    let unknown = VouchedRequest { session: Some(SessionId::from_bytes([9; 16])), ..asks(&own) };
+    assert_eq!(refused(&bench, unknown).await, Code::NotFound);
+    let Vouched::Renewed(slot, _) = vouch(&bench, renewal(&own)).await.expect("renewed") else {
+        panic!("another session was made")
+    };
+    let there = slots(&bench, user).await;
+    assert_eq!(there.len(), 1, "no second session");
+    let facts = |slot: &Slot| (slot.sid, slot.version, slot.authenticated_at, slot.mfa_verified_at);
+    assert_eq!(facts(&there[0]), facts(&slot), "the store has what was answered");
+    assert!(slot.is_recent(host.now()) && slot.version == made.slot.version + 1);
+    assert_eq!(slot.mfa_verified_at, Some(at), "no second factor was shown this time");
+    // What a service says late takes nothing back.
+    let late = VouchedRequest { authenticated_at: Some(at), ..renewal(&own) };
+    let Vouched::Renewed(later, _) = vouch(&bench, late).await.expect("renewed") else { panic!("another session") };
+    assert_eq!(later.authenticated_at, slot.authenticated_at);
+    assert!(bench.sessions().identify(Some(&made.tokens.access.text())).await.is_ok(), "its tokens stay");
+    let future = VouchedRequest { authenticated_at: Some(host.now().plus_seconds(61)), ..asks(&own) };
+    assert_eq!(refused(&bench, future).await, Code::InvalidRequest);
+    let skewed = VouchedRequest { authenticated_at: Some(host.now().plus_seconds(59)), ..asks(&own) };
+    assert_eq!(signed_in(&bench, skewed).await.slot.authenticated_at, host.now(), "never later than now");
+}
+
+/// The claims of a request are those of every session; a request without claims keeps them.
+pub async fn a_service_sets_claims_with_a_session<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+    let bench = Bench::new(store, host).await;
+    let own = identity(&provider(&bench.host), "s");
+    let claims = |text: &str| Some(Claims::parse(text).expect("an object"));
+    let (editor, reader) = (claims(r#"{"role":"editor"}"#), claims(r#"{"role":"reader"}"#));
+    let first = signed_in(&bench, VouchedRequest { claims: editor.clone(), ..asks(&own) }).await;
+    assert_eq!(Some(first.slot.claims.clone()), editor);
+    assert_eq!(Some(signed_in(&bench, asks(&own)).await.slot.claims), editor, "kept");
+    let again = signed_in(&bench, VouchedRequest { claims: editor.clone(), ..asks(&own) }).await;
+    assert_eq!(Some(again.slot.claims), editor);
+    signed_in(&bench, VouchedRequest { claims: reader.clone(), ..asks(&own) }).await;
+    let user = first.slot.at.user;
+    assert!(slots(&bench, user).await.iter().all(|slot| Some(&slot.claims) == reader.as_ref()));
+    assert_eq!(slots(&bench, user).await.len(), 4, "nothing ended");
+    let renewal = VouchedRequest { session: Some(first.slot.sid), claims: editor.clone(), ..asks(&own) };
+    let Vouched::Renewed(slot, _) = vouch(&bench, renewal).await.expect("renewed") else { panic!("another session") };
+    assert_eq!(Some(&slot.claims), editor.as_ref());
+    assert!(slots(&bench, user).await.iter().all(|slot| Some(&slot.claims) == editor.as_ref()));
+}
