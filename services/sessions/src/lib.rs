@@ -4,11 +4,13 @@
 //! Each module is one function: its handler and the dependencies of that. `src/bin/sessions-<route>.rs` is its `main`.
 
 pub mod admin;
+pub mod authorizer;
+pub mod create;
 pub mod current;
 pub mod devices;
+pub mod introspect;
 pub mod list;
 pub mod remove_devices;
-pub mod introspect;
 pub mod revoke;
 pub mod revoke_all;
 pub mod trust;

@@ -3,6 +3,8 @@
 mod answers;
 mod commands;
 mod failures;
+mod gates;
+mod services;
 
 use std::time::Duration;
 
@@ -53,14 +55,12 @@ async fn serve_within(budget: Duration, function: &str, world: &World, call: &Ca
         }
         "sessions-devices" => through!(&[], sessions, devices::handle),
         "sessions-remove-devices" => through!(&[], sessions, remove_devices::handle),
-        other => panic!("{other} is no function of this service with a route"),
-    }
         "sessions-create" => through!(&[], vouching(world), create::handle),
         "sessions-introspect" => through!(&[], sessions, introspect::handle),
+        other => panic!("{other} is no function of this service with a route"),
+    }
 }
 
-/// Signs the user in once more.
-async fn another_session(world: &World) -> SignedIn {
 /// Sign-in of users for whom a service vouches.
 fn vouching(world: &World) -> SignIn<TestStore, TestCache, (), ManualHost> {
     let SignIn { store, cache, host, policy, limits, .. } = world.sign_in();
@@ -80,6 +80,8 @@ fn introspect_call(token: &str) -> Call {
     Call::new("POST", "/v1/sessions/introspect").json(&json!({"token": token})).signed_by(SERVICE)
 }
 
+/// Signs the user in once more.
+async fn another_session(world: &World) -> SignedIn {
     let request = SignInRequest {
         email: world.email.clone(),
         password: world.password().into(),
@@ -124,8 +126,6 @@ async fn ready(function: &str) -> (World, Call) {
     let world = World::new().await;
     let own = world.session.slot.sid.to_string();
     let call = match function {
-        "sessions-list" => Call::new("GET", "/v1/sessions"),
-        "sessions-current" => {
         "sessions-introspect" => {
             // Long enough that the session is touched.
             world.host.advance_seconds(600);
@@ -137,6 +137,8 @@ async fn ready(function: &str) -> (World, Call) {
             assert_eq!(answer.status, 201, "{answer:?}");
             create_call(&body("editor"))
         }
+        "sessions-list" => Call::new("GET", "/v1/sessions"),
+        "sessions-current" => {
             // Long enough that the session is touched.
             world.host.advance_seconds(600);
             Call::new("GET", "/v1/sessions/current")

@@ -4,6 +4,7 @@
 //! `async fn handle(deps: &'static Deps, request: Request) -> Result<Response, Failure>`. Only the edges in here know
 //! JSON, statuses and events; only [`config::Env`] reads the environment.
 
+pub mod authorizer;
 pub mod boot;
 pub mod config;
 pub mod cookies;
