@@ -269,13 +269,13 @@ class Modules(unittest.TestCase):
             # Routes have no names, domains only whole ones, dashboards and routes no tags.
             if folder.name not in ("http-route", "domain"):
                 self.assertIn("name_prefix", inputs, folder.name)
-            if folder.name not in ("http-route", "dashboard"):
+            if folder.name not in ("http-route", "dashboard", "session-authorizer"):
                 self.assertIn("tags", inputs, folder.name)
 
     def test_what_can_be_used_says_what_using_it_takes(self):
         without = {folder.name for folder in MODULES if 'output "policy_documents"' not in docs.source(folder)}
         # Nothing of these is used by a role: they watch, show and let in.
-        self.assertEqual(without, {"alarms", "budget", "dashboard", "domain", "network", "oidc", "stack-context"})
+        self.assertEqual(without, {"alarms", "budget", "dashboard", "domain", "network", "oidc", "session-authorizer", "stack-context"})
 
 
 if __name__ == "__main__":

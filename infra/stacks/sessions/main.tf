@@ -14,6 +14,9 @@ locals {
 
   sessions_table_arn = module.context.input["platform/sessions-table-arn"]
 
+  # A validation reads one item, and notes the use of the session at most every five minutes.
+  validate = { actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"], resources = [local.sessions_table_arn] }
+
   # Ending a session ends the trust of its device in the same transaction. This release marks the device's row as removed;
   # 0.1.0 deletes it, and must be able to after a rollback.
   end_sessions = ["dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"]
@@ -59,9 +62,7 @@ module "service" {
     sessions-current = {
       description = "GET /v1/sessions/current"
       environment = module.context.session_environment
-      permissions = {
-        Sessions = { actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"], resources = [local.sessions_table_arn] }
-      }
+      permissions = { Sessions = local.validate }
     }
 
     sessions-revoke = {
@@ -88,6 +89,31 @@ module "service" {
       description = "DELETE /v1/devices and DELETE /v1/devices/{deviceId}"
       environment = module.context.session_environment
       permissions = { Sessions = { actions = local.end_sessions, resources = [local.sessions_table_arn] } }
+    }
+
+    # Services of the platform call it for users whom they have authenticated.
+    sessions-create = {
+      description = "POST /v1/sessions (IAM)"
+      environment = module.context.session_environment
+      permissions = {
+        Sessions = {
+          actions   = ["dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
+          resources = [local.sessions_table_arn]
+        }
+      }
+    }
+
+    sessions-introspect = {
+      description = "POST /v1/sessions/introspect (IAM)"
+      environment = module.context.session_environment
+      permissions = { Sessions = local.validate }
+    }
+
+    # It has no route: API Gateway invokes it for the APIs that the module session-authorizer attaches to it.
+    sessions-authorizer = {
+      description = "Lambda authorizer of HTTP, REST and WebSocket APIs of any stack"
+      environment = module.context.session_environment
+      permissions = { Sessions = local.validate }
     }
 
     # It has no route: operators invoke it, and IAM decides who may.

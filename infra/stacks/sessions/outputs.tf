@@ -2,3 +2,29 @@ output "functions" {
   description = "Name of every function of this stack, by key."
   value       = module.service.function_names
 }
+
+output "authorizer" {
+  description = "The function sessions-authorizer, as the module session-authorizer takes it: name, qualifier and invoke_arn."
+  value = {
+    name       = module.service.functions["sessions-authorizer"].name
+    qualifier  = module.service.functions["sessions-authorizer"].qualifier
+    invoke_arn = module.service.functions["sessions-authorizer"].invoke_arn
+  }
+}
+
+output "policy_documents" {
+  description = "Ready IAM policy documents (JSON) for services: `create_session` and `introspect`, over HTTP and by direct invocation."
+  value = {
+    for name, service in {
+      create_session = { function = "sessions-create", route = "POST/v1/sessions" }
+      introspect     = { function = "sessions-introspect", route = "POST/v1/sessions/introspect" }
+      } : name => jsonencode({
+        Version = "2012-10-17"
+        Statement = concat(jsondecode(module.service.policy_documents[service.function].invoke).Statement, [{
+          Effect   = "Allow"
+          Action   = ["execute-api:Invoke"]
+          Resource = ["${module.context.input["platform/http-api-execution-arn"]}/$default/${service.route}"]
+        }])
+    })
+  }
+}

@@ -74,8 +74,9 @@ class System:
         if "subscribes" in entry:
             kinds = entry["subscribes"]
             self.edges.add(("event bus", key, kinds[0] if len(kinds) == 1 else f"{len(kinds)} types", False))
-        if entry.get("invoke") == "iam":
-            self.edges.add(("operators", key, "invoke", False))
+        if "invoke" in entry:
+            caller, what = {"iam": ("operators", "invoke"), "apis": ("other APIs", "authorize")}[entry["invoke"]]
+            self.edges.add((caller, key, what, False))
 
     def _reaches(self, key: str) -> None:
         by_target: dict[str, set[str]] = {}

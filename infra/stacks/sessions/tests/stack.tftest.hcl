@@ -129,12 +129,64 @@ run "every_variable_reaches_the_functions_that_read_it" {
         STAY_SIGNED_IN_IDLE_SECONDS     = "105"
         TRUSTED_PROXY                   = "cloudfront"
       }
+      sessions-authorizer = {
+        ACCESS_TOKEN_TTL_SECONDS        = "101"
+        ALLOWED_ORIGINS                 = "https://a.example,https://b.example"
+        CACHE_MAX_AGE_SECONDS           = "11"
+        CACHE_PROVIDER                  = "dynamodb"
+        FUNCTION_KEY                    = "sessions-authorizer"
+        HOLDFAST_ENV                    = "test"
+        LOG_LEVEL                       = "debug"
+        MAX_SESSIONS_PER_USER           = "3"
+        REFRESH_GRACE_SECONDS           = "12"
+        SESSIONS_TABLE                  = "sessions"
+        SESSION_ABSOLUTE_SECONDS        = "104"
+        SESSION_IDLE_SECONDS            = "103"
+        STAY_SIGNED_IN_ABSOLUTE_SECONDS = "106"
+        STAY_SIGNED_IN_IDLE_SECONDS     = "105"
+      }
+      sessions-create = {
+        ACCESS_TOKEN_TTL_SECONDS        = "101"
+        ALLOWED_ORIGINS                 = "https://a.example,https://b.example"
+        CACHE_MAX_AGE_SECONDS           = "11"
+        CACHE_PROVIDER                  = "dynamodb"
+        FUNCTION_KEY                    = "sessions-create"
+        HOLDFAST_ENV                    = "test"
+        LOG_LEVEL                       = "debug"
+        MAX_SESSIONS_PER_USER           = "3"
+        ORIGIN_SECRET_SHA256            = "0000000000000000000000000000000000000000000000000000000000000001"
+        REFRESH_GRACE_SECONDS           = "12"
+        SESSIONS_TABLE                  = "sessions"
+        SESSION_ABSOLUTE_SECONDS        = "104"
+        SESSION_IDLE_SECONDS            = "103"
+        STAY_SIGNED_IN_ABSOLUTE_SECONDS = "106"
+        STAY_SIGNED_IN_IDLE_SECONDS     = "105"
+        TRUSTED_PROXY                   = "cloudfront"
+      }
       sessions-devices = {
         ACCESS_TOKEN_TTL_SECONDS        = "101"
         ALLOWED_ORIGINS                 = "https://a.example,https://b.example"
         CACHE_MAX_AGE_SECONDS           = "11"
         CACHE_PROVIDER                  = "dynamodb"
         FUNCTION_KEY                    = "sessions-devices"
+        HOLDFAST_ENV                    = "test"
+        LOG_LEVEL                       = "debug"
+        MAX_SESSIONS_PER_USER           = "3"
+        ORIGIN_SECRET_SHA256            = "0000000000000000000000000000000000000000000000000000000000000001"
+        REFRESH_GRACE_SECONDS           = "12"
+        SESSIONS_TABLE                  = "sessions"
+        SESSION_ABSOLUTE_SECONDS        = "104"
+        SESSION_IDLE_SECONDS            = "103"
+        STAY_SIGNED_IN_ABSOLUTE_SECONDS = "106"
+        STAY_SIGNED_IN_IDLE_SECONDS     = "105"
+        TRUSTED_PROXY                   = "cloudfront"
+      }
+      sessions-introspect = {
+        ACCESS_TOKEN_TTL_SECONDS        = "101"
+        ALLOWED_ORIGINS                 = "https://a.example,https://b.example"
+        CACHE_MAX_AGE_SECONDS           = "11"
+        CACHE_PROVIDER                  = "dynamodb"
+        FUNCTION_KEY                    = "sessions-introspect"
         HOLDFAST_ENV                    = "test"
         LOG_LEVEL                       = "debug"
         MAX_SESSIONS_PER_USER           = "3"
@@ -248,7 +300,7 @@ run "with_default_settings" {
 
   # The stack says which routes it has attached.
   assert {
-    condition     = aws_ssm_parameter.routes["this"].name == "/holdfast/test/routes/sessions" && toset(split(",", aws_ssm_parameter.routes["this"].value)) == toset(["DELETE /v1/devices", "DELETE /v1/devices/{deviceId}", "DELETE /v1/sessions", "DELETE /v1/sessions/{sessionId}", "GET /v1/devices", "GET /v1/sessions", "GET /v1/sessions/current", "HEAD /v1/devices", "HEAD /v1/sessions", "HEAD /v1/sessions/current", "PUT /v1/sessions/{sessionId}/trust"])
+    condition     = aws_ssm_parameter.routes["this"].name == "/holdfast/test/routes/sessions" && toset(split(",", aws_ssm_parameter.routes["this"].value)) == toset(["DELETE /v1/devices", "DELETE /v1/devices/{deviceId}", "DELETE /v1/sessions", "DELETE /v1/sessions/{sessionId}", "GET /v1/devices", "GET /v1/sessions", "GET /v1/sessions/current", "HEAD /v1/devices", "HEAD /v1/sessions", "HEAD /v1/sessions/current", "POST /v1/sessions", "POST /v1/sessions/introspect", "PUT /v1/sessions/{sessionId}/trust"])
     error_message = "The stack platform sets limits for these routes."
   }
 
@@ -270,8 +322,11 @@ run "with_default_settings" {
       for grant in grants : replace(grant, "arn:aws:dynamodb:us-east-1:123456789012:table/", "") if !startswith(grant, "logs:") && !startswith(grant, "xray:")
       ] }) == jsonencode({
       sessions-admin          = ["dynamodb:ConditionCheckItem sessions", "dynamodb:DeleteItem activity", "dynamodb:DeleteItem connections", "dynamodb:DeleteItem sessions", "dynamodb:GetItem sessions", "dynamodb:PutItem sessions", "dynamodb:Query connections", "dynamodb:Query sessions", "dynamodb:UpdateItem sessions"]
+      sessions-authorizer     = ["dynamodb:GetItem sessions", "dynamodb:UpdateItem sessions"]
+      sessions-create         = ["dynamodb:ConditionCheckItem sessions", "dynamodb:GetItem sessions", "dynamodb:PutItem sessions", "dynamodb:Query sessions", "dynamodb:UpdateItem sessions"]
       sessions-current        = ["dynamodb:GetItem sessions", "dynamodb:UpdateItem sessions"]
       sessions-devices        = ["dynamodb:GetItem sessions", "dynamodb:Query sessions", "dynamodb:UpdateItem sessions"]
+      sessions-introspect     = ["dynamodb:GetItem sessions", "dynamodb:UpdateItem sessions"]
       sessions-list           = ["dynamodb:GetItem sessions", "dynamodb:Query sessions", "dynamodb:UpdateItem sessions"]
       sessions-remove-devices = ["dynamodb:ConditionCheckItem sessions", "dynamodb:DeleteItem sessions", "dynamodb:GetItem sessions", "dynamodb:Query sessions", "dynamodb:UpdateItem sessions"]
       sessions-revoke         = ["dynamodb:ConditionCheckItem sessions", "dynamodb:DeleteItem sessions", "dynamodb:GetItem sessions", "dynamodb:Query sessions", "dynamodb:UpdateItem sessions"]

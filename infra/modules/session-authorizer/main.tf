@@ -1,0 +1,52 @@
+locals {
+  name = join("-", compact([var.name_prefix, var.name]))
+
+  is_rest = var.api.type == "REST"
+  v2      = var.create && !local.is_rest ? { this = true } : {}
+  v1      = var.create && local.is_rest ? { this = true } : {}
+
+  # A result that is kept is that of the next request with the same identity source, whatever its method and its other headers are. So it must be
+  # the whole credential: with a cookie, a request that another site has caused would get the result of one that the user made. A request
+  # without the header is then answered with 401.
+  is_cached = var.result_ttl_seconds > 0
+
+  authorizer_id = local.is_rest ? try(aws_api_gateway_authorizer.this["this"].id, null) : try(aws_apigatewayv2_authorizer.this["this"].id, null)
+}
+
+resource "aws_apigatewayv2_authorizer" "this" {
+  for_each = local.v2
+
+  api_id           = var.api.id
+  name             = local.name
+  authorizer_type  = "REQUEST"
+  authorizer_uri   = var.function.invoke_arn
+  identity_sources = local.is_cached ? ["$request.header.Authorization"] : null
+
+  # A WebSocket API asks once, at the handshake. It has neither payload formats nor results that are kept.
+  authorizer_payload_format_version = var.api.type == "HTTP" ? "2.0" : null
+  enable_simple_responses           = var.api.type == "HTTP" ? true : null
+  authorizer_result_ttl_in_seconds  = var.api.type == "HTTP" ? var.result_ttl_seconds : null
+}
+
+resource "aws_api_gateway_authorizer" "this" {
+  for_each = local.v1
+
+  rest_api_id                      = var.api.id
+  name                             = local.name
+  type                             = "REQUEST"
+  authorizer_uri                   = var.function.invoke_arn
+  identity_source                  = local.is_cached ? "method.request.header.Authorization" : ""
+  authorizer_result_ttl_in_seconds = var.result_ttl_seconds
+}
+
+# This authorizer of this API, and nobody else.
+resource "aws_lambda_permission" "this" {
+  for_each = var.create ? { this = true } : {}
+
+  statement_id  = "authorizer-${var.api.id}-${local.name}"
+  action        = "lambda:InvokeFunction"
+  function_name = var.function.name
+  qualifier     = var.function.qualifier
+  principal     = "apigateway.amazonaws.com"
+  source_arn    = "${var.api.execution_arn}/authorizers/${local.authorizer_id}"
+}
