@@ -214,7 +214,7 @@ class Cost(unittest.TestCase):
         said = io.StringIO()
         with contextlib.redirect_stdout(said), mock.patch.object(cost, "load", lambda: (self.found, self.assume)):
             cost.cost(read())
-        self.assertRegex(said.getvalue(), r"(?m)^  Alarms +18\.50 \$\*")
+        self.assertRegex(said.getvalue(), r"(?m)^  Alarms +19\.70 \$\*")
         self.assertRegex(said.getvalue(), r"(?m)^  HTTP API +[\d.,]+ \$ ")
         self.assertIn("* with a price whose source is not verified", said.getvalue())
 

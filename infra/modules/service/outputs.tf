@@ -58,8 +58,11 @@ output "in_cache_network" {
 }
 
 output "policy_documents" {
-  description = "Ready IAM policy documents (JSON): `invoke` each function, by key."
-  value       = { for key, function in module.function : key => { invoke = function.policy_documents.invoke } }
+  description = "Ready IAM policy documents (JSON), by function: `invoke` it, and `call` its routes, where they ask for AWS_IAM; null without routes."
+  value = { for key, function in module.function : key => {
+    invoke = function.policy_documents.invoke
+    call   = try(module.route[key].policy_documents.invoke, null)
+  } }
 }
 
 output "stream_batches" {

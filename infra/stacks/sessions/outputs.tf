@@ -15,16 +15,9 @@ output "authorizer" {
 output "policy_documents" {
   description = "Ready IAM policy documents (JSON) for services: `create_session` and `introspect`, over HTTP and by direct invocation."
   value = {
-    for name, service in {
-      create_session = { function = "sessions-create", route = "POST/v1/sessions" }
-      introspect     = { function = "sessions-introspect", route = "POST/v1/sessions/introspect" }
-      } : name => jsonencode({
-        Version = "2012-10-17"
-        Statement = concat(jsondecode(module.service.policy_documents[service.function].invoke).Statement, [{
-          Effect   = "Allow"
-          Action   = ["execute-api:Invoke"]
-          Resource = ["${module.context.input["platform/http-api-execution-arn"]}/$default/${service.route}"]
-        }])
+    for name, key in { create_session = "sessions-create", introspect = "sessions-introspect" } : name => jsonencode({
+      Version   = "2012-10-17"
+      Statement = concat([for document in ["invoke", "call"] : jsondecode(module.service.policy_documents[key][document]).Statement]...)
     })
   }
 }

@@ -109,7 +109,10 @@ where
     // A page of another site can open a socket with the user's cookie, and cannot be made to send a header of its own. Its
     // `Origin` is the only protection, so it must be there.
     if asked.form == Form::Socket && request.header("authorization").is_none() && !tokens.is_empty() {
-        request.listed_origin()?;
+        if request.header("origin").is_none() {
+            return Err(Failure::new(Code::Forbidden, "With cookies, a handshake needs an allowed `Origin`."));
+        }
+        request.no_foreign_origin()?;
     }
     let current = deps.sessions.authenticate(tokens).await?;
     deps.requirements.check(&current.slot, deps.sessions.host.now())?;

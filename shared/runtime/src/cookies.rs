@@ -120,14 +120,6 @@ impl Request {
         self.no_foreign_origin()
     }
 
-    /// Refuses a request without an `Origin` on the allow-list.
-    pub fn listed_origin(&self) -> Result<(), Failure> {
-        if self.header("origin").is_none() {
-            return Err(Failure::new(Code::Forbidden, "With cookies, a handshake needs an allowed `Origin`."));
-        }
-        self.no_foreign_origin()
-    }
-
     /// Refuses a request whose `Origin` is not on the allow-list; without one, it is not a browser's.
     pub fn no_foreign_origin(&self) -> Result<(), Failure> {
         match self.header("origin") {

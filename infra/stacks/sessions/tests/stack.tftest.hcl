@@ -310,6 +310,19 @@ run "with_default_settings" {
     error_message = "The client's address is what API Gateway saw; nothing is reserved."
   }
 
+  # Services may call one route each, or invoke its function.
+  assert {
+    condition = jsondecode(output.policy_documents.introspect).Statement == [
+      { Effect = "Allow", Action = ["lambda:InvokeFunction"], Resource = [module.service.functions["sessions-introspect"].arn] },
+      { Effect = "Allow", Action = ["execute-api:Invoke"], Resource = ["arn:aws:execute-api:us-east-1:123456789012:http/*/POST/v1/sessions/introspect"] },
+    ] && jsondecode(output.policy_documents.create_session).Statement[1].Resource == ["arn:aws:execute-api:us-east-1:123456789012:http/*/POST/v1/sessions"]
+    error_message = "One route and one function: ${output.policy_documents.introspect}"
+  }
+  assert {
+    condition     = output.authorizer.name == module.service.functions["sessions-authorizer"].name && output.authorizer.invoke_arn != null
+    error_message = "The module session-authorizer takes this function."
+  }
+
   # Every role gets the boundary of the environment.
   assert {
     condition     = toset(values(module.service.permissions_boundary_arns)) == toset(["arn:aws:iam::123456789012:policy/holdfast-test-boundary"])

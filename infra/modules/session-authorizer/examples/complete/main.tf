@@ -38,8 +38,11 @@ module "http" {
 }
 
 resource "aws_api_gateway_rest_api" "reports" {
-  #checkov:skip=CKV_AWS_237:it is an example, and has no deployment
   name = "example-protected-rest"
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 module "rest" {
