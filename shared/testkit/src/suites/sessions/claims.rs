@@ -5,7 +5,7 @@ use holdfast_sessions::account::Status;
 use holdfast_sessions::change::Origin;
 use holdfast_sessions::claims::Claims;
 use holdfast_sessions::error::Code;
-use holdfast_sessions::ports::{Committed, Effect, Host};
+use holdfast_sessions::ports::{Committed, Effect, Clock, Rng};
 
 use super::bench::{Bench, Store};
 
@@ -14,7 +14,7 @@ fn claims(text: &str) -> Claims {
 }
 
 /// New claims are those of every session of the user, of the next sign-in and of no other user, and they end nothing.
-pub async fn claims_are_the_same_in_every_session<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+pub async fn claims_are_the_same_in_every_session<S: Store, H: Clock + Rng + Clone + 'static>(store: S, host: H) {
     let bench = Bench::new(store.clone(), host.clone()).await;
     let other = Bench::new(store, host).await;
     let (one, two, stranger) = (bench.sign_in().await, bench.sign_in().await, other.sign_in().await);
@@ -43,7 +43,7 @@ pub async fn claims_are_the_same_in_every_session<S: Store, H: Host + Clone + 's
 }
 
 /// A sign-in that was planned before a change of the claims commits with the new ones, or not at all.
-pub async fn a_sign_in_never_commits_with_old_claims<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+pub async fn a_sign_in_never_commits_with_old_claims<S: Store, H: Clock + Rng + Clone + 'static>(store: S, host: H) {
     let bench = Bench::new(store, host).await;
     let sessions = bench.sessions();
     let (login, wanted) = (bench.login().await, claims(r#"{"role":"admin"}"#));
@@ -57,7 +57,7 @@ pub async fn a_sign_in_never_commits_with_old_claims<S: Store, H: Host + Clone +
 }
 
 /// In every race of sign-ins with changes of the claims, no session is left with other claims than the account.
-pub async fn sign_ins_and_claims_never_disagree<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+pub async fn sign_ins_and_claims_never_disagree<S: Store, H: Clock + Rng + Clone + 'static>(store: S, host: H) {
     let bench = Bench::new(store, host).await;
     let sessions = bench.sessions();
     for round in 0..4 {
@@ -75,7 +75,7 @@ pub async fn sign_ins_and_claims_never_disagree<S: Store, H: Host + Clone + 'sta
 }
 
 /// Claims are set of users who exist, also of disabled ones, until their deletion begins.
-pub async fn only_users_who_exist_have_claims<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+pub async fn only_users_who_exist_have_claims<S: Store, H: Clock + Rng + Clone + 'static>(store: S, host: H) {
     let bench = Bench::new(store, host).await;
     let (sessions, origin, wanted) = (bench.sessions(), Origin::operator("ops/ada"), claims(r#"{"a":1}"#));
     let nobody = holdfast_sessions::UserId::from_bytes(bench.host.random());

@@ -6,7 +6,7 @@ use holdfast_sessions::change::Origin;
 use holdfast_sessions::claims::Claims;
 use holdfast_sessions::error::Code;
 use holdfast_sessions::policy::{Policy, SignInLimits};
-use holdfast_sessions::ports::Host;
+use holdfast_sessions::ports::{Clock, Rng};
 use holdfast_sessions::service::{SignIn, SignedIn, Vouched, VouchedRequest};
 use holdfast_sessions::session::Slot;
 use holdfast_sessions::{Failure, SessionId, UserId};
@@ -34,7 +34,7 @@ fn asks(identity: &Identity) -> VouchedRequest {
     }
 }
 
-async fn vouch<S: Store, H: Host + Clone + 'static>(
+async fn vouch<S: Store, H: Clock + Rng + Clone + 'static>(
     bench: &Bench<S, H>,
     request: VouchedRequest,
 ) -> Result<Vouched, Failure> {
@@ -42,18 +42,18 @@ async fn vouch<S: Store, H: Host + Clone + 'static>(
     SignIn { store, cache, verifier: (), host, policy, limits }.sign_in_vouched(&request).await
 }
 
-async fn signed_in<S: Store, H: Host + Clone + 'static>(bench: &Bench<S, H>, request: VouchedRequest) -> SignedIn {
+async fn signed_in<S: Store, H: Clock + Rng + Clone + 'static>(bench: &Bench<S, H>, request: VouchedRequest) -> SignedIn {
     match vouch(bench, request).await.expect("vouched for") {
         Vouched::SignedIn(signed_in) => *signed_in,
         Vouched::Renewed(..) => panic!("no session was named"),
     }
 }
 
-async fn refused<S: Store, H: Host + Clone + 'static>(bench: &Bench<S, H>, request: VouchedRequest) -> Code {
+async fn refused<S: Store, H: Clock + Rng + Clone + 'static>(bench: &Bench<S, H>, request: VouchedRequest) -> Code {
     vouch(bench, request).await.expect_err("refused").code
 }
 
-async fn slots<S: Store, H: Host + Clone + 'static>(bench: &Bench<S, H>, user: UserId) -> Vec<Slot> {
+async fn slots<S: Store, H: Clock + Rng + Clone + 'static>(bench: &Bench<S, H>, user: UserId) -> Vec<Slot> {
     let state = bench.store.user(user).await.expect("read").expect("a user");
     let now = bench.host.now();
     state.slots.into_iter().filter(|slot| slot.is_live(now)).collect()
@@ -65,7 +65,7 @@ fn provider<H: Host>(host: &H) -> String {
 }
 
 /// One identity has one account and two identities have two, with the same e-mail address or with others.
-pub async fn an_identity_is_the_only_key_of_its_account<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+pub async fn an_identity_is_the_only_key_of_its_account<S: Store, H: Clock + Rng + Clone + 'static>(store: S, host: H) {
     let bench = Bench::new(store, host).await;
     let (one, two) = (provider(&bench.host), provider(&bench.host));
     let with = |identity: &Identity, email: &str| VouchedRequest { email: Some(email.into()), ..asks(identity) };
@@ -98,7 +98,7 @@ pub async fn an_identity_is_the_only_key_of_its_account<S: Store, H: Host + Clon
 }
 
 /// Parallel first calls make one account, and each makes a session of it.
-pub async fn parallel_first_calls_make_one_account<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+pub async fn parallel_first_calls_make_one_account<S: Store, H: Clock + Rng + Clone + 'static>(store: S, host: H) {
     let bench = Bench::new(store, host).await;
     let new = identity(&provider(&bench.host), "s");
     let made = join_all((0..5).map(|_| signed_in(&bench, asks(&new)))).await;
@@ -108,7 +108,7 @@ pub async fn parallel_first_calls_make_one_account<S: Store, H: Host + Clone + '
 }
 
 /// Neither an e-mail address nor the id of a session leads to an account with a password.
-pub async fn an_identity_reaches_no_account_with_a_password<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+pub async fn an_identity_reaches_no_account_with_a_password<S: Store, H: Clock + Rng + Clone + 'static>(store: S, host: H) {
     let bench = Bench::new(store, host).await;
     let owner = bench.sign_in().await;
     let before = slots(&bench, bench.user).await;
@@ -134,7 +134,7 @@ pub async fn an_identity_reaches_no_account_with_a_password<S: Store, H: Host + 
 }
 
 /// The rules of sessions hold: the limit, the status of the account, and its end.
-pub async fn the_rules_of_sessions_hold_for_an_identity<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+pub async fn the_rules_of_sessions_hold_for_an_identity<S: Store, H: Clock + Rng + Clone + 'static>(store: S, host: H) {
     let bench = Bench::new(store, host).await;
     let (sessions, origin) = (bench.sessions(), Origin::operator("ops/ada"));
     let user_of = identity(&provider(&bench.host), "s");
@@ -200,7 +200,7 @@ pub async fn an_identity_renews_its_own_session<S: Store>(store: S, host: crate:
 }
 
 /// The claims of a request are those of every session; a request without claims keeps them.
-pub async fn a_service_sets_claims_with_a_session<S: Store, H: Host + Clone + 'static>(store: S, host: H) {
+pub async fn a_service_sets_claims_with_a_session<S: Store, H: Clock + Rng + Clone + 'static>(store: S, host: H) {
     let bench = Bench::new(store, host).await;
     let own = identity(&provider(&bench.host), "s");
     let claims = |text: &str| Some(Claims::parse(text).expect("an object"));
