@@ -16,14 +16,15 @@ use aws_smithy_types::timeout::TimeoutConfig;
 /// First back-off; doubles, with jitter. 25 ms is what AWS chose for DynamoDB in its 2026 retry defaults.
 const INITIAL_BACKOFF: Duration = Duration::from_millis(25);
 const ATTEMPTS: u32 = 3;
-const CONNECT: Duration = Duration::from_millis(500);
 /// A pooled connection that was idle for longer is probably broken, because the function was frozen.
 const POOL_IDLE: Duration = Duration::from_secs(20);
 
-/// How long one call may take.
-#[derive(Clone, Copy, Debug)]
+/// How long one call may take. Every time-out is given, because the SDK replaces each one that a client leaves open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
-    /// Time-out of one attempt.
+    /// Time-out of opening a connection.
+    pub connect: Duration,
+    /// Time-out of one attempt, with the connection that it may have to open.
     pub attempt: Duration,
     /// All tries together.
     pub operation: Duration,
@@ -31,16 +32,55 @@ pub struct Patience {
 
 impl Patience {
     /// On AWS: DynamoDB answers in single-digit milliseconds, so a try that takes 400 ms is lost.
-    pub const STORE: Self = Self { attempt: Duration::from_millis(400), operation: Duration::from_millis(1_300) };
+    pub const STORE: Self = Self::of_millis(500, 400, 1_300);
+    /// SQS, EventBridge and KMS answer in tens of milliseconds, and sometimes in hundreds. A send that is given up too early may
+    /// have been accepted, and its retry then sends a duplicate.
+    pub const SERVICE: Self = Self::of_millis(500, 1_000, 2_500);
     /// Locally one emulator does everything in one process; under load it is slow without being broken.
-    pub const LOCAL: Self = Self { attempt: Duration::from_secs(3), operation: Duration::from_secs(7) };
+    pub const LOCAL: Self = Self::of_millis(500, 3_000, 7_000);
     /// Services that describe or change resources answer in hundreds of milliseconds, and no user's request waits for them.
     pub const CONTROL: Self = Self::LOCAL;
+
+    /// The time-outs in milliseconds, in the order of the fields.
+    pub const fn of_millis(connect: u64, attempt: u64, operation: u64) -> Self {
+        Self {
+            connect: Duration::from_millis(connect),
+            attempt: Duration::from_millis(attempt),
+            operation: Duration::from_millis(operation),
+        }
+    }
 
     /// The right one for where this process runs: an endpoint override means the local cloud.
     pub fn for_endpoint(local: bool) -> Self {
         if local { Self::LOCAL } else { Self::STORE }
     }
+
+    /// The time-outs as the SDK takes them. None is left open, so that none comes from elsewhere.
+    fn time_outs(self) -> TimeoutConfig {
+        TimeoutConfig::builder()
+            .connect_timeout(self.connect)
+            .disable_read_timeout()
+            .operation_attempt_timeout(self.attempt)
+            .operation_timeout(self.operation)
+            .build()
+    }
+}
+
+/// Returns the same configuration with time-outs of at least `least`, for a service that is slower than DynamoDB.
+///
+/// A time-out of `config` that is longer stays, because the local cloud is slower than any service of AWS. Client
+/// configurations must not set time-outs in any other way. The SDK takes each one that they leave open from `config`
+/// (`Builder::set_timeout_config` calls `TimeoutConfig::take_defaults_from`), so an operation of 3 s would end at the attempt
+/// time-out of DynamoDB.
+pub fn at_least(config: &SdkConfig, least: Patience) -> SdkConfig {
+    let now = config.timeout_config();
+    let longer = |now: Option<Duration>, least: Duration| now.map_or(least, |now| now.max(least));
+    let patience = Patience {
+        connect: longer(now.and_then(TimeoutConfig::connect_timeout), least.connect),
+        attempt: longer(now.and_then(TimeoutConfig::operation_attempt_timeout), least.attempt),
+        operation: longer(now.and_then(TimeoutConfig::operation_timeout), least.operation),
+    };
+    config.to_builder().timeout_config(patience.time_outs()).build()
 }
 
 /// A configuration under way. Of one type, so that the code that loads it is compiled here and not in every function.
@@ -67,11 +107,39 @@ fn patient(loader: ConfigLoader, patience: Patience) -> ConfigLoader {
     loader
         .http_client(http)
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(INITIAL_BACKOFF))
-        .timeout_config(
-            TimeoutConfig::builder()
-                .connect_timeout(CONNECT)
-                .operation_attempt_timeout(patience.attempt)
-                .operation_timeout(patience.operation)
-                .build(),
-        )
+        .timeout_config(patience.time_outs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(patience: Patience) -> SdkConfig {
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .timeout_config(patience.time_outs())
+            .build()
+    }
+
+    #[test]
+    fn a_client_gets_every_time_out_it_asks_for_and_keeps_a_longer_one() {
+        let post = Patience::of_millis(1_000, 3_000, 3_000);
+        for (base, expected) in [
+            (Patience::STORE, post),
+            (Patience::LOCAL, Patience::of_millis(1_000, 3_000, 7_000)),
+            (Patience::of_millis(9_000, 9_000, 9_000), Patience::of_millis(9_000, 9_000, 9_000)),
+        ] {
+            assert_eq!(at_least(&with(base), post).timeout_config(), Some(&expected.time_outs()), "{base:?}");
+        }
+        let open = SdkConfig::builder().behavior_version(BehaviorVersion::v2026_01_12()).build();
+        assert_eq!(at_least(&open, post).timeout_config(), Some(&post.time_outs()), "no time-outs before");
+    }
+
+    /// An attempt that ended with its operation could not be repeated.
+    #[test]
+    fn no_operation_is_shorter_than_an_attempt() {
+        for patience in [Patience::STORE, Patience::SERVICE, Patience::LOCAL] {
+            assert!(patience.attempt < patience.operation, "{patience:?}");
+        }
+    }
 }

@@ -12,6 +12,7 @@ use aws_sdk_cognitoidentityprovider::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cognitoidentityprovider::types::{AuthFlowType, AuthenticationResultType};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use holdfast_aws::Patience;
 use holdfast_sessions::account::Identity;
 use holdfast_sessions::email::Email;
 use holdfast_sessions::ports::{CredentialVerifier, PasswordVerdict, StoreError, StoreResult, Vouched};
@@ -19,6 +20,10 @@ use serde_json::Value;
 
 /// What an account keeps of a password that is not here.
 const ELSEWHERE: &str = "cognito";
+
+/// Cognito hashes a password before it answers, and that takes hundreds of milliseconds. All tries stay below the 10 s in which
+/// a request of the HTTP API must be answered.
+const PATIENCE: Patience = Patience::of_millis(1_000, 3_000, 7_000);
 
 /// Errors that refuse the user. All other errors are failures.
 const REFUSALS: [&str; 4] =
@@ -44,7 +49,7 @@ fn trouble<E: ProvideErrorMetadata, R>(operation: &str, error: &SdkError<E, R>) 
 impl Cognito {
     /// `app` is the client's id. Connections are opened by the first call.
     pub fn new(config: &SdkConfig, app: String) -> Self {
-        Self { client: Client::new(config), app }
+        Self { client: Client::new(&holdfast_aws::at_least(config, PATIENCE)), app }
     }
 
     /// The tokens of the user with this password; `None` if the password is wrong.
@@ -131,6 +136,10 @@ impl CredentialVerifier for Cognito {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use holdfast_testkit::SlowAws;
+
     use super::*;
 
     fn said(claims: &str) -> Option<(String, String, bool)> {
@@ -153,5 +162,17 @@ mod tests {
             assert_eq!(said(bad), None, "{bad}");
         }
         assert!(said("").is_none());
+    }
+
+    /// A try that is given up and repeated would be a second sign-in at the pool.
+    #[tokio::test]
+    async fn a_pool_that_answers_after_two_seconds_is_asked_once() {
+        let token = format!("e30.{}.sig", URL_SAFE_NO_PAD.encode(r#"{"iss":"https://pool","sub":"s-1"}"#));
+        let answer = format!(r#"{{"AuthenticationResult":{{"IdToken":"{token}"}}}}"#);
+        let slow = SlowAws::start(Duration::from_secs(2), 200, &answer).await.unwrap();
+        let pool = Cognito::new(&slow.config().await, "app".to_owned());
+        let verdict = pool.verify(&Email::parse("ada@example.com").unwrap(), "password", None, &[0; 16]).await;
+        assert!(matches!(verdict, Ok(PasswordVerdict::Vouched(_))), "{verdict:?}");
+        assert_eq!(slow.requests().len(), 1);
     }
 }

@@ -4,6 +4,7 @@ use aws_config::SdkConfig;
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::error::ProvideErrorMetadata as _;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use holdfast_aws::Patience;
 use holdfast_sessions::ports::{BusEntry, EventBus, StoreError, StoreResult};
 
 /// Entries of one PutEvents call (the service's limit).
@@ -19,7 +20,7 @@ pub struct Bus {
 impl Bus {
     /// Builds the client once.
     pub fn new(config: &SdkConfig, name: impl Into<String>) -> Self {
-        Self { client: Client::new(config), name: name.into() }
+        Self { client: Client::new(&holdfast_aws::at_least(config, Patience::SERVICE)), name: name.into() }
     }
 }
 
@@ -48,5 +49,23 @@ impl EventBus for Bus {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use holdfast_testkit::SlowAws;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_event_is_published_once_by_a_bus_that_answers_after_700_milliseconds() {
+        let answer = r#"{"FailedEntryCount":0,"Entries":[{"EventId":"e"}]}"#;
+        let slow = SlowAws::start(Duration::from_millis(700), 200, answer).await.unwrap();
+        let entry = BusEntry { source: "holdfast.auth", detail_type: "SessionEnded", detail: "{}".to_owned() };
+        assert_eq!(Bus::new(&slow.config().await, "bus").publish(&[entry]).await, Ok(()));
+        assert_eq!(slow.requests().len(), 1);
     }
 }

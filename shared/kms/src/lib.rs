@@ -8,6 +8,7 @@ use aws_config::SdkConfig;
 use aws_sdk_kms::Client;
 use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kms::primitives::Blob;
+use holdfast_aws::Patience;
 use holdfast_sessions::UserId;
 use holdfast_sessions::ports::{SecretBox, StoreError, StoreResult};
 
@@ -27,7 +28,7 @@ pub struct KmsBox {
 impl KmsBox {
     /// `key` is the key's ARN, id or alias. Connections are opened by the first call.
     pub fn new(config: &SdkConfig, key: impl Into<String>) -> Self {
-        Self { client: Client::new(config), key: key.into() }
+        Self { client: Client::new(&holdfast_aws::at_least(config, Patience::SERVICE)), key: key.into() }
     }
 }
 
@@ -74,8 +75,10 @@ impl SecretBox for KmsBox {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use holdfast_testkit::CannedAws;
+    use holdfast_testkit::{CannedAws, SlowAws};
 
     /// A box whose KMS gives this answer, and what it was asked.
     fn answering(status: u16, body: &str) -> (KmsBox, CannedAws) {
@@ -111,5 +114,13 @@ mod tests {
             let (kms, _) = answering(400, &format!(r#"{{"__type":"{code}"}}"#));
             assert!(matches!(kms.open(user(), b"sealed").await, Err(StoreError::Unavailable(_))), "{code}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_key_that_answers_after_700_milliseconds_is_used_once() {
+        let answer = r#"{"CiphertextBlob":"c2VhbGVk","KeyId":"k"}"#;
+        let slow = SlowAws::start(Duration::from_millis(700), 200, answer).await.unwrap();
+        assert_eq!(KmsBox::new(&slow.config().await, "k").seal(user(), b"seed").await, Ok(b"sealed".to_vec()));
+        assert_eq!(slow.requests().len(), 1);
     }
 }

@@ -8,24 +8,21 @@
 //! refused at the next request.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_lambda::Client;
-use aws_sdk_lambda::config::Builder;
 use aws_sdk_lambda::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_lambda::primitives::Blob;
-use aws_smithy_types::timeout::TimeoutConfig;
+use holdfast_aws::Patience;
 use holdfast_push::Topic;
 use holdfast_push::ports::{PresenceAccess, TopicAccess};
 use holdfast_sessions::UserId;
 use holdfast_sessions::ports::{StoreError, StoreResult};
 use serde::{Deserialize, Serialize};
 
-/// The hook may have to start, and to ask others.
-const ATTEMPT: Duration = Duration::from_millis(2_500);
-/// All tries: well below the 10 s in which a request of the HTTP API must be answered.
-const OPERATION: Duration = Duration::from_secs(5);
+/// The hook may have to start, and to ask others. All tries stay well below the 10 s in which a request of the HTTP API must
+/// be answered.
+const PATIENCE: Patience = Patience::of_millis(500, 2_500, 5_000);
 /// The version of the question.
 const VERSION: u32 = 1;
 
@@ -61,10 +58,7 @@ struct Hook {
 
 impl Hook {
     fn new(config: &SdkConfig, name: impl Into<String>, variable: &'static str) -> Self {
-        let time_outs =
-            TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).operation_timeout(OPERATION).build();
-        let config = Builder::from(config).timeout_config(time_outs).build();
-        Self { client: Client::from_conf(config), name: name.into(), variable }
+        Self { client: Client::new(&holdfast_aws::at_least(config, PATIENCE)), name: name.into(), variable }
     }
 
     fn undecided(&self, why: impl std::fmt::Display) -> StoreError {
@@ -153,6 +147,10 @@ impl PresenceAccess for PresenceFunction {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use holdfast_testkit::SlowAws;
+
     use super::*;
 
     fn named(names: &[&str]) -> BTreeMap<String, Topic> {
@@ -185,5 +183,13 @@ mod tests {
             format!(r#"{{"v":1,"userId":"{id}","topics":["a","b"]}}"#)
         );
         assert_eq!(text(Asked::UserIds(vec![id.clone()])), format!(r#"{{"v":1,"userId":"{id}","userIds":["{id}"]}}"#));
+    }
+
+    #[tokio::test]
+    async fn a_hook_that_answers_after_two_seconds_is_invoked_once() {
+        let slow = SlowAws::start(Duration::from_secs(2), 200, r#"{"allowed":["a"]}"#).await.unwrap();
+        let hook = TopicFunction::new(&slow.config().await, "hook");
+        assert_eq!(hook.readable(UserId::from_bytes([1; 16]), topics(&["a", "b"])).await, Ok(topics(&["a"])));
+        assert_eq!(slow.requests().len(), 1);
     }
 }

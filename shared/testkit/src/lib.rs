@@ -5,6 +5,7 @@
 //! * [`memory`]: the session ports over a map behind one lock.
 //! * [`cache`]: a cache server in memory that can forget, restart and fail.
 //! * [`canned`]: AWS by canned answers, for what no emulator says.
+//! * [`slow`]: AWS that answers late, for tests of the time-outs.
 //! * [`activity`]: the table of subscribers and the event bus in memory.
 //! * [`failing`]: any port, with one failing call.
 //! * [`push`]: the push ports in memory, with sockets that tests open and close.
@@ -26,6 +27,7 @@ pub mod memory;
 pub mod push;
 pub mod redis;
 pub mod seeded;
+pub mod slow;
 pub mod suites;
 pub mod world;
 
@@ -34,3 +36,4 @@ pub use canned::CannedAws;
 pub use cloud::LocalCloud;
 pub use host::ManualHost;
 pub use memory::MemoryStore;
+pub use slow::SlowAws;

@@ -1,14 +1,12 @@
 //! @connections: post, delete, get. The SDK retries nothing here: what a failed post means is decided per connection.
 
-use std::time::Duration;
-
 use aws_config::SdkConfig;
 use aws_sdk_apigatewaymanagement::Client;
 use aws_sdk_apigatewaymanagement::config::Builder;
 use aws_sdk_apigatewaymanagement::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_apigatewaymanagement::primitives::Blob;
 use aws_smithy_types::retry::RetryConfig;
-use aws_smithy_types::timeout::TimeoutConfig;
+use holdfast_aws::Patience;
 use holdfast_push::frame::ServerFrame;
 use holdfast_push::ids::ConnectionId;
 use holdfast_push::outcome::{Posted, Probe};
@@ -16,9 +14,9 @@ use holdfast_push::ports::Gateway;
 
 use crate::wire::frame_to_json;
 
-const CONNECT: Duration = Duration::from_secs(1);
-/// A post takes some 20 ms. One that times out may have been delivered, so giving up early makes duplicates.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// A post takes some 20 ms, and seconds on a bad day. One that times out may have been delivered, so giving up early makes
+/// duplicates.
+const PATIENCE: Patience = Patience::of_millis(1_000, 3_000, 3_000);
 
 /// One WebSocket API's sockets.
 #[derive(Clone, Debug)]
@@ -30,11 +28,9 @@ impl Connections {
     /// `url` is the stage's callback URL (`https://<api>.execute-api.<region>.amazonaws.com/<stage>`): the SDK's own
     /// endpoint would be a host that does not exist.
     pub fn new(config: &SdkConfig, url: &str) -> Self {
-        let time_outs = TimeoutConfig::builder().connect_timeout(CONNECT).operation_timeout(PATIENCE).build();
-        let config = Builder::from(config)
+        let config = Builder::from(&holdfast_aws::at_least(config, PATIENCE))
             .endpoint_url(url)
             .retry_config(RetryConfig::disabled())
-            .timeout_config(time_outs)
             .build();
         Self { client: Client::from_conf(config) }
     }

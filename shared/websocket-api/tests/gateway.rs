@@ -30,13 +30,14 @@ use holdfast_testkit::host::RealHost;
 use holdfast_testkit::push::{Counters, MemoryQueues, MemoryTable};
 use holdfast_websocket_api::Connections;
 
-async fn config() -> SdkConfig {
+/// The configuration that functions have on the local cloud, or the one that they have on AWS.
+async fn config(local: bool) -> SdkConfig {
     let credentials = Credentials::new("test", "test", None, None, "test");
     holdfast_aws::sdk_config_with(
         aws_config::defaults(BehaviorVersion::v2026_01_12())
             .region(Region::new("us-east-1"))
             .credentials_provider(SharedCredentialsProvider::new(credentials)),
-        true,
+        local,
     )
     .load()
     .await
@@ -44,7 +45,7 @@ async fn config() -> SdkConfig {
 
 async fn gateway(quotas: Quotas, plan: Plan) -> (ConnectionsGateway, Connections) {
     let gateway = ConnectionsGateway::start(quotas, plan).await.unwrap();
-    let client = Connections::new(&config().await, &gateway.endpoint());
+    let client = Connections::new(&config(false).await, &gateway.endpoint());
     (gateway, client)
 }
 
@@ -82,6 +83,25 @@ async fn every_answer_means_what_api_gateway_means_by_it() {
         let tries: u64 = gateway.answers().values().sum();
         assert!(tries <= 1, "{fault:?}: {tries}");
     }
+}
+
+/// Posts that take longer than a call of DynamoDB may: each reaches its socket once, and no outcome is unknown.
+#[tokio::test]
+async fn a_gateway_that_is_seconds_late_causes_no_duplicates_and_no_unknown_outcomes() {
+    let late = [500, 1_000, 1_500, 2_000, 2_500];
+    let plan = late.into_iter().fold(Plan::new(7), |plan, millis| {
+        plan.with_all(Fault::Delay(Duration::from_millis(millis)), 1_000 / late.len() as u64)
+    });
+    let crowd = Crowd::with_plan(100, Quotas::default(), plan).await;
+    crowd.broadcast(1_000_000, 0).await;
+    let reached = crowd.gateway.counts();
+    assert!(reached.values().all(|count| *count == 1) && reached.len() == crowd.sockets, "{reached:?}");
+    let tally = &crowd.fan_out.tally;
+    assert_eq!((tally.of(Count::Delivered), tally.of(Count::Retried)), (crowd.sockets, 0));
+    let one = id(reached.keys().next().unwrap());
+    let answers = [Posted::Done, Posted::Gone];
+    assert_eq!([crowd.fan_out.gateway.close(&one).await, crowd.fan_out.gateway.close(&one).await], answers);
+    assert_eq!(crowd.fan_out.gateway.probe(&one).await, Probe::Gone);
 }
 
 #[tokio::test]
@@ -133,7 +153,11 @@ const WORKERS: u32 = 2;
 
 impl Crowd {
     async fn new(sockets: usize, quotas: Quotas) -> Self {
-        let (gateway, client) = gateway(Quotas { keep: false, ..quotas }, Plan::new(1)).await;
+        Self::with_plan(sockets, quotas, Plan::new(1)).await
+    }
+
+    async fn with_plan(sockets: usize, quotas: Quotas, plan: Plan) -> Self {
+        let (gateway, client) = gateway(Quotas { keep: false, ..quotas }, plan).await;
         let table = MemoryTable::default();
         let host = RealHost;
         let now = host.now();
