@@ -9,6 +9,7 @@ pub mod activity;
 mod attributes;
 mod call;
 pub mod connections;
+mod order;
 pub mod sessions;
 mod statement;
 mod stream;

@@ -358,6 +358,21 @@ fn every_read_of_the_session_table_is_strongly_consistent() {
     assert!(reads >= 4, "only {reads} reads found: this looks in the wrong place");
 }
 
+/// Two maps with the same members are written in two orders. A transaction that is sent again must be the same request.
+#[test]
+fn every_transaction_with_a_token_is_sent_with_its_members_in_one_order() {
+    let mut tokens = 0;
+    for file in files(&root().join("shared/dynamodb/src"), "rs") {
+        let text = fs::read_to_string(&file).expect("a source file");
+        for (at, _) in text.match_indices(".client_request_token(") {
+            let call = text[at..].split(".send()").next().unwrap_or_default();
+            assert!(call.contains(".interceptor(InOneOrder)"), "{}: {call}", file.display());
+            tokens += 1;
+        }
+    }
+    assert!(tokens >= 3, "only {tokens} tokens found: this looks in the wrong place");
+}
+
 /// `Statement` checks what DynamoDB refuses. A name or a value that is bound elsewhere would not be checked.
 #[test]
 fn only_statements_bind_the_names_and_values_of_expressions() {

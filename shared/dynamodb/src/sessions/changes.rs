@@ -14,6 +14,7 @@ use super::slots::{FREE, LIVE, UNENDED, from, tombstone, transacted};
 use super::{SessionsTable, image};
 use crate::attributes::{binary, binary_set, number, string, timestamp};
 use crate::call::transaction;
+use crate::order::InOneOrder;
 use crate::statement::{Statement, put_new};
 
 impl UserChanges for SessionsTable {
@@ -33,6 +34,8 @@ impl UserChanges for SessionsTable {
             .transact_write_items()
             .client_request_token(change.token())
             .set_transact_items(Some(actions))
+            .customize()
+            .interceptor(InOneOrder)
             .send()
             .await;
         Ok(transacted(&transaction("TransactWriteItems", result)?))

@@ -21,6 +21,7 @@ use super::slots::{FREE, transacted};
 use super::{SessionsTable, image};
 use crate::attributes::{Item, Reader, binary, binary_set, item, number, string, timestamp};
 use crate::call::{TransactionOutcome, conditional, transaction, trouble};
+use crate::order::InOneOrder;
 use crate::statement::{Statement, put_new};
 
 impl SignIns for SessionsTable {
@@ -75,6 +76,8 @@ impl SignIns for SessionsTable {
             .client_request_token(ids::encode(&token[..24]))
             .transact_items(parent.update_part(&self.table, keys::login(challenge.login))?)
             .transact_items(Statement::absent().without_old_item().put_part(&self.table, child)?)
+            .customize()
+            .interceptor(InOneOrder)
             .send()
             .await;
         Ok(transacted(&transaction("TransactWriteItems", result)?))
@@ -215,6 +218,8 @@ impl SignIns for SessionsTable {
             .transact_write_items()
             .client_request_token(plan.token())
             .set_transact_items(Some(actions))
+            .customize()
+            .interceptor(InOneOrder)
             .send()
             .await;
         let outcome = transaction("TransactWriteItems", result)?;
@@ -362,10 +367,14 @@ fn is_as_begun(account: &Item, plan: &Plan) -> bool {
 mod tests {
     use super::*;
     use aws_sdk_dynamodb::types::CancellationReason;
+    use holdfast_sessions::change::{AccountChange, AccountEdit, Origin, UserChange};
     use holdfast_sessions::policy::Policy;
+    use holdfast_sessions::ports::UserChanges as _;
     use holdfast_sessions::signin::{Answered, SessionOptions, SessionSecrets, new_session};
     use holdfast_sessions::slots::Placement;
     use holdfast_sessions::{DeviceId, Secret, SlotNo};
+    use holdfast_testkit::CannedAws;
+    use std::collections::BTreeSet;
 
     const NO: &str = "None";
     const REFUSED: &str = "ConditionalCheckFailed";
@@ -446,5 +455,55 @@ mod tests {
         let without_mfa = Plan { answered: None, device: None, ..plan };
         assert_eq!(judged(&[NO, REFUSED, NO], claimed, &without_mfa), Committed::SlotRefused);
         assert_eq!(judged(&[NO, REFUSED, NO], account(8), &without_mfa), Committed::AccountRefused);
+    }
+
+    /// A plan is sent again until its outcome is known, also by another function. The order of the members of a request
+    /// must not tell the two apart.
+    #[tokio::test]
+    async fn a_plan_that_is_sent_again_is_the_same_request_byte_for_byte() {
+        let user = UserId::from_bytes([1; 16]);
+        let change = UserChange {
+            user,
+            account: Some(AccountChange {
+                auth_epoch: 7,
+                edit: AccountEdit {
+                    moves_epoch: true,
+                    password: Some("p\u{e9}\u{2028}/\"\\".into()),
+                    ..AccountEdit::default()
+                },
+            }),
+            slots: vec![],
+            devices: vec![],
+            origin: Origin::operator("role/ops"),
+            now: Millis::new(1),
+            op: "op".into(),
+            plan: 0,
+        };
+        let challenge = MfaChallenge {
+            login: LoginId::from_bytes([1; 16]),
+            user,
+            auth_epoch: 7,
+            secret: TokenHash::from_bytes([1; 32]),
+            seed: [2; 32],
+            expires_at: Millis::new(2),
+            wishes: SessionOptions::default(),
+        };
+        let (mut changes, mut challenges, mut plans) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        for _ in 0..8 {
+            let aws = CannedAws::new(&[(200, "{}"); 3]);
+            let table = SessionsTable::new(&aws.config(), "sessions");
+            assert_eq!(table.apply(&change).await, Ok(Transacted::Done));
+            assert_eq!(table.challenge(&challenge, Millis::new(1)).await, Ok(Transacted::Done));
+            assert_eq!(table.commit(&plan(true, true)).await, Ok(Committed::Done));
+            let [changed, challenged, planned] = aws.requests().try_into().unwrap();
+            let sent: serde_json::Value = serde_json::from_str(&changed).unwrap();
+            assert_eq!(sent["ClientRequestToken"], change.token());
+            let values = &sent["TransactItems"][0]["Update"]["ExpressionAttributeValues"];
+            assert_eq!(values[":password"]["S"], "p\u{e9}\u{2028}/\"\\", "no text is changed");
+            changes.insert(changed);
+            challenges.insert(challenged);
+            plans.insert(planned);
+        }
+        assert_eq!((changes.len(), challenges.len(), plans.len()), (1, 1, 1));
     }
 }
