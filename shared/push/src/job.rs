@@ -152,6 +152,19 @@ pub fn retry_delay(attempt: u32, random: u64) -> u32 {
     u32::try_from(half + random % (half + 1)).unwrap_or(64)
 }
 
+/// The longest wait of a requeued job that made no progress, in seconds.
+const MAX_WAIT_SECONDS: i64 = 300;
+/// The shortest one.
+const MIN_WAIT_SECONDS: i64 = 2;
+
+/// Seconds to wait after a delivery of a job that made no progress, for a message that was accepted at `sent_at`. The wait
+/// is an eighth of the age of the message, within limits. So a message is requeued about 350 times in the 24 h before it
+/// expires, and no counter has to travel with it.
+pub fn wait_for_progress(sent_at: Millis, now: Millis) -> u32 {
+    let age = now.get().saturating_sub(sent_at.get()) / 1_000;
+    u32::try_from((age / 8).clamp(MIN_WAIT_SECONDS, MAX_WAIT_SECONDS)).unwrap_or(1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,6 +194,21 @@ mod tests {
         {
             let waits: std::collections::BTreeSet<u32> = (0..200).map(|random| retry_delay(attempt, random)).collect();
             assert_eq!(waits.into_iter().collect::<Vec<_>>(), (least..=most).collect::<Vec<_>>(), "attempt {attempt}");
+        }
+    }
+
+    #[test]
+    fn a_message_is_requeued_a_bounded_number_of_times_before_it_expires() {
+        let (sent_at, expires_at) = (Millis::new(0), Millis::new(24 * 3_600 * 1_000));
+        let (mut now, mut waits) = (sent_at, Vec::new());
+        while now < expires_at {
+            waits.push(wait_for_progress(sent_at, now));
+            now = now.plus_seconds(i64::from(waits[waits.len() - 1]));
+        }
+        assert!(waits.is_sorted() && waits.len() <= 350, "{}", waits.len());
+        assert_eq!((waits[0], waits[waits.len() - 1]), (2, 300));
+        for odd in [i64::MIN, -1, i64::MAX] {
+            assert!((2..=300).contains(&wait_for_progress(Millis::new(odd), now)), "{odd}");
         }
     }
 

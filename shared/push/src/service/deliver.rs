@@ -10,7 +10,7 @@ use crate::budget::RateLimiters;
 use crate::channel::{Channel, Position};
 use crate::frame::ServerFrame;
 use crate::ids::ConnectionId;
-use crate::job::{Group, Job, Lane, MAX_ATTEMPTS, Recipient, retry_delay};
+use crate::job::{Group, Job, Lane, MAX_ATTEMPTS, Recipient, retry_delay, wait_for_progress};
 use crate::message::Message;
 use crate::outcome::{Next, Posted, Probe};
 use crate::ports::{Audience, Channels, Count, DeadLetters, DeliveryMetrics, Gateway, JobQueue, Sockets};
@@ -121,7 +121,11 @@ where
         if forbidden {
             return Ok(WorkOutcome::Again);
         }
-        self.requeue(message, untried, attempt, 0).await?;
+        // A record that came too late for any post waits before it comes again. Otherwise it would return at once, and many
+        // times a second.
+        let is_stuck = untried.count == everybody;
+        let wait = if is_stuck { wait_for_progress(message.sent_at, self.host.now()) } else { 0 };
+        self.requeue(message, untried, attempt, wait).await?;
         let delay = retry_delay(attempt, u64::from_be_bytes(self.host.random()));
         self.tally.add(Count::Retried, self.requeue(message, later, attempt + 1, delay).await?);
         self.dead_letter(message, hopeless, attempt).await?;

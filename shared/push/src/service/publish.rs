@@ -6,7 +6,7 @@ use holdfast_sessions::{Code, Failure, Millis};
 
 use super::append::append;
 use crate::ids::MessageId;
-use crate::job::{Job, MAX_USERS};
+use crate::job::{Job, MAX_USERS, wait_for_progress};
 use crate::ports::{Begun, Channels, Count, DeliveryMetrics, JobQueue, PublishKeys};
 use crate::publish::{Answer, Pending, Publish, PublishKey, Queued, Target};
 
@@ -49,11 +49,17 @@ where
     }
 
     /// Accepts a publish from the queue. If a channel is too busy or the table is throttled, the publish is sent to the
-    /// queue again. That costs no delivery of the record.
+    /// queue again, until its message expires. That costs no delivery of the record.
     pub async fn publish_queued(&self, queued: &Queued) -> Result<Option<Published>, Failure> {
         match self.accept(&queued.publisher, &queued.publish, queued.id, queued.sent_at).await {
             Err(StoreError::Conflict(_) | StoreError::Throttled(_)) => {
-                self.queue.hand_in(queued, 2 * BUSY_SECONDS).await?;
+                let now = self.host.now();
+                // Nobody reads an expired message. So the requeuing ends with it.
+                if queued.publish.message(queued.id, queued.sent_at).is_current(now) {
+                    self.queue.hand_in(queued, wait_for_progress(queued.sent_at, now)).await?;
+                } else {
+                    self.tally.add(Count::Expired, 1);
+                }
                 Ok(None)
             }
             accepted => accepted.map(Some).map_err(busy),

@@ -12,14 +12,12 @@ use holdfast_sessions::ports::{Clock, Rng, StoreError, StoreResult};
 use super::append::append_all;
 use super::deliver::{FanOut, IN_FLIGHT, Limits, WorkOutcome};
 use crate::channel::{Channel, Position, SHARDS};
-use crate::job::{Cursor, Group, Job, MAX_RECIPIENTS, Recipient, chunks};
+use crate::job::{Cursor, Group, Job, MAX_RECIPIENTS, Recipient, chunks, wait_for_progress};
 use crate::message::Message;
 use crate::ports::{Audience, Channels, Count, DeadLetters, DeliveryMetrics, Gateway, JobQueue, Page, Sockets};
 
 /// The number of users whose channels and sockets are read at once.
 const USERS_AT_ONCE: usize = 16;
-/// Seconds until users whose channel was too busy are tried again.
-const BUSY_SECONDS: u32 = 2;
 
 /// The results for the users of one message.
 #[derive(Default)]
@@ -66,7 +64,13 @@ where
         let (messages, lists): (Vec<Message>, Vec<Vec<UserId>>) = jobs.into_iter().unzip();
         // By user, the messages that go there.
         let mut wanted: BTreeMap<UserId, Vec<usize>> = BTreeMap::new();
+        let now = self.host.now();
         for (index, users) in lists.into_iter().enumerate() {
+            // Nobody reads an expired message. So the requeuing of its users ends here.
+            if !messages[index].is_current(now) {
+                self.tally.add(Count::Expired, users.len());
+                continue;
+            }
             for user in users {
                 wanted.entry(user).or_default().push(index);
             }
@@ -104,10 +108,14 @@ where
         if let Some(error) = share.error.filter(|_| others == 0) {
             return Err(error);
         }
-        // An append costs no delivery attempt: these users are tried until it succeeds. Users who failed are separated
-        // from the others, and fail in a record of their own.
+        // An append costs no delivery attempt: these users are tried until it succeeds or the message expires. Users who
+        // failed are separated from the others, and fail in a record of their own.
         self.tally.add(Count::AppendDelayed, share.busy.len());
-        for (users, delay) in [(share.busy, BUSY_SECONDS), (share.untried, 0), (share.failed, BUSY_SECONDS)] {
+        let wait = wait_for_progress(message.sent_at, self.host.now());
+        // The users for whom there was no time continue at once, if others were served.
+        let is_stuck = share.groups.is_empty() && share.busy.is_empty() && share.failed.is_empty();
+        let next = if is_stuck { wait } else { 0 };
+        for (users, delay) in [(share.busy, wait), (share.untried, next), (share.failed, wait)] {
             if !users.is_empty() {
                 self.queue.enqueue(&Job::Users { message: message.clone(), users }, delay).await?;
             }
@@ -151,6 +159,11 @@ where
         cursor: Option<Cursor>,
         limits: &Limits<'_>,
     ) -> StoreResult<WorkOutcome> {
+        if !message.is_current(self.host.now()) {
+            self.tally.add(Count::Expired, 1);
+            return Ok(WorkOutcome::Done);
+        }
+        let after = cursor.as_ref().and_then(|cursor| cursor.after.clone());
         let starts = match cursor {
             Some(cursor) => vec![cursor],
             None => (0..SHARDS).map(|shard| Cursor { shard, after: None }).collect(),
@@ -165,6 +178,10 @@ where
         for (shard, page) in pages {
             let page = page?;
             recipients.extend(page.recipients);
+            // Each page begins after the one before. A job that continued where it began would never end.
+            if page.next.is_some() && page.next == after {
+                return Err(StoreError::Corrupt("a page that continues where it began".into()));
+            }
             rest.extend(page.next.map(|next| Cursor { shard, after: Some(next) }));
         }
         let group = Group { channel: channel.clone(), at, recipients };

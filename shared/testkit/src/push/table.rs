@@ -48,6 +48,8 @@ struct Tables {
     reservations: usize,
     /// Appends that are still refused as if others wrote.
     contended: usize,
+    /// Every page of an audience continues where it began.
+    stuck: bool,
     /// Appends that were done.
     appends: usize,
     /// The error of reading the head of a channel.
@@ -127,6 +129,11 @@ impl MemoryTable {
         let mut state = self.lock();
         state.gone.insert(id.clone(), Millis::new(i64::MAX));
         state.sockets.remove(id);
+    }
+
+    /// Lets every page of an audience continue where it began.
+    pub fn repeat_pages(&self) {
+        self.lock().stuck = true;
     }
 
     /// The next `n` appends meet another writer.
@@ -285,6 +292,7 @@ impl Audience for MemoryTable {
         let more = recipients.len() > PAGE;
         recipients.truncate(PAGE);
         let next = recipients.last().filter(|_| more).map(|r| r.connection.clone());
+        let next = if state.stuck { after.cloned().or(next) } else { next };
         Ok(Page { recipients, next })
     }
 }
