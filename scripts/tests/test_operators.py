@@ -80,6 +80,12 @@ class Redrive(unittest.TestCase):
         self.move(second, 1)
         self.assertEqual(second.back[0][1], attributes)
 
+    def test_the_number_of_a_copy_does_not_go_back(self):
+        copy = {"HoldfastCopy": {"DataType": "String", "StringValue": "6"}}
+        client = Queues([{**letters(1)[0], "MessageAttributes": copy}])
+        self.move(client, 1)
+        self.assertNotIn("HoldfastCopy", client.back[0][1])
+
     def test_no_more_a_second_than_asked_for_and_no_burst(self):
         self.move(Queues(letters(21)), 21, rate=10)
         self.assertAlmostEqual(self.clock[0], 2.0)

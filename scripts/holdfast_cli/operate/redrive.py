@@ -19,6 +19,8 @@ from holdfast_cli.deploy import aws, outputs
 # Longer than a batch of ten takes at the lowest rate.
 VISIBILITY_SECONDS = 120
 BATCH = 10
+# The number of a copy that a reader sent after a failure. A message that is moved begins to count anew.
+COPY = "HoldfastCopy"
 
 Message = dict[str, Any]
 
@@ -27,7 +29,7 @@ def attributes_of(message: Message) -> dict[str, dict[str, Any]]:
     """The attributes of a message in the form of SendMessage, with its origin. A publish that
     another service put into the queue takes its id, its publisher and its time from the origin."""
     given = {name: {field: value for field, value in given.items() if field in ("DataType", "StringValue", "BinaryValue")}
-             for name, given in message.get("MessageAttributes", {}).items()}
+             for name, given in message.get("MessageAttributes", {}).items() if name != COPY}
     was = message.get("Attributes", {})
     first = {"HoldfastMessageId": message.get("MessageId"), "HoldfastSenderId": was.get("SenderId"),
              "HoldfastSentTimestamp": was.get("SentTimestamp")}

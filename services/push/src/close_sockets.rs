@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use holdfast_push::ports::{CloseQueue, Gateway, Sockets};
+use holdfast_push::ports::{CloseQueue, Gateway, Redelivery, Sockets};
 use holdfast_push::service::Closer;
 use holdfast_push_wiring::wire::close_request_from_json;
 use holdfast_push_wiring::{self as providers, LiveClosing, LiveConnections, LiveGateway};
@@ -12,6 +12,8 @@ use holdfast_runtime::queue::{self, RecordResult, SqsEvent, SqsMessage};
 use holdfast_runtime::{ConfigError, Env, System, metrics};
 use holdfast_sessions::ports::{Clock, Rng};
 use serde_json::Value;
+
+use crate::record::{again, received};
 
 /// A whole batch: each waits for its own socket.
 const AT_ONCE: usize = 10;
@@ -38,7 +40,7 @@ pub async fn handle<T, G, Q, H>(
 where
     T: Sockets,
     G: Gateway,
-    Q: CloseQueue,
+    Q: CloseQueue + Redelivery,
     H: Clock + Rng,
 {
     Ok(queue::together(event, budget, AT_ONCE, move |record, _| close(deps, record)).await)
@@ -48,22 +50,20 @@ async fn close<T, G, Q, H>(deps: &'static Deps<T, G, Q, H>, record: SqsMessage) 
 where
     T: Sockets,
     G: Gateway,
-    Q: CloseQueue,
+    Q: CloseQueue + Redelivery,
     H: Clock + Rng,
 {
-    let request = match close_request_from_json(record.body.as_deref().unwrap_or_default()) {
+    let record = received(record, deps.closer.host.now());
+    let request = match close_request_from_json(&record.body) {
         Ok(request) => request,
         Err(error) => {
             metrics::count("CLOSE_UNREADABLE");
-            tracing::error!(%error, message_id = record.message_id.as_deref(), "a record cannot be read");
+            tracing::error!(%error, message_id = record.id, "a record cannot be read");
             return RecordResult::Retry;
         }
     };
     match deps.closer.handle(&request).await {
         Ok(()) => RecordResult::Ack,
-        Err(error) => {
-            tracing::warn!(%error, "the record will be delivered again");
-            RecordResult::Retry
-        }
+        Err(error) => again(&deps.closer.queue, &deps.closer.host, record, &error).await,
     }
 }

@@ -3,10 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use holdfast_push::budget::RateLimiters;
 use holdfast_push::job::Job;
-use holdfast_push::ports::{Audience, Channels, DeadLetters, DeliveryMetrics, Gateway, JobQueue, PublishKeys, Sockets};
+use holdfast_push::ports::{
+    Audience, Channels, DeadLetters, DeliveryMetrics, Gateway, JobQueue, PublishKeys, Redelivery, Sockets,
+};
 use holdfast_push::publish::Queued;
+use holdfast_push::record::Received;
 use holdfast_push::service::{FanOut, Limits, Publisher, WorkOutcome};
 use holdfast_push_wiring::wire::{MessageOrigin, Unreadable, Work, work_from_json};
 use holdfast_push_wiring::{
@@ -15,9 +19,11 @@ use holdfast_push_wiring::{
 use holdfast_runtime::boot::InvocationError;
 use holdfast_runtime::queue::{self, RecordResult, SqsEvent, SqsMessage};
 use holdfast_runtime::{ConfigError, Env, System, metrics};
-use holdfast_sessions::Millis;
-use holdfast_sessions::ports::{Clock, Rng, StoreResult};
+use holdfast_sessions::ports::{Clock, Rng, StoreError, StoreResult};
+use holdfast_sessions::{Code, Millis};
 use serde_json::Value;
+
+use crate::record::{again, received};
 
 /// Time that is reserved for posts in progress and for requeuing the rest.
 const RESERVE: Duration = Duration::from_secs(5);
@@ -55,7 +61,7 @@ pub async fn handle<T, G, F, Q, M, H>(
 where
     T: Sockets + Channels + Audience + PublishKeys,
     G: Gateway,
-    F: JobQueue + DeadLetters,
+    F: JobQueue + DeadLetters + Redelivery,
     Q: JobQueue,
     M: DeliveryMetrics,
     H: Clock + Rng,
@@ -65,20 +71,23 @@ where
     Ok(queue::in_groups(grouped(event.records, deps.fan_out.host.now()), budget, AT_ONCE, work).await)
 }
 
-/// What was read from a record.
-type Read = Result<Work, Unreadable>;
+/// A record, and what was read from it.
+type Read = (Received, Result<Work, Unreadable>);
 
 /// Messages to many users stay together, so that a user whom several go to gets them in one transaction; everything else
 /// stands alone, and so does what cannot be read.
 fn grouped(records: Vec<SqsMessage>, now: Millis) -> Vec<Vec<(String, Read)>> {
     let read = |record: SqsMessage| {
-        let read = work_from_json(record.body.as_deref().unwrap_or_default(), handed(&record, now));
+        let id = queue::id_of(&record);
+        let record = received(record, now);
+        let origin = MessageOrigin { record: &record.id, sender: &record.sender, sent_at: record.sent_at };
+        let read = work_from_json(&record.body, origin);
         if let Err(error) = &read {
-            unreadable(&record, error);
+            unreadable(&id, error);
         }
-        (queue::id_of(&record), read)
+        (id, (record, read))
     };
-    let is_users = |(_, read): &(String, Read)| matches!(read, Ok(Work::Job(Job::Users { .. })));
+    let is_users = |(_, (_, read)): &(String, Read)| matches!(read, Ok(Work::Job(Job::Users { .. })));
     let (users, others): (Vec<_>, Vec<_>) = records.into_iter().map(read).partition(is_users);
     let mut groups: Vec<_> = others.into_iter().map(|record| vec![record]).collect();
     if !users.is_empty() {
@@ -96,75 +105,77 @@ async fn work<T, G, F, Q, M, H>(
 where
     T: Sockets + Channels + Audience + PublishKeys,
     G: Gateway,
-    F: JobQueue + DeadLetters,
+    F: JobQueue + DeadLetters + Redelivery,
     Q: JobQueue,
     M: DeliveryMetrics,
     H: Clock + Rng,
 {
     let usable = i64::try_from(left.saturating_sub(RESERVE).as_millis()).unwrap_or(i64::MAX);
     let limits = Limits { deadline: deps.fan_out.host.now().plus_millis(usable), pace: &pace };
-    let mut users = Vec::new();
+    let (mut users, mut records) = (Vec::new(), Vec::new());
     let mut done = Vec::new();
-    for read in group {
-        match read {
-            Ok(Work::Job(Job::Users { message, users: list })) => users.push((message, list)),
-            Ok(Work::Job(job)) => done.push(finished(deps.fan_out.work(job, &limits).await)),
-            Ok(Work::Publish(queued)) => done.push(publish(&deps.publisher, &queued).await),
+    for (record, read) in group {
+        let outcome = match read {
+            Ok(Work::Job(Job::Users { message, users: list })) => {
+                users.push((message, list));
+                records.push(record);
+                continue;
+            }
+            Ok(Work::Job(job)) => deps.fan_out.work(job, &limits).await,
+            Ok(Work::Publish(queued)) => publish(&deps.publisher, &queued).await,
             // It comes back until its queue gives it up and buries it: there somebody finds it, whole.
-            Err(_) => done.push(RecordResult::Retry),
-        }
+            Err(_) => {
+                done.push(RecordResult::Retry);
+                continue;
+            }
+        };
+        done.push(finished(deps, record, outcome).await);
     }
-    done.extend(deps.fan_out.users(users, &limits).await.into_iter().map(finished));
+    let outcomes = deps.fan_out.users(users, &limits).await;
+    done.extend(
+        join_all(records.into_iter().zip(outcomes).map(|(record, outcome)| finished(deps, record, outcome))).await,
+    );
     done
 }
 
-fn finished(outcome: StoreResult<WorkOutcome>) -> RecordResult {
+async fn finished<T, G, F, Q, M, H>(
+    deps: &Deps<T, G, F, Q, M, H>,
+    record: Received,
+    outcome: StoreResult<WorkOutcome>,
+) -> RecordResult
+where
+    F: Redelivery,
+    H: Host,
+{
     match outcome {
         Ok(WorkOutcome::Done) => RecordResult::Ack,
         Ok(WorkOutcome::Again) => {
             tracing::error!("posts are forbidden: check execute-api:ManageConnections and WS_CALLBACK_URL");
             RecordResult::Retry
         }
-        Err(error) => {
-            tracing::warn!(%error, "the record will be delivered again");
-            RecordResult::Retry
-        }
+        Err(error) => again(&deps.fan_out.queue, &deps.fan_out.host, record, &error).await,
     }
 }
 
-fn handed(record: &SqsMessage, now: Millis) -> MessageOrigin<'_> {
-    // A dead letter that was sent back is what it was at first: the same message, of the same publisher.
-    let first = |name: &str| record.message_attributes.get(name).and_then(|value| value.string_value.as_deref());
-    let attribute = |name: &str| record.attributes.get(name).map_or("", String::as_str);
-    MessageOrigin {
-        record: first("HoldfastMessageId").or(record.message_id.as_deref()).unwrap_or_default(),
-        sender: first("HoldfastSenderId").unwrap_or_else(|| attribute("SenderId")),
-        sent_at: first("HoldfastSentTimestamp")
-            .unwrap_or_else(|| attribute("SentTimestamp"))
-            .parse()
-            .map_or(now, Millis::new),
-    }
-}
-
-fn unreadable(record: &SqsMessage, error: &Unreadable) {
+fn unreadable(id: &str, error: &Unreadable) {
     metrics::count("PUSH_UNREADABLE");
-    tracing::error!(%error, message_id = record.message_id.as_deref(), "a record cannot be read");
+    tracing::error!(%error, message_id = id, "a record cannot be read");
 }
 
-async fn publish<T, Q, M, H>(publisher: &Publisher<T, Q, M, H>, queued: &Queued) -> RecordResult
+async fn publish<T, Q, M, H>(publisher: &Publisher<T, Q, M, H>, queued: &Queued) -> StoreResult<WorkOutcome>
 where
     T: Channels + PublishKeys,
     Q: JobQueue,
     M: DeliveryMetrics,
     H: Clock + Rng,
 {
-    match publisher.publish_queued(queued).await {
-        Ok(_) => RecordResult::Ack,
-        Err(failure) => {
-            tracing::warn!(code = failure.code.as_str(), detail = %failure.detail, "a queued publish will be delivered again");
-            RecordResult::Retry
-        }
-    }
+    let failure = match publisher.publish_queued(queued).await {
+        Ok(_) => return Ok(WorkOutcome::Done),
+        Err(failure) => failure,
+    };
+    let what = format!("publish: {}: {}", failure.code.as_str(), failure.detail);
+    // A store that cannot be reached may be reached soon; every other failure needs an operator.
+    Err(if failure.code == Code::Unavailable { StoreError::Unavailable(what) } else { StoreError::Corrupt(what) })
 }
 
 #[cfg(test)]
@@ -178,27 +189,6 @@ mod tests {
             bodies.iter().enumerate().map(|(n, body)| json!({"messageId": n.to_string(), "body": body})).collect();
         let event: SqsEvent = serde_json::from_value(json!({"Records": records})).unwrap();
         event.records
-    }
-
-    #[test]
-    fn a_publish_that_was_sent_back_is_the_one_it_was() {
-        let record = |attributes: Value| -> SqsMessage {
-            let event: SqsEvent = serde_json::from_value(json!({"Records": [{"messageId": "second", "body": "",
-                "attributes": {"SenderId": "AROA:operator", "SentTimestamp": "9"}, "messageAttributes": attributes}]}))
-            .unwrap();
-            event.records.into_iter().next().unwrap()
-        };
-        let text = |value: &str| json!({"stringValue": value, "dataType": "String"});
-        let first = record(json!({}));
-        let now = Millis::new(99);
-        let of = |record| {
-            let MessageOrigin { record, sender, sent_at } = handed(record, now);
-            (record, sender, sent_at)
-        };
-        assert_eq!(of(&first), ("second", "AROA:operator", Millis::new(9)));
-        let back = record(json!({"HoldfastMessageId": text("first"), "HoldfastSenderId": text("AROA:service"),
-            "HoldfastSentTimestamp": text("7")}));
-        assert_eq!(of(&back), ("first", "AROA:service", Millis::new(7)));
     }
 
     #[test]

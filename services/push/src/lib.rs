@@ -10,6 +10,7 @@ pub mod disconnect;
 pub mod fanout;
 pub mod history;
 pub mod publish;
+mod record;
 pub mod ticket;
 
 #[cfg(test)]

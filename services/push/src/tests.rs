@@ -12,6 +12,7 @@ use holdfast_push::ConnectionId;
 use holdfast_push::channel::TopicPolicy;
 use holdfast_push::ports::Tickets as _;
 use holdfast_push::presence::PresencePolicy;
+use holdfast_push::record::Received;
 use holdfast_push::service::{Closer, Connector, FanOut, Frames, Heads, Publisher};
 use holdfast_push::ticket::TicketRow;
 use holdfast_runtime::Env;
@@ -201,9 +202,30 @@ impl World {
             .enumerate()
             .map(|(n, body)| {
                 json!({"messageId": format!("m{n}"), "body": body,
+                                    "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:env-queue",
                                     "attributes": {"SenderId": "AROA:service", "SentTimestamp": sent_at}})
             })
             .collect();
+        self.records(function, &records, budget).await
+    }
+
+    /// Delivers a copy of a record that failed, as the queue does after its delay.
+    async fn copy(&self, function: &str, copy: &Received) -> (Result<Value, InvocationError>, Recorded) {
+        let text = |value: String| json!({"stringValue": value, "dataType": "String"});
+        let record = json!({"messageId": "copy", "body": copy.body,
+            "eventSourceARN": format!("arn:aws:sqs:us-east-1:000000000000:{}", copy.queue),
+            "attributes": {"SenderId": "AROA:reader", "SentTimestamp": self.host.now().get().to_string()},
+            "messageAttributes": {"HoldfastMessageId": text(copy.id.clone()), "HoldfastSenderId": text(copy.sender.clone()),
+                "HoldfastSentTimestamp": text(copy.sent_at.get().to_string()), "HoldfastCopy": text(copy.copy.to_string())}});
+        self.records(function, &[record], TIME).await
+    }
+
+    async fn records(
+        &self,
+        function: &str,
+        records: &[Value],
+        budget: Duration,
+    ) -> (Result<Value, InvocationError>, Recorded) {
         let event: SqsEvent = serde_json::from_value(json!({"Records": records})).unwrap();
         match function {
             "push-fanout" => {

@@ -10,6 +10,7 @@
 //! * [`message`], [`publish`]: the messages, and the requests that publish them.
 //! * [`job`], [`outcome`], [`budget`]: the work in the queues, the meaning of an answer to a post, and the rate of
 //!   posts.
+//! * [`record`]: the records of queues, and their copies after a failure.
 //! * [`ports`]: the traits that push needs from its environment.
 //! * [`service`]: the use cases over the ports.
 
@@ -25,6 +26,7 @@ pub mod outcome;
 pub mod ports;
 pub mod presence;
 pub mod publish;
+pub mod record;
 pub mod service;
 pub mod socket;
 pub mod ticket;

@@ -15,6 +15,7 @@ use crate::job::{Job, Lane, Recipient};
 use crate::message::{Message, Recorded};
 use crate::outcome::{Posted, Probe};
 use crate::publish::{Answer, Pending, PublishKey, Queued};
+use crate::record::Received;
 use crate::socket::{FrameWindow, Socket};
 use crate::ticket::TicketRow;
 
@@ -224,6 +225,13 @@ pub trait JobQueue: Send + Sync {
 pub trait DeadLetters: Send + Sync {
     /// Dead-letters a job that could not be delivered, with the reasons.
     fn dead_letter(&self, lane: Lane, job: &Job) -> impl Future<Output = StoreResult<()>> + Send;
+}
+
+/// The port that sends a record to its queue once more.
+pub trait Redelivery: Send + Sync {
+    /// Sends a copy of a record to the queue that the record came from. The caller acknowledges the record afterwards,
+    /// and only then. After an error the copy may have been sent.
+    fn redeliver(&self, record: &Received, delay_seconds: u32) -> impl Future<Output = StoreResult<()>> + Send;
 }
 
 /// The counters of deliveries.

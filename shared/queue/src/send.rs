@@ -3,6 +3,11 @@
 use aws_config::SdkConfig;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sqs::operation::send_message::SendMessageError;
+use aws_sdk_sqs::operation::send_message::builders::SendMessageFluentBuilder;
+use aws_sdk_sqs::types::MessageAttributeValue;
+use holdfast_aws::Patience;
+use holdfast_push::record::Received;
 use holdfast_sessions::ports::StoreError;
 
 /// The longest delay SQS knows.
@@ -18,28 +23,68 @@ pub struct Queue {
 impl Queue {
     /// Builds the client once; connections are opened by the first call.
     pub fn new(config: &SdkConfig, url: impl Into<String>) -> Self {
-        Self { client: Client::new(config), url: url.into() }
+        Self { client: Client::new(&holdfast_aws::at_least(config, Patience::SERVICE)), url: url.into() }
+    }
+
+    /// The name of the queue, which is the last part of its URL.
+    pub(crate) fn name(&self) -> &str {
+        self.url.rsplit('/').next().unwrap_or_default()
     }
 
     /// Sends one message, visible after `delay_seconds` (at most [`MAX_DELAY_SECONDS`]). After an error it may or may not
     /// have been sent.
     pub async fn send(&self, body: String, delay_seconds: u32) -> Result<(), StoreError> {
-        let delay = i32::try_from(delay_seconds.min(MAX_DELAY_SECONDS)).unwrap_or_default();
-        let sent = self
-            .client
-            .send_message()
-            .queue_url(&self.url)
-            .message_body(body)
-            .set_delay_seconds((delay > 0).then_some(delay))
-            .send()
-            .await;
-        match sent {
-            Ok(_) => Ok(()),
-            Err(SdkError::ServiceError(error)) => {
-                Err(StoreError::Unavailable(format!("SendMessage: {}", error.err().code().unwrap_or("unknown"))))
-            }
-            Err(SdkError::TimeoutError(_)) => Err(StoreError::Unavailable("SendMessage: timed out".into())),
-            Err(_) => Err(StoreError::Unavailable("SendMessage: not reached".into())),
+        sent(self.message(body, delay_seconds).send().await)
+    }
+
+    /// Sends a copy of a record, with its origin as `make redrive` writes it.
+    pub(crate) async fn send_copy(&self, record: &Received, delay_seconds: u32) -> Result<(), StoreError> {
+        let attributes = [
+            ("HoldfastMessageId", record.id.clone()),
+            ("HoldfastSenderId", record.sender.clone()),
+            ("HoldfastSentTimestamp", record.sent_at.get().to_string()),
+            ("HoldfastCopy", record.copy.to_string()),
+        ];
+        let mut message = self.message(record.body.clone(), delay_seconds);
+        // SQS refuses an attribute without a value.
+        for (name, value) in attributes.into_iter().filter(|(_, value)| !value.is_empty()) {
+            let value = MessageAttributeValue::builder().data_type("String").string_value(value).build();
+            message = message.message_attributes(name, value.map_err(|e| StoreError::Corrupt(e.to_string()))?);
         }
+        sent(message.send().await)
+    }
+
+    fn message(&self, body: String, delay_seconds: u32) -> SendMessageFluentBuilder {
+        let delay = i32::try_from(delay_seconds.min(MAX_DELAY_SECONDS)).unwrap_or_default();
+        let message = self.client.send_message().queue_url(&self.url).message_body(body);
+        message.set_delay_seconds((delay > 0).then_some(delay))
+    }
+}
+
+fn sent<T, R>(result: Result<T, SdkError<SendMessageError, R>>) -> Result<(), StoreError> {
+    match result {
+        Ok(_) => Ok(()),
+        Err(SdkError::ServiceError(error)) => {
+            Err(StoreError::Unavailable(format!("SendMessage: {}", error.err().code().unwrap_or("unknown"))))
+        }
+        Err(SdkError::TimeoutError(_)) => Err(StoreError::Unavailable("SendMessage: timed out".into())),
+        Err(_) => Err(StoreError::Unavailable("SendMessage: not reached".into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use holdfast_testkit::SlowAws;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_message_is_sent_once_to_a_queue_that_answers_after_700_milliseconds() {
+        let slow = SlowAws::start(Duration::from_millis(700), 200, r#"{"MessageId":"m"}"#).await.unwrap();
+        let queue = Queue::new(&slow.config().await, "https://sqs.us-east-1.amazonaws.com/000000000000/close");
+        assert_eq!(queue.send("body".to_owned(), 0).await, Ok(()));
+        assert_eq!(slow.requests().len(), 1);
     }
 }

@@ -15,9 +15,10 @@ use holdfast_push::job::{Job, Lane};
 use holdfast_push::message::{Message, Recorded};
 use holdfast_push::ports::{
     Appended, Audience, Begun, Channels, CloseQueue, DeadLetters, JobQueue, Joined, Page, PresenceAccess, PublishKeys,
-    RecoveryBudget, Sockets, Subscriptions, Tickets, TopicAccess,
+    RecoveryBudget, Redelivery, Sockets, Subscriptions, Tickets, TopicAccess,
 };
 use holdfast_push::publish::{Answer, Pending, PublishKey, Queued};
+use holdfast_push::record::Received;
 use holdfast_push::socket::{FrameWindow, Socket};
 use holdfast_push::ticket::TicketRow;
 use holdfast_sessions::account::{Account, Identity, PasswordStrength};
@@ -262,6 +263,9 @@ failing!(CloseQueue {
 failing!(JobQueue {
     fn enqueue(job: &Job, delay_seconds: u32) -> StoreResult<()>;
     fn hand_in(queued: &Queued, delay_seconds: u32) -> StoreResult<()>;
+});
+failing!(Redelivery {
+    fn redeliver(record: &Received, delay_seconds: u32) -> StoreResult<()>;
 });
 failing!(DeadLetters {
     fn dead_letter(lane: Lane, job: &Job) -> StoreResult<()>;

@@ -4,6 +4,7 @@ use holdfast_push::close::{CloseRequest, SessionOver};
 use holdfast_push::job::Job;
 use holdfast_push::outcome::Posted;
 use holdfast_push::ports::{Count, Sockets as _};
+use holdfast_push::publish::Queued;
 use holdfast_push::socket::Socket;
 use holdfast_push_wiring::wire::{close_request_to_json, job_to_json};
 
@@ -56,20 +57,82 @@ async fn a_delivered_message_is_acknowledged() {
     assert_eq!((world.gateway.received(&id("c=")).len(), world.counters.of(Count::Delivered)), (1, 1));
 }
 
+/// A record that failed once: its copy comes within 10 s, and does all of its work.
 #[tokio::test]
 async fn a_message_is_delivered_again_whatever_call_of_it_failed() {
     for call in records_of("push-fanout") {
-        for trouble in [Trouble::Unavailable, Trouble::Corrupt] {
-            let world = World::new().await;
-            open(&world, "c=").await;
-            let is_publish = ["begin_publish", "enqueue"].contains(call);
-            let body = if is_publish { publish(&world) } else { job_to_json(&job(&world).await) };
-            world.fail_at(call, &trouble);
-            let (answer, recorded) = world.queue("push-fanout", &[body], TIME).await;
-            assert_eq!(answer.unwrap(), again(&["m0"]), "{call}, {trouble:?}");
-            assert!(recorded.log.iter().any(|line| line.starts_with("WARN ")), "{call}: {recorded:?}");
-            assert!(world.gateway.received(&id("c=")).is_empty(), "{call}: nothing reached the socket");
+        let world = World::new().await;
+        open(&world, "c=").await;
+        let is_publish = ["begin_publish", "enqueue"].contains(call);
+        let body = if is_publish { publish(&world) } else { job_to_json(&job(&world).await) };
+        world.fail_at(call, &Trouble::Unavailable);
+        let (answer, recorded) = world.queue("push-fanout", std::slice::from_ref(&body), TIME).await;
+        assert_eq!(answer.unwrap(), again(&[]), "{call}: a copy replaces the record");
+        assert_eq!(recorded.log, ["WARN the record will be delivered again"], "{call}");
+        assert!(world.gateway.received(&id("c=")).is_empty(), "{call}: nothing reached the socket");
+        let (copy, delay) = world.queues.calm.next_copy().expect("a copy");
+        assert!(delay <= 10 && copy.body == body, "{call}: {delay} s");
+        assert_eq!((&*copy.queue, &*copy.id, &*copy.sender), ("env-queue", "m0", "AROA:service"), "{call}");
+
+        world.table.heal();
+        world.queues.heal();
+        world.host.advance_seconds(i64::from(delay));
+        let (answer, recorded) = world.copy("push-fanout", &copy).await;
+        assert_eq!((answer.unwrap(), recorded.log), (again(&[]), vec![]), "{call}");
+        assert!(world.queues.calm.next_copy().is_none(), "{call}");
+        if is_publish {
+            // The publish has the id of its first record.
+            let published = world.queues.calm.next_job().expect("work").0;
+            assert_eq!(published.message().id, Queued::id_of("m0"), "{call}");
+        } else {
+            assert_eq!(world.gateway.received(&id("c=")).len(), 1, "{call}");
         }
+    }
+}
+
+/// What a copy does not help, and what cannot be copied, stays with the queue. The queue dead-letters it in the end.
+#[tokio::test]
+async fn a_record_without_a_copy_is_delivered_again_by_its_queue() {
+    for function in ["push-fanout", "push-close-sockets"] {
+        for call in records_of(function).iter().filter(|call| **call != "enqueue" && **call != "ask") {
+            for (trouble, with_queue) in [(Trouble::Corrupt, true), (Trouble::Unavailable, false)] {
+                let world = World::new().await;
+                open(&world, "c=").await;
+                let body = match (function, *call) {
+                    ("push-close-sockets", _) => ended(&world),
+                    (_, "begin_publish") => publish(&world),
+                    _ => job_to_json(&job(&world).await),
+                };
+                world.fail_at(call, &trouble);
+                world.queues.calm.fail_after(if with_queue { None } else { Some(0) });
+                let (answer, recorded) = world.queue(function, &[body], TIME).await;
+                assert_eq!(answer.unwrap(), again(&["m0"]), "{function}, {call}, {trouble:?}");
+                assert!(recorded.log.iter().all(|line| line.starts_with("WARN ")), "{call}: {recorded:?}");
+                assert!(world.queues.calm.next_copy().is_none(), "{function}, {call}");
+            }
+        }
+    }
+}
+
+/// A store that does not recover: the copies have an end, and then the queue counts the deliveries.
+#[tokio::test]
+async fn the_copies_of_a_record_have_an_end() {
+    for (function, call) in [("push-fanout", "of_user"), ("push-close-sockets", "of_user")] {
+        let world = World::new().await;
+        open(&world, "c=").await;
+        let body = if function == "push-fanout" { job_to_json(&job(&world).await) } else { ended(&world) };
+        world.fail_at(call, &Trouble::Unavailable);
+        let (mut answer, _) = world.queue(function, &[body], TIME).await;
+        let mut delays = Vec::new();
+        while let Some((copy, delay)) = world.queues.calm.next_copy() {
+            assert_eq!(answer.unwrap(), again(&[]), "{function}");
+            delays.push(delay);
+            assert!(delays.len() <= 6, "{function}: {delays:?}");
+            world.host.advance_seconds(i64::from(delay));
+            (answer, _) = world.copy(function, &copy).await;
+        }
+        assert_eq!((answer.unwrap(), delays.len()), (again(&["copy"]), 6), "{function}");
+        assert!(delays.is_sorted(), "{function}: {delays:?}");
     }
 }
 
@@ -136,13 +199,21 @@ async fn sockets_of_an_ended_session_are_closed_and_looked_at_again() {
 #[tokio::test]
 async fn a_socket_is_closed_again_whatever_call_of_it_failed() {
     for call in records_of("push-close-sockets") {
-        for trouble in Trouble::ERRORS {
+        for trouble in Trouble::ERRORS.into_iter().filter(|trouble| *trouble != Trouble::Corrupt) {
             let world = World::new().await;
             open(&world, "c=").await;
             world.fail_at(call, &trouble);
             let (answer, recorded) = world.queue("push-close-sockets", &[ended(&world)], TIME).await;
-            assert_eq!(answer.unwrap(), again(&["m0"]), "{call}, {trouble:?}");
+            assert_eq!(answer.unwrap(), again(&[]), "{call}, {trouble:?}");
             assert_eq!(recorded.log, ["WARN the record will be delivered again"], "{call}");
+            let (copy, delay) = world.queues.calm.next_copy().expect("a copy");
+            assert!(delay <= 10, "{call}: {delay} s");
+            world.table.heal();
+            world.queues.heal();
+            let (answer, _) = world.copy("push-close-sockets", &copy).await;
+            assert_eq!(answer.unwrap(), again(&[]), "{call}, {trouble:?}");
+            assert!(world.queues.calm.next_close().is_some(), "{call}: the socket is checked again");
+            assert!(!world.gateway.is_open(&id("c=")), "{call}");
         }
     }
 }

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use holdfast_push::close::CloseRequest;
 use holdfast_push::ids::MessageId;
 use holdfast_push::job::{Job, Lane};
-use holdfast_push::ports::{CloseQueue, Count, DeadLetters, DeliveryMetrics, JobQueue};
+use holdfast_push::ports::{CloseQueue, Count, DeadLetters, DeliveryMetrics, JobQueue, Redelivery};
 use holdfast_push::publish::Queued;
+use holdfast_push::record::Received;
 use holdfast_sessions::ports::{StoreError, StoreResult};
 
 #[derive(Debug, Default)]
@@ -16,6 +17,7 @@ struct Queues {
     handed_in: VecDeque<(Queued, u32)>,
     dead: Vec<(Lane, Job)>,
     close: VecDeque<(CloseRequest, u32)>,
+    copies: VecDeque<(Received, u32)>,
     /// Sends that still succeed; then they fail.
     sends: Option<usize>,
 }
@@ -49,6 +51,11 @@ impl MemoryQueues {
         self.lock().close.pop_front()
     }
 
+    /// Takes the oldest copy of a record, with its delay.
+    pub fn next_copy(&self) -> Option<(Received, u32)> {
+        self.lock().copies.pop_front()
+    }
+
     /// The jobs that were dead-lettered.
     pub fn dead(&self) -> Vec<(Lane, Job)> {
         self.lock().dead.clone()
@@ -80,6 +87,13 @@ impl JobQueue for MemoryQueues {
 impl DeadLetters for MemoryQueues {
     async fn dead_letter(&self, lane: Lane, job: &Job) -> StoreResult<()> {
         self.send()?.dead.push((lane, job.clone()));
+        Ok(())
+    }
+}
+
+impl Redelivery for MemoryQueues {
+    async fn redeliver(&self, record: &Received, delay_seconds: u32) -> StoreResult<()> {
+        self.send()?.copies.push_back((record.clone(), delay_seconds));
         Ok(())
     }
 }
