@@ -25,8 +25,9 @@ use serde_json::Value;
 
 use crate::record::{again, received};
 
-/// Time that is reserved for posts in progress and for requeuing the rest.
-const RESERVE: Duration = Duration::from_secs(5);
+/// Time that is reserved for what follows the last post. The post and its probe end after 3 s each, two reads after 1.3 s each, and
+/// of the messages for the rest the third one is sent after 7.5 s at most.
+const RESERVE: Duration = Duration::from_secs(17);
 /// Records at once; each has up to 32 posts in flight.
 const AT_ONCE: usize = 2;
 
