@@ -21,8 +21,9 @@ use serde_json::Value;
 #[cfg(test)]
 mod answers;
 
-/// Kept back for saying `bye` when the time runs out.
-const RESERVE_MILLIS: i64 = 2_000;
+/// Time that is reserved for what follows when the time runs out. The last post ends after 3 s, and so does the close that follows
+/// the `bye` after 600 ms.
+const RESERVE_MILLIS: i64 = 7_000;
 
 /// Builds the dependencies of `push-default` from the environment.
 pub async fn from_env(env: &Env) -> Result<LiveFrames, ConfigError> {
