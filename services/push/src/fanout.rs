@@ -25,8 +25,8 @@ use serde_json::Value;
 
 use crate::record::{again, received};
 
-/// Time that is reserved for what follows the last post. The post and its probe end after 3 s each, two reads after 1.3 s each, and
-/// of the messages for the rest the third one is sent after 7.5 s at most.
+/// Time that is reserved for what follows the last post. The post and its probe take 3 s each at most, and two reads take 2.6 s. Up to
+/// three messages for the rest take 7.5 s.
 const RESERVE: Duration = Duration::from_secs(17);
 /// Records at once; each has up to 32 posts in flight.
 const AT_ONCE: usize = 2;
