@@ -146,7 +146,7 @@ async fn finished<T, G, F, Q, M, H>(
 ) -> RecordResult
 where
     F: Redelivery,
-    H: Host,
+    H: Clock + Rng,
 {
     match outcome {
         Ok(WorkOutcome::Done) => RecordResult::Ack,

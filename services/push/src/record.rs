@@ -4,7 +4,7 @@ use holdfast_push::ports::Redelivery;
 use holdfast_push::record::Received;
 use holdfast_runtime::queue::{RecordResult, SqsMessage};
 use holdfast_sessions::Millis;
-use holdfast_sessions::ports::{Host, StoreError};
+use holdfast_sessions::ports::{Clock, Rng, StoreError};
 
 /// Reads a record. A copy of a record, and a dead letter that was sent back, are what they were at first: the same message,
 /// of the same publisher.
@@ -25,7 +25,7 @@ pub(crate) fn received(record: SqsMessage, now: Millis) -> Received {
 
 /// Sends a copy of a record that failed with `error`, and acknowledges the record if that succeeds. Otherwise the queue
 /// itself delivers it again.
-pub(crate) async fn again<Q: Redelivery, H: Host>(
+pub(crate) async fn again<Q: Redelivery, H: Clock + Rng>(
     queue: &Q,
     host: &H,
     record: Received,

@@ -60,7 +60,7 @@ async fn slots<S: Store, H: Clock + Rng + Clone + 'static>(bench: &Bench<S, H>, 
 }
 
 /// A provider of its own, because all checks may share one store.
-fn provider<H: Host>(host: &H) -> String {
+fn provider<H: Rng>(host: &H) -> String {
     format!("urn:{}", SessionId::from_bytes(host.random()))
 }
 
