@@ -9,7 +9,7 @@ use std::time::Duration;
 use holdfast_runtime::authorizer::{Asked, Form};
 use holdfast_runtime::boot::InvocationError;
 use holdfast_runtime::{ConfigError, Env, System, metrics, wire};
-use holdfast_sessions::ports::{Host, SessionCache, SessionStore};
+use holdfast_sessions::ports::{Clock, Rng, SessionCache, SessionStore};
 use holdfast_sessions::service::Sessions;
 use holdfast_sessions::session::Slot;
 use holdfast_sessions::{Code, Failure, Millis};
@@ -72,7 +72,7 @@ pub async fn handle<S, C, H>(
 where
     S: SessionStore,
     C: SessionCache,
-    H: Host,
+    H: Clock + Rng,
 {
     let Some(asked) = Asked::read(&event, deps.origins.clone()) else {
         tracing::error!("the event is not of an authorizer of the type REQUEST");
@@ -81,18 +81,18 @@ where
     match tokio::time::timeout(budget, check(deps, &asked)).await {
         Ok(Ok(slot)) => Ok(asked.allowed(&slot.at.user.to_string(), wire::authorizer_context(&slot))),
         Ok(Err(failure)) if matches!(failure.code, Code::Unavailable | Code::Internal) => {
-            metrics::count(failure.code.text());
-            tracing::error!(code = failure.code.text(), detail = %failure.detail, "the request could not be judged");
+            metrics::count(failure.code.as_str());
+            tracing::error!(code = failure.code.as_str(), detail = %failure.detail, "the request could not be judged");
             Err(InvocationError("the session store cannot be reached"))
         }
         Ok(Err(failure)) => {
-            metrics::count(failure.code.text());
-            tracing::info!(code = failure.code.text(), "request refused");
-            Ok(asked.refused(failure.code.text()))
+            metrics::count(failure.code.as_str());
+            tracing::info!(code = failure.code.as_str(), "request refused");
+            Ok(asked.refused(failure.code.as_str()))
         }
         Err(_) => {
-            metrics::count(Code::Unavailable.text());
-            tracing::error!(code = Code::Unavailable.text(), "the request could not be judged in time");
+            metrics::count(Code::Unavailable.as_str());
+            tracing::error!(code = Code::Unavailable.as_str(), "the request could not be judged in time");
             Err(InvocationError("out of time"))
         }
     }
@@ -102,7 +102,7 @@ async fn check<S, C, H>(deps: &Deps<S, C, H>, asked: &Asked) -> Result<Slot, Fai
 where
     S: SessionStore,
     C: SessionCache,
-    H: Host,
+    H: Clock + Rng,
 {
     let request = &asked.request;
     let tokens = request.access_tokens()?;

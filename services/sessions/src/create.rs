@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use holdfast_runtime::{Request, Response, metrics, wire};
 use holdfast_sessions::account::Identity;
-use holdfast_sessions::ports::{Host, SessionCache, SessionStore};
+use holdfast_sessions::ports::{Clock, Rng, SessionCache, SessionStore};
 use holdfast_sessions::service::{SignIn, Vouched, VouchedRequest};
 use holdfast_sessions::{Code, Failure, Millis, SessionId};
 use serde::Deserialize;
@@ -102,7 +102,7 @@ pub async fn handle<S, C, H>(sign_in: &SignIn<S, C, (), H>, request: Request) ->
 where
     S: SessionStore,
     C: SessionCache,
-    H: Host,
+    H: Clock + Rng,
 {
     if request.iam_caller().is_none() && !request.is_direct() {
         return Err(Failure::new(Code::Forbidden, "Sign the request with AWS Signature Version 4."));

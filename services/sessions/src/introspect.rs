@@ -1,7 +1,7 @@
 //! Says to a service whether an access token opens a session now (the shape of RFC 7662, in camelCase).
 
 use holdfast_runtime::{Request, Response, metrics, wire};
-use holdfast_sessions::ports::{Host, SessionCache, SessionStore};
+use holdfast_sessions::ports::{Clock, Rng, SessionCache, SessionStore};
 use holdfast_sessions::service::Sessions;
 use holdfast_sessions::{Code, Failure};
 use serde::Deserialize;
@@ -21,7 +21,7 @@ pub async fn handle<S, C, H>(sessions: &Sessions<S, C, H>, request: Request) -> 
 where
     S: SessionStore,
     C: SessionCache,
-    H: Host,
+    H: Clock + Rng,
 {
     if request.iam_caller().is_none() && !request.is_direct() {
         return Err(Failure::new(Code::Forbidden, "Sign the request with AWS Signature Version 4."));

@@ -7,13 +7,13 @@ use crate::change::{AccountEdit, Origin, SlotEdit, SlotSeen, SlotUpdate};
 use crate::claims::Claims;
 use crate::error::Failure;
 use crate::ids::{SlotNo, UserId};
-use crate::ports::{Devices, Effect, Host, SessionCache, SessionReads, UserChanges};
+use crate::ports::{Devices, Effect, Clock, Rng, SessionCache, SessionReads, UserChanges};
 
 impl<S, C, H> Sessions<S, C, H>
 where
     S: SessionReads + Devices + UserChanges,
     C: SessionCache,
-    H: Host,
+    H: Clock + Rng,
 {
     /// Replaces what services state about a user. Nothing ends, and no sign-in has to begin again. The result says when
     /// every validation answers with the new claims.

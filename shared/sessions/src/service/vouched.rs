@@ -16,7 +16,7 @@ use crate::device::Device;
 use crate::email::Email;
 use crate::error::{Code, Failure};
 use crate::ids::{LoginId, SessionId, UserId};
-use crate::ports::{Accounts, Devices, Effect, Host, SessionCache, SessionReads, SignIns, UserChanges};
+use crate::ports::{Accounts, Devices, Effect, Clock, Rng, SessionCache, SessionReads, SignIns, UserChanges};
 use crate::secret::Secret;
 use crate::session::{Slot, UserState};
 use crate::signin::{Login, LoginFailure, LoginState, SessionOptions, SessionSecrets};
@@ -66,7 +66,7 @@ where
     S: Accounts + Devices + SessionReads + SignIns + UserChanges,
     C: SessionCache,
     P: Sync,
-    H: Host,
+    H: Clock + Rng,
 {
     /// Creates a session for an identity, with its account at the first call, or makes one of its sessions recent.
     ///
