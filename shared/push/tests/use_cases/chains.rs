@@ -11,7 +11,7 @@ use holdfast_push::publish::{Publish, Queued};
 use holdfast_push::service::WorkOutcome;
 use holdfast_push::socket::Socket;
 use holdfast_sessions::Millis;
-use holdfast_sessions::ports::{Clock as _, Rng as _, StoreError};
+use holdfast_sessions::ports::{Clock as _, StoreError};
 
 use crate::world::{World, id, to, to_all};
 
