@@ -9,6 +9,7 @@ import typer
 from holdfast_cli.core.settings import Settings
 from holdfast_cli.operate import admin, logs, prompts
 from holdfast_cli.operate import events as events_module
+from holdfast_cli.operate import introspect as introspect_module
 from holdfast_cli.operate import publish as publish_module
 from holdfast_cli.operate import tail as tail_module
 from holdfast_cli.verbs.declare import ENVIRONMENT, group, verb
@@ -147,6 +148,12 @@ def publish(settings: Settings, channel: Annotated[list[str], typer.Argument(hel
     to = publish_module.target(channel)
     message = publish_module.body(to, kind, publish_module.data_of(data, data_file), idempotency_key, ttl, ephemeral)
     publish_module.publish(settings, message)
+
+
+@verb(*ENVIRONMENT)
+def introspect(settings: Settings) -> None:
+    """Ask, as a service does, whether an access token opens a session; HOLDFAST_ACCESS_TOKEN, or a prompt, has the token."""
+    introspect_module.introspect(settings)
 
 
 @verb(*ENVIRONMENT, in_lines=True)
