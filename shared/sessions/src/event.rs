@@ -339,7 +339,8 @@ pub fn of_slot(old: Option<&SlotImage>, new: Option<&SlotImage>, at: Millis) -> 
         }
         over.push((new.clone(), kind));
     } else if same.is_some_and(|old| old.authenticated_at < new.authenticated_at) {
-        events.push(event(Kind::Reauthenticated, new, new.authenticated_at, None));
+        // A service may state an earlier time of the authentication: the event happened when the session was written.
+        events.push(event(Kind::Reauthenticated, new, new.last_updated_at, None));
     }
     (events, over)
 }
@@ -464,9 +465,10 @@ mod tests {
 
     #[test]
     fn a_reauthentication_is_told_once() {
-        let again = Slot { authenticated_at: Millis::new(5), ..slot(0, 0) };
+        // A service states that it was earlier than the write.
+        let again = Slot { authenticated_at: Millis::new(5), last_updated_at: Millis::new(7), ..slot(0, 0) };
         let (events, over) = told(Some(&slot(0, 0)), Some(&again));
-        assert_eq!((events[0].kind, events[0].at, over.len()), (Kind::Reauthenticated, Millis::new(5), 0));
+        assert_eq!((events[0].kind, events[0].at, over.len()), (Kind::Reauthenticated, Millis::new(7), 0));
         assert_eq!(events[0].origin.network.as_deref(), Some("192.0.2.0/24"));
         assert_eq!(kinds(Some(&again), Some(&again)), []);
     }

@@ -250,7 +250,10 @@ impl<'de> Deserializer<'de> for Node<'de, '_> {
             _ => {
                 let number: Result<serde_json::Number, _> = serde_json::from_str(text);
                 let number = number.map_err(|_| Fault::new("", Problem::TooLargeNumber))?;
+                let is_whole = !text.contains(['.', 'e', 'E']);
                 match (number.as_u64(), number.as_i64(), number.as_f64()) {
+                    // As a fraction it would lose digits, and two numbers would become one.
+                    (None, None, Some(_)) if is_whole => Err(Fault::new("", Problem::TooLargeNumber)),
                     (Some(whole), _, _) => visitor.visit_u64(whole),
                     (None, Some(whole), _) => visitor.visit_i64(whole),
                     (None, None, Some(number)) => visitor.visit_f64(number),
@@ -534,6 +537,8 @@ mod tests {
             (r#""ttl":20.0"#, "`ttl` must be a whole number."),
             (r#""ttl":1e999"#, "`ttl` is a number that is too large."),
             (r#""claims":{"a":[1e999]}"#, "`claims.a[0]` is a number that is too large."),
+            (r#""claims":{"a":18446744073709551616}"#, "`claims.a` is a number that is too large."),
+            (r#""claims":{"a":-9223372036854775809}"#, "`claims.a` is a number that is too large."),
             (r#""claims":[]"#, "`claims` must be an object."),
             (r#""hunter 3":1"#, "Unknown field with an unusual name."),
         ] {

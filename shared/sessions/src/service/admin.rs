@@ -5,7 +5,7 @@ use super::devices::Removed;
 use super::end::Sweep;
 use super::{Revoked, Sessions};
 use crate::DeviceId;
-use crate::account::{Account, PasswordStrength, Status, accept_new_password};
+use crate::account::{Account, NO_PASSWORD, PasswordStrength, Status, accept_new_password};
 use crate::attempts::{self, Passwords, Scope};
 use crate::change::{AccountEdit, FactorEdit, Origin};
 use crate::email::Email;
@@ -53,7 +53,7 @@ pub(super) fn is_being_deleted() -> Failure {
     Failure::new(Code::NotFound, "This user is being deleted; repeat `delete` to finish it.")
 }
 
-fn unknown() -> Failure {
+pub(super) fn unknown() -> Failure {
     Failure::new(Code::NotFound, "There is no such user.")
 }
 
@@ -131,6 +131,10 @@ where
         origin: &Origin,
     ) -> Result<Revoked, Failure> {
         let state = self.store.user(user).await?.ok_or_else(unknown)?;
+        if state.account.password == NO_PASSWORD {
+            let detail = "This account has no password: its identity provider authenticates the user.";
+            return Err(Failure::new(Code::InvalidRequest, detail));
+        }
         accept_new_password("password", password, &[&state.account.email], passwords)?;
         let password = Some(passwords.keep(password, &self.host.random())?);
         self.sweep(user, EndReason::PasswordChanged, origin, AccountEdit { password, ..AccountEdit::default() }).await
@@ -180,7 +184,10 @@ where
         let state = self.store.user(user).await?.ok_or_else(unknown)?;
         let email = Email::parse(&state.account.email).ok();
         let key = email.as_ref().map(Email::key);
-        for scope in account_scopes(user, key.as_ref(), limits) {
+        // The budget of an address belongs to whoever signs in with it. An account without a password never does: its
+        // address is a label, which may be that of another account.
+        let signs_in = key.filter(|_| state.account.password != NO_PASSWORD);
+        for scope in account_scopes(user, signs_in.as_ref(), limits) {
             self.store.clear(&scope).await?;
         }
         // Version 0.1.0 or a provider's label may have left an e-mail without a claim of this account. Only a claim of

@@ -5,9 +5,9 @@ use super::change::{Plan, Reading};
 use crate::account::Status;
 use crate::change::{AccountEdit, Origin, SlotEdit, SlotSeen, SlotUpdate};
 use crate::claims::Claims;
-use crate::error::Failure;
+use crate::error::{Code, Failure};
 use crate::ids::{SlotNo, UserId};
-use crate::ports::{Devices, Effect, Clock, Rng, SessionCache, SessionReads, UserChanges};
+use crate::ports::{Clock, Devices, Effect, Rng, SessionCache, SessionReads, UserChanges};
 
 impl<S, C, H> Sessions<S, C, H>
 where
@@ -31,7 +31,9 @@ where
                 let edit = AccountEdit { claims: Some(claims.clone()), ..AccountEdit::default() };
                 Ok(Plan::new(()).account(reading, edit).claiming(reading, claims))
             })
-            .await?;
+            .await
+            // The user was deleted while the change was planned.
+            .map_err(|failure| if failure.code == Code::Unauthenticated { super::admin::unknown() } else { failure })?;
         Ok(done.effect)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::change::Plan;
 use super::{Current, Sessions, budget, retry};
-use crate::account::Account;
+use crate::account::{Account, NO_PASSWORD};
 use crate::attempts::{self, Scope};
 use crate::change::{AccountEdit, FactorEdit, Origin, SlotEdit, SlotSeen, SlotUpdate};
 use crate::error::{Code, Failure};
@@ -115,6 +115,13 @@ pub(super) fn at_step(attempt: &TokenHash, now: Millis) -> TokenHash {
     TokenHash::from_bytes(fingerprint("holdfast/attempt-at-step/1", &[attempt.as_bytes(), &step]))
 }
 
+/// No sign-in of such an account asks Holdfast for a second factor. Its owner could also never switch it off again,
+/// because that needs the password.
+fn belongs_to_the_provider() -> Failure {
+    let detail = "This account has no password: its identity provider asks for the second factor.";
+    Failure::new(Code::Forbidden, detail)
+}
+
 pub(super) fn too_many_codes(now: Millis, until: Millis) -> Failure {
     Failure::new(Code::TooManyAttempts, "Too many wrong codes; wait, then try again.")
         .retry_after(until.retry_after(now))
@@ -146,6 +153,9 @@ where
                 let caller = reading.caller(current.slot.sid)?;
                 let account = &reading.state.account;
                 sensitive(account, caller, reading.now)?;
+                if account.password == NO_PASSWORD {
+                    return Err(belongs_to_the_provider());
+                }
                 if account.mfa.enabled.is_some() {
                     return Err(is_on());
                 }

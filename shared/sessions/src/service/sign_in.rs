@@ -3,7 +3,7 @@
 use super::budget::Standing;
 use super::commit::{CommitRefusal, CommitRequest, DeviceGrant};
 use super::{Tokens, budget, retry};
-use crate::account::{Account, Identity, Status, check_password};
+use crate::account::{Account, Identity, NO_PASSWORD, Status, check_password};
 use crate::attempts;
 use crate::change::Origin;
 use crate::claims::Claims;
@@ -154,6 +154,10 @@ where
             return Ok(Standing::Stranger);
         }
         let Some(state) = self.store.user(shown.user).await? else { return Ok(Standing::Stranger) };
+        // The address of an account without a password is a label that nobody has verified: it may be that of another.
+        if state.account.password == NO_PASSWORD {
+            return Ok(Standing::Stranger);
+        }
         // The device must belong to the account of this e-mail, as addresses are compared.
         if Email::parse(&state.account.email).ok().map(|own| own.key()) != Some(email.key()) {
             return Ok(Standing::Stranger);

@@ -16,7 +16,7 @@ use crate::device::Device;
 use crate::email::Email;
 use crate::error::{Code, Failure};
 use crate::ids::{LoginId, SessionId, UserId};
-use crate::ports::{Accounts, Devices, Effect, Clock, Rng, SessionCache, SessionReads, SignIns, UserChanges};
+use crate::ports::{Accounts, Clock, Devices, Effect, Rng, SessionCache, SessionReads, SignIns, UserChanges};
 use crate::secret::Secret;
 use crate::session::{Slot, UserState};
 use crate::signin::{Login, LoginFailure, LoginState, SessionOptions, SessionSecrets};
@@ -102,6 +102,9 @@ where
             Some(at) if at > now.plus_seconds(CLOCK_SKEW_SECONDS) => {
                 Err(Failure::new(Code::InvalidRequest, "`authenticatedAt` must not be in the future."))
             }
+            Some(at) if at < Millis::new(0) => {
+                Err(Failure::new(Code::InvalidRequest, "`authenticatedAt` must not be before 1970."))
+            }
             at => Ok(at.unwrap_or(now).min(now)),
         }
     }
@@ -130,7 +133,9 @@ where
     async fn with_claims(&self, user: UserId, request: &VouchedRequest) -> Result<(UserState, Effect), Failure> {
         let state = self.active(user).await?;
         let Some(claims) = &request.claims else { return Ok((state, Effect::Immediate)) };
-        if state.account.claims == *claims {
+        // A version that knows no claims may have written slots without them.
+        let same = state.slots.iter().filter(|slot| slot.ended.is_none()).all(|slot| slot.claims == *claims);
+        if state.account.claims == *claims && same {
             // An earlier call may have written them without learning that, so what is cached is dropped here, too.
             let slots: Vec<_> = state.slots.iter().filter(|s| s.ended.is_none()).map(|s| s.at.slot).collect();
             let effect = if slots.is_empty() { Effect::Immediate } else { self.cache.forget(user, &slots).await };
@@ -143,7 +148,7 @@ where
             let edit = AccountEdit { claims: Some(claims.clone()), ..AccountEdit::default() };
             Ok(Plan::new(()).account(reading, edit).claiming(reading, claims))
         });
-        let done = done.await?;
+        let done = done.await.map_err(gone_meanwhile)?;
         Ok((self.active(user).await?, done.effect))
     }
 
@@ -216,7 +221,7 @@ where
                 None => plan,
             })
         });
-        let done = done.await?;
+        let done = done.await.map_err(gone_meanwhile)?;
         Ok(Vouched::Renewed(Box::new(done.outcome), done.effect))
     }
 }
@@ -250,6 +255,11 @@ fn no_such_session() -> Failure {
 /// Nothing was decided, and the same request can be sent again.
 fn changed_meanwhile() -> Failure {
     Failure::new(Code::Unavailable, "The account has just been changed; send the request again.")
+}
+
+/// A user who is deleted while the change is planned. The caller is a service, which has signed nobody in yet.
+fn gone_meanwhile(failure: Failure) -> Failure {
+    if failure.code == Code::Unauthenticated { changed_meanwhile() } else { failure }
 }
 
 /// The weaker of two promises.

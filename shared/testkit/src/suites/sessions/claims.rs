@@ -5,7 +5,7 @@ use holdfast_sessions::account::Status;
 use holdfast_sessions::change::Origin;
 use holdfast_sessions::claims::Claims;
 use holdfast_sessions::error::Code;
-use holdfast_sessions::ports::{Committed, Effect, Clock, Rng};
+use holdfast_sessions::ports::{Clock, Committed, Effect, Rng};
 
 use super::bench::{Bench, Store};
 

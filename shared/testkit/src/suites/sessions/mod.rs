@@ -88,6 +88,8 @@ where
         an_identity_is_the_only_key_of_its_account,
         parallel_first_calls_make_one_account,
         an_identity_reaches_no_account_with_a_password,
+        a_label_opens_and_clears_no_budget_of_the_owner_of_the_address,
+        an_account_of_an_identity_has_no_password_and_no_second_factor,
         the_rules_of_sessions_hold_for_an_identity,
         a_service_sets_claims_with_a_session,
     );

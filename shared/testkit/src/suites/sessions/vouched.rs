@@ -1,17 +1,20 @@
 //! Sessions for users whom a service has authenticated: an identity is the only key of its account.
 
 use futures_util::future::join_all;
-use holdfast_sessions::account::{Identity, Status};
+use holdfast_sessions::account::{Identity, NO_PASSWORD, Status};
 use holdfast_sessions::change::Origin;
 use holdfast_sessions::claims::Claims;
 use holdfast_sessions::error::Code;
 use holdfast_sessions::policy::{Policy, SignInLimits};
 use holdfast_sessions::ports::{Clock, Rng};
-use holdfast_sessions::service::{SignIn, SignedIn, Vouched, VouchedRequest};
+use holdfast_sessions::service::{
+    FactorSettings, PasswordRequest, ReauthenticationRequest, SignIn, SignInRequest, SignedIn, TrustRequest, Vouched,
+    VouchedRequest,
+};
 use holdfast_sessions::session::Slot;
-use holdfast_sessions::{Failure, SessionId, UserId};
+use holdfast_sessions::{Failure, Millis, SessionId, UserId};
 
-use super::bench::{Bench, Store};
+use super::bench::{Bench, PASSWORD, PlainPasswords, Store, UserBox};
 
 fn identity(provider: &str, subject: &str) -> Identity {
     Identity::accept(provider, subject).expect("an identity")
@@ -42,7 +45,10 @@ async fn vouch<S: Store, H: Clock + Rng + Clone + 'static>(
     SignIn { store, cache, verifier: (), host, policy, limits }.sign_in_vouched(&request).await
 }
 
-async fn signed_in<S: Store, H: Clock + Rng + Clone + 'static>(bench: &Bench<S, H>, request: VouchedRequest) -> SignedIn {
+async fn signed_in<S: Store, H: Clock + Rng + Clone + 'static>(
+    bench: &Bench<S, H>,
+    request: VouchedRequest,
+) -> SignedIn {
     match vouch(bench, request).await.expect("vouched for") {
         Vouched::SignedIn(signed_in) => *signed_in,
         Vouched::Renewed(..) => panic!("no session was named"),
@@ -108,7 +114,10 @@ pub async fn parallel_first_calls_make_one_account<S: Store, H: Clock + Rng + Cl
 }
 
 /// Neither an e-mail address nor the id of a session leads to an account with a password.
-pub async fn an_identity_reaches_no_account_with_a_password<S: Store, H: Clock + Rng + Clone + 'static>(store: S, host: H) {
+pub async fn an_identity_reaches_no_account_with_a_password<S: Store, H: Clock + Rng + Clone + 'static>(
+    store: S,
+    host: H,
+) {
     let bench = Bench::new(store, host).await;
     let owner = bench.sign_in().await;
     let before = slots(&bench, bench.user).await;
@@ -131,6 +140,80 @@ pub async fn an_identity_reaches_no_account_with_a_password<S: Store, H: Clock +
     assert_eq!(slots(&bench, made.slot.at.user).await.len(), 1);
     // The address still belongs to its owner, who signs in with it.
     assert_eq!(bench.sign_in().await.slot.at.user, bench.user);
+}
+
+/// Who labels an account with the address of another guesses no password of the owner beyond the budget of a stranger,
+/// and the end of that account gives the guesses back to nobody.
+pub async fn a_label_opens_and_clears_no_budget_of_the_owner_of_the_address<
+    S: Store,
+    H: Clock + Rng + Clone + 'static,
+>(
+    store: S,
+    host: H,
+) {
+    let bench = Bench::new(store, host).await;
+    let (sessions, origin) = (bench.sessions(), Origin::operator("ops/ada"));
+    let limits = SignInLimits { max_login_attempts: 2, ..SignInLimits::default() };
+    let SignIn { store, cache, verifier, host, policy, .. } = bench.sign_in_service(Policy::default());
+    let service = SignIn { store, cache, verifier, host, policy, limits: limits.clone() };
+    let thief = identity(&provider(&bench.host), "thief");
+    let made = signed_in(&bench, VouchedRequest { email: Some(bench.email.clone()), ..asks(&thief) }).await;
+    let current = sessions.identify(Some(&made.tokens.access.text())).await.expect("live");
+    let trust = TrustRequest { sid: made.slot.sid, trusted: true, expected_versions: None, trust_seconds: 3_600 };
+    let mut outcomes = Vec::new();
+    for number in 0..4 {
+        // A new device each time, as a thief can have it.
+        let device = sessions.set_trust(&current, &trust, &origin).await.expect("trusted").device_token;
+        let guess = SignInRequest {
+            password: format!("a wrong guess {number}"),
+            device_token: device.map(|token| token.text()),
+            ..bench.request()
+        };
+        assert!(guess.device_token.is_some());
+        outcomes.push(service.sign_in(&guess).await.expect_err("a wrong password").code);
+    }
+    let (wrong, over) = (Code::InvalidCredentials, Code::TooManyAttempts);
+    assert_eq!(outcomes, [wrong, wrong, over, over], "the budget of a stranger from this network");
+    let counts = || async {
+        let status = sessions.attempt_status(&bench.email, "192.0.2.1", &limits).await.expect("status");
+        status.iter().map(|budget| budget.count).collect::<Vec<_>>()
+    };
+    let before = counts().await;
+    sessions.begin_deletion(made.slot.at.user, &origin).await.expect("begun");
+    sessions.finish_deletion(made.slot.at.user, &limits).await.expect("deleted");
+    assert_eq!(counts().await, before, "the owner's budgets are as they were");
+    assert_eq!(bench.sign_in().await.slot.at.user, bench.user, "the address is the owner's");
+}
+
+/// An account of an identity gets no password and no second factor of its own: no sign-in would ask for them.
+pub async fn an_account_of_an_identity_has_no_password_and_no_second_factor<
+    S: Store,
+    H: Clock + Rng + Clone + 'static,
+>(
+    store: S,
+    host: H,
+) {
+    let bench = Bench::new(store, host).await;
+    let (sessions, origin) = (bench.sessions(), Origin::operator("ops/ada"));
+    let own = identity(&provider(&bench.host), "s");
+    let made = signed_in(&bench, asks(&own)).await;
+    let user = made.slot.at.user;
+    let current = sessions.identify(Some(&made.tokens.access.text())).await.expect("live");
+    let new = "another correct horse";
+    let set = sessions.set_password(&PlainPasswords, user, new, &origin).await;
+    assert_eq!(set.map_err(|failure| failure.code), Err(Code::InvalidRequest));
+    let settings = FactorSettings { issuer: "Holdfast".into(), limits: SignInLimits::default(), secrets: UserBox };
+    let enrolled = sessions.enroll(&current, &settings, &origin).await;
+    assert_eq!(enrolled.map(|_| ()).map_err(|failure| failure.code), Err(Code::Forbidden));
+    let again = ReauthenticationRequest { password: PASSWORD.into(), answer: None, ip: "192.0.2.1".into() };
+    let shown = sessions.reauthenticate(&PlainPasswords, &settings, &current, &again).await;
+    assert_eq!(shown.map(|_| ()).map_err(|failure| failure.code), Err(Code::InvalidCredentials));
+    let change = PasswordRequest { current: PASSWORD.into(), new: new.into(), ip: "192.0.2.1".into() };
+    let changed = sessions.change_password(&PlainPasswords, &SignInLimits::default(), &current, &change).await;
+    assert_eq!(changed.map(|_| ()).map_err(|failure| failure.code), Err(Code::InvalidCredentials));
+    let account = bench.store.user(user).await.expect("read").expect("a user").account;
+    assert!(account.mfa.pending.is_none() && account.password == NO_PASSWORD);
+    assert_eq!(slots(&bench, user).await.len(), 1, "and its session lives on");
 }
 
 /// The rules of sessions hold: the limit, the status of the account, and its end.
@@ -195,6 +278,8 @@ pub async fn an_identity_renews_its_own_session<S: Store>(store: S, host: crate:
     assert!(bench.sessions().identify(Some(&made.tokens.access.text())).await.is_ok(), "its tokens stay");
     let future = VouchedRequest { authenticated_at: Some(host.now().plus_seconds(61)), ..asks(&own) };
     assert_eq!(refused(&bench, future).await, Code::InvalidRequest);
+    let ancient = VouchedRequest { authenticated_at: Some(Millis::new(-1)), ..asks(&own) };
+    assert_eq!(refused(&bench, ancient).await, Code::InvalidRequest);
     let skewed = VouchedRequest { authenticated_at: Some(host.now().plus_seconds(59)), ..asks(&own) };
     assert_eq!(signed_in(&bench, skewed).await.slot.authenticated_at, host.now(), "never later than now");
 }
