@@ -257,7 +257,7 @@ fn changed_meanwhile() -> Failure {
     Failure::new(Code::Unavailable, "The account has just been changed; send the request again.")
 }
 
-/// A user who is deleted while the change is planned. The caller is a service, which has signed nobody in yet.
+/// A user who is deleted while the change is planned: the calling service is not the one who lacks a session.
 fn gone_meanwhile(failure: Failure) -> Failure {
     if failure.code == Code::Unauthenticated { changed_meanwhile() } else { failure }
 }

@@ -142,8 +142,8 @@ pub async fn an_identity_reaches_no_account_with_a_password<S: Store, H: Clock +
     assert_eq!(bench.sign_in().await.slot.at.user, bench.user);
 }
 
-/// Who labels an account with the address of another guesses no password of the owner beyond the budget of a stranger,
-/// and the end of that account gives the guesses back to nobody.
+/// An attacker labels an account with the address of its victim. Trusted devices of that account give the attacker no more
+/// guesses at the victim's password, and its deletion gives none back.
 pub async fn a_label_opens_and_clears_no_budget_of_the_owner_of_the_address<
     S: Store,
     H: Clock + Rng + Clone + 'static,
