@@ -253,7 +253,9 @@ impl Statement {
     /// A condition within a transaction.
     pub(crate) fn check_part(&self, table: &str, key: Key<impl Into<String>>) -> StoreResult<TransactWriteItem> {
         self.checked(false);
-        let check = bind!(self, ConditionCheck::builder(), table).set_key(Some(item(key, [])));
+        let check = bind!(self, ConditionCheck::builder(), table)
+            .set_key(Some(item(key, [])))
+            .set_return_values_on_condition_check_failure(self.on_refusal());
         let check = check.build().map_err(build_error)?;
         Ok(TransactWriteItem::builder().condition_check(check).build())
     }
