@@ -321,4 +321,24 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn debug_texts_hide_what_is_personal_or_secret() {
+        let account = Account {
+            user: UserId::from_bytes([1; 16]),
+            email: "ada@example.com".into(),
+            password: "a hash".into(),
+            auth_epoch: 1,
+            epoch_moved_at: None,
+            status: Status::Active,
+            version: 1,
+            mfa: crate::mfa::Mfa::default(),
+            identity: None,
+            claims: crate::claims::Claims::default(),
+        };
+        let text = format!("{account:?}");
+        assert!(text.starts_with("Account") && !text.contains("ada@example.com") && !text.contains("a hash"), "{text}");
+        let text = format!("{:?}", PreparedPassword::new("hunter22"));
+        assert!(!text.is_empty() && !text.contains("hunter22"), "{text}");
+    }
 }

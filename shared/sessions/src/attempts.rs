@@ -282,4 +282,21 @@ mod tests {
         assert!(!counter.is_known(Millis::new(2_592_000_000)));
         assert!(!Counter::default().is_known(Millis::new(0)));
     }
+
+    #[test]
+    fn an_attempt_that_is_given_back_leaves_the_count_and_the_run() {
+        let drawn = Counter { count: 3, run: 7, window_ends: Millis::new(9), ..Counter::default() };
+        let returned = drawn.returned(Millis::new(9));
+        assert_eq!((returned.count, returned.run), (2, 6));
+        let of_another_window = drawn.returned(Millis::new(8));
+        assert_eq!((of_another_window.count, of_another_window.run), (3, 6));
+    }
+
+    #[test]
+    fn registrations_are_counted_by_the_hour() {
+        let scope = registrations("192.0.2.1", 5);
+        assert_eq!((scope.window_seconds, scope.limit, scope.counts_runs), (3_600, 5, false));
+        assert_eq!(scope, registrations("192.0.2.200", 5), "one network");
+        assert_ne!(scope, registrations("198.51.100.1", 5));
+    }
 }

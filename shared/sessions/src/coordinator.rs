@@ -191,4 +191,52 @@ mod tests {
             }
         }
     }
+
+    /// The whole table: every state with every input.
+    #[test]
+    fn every_input_means_one_thing_in_a_state_or_nothing() {
+        use LoginState::{Consumed, Failed, MfaRequired, Started};
+        let why = LoginFailure::WrongPassword;
+        let table = [
+            (None, Input::Begin, Started, SignInEffect::OpenParent, Some(Kind::LoginStarted)),
+            (Some(Started), Input::Refused(why), Failed, SignInEffect::Fail(why), Some(Kind::AuthFailed)),
+            (Some(Started), Input::PasswordSuffices, Consumed, SignInEffect::CreateSession { with_mfa: false }, None),
+            (Some(Started), Input::SecondFactorNeeded, MfaRequired, SignInEffect::OpenChild, Some(Kind::MfaRequired)),
+            (
+                Some(Started),
+                Input::Superseded,
+                Failed,
+                SignInEffect::Fail(LoginFailure::Superseded),
+                Some(Kind::AuthFailed),
+            ),
+            (
+                Some(MfaRequired),
+                Input::WrongAnswer,
+                MfaRequired,
+                SignInEffect::NoteWrongAnswer,
+                Some(Kind::AuthFailed),
+            ),
+            (
+                Some(MfaRequired),
+                Input::RightAnswer,
+                Consumed,
+                SignInEffect::CreateSession { with_mfa: true },
+                Some(Kind::MfaCompleted),
+            ),
+            (
+                Some(MfaRequired),
+                Input::Superseded,
+                Failed,
+                SignInEffect::Fail(LoginFailure::Superseded),
+                Some(Kind::AuthFailed),
+            ),
+        ];
+        for state in [None, Some(Started), Some(MfaRequired), Some(Consumed), Some(Failed)] {
+            for input in INPUTS {
+                let row = table.iter().find(|row| (row.0, row.1) == (state, input));
+                assert_eq!(step(state, input), row.map(|row| (row.2, row.3)), "{state:?} {input:?}");
+                assert_eq!(step(state, input).and_then(|(_, effect)| effect.event()), row.and_then(|row| row.4));
+            }
+        }
+    }
 }

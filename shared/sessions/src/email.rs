@@ -317,4 +317,15 @@ mod tests {
             let _ = Email::parse(&text);
         }
     }
+
+    #[test]
+    fn the_key_of_0_1_0_is_made_of_any_text() {
+        assert_eq!(Email::legacy_key_of("ADA@Example.com"), Email::parse("ada@example.com").unwrap().key());
+        assert_ne!(Email::legacy_key_of("no address"), Email::legacy_key_of("another"));
+    }
+
+    #[test]
+    fn a_debug_text_has_no_address() {
+        assert_eq!(format!("{:?}", Email::parse("ada@example.com").unwrap()), "Email(…)");
+    }
 }

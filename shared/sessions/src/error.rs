@@ -132,4 +132,9 @@ mod tests {
             Code::ALL.iter().filter(|code| Failure::new(**code, "").retry_after_seconds == Some(1)).collect();
         assert_eq!(retried, [&Code::TooManyAttempts, &Code::Unavailable, &Code::ChannelBusy]);
     }
+
+    #[test]
+    fn a_failure_is_told_by_its_code_and_its_detail() {
+        assert_eq!(Failure::new(Code::NotFound, "No such thing.").to_string(), "NOT_FOUND: No such thing.");
+    }
 }

@@ -551,4 +551,25 @@ mod tests {
         assert_eq!(kinds(Some(LoginState::Started), LoginState::Consumed), []);
         assert_eq!(of_login(Some(&image(LoginState::Started)), None), []);
     }
+
+    #[test]
+    fn only_an_eviction_names_its_reason() {
+        let live = slot(0, 0);
+        let next = Slot { sid: crate::SessionId::from_bytes([9; 16]), created_at: Millis::new(1), ..slot(0, 0) };
+        let (events, over) = told(Some(&live), Some(&next));
+        assert_eq!((events[0].kind, events[0].reason), (Kind::SessionEvicted, Some(EndReason::Evicted.as_str())));
+        assert_eq!((over[0].0.sid, over[0].1), (live.sid, Kind::SessionEvicted));
+        let late = Slot { created_at: live.absolute_expires_at, ..next };
+        let (events, _) = told(Some(&live), Some(&late));
+        assert_eq!((events[0].kind, events[0].reason), (Kind::SessionExpired, None));
+        let tombstone = Slot { ended: Some(Ended { at: Millis::new(1), reason: EndReason::Evicted }), ..live.clone() };
+        assert_eq!(kinds(Some(&live), Some(&tombstone)), [Kind::SessionEvicted]);
+    }
+
+    #[test]
+    fn a_new_session_names_the_network_of_its_device() {
+        let mut made = slot(0, 0);
+        made.device.ip = "198.51.100.7".into();
+        assert_eq!(created_from(&made), Origin { network: Some("198.51.100.0/24".into()), actor: None });
+    }
 }

@@ -171,4 +171,9 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_malformed_text_is_told_to_be_one() {
+        assert_eq!(Malformed.to_string(), "not a canonical identifier");
+    }
 }

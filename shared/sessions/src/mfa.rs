@@ -6,7 +6,6 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sha1::Sha1;
 use subtle::{ConditionallySelectable, ConstantTimeEq};
 
-use crate::email::Email;
 use crate::error::{Code, Failure};
 use crate::secret::{Domain, Label, Secret, TokenHash};
 use crate::time::Millis;
@@ -291,11 +290,6 @@ impl std::fmt::Debug for RecoveryCodes {
     }
 }
 
-/// The address of a seed for this account.
-pub fn uri(seed: &Seed, issuer: &str, email: &Email) -> String {
-    seed.uri(issuer, email.written())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -406,5 +400,36 @@ mod tests {
             prop_assert!(found.is_some_and(|found| found >= step && seed.code(found) == code));
             prop_assert_eq!(seed.accept(&code, found, now), None);
         }
+    }
+
+    #[test]
+    fn a_pending_seed_waits_a_quarter_of_an_hour_for_its_own_session() {
+        let session = crate::ids::SessionId::from_bytes([1; 16]);
+        let pending = Pending { seed: KeptSeed::Plain(rfc()), made_at: at(0), session: Some(session) };
+        assert!(pending.is_open_to(session, Millis::new(PENDING_SECONDS * 1000 - 1)));
+        assert!(!pending.is_open_to(session, at(PENDING_SECONDS)));
+        assert!(!pending.is_open_to(crate::ids::SessionId::from_bytes([2; 16]), at(0)));
+    }
+
+    #[test]
+    fn digits_may_be_grouped_in_a_code_of_at_most_32_bytes() {
+        for code in ["123 456", "123-456", "1 2 3 4 5 6", "123\u{a0}456", "123\u{202f}456", &format!("123456{}", " ".repeat(26))] {
+            assert!(Answer::read(Some(code), None).is_ok(), "{code:?}");
+        }
+        for code in ["12345", "1234567", "12345a", "123_456", "", &format!("123456{}", " ".repeat(27))] {
+            let detail = Answer::read(Some(code), None).unwrap_err().detail;
+            assert_eq!(detail, "`code` must have 6 digits.", "{code:?}");
+        }
+        for recovery in ["", &"a".repeat(65)] {
+            let detail = Answer::read(None, Some(recovery)).unwrap_err().detail;
+            assert_eq!(detail, "`recoveryCode` must have 1 to 64 characters.");
+        }
+    }
+
+    #[test]
+    fn debug_texts_hide_seeds_and_recovery_codes() {
+        let kept = format!("{:?} {:?}", KeptSeed::Plain(rfc()), KeptSeed::Sealed(b"12345".to_vec()));
+        assert_eq!(kept, "Plain(…) Sealed(…)");
+        assert_eq!(format!("{:?}", RecoveryCodes(vec!["secret".into()])), "RecoveryCodes(…)");
     }
 }

@@ -409,4 +409,10 @@ mod tests {
             assert_eq!(state.as_str(), text);
         }
     }
+
+    #[test]
+    fn reasons_of_failures_are_told_apart() {
+        let texts = LoginFailure::ALL.map(LoginFailure::as_str);
+        assert_eq!(texts, ["UNKNOWN_EMAIL", "WRONG_PASSWORD", "INACTIVE", "SUPERSEDED", "WRONG_CODE"]);
+    }
 }

@@ -33,3 +33,43 @@ where
     }
     Err(StoreError::Conflict("a single write".into()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+
+    use futures_util::FutureExt as _;
+
+    use super::*;
+    use crate::time::Millis;
+
+    /// Draws always the same number, and remembers how long it waited last.
+    struct Drawing(u64, AtomicU64);
+
+    impl Clock for Drawing {
+        fn now(&self) -> Millis {
+            Millis::new(0)
+        }
+
+        async fn sleep(&self, millis: u64) {
+            self.1.store(millis, SeqCst);
+        }
+    }
+
+    impl Rng for Drawing {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.copy_from_slice(&self.0.to_be_bytes());
+        }
+    }
+
+    #[test]
+    fn pauses_double_up_to_their_limit_and_are_spread_from_nothing() {
+        for (attempt, longest) in [(0, 10), (1, 20), (2, 40), (4, 160), (5, 200), (MAX_TRIES - 1, 200)] {
+            for (drawn, waits) in [(longest, longest), (longest + 1, 0), (longest - 1, longest - 1)] {
+                let host = Drawing(drawn, AtomicU64::new(u64::MAX));
+                pause(&host, attempt).now_or_never().expect("nothing to wait for");
+                assert_eq!(host.1.load(SeqCst), waits, "attempt {attempt}");
+            }
+        }
+    }
+}
