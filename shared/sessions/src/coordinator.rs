@@ -209,13 +209,7 @@ mod tests {
                 SignInEffect::Fail(LoginFailure::Superseded),
                 Some(Kind::AuthFailed),
             ),
-            (
-                Some(MfaRequired),
-                Input::WrongAnswer,
-                MfaRequired,
-                SignInEffect::NoteWrongAnswer,
-                Some(Kind::AuthFailed),
-            ),
+            (Some(MfaRequired), Input::WrongAnswer, MfaRequired, SignInEffect::NoteWrongAnswer, Some(Kind::AuthFailed)),
             (
                 Some(MfaRequired),
                 Input::RightAnswer,

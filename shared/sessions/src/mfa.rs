@@ -413,7 +413,14 @@ mod tests {
 
     #[test]
     fn digits_may_be_grouped_in_a_code_of_at_most_32_bytes() {
-        for code in ["123 456", "123-456", "1 2 3 4 5 6", "123\u{a0}456", "123\u{202f}456", &format!("123456{}", " ".repeat(26))] {
+        for code in [
+            "123 456",
+            "123-456",
+            "1 2 3 4 5 6",
+            "123\u{a0}456",
+            "123\u{202f}456",
+            &format!("123456{}", " ".repeat(26)),
+        ] {
             assert!(Answer::read(Some(code), None).is_ok(), "{code:?}");
         }
         for code in ["12345", "1234567", "12345a", "123_456", "", &format!("123456{}", " ".repeat(27))] {

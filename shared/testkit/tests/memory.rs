@@ -23,6 +23,11 @@ async fn the_connections_in_memory_keep_the_contract_of_the_push_ports() {
     suites::connections::all(MemoryTable::default(), ManualHost::default()).await;
 }
 
+#[tokio::test]
+async fn sessions_hold_up_to_their_bounds_and_no_longer() {
+    suites::sessions::at_their_bounds(MemoryStore::default).await;
+}
+
 /// DynamoDB deletes a row at any time after its TTL. Both extremes keep the contract: at once, and never.
 #[tokio::test]
 async fn nothing_depends_on_when_a_row_past_its_ttl_is_deleted() {

@@ -21,14 +21,14 @@ const HOME: &str = "192.0.2.1";
 
 /// A user with a second factor, and the authenticator that goes with it.
 pub(super) struct Armed<S: Store, H> {
-    bench: Bench<S, H>,
+    pub(super) bench: Bench<S, H>,
     pub(super) seed: Seed,
     recovery: Vec<String>,
     /// The session that switched it on.
     current: Current,
 }
 
-fn settings() -> FactorSettings<UserBox> {
+pub(super) fn settings() -> FactorSettings<UserBox> {
     FactorSettings { issuer: "Holdfast".into(), limits: limits(), secrets: UserBox }
 }
 

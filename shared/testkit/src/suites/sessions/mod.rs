@@ -1,6 +1,7 @@
 //! What every store of sessions must do. Each check makes a user of its own, so that all can run against one store.
 
 mod bench;
+mod bounds;
 mod claims;
 mod lifetimes;
 mod mfa;
@@ -16,6 +17,7 @@ use holdfast_sessions::ports::{Clock, Rng};
 use crate::ManualHost;
 
 pub use bench::{Bench, PASSWORD, PlainPasswords, Store, UserBox};
+pub use bounds::*;
 pub use claims::*;
 pub use lifetimes::*;
 pub use mfa::*;
