@@ -43,7 +43,7 @@ mod tests {
     use super::*;
     use crate::time::Millis;
 
-    /// Draws always the same number, and remembers how long it waited last.
+    /// Draws always the same number, and keeps how long it waited last.
     struct Drawing(u64, AtomicU64);
 
     impl Clock for Drawing {
