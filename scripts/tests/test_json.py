@@ -89,7 +89,7 @@ class Facts(unittest.TestCase):
         alone = [command.name for command in cli.app.registered_commands if command.callback.__module__ == "holdfast_cli.verbs.operators"]
         named = {f"{one.name} {name}": command for one in cli.app.registered_groups for name, command in root.commands[one.name].commands.items()}
         named |= {name: root.commands[name] for name in alone}
-        self.assertEqual(len(named), 18)
+        self.assertEqual(len(named), 19)
         for name, command in named.items():
             self.assertIn(f"`{name}", page)
             options = {option for parameter in command.params for option in parameter.opts if option.startswith("--")}
