@@ -15,6 +15,8 @@ from holdfast import Holdfast, Timing
 
 ACCESS_KEY, SECRET_KEY, SECURITY_TOKEN = "AKIDEXAMPLE", "the/secret+key", "the+security/token=="
 ORIGIN = "https://app.example.com"
+# Longer than by default, so that no attempt is late on a machine that is busy. No test waits for it.
+TIMEOUT_SECONDS = 60
 SESSION = {
     "sessionId": "s1", "userId": "u1", "email": "ada@example.com", "claims": {"role": "editor"}, "authenticatedAt": "2026-11-28T10:00:00.000Z",
     "current": True, "createdAt": "2026-11-28T10:00:00.000Z", "lastUsedAt": "2026-11-28T10:00:00.000Z", "expiresAt": "2026-11-28T11:00:00.000Z",
@@ -122,7 +124,8 @@ def with_server(case, **options):
     """A server and its client, for the time of a test. The client's clock is `case.timing`."""
     server, case.timing = Server(), FakeTiming()
     case.addCleanup(server.close)
-    options = {"aws_session": aws_session(), "allowed_origins": [ORIGIN], "timing": case.timing.timing, **options}
+    options = {"aws_session": aws_session(), "allowed_origins": [ORIGIN], "timing": case.timing.timing,
+               "timeout_seconds": TIMEOUT_SECONDS, **options}
     client = Holdfast(options.pop("url", server.url), **options)
     case.addCleanup(client.close)
     return server, client

@@ -229,18 +229,18 @@ class Retries(unittest.TestCase):
         self.assertEqual(self.timing.waits, [2.05, 0.1])
 
     def test_a_wait_beyond_the_time_out_ends_the_call_at_once(self):
-        self.server.answers = [(503, BUSY, [("retry-after", "30")])]
+        self.server.answers = [(503, BUSY, [("retry-after", "90")])]
         with self.assertRaises(Unavailable) as caught:
             self.client.verify(LIVE)
-        self.assertEqual((caught.exception.retry_after_seconds, self.timing.waits), (30.0, []))
+        self.assertEqual((caught.exception.retry_after_seconds, self.timing.waits), (90.0, []))
 
     def test_all_waits_fit_into_the_time_out(self):
         self.timing.chance = 1.0
-        self.server.answers = [(503, BUSY, [("retry-after", "1")])] * 4
+        self.server.answers = [(503, BUSY, [("retry-after", "20")])] * 4
         with self.assertRaises(Unavailable):
             self.client.verify(LIVE)
-        # A third wait would leave too little of the 5 s for an attempt.
-        self.assertEqual(self.timing.waits, [1.1, 1.2])
+        # A third wait would leave too little of the 60 s for an attempt.
+        self.assertEqual([round(wait, 3) for wait in self.timing.waits], [20.1, 20.2])
 
     def test_every_attempt_is_signed_anew(self):
         self.server.answers = [(503, BUSY)]
