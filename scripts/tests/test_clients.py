@@ -1,4 +1,4 @@
-"""The demo page's server, and the pieces of clients/interop that can be tried without a deployment."""
+"""The demo page's server, the dependencies of the Node kit, and the pieces of clients/interop that can be tried without a deployment."""
 
 import contextlib
 import http.client
@@ -6,19 +6,20 @@ import http.server
 import io
 import json
 import sys
+import tempfile
 import threading
 import unittest
 from pathlib import Path
 from unittest import mock
 
-import fakes  # noqa: F401
+import fakes
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "clients" / "interop"))
 
 import browsers
 
-from holdfast_cli.core import settings
+from holdfast_cli.core import errors, settings, tools
 from holdfast_cli.operate import demo
 
 
@@ -81,6 +82,62 @@ class DemoServer(unittest.TestCase):
     def test_its_origin_is_allowed(self):
         origins = settings.ROOT / "infra" / "environments" / "local.tfvars"
         self.assertIn(f'"http://127.0.0.1:{demo.PORT}"', origins.read_text(encoding="utf-8"))
+
+
+class Dependencies(unittest.TestCase):
+    """How the dependencies of an npm project come into `.tools/`."""
+
+    NPM = 'echo "$@" >>"$(dirname "$0")/calls"; for folder; do :; done; mkdir -p "$folder/node_modules" && touch "$folder/node_modules/.package-lock.json"'
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(dir=ROOT / "clients")
+        self.addCleanup(folder.cleanup)
+        self.project, self.tools, self.bin = (Path(folder.name) / name for name in ("kit", ".tools", "bin"))
+        self.project.mkdir()
+        self.tools.mkdir()
+        self.write_lock("1")
+        self.settings = fakes.read(HOLDFAST_TOOLS=str(self.tools))
+
+    def write_lock(self, text):
+        for name in ("package.json", "package-lock.json"):
+            (self.project / name).write_text(text, encoding="utf-8")
+
+    def install(self, npm=NPM):
+        with fakes.Command(self.bin, npm=npm), contextlib.redirect_stdout(io.StringIO()):
+            tools.node_modules(self.settings, self.project)
+
+    def calls(self):
+        return (self.bin / "calls").read_text(encoding="utf-8").splitlines()
+
+    def test_they_are_installed_once_for_each_lock_file_and_linked(self):
+        self.install()
+        self.install()
+        first = (self.project / "node_modules").resolve()
+        self.assertEqual(first.parents[1], self.tools.resolve() / "npm")
+        self.assertEqual((first.parent / "package-lock.json").read_text(encoding="utf-8"), "1")
+        self.write_lock("2")
+        self.install()
+        self.assertNotEqual((self.project / "node_modules").resolve(), first)
+        self.assertEqual([call.split(" --prefix")[0] for call in self.calls()], ["ci --no-audit --no-fund --ignore-scripts"] * 2)
+
+    def test_an_installation_that_failed_is_repeated(self):
+        with self.assertRaisesRegex(errors.Failed, "ERROR no network"):
+            self.install("echo 'ERROR no network'; exit 1")
+        self.assertFalse((self.project / "node_modules").exists())
+        self.install()
+        self.assertTrue((self.project / "node_modules").is_symlink())
+
+    def test_what_a_developer_has_installed_stays(self):
+        (self.project / "node_modules").mkdir()
+        self.install("exit 1")
+        self.assertFalse((self.project / "node_modules").is_symlink())
+
+    def test_the_lock_file_of_the_kit_pins_versions_and_no_registry(self):
+        lock = json.loads((ROOT / "clients" / "node" / "package-lock.json").read_text(encoding="utf-8"))
+        wanted = json.loads((ROOT / "clients" / "node" / "package.json").read_text(encoding="utf-8"))["dependencies"]
+        self.assertEqual(lock["packages"][""]["dependencies"], wanted)
+        others = [package for name, package in lock["packages"].items() if name]
+        self.assertTrue(all("integrity" in package and "version" in package and "resolved" not in package for package in others))
 
 
 class Interop(unittest.TestCase):

@@ -236,11 +236,11 @@ class Retries(unittest.TestCase):
 
     def test_all_waits_fit_into_the_time_out(self):
         self.timing.chance = 1.0
-        self.server.answers = [(503, BUSY, [("retry-after", "20")])] * 4
+        self.server.answers = [(503, BUSY, [("retry-after", "15")])] * 4
         with self.assertRaises(Unavailable):
             self.client.verify(LIVE)
         # A third wait would leave too little of the 60 s for an attempt.
-        self.assertEqual([round(wait, 3) for wait in self.timing.waits], [20.1, 20.2])
+        self.assertEqual([round(wait, 3) for wait in self.timing.waits], [15.1, 15.2])
 
     def test_every_attempt_is_signed_anew(self):
         self.server.answers = [(503, BUSY)]

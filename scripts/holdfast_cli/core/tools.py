@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -118,6 +119,29 @@ def node_package(settings: Settings, name: str) -> Path:
             if commands.logged(command, log):
                 raise Failed(f"npm could not install {name}: {_last(log)} ({log})")
     return folder / "node_modules" / name
+
+
+def node_modules(settings: Settings, project: Path) -> None:
+    """Installs the dependencies that the lock file of an npm project pins. `node_modules` of the project is a link to them."""
+    lock = project / "package-lock.json"
+    folder = settings.tools / "npm" / f"{project.name}-{hashlib.sha256(lock.read_bytes()).hexdigest()[:12]}"
+    installed, link = folder / "node_modules", project / "node_modules"
+    if link.is_dir() and not link.is_symlink():
+        # A developer has run `npm ci` there.
+        return
+    # npm writes this file last.
+    if not (installed / ".package-lock.json").exists():
+        require("npm", f"install Node.js 20 or newer with npm (it installs the dependencies of {project.relative_to(ROOT)}).")
+        with Step(f"installing the dependencies of {project.relative_to(ROOT)} into {interpreter.short(folder)}/"):
+            folder.mkdir(parents=True, exist_ok=True)
+            for name in ("package.json", lock.name):
+                shutil.copy(project / name, folder)
+            log = settings.tools / "install.log"
+            if commands.logged(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", folder], log):
+                raise Failed(f"npm could not install the dependencies of {project.relative_to(ROOT)}: {_last(log)} ({log})")
+    if not link.is_symlink() or link.resolve() != installed.resolve():
+        link.unlink(missing_ok=True)
+        link.symlink_to(installed.resolve(), target_is_directory=True)
 
 
 def cargo_tool(settings: Settings, name: str) -> Path:

@@ -171,6 +171,8 @@ class Suite:
             ("operator tool", self.operator_tool),
             ("operator tool's tests", lambda: self.command(sys.executable, "-m", "unittest", "discover", "-q", "-s", "scripts/tests")),
             ("JavaScript client", self.javascript),
+            ("Node kit for back ends", self.node_kit),
+            ("Python kit for back ends", self.python_kit),
         ]
 
     def cloud_test(self, name: str, file: str) -> Step:
@@ -187,6 +189,19 @@ class Suite:
         client = ROOT / "clients" / "javascript"
         self.command("npm", "--silent", "test", cwd=client)
         self.command("node", str(tools.node_package(self.settings, "typescript") / "bin" / "tsc"), "--project", str(client))
+
+    def node_kit(self) -> None:
+        tools.require("npm", "install Node.js 20 or newer with npm.")
+        kit = ROOT / "clients" / "node"
+        tools.node_modules(self.settings, kit)
+        self.command("npm", "--silent", "test", cwd=kit)
+        self.command("node", str(tools.node_package(self.settings, "typescript") / "bin" / "tsc"), "--project", str(kit))
+
+    def python_kit(self) -> None:
+        kit = ROOT / "clients" / "python"
+        self.command(tools.binary(self.settings, "ruff"), "check", "--quiet", ".", cwd=kit)
+        self.command("node", str(tools.node_package(self.settings, "pyright") / "index.js"), "--project", str(kit), "--pythonpath", sys.executable)
+        self.command(sys.executable, "-B", "-m", "unittest", "discover", "-q", "-s", "tests", cwd=kit, environment={"PYTHONPATH": str(kit / "src")})
 
     def shellcheck(self) -> None:
         tracked = commands.output(["git", "ls-files", "*.sh", ".ci/run", "scripts/holdfast"], cwd=ROOT)
