@@ -125,3 +125,27 @@ impl SeenDevices for ActivityTable {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use holdfast_testkit::CannedAws;
+    use serde_json::json;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_user_with_five_hundred_devices_gets_no_more_of_them() {
+        let stored: Vec<_> = (0..500_u16).map(|nth| STANDARD.encode(nth.to_be_bytes().repeat(16))).collect();
+        for (devices, requests) in [(499, 2), (500, 1)] {
+            let item = json!({ "Item": { "deviceNames": { "BS": stored[..devices] } } });
+            let before = json!({ "Attributes": { "deviceNames": { "BS": stored[..devices] } } });
+            let aws = CannedAws::new(&[(200, &item.to_string()), (200, &before.to_string())]);
+            let table = ActivityTable::new(&aws.config(), "activity");
+            let expected = if devices == 500 { DeviceSeen::Known } else { DeviceSeen::New };
+            assert_eq!(table.device("ada", "a new laptop").await, Ok(expected), "after {devices}");
+            assert_eq!(aws.requests().len(), requests, "after {devices}: one to read, and one to store");
+        }
+    }
+}

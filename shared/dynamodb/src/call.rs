@@ -156,7 +156,7 @@ pub(crate) fn transaction<T, R>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aws_sdk_dynamodb::error::ErrorMetadata;
+    use aws_sdk_dynamodb::error::{ConnectorError, ErrorMetadata};
     use aws_sdk_dynamodb::types::error::{
         ConditionalCheckFailedException, TransactionCanceledException, TransactionConflictException,
     };
@@ -199,6 +199,21 @@ mod tests {
         for code in ["InternalServerError", "IdempotentParameterMismatchException", "AccessDeniedException"] {
             assert!(matches!(update(generic(code)), Err(StoreError::Unavailable(_))), "{code}");
         }
+    }
+
+    #[test]
+    fn a_call_without_a_condition_says_what_happened_to_it() {
+        let said = |error: SdkError<UpdateItemError, ()>| trouble("UpdateItem", &error);
+        let throttled = said(SdkError::service_error(generic("ThrottlingException"), ()));
+        assert_eq!(throttled, StoreError::Throttled("UpdateItem: ThrottlingException".into()));
+        let denied = said(SdkError::service_error(generic("AccessDeniedException"), ()));
+        assert_eq!(denied, StoreError::Unavailable("UpdateItem: AccessDeniedException".into()));
+        let late = said(SdkError::timeout_error("late"));
+        assert_eq!(late, StoreError::Unavailable("UpdateItem: timed out".into()));
+        let unreached = said(SdkError::dispatch_failure(ConnectorError::other("no route".into(), None)));
+        assert_eq!(unreached, StoreError::Unavailable("UpdateItem: not reached".into()));
+        let garbled = said(SdkError::response_error("no JSON", ()));
+        assert_eq!(garbled, StoreError::Unavailable("UpdateItem: no readable answer".into()));
     }
 
     fn cancelled(codes: &[&str]) -> StoreResult<TransactionOutcome> {

@@ -317,6 +317,13 @@ mod tests {
     }
 
     #[test]
+    #[cfg(debug_assertions)]
+    #[should_panic(expected = "nothing is written")]
+    fn a_request_with_a_defect_is_not_built() {
+        let _ = Statement::new().update_part("sessions", ("U#1".to_owned(), "META"));
+    }
+
+    #[test]
     fn what_is_not_there_is_left_out() {
         assert_eq!((Statement::new().names(), Statement::new().values()), (None, None));
         assert_eq!(Statement::new().condition(), None);

@@ -144,3 +144,52 @@ impl Channels for ConnectionsTable {
         rows.iter().map(|item| Ok(Recorded { at: position(item)?, message: read_message(item)? })).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use holdfast_push::ids::MessageId;
+    use holdfast_sessions::UserId;
+    use holdfast_testkit::CannedAws;
+    use serde_json::{Map, Value, json};
+
+    use super::*;
+
+    /// A message with `bytes` bytes of data, as DynamoDB's answer to a query holds it.
+    fn stored(channel: &Channel, offset: u64, bytes: usize) -> Value {
+        let now = Millis::new(1_000);
+        let data = format!("\"{}\"", "x".repeat(bytes - 2));
+        let message = Message {
+            id: MessageId::from_bytes([1; 16]),
+            kind: "note".into(),
+            data: Data::compact(&data).unwrap(),
+            sent_at: now,
+            expires_at: now.plus_seconds(60),
+            ephemeral: false,
+        };
+        let mut row = keyed(channel, keys::message(offset), Position { epoch: Epoch::from_bytes([1; 8]), offset });
+        row.extend(message_attributes(&message));
+        let members = row.into_iter().map(|(name, value)| match value {
+            AttributeValue::S(text) => (name, json!({ "S": text })),
+            AttributeValue::N(digits) => (name, json!({ "N": digits })),
+            AttributeValue::Bool(flag) => (name, json!({ "BOOL": flag })),
+            other => panic!("nothing of a message: {other:?}"),
+        });
+        Value::Object(members.collect::<Map<_, _>>())
+    }
+
+    /// A client that missed exactly as much as it may recover gets all of it, also where DynamoDB divides the answer.
+    #[tokio::test]
+    async fn as_many_bytes_as_are_allowed_do_not_end_the_reading() {
+        let channel = Channel::User(UserId::from_bytes([1; 16]));
+        let page =
+            |offset| json!({ "Items": [stored(&channel, offset, 100)], "LastEvaluatedKey": { "PK": { "S": "x" } } });
+        let pages = [1, 2, 3].map(|offset| page(offset).to_string());
+        let head = Position { epoch: Epoch::from_bytes([1; 8]), offset: 3 };
+        for (allowed, read) in [(99, 1), (100, 2), (199, 2)] {
+            let aws = CannedAws::new(&pages.each_ref().map(|page| (200, page.as_str())));
+            let table = ConnectionsTable::new(&aws.config(), "connections");
+            let found = table.range(&channel, 0, head, allowed).await.unwrap();
+            assert_eq!(found.len(), read, "{allowed} bytes are allowed");
+        }
+    }
+}

@@ -114,3 +114,17 @@ impl PublishKeys for ConnectionsTable {
         conditional("UpdateItem", None, result).map(|_| ())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_without_a_target_is_corrupt_and_no_broadcast() {
+        let flag = |to_all| Item::from([("toAll".to_owned(), AttributeValue::Bool(to_all))]);
+        assert_eq!(read_target(&flag(true)), Ok(Target::Broadcast));
+        for nobody in [Item::new(), flag(false)] {
+            assert!(matches!(read_target(&nobody), Err(StoreError::Corrupt(_))), "{nobody:?}");
+        }
+    }
+}

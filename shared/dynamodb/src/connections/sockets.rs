@@ -206,8 +206,43 @@ mod tests {
     use aws_sdk_dynamodb::types::AttributeValue;
     use holdfast_sessions::token::Address;
     use holdfast_sessions::{SessionId, SlotNo};
+    use holdfast_testkit::CannedAws;
+    use serde_json::json;
 
     use super::*;
+
+    fn sample() -> Socket {
+        let now = Millis::new(1_790_000_000_000);
+        Socket {
+            id: "L0SM9cOFvHcCIhw=".parse().unwrap(),
+            at: Address { user: UserId::from_bytes([255; 16]), slot: SlotNo::new(4).unwrap() },
+            sid: SessionId::from_bytes([255; 16]),
+            connected_at: now,
+            seen_at: now,
+            session_expires_at: now.plus_seconds(86_400),
+            expires_at: now.plus_seconds(7_800),
+        }
+    }
+
+    /// A socket that is gone is closed without another attempt, so contention must not look like that.
+    #[tokio::test]
+    async fn a_socket_is_gone_only_if_its_record_says_so() {
+        let reasons = |codes: [&str; 4]| {
+            json!({
+                "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+                "CancellationReasons": codes.map(|code| json!({ "Code": code })),
+            })
+        };
+        let open = async |codes| {
+            let aws = CannedAws::new(&[(400, &reasons(codes).to_string())]);
+            ConnectionsTable::new(&aws.config(), "connections").open(&sample(), "a@example.com").await
+        };
+        assert_eq!(open(["ConditionalCheckFailed", "None", "None", "None"]).await, Ok(false));
+        for contention in ["TransactionConflict", "ThrottlingError"] {
+            let opened = open([contention, "None", "None", "None"]).await;
+            assert!(matches!(opened, Err(StoreError::Conflict(_))), "{contention}: {opened:?}");
+        }
+    }
 
     /// The size of an item as DynamoDB counts it: names and texts in UTF-8, numbers in two digits a byte and one more.
     fn size(item: &Item) -> usize {
@@ -222,16 +257,7 @@ mod tests {
     /// docs/scale.md reckons with these: what a million sockets write, store and are read with.
     #[test]
     fn a_socket_is_as_large_as_the_plan_says() {
-        let now = Millis::new(1_790_000_000_000);
-        let socket = Socket {
-            id: "L0SM9cOFvHcCIhw=".parse().unwrap(),
-            at: Address { user: UserId::from_bytes([255; 16]), slot: SlotNo::new(4).unwrap() },
-            sid: SessionId::from_bytes([255; 16]),
-            connected_at: now,
-            seen_at: now,
-            session_expires_at: now.plus_seconds(86_400),
-            expires_at: now.plus_seconds(7_800),
-        };
+        let socket = sample();
         let member = member_row(&socket, &Channel::Broadcast).unwrap();
         let mut entry = member.clone();
         entry.remove(TTL);

@@ -132,3 +132,47 @@ impl AccountDeletion for SessionsTable {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use holdfast_sessions::account::Status;
+    use holdfast_sessions::claims::Claims;
+    use holdfast_sessions::mfa::Mfa;
+    use holdfast_testkit::CannedAws;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// The account is deleted last and under its condition: an erasure that is interrupted is found and repeated by it.
+    #[tokio::test]
+    async fn every_row_of_a_user_is_deleted_before_the_account_also_one_that_comes_meanwhile() {
+        let user = UserId::from_bytes([1; 16]);
+        let account = Account {
+            user,
+            email: "a@b".into(),
+            password: "hash".into(),
+            auth_epoch: 2,
+            epoch_moved_at: None,
+            status: Status::Deleted,
+            version: 2,
+            mfa: Mfa::default(),
+            identity: None,
+            claims: Claims::default(),
+        };
+        let rows = |sks: &[&str]| {
+            let key = |sk| json!({ "PK": { "S": keys::user(user) }, "SK": { "S": sk } });
+            json!({ "Items": sks.iter().map(key).collect::<Vec<_>>() }).to_string()
+        };
+        let (first, second, last) = (rows(&["D#1", "META", "S#0"]), rows(&["D#2", "META"]), rows(&["META"]));
+        let answers = [first.as_str(), "{}", "{}", second.as_str(), "{}", last.as_str(), "{}"];
+        let aws = CannedAws::new(&answers.map(|answer| (200, answer)));
+        let table = SessionsTable::new(&aws.config(), "sessions");
+        table.erase(&account, &[[2; 32]]).await.expect("erased");
+        let requests: Vec<Value> = aws.requests().iter().map(|body| serde_json::from_str(body).unwrap()).collect();
+        let deleted: Vec<_> = requests.iter().filter_map(|request| request["Key"]["SK"]["S"].as_str()).collect();
+        assert_eq!(deleted, ["D#1", "S#0", "D#2"]);
+        let last = &requests.last().expect("the transaction")["TransactItems"];
+        let together = [0, 1].map(|nth| last[nth]["Delete"]["Key"]["SK"]["S"].as_str());
+        assert_eq!(together, [Some("META"), Some("EMAIL")]);
+    }
+}

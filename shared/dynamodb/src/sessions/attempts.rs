@@ -87,7 +87,7 @@ impl SessionsTable {
         }
         statement = match answers {
             None => statement.set("count", number(next.count)),
-            Some(answers) if answers.is_empty() => statement.remove(&["answers"]),
+            // It has at least the answer that is drawn.
             Some(answers) => statement.set("answers", binary_set(answers.iter())),
         };
         statement = if seen.exists {
@@ -249,5 +249,51 @@ impl Attempts for SessionsTable {
     async fn clear(&self, scope: &Scope) -> StoreResult<()> {
         let delete = Statement::new().delete_item(&self.client, &self.table, keys::attempts(&scope.key));
         delete.send().await.map(|_| ()).map_err(|e| trouble("DeleteItem", &e))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use holdfast_testkit::CannedAws;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// What the counter must still be when a draw replaces it, by the name of the attribute.
+    async fn compared(counts_runs: bool, answer: Option<&TokenHash>) -> BTreeMap<String, String> {
+        let scope = Scope { name: "test", key: [1; 32], limit: 5, window_seconds: 900, counts_runs };
+        let refused = json!({
+            "__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException",
+            "Item": { "windowEnds": { "N": "1000" }, "count": { "N": "3" }, "run": { "N": "7" } },
+        });
+        let aws = CannedAws::new(&[(400, &refused.to_string()), (200, "{}")]);
+        let table = SessionsTable::new(&aws.config(), "sessions");
+        let drawn = table.draw(&scope, answer, Millis::new(2_000)).await.expect("counted").expect("a new window");
+        assert_eq!(drawn.window_ends, Millis::new(902_000));
+        let [_, replaced] = aws.requests().try_into().expect("the attempt in the window, and the new window");
+        let sent: Value = serde_json::from_str(&replaced).unwrap();
+        let condition = sent["ConditionExpression"].as_str().expect("a condition");
+        let names = sent["ExpressionAttributeNames"].as_object().expect("names");
+        let values = sent["ExpressionAttributeValues"].as_object().expect("values");
+        let equal = condition.split(['(', ')']).filter_map(|part| part.split_once(" = "));
+        let text = |value: &Value| value.as_str().expect("text").to_owned();
+        equal.map(|(name, value)| (text(&names[name]), text(&values[value]["N"]))).collect()
+    }
+
+    /// Two requests may compute a new window from the same counter. The second must not overwrite what the first wrote.
+    /// Answers to a second factor are a set without a number, and each of them also lengthens the run.
+    #[tokio::test]
+    async fn a_counter_is_replaced_only_as_it_was_read() {
+        let seen = [("windowEnds", "1000"), ("run", "7"), ("count", "3")];
+        let these = |names: &[&str]| -> BTreeMap<String, String> {
+            let seen = seen.into_iter().filter(|(name, _)| names.contains(name));
+            seen.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+        };
+        assert_eq!(compared(false, None).await, these(&["windowEnds", "count"]));
+        assert_eq!(compared(true, None).await, these(&["windowEnds", "count", "run"]));
+        let answer = TokenHash::from_bytes([1; 32]);
+        assert_eq!(compared(true, Some(&answer)).await, these(&["windowEnds", "run"]));
     }
 }

@@ -526,7 +526,7 @@ mod tests {
     use holdfast_sessions::claims::MAX_CLAIMS_BYTES;
     use holdfast_sessions::signin::{SessionOptions, SessionSecrets, new_session};
     use holdfast_sessions::token::Address;
-    use holdfast_sessions::{Millis, Secret, SessionId, UserId, policy::Policy};
+    use holdfast_sessions::{LoginId, Millis, Secret, SessionId, UserId, policy::Policy};
 
     fn sample() -> Slot {
         let at = Address { user: UserId::from_bytes([1; 16]), slot: SlotNo::new(4).unwrap() };
@@ -570,6 +570,48 @@ mod tests {
         let identity = Identity { provider: "p".repeat(MAX_IDENTITY_BYTES), subject: "s".repeat(MAX_IDENTITY_BYTES) };
         let slot = Slot { claims: Claims::parse(&text).unwrap(), identity: Some(identity), ..largest(9, 254, 64) };
         assert!(size(&slot_item(&slot)) <= 4096, "{}", size(&slot_item(&slot)));
+    }
+
+    #[test]
+    fn a_change_of_a_session_comes_from_where_it_says_and_else_from_where_the_session_began() {
+        let live = slot_item(&sample());
+        let client = Origin { network: Some("192.0.2.0/24".into()), actor: None };
+        assert_eq!(slot_event(&live).unwrap().origin, client);
+        let mut by_operator = live.clone();
+        by_operator.insert("actor".into(), string("role/ops"));
+        let operator = Origin { network: None, actor: Some("role/ops".into()) };
+        assert_eq!(slot_event(&by_operator).unwrap().origin, operator);
+        // An eviction and the end of a session by another sign-in are not the client's own.
+        let mut ended = live;
+        ended.insert("endedAt".into(), timestamp(Millis::new(2_000)));
+        assert_eq!(slot_event(&ended).unwrap().origin, Origin::default());
+    }
+
+    #[test]
+    fn a_seed_is_plain_or_sealed_and_anything_else_is_corrupt() {
+        let read = |bytes: &[u8]| seed(&Reader::new(&Item::from([("s".to_owned(), binary(bytes))])), "s");
+        assert!(matches!(read(&[1; 20]), Ok(Some(KeptSeed::Plain(_)))));
+        assert!(matches!(read(&[1; 21]), Ok(Some(KeptSeed::Sealed(sealed))) if sealed == [1; 20]));
+        for bad in [&[][..], &[SEALED], &[2; 21]] {
+            assert!(matches!(read(bad), Err(StoreError::Corrupt(_))), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn the_event_of_a_failed_sign_in_has_its_reason() {
+        let (pk, sk) = keys::login(LoginId::from_bytes([1; 16]));
+        let mut item = Item::from([
+            (keys::PK.to_owned(), string(pk)),
+            (keys::SK.to_owned(), string(sk)),
+            ("state".to_owned(), string(LoginState::Failed.as_str())),
+            ("at".to_owned(), timestamp(Millis::new(1_000))),
+        ]);
+        for reason in LoginFailure::ALL.map(LoginFailure::as_str) {
+            item.insert("reason".into(), string(reason));
+            assert_eq!(login_event(&item).unwrap().reason, Some(reason));
+        }
+        item.insert("reason".into(), string("OF_A_NEWER_RELEASE"));
+        assert_eq!(login_event(&item).unwrap().reason, None);
     }
 
     #[test]

@@ -140,9 +140,10 @@ mod tests {
                 device(at.user, device_id),
                 login(id),
                 challenge(id),
+                nobody(),
             ]
             .map(|(pk, sk)| (pk.len(), sk.len()));
-            let expected = [(45, 5), (45, 8), (45, 8), (24, 4), (24, 3), (24, 24), (24, 5), (24, 3)];
+            let expected = [(45, 5), (45, 8), (45, 8), (24, 4), (24, 3), (24, 24), (24, 5), (24, 3), (6, 6)];
             assert_eq!(lengths, expected);
         }
     }

@@ -56,6 +56,8 @@ where
         attempts_never_exceed_their_budget,
         distinct_answers_count_once,
         a_long_run_of_failures_waits,
+        a_success_counts_after_its_window,
+        answers_are_admitted_until_the_sign_in_ends,
         an_identity_belongs_to_one_account,
         a_deleted_user_leaves_nothing_behind,
         an_address_that_is_refused_now_is_deleted_with_its_account,

@@ -10,10 +10,10 @@ use holdfast_sessions::change::{
 use holdfast_sessions::email::Email;
 use holdfast_sessions::error::Code;
 use holdfast_sessions::policy::{Policy, SignInLimits};
-use holdfast_sessions::ports::{Clock, Committed, Conditional, Rng, Transacted};
+use holdfast_sessions::ports::{Clock, Committed, Conditional, Rng, Transacted, Tried};
 use holdfast_sessions::service::Registration;
 use holdfast_sessions::session::{EndReason, Slot, Trust};
-use holdfast_sessions::signin::{LoginState, Plan};
+use holdfast_sessions::signin::{LoginFailure, LoginState, MfaChallenge, Plan, SessionOptions};
 use holdfast_sessions::slots::Victim;
 use holdfast_sessions::token::RefreshToken;
 use holdfast_sessions::trusted_device::TrustedDevice;
@@ -275,7 +275,8 @@ pub async fn distinct_answers_count_once<S: Store, H: Clock + Rng + Clone + 'sta
 pub async fn a_long_run_of_failures_waits<S: Store, H: Clock + Rng + Clone + 'static>(store: S, host: H) {
     let limits = holdfast_sessions::policy::SignInLimits::default();
     let budgets = attempts::Passwords::new(&host.random(), "192.0.2.1", &limits);
-    let scope = budgets.account;
+    // Not a divisor of the longest run, so that the run gets too long in the middle of a window.
+    let scope = attempts::Scope { limit: 7, ..budgets.account };
     let mut now = host.now();
     let mut expected = attempts::Counter::default();
     let mut reservation = None;
@@ -303,6 +304,59 @@ pub async fn a_long_run_of_failures_waits<S: Store, H: Clock + Rng + Clone + 'st
     store.give_back(&drawn).await.expect("given back");
     let seen = store.counters(&[budgets.account_network]).await.expect("read")[0];
     assert_eq!((seen.count, seen.run, seen.known_until), (0, 0, until));
+}
+
+/// A success also counts when its window has ended meanwhile. It ends the run and makes the network known, and leaves
+/// the attempts of the next window.
+pub async fn a_success_counts_after_its_window<S: Store, H: Clock + Rng + Clone + 'static>(store: S, host: H) {
+    let limits = SignInLimits::default();
+    let budgets = attempts::Passwords::new(&host.random(), "192.0.2.1", &limits);
+    assert!(budgets.account.counts_runs && !budgets.account_network.counts_runs);
+    let known = Some(attempts::known_until(host.now()));
+    for (scope, known) in [(budgets.account, None), (budgets.account_network, known)] {
+        let now = host.now();
+        let reservation = store.draw(&scope, None, now).await.expect("counted").expect("admitted");
+        let next = now.plus_seconds(scope.window_seconds);
+        assert!(matches!(store.draw(&scope, None, next).await, Ok(Ok(_))));
+        store.settle(&reservation, known).await.expect("settled");
+        let seen = store.counters(&[scope]).await.expect("read")[0];
+        assert_eq!((seen.count, seen.window_ends), (1, next.plus_seconds(scope.window_seconds)), "{}", scope.name);
+        assert_eq!((seen.run, seen.known_until), (0, known.unwrap_or_default()), "{}", scope.name);
+    }
+}
+
+/// Answers to a second factor are admitted until they are too many or too late, or until the sign-in has failed.
+pub async fn answers_are_admitted_until_the_sign_in_ends<S: Store, H: Clock + Rng + Clone + 'static>(
+    store: S,
+    host: H,
+) {
+    let bench = Bench::new(store.clone(), host).await;
+    let login = bench.login().await;
+    let now = bench.host.now();
+    let challenge = MfaChallenge {
+        login: login.id,
+        user: bench.user,
+        auth_epoch: 1,
+        secret: TokenHash::from_bytes([1; 32]),
+        seed: SEED,
+        expires_at: now.plus_seconds(300),
+        wishes: SessionOptions::default(),
+    };
+    let tried = async |byte, now| store.try_answer(login.id, &TokenHash::from_bytes([byte; 32]), 2, now).await;
+    assert_eq!(tried(1, now).await, Ok(Tried::Gone), "no second factor was asked for");
+    assert_eq!(store.challenge(&challenge, now).await, Ok(Transacted::Done));
+    assert_eq!(tried(1, now).await, Ok(Tried::Admitted { left: 1 }));
+    assert_eq!(tried(2, now).await, Ok(Tried::Admitted { left: 0 }));
+    assert_eq!(tried(1, now).await, Ok(Tried::Admitted { left: 0 }), "it was counted before");
+    let last = challenge.expires_at.plus_millis(-1);
+    assert_eq!(tried(3, last).await, Ok(Tried::Spent));
+    for byte in [1, 3] {
+        assert_eq!(tried(byte, challenge.expires_at).await, Ok(Tried::Gone), "too late");
+    }
+    store.fail(login.id, LoginState::MfaRequired, LoginFailure::WrongCode, now).await.expect("failed");
+    let (failed, child) = store.sign_in(login.id).await.expect("read").expect("the sign-in");
+    assert_eq!((failed.state, child), (LoginState::Failed, None));
+    assert_eq!(tried(1, now).await, Ok(Tried::Gone), "the sign-in has failed");
 }
 
 /// Trust is edited at the version that was read, by a live caller, or not at all.
