@@ -308,9 +308,9 @@ fn is_a_replicas(value: &Value) -> bool {
     matches!(value, Value::Array(parts) if matches!(parts.as_slice(), [Value::BulkString(text)] if text == b"replica"))
 }
 
-/// Whether the error is a reply of the server, and not a failure of the connection.
+/// Whether the error is a reply of the server, and not a failure of the connection. Only a reply has a code.
 fn is_reply(error: &RedisError) -> bool {
-    error.code().is_some() && !error.is_io_error() && !error.is_timeout() && !error.is_connection_dropped()
+    error.code().is_some()
 }
 
 /// The kind of an error, and what the network or TLS reports. It never holds an argument, which may be a copy of a
@@ -318,4 +318,78 @@ fn is_reply(error: &RedisError) -> bool {
 fn describe(error: &RedisError) -> String {
     let kind = error.code().map_or_else(|| error.category().to_owned(), str::to_owned);
     if error.is_io_error() { format!("{kind}: {error}") } else { kind }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use holdfast_sessions::breaker::MAX_FAILURES;
+    use holdfast_testkit::ManualHost;
+    use redis::{ErrorKind, ServerErrorKind};
+
+    use super::*;
+    use crate::config::RedisConfig;
+
+    /// A link to a server that refuses every connection.
+    fn link(cluster: bool, host: &ManualHost) -> Arc<Link<ManualHost>> {
+        let config = RedisConfig { url: "redis://127.0.0.1:1/0".into(), cluster, tokens: None, authority: None };
+        Link::new(config.opener().expect("a good address"), host.clone())
+    }
+
+    fn is_kept(link: &Link<ManualHost>) -> bool {
+        link.lock().opening.is_some()
+    }
+
+    #[tokio::test]
+    async fn a_late_failure_of_an_old_connection_does_not_drop_the_new_one() {
+        let link = link(false, &ManualHost::default());
+        let (old, _) = link.opening();
+        link.reconnect();
+        let (new, _) = link.opening();
+        link.drop_connection(old);
+        assert!(is_kept(&link));
+        link.drop_connection(new);
+        assert!(!is_kept(&link));
+    }
+
+    #[tokio::test]
+    async fn a_cluster_is_left_when_it_has_answered_nothing_for_a_second() {
+        let host = ManualHost::default();
+        let link = link(true, &host);
+        link.succeeded(0);
+        let (number, _) = link.opening();
+        host.advance_millis(999);
+        link.drop_silent(number);
+        assert!(is_kept(&link), "another node may have answered");
+        host.advance_millis(1);
+        link.drop_silent(number);
+        assert!(!is_kept(&link));
+    }
+
+    #[tokio::test]
+    async fn the_failure_that_opens_the_breaker_drops_the_connection_and_no_earlier_one_does() {
+        let link = link(false, &ManualHost::default());
+        let (_, opening) = link.opening();
+        let _ = opening.await;
+        for _ in 1..MAX_FAILURES {
+            link.failed(0, &trouble("given up while waiting"));
+            assert!(is_kept(&link), "a single slow reply costs no connection");
+        }
+        link.failed(0, &trouble("given up while waiting"));
+        assert!(!is_kept(&link), "the probe begins with a new one");
+    }
+
+    #[test]
+    fn only_what_the_server_said_is_a_reply() {
+        for kind in [ServerErrorKind::BusyLoading, ServerErrorKind::ResponseError, ServerErrorKind::ClusterDown] {
+            assert!(is_reply(&RedisError::from((ErrorKind::Server(kind), "said by the server"))), "{kind:?}");
+        }
+        for kind in [ErrorKind::Parse, ErrorKind::Client, ErrorKind::Io, ErrorKind::ClusterConnectionNotFound] {
+            assert!(!is_reply(&RedisError::from((kind, "found by the client"))), "{kind:?}");
+        }
+        for kind in [io::ErrorKind::TimedOut, io::ErrorKind::ConnectionReset, io::ErrorKind::PermissionDenied] {
+            assert!(!is_reply(&RedisError::from(io::Error::from(kind))), "{kind:?}");
+        }
+    }
 }

@@ -189,7 +189,16 @@ mod tests {
         assert_eq!(read(text.replace("\"f\":3", "\"f\":2").as_bytes()), None);
         assert_eq!(read(text.replace("\"v\":1", "\"cl\":\"[]\",\"v\":1").as_bytes()), None);
         assert_eq!(read(text.replace("\"st\":true", "\"st\":true,\"x\":1").as_bytes()), None);
-        assert_eq!(read(&vec![b' '; MAX_BYTES + 1]), None);
+    }
+
+    #[test]
+    fn a_text_that_is_too_long_is_not_read() {
+        let copy = Cached::of(&sample(), Millis::new(0), 60).unwrap();
+        let padded = |bytes: usize| format!("{:bytes$}", write(&copy).unwrap());
+        assert_eq!(read(padded(8 * 1024).as_bytes()), Some(copy.clone()));
+        for bytes in [8 * 1024 + 1, 16 * 1024] {
+            assert_eq!(read(padded(bytes).as_bytes()), None, "{bytes} bytes");
+        }
     }
 
     #[test]

@@ -1,11 +1,15 @@
 //! The adapter against real servers that each test starts for itself.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use holdfast_redis::server::{key_of_copy, key_of_lease};
 use holdfast_redis::{RedisCache, RedisConfig};
 use holdfast_sessions::cache::{CacheEvent, Cached, Lease};
 use holdfast_sessions::change::Origin;
 use holdfast_sessions::ports::{Clock, Effect, Fence, Found, LeaseCache, Rng, SessionCache, SessionReads as _};
 use holdfast_sessions::service::{LeasedCache, SignedIn};
+use holdfast_sessions::token::Address;
 use holdfast_sessions::{SlotNo, UserId};
 use holdfast_testkit::host::RealHost;
 use holdfast_testkit::redis::RedisServer;
@@ -13,6 +17,7 @@ use holdfast_testkit::suites::cache::{provider, server as suite};
 use holdfast_testkit::suites::sessions::Bench;
 use holdfast_testkit::{ManualHost, MemoryStore};
 use redis::AsyncTypedCommands as _;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 
 fn cache_at(url: &str) -> RedisCache<RealHost> {
     let config = RedisConfig { url: url.to_owned(), cluster: false, tokens: None, authority: None };
@@ -295,6 +300,134 @@ async fn the_scripts_are_loaded_again_after_the_server_forgot_them() {
     assert!(matches!(world.cache.server.read(session.slot.at).await, Ok(Found::Hit(_))));
     let all: Vec<_> = SlotNo::all().collect();
     assert_eq!(world.cache.forget(world.user, &all).await, Effect::Immediate);
+}
+
+/// How often this server has executed a command so far.
+async fn executions(direct: &mut redis::aio::MultiplexedConnection, command: &str) -> u64 {
+    let stats: String = redis::cmd("INFO").arg("commandstats").query_async(direct).await.expect("asked");
+    let line = stats.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
+    line.and_then(|rest| rest.split_once(',')).map_or(0, |(count, _)| count.parse().expect("a number"))
+}
+
+/// A script has about a kilobyte, and its name 40 bytes.
+#[tokio::test]
+async fn a_script_is_sent_whole_once_and_by_its_name_afterwards() {
+    let server = RedisServer::start(&[]);
+    let cache = cache_at(&server.url());
+    let mut direct = raw(&server).await;
+    for _ in 0..3 {
+        cache.check().await.expect("a primary");
+        assert_eq!(executions(&mut direct, "eval").await, 1);
+    }
+    // The first one was not known by its name.
+    assert_eq!(executions(&mut direct, "evalsha").await, 3);
+}
+
+#[tokio::test]
+async fn a_cache_that_is_warmed_up_has_the_connection_that_its_first_call_needs() {
+    let mut server = RedisServer::start(&[]);
+    let cache = cache_at(&server.url());
+    let mut direct = raw(&server).await;
+    let before = connections(&mut direct).await;
+    cache.warm_up().await;
+    assert_eq!(connections(&mut direct).await, before + 1);
+    cache.check().await.expect("a primary");
+    assert_eq!(connections(&mut direct).await, before + 1);
+    server.kill();
+    cache_at(&server.url()).warm_up().await;
+}
+
+/// Serves connections like a cache server, but answers every script with this reply. `NONCE` in it stands for the nonce
+/// of a read.
+async fn a_server_that_answers(reply: &'static str) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let mut stream = BufReader::new(stream);
+            while let Some(words) = command(&mut stream).await {
+                let nonce = words.get(5).map_or("", String::as_str);
+                let is_script = words[0].starts_with("EVAL");
+                let answer = if is_script { reply.replace("NONCE", nonce) } else { "+OK\r\n".to_owned() };
+                stream.write_all(answer.as_bytes()).await.expect("answered");
+            }
+        }
+    });
+    format!("redis://{address}/0")
+}
+
+/// The words of the next command; `None` when the connection ends.
+async fn command(stream: &mut BufReader<tokio::net::TcpStream>) -> Option<Vec<String>> {
+    let mut words = Vec::new();
+    for _ in 0..number_after('*', stream).await? {
+        let mut word = vec![0; number_after('$', stream).await? + 2];
+        stream.read_exact(&mut word).await.ok()?;
+        words.push(String::from_utf8_lossy(&word).trim_end().to_owned());
+    }
+    Some(words)
+}
+
+async fn number_after(mark: char, stream: &mut BufReader<tokio::net::TcpStream>) -> Option<usize> {
+    let mut line = String::new();
+    stream.read_line(&mut line).await.ok()?;
+    line.trim_end().strip_prefix(mark)?.parse().ok()
+}
+
+#[tokio::test]
+async fn a_reply_that_no_script_gives_is_trouble_and_no_miss() {
+    let at = Address { user: UserId::from_bytes([1; 16]), slot: SlotNo::new(0).expect("a slot") };
+    let lease = cache_at(&a_server_that_answers("*2\r\n$5\r\nlease\r\n$18\r\nNONCE:1\r\n").await).read(at).await;
+    assert!(matches!(lease, Ok(Found::Miss(Some(_)))), "else this shows nothing: {lease:?}");
+    let odd = [
+        "*0\r\n",
+        "*1\r\n$3\r\nodd\r\n",
+        "*2\r\n$3\r\nodd\r\n$18\r\nNONCE:1\r\n",
+        "*2\r\n$5\r\nlease\r\n$5\r\nother\r\n",
+    ];
+    for reply in odd {
+        let read = cache_at(&a_server_that_answers(reply).await).read(at).await;
+        assert!(read.is_err(), "{reply:?}: {read:?}");
+    }
+}
+
+/// How many warnings the code under test has written.
+#[derive(Clone, Default)]
+struct Warnings(Arc<AtomicU64>);
+
+impl tracing::Subscriber for Warnings {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() == tracing::Level::WARN && metadata.target().starts_with("holdfast_redis")
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, _: &tracing::Event<'_>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[tokio::test]
+async fn a_server_that_hides_info_or_refuses_commands_is_reported_once() {
+    let warnings = Warnings::default();
+    let _guard = tracing::subscriber::set_default(warnings.clone());
+    let at = Address { user: UserId::from_bytes([1; 16]), slot: SlotNo::new(0).expect("a slot") };
+    for (reply, reported) in [("*1\r\n$6\r\nhidden\r\n", 1), ("-OOM command not allowed\r\n", 2)] {
+        let cache = cache_at(&a_server_that_answers(reply).await);
+        for _ in 0..3 {
+            assert_eq!(cache.read(at).await, Ok(Found::Miss(None)));
+            assert_eq!(warnings.0.load(Ordering::SeqCst), reported, "{reply:?}");
+        }
+    }
 }
 
 /// How many connections this server has been asked for so far.

@@ -224,7 +224,7 @@ mod tests {
         }
     }
 
-    /// A socket that is gone is closed without another attempt, so contention must not look like that.
+    /// A socket that has closed is refused without another attempt, so contention must not look like that.
     #[tokio::test]
     async fn a_socket_is_gone_only_if_its_record_says_so() {
         let reasons = |codes: [&str; 4]| {
