@@ -13,6 +13,7 @@
 //! * [`seeded`]: a host whose every draw follows from a seed.
 //! * [`failures`]: the table of what each function does when a call fails.
 //! * [`world`]: one user with a session over a store that fails, for tests of handlers.
+//! * [`started`]: the executables of a service, as Lambda starts them.
 //! * [`suites`]: what a store must do, in the words of its port.
 
 pub mod activity;
@@ -28,6 +29,7 @@ pub mod push;
 pub mod redis;
 pub mod seeded;
 pub mod slow;
+pub mod started;
 pub mod suites;
 pub mod world;
 
