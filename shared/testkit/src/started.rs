@@ -50,7 +50,7 @@ const CONFIGURATION: [(&str, &str); 21] = [
     ("WS_URL", "ws://127.0.0.1:1"),
 ];
 
-/// Ends with the test, whatever becomes of it.
+/// A function under way. It ends with the test, also with one that fails.
 struct Process(Child);
 
 impl Drop for Process {
@@ -92,7 +92,8 @@ pub fn check(service: &str, executable: &str, needs_nothing: &[&str]) {
             .collect();
         for (function, started) in starts {
             let [bare, configured] = started.join().expect("a start that can be watched");
-            let is_right = if needs_nothing.contains(&function.as_str()) { asks(&bare) } else { names_a_variable(&bare) };
+            let is_right =
+                if needs_nothing.contains(&function.as_str()) { asks(&bare) } else { names_a_variable(&bare) };
             if !is_right {
                 wrong.push(format!("{function} without its configuration: {bare:?}"));
             }
