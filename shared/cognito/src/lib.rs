@@ -138,7 +138,8 @@ impl CredentialVerifier for Cognito {
 mod tests {
     use std::time::Duration;
 
-    use holdfast_testkit::SlowAws;
+    use aws_sdk_cognitoidentityprovider::operation::initiate_auth::InitiateAuthError;
+    use holdfast_testkit::{CannedAws, SlowAws};
 
     use super::*;
 
@@ -162,6 +163,35 @@ mod tests {
             assert_eq!(said(bad), None, "{bad}");
         }
         assert!(said("").is_none());
+    }
+
+    /// A client of a pool that gives these answers, one a request.
+    fn answering(answers: &[(u16, &str)]) -> Cognito {
+        Cognito::new(&CannedAws::new(answers).config(), "app".to_owned())
+    }
+
+    #[tokio::test]
+    async fn a_trouble_says_what_the_pool_answered_or_why_there_is_no_answer() {
+        let ada = Email::parse("ada@example.com").unwrap();
+        for (answers, what) in [
+            (&[(400, r#"{"__type":"TooManyRequestsException"}"#)][..], "TooManyRequestsException"),
+            (&[(500, r#"{"__type":"InternalErrorException"}"#)], "InternalErrorException"),
+            (&[(200, "no JSON")], "no readable answer"),
+            (&[], "not reached"),
+        ] {
+            let verdict = answering(answers).verify(&ada, "password", None, &[0; 16]).await;
+            assert_eq!(verdict, Err(StoreError::Unavailable(format!("cognito InitiateAuth: {what}"))));
+        }
+        let late = trouble::<InitiateAuthError, ()>("InitiateAuth", &SdkError::timeout_error("late"));
+        assert_eq!(late, StoreError::Unavailable("cognito InitiateAuth: timed out".into()));
+    }
+
+    #[tokio::test]
+    async fn an_account_keeps_of_a_changed_password_that_the_pool_has_it() {
+        let ada = Email::parse("ada@example.com").unwrap();
+        let pool = answering(&[(200, r#"{"AuthenticationResult":{"AccessToken":"t"}}"#), (200, "{}")]);
+        assert_eq!(pool.change(&ada, "old", "new", &[0; 16]).await, Ok("cognito".to_owned()));
+        assert_eq!(pool.adopted(), "cognito");
     }
 
     /// A try that is given up and repeated would be a second sign-in at the pool.

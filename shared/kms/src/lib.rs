@@ -78,6 +78,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use aws_sdk_kms::operation::decrypt::DecryptError;
     use holdfast_testkit::{CannedAws, SlowAws};
 
     /// A box whose KMS gives this answer, and what it was asked.
@@ -114,6 +115,17 @@ mod tests {
             let (kms, _) = answering(400, &format!(r#"{{"__type":"{code}"}}"#));
             assert!(matches!(kms.open(user(), b"sealed").await, Err(StoreError::Unavailable(_))), "{code}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_key_that_does_not_answer_is_unavailable_and_the_error_says_why() {
+        let unavailable = |what: &str| StoreError::Unavailable(format!("kms Decrypt: {what}"));
+        let nobody = KmsBox::new(&CannedAws::new(&[]).config(), "alias/mfa");
+        assert_eq!(nobody.open(user(), b"sealed").await, Err(unavailable("not reached")));
+        let (odd, _) = answering(200, "no JSON");
+        assert_eq!(odd.open(user(), b"sealed").await, Err(unavailable("no readable answer")));
+        let late = trouble::<DecryptError, ()>("Decrypt", &SdkError::timeout_error("late"));
+        assert_eq!(late, unavailable("timed out"));
     }
 
     #[tokio::test]

@@ -149,7 +149,8 @@ impl PresenceAccess for PresenceFunction {
 mod tests {
     use std::time::Duration;
 
-    use holdfast_testkit::SlowAws;
+    use aws_sdk_lambda::operation::invoke::InvokeError;
+    use holdfast_testkit::{CannedAws, SlowAws};
 
     use super::*;
 
@@ -183,6 +184,22 @@ mod tests {
             format!(r#"{{"v":1,"userId":"{id}","topics":["a","b"]}}"#)
         );
         assert_eq!(text(Asked::UserIds(vec![id.clone()])), format!(r#"{{"v":1,"userId":"{id}","userIds":["{id}"]}}"#));
+    }
+
+    /// What is logged and returned is how an operator finds the reason.
+    #[tokio::test]
+    async fn a_hook_that_does_not_decide_is_unavailable_and_the_error_says_why() {
+        for (answers, why) in [
+            (&[(429, r#"{"__type":"TooManyRequestsException"}"#)][..], "TooManyRequestsException"),
+            (&[(404, r#"{"__type":"ResourceNotFoundException"}"#)], "ResourceNotFoundException"),
+            (&[(200, "true")], "the answer is not {\"allowed\":[…]}"),
+            (&[], "not reached"),
+        ] {
+            let hook = TopicFunction::new(&CannedAws::new(answers).config(), "hook");
+            let decided = hook.readable(UserId::from_bytes([1; 16]), topics(&["a"])).await;
+            assert_eq!(decided, Err(StoreError::Unavailable(format!("TOPIC_POLICY: {why}"))));
+        }
+        assert_eq!(reason::<InvokeError, ()>(&SdkError::timeout_error("late")), "timed out");
     }
 
     #[tokio::test]

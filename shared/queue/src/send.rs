@@ -76,14 +76,45 @@ fn sent<T, R>(result: Result<T, SdkError<SendMessageError, R>>) -> Result<(), St
 mod tests {
     use std::time::Duration;
 
-    use holdfast_testkit::SlowAws;
+    use holdfast_testkit::{CannedAws, SlowAws};
 
     use super::*;
+
+    const URL: &str = "https://sqs.us-east-1.amazonaws.com/000000000000/close";
+
+    /// A queue whose SQS gives these answers, one a request.
+    fn answering(answers: &[(u16, &str)]) -> (Queue, CannedAws) {
+        let aws = CannedAws::new(answers);
+        (Queue::new(&aws.config(), URL), aws)
+    }
+
+    #[tokio::test]
+    async fn a_message_names_its_delay_where_there_is_one_and_at_most_what_sqs_knows() {
+        let delays = [(0, None), (1, Some(1)), (900, Some(900)), (901, Some(900)), (u32::MAX, Some(900))];
+        for (delay, named) in delays {
+            let (queue, aws) = answering(&[(200, r#"{"MessageId":"m"}"#)]);
+            assert_eq!(queue.send("body".to_owned(), delay).await, Ok(()));
+            let [request] = &aws.requests()[..] else { panic!("one request: {:?}", aws.requests()) };
+            let sent: serde_json::Value = serde_json::from_str(request).unwrap();
+            assert_eq!((sent["QueueUrl"].as_str(), sent["MessageBody"].as_str()), (Some(URL), Some("body")));
+            assert_eq!(sent.get("DelaySeconds").and_then(serde_json::Value::as_i64), named, "{delay}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_message_that_is_not_sent_is_an_error_that_says_why() {
+        let unavailable = |why: &str| Err(StoreError::Unavailable(format!("SendMessage: {why}")));
+        let (refusing, _) = answering(&[(400, r#"{"__type":"RequestThrottled"}"#)]);
+        assert_eq!(refusing.send("body".to_owned(), 0).await, unavailable("RequestThrottled"));
+        let (nobody, _) = answering(&[]);
+        assert_eq!(nobody.send("body".to_owned(), 0).await, unavailable("not reached"));
+        assert_eq!(sent::<(), ()>(Err(SdkError::timeout_error("late"))), unavailable("timed out"));
+    }
 
     #[tokio::test]
     async fn a_message_is_sent_once_to_a_queue_that_answers_after_700_milliseconds() {
         let slow = SlowAws::start(Duration::from_millis(700), 200, r#"{"MessageId":"m"}"#).await.unwrap();
-        let queue = Queue::new(&slow.config().await, "https://sqs.us-east-1.amazonaws.com/000000000000/close");
+        let queue = Queue::new(&slow.config().await, URL);
         assert_eq!(queue.send("body".to_owned(), 0).await, Ok(()));
         assert_eq!(slow.requests().len(), 1);
     }
