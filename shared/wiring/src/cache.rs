@@ -97,3 +97,19 @@ pub(crate) async fn connect(settings: &CacheServer, sdk: &SdkConfig) -> Result<L
     server.warm_up().await;
     Ok(server)
 }
+
+#[cfg(test)]
+mod tests {
+    use holdfast_runtime::recording::recorded;
+
+    use super::*;
+
+    /// Alarms and dashboards read these names.
+    #[tokio::test]
+    async fn what_happens_at_the_cache_is_counted_by_its_name() {
+        for event in CacheEvent::ALL {
+            let ((), said) = recorded(async { notice(event) }).await;
+            assert_eq!(said.counts.into_iter().collect::<Vec<_>>(), [(event.as_str(), 1)]);
+        }
+    }
+}

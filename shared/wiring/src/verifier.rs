@@ -64,3 +64,32 @@ impl CredentialVerifier for LiveVerifier {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verifiers() -> [LiveVerifier; 2] {
+        let sdk = SdkConfig::builder().behavior_version(aws_config::BehaviorVersion::v2026_01_12()).build();
+        let cognito = [("CREDENTIAL_VERIFIER", "cognito"), ("COGNITO_CLIENT_ID", "app")];
+        [Env::of([]), Env::of(cognito)].map(|env| LiveVerifier::from_env(&env, &sdk).unwrap())
+    }
+
+    #[test]
+    fn a_weak_password_is_weak_whoever_keeps_it() {
+        for verifier in verifiers() {
+            for password in ["password", "quartz umbrella 9 tundra"] {
+                let found = verifier.weakness(password, &[]);
+                assert_eq!(found, Zxcvbn.weakness(password, &[]));
+                assert_eq!(found.is_some(), password == "password");
+            }
+        }
+    }
+
+    #[test]
+    fn an_adopted_account_keeps_what_its_verifier_says() {
+        let [password, cognito] = verifiers().map(|verifier| verifier.adopted());
+        assert!(password.starts_with("$argon2id$"), "{password}");
+        assert_eq!(cognito, "cognito");
+    }
+}
