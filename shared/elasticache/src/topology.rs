@@ -269,6 +269,29 @@ mod tests {
     }
 
     #[test]
+    fn operators_read_a_name_for_each_kind_and_role() {
+        let kinds = [Kind::ReplicationGroup, Kind::Serverless, Kind::Node].map(Kind::as_str);
+        assert_eq!(kinds, ["replication-group", "serverless", "node"]);
+        assert_eq!([Role::Primary, Role::Replica, Role::Unknown].map(Role::as_str), ["primary", "replica", "unknown"]);
+    }
+
+    #[test]
+    fn a_node_of_a_group_has_the_status_of_its_own_cluster() {
+        let members = [cluster("c-001", "rebooting cache cluster nodes"), cluster("c-003", "deleting")];
+        let found = of_group(&group("available", AutomaticFailoverStatus::Enabled), &members);
+        let statuses: Vec<_> = found.nodes().map(|node| node.status.as_str()).collect();
+        assert_eq!(statuses, ["rebooting cache cluster nodes", ""], "no cluster is described for the second");
+    }
+
+    #[test]
+    fn connections_to_one_node_are_encrypted_only_where_it_says_so() {
+        for (said, tls) in [(Some(true), true), (Some(false), false), (None, false)] {
+            let single = CacheCluster::builder().set_transit_encryption_enabled(said).build();
+            assert_eq!(of_node(&single).tls, tls, "{said:?}");
+        }
+    }
+
+    #[test]
     fn in_cluster_mode_clients_are_given_the_configuration_endpoint() {
         let base = group("available", AutomaticFailoverStatus::Enabled);
         let clustered = ReplicationGroup::builder()

@@ -269,6 +269,32 @@ mod tests {
     }
 
     #[test]
+    fn a_password_is_as_weak_as_its_estimator_says() {
+        let hasher = Argon2id::new([1; 16]).unwrap();
+        for (password, weak) in [("password", true), ("ada.lovelace.1815", true), ("quartz umbrella 9 tundra", false)] {
+            let found = hasher.weakness(password, &["ada.lovelace@example.com"]);
+            assert_eq!(found, Zxcvbn.weakness(password, &["ada.lovelace@example.com"]));
+            assert_eq!(found.is_some(), weak, "{password}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn what_an_adopted_account_keeps_is_a_hash_that_opens_nothing() {
+        let hasher = Argon2id::new([1; 16]).unwrap();
+        let kept = hasher.adopted();
+        assert!(
+            kept.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+            "checking it costs what every check costs: {kept}"
+        );
+        assert_eq!(verdict(&hasher, "correct horse battery", Some(&kept)), PasswordVerdict::Wrong);
+    }
+
+    #[test]
+    fn a_debug_print_shows_no_hash() {
+        assert_eq!(format!("{:?}", Argon2id::new([1; 16]).unwrap()), "Argon2id");
+    }
+
+    #[test]
     fn the_memory_is_taken_once() {
         let hasher = Argon2id::new([1; 16]).unwrap();
         let before = hasher.arena.blocks.lock().unwrap().as_ptr();

@@ -361,6 +361,35 @@ mod tests {
     }
 
     #[test]
+    fn the_arn_of_one_function_names_it_and_at_most_an_alias() {
+        for arn in [
+            "arn:aws:lambda:us-east-1:000000000000:function:f",
+            "arn:aws:lambda:us-east-1:000000000000:function:my-hook_1:live-2_b",
+            "arn:aws-cn:lambda:cn-north-1:000000000000:function:f",
+        ] {
+            assert!(is_function(arn), "{arn}");
+        }
+        for other in [
+            "",
+            "f",
+            "function:f",
+            "arn:azure:lambda:us-east-1:000000000000:function:f",
+            "arn:aws:sqs:us-east-1:000000000000:function:f",
+            "arn:aws:sqs:us-east-1:000000000000:queue:f",
+            "arn:aws:lambda:us-east-1:000000000000:layer:f",
+            "arn:aws:lambda:us-east-1:000000000000:layer",
+            "arn:aws:lambda:us-east-1:000000000000:function",
+            "arn:aws:lambda:us-east-1:000000000000:function:",
+            "arn:aws:lambda:us-east-1:000000000000:function:f:",
+            "arn:aws:lambda:us-east-1:000000000000:function:f:live:x",
+            "arn:aws:lambda:us-east-1:000000000000:function:f.g",
+            "arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST",
+        ] {
+            assert!(!is_function(other), "{other}");
+        }
+    }
+
+    #[test]
     fn every_slot_counts_unless_a_limit_is_given() {
         assert_eq!(policy(&Env::of([])).unwrap().max_sessions, 10);
         assert_eq!(policy(&Env::of([("MAX_SESSIONS_PER_USER", "5")])).unwrap().max_sessions, 5);

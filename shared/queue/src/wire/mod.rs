@@ -55,6 +55,11 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_body_that_cannot_be_read_says_what_is_wrong_with_it() {
+        assert_eq!(Unreadable("not a push job").to_string(), "unreadable message: not a push job");
+    }
+
+    #[test]
     fn a_body_is_a_piece_of_work_a_publish_or_unreadable() {
         let handed = MessageOrigin { record: "m1", sender: "x", sent_at: Millis::new(7) };
         let read = |body: &str| work_from_json(body, handed);

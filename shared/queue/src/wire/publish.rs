@@ -196,6 +196,17 @@ mod tests {
     }
 
     #[test]
+    fn a_publish_that_is_handed_in_again_keeps_its_target() {
+        let users = format!("{{\"userIds\":[\"{}\"]}}", holdfast_sessions::UserId::from_bytes([1; 16]));
+        for to in [users.as_str(), "{\"topic\":\"a.b\"}", "{\"broadcast\":true}"] {
+            let text =
+                format!("{{\"v\":1,\"kind\":\"publish\",\"publish\":{{\"to\":{to},\"kind\":\"n\",\"data\":1}}}}");
+            let queued = publish_from_json(&text, HANDED).unwrap().unwrap();
+            assert_eq!(publish_from_json(&queued_to_json(&queued), HANDED), Some(Ok(queued)), "{to}");
+        }
+    }
+
+    #[test]
     fn what_the_door_would_refuse_the_queue_refuses_too() {
         let of = |publish: &str, v: u32| {
             publish_from_json(&format!("{{\"v\":{v},\"kind\":\"publish\",\"publish\":{publish}}}"), HANDED)

@@ -318,8 +318,16 @@ mod tests {
             let entries: Vec<_> = (0..n).map(|n| format!("{{\"channel\":\"topic:{n}\"}}")).collect();
             marks(&format!("[{}]", entries.join(",")))
         };
-        assert!(frame_from_json(&many(MAX_CHANNELS)).is_ok());
-        assert_eq!(refused(&many(MAX_CHANNELS + 1)), ErrorCode::InvalidFrame);
+        // Every topic of a socket, the user's own channel, and broadcast.
+        assert!(frame_from_json(&many(102)).is_ok());
+        assert_eq!(refused(&many(103)), ErrorCode::InvalidFrame);
+    }
+
+    #[test]
+    fn a_frame_may_have_every_byte_that_is_accepted_and_no_more() {
+        let padded = |bytes: usize| format!("{:bytes$}", "{\"action\":\"ping\"}");
+        assert_eq!(frame_from_json(&padded(MAX_FRAME_BYTES)), Ok(ClientFrame::Ping));
+        assert_eq!(refused(&padded(MAX_FRAME_BYTES + 1)), ErrorCode::TooLarge);
     }
 
     #[test]
