@@ -12,7 +12,7 @@ use holdfast_push::presence::PresencePolicy;
 use holdfast_push::service::{Caller, Frames};
 use holdfast_sessions::policy::Policy;
 use holdfast_sessions::ports::Clock as _;
-use holdfast_testkit::push::stepped::{Actor, Stepped, every_schedule};
+use holdfast_testkit::push::stepped::{Actor, Schedule, Stepped, every_schedule};
 
 use crate::world::{Person, TestFrames, Watchers, World, id, says, to, to_all};
 
@@ -65,6 +65,44 @@ async fn a_hello_subscribes_to_no_more_topics_than_a_socket_may_have() {
     }
 }
 
+/// Serves these frames of one socket, in the order of their steps that the schedule says.
+fn serve_at_once(world: &World, person: &Person, schedule: &mut Schedule, frames: [ClientFrame; 2]) {
+    let service = Frames {
+        sessions: world.sessions.clone(),
+        table: OnlyTopics(world.table.clone()),
+        gateway: world.gateway.clone(),
+        host: world.host.clone(),
+        policy: Policy::default(),
+        topics: TopicPolicy::public(["public.".to_owned()]),
+        presence: Watchers::Policy(PresencePolicy::default()),
+        tally: world.counters.clone(),
+        recovery_per_second: 1_000,
+        heads: world.heads.clone(),
+    };
+    let caller = Caller { connection: id("a"), at: person.at, sid: person.sid };
+    let serve = |frame: ClientFrame| {
+        let (service, caller, soon) = (&service, &caller, world.soon());
+        Box::pin(async move {
+            assert_eq!(service.receive(caller, Ok(frame), soon).await, Posted::Done);
+        }) as Actor<'_>
+    };
+    schedule.run(frames.into_iter().map(serve).collect());
+}
+
+/// Both see that the topic is new. The table refuses the one that comes second, which then looks again.
+#[test]
+fn frames_that_are_served_at_once_may_ask_for_the_same_topic() {
+    let count = every_schedule(|schedule| {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let (world, person) = runtime.block_on(connected(0));
+        serve_at_once(&world, &person, schedule, [0, 0].map(|n| ClientFrame::Subscribe(topic(n))));
+        assert_eq!(runtime.block_on(subscribed(&world)), BTreeSet::from([topic(0)]));
+        let received = world.gateway.received(&id("a"));
+        assert!(received.len() == 2 && received.iter().all(|frame| frame.starts_with("Subscribed")), "{received:?}");
+    });
+    assert!(count > 1, "{count}");
+}
+
 /// Two frames of one socket that both see room for one more topic, in every order of their steps.
 #[test]
 fn frames_that_are_served_at_once_leave_no_more_topics_than_a_socket_may_have() {
@@ -75,26 +113,7 @@ fn frames_that_are_served_at_once_leave_no_more_topics_than_a_socket_may_have() 
         let count = every_schedule(|schedule| {
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             let (world, person) = runtime.block_on(connected(99));
-            let frames = Frames {
-                sessions: world.sessions.clone(),
-                table: OnlyTopics(world.table.clone()),
-                gateway: world.gateway.clone(),
-                host: world.host.clone(),
-                policy: Policy::default(),
-                topics: TopicPolicy::public(["public.".to_owned()]),
-                presence: Watchers::Policy(PresencePolicy::default()),
-                tally: world.counters.clone(),
-                recovery_per_second: 1_000,
-                heads: world.heads.clone(),
-            };
-            let caller = Caller { connection: id("a"), at: person.at, sid: person.sid };
-            let serve = |frame: ClientFrame| {
-                let (frames, caller, soon) = (&frames, &caller, world.soon());
-                Box::pin(async move {
-                    assert_eq!(frames.receive(caller, Ok(frame), soon).await, Posted::Done);
-                }) as Actor<'_>
-            };
-            schedule.run(vec![serve(ClientFrame::Subscribe(topic(200))), serve(second(300))]);
+            serve_at_once(&world, &person, schedule, [ClientFrame::Subscribe(topic(200)), second(300)]);
             let there = runtime.block_on(subscribed(&world));
             assert_eq!(there.len(), 100, "one of the two topics that were new, and no more");
             let received = world.gateway.received(&id("a"));
