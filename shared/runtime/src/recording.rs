@@ -243,8 +243,6 @@ impl Answer {
 
     /// The value of a cookie that the answer sets; empty where it deletes the cookie.
     pub fn cookie(&self, name: &str) -> Option<&str> {
-        let value = |cookie: &'_ str| cookie.len() > name.len() && cookie.starts_with(name);
-        let cookie = self.cookies.iter().find(|cookie| value(cookie))?;
-        cookie[name.len()..].strip_prefix('=')?.split(';').next()
+        self.cookies.iter().find_map(|cookie| cookie.strip_prefix(name)?.strip_prefix('='))?.split(';').next()
     }
 }
