@@ -15,10 +15,15 @@ pub struct Deps<A, H> {
 impl Deps<LiveActivity, System> {
     /// Builds them from the environment.
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
-        let days = env.int("AUDIT_RETENTION_DAYS", 1..=3_650, 400)?;
+        let keep_seconds = keep_seconds(env)?;
         let trail = holdfast_wiring::activity_table(env).await?;
-        Ok(Self { trail, host: System, keep_seconds: days * 86_400 })
+        Ok(Self { trail, host: System, keep_seconds })
     }
+}
+
+/// How long an entry is kept: `AUDIT_RETENTION_DAYS`.
+fn keep_seconds(env: &Env) -> Result<i64, ConfigError> {
+    Ok(env.int("AUDIT_RETENTION_DAYS", 1..=3_650, 400)? * 86_400)
 }
 
 /// Handles one event.
@@ -41,4 +46,17 @@ pub async fn handle<A: AuditTrail, H: Clock + Rng>(deps: &Deps<A, H>, event: Eve
     deps.trail.append(&entry, deps.host.now().plus_seconds(deps.keep_seconds)).await?;
     metrics::count("AuditEntryWritten");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_are_kept_for_the_days_that_are_configured() {
+        let kept = |days: &str| keep_seconds(&Env::of([("AUDIT_RETENTION_DAYS", days)]));
+        assert_eq!(keep_seconds(&Env::of([])), Ok(34_560_000), "400 days");
+        assert_eq!((kept("1"), kept("3650")), (Ok(86_400), Ok(315_360_000)));
+        assert!(kept("0").is_err() && kept("3651").is_err());
+    }
 }

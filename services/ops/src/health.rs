@@ -2,7 +2,7 @@
 //! (DynamoDB). `HEALTH_DETAILS` decides which callers see the version and the checks.
 
 use std::future::Future;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join;
 use holdfast_runtime::config::CacheProvider;
@@ -84,8 +84,8 @@ impl Deps<LiveTable, LiveServer> {
 }
 
 /// One decimal is what a person reads.
-fn millis_since(started: Instant) -> f64 {
-    (started.elapsed().as_secs_f64() * 10_000.0).round() / 10.0
+fn millis(elapsed: Duration) -> f64 {
+    (elapsed.as_secs_f64() * 10_000.0).round() / 10.0
 }
 
 /// Serves `GET /v1/health`.
@@ -93,13 +93,13 @@ pub async fn handle<T: Table, L: Cache>(deps: &Deps<T, L>, request: Request) -> 
     let store = async {
         let started = Instant::now();
         let reached = deps.table.ping().await;
-        (reached, millis_since(started))
+        (reached, millis(started.elapsed()))
     };
     let cache = async {
         let started = Instant::now();
         match &deps.server {
             None => None,
-            Some(server) => Some((server.check().await, millis_since(started))),
+            Some(server) => Some((server.check().await, millis(started.elapsed()))),
         }
     };
     let ((reached, latency), cache) = join(store, cache).await;
@@ -145,6 +145,13 @@ fn answer(status: &str, details: Option<(&str, Value)>) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_latency_is_told_in_milliseconds_with_one_decimal() {
+        for (micros, told) in [(0, 0.0), (40, 0.0), (60, 0.1), (1_260, 1.3), (7_000, 7.0), (2_500_000, 2_500.0)] {
+            assert_eq!(millis(Duration::from_micros(micros)), told, "{micros}");
+        }
+    }
 
     #[test]
     fn details_are_told_to_everyone_only_where_it_says_so() {

@@ -115,6 +115,13 @@ mod tests {
         assert_eq!(answer["policyDocument"]["Statement"][0]["Resource"], event["methodArn"]);
     }
 
+    /// Runbooks search the log for these.
+    #[test]
+    fn each_refusal_has_a_reason_in_the_log() {
+        let refusals = [ConnectRefusal::Ticket, ConnectRefusal::SessionOver, ConnectRefusal::HungUp];
+        assert_eq!(refusals.map(reason), ["ticket", "session over", "hung up"]);
+    }
+
     #[test]
     fn an_event_that_is_not_understood_is_refused() {
         for event in [json!(null), json!({}), json!({"headers": null, "queryStringParameters": null})] {

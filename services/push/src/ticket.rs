@@ -23,15 +23,21 @@ pub struct Deps<S, C, H, T> {
 impl Deps<LiveSessionsTable, LiveSessionCache, System, LiveConnections> {
     /// Builds them from the environment.
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
-        let url = env.text("WS_URL")?;
-        if !url.starts_with("wss://") && !url.starts_with("ws://") {
-            let problem = "must start with wss:// or ws://".to_owned();
-            return Err(ConfigError { variable: "WS_URL".to_owned(), problem });
-        }
+        let url = socket_url(env)?;
         let sdk = providers::sdk(env).await;
         let sessions = providers::sessions(env, &sdk).await?;
         Ok(Self { sessions, table: providers::connections(env, &sdk)?, host: System, url })
     }
+}
+
+/// `WS_URL`: where clients connect.
+fn socket_url(env: &Env) -> Result<String, ConfigError> {
+    let url = env.text("WS_URL")?;
+    if !url.starts_with("wss://") && !url.starts_with("ws://") {
+        let problem = "must start with wss:// or ws://".to_owned();
+        return Err(ConfigError { variable: "WS_URL".to_owned(), problem });
+    }
+    Ok(url)
 }
 
 /// Serves `POST /v1/push/tickets`.
@@ -58,4 +64,20 @@ where
     let text = ticket.text();
     let url = format!("{}?ticket={text}", deps.url);
     Response::json(201, &json!({"ticket": text, "expiresAt": expires_at.to_string(), "url": url}))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_are_sent_to_a_socket_and_nowhere_else() {
+        let read = |url: &str| socket_url(&Env::of([("WS_URL", url)]));
+        for url in ["wss://push.example.com/v1", "ws://127.0.0.1:9001"] {
+            assert_eq!(read(url), Ok(url.to_owned()));
+        }
+        for other in ["", "https://push.example.com", "push.example.com", "xws://push.example.com"] {
+            assert_eq!(read(other).unwrap_err().variable, "WS_URL", "{other}");
+        }
+    }
 }

@@ -242,7 +242,10 @@ mod tests {
         let told_removed = told(Some(device.clone()), Some(removed));
         assert_eq!(told_removed.kinds, [Kind::DeviceRemoved]);
         assert!(told_removed.entries[0].detail.contains("203.0.113.0/24"), "the network that removed it");
-        assert_eq!(told(Some(device), None).kinds, [Kind::DeviceRemoved], "as version 0.1.0 removed it");
+        let gone = told(Some(device), None);
+        assert_eq!(gone.kinds, [Kind::DeviceRemoved], "as version 0.1.0 removed it");
+        let detail: Value = serde_json::from_str(&gone.entries[0].detail).unwrap();
+        assert_eq!(detail["at"], "1970-01-01T00:00:09.000Z", "the time of its record");
     }
 
     #[test]

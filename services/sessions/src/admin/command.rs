@@ -179,7 +179,9 @@ mod tests {
         let actor = |payload: Value| parse(payload).map(|(_, origin)| origin.actor.unwrap_or_default());
         let id = UserId::from_bytes([1; 16]).to_string();
         assert_eq!(actor(json!({"action": "end-all", "userId": id})).unwrap(), "operator");
-        assert_eq!(actor(json!({"action": "end-all", "userId": id, "actor": "ops/ada"})).unwrap(), "ops/ada");
+        for good in ["ops/ada", &"x".repeat(160)] {
+            assert_eq!(actor(json!({"action": "end-all", "userId": id, "actor": good})).unwrap(), good);
+        }
         for bad in ["", " ", "a\u{202e}b", &"x".repeat(161)] {
             assert!(actor(json!({"action": "end-all", "userId": id, "actor": bad})).is_err(), "{bad:?}");
         }
