@@ -22,8 +22,8 @@ run "an_archive_keeps_events" {
   command = apply
   variables { archive_retention_days = 14 }
   assert {
-    condition     = aws_cloudwatch_event_archive.this["this"].retention_days == 14
-    error_message = "Events must be kept as long as asked for."
+    condition     = aws_cloudwatch_event_archive.this["this"].retention_days == 14 && aws_cloudwatch_event_archive.this["this"].event_source_arn == aws_cloudwatch_event_bus.this["this"].arn
+    error_message = "Events of this bus must be kept as long as asked for."
   }
 }
 

@@ -80,6 +80,26 @@ run "functions_routes_and_artifacts_follow_the_catalogue_and_the_release" {
   }
 }
 
+run "each_function_has_its_own_routes_and_the_release_says_the_architecture" {
+  command = apply
+  variables {
+    catalogue_file   = "tests/fixtures/routes_of_the_second.json"
+    release_manifest = "tests/fixtures/arm64.json"
+  }
+  assert {
+    condition = jsonencode({ for key, route in module.route : key => route.settings }) == jsonencode({ shop-ship = {
+      api_ids    = ["api"]
+      calls      = "AWS_PROXY by POST arn:aws:apigateway:us-east-1:lambda:path/ship:live, payload 2.0, 29000 ms"
+      permission = { "PUT /v1/parcels/{id}" = "apigateway.amazonaws.com from arn:aws:execute-api:us-east-1:123456789012:api/*/PUT/v1/parcels/* to example-test-shop-ship:live" }
+    } })
+    error_message = "The routes of the second function call it: ${jsonencode({ for key, route in module.route : key => route.settings })}"
+  }
+  assert {
+    condition     = { for key, settings in output.settings : key => settings.architectures } == { shop-buy = tolist(["arm64"]), shop-ship = tolist(["arm64"]) }
+    error_message = "Every function has the architecture of the release."
+  }
+}
+
 run "every_role_gets_the_boundary" {
   command = apply
   variables { permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary" }

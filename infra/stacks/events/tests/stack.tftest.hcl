@@ -284,4 +284,8 @@ run "the_cache_is_repaired_where_there_is_one" {
     condition     = toset([for key in keys(module.service.environment) : key if can(module.service.environment[key].STREAM_PARTIAL_BATCH)]) == toset(["events-cache-repair", "events-relay"])
     error_message = "A stream has two readers at most: AWS throttles a third."
   }
+  assert {
+    condition     = module.service.environment["events-cache-repair"].STREAM_PARTIAL_BATCH == "false"
+    error_message = "The local cloud takes a partial answer for success."
+  }
 }
