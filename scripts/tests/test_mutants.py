@@ -117,6 +117,14 @@ class Switches(unittest.TestCase):
         self.assertEqual((text.replace("off", "::holdfast_switch::off")[start:end], number), ("((a) != (b))", 1))
 
 
+class Change(unittest.TestCase):
+    def test_a_change_of_comments_has_no_mutants(self):
+        head = "--- a/a.rs\n+++ b/a.rs\n@@ -1,2 +1,2 @@\n"
+        for lines, expected in (("-// old\n+// new\n", False), ("-let a = 1;\n", False), ("+\n+    /// new\n", False), ("", False),
+                                ("-// old\n+// new\n+let a = 1;\n", True), ("+    a / b\n", True)):
+            self.assertEqual(mutants.changes_code(head + lines if lines else ""), expected, lines)
+
+
 class Numbers(unittest.TestCase):
     def test_a_file_keeps_its_numbers_whatever_happens_to_others(self):
         def some(name, count):
