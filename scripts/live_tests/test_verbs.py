@@ -19,9 +19,11 @@ import urllib.request
 from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(SCRIPTS / "tests"))
+sys.path[:0] = [str(SCRIPTS / "tests"), str(SCRIPTS.parent / "clients" / "python" / "src")]
 
+import botocore.session
 from fakes import called
+from holdfast import Holdfast, NoSession
 
 from holdfast_cli.core import settings as settings_module
 from holdfast_cli.deploy import aws
@@ -158,6 +160,30 @@ class Verbs(unittest.TestCase):
             holdfast("sessions", "end-all", self.user, "--yes")
             out, err = child.communicate(timeout=30)
         self.assertEqual((child.returncode, json.loads(out)["error"]["code"]), (1, "SESSION_ENDED"), err)
+
+    def test_a_service_makes_checks_and_ends_a_session_for_its_user(self):
+        service = botocore.session.Session()
+        service.set_credentials("test", "test")
+        kit = Holdfast(URL, region=KNOWN["region"], aws_session=service, timeout_seconds=30)
+        self.addCleanup(kit.close)
+        subject = secrets.token_hex(8)
+        # The address of another account is a label, and leads to nobody.
+        made = kit.create_session("urn:live", subject, email=self.email, claims={"plan": "free"}, mfa_verified=True, client_ip="192.0.2.7")
+        self.addCleanup(lambda: called(["users", "delete", made.session.user_id, "--yes"], SETTINGS))
+        self.assertNotEqual(made.session.user_id, self.user)
+        token = made.tokens.access_token
+        seen = kit.verify(token)
+        self.assertEqual((seen.user_id, seen.claims, seen.identity), (made.session.user_id, {"plan": "free"}, ("urn:live", subject)))
+        holdfast("users", "claims", made.session.user_id, "--set", '{"plan":"pro"}')
+        self.assertEqual(kit.verify(token).claims, {"plan": "pro"})
+        self.assertEqual(typed("introspect", HOLDFAST_ACCESS_TOKEN=token)["claims"], {"plan": "pro"})
+        again = kit.create_session("urn:live", subject, session_id=made.session.session_id)
+        self.assertEqual((again.session.session_id, again.tokens), (made.session.session_id, None))
+        self.assertEqual(kit.publish("order", {"n": 1}, user_ids=[made.session.user_id]).offset, 1)
+        holdfast("sessions", "end", made.session.user_id, made.session.session_id)
+        with self.assertRaises(NoSession):
+            kit.verify(token)
+        self.assertEqual(typed("introspect", code=1, HOLDFAST_ACCESS_TOKEN=token), {"active": False})
 
 
 if __name__ == "__main__":
