@@ -25,7 +25,7 @@ async fn the_connections_in_memory_keep_the_contract_of_the_push_ports() {
 
 #[tokio::test]
 async fn sessions_hold_up_to_their_bounds_and_no_longer() {
-    suites::sessions::at_their_bounds(MemoryStore::default).await;
+    Box::pin(suites::sessions::at_their_bounds(MemoryStore::default)).await;
 }
 
 /// DynamoDB deletes a row at any time after its TTL. Both extremes keep the contract: at once, and never.
