@@ -4,8 +4,9 @@ output "id" {
 }
 
 output "revocation_bound_seconds" {
-  description = "Longest time for which a session that has ended is still accepted, because API Gateway keeps a result."
-  value       = var.result_ttl_seconds
+  description = "Longest time for which a session that has ended is still accepted: API Gateway keeps a result, and a WebSocket API asks at $connect only and keeps a socket for two hours."
+  # Two hours is API Gateway's limit of a connection, which it has no setting for.
+  value = var.api.type == "WEBSOCKET" ? 7200 : var.result_ttl_seconds
 }
 
 output "settings" {

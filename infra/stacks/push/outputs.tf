@@ -24,3 +24,8 @@ output "functions" {
   description = "Name of every function of this stack, by key."
   value       = module.service.function_names
 }
+
+output "policy_documents" {
+  description = "Ready IAM policy document (JSON) for services: `publish`, over HTTP."
+  value       = { publish = module.service.policy_documents["push-publish"].call }
+}

@@ -87,6 +87,10 @@ run "a_websocket_api_asks_at_the_handshake" {
     condition     = strcontains(output.settings.asks, "REQUEST by ") && output.settings.permission == "apigateway.amazonaws.com from arn:aws:execute-api:us-east-1:123456789012:ws/authorizers/auth2 to holdfast-test-sessions-authorizer:live"
     error_message = "Only this authorizer may invoke the function."
   }
+  assert {
+    condition     = output.revocation_bound_seconds == 7200
+    error_message = "A socket is asked about once, and lives for two hours at most."
+  }
 }
 
 run "create_false_makes_nothing" {

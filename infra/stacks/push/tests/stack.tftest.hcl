@@ -214,6 +214,12 @@ run "with_default_settings" {
 
   # The stack says which routes it has attached.
   assert {
+    condition = jsondecode(output.policy_documents.publish).Statement == [
+      { Effect = "Allow", Action = ["execute-api:Invoke"], Resource = ["${module.context.input["platform/http-api-execution-arn"]}/*/POST/v1/messages"] },
+    ]
+    error_message = "A service may publish, and nothing else: ${output.policy_documents.publish}"
+  }
+  assert {
     condition     = aws_ssm_parameter.routes["this"].name == "/holdfast/test/routes/push" && toset(split(",", aws_ssm_parameter.routes["this"].value)) == toset(["GET /v1/channels/{channel}/messages", "HEAD /v1/channels/{channel}/messages", "POST /v1/messages", "POST /v1/push/tickets"])
     error_message = "The stack platform sets limits for these routes."
   }
