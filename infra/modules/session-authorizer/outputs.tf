@@ -4,7 +4,7 @@ output "id" {
 }
 
 output "revocation_bound_seconds" {
-  description = "Longest time for which a session that has ended is still accepted: API Gateway keeps a result, and a WebSocket API asks at $connect only and keeps a socket for two hours."
+  description = "Longest time for which a session that has ended is still accepted. A result is kept, and a WebSocket API asks only at $connect and keeps sockets for two hours."
   # Two hours is API Gateway's limit of a connection, which it has no setting for.
   value = var.api.type == "WEBSOCKET" ? 7200 : var.result_ttl_seconds
 }
