@@ -123,7 +123,7 @@ mod tests {
         let nobody = KmsBox::new(&CannedAws::new(&[]).config(), "alias/mfa");
         assert_eq!(nobody.open(user(), b"sealed").await, Err(unavailable("not reached")));
         let (odd, _) = answering(200, "no JSON");
-        assert_eq!(odd.open(user(), b"sealed").await, Err(unavailable("no readable answer")));
+        assert_eq!(odd.open(user(), b"sealed").await, Err(unavailable("unknown")), "the SDK names no code");
         let late = trouble::<DecryptError, ()>("Decrypt", &SdkError::timeout_error("late"));
         assert_eq!(late, unavailable("timed out"));
     }

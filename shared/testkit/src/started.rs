@@ -26,7 +26,7 @@ const OF_LAMBDA: [(&str, &str); 8] = [
 ];
 
 /// Every variable that some function needs. Nothing listens at these addresses: a function starts while its stores are down.
-const CONFIGURATION: [(&str, &str); 21] = [
+const CONFIGURATION: [(&str, &str); 22] = [
     ("ACTIVITY_TABLE", "activity"),
     ("ALERTS_QUEUE_URL", "http://127.0.0.1:1/alerts"),
     ("AWS_ENDPOINT_URL", "http://127.0.0.1:1"),
@@ -46,6 +46,7 @@ const CONFIGURATION: [(&str, &str); 21] = [
     ("REGISTRATION_ENABLED", "true"),
     ("RELAY_DLQ_URL", "http://127.0.0.1:1/relay-dlq"),
     ("SESSIONS_TABLE", "sessions"),
+    ("STREAM_PARTIAL_BATCH", "true"),
     ("WS_CALLBACK_URL", "http://127.0.0.1:1"),
     ("WS_URL", "ws://127.0.0.1:1"),
 ];

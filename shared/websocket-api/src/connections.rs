@@ -85,6 +85,6 @@ mod tests {
         let config = SdkConfig::builder().behavior_version(aws_config::BehaviorVersion::v2026_01_12()).build();
         let text = Connections::new(&config, "http://127.0.0.1:1").text(&ServerFrame::Pong(vec![]));
         assert_eq!(text, frame_to_json(&ServerFrame::Pong(vec![])));
-        assert!(text.starts_with("{\"type\":\"pong\""), "{text}");
+        assert!(text.contains("\"type\":\"pong\""), "{text}");
     }
 }
