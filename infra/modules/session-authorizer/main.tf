@@ -5,8 +5,8 @@ locals {
   v2      = var.create && !local.is_rest ? { this = true } : {}
   v1      = var.create && local.is_rest ? { this = true } : {}
 
-  # A result that is kept is that of the next request with the same identity source, whatever its method and its other headers are. So it must be
-  # the whole credential: with a cookie, a request that another site has caused would get the result of one that the user made. A request
+  # API Gateway gives a kept result to every request with the same identity source. It looks at no method and no other header. So the identity source
+  # must be the whole credential. By cookie, a request that another site has caused would get the result of a request that the user made. A request
   # without the header is then answered with 401.
   is_cached = var.result_ttl_seconds > 0
 

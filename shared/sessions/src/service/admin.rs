@@ -184,8 +184,8 @@ where
         let state = self.store.user(user).await?.ok_or_else(unknown)?;
         let email = Email::parse(&state.account.email).ok();
         let key = email.as_ref().map(Email::key);
-        // The budget of an address belongs to whoever signs in with it. An account without a password never does: its
-        // address is a label, which may be that of another account.
+        // A budget of an address belongs to the account that signs in with the address. The address of an account without
+        // a password is a label, which may be the address of another account.
         let signs_in = key.filter(|_| state.account.password != NO_PASSWORD);
         for scope in account_scopes(user, signs_in.as_ref(), limits) {
             self.store.clear(&scope).await?;

@@ -146,6 +146,10 @@ where
         // Checked before anything is sealed, so that a refused request costs no call of the key.
         let state = self.state(current).await?;
         sensitive(&state.account, self.own_slot(&state, current)?, self.host.now())?;
+        // No account gains or loses its password, so this is not asked again.
+        if state.account.password == NO_PASSWORD {
+            return Err(belongs_to_the_provider());
+        }
         let fresh = Seed::from_bytes(self.host.random());
         let sealed = seal(&settings.secrets, user, &fresh).await?;
         let done = self
@@ -153,9 +157,6 @@ where
                 let caller = reading.caller(current.slot.sid)?;
                 let account = &reading.state.account;
                 sensitive(account, caller, reading.now)?;
-                if account.password == NO_PASSWORD {
-                    return Err(belongs_to_the_provider());
-                }
                 if account.mfa.enabled.is_some() {
                     return Err(is_on());
                 }

@@ -239,7 +239,7 @@ pub async fn the_rules_of_sessions_hold_for_an_identity<S: Store, H: Clock + Rng
     }
     sessions.set_status(user, Status::Active, &origin).await.expect("enabled");
     assert_eq!(signed_in(&bench, asks(&user_of)).await.slot.at.user, user);
-    // A deleted user is never found again. Whoever has the identity then is another one.
+    // A deleted user is never found again. The next session of the identity belongs to a new user.
     sessions.begin_deletion(user, &origin).await.expect("begun");
     assert_eq!(refused(&bench, asks(&user_of)).await, Code::AccountDisabled);
     sessions.finish_deletion(user, &SignInLimits::default()).await.expect("deleted");
