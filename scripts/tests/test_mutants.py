@@ -358,6 +358,20 @@ class Faults(unittest.TestCase):
         for fault in rust_faults.known():
             self.assertNotEqual(fault["old"], fault["new"], fault["says"])
 
+    def test_what_a_run_found_out_about_each_is_remembered_for_the_next(self):
+        folders = {fault["file"].rsplit("/src/", 1)[0]: fault["file"].rsplit("/src/", 1)[0] for fault in rust_faults.known()}
+        with tempfile.TemporaryDirectory() as folder, mock.patch.object(mutant_tree, "FOLDER", Path(folder)):
+            for _ in range(2):
+                files = mutant_tree.numbered(rust_faults.faults(folders, list(folders)), {})
+                tree = mutant_tree.Tree(files, {})
+                tree._remember()
+                first = next(iter(files.values()))[0]
+                tree.unviable.add(first["id"])
+                tree.write_down()
+            again = mutant_tree.Tree(files, {})
+            again._remember()
+        self.assertEqual(again.unviable, {first["id"]})
+
     @unittest.skipUnless(importlib.util.find_spec("tree_sitter_rust"), "make tools has not installed what reads Rust")
     def test_each_is_a_whole_expression(self):
         folders = {fault["file"].rsplit("/src/", 1)[0]: fault["file"].rsplit("/src/", 1)[0] for fault in rust_faults.known()}

@@ -51,7 +51,9 @@ def faults(folders: dict[str, str], packages: list[str], root: Path = ROOT) -> l
             continue
         source = (root / fault["file"]).read_text(encoding="utf-8")
         start, end = found(fault, source)
-        chosen.append({"genre": GENRE, "package": package, "file": fault["file"], "replacement": fault["new"], "change": fault["says"],
-                       "span": {"start": _place(source, start), "end": _place(source, end)},
+        place = _place(source, start)
+        chosen.append({"name": f"{fault['file']}:{place['line']}:{place['column']}: {fault['says']}", "genre": GENRE, "package": package,
+                       "file": fault["file"], "replacement": fault["new"], "change": fault["says"],
+                       "span": {"start": place, "end": _place(source, end)},
                        "function": {"function_name": "", "return_type": ""}})
     return chosen
