@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import re
+import subprocess
 import tempfile
 import threading
 import unittest
@@ -155,6 +156,14 @@ class Copy(unittest.TestCase):
         text = mutant_tree.without_lints(manifest)
         self.assertNotRegex(text, r'"(deny|warn|forbid)"')
         self.assertEqual(re.sub(r'"allow"', "", text), re.sub(r'"(deny|warn|forbid)"', "", manifest))
+
+    def test_the_compiler_gets_the_variables_of_executables(self):
+        with tempfile.TemporaryDirectory() as folder:
+            wrapper = Path(folder) / "rustc"
+            wrapper.write_text(mutant_tree.WRAPPER)
+            wrapper.chmod(0o755)
+            said = subprocess.run([wrapper, "env"], env={**os.environ, "CARGO_BIN_EXE_auth-login": "/there"}, capture_output=True, text=True, check=True)
+        self.assertLess({"CARGO_BIN_EXE_auth-login=/there", "RUSTC_BOOTSTRAP=1"}, set(said.stdout.splitlines()))
 
 
 class Errors(unittest.TestCase):

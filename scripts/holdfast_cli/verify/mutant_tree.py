@@ -51,8 +51,9 @@ test = false
 
 [dependencies]
 """
-# The switches read as constants in constants, which is a feature of the compiler's own; nothing else is built with it.
-WRAPPER = '#!/bin/sh\nRUSTC_BOOTSTRAP=1 exec "$@"\n'
+# The switches read as constants in constants, which is a feature of the compiler's own; nothing else is built with it. A shell
+# would drop variables that are no names to it, as `CARGO_BIN_EXE_auth-login`.
+WRAPPER = "#!/usr/bin/env -S python3 -IS\nimport os, sys\nos.environ['RUSTC_BOOTSTRAP'] = '1'\nos.execvp(sys.argv[1], sys.argv[1:])\n"
 # Numbers are given out by file, with room for more mutants: a change of one file leaves the others as they are built.
 BLOCK = 32
 
