@@ -217,7 +217,7 @@ async fn mend(what: &str, server: &mut RedisServer) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_the_cache_is_in_trouble_users_notice_nothing_but_latency() {
-    let judged = std::env::var("HOLDFAST_PROVE").is_ok();
+    let judged = std::env::var("HOLDFAST_PROVE").is_ok_and(|wanted| !wanted.is_empty());
     let time = Duration::from_millis(if judged { 5_000 } else { 1_000 });
     let mut world = World::new().await;
     let calm = world.load(time, async || {}).await;
