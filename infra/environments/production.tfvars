@@ -15,6 +15,8 @@ region = "us-east-1"
 
 # Pipelines of this repository may look for drift and deploy, from main only.
 # github_repository = "<owner>/<name>"
+# A repository made, renamed or moved since July 2026 also needs its numbers: gh api repos/<owner>/<name> --jq '.owner.id, .id'
+# github_repository_ids = { owner = "<number>", repository = "<number>" }
 
 # SNS topics that alarms are sent to.
 # alarm_topic_arns = ["arn:aws:sns:us-east-1:<account id>:<topic>"]

@@ -15,6 +15,8 @@ region = "us-east-1"
 
 # Pipelines of this repository may plan and deploy.
 # github_repository = "<owner>/<name>"
+# A repository made, renamed or moved since July 2026 also needs its numbers: gh api repos/<owner>/<name> --jq '.owner.id, .id'
+# github_repository_ids = { owner = "<number>", repository = "<number>" }
 
 # Pull requests are planned against this environment; production's plan role is main's alone.
 pull_requests_may_plan = true

@@ -162,8 +162,10 @@ resource "aws_elasticache_replication_group" "this" {
   security_group_ids = [aws_security_group.this["this"].id]
 
   # No snapshots: a restored cache would bring back what has been revoked since.
-  snapshot_retention_limit   = 0
-  auto_minor_version_upgrade = true
+  snapshot_retention_limit = 0
+
+  # A cache that AWS upgrades by itself no longer has the version above, and Terraform plans a replacement to go back to it.
+  auto_minor_version_upgrade = false
   apply_immediately          = false
 
   tags = var.tags

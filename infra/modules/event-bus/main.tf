@@ -8,6 +8,13 @@ resource "aws_cloudwatch_event_bus" "this" {
   name               = local.name
   kms_key_identifier = var.kms_key_arn
   tags               = var.tags
+
+  dynamic "dead_letter_config" {
+    for_each = var.dead_letter_queue_arn == null ? [] : [var.dead_letter_queue_arn]
+    content {
+      arn = dead_letter_config.value
+    }
+  }
 }
 
 resource "aws_cloudwatch_event_archive" "this" {

@@ -21,7 +21,8 @@ output "policy_documents" {
 output "settings" {
   description = "Settings of the bus and its archive, taken from the resources, for reviews and tests."
   value = {
-    archive_days = one([for archive in aws_cloudwatch_event_archive.this : archive.retention_days])
-    kms_key_arn  = one([for bus in aws_cloudwatch_event_bus.this : bus.kms_key_identifier])
+    archive_days    = one([for archive in aws_cloudwatch_event_archive.this : archive.retention_days])
+    dead_letters_to = one(flatten([for bus in aws_cloudwatch_event_bus.this : [for config in bus.dead_letter_config : config.arn]]))
+    kms_key_arn     = one([for bus in aws_cloudwatch_event_bus.this : bus.kms_key_identifier])
   }
 }

@@ -42,6 +42,17 @@ variable "kms_key_arn" {
   }
 }
 
+variable "dead_letter_queue_arn" {
+  description = "Queue for events that EventBridge cannot encrypt or decrypt with kms_key_arn; null for none. Its policy must let this bus send (`senders` of the module sqs-queue)."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.dead_letter_queue_arn == null ? true : can(regex("^arn:[a-z-]+:sqs:[a-z0-9-]+:[0-9]{12}:.+$", var.dead_letter_queue_arn))
+    error_message = "dead_letter_queue_arn must be the ARN of a queue, or null."
+  }
+}
+
 variable "tags" {
   description = "Tags of the bus."
   type        = map(string)

@@ -64,6 +64,8 @@ resource "aws_lambda_function" "this" {
   logging_config {
     log_format = "JSON"
     log_group  = aws_cloudwatch_log_group.this["this"].name
+
+    application_log_level = var.application_log_level
   }
 
   tracing_config {
@@ -82,6 +84,15 @@ resource "aws_lambda_function" "this" {
 
   # A function must not run before it may do what it needs.
   depends_on = [aws_iam_role_policy.this]
+}
+
+# Lambda stops a chain of invocations through the same queue after about 16 of them. A function that sends itself further work on purpose needs
+# this, and a bound of its own on each chain. Without it the setting is AWS's default, Terminate.
+resource "aws_lambda_function_recursion_config" "this" {
+  for_each = var.recursive_loop_allowed ? local.create : {}
+
+  function_name  = local.function_name
+  recursive_loop = "Allow"
 }
 
 # Terraform or the deployer owns where the alias points, never both: while a deployer shifts weights, Terraform would

@@ -119,6 +119,11 @@ output "vpc" {
   }, null)
 }
 
+output "recursive_loop" {
+  description = "Lambda's reaction to a chain of invocations through the same queue, taken from the resource: Allow or Terminate."
+  value       = try(aws_lambda_function_recursion_config.this["this"].recursive_loop, "Terminate")
+}
+
 output "settings" {
   description = "Settings of the function and its log, taken from the resources, for reviews and tests."
   value = try({ for function in [aws_lambda_function.this["this"]] : "this" => {
@@ -129,6 +134,7 @@ output "settings" {
     log_days             = aws_cloudwatch_log_group.this["this"].retention_in_days
     log_format           = function.logging_config[0].log_format
     log_kms_key_arn      = aws_cloudwatch_log_group.this["this"].kms_key_id
+    log_level            = function.logging_config[0].application_log_level
     memory_mb            = function.memory_size
     publishes_versions   = function.publish
     reserved_concurrency = function.reserved_concurrent_executions

@@ -147,6 +147,23 @@ variable "permissions" {
   }
 }
 
+variable "application_log_level" {
+  description = "Lowest level of the function's own log lines that Lambda passes on: TRACE, DEBUG or INFO. Lambda drops lines below it, whatever the function writes. A higher level would drop embedded metrics, which have none and count as INFO."
+  type        = string
+  default     = "INFO"
+
+  validation {
+    condition     = contains(["TRACE", "DEBUG", "INFO"], var.application_log_level)
+    error_message = "application_log_level must be TRACE, DEBUG or INFO: above INFO, Lambda drops the function's metrics."
+  }
+}
+
+variable "recursive_loop_allowed" {
+  description = "Whether the function may send itself work through a queue more than about 16 times in one chain. Lambda otherwise stops the chain and drops the message. The function must bound each chain itself."
+  type        = bool
+  default     = false
+}
+
 variable "permissions_boundary_arn" {
   description = "Permissions boundary of the role; null for none."
   type        = string

@@ -210,6 +210,11 @@ resource "aws_iam_role_policy" "flow" {
       Effect   = "Allow"
       Action   = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
       Resource = ["${each.value.arn}:*"]
+      }, {
+      # The service looks for its group among all of the account's, and AWS checks the call on all of them.
+      Effect   = "Allow"
+      Action   = ["logs:DescribeLogGroups"]
+      Resource = [replace(each.value.arn, "/:log-group:.*$/", ":log-group:*")]
     }]
   })
 }

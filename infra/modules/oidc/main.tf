@@ -3,6 +3,12 @@ locals {
   provider_arn = var.create_provider ? try(aws_iam_openid_connect_provider.github["this"].arn, null) : var.provider_arn
   roles        = var.create ? var.roles : {}
 
+  # GitHub writes the subject in one of two forms: with the names alone, or, for repositories that were made, renamed or moved since
+  # July 2026, with the ids as well. Ids are never given to another repository.
+  repositories = concat([var.repository], var.repository_ids == null || !var.create ? [] : [
+    "${split("/", var.repository)[0]}@${var.repository_ids.owner}/${split("/", var.repository)[1]}@${var.repository_ids.repository}",
+  ])
+
   managed_policies = merge([for name, role in local.roles : {
     for arn in role.managed_policy_arns : "${name} ${arn}" => { role = name, arn = arn }
   }]...)
@@ -22,7 +28,7 @@ resource "aws_iam_role" "this" {
 
   name                 = "${var.name_prefix}-${each.key}"
   description          = each.value.description
-  max_session_duration = 3600
+  max_session_duration = each.value.max_session_seconds
   permissions_boundary = var.permissions_boundary_arn
   tags                 = var.tags
 
@@ -36,7 +42,7 @@ resource "aws_iam_role" "this" {
       Condition = {
         StringEquals = {
           "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com"
-          "token.actions.githubusercontent.com:sub" = sort([for subject in each.value.subjects : "repo:${var.repository}:${subject}"])
+          "token.actions.githubusercontent.com:sub" = sort(flatten([for repository in local.repositories : [for subject in each.value.subjects : "repo:${repository}:${subject}"]]))
         }
       }
     }]

@@ -10,9 +10,21 @@ output "role_arns" {
 
 output "subjects" {
   description = "Subjects of the repository's jobs that may take each role, by name. Taken from the trust policy, for reviews and tests."
-  value = { for name, role in aws_iam_role.this : name => [
-    for subject in flatten([jsondecode(role.assume_role_policy).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:sub"]]) : trimprefix(subject, "repo:${var.repository}:")
-  ] }
+  value = { for name, role in aws_iam_role.this : name => distinct([
+    for subject in flatten([jsondecode(role.assume_role_policy).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:sub"]]) : replace(subject, "/^repo:[^:]+:/", "")
+  ]) }
+}
+
+output "trusted_repositories" {
+  description = "Forms of the repository's name in the subjects that may take each role, by name. Taken from the trust policy, for reviews and tests."
+  value = { for name, role in aws_iam_role.this : name => distinct([
+    for subject in flatten([jsondecode(role.assume_role_policy).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:sub"]]) : regex("^repo:([^:]+):", subject)[0]
+  ]) }
+}
+
+output "max_session_seconds" {
+  description = "Longest session of each role, by name. Taken from the role, for reviews and tests."
+  value       = { for name, role in aws_iam_role.this : name => role.max_session_duration }
 }
 
 output "policies" {

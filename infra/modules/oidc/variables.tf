@@ -24,6 +24,20 @@ variable "repository" {
   }
 }
 
+variable "repository_ids" {
+  description = "Numbers of the repository and of its owner at GitHub (`gh api repos/<owner>/<name> --jq '.owner.id, .id'`). With them, the roles also accept subjects that contain the numbers, which GitHub sends for repositories that were made, renamed or moved since July 2026. Null accepts the names alone."
+  type = object({
+    owner      = string
+    repository = string
+  })
+  default = null
+
+  validation {
+    condition     = var.repository_ids == null ? true : alltrue([for id in values(var.repository_ids) : can(regex("^[1-9][0-9]{0,19}$", id))])
+    error_message = "repository_ids must be two numbers: owner and repository."
+  }
+}
+
 variable "create_provider" {
   description = "Whether to create GitHub's identity provider: once per account."
   type        = bool
@@ -42,12 +56,13 @@ variable "provider_arn" {
 }
 
 variable "roles" {
-  description = "Roles by name: the subjects that may take them (environment:production, pull_request, ref:refs/heads/main), and what they may do."
+  description = "Roles by name: the subjects that may take them (environment:production, pull_request, ref:refs/heads/main), what they may do, and the longest session (max_session_seconds)."
   type = map(object({
     description         = optional(string, "")
     subjects            = set(string)
     policy_json         = optional(string)
     managed_policy_arns = optional(set(string), [])
+    max_session_seconds = optional(number, 3600)
   }))
 
   validation {
@@ -56,13 +71,18 @@ variable "roles" {
   }
 
   validation {
-    condition     = alltrue(flatten([for role in values(var.roles) : [for subject in role.subjects : can(regex("^(environment:[A-Za-z0-9_-]+|pull_request|ref:refs/(heads|tags)/[A-Za-z0-9._/-]+)$", subject))]]))
+    condition     = alltrue(flatten([for role in values(var.roles) : [for subject in role.subjects : can(regex("^(environment:[A-Za-z0-9_-]+|pull_request|ref:refs/(heads|tags)/[A-Za-z0-9._/@-]+)$", subject))]]))
     error_message = "roles.subjects must be environment:<name>, pull_request or ref:refs/heads/<branch>, without wildcards."
   }
 
   validation {
     condition     = alltrue(flatten([for role in values(var.roles) : [for arn in role.managed_policy_arns : !endswith(arn, "/AdministratorAccess")]]))
     error_message = "roles.managed_policy_arns must not hold AdministratorAccess."
+  }
+
+  validation {
+    condition     = alltrue([for role in values(var.roles) : role.max_session_seconds >= 3600 && role.max_session_seconds <= 43200 && floor(role.max_session_seconds) == role.max_session_seconds])
+    error_message = "roles.max_session_seconds must be a whole number from 3600 to 43200 (12 hours)."
   }
 }
 

@@ -77,6 +77,10 @@ module "function" {
   stream_sources = each.value.stream_sources
   vpc            = contains(local.in_cache_network, each.key) ? local.cache_network : each.value.vpc
 
+  # A level below INFO passes Lambda's own filter, too. A level above it must not be set there: embedded metrics count as INFO.
+  application_log_level  = contains(["debug", "trace"], var.log_level) ? upper(var.log_level) : "INFO"
+  recursive_loop_allowed = each.value.recursive_loop_allowed
+
   alias_owner              = var.alias_owner
   tracing_enabled          = var.tracing_enabled
   code_signing_config_arn  = var.code_signing_config_arn

@@ -75,6 +75,11 @@ output "stream_retries" {
   value       = { for key, function in module.function : key => function.stream_retries if length(function.stream_retries) > 0 }
 }
 
+output "recursive_loops" {
+  description = "Keys of the functions whose chains of invocations through a queue Lambda does not stop."
+  value       = sort([for key, function in module.function : key if function.recursive_loop == "Allow"])
+}
+
 output "settings" {
   description = "Settings of each function and its log, by key, taken from the resources, for reviews and tests."
   value       = { for key, function in module.function : key => function.settings }

@@ -92,6 +92,8 @@ variable "functions" {
     memory_size_mb       = optional(number, 256)
     timeout_seconds      = optional(number, 10)
     reserved_concurrency = optional(number)
+    # Whether the function sends itself work through a queue, in chains that it bounds itself.
+    recursive_loop_allowed = optional(bool, false)
     permissions = optional(map(object({
       actions    = set(string)
       resources  = set(string)

@@ -66,6 +66,7 @@ module "oidc" {
   create          = var.github_repository != ""
   name_prefix     = module.context.name_prefix
   repository      = var.github_repository
+  repository_ids  = var.github_repository_ids
   create_provider = var.create_github_provider
   provider_arn    = var.create_github_provider ? null : "arn:${local.partition}:iam::${local.account}:oidc-provider/token.actions.githubusercontent.com"
 
@@ -78,8 +79,10 @@ module "oidc" {
     }
     deploy = {
       description = "Deploys ${var.env}."
-      subjects    = ["environment:${var.env}"]
-      policy_json = local.deploy_policy
+      # A canary of two hours, with the build and the applies before it, must not outlive its credentials.
+      max_session_seconds = 14400
+      subjects            = ["environment:${var.env}"]
+      policy_json         = local.deploy_policy
     }
   }
 }

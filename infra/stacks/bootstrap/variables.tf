@@ -21,6 +21,20 @@ variable "github_repository" {
   }
 }
 
+variable "github_repository_ids" {
+  description = "Numbers of the repository and of its owner at GitHub (`gh api repos/<owner>/<name> --jq '.owner.id, .id'`). A repository that was made, renamed or moved since July 2026 needs them, because GitHub then sends them in each token. Null for a repository from before."
+  type = object({
+    owner      = string
+    repository = string
+  })
+  default = null
+
+  validation {
+    condition     = var.github_repository_ids == null || var.github_repository != ""
+    error_message = "github_repository_ids must be null without github_repository."
+  }
+}
+
 variable "pull_requests_may_plan" {
   description = "Whether pull requests, and so any branch of the repository, may take the role that plans. It is off in production, where only main checks for drift."
   type        = bool

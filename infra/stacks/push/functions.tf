@@ -167,8 +167,12 @@ module "service" {
     }
 
     push-fanout = {
-      description     = "Messages to sockets"
+      description = "Messages to sockets"
+      # Lambda gives CPU by memory, and signing and TLS are most of a post: 256 MB are 0.145 of a processor.
+      memory_size_mb  = var.fanout_memory_mb
       timeout_seconds = local.queue_timeouts.push
+      # Messages that wait for a busy user, a throttled gateway or the next page of a broadcast go back to the queue, each a bounded number of times.
+      recursive_loop_allowed = true
       environment = {
         CONNECTIONS_TABLE   = local.connections_table
         WS_CALLBACK_URL     = local.ws_callback_url
@@ -213,6 +217,8 @@ module "service" {
     push-close-sockets = {
       description     = "Closes the sockets of ended sessions"
       timeout_seconds = local.queue_timeouts.close
+      # A close that is not confirmed is looked at again.
+      recursive_loop_allowed = true
       environment = {
         CONNECTIONS_TABLE = local.connections_table
         WS_CALLBACK_URL   = local.ws_callback_url

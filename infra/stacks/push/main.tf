@@ -121,6 +121,19 @@ module "alarms" {
       expression = "IF(gone + FILL(delivered, 0) > 100, 100 * gone / (gone + FILL(delivered, 0)), 0)"
       threshold  = 50
     }
+    recursion-dropped = {
+      description = "Lambda stops a chain of invocations as a loop and drops its message: a push or a close is lost."
+      metrics = {
+        fanout = { namespace = "AWS/Lambda", name = "RecursiveInvocationsDropped", stat = "Sum", dimensions = { FunctionName = module.service.function_names["push-fanout"] } }
+        close  = { namespace = "AWS/Lambda", name = "RecursiveInvocationsDropped", stat = "Sum", dimensions = { FunctionName = module.service.function_names["push-close-sockets"] } }
+      }
+      expression = "FILL(fanout, 0) + FILL(close, 0)"
+      threshold  = 0
+      # One is one too many.
+      period_seconds      = 60
+      evaluation_periods  = 1
+      datapoints_to_alarm = 1
+    }
     socket-errors = {
       description = "The WebSocket API cannot call its functions."
       metrics = {
@@ -146,8 +159,9 @@ locals {
   own_settings = merge(
     { for pair in flatten([for key, queue in module.queue : [for kind, settings in queue.settings : { name = "queue ${key} ${kind}", settings = settings }]]) : pair.name => pair.settings },
     {
-      parameter       = { for key, parameter in aws_ssm_parameter.output : key => "${parameter.name} = ${nonsensitive(parameter.value)}" }
-      "websocket api" = module.websocket_api.settings
+      "recursive loops" = { allowed = module.service.recursive_loops }
+      parameter         = { for key, parameter in aws_ssm_parameter.output : key => "${parameter.name} = ${nonsensitive(parameter.value)}" }
+      "websocket api"   = module.websocket_api.settings
     },
   )
 }

@@ -32,6 +32,17 @@ variable "websocket_throttling" {
   }
 }
 
+variable "fanout_memory_mb" {
+  description = "Memory of push-fanout, which posts messages to sockets. Lambda gives a whole processor at 1 769 MB; with less, a worker can be too slow for its part of the budget."
+  type        = number
+  default     = 1769
+
+  validation {
+    condition     = var.fanout_memory_mb >= 256 && var.fanout_memory_mb <= 10240 && floor(var.fanout_memory_mb) == var.fanout_memory_mb
+    error_message = "fanout_memory_mb must be a whole number from 256 to 10240."
+  }
+}
+
 variable "push_maximum_concurrency" {
   description = "Workers that deliver direct messages at once; null for as many as the budget needs."
   type        = number

@@ -94,6 +94,10 @@ run "nodes_fail_over_and_speak_tls_only" {
     kms_key_arn = "arn:aws:kms:us-east-1:123456789012:key/k"
   }
   assert {
+    condition     = aws_elasticache_replication_group.this["this"].auto_minor_version_upgrade == "false" && aws_elasticache_replication_group.this["this"].engine_version == "8.0"
+    error_message = "The version changes with Terraform only: a version that AWS has raised would be replaced by the next plan."
+  }
+  assert {
     condition     = aws_elasticache_replication_group.this["this"].user_group_ids == toset(["example"]) && aws_elasticache_replication_group.this["this"].kms_key_id == "arn:aws:kms:us-east-1:123456789012:key/k"
     error_message = "Only the users of its group; at rest under the caller's key."
   }

@@ -43,8 +43,9 @@ run "refuses_wrong_values" {
     archive_retention_days = 1.5
     tags                   = { "aws:owner" = "me" }
     kms_key_arn            = "alias/mine"
+    dead_letter_queue_arn  = "https://sqs.example/queue"
   }
-  expect_failures = [var.name, var.archive_retention_days, var.tags, var.kms_key_arn]
+  expect_failures = [var.dead_letter_queue_arn, var.name, var.archive_retention_days, var.tags, var.kms_key_arn]
 }
 
 run "the_prefix_goes_before_the_name" {
@@ -61,9 +62,10 @@ run "each_setting_is_what_was_asked_for" {
   variables {
     archive_retention_days = 14
     kms_key_arn            = "arn:aws:kms:us-east-1:123456789012:key/k"
+    dead_letter_queue_arn  = "arn:aws:sqs:us-east-1:123456789012:example-bus-dlq"
   }
   assert {
-    condition     = jsonencode(output.settings) == jsonencode({ archive_days = 14, kms_key_arn = "arn:aws:kms:us-east-1:123456789012:key/k" })
+    condition     = jsonencode(output.settings) == jsonencode({ archive_days = 14, dead_letters_to = "arn:aws:sqs:us-east-1:123456789012:example-bus-dlq", kms_key_arn = "arn:aws:kms:us-east-1:123456789012:key/k" })
     error_message = "The bus as asked for: ${jsonencode(output.settings)}"
   }
 }

@@ -62,6 +62,10 @@ run "defaults_are_safe" {
     error_message = "Callers must get the alias, and it must point at the new version."
   }
   assert {
+    condition     = length(aws_lambda_function_recursion_config.this) == 0 && output.recursive_loop == "Terminate" && aws_lambda_function.this["this"].logging_config[0].application_log_level == "INFO"
+    error_message = "Loops are stopped, and metrics are never below Lambda's log filter."
+  }
+  assert {
     condition     = aws_lambda_function.this["this"].tracing_config[0].mode == "Active"
     error_message = "Tracing is on by default."
   }
@@ -166,7 +170,10 @@ run "each_setting_is_what_was_asked_for" {
     kms_key_arn          = "arn:aws:kms:us-east-1:123456789012:key/k"
     alias_owner          = "deployer"
     tracing_enabled      = false
-    queue_sources        = { work = { queue_arn = "arn:aws:sqs:us-east-1:123456789012:work", maximum_concurrency = 5, batch_size = 4, batching_window_seconds = 2 } }
+    # Lambda's own filter.
+    application_log_level  = "DEBUG"
+    recursive_loop_allowed = true
+    queue_sources          = { work = { queue_arn = "arn:aws:sqs:us-east-1:123456789012:work", maximum_concurrency = 5, batch_size = 4, batching_window_seconds = 2 } }
     stream_sources = { items = {
       stream_arn                 = "arn:aws:dynamodb:us-east-1:123456789012:table/t/stream/2026-01-01T00:00:00.000"
       on_failure_queue_arn       = "arn:aws:sqs:us-east-1:123456789012:failed"
@@ -188,6 +195,7 @@ run "each_setting_is_what_was_asked_for" {
       log_days             = 7
       log_format           = "JSON"
       log_kms_key_arn      = "arn:aws:kms:us-east-1:123456789012:key/k"
+      log_level            = "DEBUG"
       memory_mb            = 384
       publishes_versions   = true
       reserved_concurrency = 3
@@ -195,6 +203,10 @@ run "each_setting_is_what_was_asked_for" {
       tracing              = "PassThrough"
     })
     error_message = "The function as asked for: ${jsonencode(output.settings)}"
+  }
+  assert {
+    condition     = aws_lambda_function_recursion_config.this["this"].recursive_loop == "Allow" && aws_lambda_function_recursion_config.this["this"].function_name == aws_lambda_function.this["this"].function_name && output.recursive_loop == "Allow"
+    error_message = "A function that sends itself work must not be stopped after 16 invocations."
   }
   assert {
     condition = jsonencode(output.sources) == jsonencode({
@@ -283,9 +295,12 @@ run "a_deployer_owns_its_own_alias" {
 
 run "create_false_makes_nothing" {
   command = plan
-  variables { create = false }
+  variables {
+    create                 = false
+    recursive_loop_allowed = true
+  }
   assert {
-    condition     = length(aws_lambda_function.this) + length(aws_iam_role.this) + length(aws_cloudwatch_log_group.this) == 0 && output.arn == null
+    condition     = length(aws_lambda_function.this) + length(aws_iam_role.this) + length(aws_lambda_function_recursion_config.this) + length(aws_cloudwatch_log_group.this) == 0 && output.arn == null
     error_message = "Nothing may be created."
   }
 }
@@ -313,8 +328,10 @@ run "refuses_wrong_values" {
     description              = format("%257s", "x")
     environment              = { AWS_REGION = "us-east-1" }
     code_signing_config_arn  = "csc-1"
+    application_log_level    = "WARN"
   }
   expect_failures = [
+    var.application_log_level,
     var.name, var.artifact, var.architecture, var.memory_size_mb, var.timeout_seconds, var.reserved_concurrency, var.permissions, var.invoke_permissions,
     var.queue_sources, var.stream_sources, var.vpc, var.alias_owner, var.alias_name, var.log_retention_days, var.tags, var.kms_key_arn, var.permissions_boundary_arn, var.description, var.environment, var.code_signing_config_arn,
   ]

@@ -60,6 +60,10 @@ run "a_private_network_reaches_its_tables_and_nothing_else" {
       Effect   = "Allow"
       Action   = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
       Resource = ["arn:aws:logs:us-east-1:123456789012:log-group:/aws/vpc/example:*"]
+      }, {
+      Effect   = "Allow"
+      Action   = ["logs:DescribeLogGroups"]
+      Resource = ["arn:aws:logs:us-east-1:123456789012:log-group:*"]
     }] && jsondecode(aws_iam_role.flow["this"].assume_role_policy).Statement[0].Principal.Service == "vpc-flow-logs.amazonaws.com"
     error_message = "Flow logs write their own group."
   }

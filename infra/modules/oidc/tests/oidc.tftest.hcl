@@ -48,6 +48,40 @@ run "a_role_is_for_its_subjects_only" {
   }
 }
 
+run "subjects_with_numbers_are_accepted_beside_those_with_names" {
+  command = apply
+  variables {
+    repository_ids = { owner = "123456", repository = "456789" }
+    roles          = { deploy = { subjects = ["environment:production", "ref:refs/heads/release@2"], max_session_seconds = 14400 } }
+  }
+  assert {
+    condition = jsondecode(aws_iam_role.this["deploy"].assume_role_policy).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:sub"] == [
+      "repo:owner/name:environment:production",
+      "repo:owner/name:ref:refs/heads/release@2",
+      "repo:owner@123456/name@456789:environment:production",
+      "repo:owner@123456/name@456789:ref:refs/heads/release@2",
+    ]
+    error_message = "Both forms that GitHub sends, compared as they are."
+  }
+  assert {
+    condition     = jsonencode(output.trusted_repositories) == jsonencode({ deploy = ["owner/name", "owner@123456/name@456789"] }) && jsonencode(output.subjects) == jsonencode({ deploy = ["environment:production", "ref:refs/heads/release@2"] })
+    error_message = "The outputs name each form and each subject once."
+  }
+  assert {
+    condition     = output.max_session_seconds == { deploy = 14400 }
+    error_message = "A deploy with a long canary needs a long session."
+  }
+}
+
+run "refuses_numbers_that_are_none" {
+  command = plan
+  variables {
+    repository_ids = { owner = "owner", repository = "*" }
+    roles          = { a = { subjects = ["pull_request"], max_session_seconds = 60 } }
+  }
+  expect_failures = [var.repository_ids, var.roles]
+}
+
 run "an_existing_provider_is_used" {
   command = apply
   variables {

@@ -227,6 +227,38 @@ run "functions_with_routes_get_what_is_said_once_and_reserved_executions_are_sai
   }
 }
 
+run "a_level_below_info_passes_lambdas_own_filter_too" {
+  command = apply
+  variables { log_level = "trace" }
+  assert {
+    condition     = { for key, settings in output.settings : key => settings.log_level } == { shop-buy = "TRACE", shop-ship = "TRACE" }
+    error_message = "Lambda would drop every line that the function writes below INFO."
+  }
+}
+
+run "a_level_above_info_does_not_filter_the_metrics" {
+  command = apply
+  variables { log_level = "error" }
+  assert {
+    condition     = { for key, settings in output.settings : key => settings.log_level } == { shop-buy = "INFO", shop-ship = "INFO" } && output.environment.shop-buy.LOG_LEVEL == "error"
+    error_message = "The function filters its own lines; its metrics must pass Lambda."
+  }
+}
+
+run "functions_that_send_themselves_work_are_not_stopped" {
+  command = apply
+  variables {
+    functions = {
+      shop-buy  = {}
+      shop-ship = { recursive_loop_allowed = true }
+    }
+  }
+  assert {
+    condition     = output.recursive_loops == tolist(["shop-ship"])
+    error_message = "The function that asks for it, and no other."
+  }
+}
+
 run "refuses_fractions_of_executions_and_odd_names" {
   command = plan
   variables {

@@ -234,6 +234,28 @@ run "functions_that_decide_over_topics_and_presence_may_be_of_another_name" {
   }
 }
 
+run "a_repository_with_numbers_can_take_the_roles" {
+  command = apply
+  variables {
+    github_repository     = "owner/name"
+    github_repository_ids = { owner = "123456", repository = "456789" }
+  }
+  assert {
+    condition     = jsonencode(module.oidc.trusted_repositories) == jsonencode({ deploy = ["owner/name", "owner@123456/name@456789"], plan = ["owner/name", "owner@123456/name@456789"] })
+    error_message = "GitHub sends the names alone, or the names with the numbers."
+  }
+  assert {
+    condition     = module.oidc.max_session_seconds == { deploy = 14400, plan = 3600 }
+    error_message = "Two hours of a canary, and what a deploy does before it, must fit into the session of the deploy."
+  }
+}
+
+run "refuses_numbers_of_no_repository" {
+  command = plan
+  variables { github_repository_ids = { owner = "1", repository = "2" } }
+  expect_failures = [var.github_repository_ids]
+}
+
 run "where_pull_requests_are_planned_they_may_take_the_role" {
   command = apply
   variables {

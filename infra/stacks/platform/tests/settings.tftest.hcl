@@ -200,7 +200,7 @@ run "each_setting_follows_its_variable" {
   variables {
     env                            = "other"
     name_prefix                    = "changed"
-    log_level                      = "warn"
+    log_level                      = "debug"
     log_retention_days             = 7
     alias_owner                    = "deployer"
     permissions_boundary           = false

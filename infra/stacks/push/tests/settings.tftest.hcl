@@ -213,7 +213,7 @@ run "each_setting_follows_its_variable" {
   variables {
     env                           = "other"
     name_prefix                   = "changed"
-    log_level                     = "warn"
+    log_level                     = "debug"
     log_retention_days            = 7
     alias_owner                   = "deployer"
     permissions_boundary          = false
@@ -230,6 +230,7 @@ run "each_setting_follows_its_variable" {
     connection_ttl_seconds        = 108
     max_connections_per_user      = 4
     websocket_throttling          = { rate_limit = 2000, burst_limit = 1500 }
+    fanout_memory_mb              = 2048
     push_maximum_concurrency      = 6
     broadcast_maximum_concurrency = 7
     close_maximum_concurrency     = 8

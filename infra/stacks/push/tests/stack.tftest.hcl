@@ -393,6 +393,20 @@ run "with_default_settings" {
     error_message = "All workers together stay within the budget."
   }
 
+  # Chains through a queue do not end after 16 invocations, and an alarm tells of one that does.
+  assert {
+    condition     = module.service.recursive_loops == tolist(["push-close-sockets", "push-fanout"])
+    error_message = "The two functions that send themselves work through a queue, and no other."
+  }
+  assert {
+    condition     = module.alarms.settings["recursion-dropped"] == "result! = FILL(fanout, 0) + FILL(close, 0), close = Sum of AWS/Lambda RecursiveInvocationsDropped (FunctionName=holdfast-test-push-close-sockets) in 60 s, fanout = Sum of AWS/Lambda RecursiveInvocationsDropped (FunctionName=holdfast-test-push-fanout) in 60 s GreaterThanThreshold 0, 1 of 1, missing notBreaching, alarm to [], ok to []"
+    error_message = "Both functions are watched: ${module.alarms.settings["recursion-dropped"]}"
+  }
+  assert {
+    condition     = module.service.settings["push-fanout"].memory_mb == 1769
+    error_message = "A whole processor: with less, one worker does not reach its part of the budget."
+  }
+
   # By default users see only their own presence.
   assert {
     condition     = module.service.environment.push-default.PRESENCE_POLICY == "self" && !anytrue(flatten([for grants in values(module.service.grants) : [for grant in grants : startswith(grant, "lambda:")]]))
@@ -475,6 +489,7 @@ run "refuses_wrong_values" {
     account_requests_per_second   = 99
     push_budget_percent           = { direct = 40, broadcast = 40 }
     post_latency_milliseconds     = 0
+    fanout_memory_mb              = 255
   }
-  expect_failures = [var.account_requests_per_second, var.push_budget_percent, var.post_latency_milliseconds, var.push_p99_milliseconds, var.topic_policy, var.presence_policy, var.connection_ttl_seconds, var.max_connections_per_user, var.push_maximum_concurrency, var.broadcast_maximum_concurrency, var.close_maximum_concurrency]
+  expect_failures = [var.fanout_memory_mb, var.account_requests_per_second, var.push_budget_percent, var.post_latency_milliseconds, var.push_p99_milliseconds, var.topic_policy, var.presence_policy, var.connection_ttl_seconds, var.max_connections_per_user, var.push_maximum_concurrency, var.broadcast_maximum_concurrency, var.close_maximum_concurrency]
 }
