@@ -114,6 +114,71 @@ class Shift(unittest.TestCase):
         self.assertEqual((fake.moves, fake.looks), ([], 0))
 
 
+class Split(unittest.TestCase):
+    def test_what_an_interrupted_canary_left_is_named(self):
+        fake = FakeAws(ops_health=("3", "4"), auth_login=("7", "7"))
+        fake.aliases["p-ops-health"]["weights"] = {"4": 0.1}
+        asked = mock.Mock(return_value=fake.aliases)
+        with mock.patch.object(aws, "aliases", asked):
+            self.assertEqual(canary.split(read(ENV="staging")), ["p-ops-health: 10 % on version 4"])
+            self.assertIn("holdfast-staging-ops-health", asked.call_args.args[2])
+            self.assertEqual(canary.split(read()), [])
+
+
+class FakeLambda:
+    """Versions and aliases of one function, in pages of two versions."""
+
+    def __init__(self, versions, aliases):
+        self.versions, self.aliases, self.deleted = versions, aliases, []
+
+    def get_paginator(self, name):
+        numbers = ["$LATEST", *map(str, self.versions)]
+        pages = {"list_aliases": [{"Aliases": self.aliases}],
+                 "list_versions_by_function": [{"Versions": [{"Version": number} for number in numbers[at:at + 2]]} for at in range(0, len(numbers), 2)]}
+        return mock.Mock(paginate=lambda FunctionName: pages[name])
+
+    def delete_function(self, FunctionName, Qualifier):
+        self.deleted.append((FunctionName, Qualifier))
+
+
+class Prune(unittest.TestCase):
+    def pruned(self, versions, aliases, keep=2):
+        client = FakeLambda(versions, aliases)
+
+        @contextlib.contextmanager
+        def asking(_):
+            yield mock.Mock(functions=client)
+
+        with mock.patch.object(aws, "asking", asking):
+            number = aws.prune_versions(read(ENV="staging"), ["p-one"], keep)
+        self.assertEqual(number, len(client.deleted))
+        return [version for _, version in client.deleted]
+
+    def test_the_newest_versions_and_those_of_an_alias_stay(self):
+        split = {"FunctionVersion": "3", "RoutingConfig": {"AdditionalVersionWeights": {"4": 0.1}}}
+        self.assertEqual(self.pruned([1, 2, 3, 4, 10, 9], [split]), ["1", "2"])
+        self.assertEqual(self.pruned([1, 2, 3], [{"FunctionVersion": "3"}]), ["1"])
+
+    def test_few_versions_all_stay(self):
+        self.assertEqual(self.pruned([1, 2], []), [])
+        self.assertEqual(self.pruned([], []), [])
+
+    def prune(self, settings, found):
+        with mock.patch.object(aws, "prune_versions", found), contextlib.redirect_stdout(io.StringIO()) as said:
+            canary.prune(settings, OUTPUTS)
+        return said.getvalue()
+
+    def test_versions_that_cannot_be_deleted_do_not_fail_a_release_that_works(self):
+        self.assertIn("were not deleted: AWS cannot be used", self.prune(read(ENV="staging"), mock.Mock(side_effect=Failed("AWS cannot be used"))))
+
+    def test_every_function_is_looked_at_on_aws_and_none_on_the_local_cloud(self):
+        found = mock.Mock(return_value=3)
+        self.assertIn("Deleted 3 old version(s)", self.prune(read(ENV="staging"), found))
+        self.assertEqual(found.call_args.args[1:], (["p-auth-login", "p-ops-health"], canary.KEEP_VERSIONS))
+        self.prune(read(), found)
+        self.assertEqual(found.call_count, 1)
+
+
 class Wish(unittest.TestCase):
     def test_a_tenth_for_five_minutes_is_the_default(self):
         self.assertEqual(canary_of({}), (10, 5))

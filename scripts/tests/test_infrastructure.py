@@ -129,8 +129,8 @@ class Settings(unittest.TestCase):
                "changed": "each_setting_follows_its_variable"}
     # Said by the local cloud, or for every run.
     GIVEN = {"local_endpoint", "local_redis_url", "artifacts_bucket", "release_manifest"}
-    # Other runs change these: a user pool goes with neither a cache nor registration.
-    ELSEWHERE = {"credential_verifier", "cognito_client_id"}
+    # Other runs change these: a user pool goes with neither a cache nor registration, and an edge is in us-east-1 only.
+    ELSEWHERE = {"credential_verifier", "cognito_client_id", "edge", "edge_origin_secret"}
 
     def tables(self):
         for stack in sorted(set(STACKS) - {"bootstrap"}):
@@ -275,7 +275,7 @@ class Modules(unittest.TestCase):
     def test_what_can_be_used_says_what_using_it_takes(self):
         without = {folder.name for folder in MODULES if 'output "policy_documents"' not in docs.source(folder)}
         # Nothing of these is used by a role: they watch, show and let in.
-        self.assertEqual(without, {"alarms", "budget", "dashboard", "domain", "network", "oidc", "session-authorizer", "stack-context"})
+        self.assertEqual(without, {"alarms", "budget", "dashboard", "domain", "edge", "network", "oidc", "session-authorizer", "stack-context"})
 
 
 if __name__ == "__main__":

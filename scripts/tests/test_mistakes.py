@@ -10,13 +10,14 @@ import socket
 import subprocess
 import sys
 import tempfile
+import types
 import unittest
 from pathlib import Path
 from unittest import mock
 
 from fakes import Command, FakeAws, called, read
 
-from holdfast_cli.core import interpreter, settings
+from holdfast_cli.core import interpreter, settings, tfvars
 from holdfast_cli.core.errors import Failed, Refused
 from holdfast_cli.deploy import aws, bootstrap, deploy, environments, preparation, stacks, terraform, terraform_errors, unchanged
 
@@ -190,6 +191,44 @@ class Mistakes(unittest.TestCase):
 
 # What an operator's own shell may say.
 NAMED = ("ENV", "ARCH", "CACHE", "VARS", "SERVICE", "ONLY", "BUILD")
+
+
+
+class Told(unittest.TestCase):
+    def test_an_environment_whose_alarms_reach_nobody_is_named(self):
+        topic = "arn:aws:sns:us-east-1:111111111111:alarms"
+        self.assertTrue(environments.alarms_reach_nobody(read(ENV="staging"), {}))
+        self.assertFalse(environments.alarms_reach_nobody(read(ENV="staging"), {"alarm_topic_arns": [topic]}))
+        self.assertFalse(environments.alarms_reach_nobody(read(ENV="staging", VARS=f"alarm_topic_arns={topic}"), {}))
+
+
+class Scope(unittest.TestCase):
+    """Two environments of one account: the names of one are within the permissions of the other."""
+
+    def refusal(self, given, **others):
+        with tempfile.TemporaryDirectory() as folder:
+            for name, text in {"staging": "", "local": "", **others}.items():
+                (Path(folder) / f"{name}.tfvars").write_text(text)
+            chosen = types.SimpleNamespace(env="staging", variables={}, tfvars_file=Path(folder) / "staging.tfvars")
+            try:
+                environments.require_own_scope(chosen, given)
+            except Refused as refused:
+                return str(refused)
+
+    def test_a_prefix_of_another_prefix_is_refused_in_the_same_or_an_unknown_account(self):
+        own = {"name_prefix": "shop", "allowed_account_ids": ["111111111111"]}
+        for text in ('name_prefix = "shop-eu"\nallowed_account_ids = ["111111111111"]\n', 'name_prefix = "shop-eu"\n', 'name_prefix = "shop"\n'):
+            self.assertIn("permissions on shop-* reach both", self.refusal(own, eu=text) or "", text)
+        self.assertIn("permissions on holdfast-staging-* reach both", self.refusal({}, **{"staging-eu": ""}) or "")
+
+    def test_other_names_and_other_accounts_are_not(self):
+        own = {"name_prefix": "shop", "allowed_account_ids": ["111111111111"]}
+        self.assertIsNone(self.refusal(own, eu='name_prefix = "shop-eu"\nallowed_account_ids = ["222222222222"]\n', other='name_prefix = "shopping"\n', odd="= ="))
+        self.assertIsNone(self.refusal({}, production=""))
+
+    def test_the_environments_of_this_repository_do_not_reach_each_other(self):
+        for env in ("staging", "production"):
+            environments.require_own_scope(read(ENV=env), tfvars.parse(read(ENV=env).tfvars_file.read_text()))
 
 
 class Make(unittest.TestCase):

@@ -15,7 +15,7 @@ from fakes import Command, read
 
 from holdfast_cli.core import catalogue, commands, parallel, settings
 from holdfast_cli.core.errors import Failed, Refused
-from holdfast_cli.deploy import aws, build, crates, deploy, manifest, outputs, plan, preparation, releases, stacks, terraform, unchanged
+from holdfast_cli.deploy import aws, build, canary, crates, deploy, manifest, outputs, plan, preparation, releases, stacks, terraform, unchanged
 
 
 def metadata(**needs):
@@ -378,13 +378,14 @@ class Releases(unittest.TestCase):
                 deploy.deploy(chosen)
             self.assertIn("has no auth-login", str(caught.exception))
 
-    def drifts(self, differs):
+    def drifts(self, differs, halves=()):
         current = self.deploy(1)
         chosen = read(ENV="staging", HOLDFAST_WORK_DIR=str(self.settings.work))
         said = io.StringIO()
         with contextlib.redirect_stdout(said), mock.patch.object(releases.History, "current", lambda _: current), \
                 mock.patch.object(plan, "prerequisites", lambda *_, **__: None), mock.patch.object(aws, "require_buckets", lambda _: None), \
-                mock.patch.object(terraform, "prepare", lambda *_: None), mock.patch.object(stacks, "plan_all", lambda _: differs):
+                mock.patch.object(terraform, "prepare", lambda *_: None), mock.patch.object(stacks, "plan_all", lambda _: differs), \
+                mock.patch.object(canary, "split", lambda _: halves):
             plan.drift(chosen)
         return said.getvalue()
 
@@ -392,6 +393,10 @@ class Releases(unittest.TestCase):
         self.assertIn("No drift", self.drifts(False))
         with self.assertRaises(Failed):
             self.drifts(True)
+
+    def test_a_canary_that_nobody_completed_is_drift(self):
+        with self.assertRaisesRegex(Failed, "a canary was interrupted.*make rollback ENV=staging.*p-ops-health: 10 % on version 4"):
+            self.drifts(False, ["p-ops-health: 10 % on version 4"])
 
     def test_an_artifact_that_is_not_what_its_manifest_says_is_named(self):
         with tempfile.TemporaryDirectory() as name:

@@ -41,6 +41,8 @@ class Plan(unittest.TestCase):
         variables = "infra/stacks/push/variables.tf"
         parts = found(r"(?s)direct +=\s*optional\(number, (\d+)\)\s+broadcast = optional\(number, (\d+)\)\s+recovery +=\s*optional\(number, (\d+)\)", variables)
         self.assertEqual(tuple(map(int, parts)), (have["direct_percent"], have["broadcast_percent"], have["recovery_percent"]))
+        for limits in ("infra/stacks/platform/throttling.tf", "infra/stacks/push/budget.tf"):
+            self.assertEqual(found(r"rate_limit  = floor\(var\.account_requests_per_second \* (\d+) / 100\)", limits), (str(have["stage_percent"]),))
         self.assertEqual(found(r'(?s)variable "post_latency_milliseconds".*?default\s*=\s*(\d+)', variables), (str(have["post_milliseconds"]),))
 
     def test_a_socket_is_as_large_as_the_table_makes_it(self):
@@ -60,6 +62,8 @@ class Plan(unittest.TestCase):
                 budget = of["needed"] / 100
                 self.assertGreaterEqual(budget * self.have["broadcast_percent"], of["broadcast"])
                 self.assertGreaterEqual(budget * self.have["direct_percent"], of["direct"])
+                for admitted in (of["requests"], of["pings"] + of["handshakes"]):
+                    self.assertGreaterEqual(budget * self.have["stage_percent"], admitted)
                 self.assertGreaterEqual(of["needed"] - (of["broadcast"] + of["direct"]), of["rest"])
                 self.assertLessEqual(of["each"], 1000 / self.have["post_milliseconds"] * self.have["in_flight"])
 

@@ -74,6 +74,8 @@ def rows(have: Figures, sockets: int, seconds: int) -> tuple[tuple[str, str, str
         ("**requests that the account must grant**", f"**{n(of['needed'])} a second**",
          f"the largest of broadcast ÷ {have['broadcast_percent']} %, direct ÷ {have['direct_percent']} %, all others ({n(of['rest'])}) ÷ "
          f"{100 - have['broadcast_percent'] - have['direct_percent'] - have['recovery_percent']} %"),
+        ("limit of each stage at that rate", f"{n(of['needed'] * have['stage_percent'] / 100)} a second",
+         f"{have['stage_percent']} % of {n(of['needed'])}; HTTP needs {n(of['requests'])}, WebSocket {n(of['pings'] + of['handshakes'])}"),
         ("a broadcast with default quotas", f"{n(of['by_default'])} s", f"{count} ÷ {have['broadcast_percent']} % of {n(have['requests_per_second'])} posts a second"),
         ("workers for the broadcast", f"{of['workers']}", f"{n(of['broadcast'])} × {have['post_milliseconds']} ms ÷ {have['in_flight']} concurrent posts: {n(of['each'])} a second each, of the {n(have['deliveries_per_second'])} measured"),
         ("pieces of work of a broadcast", n(of["chunks"]), f"{count} ÷ {have['recipients']}"),

@@ -320,6 +320,26 @@ def move_aliases(settings: Settings, alias: str, moves: list[Move]) -> None:
                                 RoutingConfig={"AdditionalVersionWeights": one["weights"]})
 
 
+def prune_versions(settings: Settings, functions: list[str], keep: int) -> int:
+    """Deletes published versions of the functions, and returns how many. The newest `keep` of each stay, and all that an alias leads to."""
+    deleted = 0
+    with asking(settings) as api:
+        client = api.functions
+        for name in functions:
+            used: set[str] = set()
+            for page in client.get_paginator("list_aliases").paginate(FunctionName=name):
+                for alias in page["Aliases"]:
+                    routing: dict[str, Any] = dict(alias.get("RoutingConfig") or {})
+                    used |= {alias.get("FunctionVersion", ""), *(routing.get("AdditionalVersionWeights") or {})}
+            pages = client.get_paginator("list_versions_by_function").paginate(FunctionName=name)
+            versions = sorted(int(found) for page in pages for version in page["Versions"] if (found := version.get("Version", "")).isdigit())
+            for version in versions[:-keep]:
+                if str(version) not in used:
+                    client.delete_function(FunctionName=name, Qualifier=str(version))
+                    deleted += 1
+    return deleted
+
+
 def rollback_alarms(settings: Settings, prefix: str) -> dict[str, str]:
     """State of each alarm that says a release is bad, by name."""
     with asking(settings) as api:

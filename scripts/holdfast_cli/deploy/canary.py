@@ -11,14 +11,19 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from holdfast_cli.core import catalogue
 from holdfast_cli.core.console import Step, line
 from holdfast_cli.core.errors import Failed, Refused
 from holdfast_cli.core.settings import Settings
-from holdfast_cli.deploy import aws
+from holdfast_cli.deploy import aws, environments
 
 ALIAS = "live"
 # How long after a shift the alarms are asked again. They look at minutes, two of three.
 EVERY_SECONDS = 15
+
+# Versions of each function that stay. A rollback publishes the zips of an earlier release again, so it needs none of them; a canary returns to the
+# version before, which the alias holds. More are kept for whoever compares two versions by hand.
+KEEP_VERSIONS = 5
 
 # By function: the version its alias is on, and its newest.
 Moving = dict[str, tuple[str, str]]
@@ -30,6 +35,16 @@ def behind(settings: Settings, outputs: Outputs) -> Moving:
     found = aws.aliases(settings, ALIAS, sorted(outputs["functions"].values()))
     return {name: (state["version"], state["newest"]) for name, state in found.items()
             if state["version"] != state["newest"] or state["weights"]}
+
+
+def split(settings: Settings) -> list[str]:
+    """Functions whose calls still go to two versions, with the share of each, as one line each. An interrupted canary leaves them so."""
+    if settings.on_local_cloud:
+        return []
+    prefix = environments.prefix(settings, environments.values(settings))
+    found = aws.aliases(settings, ALIAS, [f"{prefix}-{key}" for key in sorted(catalogue.functions())])
+    return [f"{name}: " + ", ".join(f"{round(share * 100)} % on version {version}" for version, share in sorted(state["weights"].items()))
+            for name, state in sorted(found.items()) if state["weights"]]
 
 
 def settle(settings: Settings, outputs: Outputs) -> None:
@@ -86,6 +101,20 @@ def _look(settings: Settings, prefix: str, then: str) -> None:
     on = sorted(name for name, state in states.items() if state == "ALARM")
     if on:
         raise Failed(f"{', '.join(on)} {'is' if len(on) == 1 else 'are'} on: {then}")
+
+
+def prune(settings: Settings, outputs: Outputs) -> None:
+    """Deletes old versions after a release that works: Lambda keeps every version, and 75 GB of code in an account and Region are the limit."""
+    if settings.on_local_cloud:
+        return
+    try:
+        deleted = aws.prune_versions(settings, sorted(outputs["functions"].values()), KEEP_VERSIONS)
+    except (Failed, Refused) as trouble:
+        # The release works, and the next deploy tries again.
+        line(f"Old versions of functions were not deleted: {trouble}")
+        return
+    if deleted:
+        line(f"Deleted {deleted} old version(s) of functions; {KEEP_VERSIONS} of each stay.")
 
 
 def _complete(settings: Settings, moving: Moving) -> None:

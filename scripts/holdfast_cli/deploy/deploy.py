@@ -63,6 +63,7 @@ def deploy(settings: Settings, smoke: Smoke | None = None) -> None:
                 stay(settings, before, applied, shifted, trouble)
             if release is not before:
                 history.add(release)
+            canary.prune(settings, known)
         except BaseException:
             # What this run started and could not finish, it stops; what ran before goes on running.
             commands.interrupt_all()

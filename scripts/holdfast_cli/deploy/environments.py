@@ -46,6 +46,34 @@ def prefix(settings: Settings, given: Values) -> str:
     return tfvars.string(given.get("name_prefix")) or f"holdfast-{settings.env}"
 
 
+def require_own_scope(settings: Settings, given: Values) -> None:
+    """Refuses an environment whose names also match the permissions of another environment of the same account.
+
+    Roles are limited by the names `<prefix>-*`. With the prefixes `shop` and `shop-eu`, the role of `shop` could change what belongs to `shop-eu`.
+    """
+    own, mine = prefix(settings, given), set(accounts(settings, given))
+    for file in sorted(settings.tfvars_file.parent.glob("*.tfvars")):
+        if file == settings.tfvars_file or file.stem == "local":
+            continue
+        try:
+            others = tfvars.parse(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            # Of that environment, its own commands tell.
+            continue
+        theirs = set(tfvars.strings(others.get("allowed_account_ids")))
+        if mine and theirs and not mine & theirs:
+            continue
+        other = tfvars.string(others.get("name_prefix")) or f"holdfast-{file.stem}"
+        if f"{own}-".startswith(f"{other}-") or f"{other}-".startswith(f"{own}-"):
+            raise Refused(f"ENV={settings.env} has the name prefix {own}, and {file.name} has {other}: permissions on {min(own, other, key=len)}-* reach both. "
+                          "Give one of them another name_prefix, or another account in allowed_account_ids.")
+
+
+def alarms_reach_nobody(settings: Settings, given: Values) -> bool:
+    """Whether the environment names no topic that receives its alarms."""
+    return not (settings.variables.get("alarm_topic_arns") or tfvars.strings(given.get("alarm_topic_arns")))
+
+
 def accounts(settings: Settings, given: Values) -> list[str]:
     """The accounts that an environment may live in; none: in any."""
     chosen = settings.variables.get("allowed_account_ids")

@@ -6,7 +6,7 @@ from holdfast_cli.core import catalogue
 from holdfast_cli.core.console import line
 from holdfast_cli.core.errors import Failed, Refused
 from holdfast_cli.core.settings import STACKS, Settings, require_stack
-from holdfast_cli.deploy import aws, releases, stacks, terraform
+from holdfast_cli.deploy import aws, canary, releases, stacks, terraform
 from holdfast_cli.deploy.deploy import make_ready
 from holdfast_cli.deploy.preparation import exclusive, prerequisites
 from holdfast_cli.local import cloud
@@ -63,6 +63,9 @@ def drift(settings: Settings) -> None:
         releases.install(settings, current)
         chosen = terraform.stacks(settings)
         terraform.prepare(settings, chosen)
+        if (halves := canary.split(settings)):
+            raise Failed("a canary was interrupted, and its share of the calls stays on the new versions. `make deploy" + settings.named +
+                         "` completes it, and `make rollback" + settings.named + "` returns every call: " + "; ".join(halves))
         if stacks.plan_all(chosen):
             raise Failed(f"ENV={settings.env} is not what release {current['name']} and this commit say.")
         line(f"No drift: ENV={settings.env} is what release {current['name']} says.")

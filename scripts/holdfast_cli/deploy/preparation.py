@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from holdfast_cli.core import tools
 from holdfast_cli.core.console import line
 from holdfast_cli.core.errors import Refused
-from holdfast_cli.core.settings import Settings
+from holdfast_cli.core.settings import ROOT, Settings
 from holdfast_cli.deploy import aws, build, environments, terraform
 from holdfast_cli.local import cloud
 
@@ -42,4 +42,7 @@ def prerequisites(settings: Settings, builds: bool = True, changes: bool = False
         who = aws.identity(settings, values)
         if changes:
             environments.require_account(settings, values, who["account"])
+            environments.require_own_scope(settings, values)
+            if environments.alarms_reach_nobody(settings, values):
+                line(f"ENV={settings.env} sends its alarms to no topic: name an SNS topic in alarm_topic_arns of {settings.tfvars_file.relative_to(ROOT)}.")
         line(f"ENV={settings.env}: {settings.region}, account {who['account']}, as {who['arn']}")
