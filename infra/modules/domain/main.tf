@@ -79,7 +79,7 @@ resource "aws_apigatewayv2_api_mapping" "this" {
 }
 
 resource "aws_route53_record" "address" {
-  for_each = var.hosted_zone != null ? local.apis : {}
+  for_each = var.hosted_zone != null && var.address_records ? local.apis : {}
 
   zone_id = var.hosted_zone.id
   name    = each.value.domain_name

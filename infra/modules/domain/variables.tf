@@ -75,6 +75,12 @@ variable "hosted_zone" {
   }
 }
 
+variable "address_records" {
+  description = "Whether hosted_zone gets the records that lead the names to API Gateway. Switch it off if the names lead to something in front of it (module edge)."
+  type        = bool
+  default     = true
+}
+
 variable "mutual_tls" {
   description = "Clients of the HTTP API must present a certificate that an authority in this file (PEM, s3://<bucket>/<key>) has signed; null for no mutual TLS. The ARN ownership_verification_certificate_arn is that of a public certificate of ACM for the name, and it is required if the certificate is imported or private. WebSocket APIs do not support mutual TLS. Disable the API's own address (disable_execute_api_endpoint), or clients can bypass mutual TLS."
   type = object({

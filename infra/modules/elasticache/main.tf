@@ -161,10 +161,9 @@ resource "aws_elasticache_replication_group" "this" {
   subnet_group_name  = aws_elasticache_subnet_group.this["this"].name
   security_group_ids = [aws_security_group.this["this"].id]
 
-  # No snapshots: a restored cache would bring back what has been revoked since.
-  snapshot_retention_limit = 0
-
-  # A cache that AWS upgrades by itself no longer has the version above, and Terraform plans a replacement to go back to it.
+  # No snapshots: a restored cache would bring back what has been revoked since. No upgrades by AWS either: such a cache no longer has the version
+  # above, and Terraform plans a replacement to go back to it.
+  snapshot_retention_limit   = 0
   auto_minor_version_upgrade = false
   apply_immediately          = false
 

@@ -148,7 +148,7 @@ variable "permissions" {
 }
 
 variable "application_log_level" {
-  description = "Lowest level of the function's own log lines that Lambda passes on: TRACE, DEBUG or INFO. Lambda drops lines below it, whatever the function writes. A higher level would drop embedded metrics, which have none and count as INFO."
+  description = "Lowest level of the function's own log lines that Lambda passes on: TRACE, DEBUG or INFO. Lambda drops lines below it. A higher level would drop embedded metrics, which have none and count as INFO."
   type        = string
   default     = "INFO"
 

@@ -10,6 +10,11 @@ locals {
       actions   = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
       resources = ["${local.arn}:logs:${local.own}:log-group:/aws/lambda/${module.context.name_prefix}-*", "${local.arn}:logs:${local.own}:log-group:/aws/vpc/${module.context.name_prefix}:*"]
     }
+    # The service of the flow logs looks for its group among all of the account's.
+    LogGroups = {
+      actions   = ["logs:DescribeLogGroups"]
+      resources = ["${local.arn}:logs:${local.own}:log-group:*"]
+    }
     # Tables with their indexes and streams.
     Tables = {
       actions = [

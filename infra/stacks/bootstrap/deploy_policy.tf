@@ -36,7 +36,24 @@ locals {
     }
     Apis = {
       actions   = ["apigateway:GET", "apigateway:POST", "apigateway:PUT", "apigateway:PATCH", "apigateway:DELETE", "apigateway:TagResource", "apigateway:UntagResource"]
-      resources = ["${local.arn}:apigateway:${var.region}::/apis", "${local.arn}:apigateway:${var.region}::/apis/*", "${local.arn}:apigateway:${var.region}::/tags/*"]
+      resources = ["${local.arn}:apigateway:${var.region}::/apis", "${local.arn}:apigateway:${var.region}::/apis/*", "${local.arn}:apigateway:${var.region}::/tags/*", "${local.arn}:apigateway:${var.region}::/domainnames", "${local.arn}:apigateway:${var.region}::/domainnames/*"]
+    }
+    # Distributions and their policies have ids, not names.
+    Edge = {
+      actions = concat(
+        [for kind in ["CachePolicy", "Distribution", "OriginRequestPolicy"] : "cloudfront:*${kind}"],
+        ["cloudfront:ListTagsForResource", "cloudfront:TagResource", "cloudfront:UntagResource"],
+      )
+      resources = [for kind in ["distribution", "cache-policy", "origin-request-policy"] : "${local.arn}:cloudfront::${local.account}:${kind}/*"]
+    }
+    Firewalls = {
+      actions   = ["wafv2:CreateWebACL", "wafv2:DeleteWebACL", "wafv2:GetWebACL", "wafv2:ListTagsForResource", "wafv2:TagResource", "wafv2:UntagResource", "wafv2:UpdateWebACL"]
+      resources = ["${local.arn}:wafv2:us-east-1:${local.account}:global/webacl/${module.context.name_prefix}*", "${local.arn}:wafv2:us-east-1:${local.account}:global/managedruleset/*"]
+    }
+    # Certificates have ids, not names.
+    Certificates = {
+      actions   = ["acm:AddTagsToCertificate", "acm:DeleteCertificate", "acm:DescribeCertificate", "acm:ListTagsForCertificate", "acm:RemoveTagsFromCertificate", "acm:RequestCertificate"]
+      resources = ["${local.arn}:acm:*:${local.account}:certificate/*"]
     }
     # The smoke test publishes one message, signed with this role. Ids of APIs are not known beforehand.
     SmokeTest = {
@@ -108,6 +125,17 @@ locals {
     }
   }
 
+  # Records of domain names, in the zones that are named only.
+  record_statements = [for zones in [var.hosted_zone_ids] : {
+    Sid      = "Records"
+    Effect   = "Allow"
+    Action   = ["route53:ChangeResourceRecordSets", "route53:GetHostedZone", "route53:ListResourceRecordSets"]
+    Resource = [for zone in sort(zones) : "${local.arn}:route53:::hostedzone/${zone}"]
+  } if length(zones) > 0]
+
+  # Services that make a role of their own in the account when they are first used.
+  linked_services = ["elasticache.amazonaws.com", "ops.apigateway.amazonaws.com"]
+
   # AWS gives these no resources to name; all but three only read.
   deploy_unscoped_actions = [
     "apigateway:GET",
@@ -129,6 +157,7 @@ locals {
     "logs:ListLogDeliveries",
     "logs:PutResourcePolicy",
     "logs:UpdateLogDelivery",
+    "route53:GetChange",
     "ssm:DescribeParameters",
     "sts:GetCallerIdentity",
   ]
@@ -142,6 +171,7 @@ locals {
         Action   = statement.actions
         Resource = statement.resources
       }],
+      local.record_statements,
       [
         {
           # No role can do more than the boundary (boundary.tf), or whoever deploys could make one that can do everything. A role from before there
@@ -186,12 +216,12 @@ locals {
           }
         },
         {
-          # The first cache of an account makes ElastiCache's own role.
+          # The first cache of an account makes ElastiCache's own role, and the first domain name that of API Gateway.
           Sid       = "CacheServiceRole"
           Effect    = "Allow"
           Action    = ["iam:CreateServiceLinkedRole"]
-          Resource  = ["${local.arn}:iam::${local.account}:role/aws-service-role/elasticache.amazonaws.com/*"]
-          Condition = { StringEquals = { "iam:AWSServiceName" = ["elasticache.amazonaws.com"] } }
+          Resource  = [for service in local.linked_services : "${local.arn}:iam::${local.account}:role/aws-service-role/${service}/*"]
+          Condition = { StringEquals = { "iam:AWSServiceName" = local.linked_services } }
         },
         {
           # A pipeline must not widen its own or the planner's role.

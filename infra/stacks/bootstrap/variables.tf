@@ -35,6 +35,17 @@ variable "github_repository_ids" {
   }
 }
 
+variable "hosted_zone_ids" {
+  description = "Hosted zones of Route 53 in which a deploy may change records: those of http_domain and websocket_domain. Empty for none."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for id in var.hosted_zone_ids : can(regex("^Z[A-Z0-9]{3,31}$", id))])
+    error_message = "hosted_zone_ids must be ids of hosted zones, such as Z0123456789ABC."
+  }
+}
+
 variable "pull_requests_may_plan" {
   description = "Whether pull requests, and so any branch of the repository, may take the role that plans. It is off in production, where only main checks for drift."
   type        = bool

@@ -19,6 +19,21 @@ module "bus" {
   name                   = module.context.name_prefix
   archive_retention_days = module.context.is_local ? 0 : var.event_archive_days
   kms_key_arn            = module.context.kms_key_arn
+  dead_letter_queue_arn  = module.bus_dlq.arn
+}
+
+# With a key of its own, EventBridge cannot deliver what it cannot decrypt (a disabled key, a changed policy), and would drop it.
+module "bus_dlq" {
+  source = "../../modules/sqs-queue"
+
+  create                    = module.context.kms_key_arn != null
+  name                      = "${module.context.name_prefix}-bus-dlq"
+  message_retention_seconds = 1209600
+  dead_letter_queue         = null
+  kms_key_arn               = module.context.kms_key_arn
+  deny_insecure_transport   = !module.context.is_local
+
+  senders = { EventBridge = { service = "events.amazonaws.com", source_arn = module.bus.arn } }
 }
 
 # What the relay could not pass on after all retries: positions in the stream, or the records themselves.
@@ -222,6 +237,7 @@ module "alarms" {
   queues = merge(
     { relay = { dlq_name = "${module.context.name_prefix}-relay-dlq" } },
     { for key in keys(local.subscribers) : key => { dlq_name = "${module.context.name_prefix}-${key}-dlq" } },
+    module.context.kms_key_arn != null ? { bus = { dlq_name = "${module.context.name_prefix}-bus-dlq" } } : {},
     module.context.cache_is_redis ? { repair = { dlq_name = "${module.context.name_prefix}-repair-dlq" } } : {},
   )
 }
@@ -230,6 +246,7 @@ locals {
   # For declarations.tf.
   own_settings = merge(
     { for name, settings in module.repair_dlq.settings : "queue repair-dlq" => settings },
+    { for name, settings in module.bus_dlq.settings : "queue bus-dlq" => settings },
     { for key, subscriber in module.subscriber : "subscriber ${key}" => subscriber.settings },
     {
       "activity table"  = module.activity.settings

@@ -18,14 +18,14 @@ locals {
   kms_key_arn = var.kms_mode == "cmk" ? module.kms.arn : null
 
   # The stack events makes this table. Its name is given here, because the stack sessions is applied before events.
-  activity_table_name = "${module.context.name_prefix}-activity"
+  activity_table_name = coalesce(var.table_names.activity, "${module.context.name_prefix}-activity")
   activity_table_arn  = replace(module.sessions_table.arn, "/table\\/.*$/", "table/${local.activity_table_name}")
 
   # Every queue that a function reads, by the catalogue.
   queue_names = sort(distinct(flatten([for entry in values(jsondecode(file(local.catalogue_file))) : try(entry.queues, [])])))
 
   # The local cloud names an amazonaws.com address that leads nowhere.
-  http_url = module.context.is_local ? "${var.local_endpoint}/_aws/execute-api/${module.http_api.id}" : module.http_api.endpoint
+  http_url = module.context.is_local ? "${var.local_endpoint}/_aws/execute-api/${module.http_api.id}" : local.has_domain ? module.domain.http_url : module.http_api.endpoint
 }
 
 module "kms" {
@@ -66,7 +66,7 @@ module "mfa_key" {
 module "sessions_table" {
   source = "../../modules/dynamodb-table"
 
-  name                           = "${module.context.name_prefix}-sessions"
+  name                           = coalesce(var.table_names.sessions, "${module.context.name_prefix}-sessions")
   hash_key                       = { name = "PK" }
   range_key                      = { name = "SK" }
   ttl_attribute                  = "ttl"
@@ -80,7 +80,7 @@ module "sessions_table" {
 module "connections_table" {
   source = "../../modules/dynamodb-table"
 
-  name          = "${module.context.name_prefix}-connections"
+  name          = coalesce(var.table_names.connections, "${module.context.name_prefix}-connections")
   hash_key      = { name = "PK" }
   range_key     = { name = "SK" }
   ttl_attribute = "ttl"
@@ -104,7 +104,9 @@ module "http_api" {
 
   name        = "${module.context.name_prefix}-http"
   description = "Holdfast HTTP API (${var.env}); each stack attaches its own routes."
-  throttling  = var.http_throttling
+  throttling  = local.http_throttling
+
+  disable_execute_api_endpoint = local.has_domain && try(var.http_domain.only, false)
 
   route_throttles = { for key, limits in local.route_throttles : key => limits if contains(local.attached_routes, key) }
 
@@ -236,6 +238,7 @@ locals {
       target = [for target in aws_cloudwatch_event_target.cache_status : "${target.input} to ${target.arn}"]
     }
     "connections table" = module.connections_table.settings
+    domain              = module.domain.settings
     dashboard           = { for key, dashboard in module.dashboard : key => dashboard.name }
     "http api"          = merge(module.http_api.settings, { cors = module.http_api.cors, throttling = module.http_api.throttling })
     kms                 = { key = module.kms.settings }

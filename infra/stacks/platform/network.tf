@@ -8,13 +8,13 @@ variable "redis_keep" {
 }
 
 variable "redis_mode" {
-  description = "serverless (scales automatically, from 100 MB) or node (fixed size and cost)."
+  description = "node (fixed size and cost) or serverless (scales automatically, from 100 MB). Null keeps the mode of a deployed cache, and creates a new cache of nodes. AWS does not document whether a serverless cache shows the identity of its servers, which an immediate revocation requires."
   type        = string
-  default     = "serverless"
+  default     = null
 
   validation {
-    condition     = contains(["serverless", "node"], var.redis_mode)
-    error_message = "redis_mode must be serverless or node."
+    condition     = var.redis_mode == null ? true : contains(["serverless", "node"], var.redis_mode)
+    error_message = "redis_mode must be serverless or node, or null."
   }
 }
 
@@ -51,7 +51,7 @@ variable "redis_node" {
 }
 
 variable "availability_zones" {
-  description = "Zones of the private network, at least two; empty for the Region's a and b (which not every account has everywhere)."
+  description = "Zones of the private network, at least two; empty for the first two zones that the account has in the Region."
   type        = list(string)
   default     = []
 
@@ -70,6 +70,32 @@ variable "network_cidr_block" {
   description = "Addresses of the private network (/16 to /24); it is peered with nothing."
   type        = string
   default     = "10.40.0.0/16"
+}
+
+# Not every account has every zone of a Region.
+data "aws_availability_zones" "own" {
+  for_each = local.has_cache && length(var.availability_zones) == 0 ? { this = true } : {}
+
+  filter {
+    name   = "opt-in-status"
+    values = ["opt-in-not-required"]
+  }
+}
+
+# The mode of the cache that is deployed. Another default must not replace it.
+data "aws_ssm_parameters_by_path" "deployed" {
+  for_each = local.has_cache && var.redis_mode == null ? { this = true } : {}
+
+  path = "${module.context.ssm_prefix}/platform"
+}
+
+locals {
+  deployed_parameters = merge([for found in data.aws_ssm_parameters_by_path.deployed : zipmap(found.names, nonsensitive(found.values))]...)
+  deployed_mode       = lookup(local.deployed_parameters, "${module.context.ssm_prefix}/platform/cache-serverless", "false") == "true" ? "serverless" : "node"
+  redis_mode          = coalesce(var.redis_mode, local.deployed_mode)
+
+  first_zones = flatten([for zones in data.aws_availability_zones.own : slice(sort(zones.names), 0, min(2, length(zones.names)))])
+  zones       = length(var.availability_zones) > 0 ? var.availability_zones : local.has_cache ? local.first_zones : ["${var.region}a", "${var.region}b"]
 }
 
 locals {
@@ -94,7 +120,7 @@ module "network" {
   create             = local.has_cache
   name               = module.context.name_prefix
   cidr_block         = var.network_cidr_block
-  availability_zones = length(var.availability_zones) > 0 ? var.availability_zones : ["${var.region}a", "${var.region}b"]
+  availability_zones = local.zones
   # The tables that the functions in the network use. All of them use sessions; sessions-admin alone deletes from the others.
   dynamodb_table_arns      = [module.sessions_table.arn, module.connections_table.arn, local.activity_table_arn]
   endpoint_kms_key_arns    = [module.mfa_key.arn]
@@ -106,7 +132,7 @@ module "network" {
 module "cache" {
   source = "../../modules/elasticache"
 
-  mode                      = local.has_cache ? var.redis_mode : "none"
+  mode                      = local.has_cache ? local.redis_mode : "none"
   name                      = module.context.name_prefix
   engine                    = var.redis_engine
   vpc_id                    = module.network.vpc_id
@@ -119,5 +145,5 @@ module "cache" {
   # What the scripts of holdfast-redis touch and call, and what its client sends by itself; `asking` while shards of a
   # cluster are moved. On a real server: scripts/tests/test_cache_user.py.
   key_pattern = "s:{*"
-  commands    = concat(["eval", "evalsha", "get", "set", "del", "info", "time", "ping", "cluster|slots"], var.redis_mode == "node" && var.redis_node.shards > 1 ? ["asking"] : [])
+  commands    = concat(["eval", "evalsha", "get", "set", "del", "info", "time", "ping", "cluster|slots"], local.redis_mode == "node" && var.redis_node.shards > 1 ? ["asking"] : [])
 }

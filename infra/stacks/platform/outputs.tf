@@ -3,6 +3,11 @@ output "http_url" {
   value       = local.http_url
 }
 
+output "http_api_url" {
+  description = "Address of the HTTP API itself, which a domain name does not change."
+  value       = module.context.is_local ? local.http_url : module.http_api.endpoint
+}
+
 output "http_api_id" {
   description = "Id of the HTTP API."
   value       = module.http_api.id

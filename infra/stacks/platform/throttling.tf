@@ -13,12 +13,17 @@ locals {
   }
   hot_routes = ["GET /v1/sessions/current", "POST /v1/auth/refresh"]
 
+  http_throttling = var.http_throttling != null ? var.http_throttling : {
+    rate_limit  = floor(var.account_requests_per_second * 40 / 100)
+    burst_limit = floor(var.account_requests_per_second * 20 / 100)
+  }
+
   route_throttles = merge(
     { for key, percent in local.anonymous_percent : key => {
       rate_limit  = max(1, floor(var.account_requests_per_second * percent / 100))
       burst_limit = max(1, floor(var.account_requests_per_second * percent / 100))
     } },
-    { for key in local.hot_routes : key => var.http_throttling },
+    { for key in local.hot_routes : key => local.http_throttling },
     var.route_throttles,
   )
 

@@ -1,12 +1,14 @@
 variable "http_throttling" {
-  description = "Requests a second of an HTTP route that has no limits of its own, and the burst above them."
+  description = "Requests a second of an HTTP route that has no limits of its own, and the burst above them. Null for 40 % of account_requests_per_second, which is what posts to sockets leave, and half of that as the burst."
   type = object({
     rate_limit  = number
     burst_limit = number
   })
-  default = {
-    rate_limit  = 1000
-    burst_limit = 500
+  default = null
+
+  validation {
+    condition     = var.http_throttling == null ? true : var.http_throttling.rate_limit > 0 && var.http_throttling.burst_limit > 0
+    error_message = "http_throttling must have a rate_limit and a burst_limit of more than 0, or be null: API Gateway answers 429 to everything at 0."
   }
 }
 
@@ -22,6 +24,22 @@ variable "route_throttles" {
   validation {
     condition     = length(setsubtract(keys(var.route_throttles), flatten([for entry in values(jsondecode(file("${path.module}/../../../services/functions.json"))) : try(entry.routes, [])]))) == 0
     error_message = "route_throttles must name routes of services/functions.json, such as \"POST /v1/auth/login\"."
+  }
+}
+
+variable "table_names" {
+  description = "Names of tables that were restored from a backup under another name, such as { sessions = \"holdfast-staging-sessions-2\" }; null for `<name_prefix>-<table>`. Each starts with name_prefix, or no role reaches the table. Terraform must have imported the table first (docs/operating.md)."
+  type = object({
+    sessions    = optional(string)
+    connections = optional(string)
+    activity    = optional(string)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for name in values(var.table_names) : name == null ? true : startswith(name, "${coalesce(var.name_prefix, "holdfast-${var.env}")}-")])
+    error_message = "table_names must start with name_prefix and '-': the permissions of deploys and functions are limited to such names."
   }
 }
 

@@ -1,6 +1,11 @@
 # Posts to sockets share the account's request rate with the HTTP API: fan-out and recovery get a part of it, and sign-ins
 # keep the rest. There is no state that workers share: each posts at its lane's budget divided by the workers there can be.
 locals {
+  websocket_throttling = var.websocket_throttling != null ? var.websocket_throttling : {
+    rate_limit  = floor(var.account_requests_per_second * 40 / 100)
+    burst_limit = floor(var.account_requests_per_second * 20 / 100)
+  }
+
   posts_per_second = {
     for lane, percent in var.push_budget_percent : lane => floor(var.account_requests_per_second * percent / 100)
   }

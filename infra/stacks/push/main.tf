@@ -25,7 +25,7 @@ locals {
   # The local cloud serves sockets and @connections under a path of its own address.
   ws_local        = "${var.local_endpoint}/_aws/execute-api/${module.websocket_api.id}/${local.ws_stage}"
   ws_aws          = "${module.websocket_api.id}.execute-api.${var.region}.amazonaws.com/${local.ws_stage}"
-  ws_url          = module.context.is_local ? replace(local.ws_local, "/^http:/", "ws:") : "wss://${local.ws_aws}"
+  ws_url          = module.context.is_local ? replace(local.ws_local, "/^http:/", "ws:") : local.has_domain ? module.domain.websocket_url : "wss://${local.ws_aws}"
   ws_callback_url = module.context.is_local ? local.ws_local : "https://${local.ws_aws}"
 
   # Function time-out of each queue's reader; visibility follows from it.
@@ -51,7 +51,7 @@ module "websocket_api" {
   name        = "${module.context.name_prefix}-ws"
   description = "Holdfast WebSocket API (${var.env})."
   stage_name  = local.ws_stage
-  throttling  = var.websocket_throttling
+  throttling  = local.websocket_throttling
 
   # Every frame goes to $default, whatever it says: selected by what they say, frames could name $connect and $disconnect.
   route_selection_expression = "\\$default"
@@ -162,6 +162,7 @@ locals {
       "recursive loops" = { allowed = module.service.recursive_loops }
       parameter         = { for key, parameter in aws_ssm_parameter.output : key => "${parameter.name} = ${nonsensitive(parameter.value)}" }
       "websocket api"   = module.websocket_api.settings
+      domain            = module.domain.settings
     },
   )
 }

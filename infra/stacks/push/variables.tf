@@ -21,14 +21,16 @@ variable "max_connections_per_user" {
 }
 
 variable "websocket_throttling" {
-  description = "Connects and frames a second, and the burst above them."
+  description = "Connects and frames a second, and the burst above them. Null for 40 % of account_requests_per_second, which is what posts to sockets leave, and half of that as the burst."
   type = object({
     rate_limit  = number
     burst_limit = number
   })
-  default = {
-    rate_limit  = 1000
-    burst_limit = 500
+  default = null
+
+  validation {
+    condition     = var.websocket_throttling == null ? true : var.websocket_throttling.rate_limit > 0 && var.websocket_throttling.burst_limit > 0
+    error_message = "websocket_throttling must have a rate_limit and a burst_limit of more than 0, or be null: API Gateway answers 429 to everything at 0."
   }
 }
 

@@ -65,7 +65,8 @@ def require_own_scope(settings: Settings, given: Values) -> None:
             continue
         other = tfvars.string(others.get("name_prefix")) or f"holdfast-{file.stem}"
         if f"{own}-".startswith(f"{other}-") or f"{other}-".startswith(f"{own}-"):
-            raise Refused(f"ENV={settings.env} has the name prefix {own}, and {file.name} has {other}: permissions on {min(own, other, key=len)}-* reach both. "
+            shorter = min(own, other, key=len)
+            raise Refused(f"ENV={settings.env} has the name prefix {own}, and {file.name} has {other}: permissions on {shorter}-* reach both. "
                           "Give one of them another name_prefix, or another account in allowed_account_ids.")
 
 

@@ -44,5 +44,6 @@ def prerequisites(settings: Settings, builds: bool = True, changes: bool = False
             environments.require_account(settings, values, who["account"])
             environments.require_own_scope(settings, values)
             if environments.alarms_reach_nobody(settings, values):
-                line(f"ENV={settings.env} sends its alarms to no topic: name an SNS topic in alarm_topic_arns of {settings.tfvars_file.relative_to(ROOT)}.")
+                line(f"ENV={settings.env} sends its alarms to no topic: name an SNS topic in alarm_topic_arns of "
+                     f"{settings.tfvars_file.relative_to(ROOT)}.")
         line(f"ENV={settings.env}: {settings.region}, account {who['account']}, as {who['arn']}")

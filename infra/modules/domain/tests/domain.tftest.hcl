@@ -57,6 +57,15 @@ run "both_apis_get_a_name_a_certificate_and_records" {
   }
 }
 
+run "the_names_may_lead_to_something_in_front" {
+  command = apply
+  variables { address_records = false }
+  assert {
+    condition     = length(aws_route53_record.address) == 0 && length(aws_route53_record.proof) == 2 && keys(output.targets) == ["api.shop.example", "ws.shop.example"]
+    error_message = "The names are proven and served; where they lead is somebody else's."
+  }
+}
+
 run "a_certificate_and_a_dns_of_ones_own" {
   command = apply
   variables {

@@ -47,6 +47,7 @@ run "with_default_settings" {
     condition = alltrue([for asked in [
       "logs:PutLogEvents arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/holdfast-test-auth-login:log-stream:s",
       "logs:PutLogEvents arn:aws:logs:us-east-1:123456789012:log-group:/aws/vpc/holdfast-test:log-stream:s",
+      "logs:DescribeLogGroups arn:aws:logs:us-east-1:123456789012:log-group:*",
       "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/holdfast-test-sessions",
       "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/holdfast-test-connections/index/GSI1",
       "dynamodb:GetRecords arn:aws:dynamodb:us-east-1:123456789012:table/holdfast-test-sessions/stream/2026-01-01T00:00:00.000",
@@ -169,6 +170,16 @@ run "with_a_repository_a_pipeline_gets_roles" {
     error_message = "The boundary is neither taken off nor changed."
   }
 
+  # The first deploy of an account may be a pipeline's.
+  assert {
+    condition = [for statement in jsondecode(local.deploy_policy).Statement : [statement.Action, statement.Resource, statement.Condition] if contains(statement.Action, "iam:CreateServiceLinkedRole")] == [[
+      ["iam:CreateServiceLinkedRole"],
+      ["arn:aws:iam::123456789012:role/aws-service-role/elasticache.amazonaws.com/*", "arn:aws:iam::123456789012:role/aws-service-role/ops.apigateway.amazonaws.com/*"],
+      { StringEquals = { "iam:AWSServiceName" = ["elasticache.amazonaws.com", "ops.apigateway.amazonaws.com"] } },
+    ]]
+    error_message = "A cache and a domain name need a role that AWS makes with the caller's permission, and no other service does."
+  }
+
   # Keys of other environments are left alone.
   assert {
     condition = [for statement in jsondecode(local.deploy_policy).Statement : [statement.Effect, statement.Action, statement.Condition] if statement.Sid == "OthersKeys"] == [["Deny", ["kms:*"], {
@@ -250,6 +261,24 @@ run "a_repository_with_numbers_can_take_the_roles" {
   }
 }
 
+run "records_are_changed_in_the_named_zones_only" {
+  command = apply
+  variables {
+    github_repository = "owner/name"
+    hosted_zone_ids   = ["Z0123456789ABC"]
+  }
+  assert {
+    condition     = [for statement in jsondecode(local.deploy_policy).Statement : statement.Resource if anytrue([for action in statement.Action : action == "route53:ChangeResourceRecordSets"])] == [["arn:aws:route53:::hostedzone/Z0123456789ABC"]]
+    error_message = "A zone is usually shared with others."
+  }
+}
+
+run "refuses_zones_that_are_none" {
+  command = plan
+  variables { hosted_zone_ids = ["example.com"] }
+  expect_failures = [var.hosted_zone_ids]
+}
+
 run "refuses_numbers_of_no_repository" {
   command = plan
   variables { github_repository_ids = { owner = "1", repository = "2" } }
@@ -275,6 +304,7 @@ run "the_policy_fits_with_the_longest_names" {
     name_prefix       = "a-prefix-of-forty-characters-is-allowed-"
     region            = "ap-southeast-1"
     github_repository = "owner/name"
+    hosted_zone_ids   = ["Z0123456789ABCDEFGHIJ", "Z0123456789ABCDEFGHIK"]
     topic_policy      = "arn:aws:lambda:ap-southeast-1:123456789012:function:a-function-whose-name-has-the-sixty-four-characters-of-the-limit:live"
   }
   assert {

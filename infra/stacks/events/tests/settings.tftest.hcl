@@ -67,6 +67,11 @@ override_data {
 }
 
 override_resource {
+  target = module.bus_dlq.aws_sqs_queue.this
+  values = { arn = "arn:aws:sqs:us-east-1:123456789012:bus-dlq", url = "https://sqs/bus-dlq" }
+}
+
+override_resource {
   target = module.relay_dlq.aws_sqs_queue.this
   values = { arn = "arn:aws:sqs:us-east-1:123456789012:relay-dlq", url = "https://sqs/relay-dlq" }
 }

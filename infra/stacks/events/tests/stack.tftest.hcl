@@ -31,6 +31,11 @@ mock_provider "aws" {
   }
 }
 
+override_resource {
+  target = module.bus_dlq.aws_sqs_queue.this
+  values = { arn = "arn:aws:sqs:us-east-1:123456789012:bus-dlq", url = "https://sqs/bus-dlq" }
+}
+
 override_data {
   target = module.context.data.aws_ssm_parameter.input["platform/kms-key-arn"]
   values = { insecure_value = "none" }

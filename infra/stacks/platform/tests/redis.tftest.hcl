@@ -1,4 +1,7 @@
 mock_provider "aws" {
+  mock_data "aws_availability_zones" {
+    defaults = { names = ["us-east-1c", "us-east-1b", "us-east-1a"] }
+  }
   mock_data "aws_caller_identity" {
     defaults = { account_id = "123456789012" }
   }
@@ -92,6 +95,7 @@ run "redis_is_a_serverless_valkey_in_a_closed_network" {
   command = apply
   variables {
     cache_provider   = "redis"
+    redis_mode       = "serverless"
     redis_serverless = { max_data_gb = 2, max_ecpu_per_second = 2000 }
   }
   assert {
@@ -226,4 +230,42 @@ run "refuses_zones_of_another_region" {
   command = plan
   variables { availability_zones = ["eu-west-1a", "eu-west-1b"] }
   expect_failures = [var.availability_zones]
+}
+
+run "a_cache_that_is_deployed_keeps_its_mode" {
+  command = apply
+  variables { cache_provider = "redis" }
+  override_data {
+    target = data.aws_ssm_parameters_by_path.deployed
+    values = { names = ["/holdfast/test/platform/cache-serverless", "/holdfast/test/platform/http-url"], values = ["true", "https://a.example"] }
+  }
+  assert {
+    condition     = local.redis_mode == "serverless" && local.cache.cache-serverless == "true"
+    error_message = "The default must not replace a serverless cache: its sessions would be lost."
+  }
+}
+
+run "a_new_cache_is_of_nodes_in_two_zones_that_the_account_has" {
+  command = apply
+  variables { cache_provider = "redis" }
+  override_data {
+    target = data.aws_ssm_parameters_by_path.deployed
+    values = { names = [], values = [] }
+  }
+  override_data {
+    target = data.aws_availability_zones.own
+    values = { names = ["us-east-1f", "us-east-1c", "us-east-1b"] }
+  }
+  override_resource {
+    target = module.network.aws_subnet.private["us-east-1c"]
+    values = { id = "subnet-c" }
+  }
+  assert {
+    condition     = local.redis_mode == "node" && local.cache.cache-serverless == "false"
+    error_message = "Whether a serverless cache shows its servers' identity is not documented."
+  }
+  assert {
+    condition     = module.network.settings.zones == tolist(["us-east-1b 10.40.0.0/20", "us-east-1c 10.40.16.0/20"])
+    error_message = "The account has no zone a here: ${jsonencode(module.network.settings)}"
+  }
 }

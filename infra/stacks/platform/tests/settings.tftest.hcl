@@ -219,7 +219,9 @@ run "each_setting_follows_its_variable" {
     health_details                 = "everyone"
     deletion_protection_enabled    = false
     point_in_time_recovery_enabled = false
+    http_domain                    = { name = "api.a.example", site = "a.example", certificate_arn = "arn:aws:acm:eu-central-1:123456789012:certificate/0123-abc", only = true }
     kms_mode                       = "cmk"
+    table_names                    = { sessions = "changed-sessions-2", connections = "changed-connections-2", activity = "changed-activity-2" }
     service_dashboards_enabled     = false
     redis_keep                     = true
     redis_mode                     = "node"

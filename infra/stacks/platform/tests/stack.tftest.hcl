@@ -228,7 +228,7 @@ run "a_route_that_is_not_attached_yet_gets_no_limits" {
     values = { names = [], values = [] }
   }
   assert {
-    condition     = module.http_api.throttling == { default = "1000 a second, burst 500" }
+    condition     = module.http_api.throttling == { default = "4000 a second, burst 2000" }
     error_message = "API Gateway refuses the limits of a route that does not exist: the first apply of an environment must not name any."
   }
 }
@@ -416,4 +416,55 @@ run "a_local_redis_is_for_those_that_read_or_delete_the_cache" {
     condition     = length(aws_cloudwatch_event_rule.cache_status) + length(aws_cloudwatch_event_target.cache_status) + length(aws_lambda_permission.cache_status) == 0
     error_message = "The local cloud has no ElastiCache to look at."
   }
+}
+
+run "a_domain_name_is_the_address_of_the_api" {
+  command = apply
+  variables {
+    allowed_origins = ["https://console.shop.example", "http://localhost:5173"]
+    http_domain     = { name = "api.shop.example", site = "shop.example", certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/0123-abc" }
+  }
+  assert {
+    condition     = output.http_url == "https://api.shop.example" && aws_ssm_parameter.output["http-url"].value == "https://api.shop.example" && output.http_api_url == "https://http.execute-api.us-east-1.amazonaws.com"
+    error_message = "Clients get the name; the API's own address stays known."
+  }
+  assert {
+    condition     = module.domain.settings.http.mapped_to == "http/$default" && module.http_api.settings.endpoint_disabled == false && keys(output.http_domain_targets) == ["api.shop.example"]
+    error_message = "The name leads to the API, whose own address stays on unless it is switched off."
+  }
+}
+
+run "refuses_mutual_tls_beside_an_address_without_it" {
+  command = plan
+  variables {
+    http_domain = { name = "api.shop.example", certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/0123-abc", mutual_tls = { truststore_uri = "s3://trust/store.pem" } }
+  }
+  expect_failures = [var.http_domain]
+}
+
+run "refuses_a_domain_name_that_nobody_can_prove" {
+  command = plan
+  variables { http_domain = { name = "api.shop.example" } }
+  expect_failures = [var.http_domain]
+}
+
+run "refuses_limits_that_let_nothing_through" {
+  command = plan
+  variables { http_throttling = { rate_limit = 0, burst_limit = 500 } }
+  expect_failures = [var.http_throttling]
+}
+
+run "a_restored_table_keeps_its_new_name" {
+  command = apply
+  variables { table_names = { sessions = "holdfast-test-sessions-2" } }
+  assert {
+    condition     = output.tables == { sessions = "holdfast-test-sessions-2", connections = "holdfast-test-connections" } && aws_ssm_parameter.output["sessions-table-name"].value == "holdfast-test-sessions-2" && module.service.environment.ops-health.SESSIONS_TABLE == "holdfast-test-sessions-2"
+    error_message = "The next deploy must not go back to the table that was lost."
+  }
+}
+
+run "refuses_a_table_that_no_role_reaches" {
+  command = plan
+  variables { table_names = { sessions = "restored" } }
+  expect_failures = [var.table_names]
 }

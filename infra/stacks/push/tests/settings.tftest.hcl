@@ -231,6 +231,7 @@ run "each_setting_follows_its_variable" {
     max_connections_per_user      = 4
     websocket_throttling          = { rate_limit = 2000, burst_limit = 1500 }
     fanout_memory_mb              = 2048
+    websocket_domain              = { name = "ws.a.example", certificate_arn = "arn:aws:acm:eu-central-1:123456789012:certificate/0123-abc" }
     push_maximum_concurrency      = 6
     broadcast_maximum_concurrency = 7
     close_maximum_concurrency     = 8

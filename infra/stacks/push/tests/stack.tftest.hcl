@@ -407,6 +407,12 @@ run "with_default_settings" {
     error_message = "A whole processor: with less, one worker does not reach its part of the budget."
   }
 
+  # The stage admits what posts to sockets leave of the account's requests.
+  assert {
+    condition     = module.websocket_api.settings.throttling == "4000 a second, burst 2000"
+    error_message = "40 % of the account's 10 000 requests a second: ${module.websocket_api.settings.throttling}"
+  }
+
   # By default users see only their own presence.
   assert {
     condition     = module.service.environment.push-default.PRESENCE_POLICY == "self" && !anytrue(flatten([for grants in values(module.service.grants) : [for grant in grants : startswith(grant, "lambda:")]]))
@@ -492,4 +498,29 @@ run "refuses_wrong_values" {
     fanout_memory_mb              = 255
   }
   expect_failures = [var.fanout_memory_mb, var.account_requests_per_second, var.push_budget_percent, var.post_latency_milliseconds, var.push_p99_milliseconds, var.topic_policy, var.presence_policy, var.connection_ttl_seconds, var.max_connections_per_user, var.push_maximum_concurrency, var.broadcast_maximum_concurrency, var.close_maximum_concurrency]
+}
+
+run "a_domain_name_is_the_address_that_clients_connect_to" {
+  command = apply
+  variables { websocket_domain = { name = "ws.shop.example", certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/0123-abc" } }
+  assert {
+    condition     = output.ws_url == "wss://ws.shop.example" && module.service.environment.push-ticket.WS_URL == "wss://ws.shop.example" && module.domain.settings.websocket.mapped_to == "ws/v1"
+    error_message = "Tickets carry the name, and it leads to the stage."
+  }
+  assert {
+    condition     = output.ws_callback_url == "https://ws.execute-api.us-east-1.amazonaws.com/v1" && module.service.environment.push-fanout.WS_CALLBACK_URL == output.ws_callback_url
+    error_message = "Functions post at API Gateway's own address."
+  }
+}
+
+run "refuses_a_domain_name_that_nobody_can_prove" {
+  command = plan
+  variables { websocket_domain = { name = "ws.shop.example" } }
+  expect_failures = [var.websocket_domain]
+}
+
+run "refuses_limits_that_let_nothing_through" {
+  command = plan
+  variables { websocket_throttling = { rate_limit = 0, burst_limit = 500 } }
+  expect_failures = [var.websocket_throttling]
 }
