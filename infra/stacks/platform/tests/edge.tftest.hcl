@@ -1,6 +1,6 @@
 mock_provider "aws" {
   mock_resource "aws_apigatewayv2_domain_name" {
-    defaults = { id = "api.shop.example", domain_name_configuration = [{ target_domain_name = "d-abc.execute-api.us-east-1.amazonaws.com", hosted_zone_id = "Z1UJRXOUMOOFQ8" }] }
+    defaults = { id = "api.shop.example", domain_name_configuration = { target_domain_name = "d-abc.execute-api.us-east-1.amazonaws.com", hosted_zone_id = "Z1UJRXOUMOOFQ8" } }
   }
   mock_resource "aws_wafv2_web_acl" {
     defaults = { arn = "arn:aws:wafv2:us-east-1:123456789012:global/webacl/holdfast-test/1" }
