@@ -36,24 +36,7 @@ locals {
     }
     Apis = {
       actions   = ["apigateway:GET", "apigateway:POST", "apigateway:PUT", "apigateway:PATCH", "apigateway:DELETE", "apigateway:TagResource", "apigateway:UntagResource"]
-      resources = ["${local.arn}:apigateway:${var.region}::/apis", "${local.arn}:apigateway:${var.region}::/apis/*", "${local.arn}:apigateway:${var.region}::/tags/*", "${local.arn}:apigateway:${var.region}::/domainnames", "${local.arn}:apigateway:${var.region}::/domainnames/*"]
-    }
-    # Distributions and their policies have ids, not names.
-    Edge = {
-      actions = concat(
-        [for kind in ["CachePolicy", "Distribution", "OriginRequestPolicy"] : "cloudfront:*${kind}"],
-        ["cloudfront:ListTagsForResource", "cloudfront:TagResource", "cloudfront:UntagResource"],
-      )
-      resources = [for kind in ["distribution", "cache-policy", "origin-request-policy"] : "${local.arn}:cloudfront::${local.account}:${kind}/*"]
-    }
-    Firewalls = {
-      actions   = ["wafv2:CreateWebACL", "wafv2:DeleteWebACL", "wafv2:GetWebACL", "wafv2:ListTagsForResource", "wafv2:TagResource", "wafv2:UntagResource", "wafv2:UpdateWebACL"]
-      resources = ["${local.arn}:wafv2:us-east-1:${local.account}:global/webacl/${module.context.name_prefix}*", "${local.arn}:wafv2:us-east-1:${local.account}:global/managedruleset/*"]
-    }
-    # Certificates have ids, not names.
-    Certificates = {
-      actions   = ["acm:AddTagsToCertificate", "acm:DeleteCertificate", "acm:DescribeCertificate", "acm:ListTagsForCertificate", "acm:RemoveTagsFromCertificate", "acm:RequestCertificate"]
-      resources = ["${local.arn}:acm:*:${local.account}:certificate/*"]
+      resources = ["${local.arn}:apigateway:${var.region}::/apis", "${local.arn}:apigateway:${var.region}::/apis/*", "${local.arn}:apigateway:${var.region}::/tags/*"]
     }
     # The smoke test publishes one message, signed with this role. Ids of APIs are not known beforehand.
     SmokeTest = {
@@ -125,6 +108,49 @@ locals {
     }
   }
 
+  # Domain names and an edge, in a policy of their own: the role's inline policy has no room for more.
+  names_policy_name = "${module.context.name_prefix}-deploy-names"
+  names_policy_arn  = "${local.arn}:iam::${local.account}:policy/${local.names_policy_name}"
+
+  names_statements = {
+    # Distributions and their policies have ids, not names.
+    Edge = {
+      actions = concat(
+        [for kind in ["CachePolicy", "Distribution", "OriginRequestPolicy"] : "cloudfront:*${kind}"],
+        ["cloudfront:ListTagsForResource", "cloudfront:TagResource", "cloudfront:UntagResource"],
+      )
+      resources = [for kind in ["distribution", "cache-policy", "origin-request-policy"] : "${local.arn}:cloudfront::${local.account}:${kind}/*"]
+    }
+    Firewalls = {
+      actions   = ["wafv2:CreateWebACL", "wafv2:DeleteWebACL", "wafv2:GetWebACL", "wafv2:ListTagsForResource", "wafv2:TagResource", "wafv2:UntagResource", "wafv2:UpdateWebACL"]
+      resources = ["${local.arn}:wafv2:us-east-1:${local.account}:global/webacl/${module.context.name_prefix}*", "${local.arn}:wafv2:us-east-1:${local.account}:global/managedruleset/*"]
+    }
+    # Certificates have ids, not names.
+    Certificates = {
+      actions   = ["acm:AddTagsToCertificate", "acm:DeleteCertificate", "acm:DescribeCertificate", "acm:ListTagsForCertificate", "acm:RemoveTagsFromCertificate", "acm:RequestCertificate"]
+      resources = ["${local.arn}:acm:*:${local.account}:certificate/*"]
+    }
+    Names = {
+      actions   = ["apigateway:GET", "apigateway:POST", "apigateway:PUT", "apigateway:PATCH", "apigateway:DELETE"]
+      resources = ["${local.arn}:apigateway:${var.region}::/domainnames", "${local.arn}:apigateway:${var.region}::/domainnames/*"]
+    }
+    # The state of a change that has just been made.
+    Changes = {
+      actions   = ["route53:GetChange"]
+      resources = ["${local.arn}:route53:::change/*"]
+    }
+  }
+
+  names_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat([for sid, statement in local.names_statements : {
+      Sid      = sid
+      Effect   = "Allow"
+      Action   = statement.actions
+      Resource = statement.resources
+    }], local.record_statements)
+  })
+
   # Records of domain names, in the zones that are named only.
   record_statements = [for zones in [var.hosted_zone_ids] : {
     Sid      = "Records"
@@ -157,7 +183,6 @@ locals {
     "logs:ListLogDeliveries",
     "logs:PutResourcePolicy",
     "logs:UpdateLogDelivery",
-    "route53:GetChange",
     "ssm:DescribeParameters",
     "sts:GetCallerIdentity",
   ]
@@ -171,7 +196,6 @@ locals {
         Action   = statement.actions
         Resource = statement.resources
       }],
-      local.record_statements,
       [
         {
           # No role can do more than the boundary (boundary.tf), or whoever deploys could make one that can do everything. A role from before there
@@ -239,4 +263,12 @@ locals {
       ],
     )
   })
+}
+
+resource "aws_iam_policy" "names" {
+  for_each = var.github_repository != "" ? { this = true } : {}
+
+  name        = local.names_policy_name
+  description = "Domain names of ${var.env}, and what is in front of them."
+  policy      = local.names_policy
 }

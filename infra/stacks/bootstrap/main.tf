@@ -83,8 +83,12 @@ module "oidc" {
       max_session_seconds = 14400
       subjects            = ["environment:${var.env}"]
       policy_json         = local.deploy_policy
+      managed_policy_arns = [local.names_policy_arn]
     }
   }
+
+  # The role is given the policy by its name.
+  depends_on = [aws_iam_policy.names]
 }
 
 module "budget" {

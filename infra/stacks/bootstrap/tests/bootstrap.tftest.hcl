@@ -268,8 +268,12 @@ run "records_are_changed_in_the_named_zones_only" {
     hosted_zone_ids   = ["Z0123456789ABC"]
   }
   assert {
-    condition     = [for statement in jsondecode(local.deploy_policy).Statement : statement.Resource if anytrue([for action in statement.Action : action == "route53:ChangeResourceRecordSets"])] == [["arn:aws:route53:::hostedzone/Z0123456789ABC"]]
+    condition     = [for statement in jsondecode(aws_iam_policy.names["this"].policy).Statement : statement.Resource if anytrue([for action in statement.Action : action == "route53:ChangeResourceRecordSets"])] == [["arn:aws:route53:::hostedzone/Z0123456789ABC"]]
     error_message = "A zone is usually shared with others."
+  }
+  assert {
+    condition     = local.names_policy_arn == "arn:aws:iam::123456789012:policy/${aws_iam_policy.names["this"].name}" && alltrue([for statement in jsondecode(local.names_policy).Statement : !contains(statement.Resource, "*")])
+    error_message = "The role that deploys is given this policy, which names its resources."
   }
 }
 
@@ -314,6 +318,10 @@ run "the_policy_fits_with_the_longest_names" {
   assert {
     condition     = length(local.plan_policy) <= 10240
     error_message = "IAM takes at most 10240 characters of inline policy; there are ${length(local.plan_policy)}."
+  }
+  assert {
+    condition     = length(local.names_policy) <= 6144
+    error_message = "IAM takes at most 6144 characters of a managed policy; there are ${length(local.names_policy)}."
   }
   assert {
     condition     = length(local.boundary_policy) <= 6144
