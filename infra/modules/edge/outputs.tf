@@ -28,7 +28,7 @@ output "settings" {
     methods        = sort(flatten([for distribution in aws_cloudfront_distribution.this : tolist(distribution.default_cache_behavior[0].allowed_methods)]))
     origin         = one([for distribution in aws_cloudfront_distribution.this : nonsensitive("${one(distribution.origin).domain_name} ${one(distribution.origin).custom_origin_config[0].origin_protocol_policy}")])
     origin_headers = flatten([for distribution in aws_cloudfront_distribution.this : nonsensitive([for header in one(distribution.origin).custom_header : header.name])])
-    rules          = flatten([for acl in aws_wafv2_web_acl.this : [for rule in acl.rule : "${rule.priority} ${rule.name}"]])
+    rules          = sort(flatten([for acl in aws_wafv2_web_acl.this : [for rule in acl.rule : "${rule.priority} ${rule.name}"]]))
     rate           = flatten([for acl in aws_wafv2_web_acl.this : [for rule in acl.rule : [for statement in rule.statement[0].rate_based_statement : "${statement.limit} by ${statement.aggregate_key_type} in ${statement.evaluation_window_sec} s"]]])
     tls            = one([for distribution in aws_cloudfront_distribution.this : distribution.viewer_certificate[0].minimum_protocol_version])
     viewer_headers = sort(flatten([for policy in aws_cloudfront_origin_request_policy.this : [for headers in policy.headers_config[0].headers : tolist(headers.items)]]))

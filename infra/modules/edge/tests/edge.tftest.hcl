@@ -24,7 +24,7 @@ run "requests_pass_the_rules_and_carry_the_secret_and_the_viewers_address" {
       origin         = "d-abc.execute-api.eu-central-1.amazonaws.com https-only"
       origin_headers = ["X-Origin-Secret"]
       rate           = ["3000 by IP in 300 s"]
-      rules          = ["10 AWSManagedRulesAmazonIpReputationList", "20 AWSManagedRulesCommonRuleSet", "30 AWSManagedRulesKnownBadInputsRuleSet", "1000 rate"]
+      rules          = ["10 AWSManagedRulesAmazonIpReputationList", "1000 rate", "20 AWSManagedRulesCommonRuleSet", "30 AWSManagedRulesKnownBadInputsRuleSet"]
       tls            = "TLSv1.2_2021"
       viewer_headers = ["CloudFront-Viewer-Address"]
     })
