@@ -280,7 +280,7 @@ def report(mutants: list[Mutant], groups: Groups, took: Mapping[str, int], fault
 def whole(settings: Settings, size: str, environment: dict[str, str], named: str = "", own: bool = False) -> str:
     """The proof. `size` small: one crate. `named` limits it to these crates. With `own`, only a crate's own tests run against its mutants."""
     groups = shipped(crates.workspace())
-    packages = chosen(groups, named or ("holdfast-kms" if size == "small" else ""))
+    packages = chosen(groups, named or ("holdfast-websocket-api" if size == "small" else ""))
     mutants = listed(settings, environment, packages)
     if not mutants:
         raise Failed("no mutant was tested")

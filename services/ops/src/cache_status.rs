@@ -7,7 +7,7 @@ use holdfast_runtime::boot::InvocationError;
 use holdfast_runtime::{ConfigError, Env, metrics};
 use holdfast_sessions::ports::StoreResult;
 use holdfast_wiring::LiveClusters;
-use holdfast_wiring::topology::{Role, Topology};
+use holdfast_wiring::elasticache::{Role, Topology};
 use serde_json::{Value, json};
 
 /// Descriptions of caches.
@@ -99,7 +99,7 @@ fn answer(name: &str, found: Option<&Topology>) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use holdfast_wiring::topology::{Kind, Node, Shard};
+    use holdfast_wiring::elasticache::{Kind, Node, Shard};
 
     use super::*;
 

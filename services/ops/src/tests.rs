@@ -8,7 +8,7 @@ use holdfast_runtime::config::CacheProvider;
 use holdfast_runtime::recording::{Answer, Call, Recorded, answered, answered_within, recorded};
 use holdfast_sessions::ports::{CacheTrouble, Fence, StoreError, StoreResult};
 use holdfast_testkit::failures::assert_documented;
-use holdfast_wiring::topology::{Kind, Node, Role, Shard, Topology};
+use holdfast_wiring::elasticache::{Kind, Node, Role, Shard, Topology};
 use serde_json::{Value, json};
 
 use crate::health::Details;

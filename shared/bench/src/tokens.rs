@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use holdfast_password::Argon2id;
+use holdfast_credentials::Argon2id;
 use holdfast_sessions::Secret;
 use holdfast_sessions::email::Email;
 use holdfast_sessions::ports::{CredentialVerifier, NewPasswords};

@@ -2,11 +2,12 @@
 //!
 //! Push functions run outside the VPC, so they validate sessions with one strong read each and write to no session.
 
+mod hooks;
+
 use std::collections::BTreeSet;
 
 use aws_config::SdkConfig;
 use holdfast_dynamodb::{ConnectionsTable, SessionsTable};
-use holdfast_lambda::{PresenceFunction, TopicFunction};
 use holdfast_push::channel::{Topic, TopicPolicy};
 use holdfast_push::ids::MessageId;
 use holdfast_push::ports::{Count, DeliveryMetrics, PresenceAccess, TopicAccess};
@@ -20,6 +21,8 @@ use holdfast_sessions::policy::Policy;
 use holdfast_sessions::ports::StoreResult;
 use holdfast_sessions::service::{Sessions, StrongReads};
 use holdfast_websocket_api::Connections;
+
+pub use hooks::{PresenceFunction, TopicFunction};
 
 /// The JSON of frames and of queue messages.
 pub mod wire {

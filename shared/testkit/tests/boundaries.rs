@@ -102,10 +102,11 @@ fn each_sdk_is_linked_by_one_adapter_only() {
     let owners = [
         ("aws-sdk-dynamodb", "holdfast-dynamodb"),
         ("aws-sdk-sqs", "holdfast-queue"),
-        ("aws-sdk-elasticache", "holdfast-elasticache"),
-        ("aws-sdk-kms", "holdfast-kms"),
-        ("aws-sdk-lambda", "holdfast-lambda"),
-        ("aws-sdk-eventbridge", "holdfast-eventbus"),
+        ("aws-sdk-elasticache", "holdfast-wiring"),
+        ("aws-sdk-kms", "holdfast-wiring"),
+        ("aws-sdk-lambda", "holdfast-push-wiring"),
+        ("aws-sdk-eventbridge", "holdfast-wiring"),
+        ("aws-sdk-cognitoidentityprovider", "holdfast-credentials"),
         ("aws-sdk-apigatewaymanagement", "holdfast-websocket-api"),
     ];
     for manifest in files(&root().join("shared"), "toml").into_iter().chain(files(&root().join("services"), "toml")) {

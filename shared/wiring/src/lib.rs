@@ -1,26 +1,25 @@
 //! Chooses the adapters of the ports once, at start, from the environment only.
 
 mod cache;
+pub mod elasticache;
+pub mod event_bus;
+pub mod kms;
 mod verifier;
 
 use aws_config::SdkConfig;
+use holdfast_credentials::Argon2id;
 use holdfast_dynamodb::{ActivityTable, ConnectionsTable, SessionsTable};
-use holdfast_elasticache::Clusters;
-use holdfast_eventbus::Bus;
-use holdfast_kms::KmsBox;
-use holdfast_password::Argon2id;
 use holdfast_queue::{Closing, Queue};
 use holdfast_runtime::{ConfigError, Env, System};
 use holdfast_sessions::ports::{Rng as _, StoreError};
 use holdfast_sessions::service::{FactorSettings, Registration, Sessions, SignIn};
 
+use elasticache::Clusters;
+use event_bus::Bus;
+use kms::KmsBox;
+
 pub use cache::{LiveCache, LiveServer};
 pub use verifier::LiveVerifier;
-
-/// Descriptions of the cache by ElastiCache, for the function that reads them.
-pub mod topology {
-    pub use holdfast_elasticache::{Kind, Node, Role, Shard, Topology};
-}
 
 /// The records of the sessions table's stream, for the functions that read it.
 pub mod records {

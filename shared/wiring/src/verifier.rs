@@ -1,8 +1,7 @@
 //! Who knows whether a password is right: `CREDENTIAL_VERIFIER`.
 
 use aws_config::SdkConfig;
-use holdfast_cognito::Cognito;
-use holdfast_password::{Argon2id, Zxcvbn};
+use holdfast_credentials::{Argon2id, Cognito, Zxcvbn};
 use holdfast_runtime::{ConfigError, Env};
 use holdfast_sessions::account::PasswordStrength;
 use holdfast_sessions::email::Email;

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use aws_sdk_sqs::types::QueueAttributeName;
-use holdfast_eventbus::Bus;
 use holdfast_sessions::ports::{BusEntry, EventBus as _, StoreError};
 use holdfast_testkit::{CannedAws, LocalCloud, suites};
+use holdfast_wiring::event_bus::Bus;
 use serde_json::Value;
 
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -1,4 +1,4 @@
-//! argon2id behind the [`CredentialVerifier`] port, and zxcvbn behind the [`PasswordStrength`] port.
+//! argon2id behind the [`CredentialVerifier`] port: the sessions table keeps the hashes.
 //!
 //! Parameters: m = 19 456 KiB, t = 2, p = 1, the first choice of the OWASP Password Storage Cheat Sheet. The hash string
 //! says which parameters made it, so raising them later leaves old hashes verifiable.
@@ -9,16 +9,12 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::Zxcvbn;
 use argon2::password_hash::phc::{Ident, Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use holdfast_sessions::account::{PasswordStrength, PreparedPassword};
 use holdfast_sessions::email::Email;
 use holdfast_sessions::ports::{CredentialVerifier, NewPasswords, PasswordVerdict, StoreError, StoreResult};
-
-mod common;
-mod strength;
-
-pub use strength::Zxcvbn;
 
 const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;

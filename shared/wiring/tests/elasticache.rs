@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use aws_config::BehaviorVersion;
 use aws_credential_types::Credentials;
-use holdfast_elasticache::{Clusters, Kind, Role};
+use holdfast_wiring::elasticache::{Clusters, Kind, Role};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 

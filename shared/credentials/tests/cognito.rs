@@ -2,7 +2,7 @@
 
 use aws_sdk_cognitoidentityprovider::Client;
 use aws_sdk_cognitoidentityprovider::types::{ExplicitAuthFlowsType, PreventUserExistenceErrorTypes};
-use holdfast_cognito::Cognito;
+use holdfast_credentials::Cognito;
 use holdfast_sessions::Code;
 use holdfast_sessions::account::PasswordStrength;
 use holdfast_sessions::email::Email;

@@ -1,6 +1,6 @@
 //! How easily a new password is guessed, estimated by zxcvbn (Wheeler, USENIX Security 2016).
 
-use crate::common::is_common;
+use crate::common_passwords::is_common;
 use holdfast_sessions::account::PasswordStrength;
 use zxcvbn::feedback::{Feedback, Suggestion, Warning};
 use zxcvbn::{Score, zxcvbn};
