@@ -81,7 +81,7 @@ pub(crate) async fn run() -> Result<(), String> {
 }
 
 async fn passwords() -> Result<(), String> {
-    let verifier = Argon2id::new([3; 16]).map_err(|error| error.to_string())?;
+    let verifier = Argon2id::default();
     let kept = verifier.keep("correct horse battery", &[4; 16]).map_err(|error| error.to_string())?;
     let email = Email::parse("bench@holdfast.test").map_err(|error| format!("{error:?}"))?;
     let (mut known, mut unknown) = (Times::default(), Times::default());

@@ -22,11 +22,14 @@ const LANES: u32 = 1;
 /// The most memory a stored hash may ask for: one that asks for more is not ours.
 const MAX_MEMORY_KIB: u32 = 65_536;
 
-/// The hasher. Building it computes one hash, for those who have none: checking an unknown account then costs exactly
-/// what checking a known one does.
-#[derive(Clone)]
+/// What an unknown account is checked against, so that it costs exactly what a known one costs. Its 32 bytes are the digits of
+/// e after the point, and no password is known whose hash they are. Nothing has to be computed at start.
+const NOBODY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IGhhcyB0aGlzIQ$NzE4MjgxODI4NDU5MDQ1MjM1MzYwMjg3NDcxMzUyNjY";
+
+/// The hasher.
+#[derive(Clone, Default)]
 pub struct Argon2id {
-    nobody: String,
     arena: Arena,
 }
 
@@ -77,12 +80,6 @@ fn phc(arena: &Arena, password: &str, salt: &[u8; 16]) -> Result<String, StoreEr
 }
 
 impl Argon2id {
-    /// Draws nothing from the system: `salt` only has to differ from every stored one.
-    pub fn new(salt: [u8; 16]) -> Result<Self, StoreError> {
-        let arena = Arena::default();
-        Ok(Self { nobody: phc(&arena, "", &salt)?, arena })
-    }
-
     fn matches(&self, password: &str, stored: &str) -> Option<bool> {
         let hash = PasswordHash::new(stored).ok()?;
         let params = Params::try_from(&hash).ok()?;
@@ -124,7 +121,7 @@ impl CredentialVerifier for Argon2id {
         salt: &[u8; 16],
     ) -> StoreResult<PasswordVerdict> {
         let password = PreparedPassword::new(password);
-        let kept = stored.unwrap_or(&self.nobody);
+        let kept = stored.unwrap_or(NOBODY);
         // Not `any`, which would stop at the first: the work must not say which candidate was right.
         let right: Vec<bool> = password.candidates().map(|text| self.matches(text, kept).unwrap_or(false)).collect();
         match stored.filter(|_| right.contains(&true)) {
@@ -142,7 +139,7 @@ impl CredentialVerifier for Argon2id {
 
     /// Never asked for: an unknown e-mail has no password here. What is kept then opens nothing.
     fn adopted(&self) -> String {
-        self.nobody.clone()
+        NOBODY.to_owned()
     }
 }
 
@@ -166,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_password_kept_in_an_older_form_is_kept_anew() {
-        let hasher = Argon2id::new([1; 16]).unwrap();
+        let hasher = Argon2id::default();
         let params = Params::new(8_192, 1, 1, None).unwrap();
         let old = PasswordHash {
             algorithm: Ident::new("argon2id").unwrap(),
@@ -185,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_password_opens_its_own_hash_only() {
-        let hasher = Argon2id::new([1; 16]).unwrap();
+        let hasher = Argon2id::default();
         let stored = hasher.keep("correct horse battery", &[2; 16]).unwrap();
         assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
         assert_eq!(verdict(&hasher, "correct horse battery", Some(&stored)), PasswordVerdict::Right);
@@ -194,7 +191,7 @@ mod tests {
 
     #[test]
     fn every_way_to_type_a_password_opens_its_hash() {
-        let hasher = Argon2id::new([1; 16]).unwrap();
+        let hasher = Argon2id::default();
         let stored = hasher.keep("cafe\u{301} crème brûlée", &[2; 16]).unwrap();
         for typed in
             ["caf\u{e9} crème brûlée", "cafe\u{301} cr\u{e8}me br\u{fb}l\u{e9}e", "café\u{a0}crème\u{2003}brûlée"]
@@ -207,7 +204,7 @@ mod tests {
     /// Version 0.1.0 hashed what was typed.
     #[test]
     fn a_hash_of_0_1_0_is_opened_by_what_was_typed_and_replaced() {
-        let hasher = Argon2id::new([1; 16]).unwrap();
+        let hasher = Argon2id::default();
         for typed in ["cafe\u{301} creme brulee", "one\u{a0}two\u{a0}three", "joined\u{200d}\u{a0}\u{e000}words"] {
             let old = phc(&hasher.arena, typed, &[2; 16]).unwrap();
             let PasswordVerdict::Outdated(new) = verdict(&hasher, typed, Some(&old)) else {
@@ -221,7 +218,7 @@ mod tests {
 
     #[test]
     fn the_work_depends_on_the_typed_text_alone() {
-        let hasher = Argon2id::new([1; 16]).unwrap();
+        let hasher = Argon2id::default();
         let (plain, composed) = ("correct horse battery", "cafe\u{301} creme brulee");
         let kept = hasher.keep(composed, &[2; 16]).unwrap();
         let other = hasher.keep(plain, &[2; 16]).unwrap();
@@ -237,7 +234,17 @@ mod tests {
 
     #[test]
     fn nobody_has_no_password_not_even_the_empty_one() {
-        assert_eq!(verdict(&Argon2id::new([1; 16]).unwrap(), "", None), PasswordVerdict::Wrong);
+        assert_eq!(verdict(&Argon2id::default(), "", None), PasswordVerdict::Wrong);
+    }
+
+    /// The tests of work above compare with this hash, so it has to cost what is asked for now.
+    #[test]
+    fn nobody_costs_what_everybody_costs() {
+        let everybody = Argon2id::default().keep("correct horse battery", &[2; 16]).unwrap();
+        let parameters = |hash: &str| Params::try_from(&PasswordHash::new(hash).unwrap()).unwrap();
+        assert_eq!(parameters(NOBODY), parameters(&everybody));
+        assert!(!is_outdated(NOBODY));
+        assert_eq!(NOBODY.len(), everybody.len());
     }
 
     #[test]
@@ -251,7 +258,7 @@ mod tests {
 
     #[test]
     fn what_is_no_hash_of_ours_opens_nothing() {
-        let hasher = Argon2id::new([1; 16]).unwrap();
+        let hasher = Argon2id::default();
         let stored = hasher.keep("correct horse battery", &[2; 16]).unwrap();
         for other in [
             String::new(),
@@ -266,7 +273,7 @@ mod tests {
 
     #[test]
     fn a_password_is_as_weak_as_its_estimator_says() {
-        let hasher = Argon2id::new([1; 16]).unwrap();
+        let hasher = Argon2id::default();
         for (password, weak) in [("password", true), ("ada.lovelace.1815", true), ("quartz umbrella 9 tundra", false)] {
             let found = hasher.weakness(password, &["ada.lovelace@example.com"]);
             assert_eq!(found, Zxcvbn.weakness(password, &["ada.lovelace@example.com"]));
@@ -276,7 +283,7 @@ mod tests {
 
     #[test]
     fn what_an_adopted_account_keeps_is_a_hash_that_opens_nothing() {
-        let hasher = Argon2id::new([1; 16]).unwrap();
+        let hasher = Argon2id::default();
         let kept = hasher.adopted();
         assert!(
             kept.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
@@ -287,14 +294,14 @@ mod tests {
 
     #[test]
     fn a_debug_print_shows_no_hash() {
-        assert_eq!(format!("{:?}", Argon2id::new([1; 16]).unwrap()), "Argon2id");
+        assert_eq!(format!("{:?}", Argon2id::default()), "Argon2id");
     }
 
     #[test]
     fn the_memory_is_taken_once() {
-        let hasher = Argon2id::new([1; 16]).unwrap();
-        let before = hasher.arena.blocks.lock().unwrap().as_ptr();
+        let hasher = Argon2id::default();
         let stored = hasher.keep("correct horse battery", &[2; 16]).unwrap();
+        let before = hasher.arena.blocks.lock().unwrap().as_ptr();
         assert_eq!(verdict(&hasher, "correct horse battery", Some(&stored)), PasswordVerdict::Right);
         assert_eq!(hasher.arena.blocks.lock().unwrap().as_ptr(), before);
     }

@@ -11,7 +11,6 @@ use holdfast_credentials::Argon2id;
 use holdfast_dynamodb::{ActivityTable, ConnectionsTable, SessionsTable};
 use holdfast_queue::{Closing, Queue};
 use holdfast_runtime::{ConfigError, Env, System};
-use holdfast_sessions::ports::{Rng as _, StoreError};
 use holdfast_sessions::service::{FactorSettings, Registration, Sessions, SignIn};
 
 use elasticache::Clusters;
@@ -154,7 +153,7 @@ pub async fn registration(env: &Env) -> Result<LiveRegistration, ConfigError> {
     let open = env.flag("REGISTRATION_ENABLED")?;
     let store = table(env, &sdk(env).await).await?;
     let per_network = env.registrations_per_network()?;
-    Ok(Registration { store, passwords: passwords()?, host: System, open, per_network })
+    Ok(Registration { store, passwords: Argon2id::default(), host: System, open, per_network })
 }
 
 /// The table alone, for health.
@@ -198,10 +197,4 @@ pub async fn cache_server(env: &Env) -> Result<Option<LiveServer>, ConfigError> 
         None => Ok(None),
         Some(server) => cache::connect(&server, &sdk(env).await).await.map(Some),
     }
-}
-
-/// How passwords are hashed, for operators who set them.
-pub fn passwords() -> Result<Argon2id, ConfigError> {
-    Argon2id::new(System.random())
-        .map_err(|error: StoreError| ConfigError { variable: "argon2id".into(), problem: error.to_string() })
 }

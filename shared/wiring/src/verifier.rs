@@ -19,7 +19,7 @@ pub enum LiveVerifier {
 impl LiveVerifier {
     pub(crate) fn from_env(env: &Env, sdk: &SdkConfig) -> Result<Self, ConfigError> {
         match env.optional("CREDENTIAL_VERIFIER") {
-            None | Some("password") => crate::passwords().map(Self::Password),
+            None | Some("password") => Ok(Self::Password(Argon2id::default())),
             Some("cognito") => Ok(Self::Cognito(Cognito::new(sdk, env.text("COGNITO_CLIENT_ID")?))),
             Some(_) => Err(ConfigError {
                 variable: "CREDENTIAL_VERIFIER".into(),
