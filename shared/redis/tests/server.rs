@@ -1,7 +1,7 @@
 //! The adapter against real servers that each test starts for itself.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use holdfast_redis::server::{key_of_copy, key_of_lease};
 use holdfast_redis::{RedisCache, RedisConfig};
@@ -346,10 +346,18 @@ async fn a_cache_that_is_warmed_up_has_the_connection_that_its_first_call_needs(
 /// Serves connections like a cache server, but answers every script with this reply. `NONCE` in it stands for the nonce
 /// of a read.
 async fn a_server_that_answers(reply: &'static str) -> String {
+    a_counting_server_that_answers(reply).await.0
+}
+
+/// The same, with the number of connections that it has been asked for.
+async fn a_counting_server_that_answers(reply: &'static str) -> (String, Arc<AtomicUsize>) {
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&connections);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
+            counter.fetch_add(1, Ordering::SeqCst);
             let mut stream = BufReader::new(stream);
             while let Some(words) = command(&mut stream).await {
                 let nonce = words.get(5).map_or("", String::as_str);
@@ -359,7 +367,7 @@ async fn a_server_that_answers(reply: &'static str) -> String {
             }
         }
     });
-    format!("redis://{address}/0")
+    (format!("redis://{address}/0"), connections)
 }
 
 /// The words of the next command; `None` when the connection ends.
@@ -441,6 +449,21 @@ async fn connections(direct: &mut redis::aio::MultiplexedConnection) -> u64 {
     let stats: String = redis::cmd("INFO").arg("stats").query_async(direct).await.expect("asked");
     let count = stats.lines().find_map(|line| line.strip_prefix("total_connections_received:")).expect("counted");
     count.trim().parse().expect("a number")
+}
+
+/// Its address may lead to another server by now, so each failure asks for a new connection, until the breaker opens.
+#[tokio::test]
+async fn a_server_that_can_help_nobody_is_asked_again_by_its_address_and_then_left_alone() {
+    let at = Address { user: UserId::from_bytes([1; 16]), slot: SlotNo::new(0).expect("a slot") };
+    for reply in ["*1\r\n$7\r\nreplica\r\n", "-READONLY a replica\r\n", "-LOADING its data\r\n", "-NOPERM\r\n"] {
+        let (url, connections) = a_counting_server_that_answers(reply).await;
+        let cache = cache_at(&url);
+        for _ in 0..100 {
+            let _ = cache.read(at).await;
+        }
+        let opened = connections.load(Ordering::SeqCst);
+        assert!((2..=8).contains(&opened), "{reply:?}: {opened} connections");
+    }
 }
 
 #[tokio::test]

@@ -178,6 +178,9 @@ mod tests {
     #[test]
     fn what_is_not_compact_json_is_refused() {
         for text in [
+            r#"{"a":"\u00e"}"#,
+            r#"{"a":"\u00e"#,
+            r#"{"a":"\u00eg"}"#,
             "",
             " {}",
             "{} ",

@@ -367,6 +367,17 @@ pub enum Effect {
     Bounded(i64),
 }
 
+impl Effect {
+    /// The effect of two changes together: the later of the two.
+    pub fn and(self, other: Effect) -> Effect {
+        match (self, other) {
+            (Effect::Bounded(a), Effect::Bounded(b)) => Effect::Bounded(a.max(b)),
+            (Effect::Bounded(seconds), _) | (_, Effect::Bounded(seconds)) => Effect::Bounded(seconds),
+            (Effect::Immediate, Effect::Immediate) => Effect::Immediate,
+        }
+    }
+}
+
 /// Reads for validation, through the cache that `CACHE_PROVIDER` names. The store stays the source of truth.
 pub trait SessionCache: Send + Sync {
     /// Returns the slot at `at`. A cached copy is returned only if it accepts the holder of `presented`. In every other
@@ -616,4 +627,33 @@ pub trait EventBus: Send + Sync {
     /// # Errors
     /// An error may leave some of them published: the caller repeats all, and subscribers drop repetitions by id.
     fn publish(&self, entries: &[BusEntry]) -> impl Future<Output = StoreResult<()>> + Send;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_changes_have_the_later_effect() {
+        let (now, soon, late) = (Effect::Immediate, Effect::Bounded(1), Effect::Bounded(60));
+        for (one, other, both) in
+            [(now, now, now), (now, soon, soon), (late, now, late), (soon, late, late), (late, soon, late)]
+        {
+            assert_eq!(one.and(other), both);
+        }
+    }
+
+    #[test]
+    fn a_verdict_prints_no_hash_and_no_subject() {
+        let identity = Identity::accept("urn:pool", "ada").unwrap();
+        let vouched = Vouched { identity, email_is_verified: true };
+        for (verdict, text) in [
+            (PasswordVerdict::Right, "Right"),
+            (PasswordVerdict::Wrong, "Wrong"),
+            (PasswordVerdict::Outdated("a hash".into()), "Outdated(…)"),
+            (PasswordVerdict::Vouched(vouched), "Vouched(…)"),
+        ] {
+            assert_eq!(format!("{verdict:?}"), text);
+        }
+    }
 }

@@ -152,6 +152,16 @@ mod tests {
     }
 
     #[test]
+    fn an_offset_has_less_than_a_day_and_less_than_sixty_minutes() {
+        let read = |text: &str| text.parse::<Millis>();
+        assert_eq!(read("1970-01-02T00:00:00+23:59"), Ok(Millis::new(60_000)));
+        for text in ["1970-01-02T00:00:00+24:00", "1970-01-02T00:00:00+00:60", "1970-01-02T00:00:00+24:60"] {
+            assert_eq!(read(text), Err(NoTimestamp), "{text}");
+        }
+        assert_eq!(NoTimestamp.to_string(), "must be an RFC 3339 timestamp, such as 2026-11-28T10:15:00.000Z");
+    }
+
+    #[test]
     fn a_timestamp_reads_back_and_may_have_an_offset() {
         for at in [0, 951_827_696_789, 1_795_860_900_001, -1] {
             assert_eq!(Millis::new(at).to_string().parse(), Ok(Millis::new(at)));

@@ -10,7 +10,8 @@ use holdfast_sessions::change::{AccountEdit, DeviceEdit, FactorEdit, Origin, Slo
 use holdfast_sessions::mfa::{Factor, KeptSeed, Mfa, Pending, Proof, Seed};
 use holdfast_sessions::ports::{
     AccountDeletion, AccountUpkeep, Accounts, AttemptReservation, Attempts, Clock as _, Committed, Conditional,
-    Devices, FailedReauthentication, SessionReads, SessionWrites, SignIns, StoreResult, Transacted, Tried, UserChanges,
+    Devices, FailedReauthentication, SessionReads, SessionWrites, SignIns, StoreError, StoreResult, Transacted, Tried,
+    UserChanges,
 };
 use holdfast_sessions::session::{EndReason, Ended, RefreshKeys, Slot, UserState};
 use holdfast_sessions::signin::{DeviceStep, Login, LoginFailure, LoginState, MfaChallenge, Plan};
@@ -38,6 +39,8 @@ struct Tables {
     identities: HashMap<[u8; 32], UserId>,
     budgets: HashMap<[u8; 32], Budget>,
     failed_reauthentications: Vec<FailedReauthentication>,
+    failed_sign_ins: Vec<LoginFailure>,
+    loses_commit: bool,
     committed: HashMap<String, ()>,
 }
 
@@ -60,6 +63,22 @@ impl MemoryStore {
     /// The failed reauthentications that were recorded.
     pub fn failed_reauthentications(&self) -> Vec<FailedReauthentication> {
         self.lock().failed_reauthentications.clone()
+    }
+
+    /// The reasons of the sign-ins that failed.
+    pub fn failed_sign_ins(&self) -> Vec<LoginFailure> {
+        self.lock().failed_sign_ins.clone()
+    }
+
+    /// The next sign-in is committed, but its reply is lost and its token forgotten, as DynamoDB forgets one after ten
+    /// minutes.
+    pub fn lose_next_commit(&self) {
+        self.lock().loses_commit = true;
+    }
+
+    /// Writes a slot as it is, as another version of Holdfast may have.
+    pub fn put_slot(&self, slot: Slot) {
+        self.lock().slots.insert((slot.at.user, slot.at.slot), slot);
     }
 
     fn lock(&self) -> MutexGuard<'_, Tables> {
@@ -466,10 +485,11 @@ impl SignIns for MemoryStore {
         Ok(())
     }
 
-    async fn fail(&self, id: LoginId, expected: LoginState, _reason: LoginFailure, _now: Millis) -> StoreResult<()> {
+    async fn fail(&self, id: LoginId, expected: LoginState, reason: LoginFailure, _now: Millis) -> StoreResult<()> {
         let mut tables = self.lock();
         if let Some(login) = tables.logins.get_mut(&id).filter(|login| login.state == expected) {
             login.state = LoginState::Failed;
+            tables.failed_sign_ins.push(reason);
             tables.challenges.remove(&id);
         }
         Ok(())
@@ -578,6 +598,9 @@ impl SignIns for MemoryStore {
                 };
                 tables.devices.insert((user, *id), device);
             }
+        }
+        if std::mem::take(&mut tables.loses_commit) {
+            return Err(StoreError::Unavailable("the reply was lost".into()));
         }
         tables.committed.insert(plan.token(), ());
         Ok(Committed::Done)

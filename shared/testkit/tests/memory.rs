@@ -24,6 +24,11 @@ async fn the_connections_in_memory_keep_the_contract_of_the_push_ports() {
 }
 
 #[tokio::test]
+async fn the_store_has_what_a_use_case_says() {
+    Box::pin(suites::sessions::recorded()).await;
+}
+
+#[tokio::test]
 async fn sessions_hold_up_to_their_bounds_and_no_longer() {
     Box::pin(suites::sessions::at_their_bounds(MemoryStore::default)).await;
 }

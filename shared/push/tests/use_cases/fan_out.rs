@@ -254,6 +254,30 @@ async fn a_busy_channel_costs_no_delivery_attempt() {
     assert_eq!((got(&world, "a"), got(&world, "b")), (1, 1));
 }
 
+/// Busy users wait a while. For the last one there was no time at all, so this user continues at once.
+#[tokio::test]
+async fn a_user_for_whom_there_was_no_time_does_not_wait_with_the_busy_ones() {
+    let world = World::default();
+    let people: Vec<_> = (0..17).map(|_| world.person()).collect();
+    publish(&world, &to(&people.iter().collect::<Vec<_>>(), "1")).await;
+    world.table.contend(usize::MAX);
+    let clock = world.host.clone();
+    let passing = tokio::spawn(async move {
+        loop {
+            clock.advance_seconds(1);
+            tokio::task::yield_now().await;
+        }
+    });
+    let (job, _) = world.queues.next_job().unwrap();
+    assert_eq!(world.work(job, world.host.now().plus_seconds(1)).await, Ok(WorkOutcome::Done));
+    passing.abort();
+    let mut rest = Vec::new();
+    while let Some((Job::Users { users, .. }, delay)) = world.queues.next_job() {
+        rest.push((users.len(), delay > 0));
+    }
+    assert_eq!(rest, [(16, true), (1, false)]);
+}
+
 #[tokio::test]
 async fn a_user_whose_rows_cannot_be_read_holds_up_nobody_else() {
     let world = World::default();

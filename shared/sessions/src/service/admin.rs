@@ -204,8 +204,7 @@ where
                 claims.push(key);
             }
         }
-        let account = Account { status: Status::Deleted, ..state.account };
-        self.store.erase(&account, &claims).await?;
+        self.store.erase(&state.account, &claims).await?;
         Ok(())
     }
 }

@@ -34,11 +34,10 @@ impl Drawn {
         settle(store, &self.reservations, None).await;
     }
 
-    /// The sign-in is complete: network and device are known from now on.
+    /// The sign-in is complete: the network is known from now on.
     pub(super) async fn complete<S: Attempts>(&self, store: &S, now: Millis) {
         let until = attempts::known_until(now);
-        let is_known =
-            |r: &AttemptReservation| r.scope.key == self.account_network.key || r.scope.name == "account-device";
+        let is_known = |r: &AttemptReservation| r.scope.key == self.account_network.key;
         let settled = self.reservations.iter().map(|r| store.settle(r, is_known(r).then_some(until)));
         let by_device = !self.reservations.iter().any(|r| r.scope.key == self.account_network.key);
         join_all(settled).await;

@@ -74,9 +74,7 @@ where
                 })
                 .await?;
             removed.count += done.outcome;
-            if done.effect != Effect::Immediate {
-                removed.effect = done.effect;
-            }
+            removed.effect = removed.effect.and(done.effect);
             if done.outcome < MAX_REMOVED {
                 return Ok(removed);
             }

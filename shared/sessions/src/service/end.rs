@@ -5,9 +5,7 @@ use super::{Current, Revoked, Sessions, retry};
 use crate::change::{AccountEdit, DeviceEdit, Origin, SlotEdit, SlotSeen, SlotUpdate};
 use crate::error::{Code, Failure};
 use crate::ids::{DeviceId, SessionId, SlotNo, UserId};
-use crate::ports::{
-    Clock, Conditional, Devices, Effect, Rng, SessionCache, SessionReads, SessionWrites, StoreError, UserChanges,
-};
+use crate::ports::{Clock, Devices, Effect, Rng, SessionCache, SessionReads, SessionWrites, StoreError, UserChanges};
 use crate::rotation::{self, RefreshVerdict};
 use crate::session::{EndReason, Slot};
 use crate::token::RefreshToken;
@@ -21,19 +19,11 @@ where
 {
     /// Ends the session seen in `slot`, and retries until the outcome is known. The call also succeeds if another
     /// request has ended the session.
-    pub(super) async fn end_slot(
-        &self,
-        slot: &Slot,
-        reason: EndReason,
-        origin: &Origin,
-    ) -> Result<(bool, Effect), Failure> {
+    pub(super) async fn end_slot(&self, slot: &Slot, reason: EndReason, origin: &Origin) -> Result<Effect, Failure> {
         let op = self.host.op();
         for attempt in 0..retry::MAX_TRIES {
             match self.store.end(slot.at, slot.sid, reason, origin, self.host.now(), &op).await {
-                Ok(outcome) => {
-                    let effect = self.cache.forget(slot.at.user, &[slot.at.slot]).await;
-                    return Ok((outcome == Conditional::Done, effect));
-                }
+                Ok(_) => return Ok(self.cache.forget(slot.at.user, &[slot.at.slot]).await),
                 Err(StoreError::Corrupt(what)) => return Err(StoreError::Corrupt(what).into()),
                 Err(_) => retry::pause(&self.host, attempt).await,
             }
@@ -43,7 +33,7 @@ where
 
     /// Logs the caller's own session out. Its device stays trusted: that is what trust is for.
     pub async fn log_out(&self, current: &Current, origin: &Origin) -> Result<Revoked, Failure> {
-        let (_, effect) = self.end_slot(&current.slot, EndReason::Logout, origin).await?;
+        let effect = self.end_slot(&current.slot, EndReason::Logout, origin).await?;
         // This request validated the session as live, so one session was ended, even if another request was first.
         Ok(Revoked { count: 1, effect })
     }
@@ -67,7 +57,7 @@ where
             RefreshVerdict::Reused => EndReason::TokenReused,
         };
         let slot = seen.ok_or_else(Failure::unauthenticated)?;
-        let (_, effect) = self.end_slot(&slot, reason, origin).await?;
+        let effect = self.end_slot(&slot, reason, origin).await?;
         Ok(Revoked { count: 1, effect })
     }
 }

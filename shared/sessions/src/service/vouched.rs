@@ -92,7 +92,7 @@ where
             device: Device::seen(name.as_deref(), &request.user_agent, &request.ip),
         };
         let mut signed_in = self.new_session(state, request, &wishes, proved).await?;
-        signed_in.effect = later(signed_in.effect, claimed);
+        signed_in.effect = signed_in.effect.and(claimed);
         Ok(Vouched::SignedIn(Box::new(signed_in)))
     }
 
@@ -260,13 +260,4 @@ fn changed_meanwhile() -> Failure {
 /// A user who is deleted while the change is planned: the calling service is not the one who lacks a session.
 fn gone_meanwhile(failure: Failure) -> Failure {
     if failure.code == Code::Unauthenticated { changed_meanwhile() } else { failure }
-}
-
-/// The weaker of two promises.
-fn later(one: Effect, other: Effect) -> Effect {
-    match (one, other) {
-        (Effect::Bounded(a), Effect::Bounded(b)) => Effect::Bounded(a.max(b)),
-        (Effect::Bounded(seconds), _) | (_, Effect::Bounded(seconds)) => Effect::Bounded(seconds),
-        (Effect::Immediate, Effect::Immediate) => Effect::Immediate,
-    }
 }

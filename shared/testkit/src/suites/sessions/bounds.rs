@@ -144,6 +144,7 @@ async fn no_user_has_more_devices_than_fit<S: Store>(store: S, host: ManualHost)
         let second = armed.challenged().await;
         let signed_in = armed.answer(&second, &code(&armed.seed, armed.step()), true).await.expect("signed in");
         made.push(signed_in.device_token.expect("a device").device);
+        assert!(devices(&armed.bench).await.len() <= MAX_DEVICES);
     }
     let mut left = devices(&armed.bench).await;
     left.sort();
@@ -188,6 +189,7 @@ async fn a_device_stays_with_the_session_that_stays<S: Store>(store: S, host: Ma
     let caller = current(&bench, kept).await;
     assert_eq!(sessions.revoke_all(&caller, true, &origin).await.expect("revoked").count, 1);
     assert_eq!(devices(&bench).await, [*device], "it works under the new epoch, and the other does not");
+    assert_eq!(bench.store.devices(bench.user).await.expect("read").len(), 1, "the other is gone");
     assert!(stored(&bench, kept.slot.sid).await.trusted(host.now()).is_some());
     assert_eq!(sessions.revoke_all(&caller, true, &origin).await.expect("revoked").count, 0);
     assert_eq!(devices(&bench).await, [*device]);

@@ -280,8 +280,19 @@ pub async fn an_identity_renews_its_own_session<S: Store>(store: S, host: crate:
     assert_eq!(refused(&bench, future).await, Code::InvalidRequest);
     let ancient = VouchedRequest { authenticated_at: Some(Millis::new(-1)), ..asks(&own) };
     assert_eq!(refused(&bench, ancient).await, Code::InvalidRequest);
-    let skewed = VouchedRequest { authenticated_at: Some(host.now().plus_seconds(59)), ..asks(&own) };
+    let skewed = VouchedRequest { authenticated_at: Some(host.now().plus_seconds(60)), ..asks(&own) };
     assert_eq!(signed_in(&bench, skewed).await.slot.authenticated_at, host.now(), "never later than now");
+    let oldest = VouchedRequest { authenticated_at: Some(Millis::new(0)), ..asks(&own) };
+    assert_eq!(signed_in(&bench, oldest).await.slot.authenticated_at, Millis::new(0));
+    // A renewal with a second factor and with claims: the store has both, and everything that was answered.
+    host.advance_seconds(60);
+    let claims = Claims::parse(r#"{"role":"editor"}"#).expect("an object");
+    let full = VouchedRequest { mfa_verified: true, claims: Some(claims.clone()), ..renewal(&own) };
+    let Vouched::Renewed(full, _) = vouch(&bench, full).await.expect("renewed") else { panic!("another session") };
+    let there = slots(&bench, user).await.into_iter().find(|slot| slot.sid == made.slot.sid).expect("live");
+    assert_eq!((facts(&there), there.last_updated_at), (facts(&full), full.last_updated_at));
+    assert_eq!((there.mfa_verified_at, there.last_updated_at, &there.claims), (Some(host.now()), host.now(), &claims));
+    assert_eq!(bench.store.user(user).await.expect("read").expect("a user").account.claims, claims);
 }
 
 /// The claims of a request are those of every session; a request without claims keeps them.
