@@ -157,6 +157,15 @@ class Copy(unittest.TestCase):
         self.assertNotRegex(text, r'"(deny|warn|forbid)"')
         self.assertEqual(re.sub(r'"allow"', "", text), re.sub(r'"(deny|warn|forbid)"', "", manifest))
 
+    def test_what_the_workspace_lost_is_lost_in_the_copy_with_its_folder(self):
+        with tempfile.TemporaryDirectory() as folder, mock.patch.object(mutant_tree, "TREE", Path(folder)):
+            for name in ("shared/old/src/lib.rs", "shared/new/src/lib.rs", "shared/new/src/gone/mod.rs"):
+                (Path(folder) / name).parent.mkdir(parents=True, exist_ok=True)
+                (Path(folder) / name).touch()
+            mutant_tree.Tree({}, {})._remove_others({"shared/new/src/lib.rs"})
+            there = sorted(str(path.relative_to(folder)) for path in Path(folder).rglob("*"))
+        self.assertEqual(there, ["shared", "shared/new", "shared/new/src", "shared/new/src/lib.rs"])
+
     def test_the_compiler_gets_the_variables_of_executables(self):
         with tempfile.TemporaryDirectory() as folder:
             wrapper = Path(folder) / "rustc"

@@ -179,12 +179,17 @@ class Tree:
         self.switch(self.files)
 
     def _remove_others(self, wanted: set[str]) -> None:
-        for top, folders, names in os.walk(TREE):
-            folders[:] = [name for name in folders if not (Path(top) / name).is_symlink()]
+        # From the inside out: a folder whose last file goes, goes too. Cargo takes a folder without a manifest for a broken crate.
+        for top, folders, names in os.walk(TREE, topdown=False):
+            left = 0
             for name in names:
                 path = Path(top) / name
-                if str(path.relative_to(TREE)) not in wanted:
+                if str(path.relative_to(TREE)) in wanted:
+                    left += 1
+                else:
                     path.unlink()
+            if not left and not any((Path(top) / name).exists() for name in folders) and Path(top) != TREE:
+                Path(top).rmdir()
 
     def switch(self, names: Iterable[str]) -> None:
         """Writes these files with the switches of their mutants that are not given up."""
