@@ -10,6 +10,7 @@ from typing import Any
 
 from holdfast_cli.core import catalogue
 from holdfast_cli.core.errors import Failed
+from holdfast_cli.deploy import canary
 from holdfast_cli.verify.acceptance.check import PATIENCE_SECONDS, Deployed, answer_of, frame_of, insist
 
 # How soon a record that failed has to be processed again.
@@ -61,7 +62,8 @@ def partial_batch(deployed: Deployed) -> str:
     event = {"Records": [_record(arn, bad, {"v": 0, "kind": "verify"}), _record(arn, good, _publish(deployed.person.id, text))]}
     with deployed.socket(deployed.sign_in()) as socket:
         answer_of(socket, "pong", action="ping")
-        came = deployed.api.functions.invoke(FunctionName=deployed.functions["push-fanout"], Qualifier="live", Payload=json.dumps(event).encode())
+        name = deployed.functions["push-fanout"] + ("" if deployed.settings.on_local_cloud else f":{canary.ALIAS}")
+        came = deployed.api.functions.invoke(FunctionName=name, Payload=json.dumps(event).encode())
         answer: Any = json.loads(came["Payload"].read() or b"null")
         failed = [one["itemIdentifier"] for one in (answer or {}).get("batchItemFailures", [])]
         insist(failed == [bad], f"the records {failed} of two were reported, not the unreadable one alone: {json.dumps(answer)[:200]}")
