@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import time
 import unittest
 from unittest import mock
 
@@ -138,7 +139,7 @@ class Safe(unittest.TestCase):
         for check in table.CHECKS:
             if check.writes or check.run is None:
                 continue
-            api, deployment = Reads(), made("staging", safe=True)
+            api, deployment = Reads(), made("staging", safe=True, queues=dict.fromkeys(("push", "broadcast", "close"), "url"))
             clients = mock.Mock(functions=api, sqs=api, cloudwatch=api, dynamodb=api, logs=api, s3=api, sts=api)
             clients.client = lambda _, api=api, **__: api
             deployment.api = clients
@@ -147,9 +148,9 @@ class Safe(unittest.TestCase):
                     mock.patch.object(account.aws, "caller", lambda _: {"account": "1", "arn": "a"}), \
                     mock.patch.object(account.aws, "aliases", lambda *_: {}), mock.patch.object(account.aws, "object_text", lambda *_: None), \
                     mock.patch.object(account.releases, "History", lambda _: mock.Mock(current=lambda: None)), \
-                    mock.patch.object(account.environments, "values", lambda _: {}), mock.patch.dict(os.environ, {"ACTIONS_ID_TOKEN_REQUEST_URL": ""}):
-                with contextlib.suppress(Failed, Skipped):
-                    check.run(deployment)
+                    mock.patch.object(account.environments, "values", lambda _: {}), mock.patch.dict(os.environ, {"ACTIONS_ID_TOKEN_REQUEST_URL": ""}), \
+                    contextlib.suppress(Failed, Skipped):
+                check.run(deployment)
             calls += api.calls
             self.assertLessEqual(set(asked), {"GET", "OPTIONS"}, check.name)
         self.assertTrue(calls)
@@ -281,6 +282,20 @@ class Parts(unittest.TestCase):
             with self.assertRaisesRegex(Failed, says):
                 mappings(**more)
 
+    def test_a_queue_without_dead_letters_or_with_a_short_visibility_fails(self):
+        def settings(**more):
+            deployment = made(functions={key: key for key in ("push-fanout", "push-close-sockets")}, queues=dict.fromkeys(("push", "broadcast", "close"), "url"))
+            deployment.api = mock.Mock()
+            found = {"VisibilityTimeout": "360", "RedrivePolicy": '{"deadLetterTargetArn":"arn"}', **more}
+            deployment.api.sqs.get_queue_attributes.return_value = {"Attributes": found}
+            deployment.api.functions.get_function_configuration.return_value = {"Timeout": 60}
+            return queues.queue_settings(deployment)
+
+        self.assertTrue(settings().startswith("broadcast, close, push: each"))
+        for more, says in (({"VisibilityTimeout": "359"}, "six times"), ({"RedrivePolicy": ""}, "no dead-letter queue")):
+            with self.assertRaisesRegex(Failed, says):
+                settings(**more)
+
     def test_a_canary_that_was_left_half_way_fails(self):
         def aliases(**weights):
             found = {name: {"version": "1", "weights": weights, "newest": "2"} for name in KNOWN["functions"].values()}
@@ -363,8 +378,14 @@ class Table(unittest.TestCase):
             self.assertEqual(where, wanted, check.name)
 
     def test_progress_is_that_of_the_tool(self):
+        def until_mentioned(_):
+            deadline = time.monotonic() + 20
+            while "slow" not in said.getvalue() and time.monotonic() < deadline:
+                time.sleep(0.01)
+            return "x"
+
         with mock.patch.object(console, "_AT_ONCE_SECONDS", 0.01), contextlib.redirect_stdout(io.StringIO()) as said:
-            run.one(Check("slow", "It takes a while.", lambda _: __import__("time").sleep(0.1) or "x"), made())
+            run.one(Check("slow", "It takes a while.", until_mentioned), made())
         self.assertRegex(said.getvalue(), r"… slow\n  ✓ slow — \d")
 
 

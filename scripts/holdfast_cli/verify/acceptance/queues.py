@@ -39,6 +39,19 @@ def batch_settings(deployed: Deployed) -> str:
     return f"{sum(found.values())} event sources of {len(found)} functions report single records, and are enabled"
 
 
+def queue_settings(deployed: Deployed) -> str:
+    """AWS asks for a visibility of six times the reader's time-out."""
+    readers = {queue: key for key, entry in catalogue.functions().items() for queue in entry.get("queues", ())}
+    for queue, key in sorted(readers.items()):
+        url = deployed.known["queues"][queue]
+        found: dict[str, str] = dict(deployed.api.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"]).get("Attributes", {}))
+        seconds = deployed.api.functions.get_function_configuration(FunctionName=deployed.functions[key]).get("Timeout", 0)
+        visible, dead = int(found["VisibilityTimeout"]), json.loads(found.get("RedrivePolicy") or "{}").get("deadLetterTargetArn", "")
+        insist(visible >= 6 * seconds, f"queue {queue}: a record is hidden for {visible} s, and {key} may take {seconds} s: six times that is needed")
+        insist(dead, f"queue {queue} has no dead-letter queue, so a record that always fails is lost")
+    return f"{', '.join(sorted(readers))}: each has a dead-letter queue, and hides a record for six times the time-out of its reader"
+
+
 def _record(queue_arn: str, number: str, body: dict[str, Any]) -> dict[str, Any]:
     sent = str(int(time.time() * 1000))
     return {"messageId": number, "receiptHandle": "none", "body": json.dumps(body), "messageAttributes": {}, "awsRegion": queue_arn.split(":")[3],

@@ -12,6 +12,7 @@ CHECKS = (
     Check("health", "Health is `ok`, and the API answers.", people.health),
     Check("cors", "Pages of every allowed origin may call the API with credentials, and pages of a foreign origin may not.", people.cors),
     Check("batch-settings", "Every reader of a queue or a stream reports single records, and is enabled.", queues.batch_settings),
+    Check("queue-settings", "Every queue has a dead-letter queue, and hides a record long enough for its reader.", queues.queue_settings),
     Check("weights", "Every alias points at one version. No canary is left half-way.", account.weights,
           needs_aws="locally functions have no alias."),
     Check("rollback-ready", "The release before this one still has all its artifacts.", account.rollback_ready),
