@@ -2,10 +2,10 @@
 .DEFAULT_GOAL := help
 HOLDFAST := @scripts/holdfast
 export ENV ARCH CACHE SIZE VARS SERVICE ONLY TESTS N SINCE FOLLOW ALLOW_DESTROY PLAN_ALL BUILD SMOKE CANARY CANARY_MINUTES TO QUEUE RATE TABLE USERS SOCKETS \
-	PUSHES WITHIN WRITE HOLDFAST_REHEARSAL HOLDFAST_PORT HOLDFAST_REDIS_PORT HOLDFAST_WORK_DIR HOLDFAST_TOOLS CHROMIUM
+	PUSHES WITHIN WRITE SAFE HOLDFAST_REHEARSAL HOLDFAST_PORT HOLDFAST_REDIS_PORT HOLDFAST_WORK_DIR HOLDFAST_TOOLS CHROMIUM
 
 .PHONY: help doctor demo deploy plan smoke destroy outputs status logs soak rollback bootstrap build drift redrive epochs cost scale \
-	check test scan permissions prove bench rehearse arm64 reproduce tools
+	check test scan permissions verify prove bench rehearse arm64 reproduce tools
 
 help: ## list the targets
 	@printf 'Holdfast: user sessions and push for serverless platforms\n\n'
@@ -59,6 +59,8 @@ scan: ## run checkov over the Terraform, and compare with the register of except
 	$(HOLDFAST) scan
 permissions: ## test the permissions of every function's role (WRITE=1 writes the table and the diagram)
 	$(HOLDFAST) permissions
+verify: ## run the acceptance suite against a deployment, and print a table (ONLY=cors,socket-idle,…; SAFE=1 creates and changes nothing)
+	$(HOLDFAST) verify
 prove: ## run the full-size correctness proofs, and print a table (ONLY=model,storms,… SIZE=small; ONLY=mutants SERVICE=<crate>)
 	$(HOLDFAST) prove
 bench: ## run the benchmarks, and write target/bench/report.md (ONLY=<benchmark>)

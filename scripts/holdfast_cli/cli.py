@@ -196,6 +196,15 @@ def permissions(settings: Settings, write: Write = False) -> None:
     iam_probe.check(settings, write)
 
 
+@verb(*ENVIRONMENT)
+def verify(settings: Settings, only: Annotated[str, option("ONLY", "--only", "Names of checks, such as cors,socket-idle (all).", "NAMES")] = "",
+           safe: Annotated[bool, flag("SAFE", "--safe", "Run only checks that read; required for production.")] = False) -> None:
+    """Run the acceptance suite against a deployment, and print a table."""
+    from holdfast_cli.verify.acceptance import run as acceptance
+
+    acceptance.verify(settings, only, safe)
+
+
 @verb()
 def prove(settings: Settings, only: Annotated[str, option("ONLY", "--only", "Names of proofs, such as model,storms.", "NAMES")] = "",
           size: Annotated[str, option("SIZE", "--size", "Size: full, or small (minutes instead of hours).", "SIZE")] = "full",

@@ -31,17 +31,21 @@ FIRST_TRIES = 3
 class Socket(Protocol):
     """As much of a socket of the library `websockets` as is used."""
 
+    @property
+    def subprotocol(self) -> str | None: ...
+
     def send(self, message: str) -> None: ...
     def recv(self, timeout: float | None = None) -> str | bytes: ...
     def close(self) -> None: ...
 
 
 class Lost(Exception):
-    """The socket closed, or did not open: connect again after `seconds`, or after a random wait."""
+    """The socket closed, or did not open: connect again after `seconds`, or after a random wait. `status` is that of a refused handshake."""
 
-    def __init__(self, why: str, seconds: float = 0) -> None:
+    def __init__(self, why: str, seconds: float = 0, status: int = 0) -> None:
         super().__init__(why)
         self.seconds = seconds
+        self.status = status
 
 
 class Ended(Exception):
@@ -95,22 +99,24 @@ class Tickets:
             raise came.trouble("No ticket")
 
 
-def connect(url: str) -> Socket:
-    """A socket; refused in words where Holdfast refuses it."""
+def connect(url: str, in_query: bool | None = None, origin: str | None = None) -> Socket:
+    """A socket; refused in words where Holdfast refuses it. The ticket goes into the query (`in_query`) or is a sub-protocol."""
     from websockets.exceptions import InvalidStatus, WebSocketException
     from websockets.sync.client import connect as open_socket
-    from websockets.typing import Subprotocol
+    from websockets.typing import Origin, Subprotocol
 
     local = url.startswith("ws://127.0.0.1:")
     address, _, ticket = url.partition("?ticket=")
     # On AWS the ticket goes where no log has it.
-    protocols = None if local or not ticket else [Subprotocol("holdfast.v1"), Subprotocol(f"ticket.{ticket}")]
+    in_query = local if in_query is None else in_query
+    protocols = None if in_query or not ticket else [Subprotocol("holdfast.v1"), Subprotocol(f"ticket.{ticket}")]
     try:
         # Bypass the user's proxy for loopback addresses. Pings are Holdfast's own: API Gateway counts frames only.
-        return open_socket(url if protocols is None else address, subprotocols=protocols, proxy=None if local else True, open_timeout=ANSWER_SECONDS,
-                           close_timeout=2, ping_interval=None, max_size=1 << 20)
+        return open_socket(url if protocols is None else address, subprotocols=protocols, origin=Origin(origin) if origin else None,
+                           proxy=None if local else True, open_timeout=ANSWER_SECONDS, close_timeout=2, ping_interval=None, max_size=1 << 20)
     except InvalidStatus as refused:
-        raise Lost(f"the socket is refused with status {refused.response.status_code}") from None
+        status = refused.response.status_code
+        raise Lost(f"the socket is refused with status {status}", status=status) from None
     except (OSError, WebSocketException) as trouble:
         raise Lost(f"no connection: {trouble}") from None
 

@@ -216,10 +216,15 @@ def check(settings: Settings, write: bool = False) -> None:
         raise Failed(f"nothing says how to try {', '.join(unknown)}: add it to ATTEMPTS in verify/iam_probe.py")
     wrong: list[str] = []
     with Step(f"trying what {len(by_role)} roles may do") as step, ThreadPoolExecutor(4) as pool:
-        tried = (pool.submit(try_role, settings, f"arn:aws:iam::{account}:role/{known['functions'][key]}", some) for key, some in by_role.items())
-        for done, future in enumerate(list(tried)):
-            step.progress(done, len(by_role), "roles")
-            wrong += future.result()
+        tried = [pool.submit(try_role, settings, f"arn:aws:iam::{account}:role/{known['functions'][key]}", some) for key, some in by_role.items()]
+        try:
+            for done, future in enumerate(tried):
+                step.progress(done, len(by_role), "roles")
+                wrong += future.result()
+        except BaseException:
+            # A Ctrl-C waits for the roles in progress, and for no others.
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     for text in wrong[:20]:
         line(text)
     denied = sum(not allowed for *_, allowed in rows)

@@ -25,7 +25,8 @@ from holdfast_cli.generate import workflows
 from holdfast_cli.local import cloud
 from holdfast_cli.local.cloud import test_environment
 from holdfast_cli.operate import smoke
-from holdfast_cli.verify import iam_probe, mutants, scan, secret_scan, terraform_faults
+from holdfast_cli.verify import mutants, scan, secret_scan, terraform_faults
+from holdfast_cli.verify.acceptance import run as acceptance
 
 # So often the lanes say what they are at.
 EVERY_SECONDS = 30
@@ -295,7 +296,8 @@ def end_to_end(suite: Suite, settings: Settings, work: Path, beside: Sequence[Se
         suite.step("verbs of operators", lambda: suite.command(
             sys.executable, "-m", "unittest", "discover", "-s", "scripts/live_tests", environment=known))
         suite.step("smoke test, five times", lambda: suite.command(*smoke.command(private), "--repeat", "5"))
-        suite.step("every role may do what it has to, and nothing else", lambda: iam_probe.check(private))
+        # With the permissions of every role among its checks.
+        suite.step("acceptance suite", lambda: acceptance.check(private))
         suite.step("no secret in any log or event", lambda: secret_scan.scan(private, 1000))
         suite.lanes([("destroy leaves nothing", lambda: nothing_left(private))], *beside)
     finally:

@@ -1,0 +1,211 @@
+"""Checks of the account and of what Terraform made in it. Most of them read the configuration, and need AWS."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from typing import Any
+from urllib.parse import unquote
+
+from holdfast_cli.core.errors import Failed
+from holdfast_cli.core.settings import STACKS
+from holdfast_cli.deploy import aws, canary, environments, releases
+from holdfast_cli.generate import permissions
+from holdfast_cli.operate import routes
+from holdfast_cli.verify import iam_probe
+from holdfast_cli.verify.acceptance.check import Deployed, Skipped, expect, insist
+
+# The default quota of the account, and what Lambda keeps back from reservations.
+REQUESTS_PER_SECOND, LEAST_CONCURRENCY = 10_000, 100
+
+
+def _value(deployed: Deployed, name: str) -> Any:
+    """A variable of Terraform, as this environment has it."""
+    given = deployed.settings.variables.get(name)
+    return given if given is not None else environments.values(deployed.settings).get(name)
+
+
+def quotas(deployed: Deployed) -> str:
+    concurrency = deployed.api.functions.get_account_settings()["AccountLimit"].get("ConcurrentExecutions", 0)
+    rate = float(deployed.api.client("apigateway").get_account()["throttleSettings"]["rateLimit"])
+    wanted = float(_value(deployed, "account_requests_per_second") or REQUESTS_PER_SECOND)
+    insist(rate >= wanted, f"the account may have {rate:.0f} requests a second, and account_requests_per_second is {wanted:.0f}: lower it, or "
+                           "ask AWS for a higher quota")
+    insist(concurrency > LEAST_CONCURRENCY, f"only {concurrency} functions may run at once: ask AWS for a higher quota of concurrent executions")
+    return f"{concurrency} functions at once, {rate:.0f} requests a second"
+
+
+def _networks(deployed: Deployed) -> dict[str, dict[str, Any]]:
+    """The network of each function that has one."""
+    found: dict[str, dict[str, Any]] = {}
+    for key, name in deployed.functions.items():
+        network: dict[str, Any] = dict(deployed.api.functions.get_function_configuration(FunctionName=name).get("VpcConfig") or {})
+        if network.get("SubnetIds"):
+            found[key] = network
+    if not found:
+        raise Skipped("no function is in a network, because there is no cache.")
+    return found
+
+
+def zones(deployed: Deployed) -> str:
+    ec2, subnets = deployed.api.client("ec2"), sorted({one for network in _networks(deployed).values() for one in network["SubnetIds"]})
+    used = {one["AvailabilityZone"] for one in ec2.describe_subnets(SubnetIds=subnets)["Subnets"]}
+    state = {one["ZoneName"]: one["State"] for one in ec2.describe_availability_zones()["AvailabilityZones"]}
+    bad = sorted(zone for zone in used if state.get(zone) != "available")
+    insist(len(used) >= 2 and not bad, f"the network is in {', '.join(sorted(used))}; not available: {', '.join(bad) or 'none'}")
+    return f"the network is in {', '.join(sorted(used))}"
+
+
+def network(deployed: Deployed) -> str:
+    networks, ec2 = _networks(deployed), deployed.api.client("ec2")
+    outside = sorted(key for key in networks if key.startswith("push-"))
+    insist(not outside, f"{', '.join(outside)}: sockets and queues cannot be reached from the network")
+    subnets = sorted({one for found in networks.values() for one in found["SubnetIds"]})
+    tables: list[Any] = ec2.describe_route_tables(Filters=[{"Name": "association.subnet-id", "Values": subnets}])["RouteTables"]
+    insist(tables, "the subnets of the functions have no route table of their own")
+    everywhere = ("0.0.0.0/0", "::/0")
+    wide = [one["RouteTableId"] for one in tables for route in one["Routes"]
+            if route.get("DestinationCidrBlock") in everywhere or route.get("DestinationIpv6CidrBlock") in everywhere]
+    insist(not wide, f"a route leads to the internet: {', '.join(wide)}")
+    groups = sorted({one for found in networks.values() for one in found["SecurityGroupIds"]})
+    opened = [one["GroupId"] for one in ec2.describe_security_groups(GroupIds=groups)["SecurityGroups"] for rule in one["IpPermissionsEgress"]
+              for block in [*(cidr["CidrIp"] for cidr in rule.get("IpRanges", [])), *(cidr["CidrIpv6"] for cidr in rule.get("Ipv6Ranges", []))]
+              if block in everywhere]
+    insist(not opened, f"a security group allows every destination: {', '.join(opened)}")
+    if "ops-health" in networks:
+        # It answers from inside: it has to reach the table and the cache.
+        found = expect(deployed.ask("GET", "/v1/health"), 200, "GET /v1/health")
+        insist(found["status"] == "ok", f"health is {found['status']}: {json.dumps(found['checks'])}")
+    return f"{len(networks)} functions in {len(subnets)} subnets, without a route or a rule to the internet"
+
+
+def oidc_subject(deployed: Deployed) -> str:
+    url, token = os.environ.get("ACTIONS_ID_TOKEN_REQUEST_URL"), os.environ.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN")
+    if not url or not token:
+        raise Skipped("only a job of GitHub Actions with the permission id-token gets a token: run this command in a pipeline.")
+    found = expect(routes.send(f"{url}&audience=sts.amazonaws.com", None, {"authorization": f"Bearer {token}"}, "GET"), 200, "the request of a token")
+    part = str(found["value"]).split(".")[1]
+    subject = str(json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))["sub"])
+    given, iam = environments.values(deployed.settings), deployed.api.client("iam")
+    accepted: dict[str, list[str]] = {}
+    for role in ("plan", "deploy"):
+        name = f"{environments.prefix(deployed.settings, given)}-{role}"
+        policy: Any = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+        policy = json.loads(unquote(policy)) if isinstance(policy, str) else policy
+        for statement in policy["Statement"]:
+            wanted: Any = statement.get("Condition", {}).get("StringEquals", {}).get("token.actions.githubusercontent.com:sub", [])
+            accepted.setdefault(name, []).extend([wanted] if isinstance(wanted, str) else wanted)
+    roles = [name for name, subjects in accepted.items() if subject in subjects]
+    insist(roles, f"no role accepts the subject {subject}; they accept {json.dumps(accepted)}")
+    return f"{' and '.join(roles)} accept {subject}"
+
+
+def own_key(deployed: Deployed) -> str:
+    if _value(deployed, "kms_mode") != "cmk":
+        raise Skipped("kms_mode is not cmk: AWS owns the key.")
+    api, lacking = deployed.api, list[str]()
+    for name in deployed.known["tables"].values():
+        if not api.dynamodb.describe_table(TableName=name)["Table"].get("SSEDescription", {}).get("KMSMasterKeyArn"):
+            lacking.append(f"table {name}")
+    for name, url in deployed.known["queues"].items():
+        if not api.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["KmsMasterKeyId"]).get("Attributes", {}).get("KmsMasterKeyId"):
+            lacking.append(f"queue {name}")
+    for name in deployed.functions.values():
+        if not api.functions.get_function_configuration(FunctionName=name).get("KMSKeyArn"):
+            lacking.append(f"function {name}")
+    insist(not lacking, f"without the environment's key: {', '.join(lacking)}")
+    tables, queues = len(deployed.known["tables"]), len(deployed.known["queues"])
+    return f"{tables} tables, {queues} queues and {len(deployed.functions)} functions have a key of the account"
+
+
+def weights(deployed: Deployed) -> str:
+    found = aws.aliases(deployed.settings, canary.ALIAS, sorted(deployed.functions.values()))
+    lacking = sorted(set(deployed.functions.values()) - set(found))
+    insist(not lacking, f"without the alias {canary.ALIAS}: {', '.join(lacking)}")
+    split = [name for name, state in found.items() if state["weights"]]
+    insist(not split, f"some calls go to a second version of {', '.join(split)}: a canary runs or was interrupted; a deploy or a rollback ends it")
+    return f"the alias {canary.ALIAS} of {len(found)} functions has one version and no weights"
+
+
+def rollback_ready(deployed: Deployed) -> str:
+    settings = deployed.settings
+    history = releases.History(settings)
+    current = history.current()
+    before = history.get(current["previous"]) if current else None
+    if current is None or before is None:
+        raise Skipped("this is the first release, so there is none before it.")
+    lacking: list[str] = releases.lacking_in(before)
+    for name, entry in before["functions"].items():
+        file = settings.work / "artifacts" / entry["s3Key"]
+        if not (file.exists() if settings.is_local else _is_object(deployed, entry["s3Key"])):
+            lacking.append(name)
+    insist(not lacking, f"release {before['name']} cannot be deployed again: it has no artifact of {', '.join(lacking)}")
+    return f"release {before['name']} has its {len(before['functions'])} artifacts"
+
+
+def _is_object(deployed: Deployed, key: str) -> bool:
+    from botocore.exceptions import ClientError
+
+    try:
+        deployed.api.s3.head_object(Bucket=deployed.settings.artifacts_bucket, Key=key)
+        return True
+    except ClientError as error:
+        if aws.is_missing(error):
+            return False
+        raise
+
+
+def alarms(deployed: Deployed) -> str:
+    """CloudWatch lists a metric for two weeks after its last datapoint."""
+    watch = deployed.api.cloudwatch
+    wanted: dict[str, tuple[str, Any]] = {}
+    for page in watch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{deployed.prefix}-", AlarmTypes=["MetricAlarm"]):
+        for alarm in page["MetricAlarms"]:
+            for query in alarm.get("Metrics", []):
+                metric: Any = query.get("MetricStat", {}).get("Metric")
+                if metric:
+                    wanted[json.dumps(metric, sort_keys=True)] = alarm.get("AlarmName", ""), metric
+    insist(wanted, f"there is no alarm of the prefix {deployed.prefix}-")
+    empty: dict[str, list[str]] = {"AWS": [], "Holdfast": []}
+    for alarm, metric in wanted.values():
+        given = [{"Name": one["Name"], "Value": one["Value"]} for one in metric.get("Dimensions", [])]
+        if not watch.list_metrics(Namespace=metric["Namespace"], MetricName=metric["MetricName"], Dimensions=given)["Metrics"]:
+            empty["AWS" if metric["Namespace"].startswith("AWS/") else "Holdfast"].append(f"{metric['MetricName']} of {alarm}")
+    text = f"{len(wanted) - sum(map(len, empty.values()))} of {len(wanted)} metrics of alarms have a datapoint"
+    # A count of faults has none before the first fault. Lambda, SQS and API Gateway count every call.
+    insist(not empty["AWS"], f"{text}; without one: {', '.join(empty['AWS'])}. Call each function once, and see docs/runbooks")
+    insist(not empty["Holdfast"] or len(empty["Holdfast"]) < sum(not metric["Namespace"].startswith("AWS/") for _, metric in wanted.values()),
+           f"{text}; none of Holdfast's own has: the functions' metrics do not arrive")
+    return text + (f"; not counted yet: {', '.join(empty['Holdfast'])}" if empty["Holdfast"] else "")
+
+
+def roles_tried(deployed: Deployed) -> str:
+    iam_probe.check(deployed.settings)
+    return "the role of every function may do what docs/security/permissions.md lists, and nothing else; each action was tried"
+
+
+def roles_simulated(deployed: Deployed) -> str:
+    """Asks IAM. Its answer includes the permissions boundary, and not the policies of keys, queues and endpoints."""
+    settings, iam, account = deployed.settings, deployed.api.client("iam"), aws.caller(deployed.settings)["account"]
+    states: list[permissions.State] = []
+    for stack in STACKS:
+        text = aws.object_text(settings, settings.state_bucket, f"{stack}/terraform.tfstate")
+        if text is None:
+            raise Failed(f"there is no state of the stack {stack} in {settings.state_bucket}")
+        states.append(json.loads(text))
+    granted = {key: permissions.grants(policy) for state in states for key, policy in permissions.policies(state).items()}
+    asked: dict[tuple[str, str], dict[str, bool]] = {}
+    for function, action, arn, allowed in permissions.judged(granted, iam_probe.extra_of(deployed.known, account)):
+        asked.setdefault((function, arn), {})[action] = allowed
+    wrong: list[str] = []
+    for (function, arn), actions in asked.items():
+        context = [{"ContextKeyName": "kms:EncryptionContext:userId", "ContextKeyValues": ["none"], "ContextKeyType": "string"},
+                   {"ContextKeyName": "kms:EncryptionContextKeys", "ContextKeyValues": ["userId"], "ContextKeyType": "stringList"}]
+        found = iam.simulate_principal_policy(PolicySourceArn=f"arn:aws:iam::{account}:role/{deployed.functions[function]}",
+                                              ActionNames=sorted(actions), ResourceArns=[arn], ContextEntries=context)
+        for result in found["EvaluationResults"]:
+            if (result["EvalDecision"] == "allowed") != actions[result["EvalActionName"]]:
+                wrong.append(f"{function}: {result['EvalActionName']} on {arn} is {result['EvalDecision']}")
+    insist(not wrong, f"{len(wrong)} answers differ from docs/security/permissions.md: {'; '.join(wrong[:5])}")
+    return f"IAM answers {sum(map(len, asked.values()))} questions about {len(granted)} roles as docs/security/permissions.md"
