@@ -49,6 +49,8 @@ def _emulator_environment(settings: Settings) -> dict[str, str]:
         "S3_PERSIST": "1",
         # Idle function processes go after a while; a warm one answers in a fifth of the time.
         "LAMBDA_WARM_TTL_SECONDS": "300",
+        # It writes every request that it gets to this file (scripts/local/recorder.py).
+        **({"HOLDFAST_RECORDING": str(settings.recording_file)} if settings.records else {}),
     }
 
 
