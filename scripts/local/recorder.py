@@ -1,6 +1,8 @@
 """Writes every request that reaches the local cloud to a file, one JSON object a line. `scripts/local/sitecustomize.py` installs it when the
 variable HOLDFAST_RECORDING names the file.
 
+It records as long as the file exists: `holdfast_cli/local/cloud.py` creates it, and who has read it removes it.
+
 It runs in the emulator's own process, so it sees the calls of Terraform, of this tool and of the functions alike, and no address changes. A line
 has the method, the target (path and query), the headers, the body in base64 and the status of the answer. It has no credentials: of the header
 Authorization it keeps the service that the request is signed for.
@@ -10,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 from contextlib import suppress
 
@@ -33,7 +36,9 @@ def entry(scope, body: bytes, length: int, status: int) -> dict[str, object]:
     if not signed_for:
         # A pre-signed request carries its scope in the query.
         signed_for = service("Credential=" + query.partition("X-Amz-Credential=")[2].split("&")[0].replace("%2F", "/"))
-    kept = base64.b64encode(body).decode() if length <= LONGEST_BODY else None
+    # Holdfast's own routes are no API of AWS, and their bodies hold passwords.
+    own = target.startswith("/_aws/execute-api/") and "/@connections/" not in target
+    kept = base64.b64encode(b"" if own else body).decode() if length <= LONGEST_BODY else None
     return {"method": scope["method"], "target": f"{target}?{query}" if query else target, "service": signed_for, "headers": headers,
             "body": kept, "length": length, "status": status}
 
@@ -69,7 +74,8 @@ def install(path: str) -> None:
         try:
             await serve(self, scope, receiving, sending, sync_spawn, call_soon)
         finally:
-            with suppress(OSError), open(path, "a", encoding="utf-8") as file:
-                file.write(json.dumps(entry(scope, bytes(body), length, status)) + "\n")
+            if os.path.exists(path):
+                with suppress(OSError), open(path, "a", encoding="utf-8") as file:
+                    file.write(json.dumps(entry(scope, bytes(body), length, status)) + "\n")
 
     ASGIWrapper.__call__ = recorded

@@ -218,6 +218,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Settings:
         allow_destroy=environ.get("ALLOW_DESTROY") == "1",
         plan_all=environ.get("PLAN_ALL") == "1",
         canary=canary_of(environ),
+        records=environ.get("HOLDFAST_RECORD") == "1",
     )
 
 

@@ -123,6 +123,8 @@ def start(settings: Settings, redis_server: str | None) -> list[str]:
                 log = settings.log("ministack.log")
                 rewind_streams(settings.work / "cloud" / "state" / "lambda.json")
                 started.append(EMULATOR)
+                if settings.records:
+                    settings.recording_file.touch()
                 process = processes.start(settings.work / EMULATOR, [tools.binary(settings, "ministack")], env=_emulator_environment(settings),
                                           cwd=settings.work / "cloud", log=log, port=settings.port)
                 _wait("the local cloud", lambda: http.answer(f"{settings.endpoint}/_ministack/health")[0] == 200, process, log, 30)

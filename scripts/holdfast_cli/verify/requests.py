@@ -11,7 +11,7 @@ import binascii
 import json
 import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
@@ -87,17 +87,17 @@ def recorded(file: Path) -> Iterator[Request]:
             yield of_line(text)
 
 
-@lru_cache(maxsize=1)
+@cache
 def _session() -> Any:
     return botocore.session.get_session()
 
 
-@lru_cache(maxsize=None)
+@cache
 def model(service: str) -> Any:
     return _session().get_service_model(service)
 
 
-@lru_cache(maxsize=1)
+@cache
 def _services() -> frozenset[str]:
     return frozenset(_session().get_available_services())
 
@@ -272,7 +272,7 @@ class Route(NamedTuple):
     query: tuple[tuple[str, str], ...]
 
 
-@lru_cache(maxsize=None)
+@cache
 def routes(service: str) -> tuple[Route, ...]:
     found: list[Route] = []
     for name in model(service).operation_names:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from functools import cache
 from typing import Any, NamedTuple
 
 from botocore.validate import ParamValidator
@@ -17,9 +17,9 @@ from botocore.validate import ParamValidator
 from holdfast_cli.verify import requests
 from holdfast_cli.verify.requests import Call, Request, Shape
 
-# What Java's expressions of the models have, and Python's do not. Each class becomes one that holds at least the same characters, so nothing
-# is reported that AWS would accept.
-_CLASSES = {r"\p{L}": r"^\W\d_", r"\p{Z}": r"\s", r"\p{N}": r"\d", r"\p{IsDigit}": r"\d"}
+# Classes of Java's expressions that Python does not have. Each is replaced by a wider one, so nothing that AWS accepts is reported.
+_LETTERS = (r"\p{L}", r"\p{N}", r"\p{M}", r"\p{IsLetter}", r"\p{IsDigit}", r"\p{Alnum}", r"\p{Alpha}")
+_SPACES = (r"\p{Z}", r"\p{Space}", r"\p{IsSpace}")
 # A value in a message is cut here.
 _SHOWN = 80
 
@@ -43,15 +43,13 @@ class Report(NamedTuple):
     unread: Counter[str]
 
 
-@lru_cache(maxsize=None)
+@cache
 def expression(pattern: str) -> re.Pattern[str] | None:
     """A pattern of a model for Python; None if Python cannot read it."""
     text = pattern
-    # Inside a class, all letters are everything that is a word's character: wider than AWS's.
-    for java in (r"\p{L}", r"\p{N}", r"\p{IsDigit}", r"\p{M}", r"\p{IsLetter}", r"\p{Alnum}", r"\p{Alpha}"):
-        text = text.replace(java, r"\w")
-    for java in (r"\p{Z}", r"\p{Space}", r"\p{IsSpace}"):
-        text = text.replace(java, r"\s")
+    for classes, wider in ((_LETTERS, r"\w"), (_SPACES, r"\s")):
+        for java in classes:
+            text = text.replace(java, wider)
     # Any other class of Unicode (symbols, punctuation) would need a table that Python's expressions do not have.
     if r"\p" in text or r"\P" in text:
         return None
