@@ -114,7 +114,7 @@ class Violations(unittest.TestCase):
             (form("iam", "Action=GetRole&RoleName="), "RoleName"),
             (form("iam", "Action=GetRole&RoleName=r&Role=r"), 'Unknown parameter in input: "Role"'),
             (rest("lambda", "GET", "/2015-03-31/functions/f", query=[("qualifier", "x")]), 'Unknown parameter in input: "qualifier"'),
-            (rest("apigateway", "POST", "/v2/apis/a/routes", b'{"RouteKey": "GET /"}'), 'Unknown parameter in input: "RouteKey"'),
+            (rest("apigateway", "POST", "/v2/apis/a/routes", b'{"RouteKey": "GET /"}'), 'Unknown parameter in input: "RouteKey (in the request)"'),
             (rest("s3", "PUT", "/b", b"<VersioningConfiguration><Status>On</Status></VersioningConfiguration>", [("versioning", "")]), "Status is 'On'"),
         ):
             self.assertIn(says, self.found(request))
@@ -123,13 +123,13 @@ class Violations(unittest.TestCase):
         found, missed = planted.control(request for request, _ in CORRECT.values())
         self.assertEqual(missed, [])
         self.assertEqual(set(found), set(planted.KINDS))
-        self.assertGreater(found.total(), 60)
+        self.assertGreater(found.total(), 40)
 
     def test_a_check_that_finds_nothing_fails_the_control(self):
         with mock.patch.object(planted.service_models, "violations", lambda call, unread=None: []):
             found, missed = planted.control(request for request, _ in CORRECT.values())
         self.assertEqual(found.total(), 0)
-        self.assertGreater(len(missed), 60)
+        self.assertGreater(len(missed), 40)
 
     def test_a_pattern_that_python_cannot_read_is_counted(self):
         self.assertIsNone(service_models.expression(r"[\p{S}]+"))
@@ -164,13 +164,14 @@ class Recording(unittest.TestCase):
             file = Path(folder) / "requests.jsonl"
             file.write_text("".join(lines))
             try:
-                with mock.patch.object(conform, "line"), mock.patch.object(conform.console, "table"):
+                with mock.patch.object(conform, "line"), mock.patch.object(conform.console, "table"), \
+                        mock.patch.object(conform, "_LEAST_REQUESTS", len(CORRECT)):
                     conform.check_requests(file, "a test")
             finally:
                 self.assertFalse(file.exists())
 
     def lines(self, *more):
-        for request in [one for one, _ in CORRECT.values()] * 40 + list(more):
+        for request in [one for one, _ in CORRECT.values()] + list(more):
             query = "&".join(f"{name}={text}" for name, text in request.query)
             yield json.dumps({"method": request.method, "target": f"{request.path}?{query}", "headers": request.headers, "service": request.service,
                               "body": base64.b64encode(request.body).decode(), "length": len(request.body), "status": 200}) + "\n"
@@ -224,7 +225,7 @@ class Probes(unittest.TestCase):
         self.assertEqual(len(verdict.stale), 2)
 
     def test_the_verdict_fails_the_command(self):
-        with mock.patch.object(conform.probes, "register", lambda: {}), mock.patch.object(conform, "line"), mock.patch.object(conform.console, "table"):
+        with mock.patch.object(conform.probes, "register", dict), mock.patch.object(conform, "line"), mock.patch.object(conform.console, "table"):
             conform.conclude({"local": answering({})}, whole=True)
             with self.assertRaisesRegex(Failed, "add it there with its reason"):
                 conform.conclude({"local": answering({PROBES[0].name: "accepted"})}, whole=True)
@@ -283,7 +284,7 @@ class Options(unittest.TestCase):
     def test_a_crate_is_built_with_its_options_and_found_by_its_program(self):
         with tempfile.TemporaryDirectory() as folder:
             kept = fakes.read(HOLDFAST_TOOLS=folder)
-            with fakes.Command(Path(folder) / "fake", cargo='echo "$@" > said; mkdir -p bin; touch bin/dynoxide'), mock.patch.object(tools, "line", create=True):
+            with fakes.Command(Path(folder) / "fake", cargo='echo "$@" > said; mkdir -p bin; touch bin/dynoxide'):
                 found = tools.cargo_tool(kept, "dynoxide-rs")
                 self.assertEqual(found.name, "dynoxide")
                 said = (found.parents[1] / "said").read_text()

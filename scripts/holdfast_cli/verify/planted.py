@@ -132,13 +132,17 @@ def changes(shape: Shape, value: Any, at: Site, location: str) -> Iterator[tuple
         yield "type", at, _put("perhaps")
 
 
+def _is_form(request: Request) -> bool:
+    return request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+
+
 def _with_unknown(request: Request, shape: Shape) -> Request:
     """The request with a member that no model has, in its body or, if that is no list of members, in its query."""
-    kind, body = request.headers.get("content-type", ""), request.body or b""
+    body = request.body or b""
     payload = shape.members.get(shape.serialization.get("payload")) if shape else None
     if body.startswith(b"{") and (payload is None or payload.type_name == "structure"):
         return request._replace(body=b'{"NotAMember": "x"' + (b"}" if body.strip(b" \n") == b"{}" else b", " + body[1:]))
-    if kind.startswith("application/x-www-form-urlencoded"):
+    if _is_form(request):
         return request._replace(body=body + b"&NotAMember=x")
     return request._replace(query=(*request.query, ("notAMember", "x")))
 
@@ -153,7 +157,8 @@ def plant(request: Request, call: Call) -> Iterator[Planted]:
     for site, inner, value, location in sites(shape, call.members):
         for kind, at, change in changes(inner, value, site, location):
             name = tuple(step for step in at if isinstance(step, str))
-            if (kind, name) in seen:
+            # botocore writes every value of a boolean into a form as true or false.
+            if (kind, name) in seen or (kind == "type" and inner.type_name == "boolean" and _is_form(request)):
                 continue
             seen.add((kind, name))
             try:

@@ -12,7 +12,22 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from holdfast_cli.verify.probes import ACCEPTED, AT_ONCE, INDEX, NUMBERS, STREAMED, TABLE, Bench, Probe, Source, code, names_of, refused, value, values
+from holdfast_cli.verify.probes import (
+    ACCEPTED,
+    AT_ONCE,
+    INDEX,
+    NUMBERS,
+    STREAMED,
+    TABLE,
+    Bench,
+    Probe,
+    Source,
+    code,
+    names_of,
+    refused,
+    value,
+    values,
+)
 
 _GUIDE = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/"
 _API = "https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_"

@@ -147,13 +147,18 @@ def _name(shape: Shape, key: str) -> str:
     return shape.serialization.get("name", key)
 
 
+def _strange(shape: Shape, name: str) -> str:
+    """The name of a member that the model does not have. One that is another member's name in the model, and not on the wire, gets a mark."""
+    return f"{name} (in the request)" if name in shape.members else name
+
+
 def _from_json(shape: Shape, value: Any) -> Any:
     """A JSON value as the members of its shape. What has another type stays as it is."""
     if shape.type_name == "structure" and isinstance(value, dict) and not shape.is_document_type:
         known = {_name(member, key): (key, member) for key, member in shape.members.items()}
         members: Members = {}
         for name, inner in value.items():  # pyright: ignore[reportUnknownVariableType]
-            key, member = known.get(name, (name, None))  # pyright: ignore[reportUnknownArgumentType]
+            key, member = known.get(name) or (_strange(shape, name), None)  # pyright: ignore[reportUnknownArgumentType]
             # null is as if left out.
             if inner is not None or member is None:
                 members[key] = inner if member is None else _from_json(member, inner)
@@ -187,7 +192,7 @@ def _of_form(request: Request, services: tuple[str, ...]) -> Call:
             operation = model(service).operation_model(name)
             shape = operation.input_shape
             members: Members = _Form(fields, model(service).protocol == "ec2").structure(shape, "") if shape else {}
-            return Call(service, operation, {**members, **fields})
+            return Call(service, operation, {**members, **{_strange(shape, name) if shape else name: text for name, text in fields.items()}})
     raise Unknown(f"no operation {name or '(without a name)'} of {' or '.join(services)}")
 
 
@@ -346,7 +351,7 @@ def _take_query(request: Request, route: Route, shape: Shape, members: Members) 
         elif rest and (name, text) not in route.query and not _OF_THE_SDK.fullmatch(name):
             members.setdefault(rest[0], {})[name] = text
         elif (name, text) not in route.query and not _OF_THE_SDK.fullmatch(name):
-            members[name] = text
+            members[_strange(shape, name)] = text
 
 
 def _take_headers(request: Request, shape: Shape, members: Members) -> None:
@@ -395,7 +400,7 @@ def _from_xml(shape: Shape, node: ElementTree.Element) -> Any:
         members: Members = {}
         for inner in node:
             name = _tag(inner.tag)
-            key, member = {**known, **flat}.get(name, (name, None))
+            key, member = {**known, **flat}.get(name) or (_strange(shape, name), None)
             if member is None:
                 members[key] = inner.text or ""
             elif member.type_name == "list" and member.serialization.get("flattened"):
