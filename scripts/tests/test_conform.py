@@ -189,7 +189,7 @@ class Recording(unittest.TestCase):
 
 
 def answering(answers):
-    """Results of all probes: as AWS, but for the given ones."""
+    """Results of all probes: as AWS, except the given ones."""
     return [probes.Result(each, answers.get(each.name, each.expected)) for each in PROBES]
 
 

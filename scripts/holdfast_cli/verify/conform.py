@@ -72,7 +72,7 @@ def check_requests(recording: Path, what: str) -> None:
     line(f"  planted: {', '.join(f'{found[kind]} {kind}' for kind in planted.KINDS)}; found {found.total()} of {found.total() + len(missed)}")
     if report.checked < _LEAST_REQUESTS or set(planted.KINDS) - set(found):
         raise Failed(f"the recording has {report.checked} requests and takes {len(found)} kinds of planted errors: it is not that of an apply. "
-                     "Look at scripts/local/recorder.py.")
+                     "Check scripts/local/recorder.py.")
     if missed:
         raise Failed(f"the check misses planted errors: {'; '.join(missed[:5])}")
     if report.violations:
@@ -99,7 +99,7 @@ def show(report: service_models.Report, what: str) -> None:
 
 
 def requests_of_deployments(settings: Settings) -> None:
-    """The requests of the local environment with its smoke test, and of staging as far as the local cloud plays it."""
+    """The requests of the local environment with its smoke test, and of staging as far as the local cloud can run it."""
     tools.require_terraform()
     tools.require_cargo()
     with private(settings) as own:

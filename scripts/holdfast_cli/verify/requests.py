@@ -268,7 +268,7 @@ def scalar(shape: Shape, text: str) -> Any:
 
 
 class Route(NamedTuple):
-    """A method, a path and the fixed part of the query; of the path, the members that stand in it."""
+    """A method, a path and the fixed part of the query; and the members in the path."""
 
     operation: Operation
     method: str

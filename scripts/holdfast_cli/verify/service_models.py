@@ -1,7 +1,7 @@
 """Checks recorded requests against botocore's service models, which AWS writes: required members, types, names, enums, lengths, ranges, patterns.
 
-botocore's own `ParamValidator` checks required members, types, minima and names. It never looks at enums, maxima and patterns, because a client
-sends those to AWS to judge. This module adds them.
+botocore's own `ParamValidator` checks required members, types, minima and names. It does not check enums, maxima and patterns, because AWS
+checks those. This module adds them.
 """
 
 from __future__ import annotations
