@@ -2,10 +2,10 @@
 .DEFAULT_GOAL := help
 HOLDFAST := @scripts/holdfast
 export ENV ARCH CACHE SIZE VARS SERVICE ONLY TESTS N SINCE FOLLOW ALLOW_DESTROY PLAN_ALL BUILD SMOKE CANARY CANARY_MINUTES TO QUEUE RATE TABLE USERS SOCKETS \
-	PUSHES WITHIN WRITE SAFE HOLDFAST_REHEARSAL HOLDFAST_PORT HOLDFAST_REDIS_PORT HOLDFAST_WORK_DIR HOLDFAST_TOOLS CHROMIUM
+	PUSHES WITHIN WRITE SAFE IMPLEMENTATION HOLDFAST_REHEARSAL HOLDFAST_PORT HOLDFAST_REDIS_PORT HOLDFAST_WORK_DIR HOLDFAST_TOOLS CHROMIUM
 
 .PHONY: help doctor demo deploy plan smoke destroy outputs status logs soak rollback bootstrap build drift redrive epochs cost scale \
-	check test scan permissions verify prove bench rehearse arm64 reproduce tools
+	check test scan permissions verify prove conform bench rehearse arm64 reproduce tools
 
 help: ## list the targets
 	@printf 'Holdfast: user sessions and push for serverless platforms\n\n'
@@ -63,6 +63,8 @@ verify: ## run the acceptance suite against a deployment, and print a table (ONL
 	$(HOLDFAST) verify
 prove: ## run the full-size correctness proofs, and print a table (ONLY=model,storms,… SIZE=small; ONLY=mutants SERVICE=<crate>)
 	$(HOLDFAST) prove
+conform: ## compare with AWS: requests, answers of DynamoDB, a second implementation (ONLY=requests,probes,suites IMPLEMENTATION=local|dynoxide)
+	$(HOLDFAST) conform
 bench: ## run the benchmarks, and write target/bench/report.md (ONLY=<benchmark>)
 	$(HOLDFAST) bench
 rehearse: ## simulate the life of a staging environment on the local cloud

@@ -217,6 +217,16 @@ def prove(settings: Settings, only: Annotated[str, option("ONLY", "--only", "Nam
 
 
 @verb("env")
+def conform(settings: Settings,
+            only: Annotated[str, option("ONLY", "--only", "requests, probes or suites; several with commas.", "PARTS")] = "",
+            implementation: Annotated[str, option("IMPLEMENTATION", "--implementation", "Only local or only dynoxide.", "NAME")] = "") -> None:
+    """Compare with AWS: requests with its models, answers of DynamoDB with its documentation, tests with a second implementation."""
+    from holdfast_cli.verify import conform as conform_module
+
+    conform_module.conform(settings, only, implementation)
+
+
+@verb("env")
 def bench(settings: Settings, only: Only = "") -> None:
     """Run the benchmarks, and write figures and plots to target/bench/report.md."""
     from holdfast_cli.verify import bench as bench_module

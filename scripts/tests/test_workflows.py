@@ -69,7 +69,7 @@ class Generated(unittest.TestCase):
     def test_what_takes_too_long_for_every_change_runs_every_week(self):
         text = (workflows.FOLDER / "weekly.yml").read_text(encoding="utf-8")
         self.assertRegex(text, r'(?m)^  schedule:\n    - cron: "\d+ \d+ \* \* \d"\n  workflow_dispatch:$')
-        for command in ("make rehearse", "bash infra/examples.sh"):
+        for command in ("make rehearse", "bash infra/examples.sh", "make prove ONLY=mutants", "make conform"):
             self.assertRegex(text, rf"(?m)^          {command}$")
         # The rehearsal is another with a cache.
         self.assertIn("cache: [dynamodb, redis]", text)

@@ -57,6 +57,8 @@ class Settings:
     # Whether to plan every stack, also where nothing that it is made from has changed.
     plan_all: bool = False
     canary: Canary = field(default_factory=Canary)
+    # Whether the local cloud writes down the requests that it gets.
+    records: bool = False
 
     @property
     def is_local(self) -> bool:
@@ -108,6 +110,11 @@ class Settings:
     @property
     def manifest_file(self) -> Path:
         return self.work / "release.json"
+
+    @property
+    def recording_file(self) -> Path:
+        """The requests that the local cloud got, where it records them."""
+        return self.work / "requests.jsonl"
 
     @property
     def stacks(self) -> tuple[str, ...]:
@@ -211,6 +218,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Settings:
         allow_destroy=environ.get("ALLOW_DESTROY") == "1",
         plan_all=environ.get("PLAN_ALL") == "1",
         canary=canary_of(environ),
+        records=environ.get("HOLDFAST_RECORD") == "1",
     )
 
 

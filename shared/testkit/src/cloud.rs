@@ -52,7 +52,8 @@ impl LocalCloud {
     /// Name of the table of activity.
     pub const ACTIVITY: &str = "activity";
 
-    /// Starts the emulator and creates the tables.
+    /// Starts the emulator and creates the tables. `HOLDFAST_DYNAMODB` names the program of dynoxide, which then runs
+    /// instead: a second implementation of DynamoDB, without other services (`make conform`).
     ///
     /// # Panics
     /// When the emulator is not installed or does not come up: a test that needs it cannot pass without.
@@ -60,9 +61,16 @@ impl LocalCloud {
         let port = free_port();
         let directory = std::env::temp_dir().join(format!("holdfast-test-{}-{port}", std::process::id()));
         fs::create_dir_all(&directory).expect("a temporary directory");
-        let log = fs::File::create(directory.join("ministack.log")).expect("a log file");
+        let log = fs::File::create(directory.join("emulator.log")).expect("a log file");
         let endpoint = format!("http://127.0.0.1:{port}");
-        let process = Command::new(tool("ministack"))
+        let mut command = if let Some(program) = std::env::var_os("HOLDFAST_DYNAMODB") {
+            let mut command = Command::new(program);
+            command.args(["--host", "127.0.0.1", "--port", &port.to_string()]);
+            command
+        } else {
+            Command::new(tool("ministack"))
+        };
+        let process = command
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", &directory)
@@ -78,7 +86,7 @@ impl LocalCloud {
             .stdout(log.try_clone().expect("a second handle"))
             .stderr(log)
             .spawn()
-            .expect("ministack starts");
+            .expect("the emulator starts");
         let config = config(&endpoint).await;
         let cloud = Self { process, directory, endpoint, config };
         cloud.create_tables().await;
@@ -133,10 +141,10 @@ impl LocalCloud {
         let client = Client::new(&self.config);
         let started = Instant::now();
         while client.list_tables().send().await.is_err() {
-            let log = self.directory.join("ministack.log");
+            let log = self.directory.join("emulator.log");
             assert!(
                 started.elapsed() < PATIENCE,
-                "ministack did not come up: {}",
+                "the emulator did not come up: {}",
                 fs::read_to_string(log).unwrap_or_default()
             );
             tokio::time::sleep(Duration::from_millis(50)).await;
