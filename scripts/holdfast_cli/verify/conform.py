@@ -86,14 +86,14 @@ def show(report: service_models.Report, what: str) -> None:
         operations[name.partition(":")[0]] += 1
         calls[name.partition(":")[0]] += count
     for violation in report.violations:
-        wrong[violation.operation.partition(":")[0]] += violation.count
+        wrong[violation.operation.partition(":")[0]] += violation.times
     rows = [(name, str(operations[name]), str(calls[name]), str(wrong[name])) for name in sorted(calls)]
     console.table(("service", "operations", "requests", "violations"),
                   [*rows, ("all", str(operations.total()), str(calls.total()), str(wrong.total()))])
     line(f"  {what}: {report.checked} requests of {operations.total()} operations, {len(report.violations)} violations; "
          f"{report.others} requests call no API of AWS")
     for violation in report.violations[:40]:
-        line(f"  {violation.count} × {violation.operation}: {violation.what}")
+        line(f"  {violation.times} × {violation.operation}: {violation.what}")
     for pattern, count in report.unread.most_common():
         line(f"  {count} values were not compared with a pattern that Python cannot read: {pattern}")
 

@@ -274,20 +274,20 @@ def _(b: Bench) -> Any:
 def _(b: Bench) -> Any:
     b.put(n=99)
     operands, bound = many("a", 100)
-    return b.holds(f"n IN ({operands})", **bound)
+    return b.holds(f"n IN ({operands})", names=None, **bound)
 
 
 @probe("IN with 101 operands", refused(), CONSTRAINTS)
 def _(b: Bench) -> Any:
     b.put(n=99)
     operands, bound = many("a", 101)
-    return b.update("SET m = :a0", more={"ConditionExpression": f"n IN ({operands})"}, **bound)
+    return b.update("SET m = :a0", more={"ConditionExpression": f"n IN ({operands})"}, names=None, **bound)
 
 
 @probe("IN with 101 operands in the filter of a query", refused(), CONSTRAINTS)
 def _(b: Bench) -> Any:
     operands, bound = many("a", 101)
-    return b.query(more={"FilterExpression": f"n IN ({operands})"}, **bound)
+    return b.query(more={"FilterExpression": f"n IN ({operands})"}, names=None, **bound)
 
 
 @probe("NOT before AND before OR", [True, False], OPERATORS)

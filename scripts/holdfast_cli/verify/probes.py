@@ -50,7 +50,7 @@ def value(given: Any) -> dict[str, Any]:
         return {"B": given}
     if isinstance(given, (set, frozenset)):
         members = sorted(given)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-        return {"SS": members} if isinstance(members[0], str) else {"NS": [str(one) for one in members]}  # pyright: ignore[reportUnknownVariableType]
+        return {"SS": members} if isinstance(members[0], str) else {"NS": [str(one) for one in members]}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
     if isinstance(given, list):
         return {"L": [value(one) for one in given]}  # pyright: ignore[reportUnknownVariableType]
     return {"M": values(given)}
@@ -220,8 +220,8 @@ class Result(NamedTuple):
 
 def answer_to(probe: Probe, bench: Bench) -> Any:
     try:
-        found = probe.run(bench.of(probe.name))
-        return ACCEPTED if isinstance(found, dict) and "ResponseMetadata" in found else found
+        found: Any = probe.run(bench.of(probe.name))
+        return ACCEPTED if isinstance(found, dict) and "ResponseMetadata" in found else found  # pyright: ignore[reportUnknownVariableType]
     except ClientError as error:
         return refused(code(error))
     except (BotoCoreError, Failed) as trouble:

@@ -75,8 +75,9 @@ class Call(NamedTuple):
 
 
 def of_line(text: str) -> Request:
-    entry = json.loads(text)
-    path, _, query = entry["target"].partition("?")
+    entry: dict[str, Any] = json.loads(text)
+    target: str = entry["target"]
+    path, _, query = target.partition("?")
     return Request(entry["method"], path, tuple(parse_qsl(query, keep_blank_values=True)), entry["headers"], entry["service"],
                    None if entry["body"] is None else base64.b64decode(entry["body"]), entry["status"])
 
@@ -169,7 +170,7 @@ def _from_json(shape: Shape, value: Any) -> Any:
         return {key: _from_json(shape.value, inner) for key, inner in value.items()}  # pyright: ignore[reportUnknownVariableType]
     if shape.type_name == "blob" and isinstance(value, str):
         return _bytes(value)
-    return value
+    return value  # pyright: ignore[reportUnknownVariableType]
 
 
 def _bytes(text: str) -> bytes | int:

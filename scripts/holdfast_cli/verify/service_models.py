@@ -29,7 +29,7 @@ class Violation(NamedTuple):
 
     operation: str
     what: str
-    count: int = 1
+    times: int = 1
 
 
 class Report(NamedTuple):
@@ -118,7 +118,7 @@ def violations(call: Call, unread: Counter[str] | None = None) -> list[str]:
     if shape is None:
         return [f"unknown member {name}: the operation takes none" for name in call.members]
     report = ParamValidator().validate(call.members, shape)
-    found = report.generate_report().splitlines() if report.has_errors() else []
+    found: list[str] = report.generate_report().splitlines() if report.has_errors() else []
     return [*found, *_Values(Counter() if unread is None else unread).of(shape, call.members, "")]
 
 

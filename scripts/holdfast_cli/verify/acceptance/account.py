@@ -169,7 +169,7 @@ def alarms(deployed: Deployed) -> str:
     insist(wanted, f"there is no alarm of the prefix {deployed.prefix}-")
     empty: dict[str, list[str]] = {"AWS": [], "Holdfast": []}
     for alarm, metric in wanted.values():
-        given = [{"Name": one["Name"], "Value": one["Value"]} for one in metric.get("Dimensions", [])]
+        given: Any = [{"Name": one["Name"], "Value": one["Value"]} for one in metric.get("Dimensions", [])]
         if not watch.list_metrics(Namespace=metric["Namespace"], MetricName=metric["MetricName"], Dimensions=given)["Metrics"]:
             empty["AWS" if metric["Namespace"].startswith("AWS/") else "Holdfast"].append(f"{metric['MetricName']} of {alarm}")
     text = f"{len(wanted) - sum(map(len, empty.values()))} of {len(wanted)} metrics of alarms have a datapoint"

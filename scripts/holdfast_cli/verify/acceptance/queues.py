@@ -44,7 +44,7 @@ def queue_settings(deployed: Deployed) -> str:
     readers = {queue: key for key, entry in catalogue.functions().items() for queue in entry.get("queues", ())}
     for queue, key in sorted(readers.items()):
         url = deployed.known["queues"][queue]
-        found: dict[str, str] = dict(deployed.api.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"]).get("Attributes", {}))
+        found = deployed.api.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
         seconds = deployed.api.functions.get_function_configuration(FunctionName=deployed.functions[key]).get("Timeout", 0)
         visible, dead = int(found["VisibilityTimeout"]), json.loads(found.get("RedrivePolicy") or "{}").get("deadLetterTargetArn", "")
         insist(visible >= 6 * seconds, f"queue {queue}: a record is hidden for {visible} s, and {key} may take {seconds} s: six times that is needed")
@@ -77,8 +77,8 @@ def partial_batch(deployed: Deployed) -> str:
         answer_of(socket, "pong", action="ping")
         name = deployed.functions["push-fanout"] + ("" if deployed.settings.on_local_cloud else f":{canary.ALIAS}")
         came = deployed.api.functions.invoke(FunctionName=name, Payload=json.dumps(event).encode())
-        answer: Any = json.loads(came["Payload"].read() or b"null")
-        failed = [one["itemIdentifier"] for one in (answer or {}).get("batchItemFailures", [])]
+        answer: dict[str, Any] = json.loads(came["Payload"].read() or b"null") or {}
+        failed = [one["itemIdentifier"] for one in answer.get("batchItemFailures", [])]
         insist(failed == [bad], f"the records {failed} of two were reported, not the unreadable one alone: {json.dumps(answer)[:200]}")
         _data(text, PATIENCE_SECONDS, socket)
     return "of a batch of two, the unreadable record is reported and the other one is delivered"
