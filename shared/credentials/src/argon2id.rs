@@ -27,7 +27,7 @@ const MAX_MEMORY_KIB: u32 = 65_536;
 const NOBODY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IGhhcyB0aGlzIQ$NzE4MjgxODI4NDU5MDQ1MjM1MzYwMjg3NDcxMzUyNjY";
 
-/// The hasher.
+/// Verifies and hashes passwords. Clones share the memory that a hash needs.
 #[derive(Clone, Default)]
 pub struct Argon2id {
     arena: Arena,

@@ -1,5 +1,5 @@
-//! Verifies passwords and judges new ones, behind the ports `CredentialVerifier` and `PasswordStrength`: [`Argon2id`] with
-//! hashes of our own, [`Cognito`] with a user pool, [`Zxcvbn`] by estimating how easily a password is guessed.
+//! Implements the ports `CredentialVerifier` and `PasswordStrength`. [`Argon2id`] verifies passwords with hashes of our own,
+//! [`Cognito`] with a user pool. [`Zxcvbn`] estimates how easily a new password is guessed.
 
 mod argon2id;
 mod cognito;
