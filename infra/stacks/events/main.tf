@@ -1,10 +1,14 @@
+# The variables that this stack shares with others are in declarations.tf, which `scripts/holdfast declarations` writes from infra/declarations.hcl.
+# The variables of this stack alone are in variables.tf.
 locals {
-  # What other stacks publish, by "<stack>/<name>".
+  # Values that other stacks publish, by "<stack>/<name>".
   inputs = toset(["platform/activity-table-name", "platform/kms-key-arn", "platform/sessions-stream-arn", "push/close-queue-url", "push/close-queue-arn", "push/push-queue-url", "push/push-queue-arn"])
 
-  # The local cloud takes a partial batch answer for success: there a reader of the stream fails its whole batch instead.
+  # The local cloud ignores the list of failed records in an answer and takes the batch as processed. There, a reader of the stream fails its
+  # whole batch instead.
   partial_batch = !module.context.is_local
 
+  # Values that this stack publishes as SSM parameters, below `<ssm_prefix>/events/`.
   outputs = {
     event-bus-name = module.bus.name
     event-bus-arn  = module.bus.arn
@@ -36,7 +40,7 @@ module "bus_dlq" {
   senders = { EventBridge = { service = "events.amazonaws.com", source_arn = module.bus.arn } }
 }
 
-# What the relay could not pass on after all retries: positions in the stream, or the records themselves.
+# The records that the relay could not read, and the positions in the stream of batches that failed after all retries.
 module "relay_dlq" {
   source = "../../modules/sqs-queue"
 
@@ -48,7 +52,8 @@ module "relay_dlq" {
   deny_insecure_transport = !module.context.is_local
 }
 
-# Deletes that could not be repeated within a record's age: by then no copy is young enough to be served.
+# Positions in the stream of batches whose cache deletes failed until the records reached their maximum age (1 h, the default of the module
+# service). CACHE_MAX_AGE_SECONDS is at most 1 h, so no function uses a copy from before the change any more.
 module "repair_dlq" {
   source = "../../modules/sqs-queue"
 
@@ -60,7 +65,8 @@ module "repair_dlq" {
   deny_insecure_transport   = !module.context.is_local
 }
 
-# What subscribers write down of a user. Nothing that decides anything reads it.
+# The audit trail, and each user's last sign-in and devices, which subscribers write. No sign-in and no check of a session reads this table.
+# events-security-alerts reads it to find out whether a device is new.
 module "activity" {
   source = "../../modules/dynamodb-table"
 
@@ -73,7 +79,7 @@ module "activity" {
   kms_key_arn                    = module.context.kms_key_arn
 }
 
-# A behaviour is a function with `subscribes` in the catalogue, and its permissions below.
+# A subscriber is a function with `subscribes` in the catalogue (services/functions.json). Its permissions are in `local.functions` below.
 module "subscriber" {
   source   = "../../modules/event-subscriber"
   for_each = local.subscribers
@@ -116,8 +122,8 @@ module "service" {
 locals {
   subscribers = { for key, entry in jsondecode(file(local.catalogue_file)) : key => entry.subscribes if entry.stack == local.stack && can(entry.subscribes) }
 
-  # What a function fails on for good goes to its subscription's dead-letter queue. Its ARN is written out: the
-  # subscription needs the function, so the function's role cannot wait for the subscription.
+  # Lambda sends an event to the dead-letter queue of its subscriber after the last failed try, with the permission of the function's role. The
+  # ARN is built from the queue's name. A reference to module.subscriber would be a cycle, because that module needs the function.
   queue_arns = regex("^arn:[^:]+:sqs:[^:]+:[^:]+:", module.context.input["push/push-queue-arn"])
   to_own_dlq = {
     for key in keys(local.subscribers) : key => {
@@ -126,7 +132,7 @@ locals {
     }
   }
 
-  # The stream has these two readers at most: AWS throttles a third.
+  # At most two functions read the stream (events-relay and events-cache-repair), because AWS throttles a third reader.
   functions = {
     events-relay = {
       description     = "Stream of the sessions table: events to the bus, ended sessions to the queue that closes sockets"
@@ -150,7 +156,7 @@ locals {
           parallelization_factor = 2
           # Accounts, sessions and devices (U#) and sign-ins (L#). Counters of attempts make no events: a flood of refused sign-ins invokes nothing.
           filter_patterns = [jsonencode({ dynamodb = { Keys = { PK = { S = [{ prefix = "U#" }, { prefix = "L#" }] } } } })]
-          # As long as the stream keeps a record: what is given up is an event, or a socket that is not closed.
+          # The relay retries for as long as the stream keeps a record (24 h). A record that is given up is a lost event, or a socket that stays open.
           maximum_retry_attempts     = 10000
           maximum_record_age_seconds = 86400
         }
@@ -197,9 +203,9 @@ locals {
           stream_arn           = module.context.input["platform/sessions-stream-arn"]
           on_failure_queue_arn = module.repair_dlq.arn
           batch_size           = 100
-          # Its age alone ends the tries: a cache that is away for a while must not.
+          # The maximum age of a record ends the retries, not their number, so that an outage of the cache does not end them early.
           maximum_retry_attempts = 10000
-          # Slots of users: nothing else is cached.
+          # Only slots of users are cached.
           filter_patterns = [jsonencode({ dynamodb = { Keys = { PK = { S = [{ prefix = "U#" }] }, SK = { S = [{ prefix = "S#" }] } } } })]
         }
       }
@@ -227,7 +233,7 @@ module "alarms" {
       expression = "FILL(relay, 0) + FILL(repair, 0)"
       threshold  = 0
       rollback   = true
-      # One is one too many.
+      # One unreadable record raises the alarm.
       period_seconds      = 60
       evaluation_periods  = 1
       datapoints_to_alarm = 1

@@ -1,5 +1,5 @@
 variable "event_archive_days" {
-  description = "Retention of events for replay on AWS; 0 for no archive."
+  description = "Retention of events for replay on AWS, in days; 0 for no archive."
   type        = number
   default     = 14
 
@@ -10,7 +10,7 @@ variable "event_archive_days" {
 }
 
 variable "audit_retention_days" {
-  description = "Retention of an entry of the audit trail."
+  description = "Retention of an entry of the audit trail, in days."
   type        = number
   default     = 400
 

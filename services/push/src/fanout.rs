@@ -1,4 +1,4 @@
-//! Delivers messages. Each record stands for itself: one that cannot be read fails alone and ends in the dead-letter queue.
+//! Delivers messages. Each record succeeds or fails alone. A record that cannot be read ends in the dead-letter queue.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +34,7 @@ const AT_ONCE: usize = 2;
 /// The dependencies of `push-fanout`.
 pub struct Deps<T, G, F, Q, M, H> {
     pub(crate) fan_out: FanOut<T, G, F, M, H>,
-    /// For producers that use the queue and not the door.
+    /// Publishes the records of services that send to the queue instead of calling `POST /v1/messages`.
     pub(crate) publisher: Publisher<T, Q, M, H>,
     /// Posts a second of one invocation, for direct messages and for broadcasts: the budget's share ÷ workers at once.
     pub(crate) shares: (u32, u32),
@@ -45,7 +45,7 @@ impl Deps<LiveConnections, LiveGateway, LiveLanesWithDeadLetters, LiveLanes, Met
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let share =
             |variable, default| env.int(variable, 1..=10_000, default).map(|share| u32::try_from(share).unwrap_or(1));
-        // Without a word from Terraform: 2 000 posts a second for each lane, by ten and by five workers.
+        // If Terraform sets no value: 2 000 posts a second for each lane, by ten and by five workers.
         let shares = (share("PUSH_POSTS_PER_SECOND", 200)?, share("BROADCAST_POSTS_PER_SECOND", 400)?);
         let sdk = providers::sdk(env).await;
         let (fan_out, publisher) = (providers::fan_out(env, &sdk).await?, providers::publisher(env, &sdk).await?);
@@ -75,8 +75,8 @@ where
 /// A record, and what was read from it.
 type Read = (Received, Result<Work, Unreadable>);
 
-/// Messages to many users stay together, so that a user whom several go to gets them in one transaction; everything else
-/// stands alone, and so does what cannot be read.
+/// Groups the records of a batch. Messages to many users stay together, so that a user who gets several of them gets them in
+/// one transaction. Every other record is a group of its own, also one that cannot be read.
 fn grouped(records: Vec<SqsMessage>, now: Millis) -> Vec<Vec<(String, Read)>> {
     let read = |record: SqsMessage| {
         let id = queue::id_of(&record);
@@ -124,7 +124,8 @@ where
             }
             Ok(Work::Job(job)) => deps.fan_out.work(job, &limits).await,
             Ok(Work::Publish(queued)) => publish(&deps.publisher, &queued).await,
-            // It comes back until its queue gives it up and buries it: there somebody finds it, whole.
+            // The queue delivers this record again. After the last delivery, the queue moves the unchanged record to its
+            // dead-letter queue, where an operator can read it.
             Err(_) => {
                 done.push(RecordResult::Retry);
                 continue;

@@ -1,4 +1,4 @@
-//! Says which session asks. It reads the session once, and writes `lastUsedAt` at most every five minutes.
+//! Returns the session of the caller. It reads the session once, and writes `lastUsedAt` at most every five minutes.
 
 use holdfast_runtime::{Request, Response, wire};
 use holdfast_sessions::Failure;
@@ -15,5 +15,6 @@ where
     let current = sessions.authenticate(request.access_tokens()?).await?;
     request.no_body()?;
     let etag = format!("\"{}\"", current.slot.version);
+    // The second argument is the caller's session, to compute the field `current`. Here it is always the session that is shown.
     Ok(Response::json(200, &wire::session(&current.slot, current.slot.sid))?.with_header("etag", etag))
 }

@@ -1,7 +1,8 @@
-//! The functions that make, show, end and trust sessions, those that check them for other services, and the command of
-//! operators.
+//! The functions of the service `sessions`. They create, show, end and trust sessions, check them for other services, and run
+//! the commands of operators.
 //!
-//! Each module is one function: its handler and the dependencies of that. `src/bin/sessions-<route>.rs` is its `main`.
+//! Each module holds the handler of one function and the dependencies of that handler. `src/bin/sessions-<route>.rs` is its
+//! `main`. The shortest example is `sessions-current`: `current.rs` and `src/bin/sessions-current.rs`.
 
 pub mod admin;
 pub mod authorizer;

@@ -8,8 +8,8 @@ use holdfast_sessions::ports::StoreError;
 
 use crate::job::retry_delay;
 
-/// The number of copies of one record. Their delays together are about a minute. After the last one, the queue itself
-/// delivers the record again, and dead-letters it after `maxReceiveCount` deliveries.
+/// The number of copies of one record. Their delays together are 63 to 126 s. After the last one, the queue itself delivers
+/// the record again, and dead-letters it after `maxReceiveCount` deliveries.
 pub const MAX_COPIES: u32 = 6;
 
 /// A record of a queue.

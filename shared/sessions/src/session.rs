@@ -181,7 +181,9 @@ impl Slot {
     }
 }
 
-/// **Ended** everywhere means: missing, another `sid`, a tombstone, expired, or a slot the limit no longer covers.
+/// Returns the session in `slot` if it is live. It is not live if the slot is missing or a tombstone, if the session has expired,
+/// or if the slot's number is at or above the limit. It does not compare ids: a caller that
+/// expects a certain session compares its id.
 pub fn live<'a>(slot: Option<&'a Slot>, number: SlotNo, policy: &Policy, now: Millis) -> Option<&'a Slot> {
     slot.filter(|slot| number.get() < policy.max_sessions && slot.is_live(now))
 }

@@ -1,5 +1,6 @@
 //! Posts to sockets. Only the recipients that were not reached are tried again, as a new and smaller job. After the
-//! last attempt they are dead-lettered with their reasons. The record itself then counts as done.
+//! last attempt ([`MAX_ATTEMPTS`]) they are dead-lettered with their reasons. In both cases the record itself is done.
+//! If a store or a queue fails meanwhile, `record.rs` says when the record is tried again.
 
 use futures_util::StreamExt;
 use futures_util::stream;
@@ -93,7 +94,7 @@ where
             .enumerate()
             .flat_map(|(group, g)| g.recipients.into_iter().map(move |recipient| (group, recipient)))
             .collect();
-        let fates: Vec<(usize, DeliveryResult)> = stream::iter(posts)
+        let results: Vec<(usize, DeliveryResult)> = stream::iter(posts)
             .map(|(group, to)| async move { (group, self.post(message, lane, &texts[group], to, limits).await) })
             .buffer_unordered(IN_FLIGHT)
             .collect()
@@ -101,14 +102,14 @@ where
 
         let mut later = Remainder::new(&places);
         let mut untried = Remainder::new(&places);
-        let mut hopeless = Remainder::new(&places);
+        let mut given_up = Remainder::new(&places);
         let mut forbidden = false;
-        for (group, fate) in fates {
-            match fate {
+        for (group, result) in results {
+            match result {
                 DeliveryResult::Finished => {}
-                DeliveryResult::Later(recipient) if attempt >= MAX_ATTEMPTS => hopeless.add(group, recipient),
+                DeliveryResult::Later(recipient) if attempt >= MAX_ATTEMPTS => given_up.add(group, recipient),
                 DeliveryResult::Later(recipient) => later.add(group, recipient),
-                DeliveryResult::Hopeless(recipient) => hopeless.add(group, recipient),
+                DeliveryResult::Hopeless(recipient) => given_up.add(group, recipient),
                 DeliveryResult::Untried(recipient) => untried.add(group, recipient),
                 // The configuration is broken for every recipient. The record is delivered again until an operator
                 // repairs the configuration. If that takes too long, its queue dead-letters the record with an alarm.
@@ -128,7 +129,7 @@ where
         self.requeue(message, untried, attempt, wait).await?;
         let delay = retry_delay(attempt, u64::from_be_bytes(self.host.random()));
         self.tally.add(Count::Retried, self.requeue(message, later, attempt + 1, delay).await?);
-        self.dead_letter(message, hopeless, attempt).await?;
+        self.dead_letter(message, given_up, attempt).await?;
         Ok(WorkOutcome::Done)
     }
 

@@ -1,5 +1,5 @@
-//! The use cases, over the ports. They hold no state and no clock; every one of them ends in a bounded number of store
-//! calls.
+//! The use cases, over the ports. They keep no state between two calls. They get time, randomness and waiting from the port
+//! that `host` holds. Every use case ends after a bounded number of store calls.
 
 mod admin;
 mod budget;
@@ -40,16 +40,17 @@ use crate::ports::Effect;
 use crate::session::Slot;
 use crate::token::{AccessToken, RefreshToken};
 
-/// Creator, retriever, updater and deleter of sessions, behind one name.
+/// The use cases that create, read, change and end sessions.
 #[derive(Clone, Debug)]
 pub struct Sessions<S, C, H> {
     /// The store, which is the source of truth.
     pub store: S,
-    /// Reads for validation, and what to do after a change.
+    /// The reads that check a request, and the deletion of cached copies after a change. Without a cache server, it reads the
+    /// store (see [`StrongReads`]).
     pub cache: C,
-    /// Clock, randomness, patience.
+    /// The clock, the random source, and the timer between two tries.
     pub host: H,
-    /// Limits and lifetimes.
+    /// The session limit and the lifetimes.
     pub policy: Policy,
 }
 
@@ -65,7 +66,7 @@ pub struct Current {
 pub struct Tokens {
     /// The token that authenticates requests.
     pub access: AccessToken,
-    /// For the next pair.
+    /// The token that is exchanged for the next pair.
     pub refresh: RefreshToken,
 }
 

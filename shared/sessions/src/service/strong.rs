@@ -1,4 +1,5 @@
-//! `CACHE_PROVIDER=dynamodb`: the cache port that reads the store for every request.
+//! `CACHE_PROVIDER=dynamodb`: implementations of the port `SessionCache` that keep no copies. Their look-ups read the store
+//! for every request.
 
 use super::leased::forget;
 use crate::cache::CacheEvent;
@@ -8,7 +9,8 @@ use crate::secret::TokenHash;
 use crate::session::Slot;
 use crate::token::Address;
 
-/// Every look-up is one strongly consistent read, so nothing is ever stale and every change is immediate.
+/// The cache of a deployment without a cache server. Every look-up is one strongly consistent read of the store, so no answer is
+/// stale and every change is immediate.
 #[derive(Clone, Debug)]
 pub struct StrongReads<S>(pub S);
 

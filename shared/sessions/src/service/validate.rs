@@ -1,4 +1,4 @@
-//! Letting a request in, and listing what is there.
+//! Checks the access token of a request, and lists the sessions of its user.
 
 use super::{Current, Sessions};
 use crate::error::Failure;
