@@ -30,6 +30,8 @@ from holdfast_cli.operate import smoke
 from holdfast_cli.verify import plot
 
 FOLDER = ROOT / "target" / "bench"
+# Sessions as people keep them in Node. Their dependencies are installed at the first run.
+PEERS = ROOT / "shared" / "bench" / "peers" / "node"
 
 # Name to where: the outputs.json of a local cloud, or the address of a server.
 Places = Mapping[str, "Path | str"]
@@ -45,7 +47,8 @@ class Benchmark:
     what: str
     # From (the benchmarks' executable, its places: name to where) to the command.
     command: Callable[[str, Places], Sequence[Path | str]]
-    # What it wants to run against: names of CLOUDS (local clouds of its own: outputs.json), or `redis-server` (an address).
+    # What it wants to run against: names of CLOUDS (local clouds of its own: outputs.json), `redis-server` (an address),
+    # `functions` (the folder of the release executables) or `peers` (the folder of what they are compared with in Node).
     places: tuple[str, ...] = ()
 
 
@@ -63,6 +66,14 @@ BENCHMARKS = (
         "one delete), against a bare GET of the same copy. `server time` is the server's own account (INFO commandstats), taken apart.",
         lambda executable, places: [executable, "scripts", places["redis-server"]],
         ("redis-server",)),
+    Benchmark(
+        "functions", "Functions at their own edge",
+        "The release executables, each behind a Runtime API of ours, with a redis-server of this machine and a table that answers a read "
+        "after 3 ms. `wall` is from the event to the answer, `processor` is the time on a processor. The bare functions do one thing "
+        "with the same libraries and return as many bytes. Each takes 200 invocations in turns, nine times; a start is the median of 21. "
+        "Instructions are callgrind's, if valgrind is installed: the difference between 300 and 100 invocations.",
+        lambda executable, places: [executable, "functions", places["redis-server"], places["functions"], places["peers"]],
+        ("redis-server", "functions", "peers")),
     Benchmark(
         "http", "Sessions over HTTP",
         "Two local clouds side by side that differ in CACHE alone, called in turns by one caller: 1 000 validations "
@@ -116,7 +127,12 @@ def bench(settings: Settings, only: str = "") -> None:
             for name in benchmark.places:
                 if name not in places:
                     work = Path(folder).resolve() / name
-                    if name in CLOUDS:
+                    if name == "functions":
+                        places[name] = functions(settings)
+                    elif name == "peers":
+                        places[name] = PEERS
+                        tools.node_modules(settings, PEERS)
+                    elif name in CLOUDS:
                         places[name] = clouds.enter_context(deployed(settings, work, CLOUDS[name]))
                     else:
                         places[name] = clouds.enter_context(server(redis, work))
@@ -125,14 +141,29 @@ def bench(settings: Settings, only: str = "") -> None:
     line(f"Written: {(FOLDER / 'report.md').relative_to(ROOT)}")
 
 
+# The functions that `holdfast-bench functions` measures (shared/bench/src/functions.rs), each of the service that its name begins with.
+MEASURED = ("ops-not-found", "sessions-current", "auth-login", "auth-refresh", "push-fanout")
+
+
 def built(settings: Settings) -> str:
     """The executable of the benchmarks, in the profile that AWS gets."""
-    with Step("building the benchmarks"):
+    _build(settings, "the benchmarks", ["-p", "holdfast-bench"])
+    return str(smoke.target() / "release" / "holdfast-bench")
+
+
+def functions(settings: Settings) -> Path:
+    """The folder of the functions that are measured, in the same profile."""
+    packages = sorted({f"service-{name.partition('-')[0]}" for name in MEASURED})
+    _build(settings, "the functions", [*(f"--package={package}" for package in packages), *(f"--bin={name}" for name in MEASURED)])
+    return smoke.target() / "release"
+
+
+def _build(settings: Settings, what: str, arguments: list[str]) -> None:
+    with Step(f"building {what}"):
         log = settings.log("bench-build.log")
         log.write_text("", encoding="utf-8")
-        if commands.logged(["cargo", "build", "--locked", "--release", "-p", "holdfast-bench"], log, cwd=ROOT, env=test_environment(settings)):
-            raise Failed(f"the benchmarks could not be built: {log}")
-    return str(smoke.target() / "release" / "holdfast-bench")
+        if commands.logged(["cargo", "build", "--locked", "--release", *arguments], log, cwd=ROOT, env=test_environment(settings)):
+            raise Failed(f"{what} could not be built: {log}")
 
 
 @contextmanager

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use holdfast_push::budget::RateLimiters;
+use holdfast_push::channel::Channel;
 use holdfast_push::job::Job;
 use holdfast_push::ports::{
     Audience, Channels, DeadLetters, DeliveryMetrics, Gateway, JobQueue, PublishKeys, Redelivery, Sockets,
@@ -28,8 +29,11 @@ use crate::record::{again, received};
 /// Time that is reserved for what follows the last post. The post and its probe take 3 s each at most, and two reads take 2.6 s. Up to
 /// three messages for the rest take 7.5 s.
 const RESERVE: Duration = Duration::from_secs(17);
-/// Records at once; each has up to 32 posts in flight.
-const AT_ONCE: usize = 2;
+/// Groups of records at once. Terraform reckons with this number of posts in flight in a worker for direct messages
+/// (infra/stacks/push/budget.tf).
+const AT_ONCE: usize = 10;
+/// The places of a group that may have 32 posts in flight. So two of them run at once, and a worker has 64 posts in flight.
+const HEAVY: usize = 5;
 
 /// The dependencies of `push-fanout`.
 pub struct Deps<T, G, F, Q, M, H> {
@@ -69,7 +73,16 @@ where
 {
     let pace = Arc::new(RateLimiters::new(deps.shares.0, deps.shares.1, deps.fan_out.host.now()));
     let work = move |group, left| work(deps, pace.clone(), group, left);
-    Ok(queue::in_groups(grouped(event.records, deps.fan_out.host.now()), budget, AT_ONCE, work).await)
+    Ok(queue::in_groups(grouped(event.records, deps.fan_out.host.now()), budget, AT_ONCE, weight, work).await)
+}
+
+/// A message to one user is one post for each of the user's few sockets, and a publish is none. Everything else may be many posts.
+fn weight(group: &[Read]) -> usize {
+    match group {
+        [(_, Ok(Work::Job(Job::Channel { channel: Channel::User(_), .. })))] => 1,
+        [(_, Ok(Work::Publish(_)) | Err(_))] => 1,
+        _ => HEAVY,
+    }
 }
 
 /// A record, and what was read from it.
@@ -204,5 +217,27 @@ mod tests {
             .map(|group| group.into_iter().map(|(id, _)| id).collect())
             .collect();
         assert_eq!(ids, [vec!["1"], vec!["2"], vec!["0", "3"]]);
+    }
+
+    #[test]
+    fn only_records_of_few_posts_are_handled_ten_at_once() {
+        let message = r#""message":{"id":"AAAAAAAAAAAAAAAAAAAAAA","kind":"k","data":1,"sentAt":1,"expiresAt":2,"ephemeral":false}"#;
+        let channel = |name: &str| format!(r#"{{"v":1,"kind":"channel",{message},"channel":"{name}"}}"#);
+        let publish = r#"{"v":1,"kind":"publish","publish":{"to":{"broadcast":true},"kind":"k","data":1}}"#.to_owned();
+        let users = format!(r#"{{"v":1,"kind":"users",{message},"users":["AAAAAAAAAAAAAAAAAAAAAA"]}}"#);
+        let deliver = format!(r#"{{"v":1,"kind":"deliver",{message},"groups":[],"attempt":1}}"#);
+        for (body, expected) in [
+            (channel("user:AAAAAAAAAAAAAAAAAAAAAA"), 1),
+            (publish, 1),
+            ("poison".into(), 1),
+            (channel("topic:t"), HEAVY),
+            (channel("broadcast"), HEAVY),
+            (users, HEAVY),
+            (deliver, HEAVY),
+        ] {
+            let mut groups = grouped(records(std::slice::from_ref(&body)), Millis::new(1));
+            let group: Vec<Read> = groups.remove(0).into_iter().map(|(_, read)| read).collect();
+            assert_eq!(weight(&group), expected, "{body}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 mod fanout;
 mod figures;
 mod flood;
+mod functions;
 mod http;
 mod scripts;
 mod sockets;
@@ -10,7 +11,7 @@ mod tokens;
 
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: holdfast-bench tokens | scripts REDIS_URL | http NAME=OUTPUTS.json NAME=OUTPUTS.json | fanout | flood | sockets OUTPUTS.json";
+const USAGE: &str = "usage: holdfast-bench tokens | scripts REDIS_URL | http NAME=OUTPUTS.json NAME=OUTPUTS.json | fanout | flood | functions REDIS_URL FOLDER PEERS | sockets OUTPUTS.json";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
         ["scripts", server] => runtime.block_on(scripts::run(server)),
         ["fanout"] => runtime.block_on(fanout::run()),
         ["flood"] => runtime.block_on(flood::run()),
+        ["functions", redis, folder, peers] => runtime.block_on(functions::run(redis, folder, peers)),
         ["sockets", outputs] => runtime.block_on(sockets::run(outputs)),
         ["http", places @ ..] if places.len() >= 2 => runtime.block_on(http::run(places)),
         _ => {

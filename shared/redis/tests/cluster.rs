@@ -1,5 +1,7 @@
 //! A cluster of three primaries: the same contract, also while a slot moves from one to another.
 
+mod common;
+
 use std::time::{Duration, Instant};
 
 use holdfast_redis::server::key_of_copy;
@@ -25,8 +27,7 @@ struct Cluster {
 }
 
 async fn raw(server: &RedisServer) -> MultiplexedConnection {
-    let client = redis::Client::open(server.url()).expect("a good address");
-    client.get_multiplexed_async_connection().await.expect("connected")
+    common::connection(&server.url()).await
 }
 
 async fn ask(server: &RedisServer, words: &[&str]) -> redis::Value {

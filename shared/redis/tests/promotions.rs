@@ -3,6 +3,8 @@
 //!
 //! `HOLDFAST_PROMOTIONS` is the number of rounds (20 if it is not set; `make prove` sets 1 000).
 
+mod common;
+
 use holdfast_redis::server::key_of_copy;
 use holdfast_redis::{RedisCache, RedisConfig};
 use holdfast_sessions::cache::Cached;
@@ -18,8 +20,7 @@ use redis::AsyncTypedCommands as _;
 use redis::aio::MultiplexedConnection;
 
 async fn raw(server: &RedisServer) -> MultiplexedConnection {
-    let client = redis::Client::open(server.url()).expect("a good address");
-    client.get_multiplexed_async_connection().await.expect("connected")
+    common::connection(&server.url()).await
 }
 
 fn cache(server: &RedisServer) -> RedisCache<RealHost> {

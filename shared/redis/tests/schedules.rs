@@ -4,6 +4,8 @@
 //! / (3! 3! 2! 2!) = 25 200 schedules. After each step the cache must hold nothing older than the last change that a
 //! writer reported as effective.
 
+mod common;
+
 use holdfast_redis::server::{key_of_copy, key_of_lease};
 use holdfast_redis::{RedisCache, RedisConfig};
 use holdfast_sessions::cache::{Cached, Lease};
@@ -67,7 +69,6 @@ struct Reader {
 impl World {
     async fn new(server: &RedisServer, mutant: Mutant) -> Self {
         let config = RedisConfig { url: server.url(), cluster: false, tokens: None, authority: None };
-        let client = redis::Client::open(server.url()).expect("a good address");
         let host = RealHost;
         let at = Address { user: UserId::from_bytes(host.random()), slot: SlotNo::new(0).expect("a slot") };
         let draw = SessionSecrets { sid: SessionId::from_bytes([1; 16]), origin: Secret::new([2; 32]), seed: [3; 32] };
@@ -75,7 +76,7 @@ impl World {
         let (slot, _) = new_session(at, "a@b", &draw, &wishes, &Policy::default(), host.now(), "op".into());
         Self {
             cache: RedisCache::new(&config, host).expect("a good address"),
-            raw: client.get_multiplexed_async_connection().await.expect("connected"),
+            raw: common::connection(&server.url()).await,
             template: Cached::of(&slot, host.now(), 60).expect("live"),
             mutant,
         }

@@ -1,5 +1,7 @@
 //! Servers that authenticate their clients: TLS with a private authority, users with rights, tokens that are renewed.
 
+mod common;
+
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -109,8 +111,7 @@ async fn is_a_miss_with_a_reason(config: &RedisConfig, reason: &str) {
 }
 
 async fn admin(server: &RedisServer) -> redis::aio::MultiplexedConnection {
-    let client = redis::Client::open(server.url()).expect("a good address");
-    client.get_multiplexed_async_connection().await.expect("connected")
+    common::connection(&server.url()).await
 }
 
 async fn set_user(connection: &mut redis::aio::MultiplexedConnection, name: &str, password: &str) {

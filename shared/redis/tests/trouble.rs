@@ -8,6 +8,8 @@
 //! machine. Latencies are printed. `HOLDFAST_PROVE=1` also compares those of each period with the same period without a
 //! cache.
 
+mod common;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -180,8 +182,7 @@ fn ratio(cached: Duration, plain: Duration) -> f64 {
 }
 
 async fn admin(port: u16, words: &[&str]) {
-    let client = redis::Client::open(format!("redis://127.0.0.1:{port}/0")).expect("a good address");
-    let mut connection = client.get_multiplexed_async_connection().await.expect("connected");
+    let mut connection = common::connection(&format!("redis://127.0.0.1:{port}/0")).await;
     let mut command = redis::cmd(words[0]);
     for word in &words[1..] {
         command.arg(word);

@@ -163,7 +163,8 @@ type Handler = Box<dyn Fn(LambdaEvent<Box<RawValue>>) -> Boxed<Result<Box<RawVal
 
 /// Neither generic nor async: Lambda's runtime is compiled here, once, and not in every function.
 fn run(handler: Handler) -> Pin<Box<dyn Future<Output = Result<(), lambda_runtime::Error>>>> {
-    Box::pin(lambda_runtime::run(service_fn(handler)))
+    // Not `lambda_runtime::run`: it also opens a span for each invocation, and no line of our log shows spans.
+    Box::pin(lambda_runtime::Runtime::new(service_fn(handler)).run())
 }
 
 /// Runs a subscriber of the event bus. An error makes Lambda deliver the event again. After the last try, Lambda puts

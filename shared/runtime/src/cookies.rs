@@ -294,7 +294,7 @@ mod tests {
     #[test]
     fn a_cookie_says_who_may_have_it() {
         let response = Response::json(200, &json!({})).unwrap().without_tokens();
-        let event = response.into_event("r");
+        let event = serde_json::to_value(response.into_event("r")).unwrap();
         assert_eq!(
             event["cookies"][0],
             "__Host-holdfast-access=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0"

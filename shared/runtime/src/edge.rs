@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 
 use crate::config::{ConfigError, Env};
 use crate::http::proxy::Cloudfront;
-use crate::http::{Rejection, Request, Response, payload, problem};
+use crate::http::{ApiGatewayResponse, Rejection, Request, Response, payload, problem};
 use crate::metrics;
 
 /// One invocation, before its event is read.
@@ -43,7 +43,7 @@ impl Edge {
     }
 
     /// Answers one request in API Gateway's format.
-    pub(crate) async fn answer<H, HF, E>(&self, invocation: &Invocation, handle: H) -> Value
+    pub(crate) async fn answer<H, HF, E>(&self, invocation: &Invocation, handle: H) -> ApiGatewayResponse
     where
         H: FnOnce(Request) -> HF,
         HF: Future<Output = Result<Response, E>>,
@@ -79,7 +79,7 @@ impl Edge {
     }
 }
 
-fn refused(request: &Request, rejection: Rejection) -> Value {
+fn refused(request: &Request, rejection: Rejection) -> ApiGatewayResponse {
     let Rejection { failure, expire_tokens, headers } = rejection;
     metrics::count(failure.code.as_str());
     let (code, route, request_id) = (failure.code.as_str(), request.route(), request.id());
@@ -164,9 +164,14 @@ mod tests {
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
     }
 
+    /// The answer as API Gateway reads it.
+    fn read(answer: ApiGatewayResponse) -> Value {
+        serde_json::to_value(answer).unwrap()
+    }
+
     fn answer(payload: String) -> Option<Value> {
         let invocation = invocation(payload)?;
-        Some(run(edge(&["keepCurrent"]).answer(&invocation, everything)))
+        Some(read(run(edge(&["keepCurrent"]).answer(&invocation, everything))))
     }
 
     /// An answer is a success, or a problem that says what a client needs; it is never a fault of the service.
@@ -390,7 +395,7 @@ mod tests {
     }
 
     fn with(edge: &Edge, event: &Value, outcome: Result<Response, Rejection>) -> Value {
-        run(edge.answer(&invocation(event.to_string()).unwrap(), |_| async { outcome }))
+        read(run(edge.answer(&invocation(event.to_string()).unwrap(), |_| async { outcome })))
     }
 
     #[test]
@@ -437,7 +442,7 @@ mod tests {
         let run = |handle: fn(Request) -> Answer| {
             let invocation =
                 Invocation { budget: Duration::from_millis(1), ..invocation(event().to_string()).unwrap() };
-            let answer = run(edge(&["keepCurrent"]).answer(&invocation, handle));
+            let answer = read(run(edge(&["keepCurrent"]).answer(&invocation, handle)));
             (answer["statusCode"].as_u64().unwrap(), answer["headers"]["content-type"].as_str().unwrap().to_owned())
         };
         let problem = "application/problem+json".to_owned();
@@ -456,7 +461,7 @@ mod tests {
             event["headers"] = headers;
             event["requestContext"]["authorizer"] = Value::Null;
             let handle = |request: Request| async move { Response::json(200, &json!(request.source_ip())) };
-            run(edge.answer(&invocation(event.to_string()).unwrap(), handle))
+            read(run(edge.answer(&invocation(event.to_string()).unwrap(), handle)))
         };
         let good = seen(
             json!({"x-origin-secret": "secret", "cloudfront-viewer-address": "203.0.113.7:1", "x-forwarded-for": "6.6.6.6"}),

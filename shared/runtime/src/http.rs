@@ -17,6 +17,7 @@ use holdfast_sessions::{Code, Failure};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+pub(crate) use response::ApiGatewayResponse;
 pub use response::{Rejection, Response};
 
 /// The largest body of every route but the publisher's, in bytes (docs/api.md).

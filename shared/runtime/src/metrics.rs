@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::sync::OnceLock;
 
-use serde_json::{Map, Value, json};
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
 
 /// The namespace of every metric.
 pub const NAMESPACE: &str = "Holdfast";
@@ -21,7 +22,7 @@ thread_local! {
 /// Values of one metric that one record may carry (CloudWatch's limit).
 const MAX_VALUES: usize = 100;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 enum Unit {
     Count,
     Milliseconds,
@@ -60,7 +61,9 @@ pub fn flush(now_millis: i64) {
     }
     let mut out = std::io::stdout().lock();
     for part in parts(taken) {
-        let _ = writeln!(out, "{}", record(&part, now_millis));
+        if let Ok(record) = serde_json::to_string(&Record { values: &part, at_millis: now_millis }) {
+            let _ = writeln!(out, "{record}");
+        }
     }
 }
 
@@ -94,39 +97,58 @@ fn parts(values: Values) -> Vec<Values> {
     parts
 }
 
-fn record(values: &Values, now_millis: i64) -> Value {
-    let (env, function) = DIMENSIONS.get().cloned().unwrap_or_default();
-    let mut record = Map::new();
-    let metrics: Vec<_> = values
-        .keys()
-        .map(|(name, unit)| json!({"Name": name, "Unit": match unit { Unit::Count => "Count", Unit::Milliseconds => "Milliseconds" }}))
-        .collect();
-    record.insert(
-        "_aws".into(),
-        json!({
-            "Timestamp": now_millis,
-            "CloudWatchMetrics": [{
-                "Namespace": NAMESPACE,
-                "Dimensions": [["env", "function"]],
-                "Metrics": metrics,
-            }],
-        }),
-    );
-    record.insert("env".into(), env.into());
-    record.insert("function".into(), function.into());
-    for ((name, _), values) in values {
-        let value = match values.as_slice() {
-            [one] => json!(one),
-            many => json!(many),
-        };
-        record.insert((*name).into(), value);
+/// One line of CloudWatch's embedded metric format
+/// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>).
+struct Record<'a> {
+    values: &'a Values,
+    at_millis: i64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Metadata<'a> {
+    timestamp: i64,
+    cloud_watch_metrics: [Directive<'a>; 1],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Directive<'a> {
+    namespace: &'static str,
+    dimensions: [[&'static str; 2]; 1],
+    metrics: Vec<Definition<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Definition<'a> {
+    name: &'a str,
+    unit: Unit,
+}
+
+impl Serialize for Record<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (env, function) = DIMENSIONS.get().map_or(("", ""), |(env, function)| (env, function));
+        let metrics = self.values.keys().map(|&(name, unit)| Definition { name, unit }).collect();
+        let directive = Directive { namespace: NAMESPACE, dimensions: [["env", "function"]], metrics };
+        let mut record = serializer.serialize_map(None)?;
+        record.serialize_entry("_aws", &Metadata { timestamp: self.at_millis, cloud_watch_metrics: [directive] })?;
+        record.serialize_entry("env", env)?;
+        record.serialize_entry("function", function)?;
+        for ((name, _), values) in self.values {
+            match values.as_slice() {
+                [one] => record.serialize_entry(name, one)?,
+                many => record.serialize_entry(name, many)?,
+            }
+        }
+        record.end()
     }
-    Value::Object(record)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn no_value_is_left_out_and_no_record_has_too_many() {
@@ -146,7 +168,7 @@ mod tests {
             (("SESSION_CREATED", Unit::Count), vec![2.0]),
             (("Latency", Unit::Milliseconds), vec![1.5, 2.5]),
         ]);
-        let record = record(&values, 7);
+        let record = serde_json::to_value(Record { values: &values, at_millis: 7 }).unwrap();
         assert_eq!(record["SESSION_CREATED"], 2.0);
         assert_eq!(record["Latency"], json!([1.5, 2.5]));
         let declared = &record["_aws"]["CloudWatchMetrics"][0];

@@ -26,15 +26,21 @@ where
     Fut: Future<Output = RecordResult> + Send + 'static,
 {
     let alone = event.records.into_iter().map(|record| vec![(id_of(&record), record)]).collect();
-    in_groups(alone, budget, at_once, move |mut group, left| {
-        let done = group.pop().map(|record| handle(record, left));
-        async move {
-            match done {
-                Some(done) => vec![done.await],
-                None => Vec::new(),
+    in_groups(
+        alone,
+        budget,
+        at_once,
+        |_| 1,
+        move |mut group, left| {
+            let done = group.pop().map(|record| handle(record, left));
+            async move {
+                match done {
+                    Some(done) => vec![done.await],
+                    None => Vec::new(),
+                }
             }
-        }
-    })
+        },
+    )
     .await
 }
 
@@ -44,20 +50,28 @@ pub fn id_of(record: &SqsMessage) -> String {
 }
 
 /// Handles groups of records as [`together`] handles single ones. Each record is its id and the data that was read from
-/// it. `handle` returns the result of each record of a group, in its order. A record without a result is delivered
-/// again.
-pub async fn in_groups<T, F, Fut>(groups: Vec<Vec<(String, T)>>, budget: Duration, at_once: usize, handle: F) -> Value
+/// it. There are `places`, and a group takes as many of them as `weight` says, at most all. `handle` returns the result of each
+/// record of a group, in its order. A record without a result is delivered again.
+pub async fn in_groups<T, F, Fut>(
+    groups: Vec<Vec<(String, T)>>,
+    budget: Duration,
+    places: usize,
+    weight: fn(&[T]) -> usize,
+    handle: F,
+) -> Value
 where
     T: Send + 'static,
     F: Fn(Vec<T>, Duration) -> Fut + Clone + Send + 'static,
     Fut: Future<Output = Vec<RecordResult>> + Send + 'static,
 {
     let started = Instant::now();
-    let places = Arc::new(Semaphore::new(at_once.max(1)));
+    let all = places.max(1);
+    let places = Arc::new(Semaphore::new(all));
     let run = move |group: Vec<T>| {
         let (places, handle) = (places.clone(), handle.clone());
+        let taken = u32::try_from(weight(&group).clamp(1, all)).unwrap_or(1);
         async move {
-            let _place = places.acquire().await;
+            let _places = places.acquire_many(taken).await;
             let left = budget.saturating_sub(started.elapsed());
             if left < Duration::from_millis(200) { Vec::new() } else { handle(group, left).await }
         }
@@ -108,14 +122,42 @@ mod tests {
     async fn of_a_group_only_those_come_back_that_are_not_finished() {
         let records = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), ())).collect();
         let groups = vec![records(&["a", "b", "c"]), records(&["d"])];
-        let result = in_groups(groups, Duration::from_secs(5), 2, |group, _| async move {
-            match group.len() {
-                3 => vec![RecordResult::Ack, RecordResult::Retry],
-                _ => vec![RecordResult::Ack],
-            }
-        })
+        let result = in_groups(
+            groups,
+            Duration::from_secs(5),
+            2,
+            |_| 1,
+            |group, _| async move {
+                match group.len() {
+                    3 => vec![RecordResult::Ack, RecordResult::Retry],
+                    _ => vec![RecordResult::Ack],
+                }
+            },
+        )
         .await;
         assert_eq!(result, json!({"batchItemFailures": [{"itemIdentifier": "b"}, {"itemIdentifier": "c"}]}));
+    }
+
+    /// Four light groups fill the places together; a heavy one, and one that is heavier than all places, run alone.
+    #[tokio::test]
+    async fn groups_share_the_places_by_their_weight() {
+        use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+        static RUNNING: AtomicUsize = AtomicUsize::new(0);
+        static MOST: AtomicUsize = AtomicUsize::new(0);
+        let weights = [1, 1, 1, 1, 4, 1, 9, 0];
+        let groups = weights.map(|weight| vec![(format!("m{weight}"), weight)]).to_vec();
+        let handle = |group: Vec<usize>, _| async move {
+            let taken = group[0].clamp(1, 4);
+            MOST.fetch_max(RUNNING.fetch_add(taken, SeqCst) + taken, SeqCst);
+            for _ in 0..20 {
+                tokio::task::yield_now().await;
+            }
+            RUNNING.fetch_sub(taken, SeqCst);
+            vec![RecordResult::Ack]
+        };
+        let result = in_groups(groups, Duration::from_secs(5), 4, |group| group[0], handle).await;
+        assert_eq!(result, json!({"batchItemFailures": []}));
+        assert_eq!(MOST.load(SeqCst), 4, "the places that were taken at most");
     }
 
     fn event(names: &[&str]) -> SqsEvent {

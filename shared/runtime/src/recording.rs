@@ -120,7 +120,8 @@ where
     let Ok(edge) = Edge::from_env(env, parameters) else { panic!("an environment for tests configures an edge") };
     let Ok(payload) = RawValue::from_string(call.event().to_string()) else { panic!("a value is JSON") };
     let invocation = Invocation { payload, id: "test-invocation".to_owned(), budget };
-    Answer::read(edge.answer(&invocation, handle).await)
+    let Ok(answer) = serde_json::to_value(edge.answer(&invocation, handle).await) else { panic!("an answer is JSON") };
+    Answer::read(answer)
 }
 
 /// An event of API Gateway (payload format 2.0), part by part.

@@ -51,6 +51,11 @@ const CONFIGURATION: [(&str, &str); 22] = [
     ("WS_URL", "ws://127.0.0.1:1"),
 ];
 
+/// The environment of a configured function: what Lambda tells it, and every variable that some function needs.
+pub fn environment() -> impl Iterator<Item = (&'static str, &'static str)> {
+    OF_LAMBDA.into_iter().chain(CONFIGURATION)
+}
+
 /// A function under way. It ends with the test, also with one that fails.
 struct Process(Child);
 

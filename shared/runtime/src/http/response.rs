@@ -1,8 +1,8 @@
 //! What a handler answers: a response, or a failure that becomes a problem document (RFC 9457).
 
 use holdfast_sessions::{Code, Failure};
-use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
 
 use super::problem;
 
@@ -13,14 +13,29 @@ pub struct Response {
     content_type: &'static str,
     headers: Vec<(&'static str, String)>,
     cookies: Vec<String>,
-    body: Value,
-    /// Sent instead of `body` where there is one.
-    text: Option<String>,
+    body: String,
+}
+
+/// What a function returns to API Gateway, in its payload format 2.0.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ApiGatewayResponse {
+    status_code: u16,
+    #[serde(serialize_with = "as_object")]
+    headers: Vec<(&'static str, String)>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    cookies: Vec<String>,
+    body: String,
+    is_base64_encoded: bool,
+}
+
+fn as_object<S: Serializer>(headers: &[(&'static str, String)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(headers.iter().map(|(name, value)| (name, value)))
 }
 
 impl Response {
-    fn new(status: u16, content_type: &'static str, body: Value, text: Option<String>) -> Self {
-        Self { status, content_type, headers: Vec::new(), cookies: Vec::new(), body, text }
+    fn new(status: u16, content_type: &'static str, body: String) -> Self {
+        Self { status, content_type, headers: Vec::new(), cookies: Vec::new(), body }
     }
 
     /// JSON with a status.
@@ -28,19 +43,19 @@ impl Response {
     /// # Errors
     /// Fails when the value cannot be written as JSON.
     pub fn json(status: u16, body: &impl Serialize) -> Result<Self, Failure> {
-        let body =
-            serde_json::to_value(body).map_err(|_| Failure::new(Code::Internal, "The answer could not be written."))?;
-        Ok(Self::new(status, "application/json", body, None))
+        let body = serde_json::to_string(body)
+            .map_err(|_| Failure::new(Code::Internal, "The answer could not be written."))?;
+        Ok(Self::json_text(status, body))
     }
 
     /// JSON that is text already: a client's own numbers and field order, which a tree would not keep.
     pub fn json_text(status: u16, text: String) -> Self {
-        Self::new(status, "application/json", Value::Null, Some(text))
+        Self::new(status, "application/json", text)
     }
 
     /// The status 204, with headers and without a body.
     pub fn no_content() -> Self {
-        Self::new(204, "", Value::Null, Some(String::new()))
+        Self::new(204, "", String::new())
     }
 
     /// The same response with another status.
@@ -49,9 +64,10 @@ impl Response {
         Self { status, ..self }
     }
 
-    /// Adds a header.
+    /// Sets a header. A later value replaces an earlier one.
     #[must_use]
     pub fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.retain(|(earlier, _)| *earlier != name);
         self.headers.push((name, value.into()));
         self
     }
@@ -88,8 +104,8 @@ impl Response {
         if failure.code == Code::Unauthenticated {
             headers.push(("www-authenticate", "Bearer".to_owned()));
         }
-        let body = Value::Object(body);
-        Self { headers, ..Self::new(problem::status(failure.code), "application/problem+json", body, None) }
+        let body = Value::Object(body).to_string();
+        Self { headers, ..Self::new(problem::status(failure.code), "application/problem+json", body) }
     }
 
     /// The status of the response.
@@ -97,9 +113,10 @@ impl Response {
         self.status
     }
 
-    /// The body of the response.
-    pub fn body(&self) -> &Value {
-        &self.body
+    /// The body, which must be JSON.
+    #[cfg(test)]
+    pub(crate) fn body(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap()
     }
 
     /// A header, for tests.
@@ -110,31 +127,26 @@ impl Response {
     /// The same answer without its body, as `HEAD` gets it (RFC 9110 §9.3.2).
     #[must_use]
     pub(crate) fn without_body(self) -> Self {
-        Self { text: Some(String::new()), ..self }
+        Self { body: String::new(), ..self }
     }
 
     /// API Gateway's payload format 2.0.
-    pub fn into_event(self, request_id: &str) -> Value {
-        let mut headers = Map::new();
+    pub(crate) fn into_event(self, request_id: &str) -> ApiGatewayResponse {
+        let mut headers = Vec::with_capacity(4 + self.headers.len());
         if !self.content_type.is_empty() {
-            headers.insert("content-type".into(), self.content_type.into());
+            headers.push(("content-type", self.content_type.to_owned()));
         }
-        headers.insert("cache-control".into(), "no-store".into());
-        headers.insert("x-request-id".into(), request_id.into());
-        headers.insert("x-content-type-options".into(), "nosniff".into());
-        for (name, value) in self.headers {
-            headers.insert(name.into(), value.into());
+        headers.push(("cache-control", "no-store".to_owned()));
+        headers.push(("x-request-id", request_id.to_owned()));
+        headers.push(("x-content-type-options", "nosniff".to_owned()));
+        headers.extend(self.headers);
+        ApiGatewayResponse {
+            status_code: self.status,
+            headers,
+            cookies: self.cookies,
+            body: self.body,
+            is_base64_encoded: false,
         }
-        let mut event = json!({
-            "statusCode": self.status,
-            "headers": headers,
-            "body": self.text.unwrap_or_else(|| self.body.to_string()),
-            "isBase64Encoded": false,
-        });
-        if !self.cookies.is_empty() {
-            event["cookies"] = self.cookies.into();
-        }
-        event
     }
 }
 
@@ -177,6 +189,12 @@ impl Rejection {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
+
+    /// The answer as API Gateway reads it.
+    fn event(response: Response) -> Value {
+        serde_json::to_value(response.into_event("r-1")).unwrap()
+    }
 
     #[test]
     fn a_response_says_what_it_was_made_of() {
@@ -184,18 +202,27 @@ mod tests {
         let response = response.with_header("etag", "\"7\"").with_header("location", "/x").with_cookie("a=b".into());
         assert_eq!(
             (response.status(), response.body(), response.cookies()),
-            (201, &json!({"a": 1}), &["a=b".to_owned()][..])
+            (201, json!({"a": 1}), &["a=b".to_owned()][..])
         );
         assert_eq!((response.header("location"), response.header("allow")), (Some("/x"), None));
-        let event = response.into_event("r");
+        let event = event(response);
         assert_eq!((&event["statusCode"], &event["body"]), (&json!(201), &json!("{\"a\":1}")));
         assert_eq!((&event["headers"]["etag"], &event["cookies"]), (&json!("\"7\""), &json!(["a=b"])));
-        let text = Response::json_text(200, "{\"b\":1.0,\"a\":2}".into()).into_event("r");
+        let text = event(Response::json_text(200, "{\"b\":1.0,\"a\":2}".into()));
         assert_eq!(text["body"], "{\"b\":1.0,\"a\":2}");
         assert_eq!((&text["headers"]["content-type"], text.get("cookies")), (&json!("application/json"), None));
-        let nothing = Response::no_content().into_event("r");
+        let nothing = event(Response::no_content());
         assert_eq!((&nothing["statusCode"], &nothing["body"]), (&json!(204), &json!("")));
         assert_eq!(nothing["headers"].get("content-type"), None);
+    }
+
+    #[test]
+    fn a_header_is_sent_once_with_its_last_value() {
+        let response =
+            Response::no_content().with_header("etag", "1").with_header("allow", "GET").with_header("etag", "2");
+        let text = serde_json::to_string(&response.into_event("r-1")).unwrap();
+        assert_eq!(text.matches("etag").count(), 1, "{text}");
+        assert!(text.contains(r#""etag":"2""#) && text.contains(r#""allow":"GET""#), "{text}");
     }
 
     /// Only `UNAUTHENTICATED` asks the client for a token (RFC 6750 §3).
@@ -218,7 +245,7 @@ mod tests {
     #[test]
     fn problems_are_rfc_9457() {
         let failure = Failure::new(Code::TooManyAttempts, "wait").retry_after(9);
-        let event = Response::problem(&failure, "r-1").into_event("r-1");
+        let event = event(Response::problem(&failure, "r-1"));
         assert_eq!(event["statusCode"], 429);
         assert_eq!(event["headers"]["content-type"], "application/problem+json");
         assert_eq!(event["headers"]["cache-control"], "no-store");

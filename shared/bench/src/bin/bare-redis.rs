@@ -1,0 +1,38 @@
+//! A function that asks the cache one question and returns as many bytes as a validation, and does nothing else. `QUESTION` is the
+//! cache's script of a validation (`EVALSHA`) or a plain `GET`.
+
+use holdfast_redis::scripts::{LEASE_LIFE, READ_SCRIPT};
+use lambda_runtime::{Error, LambdaEvent, Runtime, service_fn};
+use redis::aio::MultiplexedConnection;
+use serde_json::value::RawValue;
+
+fn variable(name: &str) -> Result<String, Error> {
+    std::env::var(name).map_err(|_| format!("{name} is not set").into())
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let server = redis::Client::open(variable("REDIS_URL")?)?.get_multiplexed_async_connection().await?;
+    let mut command = match variable("QUESTION")?.as_str() {
+        "GET" => redis::cmd("GET"),
+        _ => {
+            let mut command = redis::cmd("EVALSHA");
+            command.arg(READ_SCRIPT.hash()).arg(2);
+            command
+        }
+    };
+    command.arg(variable("COPY")?);
+    if variable("QUESTION")? == "EVALSHA" {
+        command.arg(variable("LEASE")?).arg("nonce").arg(LEASE_LIFE);
+    }
+    let answer = RawValue::from_string(variable("ANSWER")?)?;
+    let handler = |_: LambdaEvent<Box<RawValue>>| {
+        let (mut server, command, answer): (MultiplexedConnection, _, _) =
+            (server.clone(), command.clone(), answer.clone());
+        async move {
+            let _: redis::Value = command.query_async(&mut server).await?;
+            Ok::<_, Error>(answer)
+        }
+    };
+    Runtime::new(service_fn(handler)).run().await
+}

@@ -1,0 +1,33 @@
+//! A function that reads one item strongly with the SDK's client and returns as many bytes as a validation, and does nothing else.
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use lambda_runtime::{Error, LambdaEvent, Runtime, service_fn};
+use serde_json::value::RawValue;
+
+fn variable(name: &str) -> Result<String, Error> {
+    std::env::var(name).map_err(|_| format!("{name} is not set").into())
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    // The same client as a function of Holdfast has, with its time-outs and its TLS.
+    let config = holdfast_aws::sdk_config_with(aws_config::defaults(aws_config::BehaviorVersion::v2026_01_12()), true);
+    let client = Client::new(&config.load().await);
+    let (table, partition, sort) = (variable("SESSIONS_TABLE")?, variable("PARTITION")?, variable("SORT")?);
+    let answer = RawValue::from_string(variable("ANSWER")?)?;
+    let handler = |_: LambdaEvent<Box<RawValue>>| {
+        let read = client
+            .get_item()
+            .table_name(&table)
+            .key("PK", AttributeValue::S(partition.clone()))
+            .key("SK", AttributeValue::S(sort.clone()))
+            .consistent_read(true);
+        let answer = answer.clone();
+        async move {
+            read.send().await?;
+            Ok::<_, Error>(answer)
+        }
+    };
+    Runtime::new(service_fn(handler)).run().await
+}

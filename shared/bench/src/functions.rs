@@ -1,0 +1,364 @@
+//! Functions at their own edge: the release executables behind a Runtime API of ours, with a real redis-server and a table that answers
+//! after a chosen time. What a caller waits for elsewhere (API Gateway, Lambda, the local cloud) is not in these figures.
+
+mod process;
+mod runtime_api;
+mod table;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use holdfast_dynamodb::SessionsTable;
+use holdfast_dynamodb::sessions::keys;
+use holdfast_redis::scripts::{READ_SCRIPT, copy_key, lease_key};
+use holdfast_testkit::LocalCloud;
+use holdfast_testkit::host::RealHost;
+use holdfast_testkit::started;
+use holdfast_testkit::suites::sessions::Bench;
+use hyper::body::Bytes;
+use serde_json::{Value, json};
+
+use self::process::{Function, Variables};
+use self::table::Table;
+use crate::figures::{figure, ratio};
+
+pub(super) type Done<T = ()> = Result<T, String>;
+
+/// DynamoDB answers a read of one item within a few milliseconds.
+const LATENCY: Duration = Duration::from_millis(3);
+/// Invocations of a round. The functions take turns.
+const ROUND: usize = 200;
+const ROUNDS: usize = 9;
+const WARM_UP: usize = 300;
+const STARTS: usize = 21;
+/// The functions whose starts are measured: without stores, with the cache, with password hashes, and with queues.
+const STARTED: [&str; 5] = ["ops-not-found", "sessions-current", "auth-login", "auth-refresh", "push-fanout"];
+const LONG_RUN: usize = 10_000;
+
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
+
+/// A function under comparison.
+struct Contestant {
+    name: &'static str,
+    command: Vec<String>,
+    variables: Variables,
+    event: Bytes,
+    /// Whether an answer is right.
+    is_right: fn(&Value) -> bool,
+}
+
+/// Everything that the functions talk to.
+struct World {
+    cloud: LocalCloud,
+    table: Table,
+    redis: String,
+    /// For files that are made on the way.
+    folder: PathBuf,
+    /// The folder of the functions.
+    functions: PathBuf,
+    /// The folder of what they are compared with in Node.
+    peers: PathBuf,
+}
+
+impl World {
+    fn variables(&self, of: &[(&str, &str)]) -> Variables {
+        let mut variables: Variables =
+            started::environment().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        variables.push(("AWS_ENDPOINT_URL".into(), self.table.endpoint.clone()));
+        variables.push(("REDIS_URL".into(), self.redis.clone()));
+        variables.push(("SESSIONS_TABLE".into(), LocalCloud::SESSIONS.into()));
+        variables.push(("CONNECTIONS_TABLE".into(), LocalCloud::CONNECTIONS.into()));
+        variables.push(("ACTIVITY_TABLE".into(), LocalCloud::ACTIVITY.into()));
+        variables.extend(of.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        variables
+    }
+
+    /// A new user, signed in. Validations and what they are compared with, all about this session.
+    async fn contestants(&self) -> Done<Vec<Contestant>> {
+        let bench = Bench::new(SessionsTable::new(self.cloud.sdk_config(), LocalCloud::SESSIONS), RealHost).await;
+        let signed_in = bench.sign_in().await;
+        let event = validation(&signed_in.tokens.access.text());
+        let at = signed_in.slot.at;
+        let (partition, sort) = keys::slot(at);
+        // The answer of a validation, so that the others return as many bytes.
+        let current = self.functions.join("sessions-current");
+        let with_cache = self.variables(&[("CACHE_PROVIDER", "redis")]);
+        let function = Function::start(&[shown(&current)], &with_cache)?;
+        let (_, answer) = function.invoke(&event)?;
+        let answer = String::from_utf8(answer.to_vec()).map_err(text)?;
+        let (copy, lease) = (copy_key(at), lease_key(at));
+        let bare = |question: &str| {
+            let of = [("QUESTION", question), ("COPY", &copy), ("LEASE", &lease), ("ANSWER", &answer)];
+            self.variables(&of)
+        };
+        let of_table = self.variables(&[("PARTITION", &partition), ("SORT", &sort), ("ANSWER", &answer)]);
+        let contestant = |name, program: &Path, variables| Contestant {
+            name,
+            command: vec![shown(program)],
+            variables,
+            event: event.clone(),
+            is_right: |answer| answer["statusCode"] == 200,
+        };
+        let node = Contestant {
+            name: "Node, express-session and connect-redis",
+            command: self.node("sessions.js"),
+            variables: self.variables(&[]),
+            event: self.signed_in_with_node(&answer)?,
+            is_right: |answer| answer["statusCode"] == 200,
+        };
+        let bare_redis = process::beside("bare-redis")?;
+        Ok(vec![
+            contestant("a validation, cache hit", &current, with_cache),
+            contestant("bare Rust, the same EVALSHA", &bare_redis, bare("EVALSHA")),
+            contestant("bare Rust, GET", &bare_redis, bare("GET")),
+            contestant("a validation, dynamodb", &current, self.variables(&[("CACHE_PROVIDER", "dynamodb")])),
+            contestant("bare Rust, strong GetItem", &process::beside("bare-table")?, of_table),
+            node,
+        ])
+    }
+
+    fn node(&self, file: &str) -> Vec<String> {
+        vec!["node".into(), shown(&self.peers.join(file))]
+    }
+
+    /// Makes a session in Node that shows the same body as `answer`. Returns the event of a request with its cookie.
+    fn signed_in_with_node(&self, answer: &str) -> Done<Bytes> {
+        let shown: Value = serde_json::from_str(answer).map_err(text)?;
+        let mut login: Value = serde_json::from_slice(&validation("-")).map_err(text)?;
+        login["rawPath"] = "/login".into();
+        login["requestContext"]["http"]["method"] = "POST".into();
+        login["requestContext"]["http"]["path"] = "/login".into();
+        login["headers"]["content-type"] = "application/json".into();
+        login["headers"]["content-length"] = shown["body"].as_str().map_or(0, str::len).to_string().into();
+        login["body"] = shown["body"].clone();
+        let command = self.node("sessions.js");
+        let function = Function::start(&command, &self.variables(&[]))?;
+        let (_, answer) = function.invoke(&Bytes::from(login.to_string()))?;
+        let answer: Value = serde_json::from_slice(&answer).map_err(text)?;
+        let cookie = answer["cookies"][0].as_str().or(answer["headers"]["set-cookie"].as_str()).unwrap_or_default();
+        let cookie = cookie.split(';').next().unwrap_or_default();
+        if !cookie.starts_with("connect.sid=") {
+            return Err(format!("the peer in Node answered {answer}"));
+        }
+        let mut event: Value = serde_json::from_slice(&validation("-")).map_err(text)?;
+        event["cookies"] = json!([cookie]);
+        event["headers"]["cookie"] = cookie.into();
+        Ok(Bytes::from(event.to_string()))
+    }
+}
+
+fn shown(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+/// `GET /v1/sessions/current` as an HTTP API sends it for a browser.
+fn validation(token: &str) -> Bytes {
+    let event = json!({
+        "version": "2.0", "routeKey": "GET /v1/sessions/current", "rawPath": "/v1/sessions/current", "rawQueryString": "",
+        "headers": {
+            "accept": "*/*", "accept-encoding": "gzip, deflate, br", "accept-language": "en-GB,en;q=0.9",
+            "authorization": format!("Bearer {token}"), "content-length": "0", "host": "api.example.com",
+            "origin": "https://app.example.com", "referer": "https://app.example.com/",
+            "user-agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36",
+            "x-amzn-trace-id": "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700", "x-forwarded-for": "192.0.2.1",
+            "x-forwarded-port": "443", "x-forwarded-proto": "https",
+        },
+        "requestContext": {
+            "accountId": "000000000000", "apiId": "a1b2c3d4e5", "domainName": "api.example.com", "domainPrefix": "api",
+            "http": {"method": "GET", "path": "/v1/sessions/current", "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1",
+                     "userAgent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"},
+            "requestId": "JKJaXmPLvHcESHA=", "routeKey": "GET /v1/sessions/current", "stage": "$default",
+            "time": "01/Jan/2026:00:00:00 +0000", "timeEpoch": 1_767_225_600_000_u64,
+        },
+        "isBase64Encoded": false,
+    });
+    Bytes::from(event.to_string())
+}
+
+fn median<T: Copy + Ord>(values: &mut [T]) -> T {
+    values.sort_unstable();
+    values[values.len() / 2]
+}
+
+/// What one function cost.
+struct Cost {
+    wall: Duration,
+    processor: Duration,
+    instructions: Option<u64>,
+}
+
+async fn requests(world: &World) -> Done {
+    let contestants = world.contestants().await?;
+    let functions: Vec<Function> =
+        contestants.iter().map(|c| Function::start(&c.command, &c.variables)).collect::<Done<_>>()?;
+    let mut walls: Vec<Vec<Duration>> = vec![Vec::new(); functions.len()];
+    let mut processors = walls.clone();
+    for (contestant, function) in contestants.iter().zip(&functions) {
+        for _ in 0..WARM_UP {
+            let (_, answer) = function.invoke(&contestant.event)?;
+            let answer: Value = serde_json::from_slice(&answer).map_err(text)?;
+            if !(contestant.is_right)(&answer) {
+                return Err(format!("{} answered {answer}", contestant.name));
+            }
+        }
+    }
+    eprintln!("{ROUNDS} rounds of {ROUND} invocations of each function, in turns");
+    let mut asked = vec![0; functions.len()];
+    for _ in 0..ROUNDS {
+        for (index, function) in functions.iter().enumerate() {
+            let (before, requests) = (function.processor_time()?, world.table.requests());
+            for _ in 0..ROUND {
+                walls[index].push(function.invoke(&contestants[index].event)?.0);
+            }
+            processors[index].push((function.processor_time()? - before) / u32::try_from(ROUND).map_err(text)?);
+            asked[index] += world.table.requests() - requests;
+        }
+    }
+    let mut costs = Vec::new();
+    for (index, contestant) in contestants.iter().enumerate() {
+        let instructions = if process::has_callgrind() {
+            let command = shown(&contestant.program);
+            Some(
+                process::instructions(&[&command], &contestant.variables, &contestant.event, &world.folder)?.invocation,
+            )
+        } else {
+            None
+        };
+        let cost = Cost { wall: median(&mut walls[index]), processor: median(&mut processors[index]), instructions };
+        let tenth = walls[index].len() / 10;
+        figure(contestant.name, "wall, median", micros(cost.wall), "µs");
+        figure(contestant.name, "wall, p10", micros(walls[index][tenth]), "µs");
+        figure(contestant.name, "wall, p90", micros(walls[index][9 * tenth]), "µs");
+        figure(contestant.name, "processor", micros(cost.processor), "µs");
+        if let Some(instructions) = cost.instructions {
+            #[allow(clippy::cast_precision_loss)]
+            figure(contestant.name, "instructions", instructions as f64 / 1_000.0, "thousand");
+        }
+        #[allow(clippy::cast_precision_loss)]
+        figure(
+            contestant.name,
+            "requests to the table",
+            asked[index] as f64 / (ROUNDS * ROUND) as f64,
+            "an invocation",
+        );
+        costs.push(cost);
+    }
+    compare("validation, cache hit", "bare, the same EVALSHA", &costs[0], &costs[1]);
+    compare("validation, cache hit", "bare, GET", &costs[0], &costs[2]);
+    compare("validation, dynamodb", "bare, strong GetItem", &costs[3], &costs[4]);
+    compare("validation, cache hit", "Node", &costs[0], &costs[5]);
+    let a_second = |cost: &Cost| 1.0 / cost.processor.as_secs_f64();
+    ratio("requests a second of processor, cache hit", "Node", a_second(&costs[0]), a_second(&costs[5]));
+    Ok(())
+}
+
+fn micros(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e6
+}
+
+fn compare(one: &str, other: &str, ours: &Cost, theirs: &Cost) {
+    ratio(one, &format!("{other}: wall"), micros(ours.wall), micros(theirs.wall));
+    ratio(one, &format!("{other}: processor"), micros(ours.processor), micros(theirs.processor));
+    if let (Some(ours), Some(theirs)) = (ours.instructions, theirs.instructions) {
+        #[allow(clippy::cast_precision_loss)]
+        ratio(one, &format!("{other}: instructions"), ours as f64, theirs as f64);
+    }
+}
+
+/// From the start of the process to its first question for an event.
+fn starts(world: &World) -> Done {
+    let variables = world.variables(&[("CACHE_PROVIDER", "redis")]);
+    let mut programs = vec![("the smallest Rust function", vec![shown(&process::beside("bare-nothing")?)])];
+    programs.extend(STARTED.map(|name| (name, vec![shown(&world.functions.join(name))])));
+    programs.push(("Node with the SDK's DynamoDB client and ioredis", world.node("start.js")));
+    let mut starts: Vec<Vec<Duration>> = vec![Vec::new(); programs.len()];
+    let mut memory: Vec<Vec<u64>> = vec![Vec::new(); programs.len()];
+    eprintln!("{STARTS} starts of each of {} functions, in turns", programs.len());
+    for _ in 0..STARTS {
+        for (index, (_, command)) in programs.iter().enumerate() {
+            let function = Function::start(command, &variables)?;
+            starts[index].push(function.start);
+            memory[index].push(function.resident()?);
+        }
+    }
+    #[allow(clippy::cast_precision_loss)]
+    for (index, (name, command)) in programs.iter().enumerate() {
+        figure(name, "start to first poll", median(&mut starts[index]).as_secs_f64() * 1e3, "ms");
+        figure(name, "memory then", median(&mut memory[index]) as f64 / 1e6, "MB");
+        let [program] = &command[..] else { continue };
+        figure(name, "executable", process::size(Path::new(program))? as f64 / 1e6, "MB");
+        if process::has_callgrind() {
+            let counted = process::start_instructions(command, &variables, &world.folder)?;
+            figure(name, "instructions to first poll", counted as f64 / 1e6, "million");
+        }
+    }
+    Ok(())
+}
+
+/// Memory after many requests, and the first request after Lambda has frozen the environment and the cache has closed its connections.
+async fn long_run(world: &World) -> Done {
+    let contestants = world.contestants().await?;
+    let validation = &contestants[0];
+    let function = Function::start(&validation.command, &validation.variables)?;
+    let mut warm = Vec::new();
+    eprintln!("{LONG_RUN} validations");
+    for _ in 0..LONG_RUN {
+        warm.push(function.invoke(&validation.event)?.0);
+    }
+    #[allow(clippy::cast_precision_loss)]
+    figure(validation.name, &format!("memory after {LONG_RUN} requests"), function.resident()? as f64 / 1e6, "MB");
+    let warm = median(&mut warm);
+    let client = redis::Client::open(world.redis.as_str()).map_err(text)?;
+    let mut server = client.get_multiplexed_async_connection().await.map_err(text)?;
+    let mut first = Vec::new();
+    for _ in 0..ROUNDS {
+        function.signal("STOP")?;
+        let _: i64 = redis::cmd("CLIENT")
+            .arg(["KILL", "TYPE", "normal", "SKIPME", "yes"])
+            .query_async(&mut server)
+            .await
+            .map_err(text)?;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        function.signal("CONT")?;
+        let (took, answer) = function.invoke(&validation.event)?;
+        let answer: Value = serde_json::from_slice(&answer).map_err(text)?;
+        if !(validation.is_right)(&answer) {
+            return Err(format!("after a freeze: {answer}"));
+        }
+        first.push(took);
+        function.invoke(&validation.event)?;
+    }
+    let first = median(&mut first);
+    figure("a validation after freeze and thaw", "wall, median", micros(first), "µs");
+    ratio("first request after a thaw", "a warm one", micros(first), micros(warm));
+    Ok(())
+}
+
+/// `functions` is the folder of the release executables, and `peers` that of the peers in Node.
+pub(crate) async fn run(redis: &str, functions: &str, peers: &str) -> Done {
+    let cloud = LocalCloud::start().await;
+    let upstream = cloud.endpoint().trim_start_matches("http://").to_owned();
+    let folder = std::env::temp_dir().join(format!("holdfast-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).map_err(text)?;
+    let client = redis::Client::open(redis).map_err(text)?;
+    let mut server = client.get_multiplexed_async_connection().await.map_err(text)?;
+    let _: String =
+        redis::cmd("SCRIPT").arg("LOAD").arg(READ_SCRIPT.code()).query_async(&mut server).await.map_err(text)?;
+    let world = World {
+        cloud,
+        table: Table::start(&upstream, LATENCY)?,
+        redis: redis.to_owned(),
+        folder,
+        functions: functions.into(),
+    };
+    let measured = async {
+        starts(&world)?;
+        requests(&world).await?;
+        long_run(&world).await
+    }
+    .await;
+    let _ = std::fs::remove_dir_all(&world.folder);
+    measured
+}

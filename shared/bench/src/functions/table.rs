@@ -1,0 +1,122 @@
+//! A DynamoDB endpoint that answers after a chosen time. It asks a real implementation each question once and remembers the answer, so
+//! that all functions wait equally long. A write is answered with a success and changes nothing.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::{Duration, Instant};
+
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::{TcpListener, TcpStream};
+
+use super::Done;
+
+/// An endpoint with its own port and thread.
+pub(super) struct Table {
+    pub(super) endpoint: String,
+    requests: Arc<AtomicUsize>,
+}
+
+struct State {
+    upstream: String,
+    latency: Duration,
+    answers: Mutex<HashMap<String, Bytes>>,
+    requests: Arc<AtomicUsize>,
+}
+
+impl Table {
+    /// Starts before `upstream` (`127.0.0.1:4566`).
+    pub(super) fn start(upstream: &str, latency: Duration) -> Done<Self> {
+        let requests = Arc::new(AtomicUsize::new(0));
+        let state = Arc::new(State {
+            upstream: upstream.to_owned(),
+            latency,
+            answers: Mutex::default(),
+            requests: requests.clone(),
+        });
+        let (tell, told) = mpsc::channel();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(super::text)?;
+            runtime.block_on(async {
+                let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(super::text)?;
+                tell.send(listener.local_addr().map_err(super::text)?).map_err(super::text)?;
+                loop {
+                    let (stream, _) = listener.accept().await.map_err(super::text)?;
+                    stream.set_nodelay(true).map_err(super::text)?;
+                    let state = state.clone();
+                    tokio::spawn(async move {
+                        let service = hyper::service::service_fn(|request| serve(state.clone(), request));
+                        let _ = hyper::server::conn::http1::Builder::new()
+                            .serve_connection(TokioIo::new(stream), service)
+                            .await;
+                    });
+                }
+                #[allow(unreachable_code)]
+                Done::Ok(())
+            })
+        });
+        let address = told.recv_timeout(Duration::from_secs(10)).map_err(|_| "the table did not start")?;
+        Ok(Self { endpoint: format!("http://{address}"), requests })
+    }
+
+    /// How many requests it has answered.
+    pub(super) fn requests(&self) -> usize {
+        self.requests.load(Ordering::SeqCst)
+    }
+}
+
+async fn serve(state: Arc<State>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let began = Instant::now();
+    let operation = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok()?.rsplit('.').next());
+    let operation = operation.unwrap_or_default().to_owned();
+    let head = request.headers().clone();
+    let body = request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let answer = answer(&state, &operation, &head, body).await;
+    tokio::time::sleep_until((began + state.latency).into()).await;
+    state.requests.fetch_add(1, Ordering::SeqCst);
+    let (status, bytes) = match answer {
+        Ok(bytes) => (200, bytes),
+        Err(error) => (500, Bytes::from(error)),
+    };
+    let checksum = crc32fast::hash(&bytes).to_string();
+    let response = Response::builder()
+        .status(status)
+        .header("content-type", "application/x-amz-json-1.0")
+        .header("x-amz-crc32", checksum)
+        .header("x-amzn-requestid", "0F1C2A3B4D5E6F708192A3B4C5D6E7F8")
+        .body(Full::new(bytes));
+    Ok(response.unwrap_or_default())
+}
+
+async fn answer(state: &State, operation: &str, head: &hyper::HeaderMap, body: Bytes) -> Done<Bytes> {
+    if matches!(operation, "PutItem" | "UpdateItem" | "DeleteItem" | "TransactWriteItems") {
+        return Ok(Bytes::from_static(b"{}"));
+    }
+    let mut asked: Value = serde_json::from_slice(&body).map_err(super::text)?;
+    asked.sort_all_objects();
+    let key = format!("{operation} {asked}");
+    if let Some(known) = state.answers.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+        return Ok(known.clone());
+    }
+    let stream = TcpStream::connect(&state.upstream).await.map_err(super::text)?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(super::text)?;
+    tokio::spawn(connection);
+    let mut request = Request::post("/");
+    if let Some(headers) = request.headers_mut() {
+        headers.clone_from(head);
+    }
+    let answer = sender.send_request(request.body(Full::new(body)).map_err(super::text)?).await.map_err(super::text)?;
+    let status = answer.status();
+    let bytes = answer.into_body().collect().await.map_err(super::text)?.to_bytes();
+    if status != 200 {
+        return Err(format!("{operation} was refused: {}", String::from_utf8_lossy(&bytes)));
+    }
+    state.answers.lock().unwrap_or_else(PoisonError::into_inner).insert(key, bytes.clone());
+    Ok(bytes)
+}

@@ -1,0 +1,14 @@
+//! What these tests share.
+
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+
+/// A connection that is not the one under test. Its deadlines are long, because a busy machine takes longer than the defaults of the
+/// library, and a test that fails for that shows nothing.
+pub async fn connection(url: &str) -> MultiplexedConnection {
+    let patience = Some(Duration::from_secs(20));
+    let config = redis::AsyncConnectionConfig::new().set_connection_timeout(patience).set_response_timeout(patience);
+    let client = redis::Client::open(url).expect("a good address");
+    client.get_multiplexed_async_connection_with_config(&config).await.expect("connected")
+}
