@@ -218,11 +218,10 @@ async fn requests(world: &World) -> Done {
     }
     let mut costs = Vec::new();
     for (index, contestant) in contestants.iter().enumerate() {
-        let instructions = if process::has_callgrind() {
-            let command = shown(&contestant.program);
-            Some(
-                process::instructions(&[&command], &contestant.variables, &contestant.event, &world.folder)?.invocation,
-            )
+        // Callgrind cannot follow what V8 compiles as it runs.
+        let instructions = if process::has_callgrind() && contestant.command.len() == 1 {
+            let Contestant { command, variables, event, .. } = contestant;
+            Some(process::instructions(command, variables, event, &world.folder)?)
         } else {
             None
         };
@@ -316,7 +315,7 @@ async fn long_run(world: &World) -> Done {
     for _ in 0..ROUNDS {
         function.signal("STOP")?;
         let _: i64 = redis::cmd("CLIENT")
-            .arg(["KILL", "TYPE", "normal", "SKIPME", "yes"])
+            .arg(&["KILL", "TYPE", "normal", "SKIPME", "yes"])
             .query_async(&mut server)
             .await
             .map_err(text)?;
@@ -346,13 +345,9 @@ pub(crate) async fn run(redis: &str, functions: &str, peers: &str) -> Done {
     let mut server = client.get_multiplexed_async_connection().await.map_err(text)?;
     let _: String =
         redis::cmd("SCRIPT").arg("LOAD").arg(READ_SCRIPT.code()).query_async(&mut server).await.map_err(text)?;
-    let world = World {
-        cloud,
-        table: Table::start(&upstream, LATENCY)?,
-        redis: redis.to_owned(),
-        folder,
-        functions: functions.into(),
-    };
+    let table = Table::start(&upstream, LATENCY)?;
+    let world =
+        World { cloud, table, redis: redis.to_owned(), folder, functions: functions.into(), peers: peers.into() };
     let measured = async {
         starts(&world)?;
         requests(&world).await?;
