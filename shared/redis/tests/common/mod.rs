@@ -6,7 +6,7 @@ use redis::aio::MultiplexedConnection;
 
 /// A connection that is not the one under test. Its deadlines are long, because a busy machine takes longer than the defaults of the
 /// library, and a test that fails for that shows nothing.
-pub async fn connection(url: &str) -> MultiplexedConnection {
+pub(crate) async fn connection(url: &str) -> MultiplexedConnection {
     let patience = Some(Duration::from_secs(20));
     let config = redis::AsyncConnectionConfig::new().set_connection_timeout(patience).set_response_timeout(patience);
     let client = redis::Client::open(url).expect("a good address");

@@ -192,7 +192,7 @@ mod tests {
     use serde_json::json;
 
     /// The answer as API Gateway reads it.
-    fn event(response: Response) -> Value {
+    fn sent(response: Response) -> Value {
         serde_json::to_value(response.into_event("r-1")).unwrap()
     }
 
@@ -205,13 +205,13 @@ mod tests {
             (201, json!({"a": 1}), &["a=b".to_owned()][..])
         );
         assert_eq!((response.header("location"), response.header("allow")), (Some("/x"), None));
-        let event = event(response);
+        let event = sent(response);
         assert_eq!((&event["statusCode"], &event["body"]), (&json!(201), &json!("{\"a\":1}")));
         assert_eq!((&event["headers"]["etag"], &event["cookies"]), (&json!("\"7\""), &json!(["a=b"])));
-        let text = event(Response::json_text(200, "{\"b\":1.0,\"a\":2}".into()));
+        let text = sent(Response::json_text(200, "{\"b\":1.0,\"a\":2}".into()));
         assert_eq!(text["body"], "{\"b\":1.0,\"a\":2}");
         assert_eq!((&text["headers"]["content-type"], text.get("cookies")), (&json!("application/json"), None));
-        let nothing = event(Response::no_content());
+        let nothing = sent(Response::no_content());
         assert_eq!((&nothing["statusCode"], &nothing["body"]), (&json!(204), &json!("")));
         assert_eq!(nothing["headers"].get("content-type"), None);
     }
@@ -245,7 +245,7 @@ mod tests {
     #[test]
     fn problems_are_rfc_9457() {
         let failure = Failure::new(Code::TooManyAttempts, "wait").retry_after(9);
-        let event = event(Response::problem(&failure, "r-1"));
+        let event = sent(Response::problem(&failure, "r-1"));
         assert_eq!(event["statusCode"], 429);
         assert_eq!(event["headers"]["content-type"], "application/problem+json");
         assert_eq!(event["headers"]["cache-control"], "no-store");
