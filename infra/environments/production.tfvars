@@ -18,7 +18,7 @@ region = "us-east-1"
 # A repository made, renamed or moved since July 2026 also needs its numbers: gh api repos/<owner>/<name> --jq '.owner.id, .id'
 # github_repository_ids = { owner = "<number>", repository = "<number>" }
 
-# Domain names of your own; the console's cookies need that of the HTTP API. Pages and API must be of the same site.
+# Domain names of the APIs. Sessions in cookies need that of the HTTP API, because pages and API must be of the same site.
 # http_domain      = { name = "api.example.com", site = "example.com", hosted_zone_id = "<zone>" }
 # websocket_domain = { name = "ws.example.com", hosted_zone_id = "<zone>" }
 # hosted_zone_ids  = ["<zone>"]

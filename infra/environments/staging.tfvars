@@ -21,7 +21,7 @@ region = "us-east-1"
 # Pull requests are planned against this environment; production's plan role is main's alone.
 pull_requests_may_plan = true
 
-# Domain names of your own; the console's cookies need that of the HTTP API. Pages and API must be of the same site.
+# Domain names of the APIs. Sessions in cookies need that of the HTTP API, because pages and API must be of the same site.
 # http_domain      = { name = "api.example.com", site = "example.com", hosted_zone_id = "<zone>" }
 # websocket_domain = { name = "ws.example.com", hosted_zone_id = "<zone>" }
 # hosted_zone_ids  = ["<zone>"]

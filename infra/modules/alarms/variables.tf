@@ -76,11 +76,11 @@ variable "custom" {
     threshold  = number
     comparison = optional(string, "GreaterThanThreshold")
     rollback   = optional(bool, false)
-    # Name of its runbook; the alarm's name without one.
+    # Name of the alarm's runbook. The default is the name of the alarm.
     runbook = optional(string)
-    # What silence means: notBreaching, or breaching for a metric that is always sent.
+    # State of a period without data: notBreaching, or breaching for a metric that is always sent.
     missing_data = optional(string, "notBreaching")
-    # How it is looked at where the module's period and counts do not fit: what is sent seldom, or must be told of at once.
+    # Evaluation of this alarm, for a metric that is sent rarely, or whose first value must raise the alarm.
     period_seconds      = optional(number)
     evaluation_periods  = optional(number)
     datapoints_to_alarm = optional(number)

@@ -129,7 +129,7 @@ module "alarms" {
       }
       expression = "FILL(fanout, 0) + FILL(close, 0)"
       threshold  = 0
-      # One is one too many.
+      # One dropped message raises the alarm.
       period_seconds      = 60
       evaluation_periods  = 1
       datapoints_to_alarm = 1

@@ -199,7 +199,7 @@ module "alarms" {
       }
       threshold = 0
       rollback  = true
-      # One is one too many.
+      # One inconsistent copy raises the alarm.
       period_seconds      = 60
       evaluation_periods  = 1
       datapoints_to_alarm = 1

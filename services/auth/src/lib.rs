@@ -1,6 +1,7 @@
 //! The functions that sign users in: accounts, passwords, second factors and tokens.
 //!
-//! Each module is one function: its handler and the dependencies of that. `src/bin/auth-<route>.rs` is its `main`.
+//! Each module holds the handler of one function and the dependencies of that handler. `src/bin/auth-<route>.rs` is its
+//! `main`. `docs/changing.md` lists the changes for a new function.
 
 pub mod login;
 pub mod logout;

@@ -1,6 +1,7 @@
 //! The functions behind the stream of the table `sessions` and behind the event bus.
 //!
-//! Each module is one function: its handler and the dependencies of that. `src/bin/events-<route>.rs` is its `main`.
+//! Each module holds the handler of one function and the dependencies of that handler. `src/bin/events-<route>.rs` is its
+//! `main`. `docs/changing.md` lists the changes for a new function.
 
 use std::future::Future;
 

@@ -1,6 +1,7 @@
 //! The functions of push: tickets, sockets, publishing, delivery and history.
 //!
-//! Each module is one function: its handler and the dependencies of that. `src/bin/push-<route>.rs` is its `main`.
+//! Each module holds the handler of one function and the dependencies of that handler. `src/bin/push-<route>.rs` is its
+//! `main`. `docs/changing.md` lists the changes for a new function.
 
 pub mod authorizer;
 pub mod close_sockets;

@@ -1,8 +1,9 @@
-//! The functions of the service `sessions`. They create, show, end and trust sessions, check them for other services, and run
-//! the commands of operators.
+//! The functions of the service `sessions`. They create, show, end and trust sessions, check them for other services,
+//! and run the commands of operators.
 //!
 //! Each module holds the handler of one function and the dependencies of that handler. `src/bin/sessions-<route>.rs` is its
 //! `main`. The shortest example is `sessions-current`: `current.rs` and `src/bin/sessions-current.rs`.
+//! `docs/changing.md` lists the changes for a new function.
 
 pub mod admin;
 pub mod authorizer;

@@ -1,6 +1,6 @@
-//! Posts to sockets. Only the recipients that were not reached are tried again, as a new and smaller job. After the
+//! Posts to sockets. Only the recipients that were not reached are tried again, in a new and smaller job. After the
 //! last attempt ([`MAX_ATTEMPTS`]) they are dead-lettered with their reasons. In both cases the record itself is done.
-//! If a store or a queue fails meanwhile, `record.rs` says when the record is tried again.
+//! If a store or a queue fails meanwhile, [`crate::record`] decides when the record is tried again.
 
 use futures_util::StreamExt;
 use futures_util::stream;

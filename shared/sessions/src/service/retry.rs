@@ -1,4 +1,4 @@
-//! Trying again, with full jitter, a bounded number of times.
+//! Repeats writes of the store that meet a conflict, with full jitter and a bounded number of tries.
 
 use std::future::Future;
 
