@@ -1,4 +1,4 @@
-//! A DynamoDB endpoint that answers after a chosen time. It asks a real implementation each question once and remembers the answer, so
+//! A DynamoDB endpoint that answers after a chosen time. It asks a real implementation each question once and keeps the answer, so
 //! that all functions wait equally long. A write is answered with a success and changes nothing.
 
 use std::collections::HashMap;

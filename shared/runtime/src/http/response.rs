@@ -113,12 +113,6 @@ impl Response {
         self.status
     }
 
-    /// The body, which must be JSON.
-    #[cfg(test)]
-    pub(crate) fn body(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap()
-    }
-
     /// A header, for tests.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| *n == name).map(|(_, v)| v.as_str())
@@ -183,6 +177,14 @@ impl Rejection {
     pub fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
+    }
+}
+
+#[cfg(test)]
+impl Response {
+    /// The body, which must be JSON.
+    pub(crate) fn body(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap()
     }
 }
 
