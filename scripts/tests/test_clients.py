@@ -1,10 +1,11 @@
-"""The demo page's server, the dependencies of the Node kit, and the pieces of clients/interop that can be tried without a deployment."""
+"""The demo page's server, the kits for Node and Rust, and the pieces of clients/interop that can be tried without a deployment."""
 
 import contextlib
 import http.client
 import http.server
 import io
 import json
+import re
 import sys
 import tempfile
 import threading
@@ -21,6 +22,7 @@ import browsers
 
 from holdfast_cli.core import errors, settings, tools
 from holdfast_cli.operate import demo
+from holdfast_cli.verify import suite
 
 
 class DemoServer(unittest.TestCase):
@@ -138,6 +140,32 @@ class Dependencies(unittest.TestCase):
         self.assertEqual(lock["packages"][""]["dependencies"], wanted)
         others = [package for name, package in lock["packages"].items() if name]
         self.assertTrue(all("integrity" in package and "version" in package and "resolved" not in package for package in others))
+
+
+class RustKit(unittest.TestCase):
+    """The kit for Rust is a workspace of its own, so what it shares with that of Holdfast is written twice."""
+
+    kit, root = ((folder / "Cargo.toml").read_text(encoding="utf-8") for folder in (ROOT / "clients" / "rust", ROOT))
+
+    def section(self, text, name):
+        return re.search(rf"^\[{re.escape(name)}\]\n(.*?)(?=^\[|^#|\Z)", text, re.M | re.S)[1].split("\n\n")[0].strip()
+
+    def test_its_lints_version_and_toolchain_are_those_of_holdfast(self):
+        for name in ("lints.rust", "lints.clippy"):
+            self.assertEqual(self.section(self.kit, name), self.section(self.root, f"workspace.{name}"))
+        for name in ("version", "edition", "rust-version", "license", "publish"):
+            line = re.compile(rf"^{name} = .*$", re.M)
+            self.assertEqual(line.search(self.section(self.kit, "package"))[0], line.search(self.section(self.root, "workspace.package"))[0])
+
+    def test_the_step_checks_format_lints_and_tests_with_a_build_of_its_own(self):
+        commands = []
+        with mock.patch.object(suite.Suite, "command", lambda _, *command, **options: commands.append((command, options))):
+            cargo, _ = suite.Suite(fakes.read()).static()
+            dict(cargo)["Rust kit for back ends"]()
+        self.assertEqual([command[:2] for command, _ in commands], [("cargo", "fmt"), ("cargo", "clippy"), ("cargo", "clippy"), ("cargo", "test")])
+        self.assertTrue(all(options["cwd"] == ROOT / "clients" / "rust" for _, options in commands))
+        builds = {options["environment"]["CARGO_TARGET_DIR"] for command, options in commands if command[1] != "fmt"}
+        self.assertEqual(builds, {str(ROOT / "target" / "rust-kit")})
 
 
 class Interop(unittest.TestCase):

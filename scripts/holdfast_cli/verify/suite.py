@@ -164,6 +164,7 @@ class Suite:
         return [
             ("format", lambda: self.command("cargo", "fmt", "--all", "--check")),
             ("lint", lambda: self.command("cargo", "clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings")),
+            ("Rust kit for back ends", self.rust_kit),
         ], [
             ("terraform format", lambda: self.command("terraform", "fmt", "-check", "-recursive", "infra")),
             ("shell scripts", self.shellcheck),
@@ -203,6 +204,15 @@ class Suite:
         self.command(tools.binary(self.settings, "ruff"), "check", "--quiet", ".", cwd=kit)
         self.command("node", str(tools.node_package(self.settings, "pyright") / "index.js"), "--project", str(kit), "--pythonpath", sys.executable)
         self.command(sys.executable, "-B", "-m", "unittest", "discover", "-q", "-s", "tests", cwd=kit, environment={"PYTHONPATH": str(kit / "src")})
+
+    def rust_kit(self) -> None:
+        # A workspace of its own, with its build beside that of Holdfast.
+        kit, environment = ROOT / "clients" / "rust", {"CARGO_TARGET_DIR": str(ROOT / "target" / "rust-kit")}
+        clippy = ("cargo", "clippy", "--locked", "--quiet", "--all-targets")
+        self.command("cargo", "fmt", "--check", cwd=kit)
+        for features in ("--no-default-features", "--all-features"):
+            self.command(*clippy, features, "--", "-D", "warnings", cwd=kit, environment=environment)
+        self.command("cargo", "test", "--locked", "--quiet", "--all-features", cwd=kit, environment=environment)
 
     def shellcheck(self) -> None:
         tracked = commands.output(["git", "ls-files", "*.sh", ".ci/run", "scripts/holdfast"], cwd=ROOT)

@@ -1,0 +1,316 @@
+//! The layer and the extractor, around services of each kind.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use http::{Method, Request, Response};
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+use tower::{Layer as _, ServiceExt as _, service_fn};
+
+use super::server::*;
+use crate::{Error, ErrorKind, Session, SessionLayer};
+
+/// What a request came to: the answer, and how often the service inside was called.
+struct Outcome {
+    answer: Response<String>,
+    calls: usize,
+}
+
+impl Outcome {
+    fn status(&self) -> u16 {
+        self.answer.status().as_u16()
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.answer.headers().get(name).map(|value| value.to_str().unwrap())
+    }
+
+    fn body(&self) -> Value {
+        serde_json::from_str(self.answer.body()).unwrap()
+    }
+}
+
+/// Sends a request through the layer to a service that answers with the user's id.
+async fn through(layer: &SessionLayer, method: Method, headers: &[(&str, &str)]) -> Outcome {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let of_service = calls.clone();
+    let service = layer.layer(service_fn(move |request: Request<()>| {
+        of_service.fetch_add(1, Ordering::SeqCst);
+        let user = request.extensions().get::<Session>().map(|session| session.user_id.clone());
+        std::future::ready(Ok::<_, Infallible>(Response::new(user.unwrap_or_default())))
+    }));
+    let mut request = Request::builder().method(method);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let answer = service.oneshot(request.body(()).unwrap()).await.unwrap();
+    Outcome { answer, calls: calls.load(Ordering::SeqCst) }
+}
+
+fn bearer(token: &str) -> String {
+    format!("Bearer {token}")
+}
+
+fn cookie(token: &str) -> String {
+    format!("__Host-holdfast-access={token}")
+}
+
+#[tokio::test]
+async fn a_live_session_reaches_the_service() {
+    let (server, _, client) = start().await;
+    let layer = SessionLayer::new(client);
+    let (live, stale) = (bearer(LIVE), bearer(STALE));
+    let by_cookie = cookie(LIVE);
+    for (method, headers) in [
+        (Method::GET, vec![("authorization", live.as_str())]),
+        (Method::POST, vec![("authorization", live.as_str())]),
+        (Method::GET, vec![("cookie", by_cookie.as_str())]),
+        (Method::GET, vec![("cookie", by_cookie.as_str()), ("origin", "https://evil.example")]),
+        (Method::POST, vec![("cookie", by_cookie.as_str()), ("origin", ORIGIN), ("x-holdfast-csrf", "1")]),
+        // A header counts before the cookie, and the first header counts.
+        (Method::POST, vec![("authorization", live.as_str()), ("cookie", "__Host-holdfast-access=x")]),
+        (Method::GET, vec![("authorization", live.as_str()), ("authorization", stale.as_str())]),
+        // A stale cookie before the live one.
+        (Method::GET, vec![("cookie", cookie(STALE).as_str()), ("cookie", by_cookie.as_str())]),
+    ] {
+        let outcome = through(&layer, method, &headers).await;
+        assert_eq!((outcome.status(), outcome.calls, outcome.answer.body().as_str()), (200, 1, "u1"), "{headers:?}");
+    }
+    assert_eq!(server.requests().len(), 9);
+}
+
+#[tokio::test]
+async fn a_request_without_a_live_session_is_401_and_asks_for_a_bearer_token() {
+    let (_, _, client) = start().await;
+    let layer = SessionLayer::new(client);
+    let (live, stale) = (bearer(LIVE), bearer(STALE));
+    for headers in [
+        vec![],
+        vec![("authorization", stale.as_str())],
+        vec![("authorization", "Basic x"), ("cookie", cookie(LIVE).as_str())],
+        vec![("authorization", stale.as_str()), ("authorization", live.as_str())],
+        vec![("cookie", cookie(STALE).as_str())],
+        vec![("cookie", "__Host-holdfast-access=")],
+        vec![("cookie", "holdfast-access=x")],
+    ] {
+        let outcome = through(&layer, Method::GET, &headers).await;
+        assert_eq!((outcome.status(), outcome.calls), (401, 0), "{headers:?}");
+        assert_eq!(outcome.header("www-authenticate"), Some("Bearer"));
+        assert_eq!(outcome.header("content-type"), Some("application/problem+json"));
+        assert_eq!(outcome.header("cache-control"), Some("no-store"));
+        let expected = json!({
+            "type": "urn:holdfast:problem:UNAUTHENTICATED", "title": "A valid access token is required", "status": 401,
+            "code": "UNAUTHENTICATED", "detail": "The request has no access token of a live session.",
+        });
+        assert_eq!(outcome.body(), expected);
+        assert_eq!(outcome.answer.extensions().get::<Error>().unwrap().kind(), ErrorKind::NoSession);
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_another_site_may_have_caused_is_403_without_a_call() {
+    let (server, _, client) = start().await;
+    let layer = SessionLayer::new(client);
+    let by_cookie = ("cookie", cookie(LIVE));
+    let by_cookie = (by_cookie.0, by_cookie.1.as_str());
+    for (method, headers) in [
+        (Method::POST, vec![by_cookie]),
+        (Method::DELETE, vec![by_cookie, ("origin", ORIGIN)]),
+        (Method::PUT, vec![by_cookie, ("x-holdfast-csrf", "1")]),
+        (Method::PATCH, vec![by_cookie, ("origin", ORIGIN), ("x-holdfast-csrf", "0")]),
+        (Method::POST, vec![by_cookie, ("origin", "https://evil.example"), ("x-holdfast-csrf", "1")]),
+        (Method::GET, vec![by_cookie, ("upgrade", "websocket")]),
+        (Method::GET, vec![by_cookie, ("upgrade", "WebSocket"), ("origin", "https://evil.example")]),
+    ] {
+        let outcome = through(&layer, method, &headers).await;
+        assert_eq!((outcome.status(), outcome.calls, outcome.body()["code"].as_str()), (403, 0, Some("FORBIDDEN")));
+        assert_eq!(outcome.header("www-authenticate"), None);
+    }
+    assert_eq!(server.requests().len(), 0);
+    let handshake = [by_cookie, ("upgrade", "websocket"), ("origin", ORIGIN)];
+    assert_eq!(through(&layer, Method::GET, &handshake).await.status(), 200);
+}
+
+#[tokio::test]
+async fn an_outage_is_503_and_never_reaches_the_service() {
+    let (server, _, client) = start().await;
+    let layer = SessionLayer::new(client);
+    for (said, wait) in [
+        (busy().header("retry-after", "70"), 70),
+        (busy().header("retry-after", "0"), 1),
+        (Said::Close, 1),
+        (Said::json(500, json!({"message": "secret of the operator"})), 1),
+        (Said::text(200, "<html>"), 1),
+        (Said::json(429, json!({"message": "Too Many Requests"})), 1),
+        (Said::json(200, json!({"active": true, "session": {}})), 1),
+    ] {
+        server.will(vec![said.clone(); 4]);
+        let outcome = through(&layer, Method::GET, &[("authorization", &bearer(LIVE))]).await;
+        assert_eq!((outcome.status(), outcome.calls), (503, 0), "{said:?}");
+        assert_eq!(outcome.header("retry-after"), Some(wait.to_string().as_str()), "{said:?}");
+        let expected = json!({
+            "type": "urn:holdfast:problem:UNAVAILABLE", "title": "Temporarily unavailable", "status": 503, "code": "UNAVAILABLE",
+            "detail": "The session cannot be verified. Try again later.", "retryAfterSeconds": wait,
+        });
+        assert_eq!(outcome.body(), expected);
+        assert_eq!(outcome.answer.extensions().get::<Error>().unwrap().kind(), ErrorKind::Unavailable);
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_configuration_is_500_and_says_nothing_to_strangers() {
+    let (server, _, client) = start().await;
+    let layer = SessionLayer::new(client);
+    for said in [Said::json(403, json!({"message": "Forbidden"})), problem(400, "INVALID_REQUEST")] {
+        server.will([said]);
+        let outcome = through(&layer, Method::GET, &[("authorization", &bearer(LIVE))]).await;
+        assert_eq!((outcome.status(), outcome.calls, outcome.body()["code"].as_str()), (500, 0, Some("INTERNAL")));
+        assert!(!outcome.answer.body().contains("execute-api"));
+        assert_eq!((outcome.header("www-authenticate"), outcome.header("retry-after")), (None, None));
+    }
+}
+
+#[tokio::test]
+async fn a_session_without_a_second_factor_is_refused_where_one_is_required() {
+    let (server, _, client) = start().await;
+    let layer = SessionLayer::new(client).require_mfa();
+    for (verified, status, calls) in [(true, 200, 1), (false, 403, 0)] {
+        server.will([active(session_with(json!({"mfaVerified": verified})))]);
+        let outcome = through(&layer, Method::GET, &[("authorization", &bearer(LIVE))]).await;
+        assert_eq!((outcome.status(), outcome.calls), (status, calls));
+        if status == 403 {
+            assert_eq!(outcome.body()["code"], "REAUTHENTICATION_REQUIRED");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_user_who_was_authenticated_too_long_ago_is_refused() {
+    let (_, timing, client) = start().await;
+    let layer = SessionLayer::new(client).max_age(Duration::from_secs(900));
+    for (passed, status, calls) in [(0, 200, 1), (899, 200, 1), (1, 403, 0)] {
+        timing.pass(Duration::from_secs(passed));
+        let outcome = through(&layer, Method::GET, &[("authorization", &bearer(LIVE))]).await;
+        assert_eq!((outcome.status(), outcome.calls), (status, calls), "{passed}");
+    }
+}
+
+async fn hello(session: Session) -> String {
+    format!("hello {}", session.user_id)
+}
+
+async fn ask(app: Router, request: Request<axum::body::Body>) -> (u16, String) {
+    let answer = app.oneshot(request).await.unwrap();
+    let status = answer.status().as_u16();
+    let body = answer.into_body().collect().await.unwrap().to_bytes();
+    (status, String::from_utf8(body.to_vec()).unwrap())
+}
+
+#[tokio::test]
+async fn a_handler_of_axum_takes_the_session() {
+    let (_, _, client) = start().await;
+    let app = Router::new().route("/hello", get(hello)).layer(SessionLayer::new(client));
+    let request = |token: &str| {
+        Request::get("/hello").header("authorization", bearer(token)).body(axum::body::Body::empty()).unwrap()
+    };
+    assert_eq!(ask(app.clone(), request(LIVE)).await, (200, "hello u1".to_owned()));
+    let (status, body) = ask(app, request(STALE)).await;
+    assert_eq!((status, body.contains("UNAUTHENTICATED")), (401, true));
+}
+
+#[tokio::test]
+async fn a_handler_without_the_layer_answers_500_and_lets_nobody_through() {
+    let app = Router::new().route("/hello", get(hello));
+    let request = Request::get("/hello").header("authorization", bearer(LIVE)).body(axum::body::Body::empty()).unwrap();
+    let (status, body) = ask(app, request).await;
+    assert_eq!((status, body.contains("INTERNAL"), body.contains("SessionLayer")), (500, true, false));
+}
+
+/// The request of an event, as `lambda_http` reads it.
+fn of_event(event: &Value) -> lambda_http::Request {
+    lambda_http::request::from_str(&event.to_string()).unwrap()
+}
+
+/// The event of an HTTP API (payload format 2.0).
+fn http_api(method: &str, headers: Value, cookies: &[&str]) -> Value {
+    json!({
+        "version": "2.0", "routeKey": "$default", "rawPath": "/hello", "rawQueryString": "", "headers": headers, "cookies": cookies,
+        "requestContext": {
+            "accountId": "1", "apiId": "a", "domainName": "a.example.com", "domainPrefix": "a", "requestId": "r", "routeKey": "$default",
+            "stage": "$default", "time": "28/Nov/2026:10:00:00 +0000", "timeEpoch": 1_795_860_000_000_u64,
+            "http": {"method": method, "path": "/hello", "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1", "userAgent": "x"},
+        },
+        "isBase64Encoded": false,
+    })
+}
+
+/// The event of `$connect` of a WebSocket API.
+fn connect(headers: Value) -> Value {
+    let many: serde_json::Map<_, _> =
+        headers.as_object().unwrap().iter().map(|(name, value)| (name.clone(), json!([value]))).collect();
+    json!({
+        "headers": headers, "multiValueHeaders": many,
+        "requestContext": {
+            "routeKey": "$connect", "eventType": "CONNECT", "extendedRequestId": "x", "requestTime": "28/Nov/2026:10:00:00 +0000",
+            "messageDirection": "IN", "stage": "dev", "connectedAt": 1_795_860_000_000_u64, "requestTimeEpoch": 1_795_860_000_000_u64,
+            "identity": {"userAgent": "x", "sourceIp": "192.0.2.1"}, "requestId": "r", "domainName": "a.example.com",
+            "connectionId": "c=", "apiId": "a",
+        },
+        "isBase64Encoded": false,
+    })
+}
+
+/// Sends the request of an event through the layer to a service of `lambda_http`.
+async fn lambda(layer: &SessionLayer, event: &Value) -> (u16, lambda_http::Body) {
+    let service = layer.layer(service_fn(|request: lambda_http::Request| async move {
+        let user = request.extensions().get::<Session>().unwrap().user_id.clone();
+        Ok::<_, Infallible>(Response::new(lambda_http::Body::from(user)))
+    }));
+    let answer = service.oneshot(of_event(event)).await.unwrap();
+    (answer.status().as_u16(), answer.into_body())
+}
+
+#[tokio::test]
+async fn a_function_behind_an_http_api_works_the_same() {
+    let (_, _, client) = start().await;
+    let layer = SessionLayer::new(client);
+    let by_cookie = cookie(LIVE);
+    let allowed = json!({"origin": ORIGIN, "x-holdfast-csrf": "1"});
+    for (event, status) in [
+        (http_api("GET", json!({"authorization": bearer(LIVE)}), &[]), 200),
+        (http_api("GET", json!({"authorization": bearer(STALE)}), &[]), 401),
+        (http_api("GET", json!({}), &["a=b", &by_cookie]), 200),
+        (http_api("POST", json!({}), &[&by_cookie]), 403),
+        (http_api("POST", allowed, &["a=b", &by_cookie]), 200),
+    ] {
+        let (found, body) = lambda(&layer, &event).await;
+        assert_eq!(found, status, "{event}");
+        if status == 200 {
+            assert_eq!(body, lambda_http::Body::from("u1".to_owned()));
+        }
+    }
+    let app = Router::new().route("/hello", get(hello)).layer(layer);
+    let request = of_event(&http_api("GET", json!({"authorization": bearer(LIVE)}), &[]));
+    assert_eq!(ask(app, request.map(axum::body::Body::new)).await, (200, "hello u1".to_owned()));
+}
+
+#[tokio::test]
+async fn the_handshake_of_a_websocket_api_by_cookie_needs_an_origin() {
+    let (server, _, client) = start().await;
+    let layer = SessionLayer::new(client);
+    let by_cookie = cookie(LIVE);
+    for (headers, status) in [
+        (json!({"Cookie": by_cookie}), 403),
+        (json!({"Cookie": by_cookie, "Origin": "https://evil.example"}), 403),
+        (json!({"Cookie": by_cookie, "Origin": ORIGIN}), 200),
+        (json!({"Authorization": bearer(LIVE)}), 200),
+    ] {
+        assert_eq!(lambda(&layer, &connect(headers.clone())).await.0, status, "{headers}");
+    }
+    assert_eq!(server.requests().len(), 2);
+}

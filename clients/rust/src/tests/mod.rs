@@ -1,0 +1,12 @@
+//! Tests against a server of the test's own, with an injected clock.
+
+mod calls;
+mod connections;
+mod credentials;
+mod errors;
+#[cfg(all(feature = "axum", feature = "lambda_http"))]
+mod layer;
+mod requests;
+mod retries;
+mod server;
+mod signature;
