@@ -28,7 +28,7 @@ CHECKS = (
           needs_aws="all ports of this machine are one site."),
     Check("chains", "Lambda lets the readers send records to themselves, and has dropped none.", queues.chains,
           needs_aws="the local cloud does not look for loops."),
-    Check("own-key", "With `kms_mode = \"cmk\"`, tables, queues and functions use the key of the account.", account.own_key,
+    Check("own-key", "With `kms_mode = \"cmk\"`, tables, queues, functions, logs and the event bus use the key of the environment.", account.own_key,
           needs_aws="the local cloud encrypts nothing."),
     Check("alarms", "Every metric of an alarm has a datapoint.", account.alarms,
           needs_aws="the local cloud has no alarms."),
