@@ -168,14 +168,14 @@ variable "log_retention_days" {
 
 # Stacks: auth, events, platform, push, sessions
 variable "reserved_concurrency" {
-  description = "Executions reserved for single functions, by key, such as { sessions-current = 200, auth-refresh = 50 }. No other function can take them, and the function gets no more. A limit on auth-login keeps a flood of sign-ins from taking the account's executions. AWS requires that 100 of the account's executions stay unreserved."
+  description = "Executions reserved for single functions, by key, such as { sessions-current = 200, auth-refresh = 50 }. No other function can take them, and the function gets no more. A limit on auth-login keeps a flood of sign-ins from taking the account's executions. AWS requires that 100 of the account's executions stay unreserved. 0 pauses a function (docs/operating.md)."
   type        = map(number)
   default     = {}
   nullable    = false
 
   validation {
-    condition     = alltrue([for number in values(var.reserved_concurrency) : number >= 1 && floor(number) == number])
-    error_message = "reserved_concurrency must be whole numbers, 1 or more."
+    condition     = alltrue([for number in values(var.reserved_concurrency) : number >= 0 && floor(number) == number])
+    error_message = "reserved_concurrency must be whole numbers, 0 (the function does not run) or more."
   }
 
   validation {

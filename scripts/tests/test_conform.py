@@ -1,15 +1,22 @@
 """What `holdfast conform` finds in requests and in answers, and that its register and its page are current."""
 
+import asyncio
 import base64
+import contextlib
 import json
 import re
+import sys
 import tempfile
 import unittest
 from collections import Counter
 from pathlib import Path
 from unittest import mock
+from urllib.parse import unquote, urlsplit
 
+import botocore.awsrequest
+import botocore.session
 import fakes
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from holdfast_cli.core import tools
@@ -68,6 +75,14 @@ CORRECT = {
     "rest-xml by its query": (rest("s3", "PUT", "/bucket/a", b"x", [("partNumber", "2"), ("uploadId", "u")]),
                               ("s3:UploadPart", {"Bucket": "bucket", "Key": "a", "PartNumber": 2, "UploadId": "u", "Body": b"x"})),
 }
+
+
+def lines_of(*given):
+    """Requests as the recorder writes them."""
+    for request in given:
+        query = "&".join(f"{name}={text}" for name, text in request.query)
+        yield json.dumps({"method": request.method, "target": f"{request.path}?{query}", "headers": request.headers, "service": request.service,
+                          "body": base64.b64encode(request.body).decode(), "length": len(request.body), "status": 200}) + "\n"
 
 
 class Reader(unittest.TestCase):
@@ -159,6 +174,17 @@ class Recording(unittest.TestCase):
         own = {**scope, "raw_path": b"/_aws/execute-api/a1/v1/auth/login"}
         self.assertEqual(recorder.entry(own, b"password", 8, 200)["body"], base64.b64encode(b"").decode())
 
+    def test_a_line_that_is_still_being_written_is_left_out(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "requests.jsonl"
+            whole = next(self.lines())
+            file.write_text(whole + whole[:40])
+            self.assertEqual(len(list(requests.recorded(file))), 1)
+
+    def test_no_recording_fails_and_says_how_one_is_made(self):
+        with self.assertRaisesRegex(Failed, "recorded nothing of a test.*HOLDFAST_RECORD=1"):
+            conform.check_requests(Path(tempfile.gettempdir()) / "holdfast-nothing-here" / "requests.jsonl", "a test")
+
     def check(self, lines):
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "requests.jsonl"
@@ -171,21 +197,143 @@ class Recording(unittest.TestCase):
                 self.assertFalse(file.exists())
 
     def lines(self, *more):
-        for request in [one for one, _ in CORRECT.values()] + list(more):
-            query = "&".join(f"{name}={text}" for name, text in request.query)
-            yield json.dumps({"method": request.method, "target": f"{request.path}?{query}", "headers": request.headers, "service": request.service,
-                              "body": base64.b64encode(request.body).decode(), "length": len(request.body), "status": 200}) + "\n"
+        return lines_of(*[one for one, _ in CORRECT.values()], *more)
 
     def test_a_recording_without_a_violation_passes_and_is_removed(self):
         self.check(self.lines())
 
     def test_one_wrong_request_fails(self):
-        with self.assertRaisesRegex(Failed, "1 requests are not what AWS's models accept"):
+        with self.assertRaisesRegex(Failed, "1 violations: AWS's models do not accept these requests"):
             self.check(self.lines(target("sqs", "SendMessage", {"QueueUrl": "q"})))
 
     def test_a_recording_of_nothing_fails(self):
         with self.assertRaisesRegex(Failed, "it is not that of an apply"):
             self.check([])
+
+
+class Verb(unittest.TestCase):
+    """`make conform ONLY=requests`, with deployments that send correct requests, and some others, to a local cloud that records."""
+
+    WRONG = target("sqs", "SendMessage", {"QueueUrl": "q", "Delay": 1})
+
+    def conform(self, local=(), staging=(), records=True):
+        correct = [one for one, _ in CORRECT.values()]
+        did = []
+
+        def cloud_gets(settings, name, sent):
+            did.append(name)
+            if settings.records and records:
+                settings.recording_file.parent.mkdir(parents=True, exist_ok=True)
+                with open(settings.recording_file, "a", encoding="utf-8") as file:
+                    file.writelines(lines_of(*sent))
+
+        def make(rehearsal, verb, says=(), **_):
+            # The child reads its own settings from the environment.
+            cloud_gets(conform.settings_module.read(rehearsal.environ), f"staging {verb}", [*correct, *staging] if verb == "deploy" else [])
+            return "stack platform: 3 added, 0 changed (3 resources)"
+
+        stopped = []
+        with tempfile.TemporaryDirectory() as folder, mock.patch.object(conform.tools, "install", lambda *_: None), \
+                mock.patch.object(conform.tools, "require_terraform", lambda: None), mock.patch.object(conform.tools, "require_cargo", lambda: None), \
+                mock.patch.object(conform.deploy, "deploy", lambda own: cloud_gets(own, "local deploy", [*correct, *local])), \
+                mock.patch.object(conform.smoke, "smoke", lambda own: did.append("local smoke")), \
+                mock.patch.object(conform.rehearse.Rehearsal, "make", make), \
+                mock.patch.object(conform.rehearse.environments, "fill_in", lambda _: {}), mock.patch.object(conform.rehearse.aws, "identity", lambda *_: None), \
+                mock.patch.object(conform.cloud, "stop", lambda settings: stopped.append(settings.env)), \
+                mock.patch.object(conform, "_LEAST_REQUESTS", len(correct)):
+            code, out, err = fakes.called(["conform"], fakes.read(HOLDFAST_WORK_DIR=folder), ONLY="requests")
+        self.assertEqual(stopped, ["local", "staging"][:len(stopped)])
+        return code, out, err, did, stopped
+
+    def test_both_deployments_are_recorded_checked_and_stopped(self):
+        code, out, err, did, stopped = self.conform()
+        self.assertEqual((code, err), (0, ""))
+        self.assertEqual(did, ["local deploy", "local smoke", "staging bootstrap", "staging bootstrap", "staging deploy"])
+        self.assertEqual(stopped, ["local", "staging"])
+        for what in ("a local apply and smoke test", "bootstrap, apply and smoke test of staging"):
+            self.assertIn(f"{what}: {len(CORRECT)} requests of {len({name for _, (name, _) in CORRECT.values()})} operations, 0 violations", out)
+        self.assertEqual(len(re.findall(r"planted: (\d+ \w+(, )?)+; found (\d+) of \3\n", out)), 2)
+
+    def test_a_wrong_request_of_either_deployment_fails_the_verb(self):
+        for given in ({"local": [self.WRONG]}, {"staging": [self.WRONG]}):
+            code, out, err, _, stopped = self.conform(**given)
+            self.assertEqual((code, stopped[-1]), (1, next(iter(given))))
+            self.assertIn('sqs:SendMessage: Unknown parameter in input: "Delay"', out)
+            self.assertIn("2 violations: AWS's models do not accept these requests", err)
+
+    def test_a_local_cloud_that_records_nothing_fails_the_verb(self):
+        code, _, err, _, stopped = self.conform(records=False)
+        self.assertEqual((code, stopped), (1, ["local"]))
+        self.assertIn("recorded nothing of a local apply and smoke test", err)
+
+
+class ThroughTheRecorder(unittest.TestCase):
+    """Requests of a real client, as botocore writes and signs them, go through the recorder of the local cloud to the check."""
+
+    def recorded(self, *calls):
+        sys.path.insert(0, str(ROOT / "scripts" / "local"))
+        self.addCleanup(sys.path.remove, str(ROOT / "scripts" / "local"))
+        import recorder
+
+        class ASGIWrapper:
+            """hypercorn's: serves an application that reads the whole body."""
+
+            async def __call__(self, scope, receive, send, sync_spawn, call_soon):
+                while (await receive()).get("more_body"):
+                    pass
+                await send({"type": "http.response.start", "status": 200})
+                await send({"type": "http.response.body", "body": b"{}"})
+
+        def served(request, **_):
+            address = urlsplit(request.url)
+            body = request.body.encode() if isinstance(request.body, str) else request.body or b""
+            parts = [body[:7], body[7:]]
+            scope = {"type": "http", "method": request.method, "path": unquote(address.path), "raw_path": address.path.encode(),
+                     "query_string": address.query.encode(), "headers": [
+                         (name.encode(), value if isinstance(value, bytes) else value.encode()) for name, value in request.headers.items()]}
+
+            async def receive():
+                return {"type": "http.request", "body": parts.pop(0), "more_body": bool(parts)}
+
+            async def send(_):
+                pass
+
+            asyncio.run(ASGIWrapper()(scope, receive, send, None, None))
+            return botocore.awsrequest.AWSResponse(request.url, 200, {}, mock.Mock(stream=lambda **_: [b"{}"]))
+
+        with tempfile.TemporaryDirectory() as folder, mock.patch.dict(sys.modules, {"hypercorn": mock.Mock(), "hypercorn.app_wrappers": mock.Mock(ASGIWrapper=ASGIWrapper)}):
+            file = Path(folder) / "requests.jsonl"
+            file.touch()
+            recorder.install(str(file))
+            for service, name, members in calls:
+                client = botocore.session.get_session().create_client(
+                    service, "us-east-1", endpoint_url="http://127.0.0.1:9", aws_access_key_id="AKIDTEST", aws_secret_access_key="hidden",
+                    aws_session_token="token-of-a-role", config=Config(parameter_validation=False))
+                client.meta.events.register("before-send", served)
+                with contextlib.suppress(Exception):
+                    # The answer is no answer of every operation; only the request counts here.
+                    getattr(client, name)(**members)
+            text = file.read_text(encoding="utf-8")
+            self.assertEqual([word for word in ("AKIDTEST", "hidden", "token-of-a-role") if word in text], [])
+            return service_models.check(requests.recorded(file))
+
+    def test_correct_requests_of_each_protocol_have_no_violation(self):
+        report = self.recorded(
+            ("dynamodb", "put_item", {"TableName": "table", "Item": {"PK": {"S": "a"}}}), ("iam", "get_role", {"RoleName": "r"}),
+            ("lambda", "get_policy", {"FunctionName": "f", "Qualifier": "live"}), ("s3", "put_bucket_versioning", {
+                "Bucket": "bucket", "VersioningConfiguration": {"Status": "Enabled"}}),
+            ("apigatewayv2", "create_route", {"ApiId": "a1", "RouteKey": "GET /"}), ("ec2", "describe_subnets", {"SubnetIds": ["subnet-1"]}))
+        self.assertEqual([f"{one.operation}: {one.what}" for one in report.violations], [])
+        self.assertEqual(sorted(report.operations), ["apigatewayv2:CreateRoute", "dynamodb:PutItem", "ec2:DescribeSubnets", "iam:GetRole",
+                                                     "lambda:GetPolicy", "s3:PutBucketVersioning"])
+
+    def test_a_wrong_request_of_each_protocol_is_found(self):
+        report = self.recorded(
+            ("dynamodb", "put_item", {"TableName": "table"}), ("iam", "get_role", {"RoleName": ""}),
+            ("lambda", "invoke", {"FunctionName": "f", "InvocationType": "Sometimes"}), ("s3", "put_bucket_versioning", {
+                "Bucket": "bucket", "VersioningConfiguration": {"Status": "On"}}))
+        self.assertEqual(sorted({one.operation for one in report.violations}),
+                         ["dynamodb:PutItem", "iam:GetRole", "lambda:Invoke", "s3:PutBucketVersioning"])
 
 
 def answering(answers):

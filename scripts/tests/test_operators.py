@@ -247,6 +247,39 @@ class Cost(unittest.TestCase):
         # 100 000 users sign in 0.2 times on 30 days, a fifth of them with a second factor, at 0.03 $ for 10 000 requests.
         self.assertAlmostEqual(rows["KMS: second factors"], 1 + 12 * 0.03)
 
+    def month(self, users=0, pushes=0, **names):
+        bill = cost.month(self.found["prices"], self.assume, users, 0, pushes, "dynamodb", names=cost.Names(**names))[0]
+        return {name: usd for name, _, usd, _ in bill.rows}
+
+    def test_a_push_costs_the_memory_of_the_fan_out(self):
+        variables = (PACKAGE.parents[1] / "infra" / "stacks" / "push" / "variables.tf").read_text(encoding="utf-8")
+        self.assertEqual(re.search(r'variable "fanout_memory_mb" \{.*?default +=\s*(\d+)', variables, re.S)[1], str(self.assume["fanout_mb"]))
+        # A million messages: 10 ms of 256 MB and 30 ms of 1 769 MB, with two requests and 800 bytes of log each; 3 requests of SQS, 4 units
+        # written, one read.
+        seconds = 1e6 * (0.010 * 256 + 0.030 * 1769) / 1024
+        self.assertAlmostEqual(self.month(pushes=1_000_000)["Push"], seconds * 0.0000133334 + 2 * 0.2 + 0.8 * 0.5 + 3 * 0.4 + 4 * 0.625 + 0.125)
+
+    def test_an_edge_costs_its_requests_its_web_acl_and_its_rules(self):
+        edge = (PACKAGE.parents[1] / "infra" / "modules" / "edge" / "variables.tf").read_text(encoding="utf-8")
+        groups = re.search(r'variable "managed_rules" \{.*?default = \{(.*?)\n  \}', edge, re.S)[1].count("priority")
+        self.assertEqual(self.assume["web_acl_rules"], groups + 1)
+        without, with_it = self.month(users=100_000), self.month(users=100_000, has_edge=True)
+        # 100 000 users with 208.2 requests a day. The edge sees those of the HTTP API.
+        self.assertAlmostEqual(with_it["Edge: CloudFront"], with_it["HTTP API"])
+        self.assertAlmostEqual(with_it["Edge: WAF"], 5 + 4 + 624.6 * 0.6)
+        self.assertEqual(set(with_it) - set(without), {"Edge: CloudFront", "Edge: WAF"})
+        self.assertAlmostEqual(self.month(zones=2)["Domain names"], 1.0)
+
+    def test_names_and_edge_are_read_from_the_environment(self):
+        domain, other = ({"name": f"{name}.example.com", "hosted_zone_id": name} for name in ("a", "b"))
+        for values, names in (({}, cost.Names()), ({"http_domain": domain, "websocket_domain": domain}, cost.Names(1)),
+                              ({"http_domain": domain, "websocket_domain": other, "edge": {}}, cost.Names(2, True)),
+                              ({"http_domain": {"name": "a.example.com", "certificate_arn": "arn"}}, cost.Names())):
+            self.assertEqual(cost.names_of(values), names)
+            with contextlib.redirect_stdout(io.StringIO()) as said, mock.patch.object(cost.environments, "values", lambda _, values=values: values):
+                cost.cost(read(ENV="staging"))
+            self.assertEqual(("\n  Domain names " in said.getvalue(), "\n  Edge: WAF " in said.getvalue()), (bool(names.zones), names.has_edge))
+
     def test_of_traces_every_second_has_its_first(self):
         seconds = 30 * 86_400
         self.assertAlmostEqual(cost.traces(self.assume, 1000, seconds), 1000 + seconds)

@@ -43,6 +43,7 @@ class Plan(unittest.TestCase):
         self.assertEqual(tuple(map(int, parts)), (have["direct_percent"], have["broadcast_percent"], have["recovery_percent"]))
         for limits in ("infra/stacks/platform/throttling.tf", "infra/stacks/push/budget.tf"):
             self.assertEqual(found(r"rate_limit  = floor\(var\.account_requests_per_second \* (\d+) / 100\)", limits), (str(have["stage_percent"]),))
+        self.assertEqual(found(r'(?s)variable "fanout_memory_mb".*?default\s*=\s*(\d+)', variables), (str(have["fanout_mb"]),))
         self.assertEqual(found(r'(?s)variable "post_latency_milliseconds".*?default\s*=\s*(\d+)', variables), (str(have["post_milliseconds"]),))
 
     def test_a_socket_is_as_large_as_the_table_makes_it(self):

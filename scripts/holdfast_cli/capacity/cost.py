@@ -4,13 +4,14 @@ many validations a cache pays."""
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 from holdfast_cli.capacity import units
 from holdfast_cli.core import tfvars
 from holdfast_cli.core.console import answer, line, wants_json
 from holdfast_cli.core.errors import Refused
 from holdfast_cli.core.settings import ROOT, Settings
+from holdfast_cli.core.tfvars import Values
 from holdfast_cli.deploy import environments
 
 FILE = ROOT / "scripts" / "prices.json"
@@ -48,10 +49,26 @@ def load() -> tuple[dict[str, Any], Assumptions]:
     return found, {name: entry["value"] for name, entry in found["assumptions"].items()}
 
 
-def lambdas(assume: Assumptions, count: float, milliseconds: float) -> dict[str, float]:
+def lambdas(assume: Assumptions, count: float, milliseconds: float, megabytes: float | None = None) -> dict[str, float]:
     """Prices of invocations: the request, the time, the log lines."""
-    return {"lambda_request": count, "lambda_gb_second": count * milliseconds / 1000 * assume["lambda_mb"] / 1024,
+    return {"lambda_request": count, "lambda_gb_second": count * milliseconds / 1000 * (megabytes or assume["lambda_mb"]) / 1024,
             "logs_gb": count * assume["log_bytes"] / 1e9}
+
+
+class Names(NamedTuple):
+    """Hosted zones with domain names of the environment, and whether an edge is in front of them."""
+
+    zones: int = 0
+    has_edge: bool = False
+
+
+NO_NAMES = Names()
+
+
+def names_of(values: Values) -> Names:
+    domains: list[Any] = [values.get(name) for name in ("http_domain", "websocket_domain")]
+    zones = {domain["hosted_zone_id"] for domain in domains if isinstance(domain, dict) and domain.get("hosted_zone_id")}
+    return Names(len(zones), isinstance(values.get("edge"), dict))
 
 
 def traces(assume: Assumptions, *counts: float) -> float:
@@ -68,7 +85,8 @@ def watching(assume: Assumptions, cache: str, busy: bool) -> dict[str, int]:
             "dashboard": assume["dashboards"], "custom_metric": metrics + (assume["cache_status_metrics"] if redis else 0)}
 
 
-def month(prices: Prices, assume: Assumptions, users: int, sockets: int, pushes: int, cache: str, own_key: bool = False) -> tuple[Bill, float]:
+def month(prices: Prices, assume: Assumptions, users: int, sockets: int, pushes: int, cache: str, own_key: bool = False,
+          names: Names = NO_NAMES) -> tuple[Bill, float]:
     """The bill of a month: `users` active every day, `sockets` open at once, `pushes` messages a month."""
     bill = Bill(prices)
     validations = users * assume["requests_per_user"] * DAYS
@@ -82,6 +100,12 @@ def month(prices: Prices, assume: Assumptions, users: int, sockets: int, pushes:
     http = validations + sign_ins + refreshes + handshakes
 
     bill.add("HTTP API", f"{http:,.0f} requests", http_api_request=http)
+    if names.zones:
+        bill.add("Domain names", f"{names.zones} hosted zones; certificates cost nothing", hosted_zone=names.zones)
+    if names.has_edge:
+        bill.add("Edge: CloudFront", f"{http:,.0f} requests", cloudfront_request=http)
+        rules = assume["web_acl_rules"]
+        bill.add("Edge: WAF", f"a web ACL with {rules} rules", web_acl=1, web_acl_rule=rules, web_acl_request=http)
     bill.add("Lambda: requests", f"{validations + refreshes:,.0f} invocations", **lambdas(assume, validations + refreshes, assume["lambda_ms"]))
     bill.add("Lambda: sign-in", f"{sign_ins:,.0f} invocations", **lambdas(assume, sign_ins, assume["lambda_sign_in_ms"]))
     misses = validations if cache == "dynamodb" else validations * (100 - assume["cache_hit_percent"]) / 100
@@ -98,8 +122,9 @@ def month(prices: Prices, assume: Assumptions, users: int, sockets: int, pushes:
              dynamodb_read=units.HANDSHAKE["reads"] * handshakes + units.PING["reads"] * pings,
              dynamodb_write=units.HANDSHAKE["writes"] * handshakes + units.PING["writes"] * pings)
     # Published, sent, received, deleted; the message and its offset in one transaction; two functions.
+    fan_out = lambdas(assume, pushes, assume["fanout_ms"], assume["fanout_mb"])
     bill.add("Push", f"{pushes:,.0f} messages", sqs_request=3 * pushes, dynamodb_write=2 * 2 * pushes, dynamodb_read=posts,
-             **lambdas(assume, 2 * pushes, assume["lambda_ms"]))
+             **{name: count + fan_out[name] for name, count in lambdas(assume, pushes, assume["lambda_ms"]).items()})
     events = 3 * sign_ins
     bill.add("Events", f"{events:,.0f}", eventbridge_event=events, **lambdas(assume, events, assume["lambda_ms"]))
     traced = traces(assume, validations, refreshes, sign_ins, pings, *[handshakes] * 4, pushes, pushes, events)
@@ -158,9 +183,10 @@ def show(settings: Settings, users: int, sockets: int, pushes: int) -> None:
     cache = settings.cache if settings.cache_chosen else tfvars.string(values.get("cache_provider"))
     cache = cache or "dynamodb"
     own_key = (settings.variables.get("kms_mode") or tfvars.string(values.get("kms_mode"))) == "cmk"
-    bill, validations = month(found["prices"], assume, users, sockets, pushes, cache, own_key)
+    names = names_of(values)
+    bill, validations = month(found["prices"], assume, users, sockets, pushes, cache, own_key, names)
     other = "redis" if cache == "dynamodb" else "dynamodb"
-    against = month(found["prices"], assume, users, sockets, pushes, other, own_key)[0].total()
+    against = month(found["prices"], assume, users, sockets, pushes, other, own_key, names)[0].total()
     if wants_json():
         answer({
             "region": found["region"], "pricesOf": found["date"], "activeUsers": users, "sockets": sockets, "pushes": pushes, "cache": cache,

@@ -78,6 +78,7 @@ def rows(have: Figures, sockets: int, seconds: int) -> tuple[tuple[str, str, str
          f"{have['stage_percent']} % of {n(of['needed'])}; HTTP needs {n(of['requests'])}, WebSocket {n(of['pings'] + of['handshakes'])}"),
         ("a broadcast with default quotas", f"{n(of['by_default'])} s", f"{count} ÷ {have['broadcast_percent']} % of {n(have['requests_per_second'])} posts a second"),
         ("workers for the broadcast", f"{of['workers']}", f"{n(of['broadcast'])} × {have['post_milliseconds']} ms ÷ {have['in_flight']} concurrent posts: {n(of['each'])} a second each, of the {n(have['deliveries_per_second'])} measured"),
+        ("memory of the workers", f"{n(of['workers'] * have['fanout_mb'])} MB", f"{of['workers']} × {n(have['fanout_mb'])} MB: Lambda gives a whole processor at that size, which a worker needs for its share"),
         ("pieces of work of a broadcast", n(of["chunks"]), f"{count} ÷ {have['recipients']}"),
         ("reading the audience", f"{n(of['resolve_units'])} read units", f"{have['entry_bytes']} bytes an entry; {n(of['shard_units'])} in each of {have['shards']} keys, which give {n(have['partition_reads_per_second'])} a second"),
         ("all clients reconnect at once", f"{n(max(of['opening'], of['recovery']))} s", f"the slower of {n(of['opening'])} s for opening, {n(of['recovery'])} s for one missed message each in {have['recovery_percent']} % of {n(have['requests_per_second'])} requests"),

@@ -59,6 +59,9 @@ def private(settings: Settings, **more: str) -> Generator[Settings]:
 
 def check_requests(recording: Path, what: str) -> None:
     """Checks a recording, prints what it holds, and plants errors into it. Removes the file, which ends the recording."""
+    if not recording.exists():
+        raise Failed(f"{recording} is not there: the local cloud recorded nothing of {what}. It records what it gets if it was started with "
+                     "HOLDFAST_RECORD=1.")
     try:
         with Step(f"checking the requests of {what} against AWS's models") as step:
             report = service_models.check(requests.recorded(recording))
@@ -76,7 +79,7 @@ def check_requests(recording: Path, what: str) -> None:
     if missed:
         raise Failed(f"the check misses planted errors: {'; '.join(missed[:5])}")
     if report.violations:
-        raise Failed(f"{len(report.violations)} requests are not what AWS's models accept; correct what sends them.")
+        raise Failed(f"{len(report.violations)} violations: AWS's models do not accept these requests. Correct what sends them.")
 
 
 def show(report: service_models.Report, what: str) -> None:

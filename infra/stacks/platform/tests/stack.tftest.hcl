@@ -186,6 +186,15 @@ run "functions_can_have_executions_reserved" {
   }
 }
 
+run "a_paused_function_stays_paused" {
+  command = apply
+  variables { reserved_concurrency = { ops-health = 0 } }
+  assert {
+    condition     = module.service.reserved_concurrency == { ops-health = 0 }
+    error_message = "A deploy must not end the pause of a restore."
+  }
+}
+
 run "each_route_that_anybody_may_call_has_its_own_limits" {
   command = apply
   override_data {
@@ -334,9 +343,15 @@ run "locally_every_http_origin_is_allowed" {
   }
 }
 
-run "refuses_reserving_nothing_and_for_nobody" {
+run "refuses_reserving_less_than_nothing" {
   command = plan
-  variables { reserved_concurrency = { auth-login = 0 } }
+  variables { reserved_concurrency = { auth-login = -1 } }
+  expect_failures = [var.reserved_concurrency]
+}
+
+run "refuses_reserving_a_part_of_an_execution" {
+  command = plan
+  variables { reserved_concurrency = { auth-login = 0.5 } }
   expect_failures = [var.reserved_concurrency]
 }
 
@@ -460,6 +475,23 @@ run "a_restored_table_keeps_its_new_name" {
   assert {
     condition     = output.tables == { sessions = "holdfast-test-sessions-2", connections = "holdfast-test-connections" } && aws_ssm_parameter.output["sessions-table-name"].value == "holdfast-test-sessions-2" && module.service.environment.ops-health.SESSIONS_TABLE == "holdfast-test-sessions-2"
     error_message = "The next deploy must not go back to the table that was lost."
+  }
+}
+
+run "the_other_stacks_get_the_names_of_restored_tables" {
+  command = apply
+  variables { table_names = { connections = "holdfast-test-connections-2", activity = "holdfast-test-activity-2" } }
+  assert {
+    condition     = output.tables == { sessions = "holdfast-test-sessions", connections = "holdfast-test-connections-2" }
+    error_message = "Only the tables that are named may change."
+  }
+  assert {
+    condition     = [for name in ["sessions-table-name", "connections-table-name", "activity-table-name"] : aws_ssm_parameter.output[name].value] == ["holdfast-test-sessions", "holdfast-test-connections-2", "holdfast-test-activity-2"]
+    error_message = "The stacks push and events read these parameters."
+  }
+  assert {
+    condition     = endswith(aws_ssm_parameter.output["activity-table-arn"].value, ":table/holdfast-test-activity-2")
+    error_message = "Permissions on the table have to follow its name."
   }
 }
 

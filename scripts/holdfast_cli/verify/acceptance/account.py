@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import os
+from collections import Counter
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
@@ -14,22 +16,16 @@ from holdfast_cli.deploy import aws, canary, environments, releases
 from holdfast_cli.generate import permissions
 from holdfast_cli.operate import routes
 from holdfast_cli.verify import iam_probe
-from holdfast_cli.verify.acceptance.check import Deployed, Skipped, expect, insist
+from holdfast_cli.verify.acceptance.check import Deployed, Skipped, expect, healthy, insist
 
 # The default quota of the account, and what Lambda keeps back from reservations.
 REQUESTS_PER_SECOND, LEAST_CONCURRENCY = 10_000, 100
 
 
-def _value(deployed: Deployed, name: str) -> Any:
-    """A variable of Terraform, as this environment has it."""
-    given = deployed.settings.variables.get(name)
-    return given if given is not None else environments.values(deployed.settings).get(name)
-
-
 def quotas(deployed: Deployed) -> str:
     concurrency = deployed.api.functions.get_account_settings()["AccountLimit"].get("ConcurrentExecutions", 0)
     rate = float(deployed.api.client("apigateway").get_account()["throttleSettings"]["rateLimit"])
-    wanted = float(_value(deployed, "account_requests_per_second") or REQUESTS_PER_SECOND)
+    wanted = float(deployed.variable("account_requests_per_second") or REQUESTS_PER_SECOND)
     insist(rate >= wanted, f"the account may have {rate:.0f} requests a second, and account_requests_per_second is {wanted:.0f}: lower it, or "
                            "ask AWS for a higher quota")
     insist(concurrency > LEAST_CONCURRENCY, f"only {concurrency} functions may run at once: ask AWS for a higher quota of concurrent executions")
@@ -38,14 +34,22 @@ def quotas(deployed: Deployed) -> str:
 
 def _networks(deployed: Deployed) -> dict[str, dict[str, Any]]:
     """The network of each function that has one."""
-    found: dict[str, dict[str, Any]] = {}
-    for key, name in deployed.functions.items():
-        network: dict[str, Any] = dict(deployed.api.functions.get_function_configuration(FunctionName=name).get("VpcConfig") or {})
-        if network.get("SubnetIds"):
-            found[key] = network
-    if not found:
+    if deployed.known["cacheProvider"] != "redis":
         raise Skipped("no function is in a network, because there is no cache.")
+    found, outside = dict[str, dict[str, Any]](), list[str]()
+    for key, name in deployed.functions.items():
+        settings: Any = deployed.api.functions.get_function_configuration(FunctionName=name)
+        if (settings.get("VpcConfig") or {}).get("SubnetIds"):
+            found[key] = settings["VpcConfig"]
+        elif settings.get("Environment", {}).get("Variables", {}).get("CACHE_PROVIDER") == "redis":
+            outside.append(key)
+    insist(not outside, f"outside the network, so the cache cannot be reached: {', '.join(outside)}. {_again(deployed)}")
     return found
+
+
+def _again(deployed: Deployed) -> str:
+    """What to do about a resource that is not as Terraform makes it."""
+    return f"make drift ENV={deployed.settings.env} shows what was changed by hand, and make deploy ENV={deployed.settings.env} changes it back"
 
 
 def zones(deployed: Deployed) -> str:
@@ -53,30 +57,34 @@ def zones(deployed: Deployed) -> str:
     used = {one["AvailabilityZone"] for one in ec2.describe_subnets(SubnetIds=subnets)["Subnets"]}
     state = {one["ZoneName"]: one["State"] for one in ec2.describe_availability_zones()["AvailabilityZones"]}
     bad = sorted(zone for zone in used if state.get(zone) != "available")
-    insist(len(used) >= 2 and not bad, f"the network is in {', '.join(sorted(used))}; not available: {', '.join(bad) or 'none'}")
+    insist(not bad, f"AWS says that these zones are not available: {', '.join(bad)}. If it lasts, set availability_zones to two others, which moves "
+                    "the network and the cache")
+    insist(len(used) >= 2, f"the network is only in {', '.join(used)}, and ends with it: set availability_zones to two zones")
     return f"the network is in {', '.join(sorted(used))}"
 
 
 def network(deployed: Deployed) -> str:
     networks, ec2 = _networks(deployed), deployed.api.client("ec2")
     outside = sorted(key for key in networks if key.startswith("push-"))
-    insist(not outside, f"{', '.join(outside)}: sockets and queues cannot be reached from the network")
+    insist(not outside, f"sockets and queues cannot be reached from the network, and these functions are in it: {', '.join(outside)}. "
+                        f"{_again(deployed)}")
     subnets = sorted({one for found in networks.values() for one in found["SubnetIds"]})
     tables: list[Any] = ec2.describe_route_tables(Filters=[{"Name": "association.subnet-id", "Values": subnets}])["RouteTables"]
-    insist(tables, "the subnets of the functions have no route table of their own")
-    everywhere = ("0.0.0.0/0", "::/0")
-    wide = [one["RouteTableId"] for one in tables for route in one["Routes"]
-            if route.get("DestinationCidrBlock") in everywhere or route.get("DestinationIpv6CidrBlock") in everywhere]
-    insist(not wide, f"a route leads to the internet: {', '.join(wide)}")
+    lacking = sorted(set(subnets) - {one.get("SubnetId") for table in tables for one in table["Associations"]})
+    insist(not lacking, f"without a route table of their own, so the network's main one counts: {', '.join(lacking)}. {_again(deployed)}")
+    # A destination can be any part of the internet, so the target decides: nothing but the network itself and the gateway endpoint.
+    leading = [f"{table['RouteTableId']} to {route.get('DestinationCidrBlock') or route.get('DestinationIpv6CidrBlock')}" for table in tables
+               for route in table["Routes"] if route.get("GatewayId") != "local" and not route.get("GatewayId", "").startswith("vpce-")]
+    insist(not leading, f"a route leads out of the network: {', '.join(leading)}. Remove it. {_again(deployed)}")
     groups = sorted({one for found in networks.values() for one in found["SecurityGroupIds"]})
-    opened = [one["GroupId"] for one in ec2.describe_security_groups(GroupIds=groups)["SecurityGroups"] for rule in one["IpPermissionsEgress"]
-              for block in [*(cidr["CidrIp"] for cidr in rule.get("IpRanges", [])), *(cidr["CidrIpv6"] for cidr in rule.get("Ipv6Ranges", []))]
-              if block in everywhere]
-    insist(not opened, f"a security group allows every destination: {', '.join(opened)}")
+    # Terraform allows other groups and the addresses of DynamoDB, and no addresses of its own.
+    opened = [f"{one['GroupId']} to {block}" for one in ec2.describe_security_groups(GroupIds=groups)["SecurityGroups"]
+              for rule in one["IpPermissionsEgress"] for block in [
+                  *(cidr["CidrIp"] for cidr in rule.get("IpRanges", [])), *(cidr["CidrIpv6"] for cidr in rule.get("Ipv6Ranges", []))]]
+    insist(not opened, f"a security group allows addresses: {', '.join(opened)}. Remove the rule. {_again(deployed)}")
     if "ops-health" in networks:
         # It answers from inside: it has to reach the table and the cache.
-        found = expect(deployed.ask("GET", "/v1/health"), 200, "GET /v1/health")
-        insist(found["status"] == "ok", f"health is {found['status']}: {json.dumps(found['checks'])}")
+        healthy(deployed)
     return f"{len(networks)} functions in {len(subnets)} subnets, without a route or a rule to the internet"
 
 
@@ -101,22 +109,65 @@ def oidc_subject(deployed: Deployed) -> str:
     return f"{' and '.join(roles)} accept {subject}"
 
 
+def _states(deployed: Deployed) -> list[permissions.State]:
+    """Terraform's states of all stacks."""
+    settings, states = deployed.settings, list[permissions.State]()
+    for stack in STACKS:
+        text = aws.object_text(settings, settings.state_bucket, f"{stack}/terraform.tfstate")
+        if text is None:
+            raise Failed(f"there is no state of the stack {stack} in {settings.state_bucket}: run make deploy ENV={settings.env}")
+        states.append(json.loads(text))
+    return states
+
+
+def _key_of_group(api: aws.Api, name: str) -> str | None:
+    """The key of a log group. The groups whose names begin with this name are listed too."""
+    groups = api.logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+    return next((one.get("kmsKeyId") for one in groups if one.get("logGroupName") == name), None)
+
+
+def _key_of_table(api: aws.Api, name: str) -> str | None:
+    return api.dynamodb.describe_table(TableName=name)["Table"].get("SSEDescription", {}).get("KMSMasterKeyArn")
+
+
+def _key_of_function(api: aws.Api, name: str) -> str | None:
+    return api.functions.get_function_configuration(FunctionName=name).get("KMSKeyArn")
+
+
+def _key_of_bus(api: aws.Api, name: str) -> str | None:
+    return api.events.describe_event_bus(Name=name).get("KmsKeyIdentifier")
+
+
+def _key_of_queue(api: aws.Api, url: str) -> str | None:
+    return api.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["KmsMasterKeyId"]).get("Attributes", {}).get("KmsMasterKeyId")
+
+
+# What holds data, by the type of its resource: its name in a message, the attribute that names it, and how to get the ARN of its key.
+ENCRYPTED: dict[str, tuple[str, str, Callable[[aws.Api, str], str | None]]] = {
+    "aws_dynamodb_table": ("table", "name", _key_of_table),
+    "aws_sqs_queue": ("queue", "url", _key_of_queue),
+    "aws_lambda_function": ("function", "function_name", _key_of_function),
+    "aws_cloudwatch_log_group": ("log group", "name", _key_of_group),
+    "aws_cloudwatch_event_bus": ("event bus", "name", _key_of_bus),
+}
+
+
 def own_key(deployed: Deployed) -> str:
-    if _value(deployed, "kms_mode") != "cmk":
+    if deployed.variable("kms_mode") != "cmk":
         raise Skipped("kms_mode is not cmk: AWS owns the key.")
-    api, lacking = deployed.api, list[str]()
-    for name in deployed.known["tables"].values():
-        if not api.dynamodb.describe_table(TableName=name)["Table"].get("SSEDescription", {}).get("KMSMasterKeyArn"):
-            lacking.append(f"table {name}")
-    for name, url in deployed.known["queues"].items():
-        if not api.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["KmsMasterKeyId"]).get("Attributes", {}).get("KmsMasterKeyId"):
-            lacking.append(f"queue {name}")
-    for name in deployed.functions.values():
-        if not api.functions.get_function_configuration(FunctionName=name).get("KMSKeyArn"):
-            lacking.append(f"function {name}")
-    insist(not lacking, f"without the environment's key: {', '.join(lacking)}")
-    tables, queues = len(deployed.known["tables"]), len(deployed.known["queues"])
-    return f"{tables} tables, {queues} queues and {len(deployed.functions)} functions have a key of the account"
+    key = deployed.api.ssm.get_parameter(Name=f"/holdfast/{deployed.settings.env}/platform/kms-key-arn")["Parameter"].get("Value", "none")
+    insist(key != "none", f"kms_mode is cmk, and no key is deployed: run make deploy ENV={deployed.settings.env}")
+    counts, lacking = Counter[str](), list[str]()
+    for resource in (resource for state in _states(deployed) for resource in state["resources"] if resource["type"] in ENCRYPTED):
+        kind, attribute, key_of = ENCRYPTED[resource["type"]]
+        for name in (str(instance["attributes"][attribute]) for instance in resource["instances"]):
+            counts[kind] += 1
+            if key_of(deployed.api, name) != key:
+                lacking.append(f"{kind} {name}")
+    insist(not lacking, f"not encrypted with the environment's key {key}: {', '.join(lacking)}. {_again(deployed)}")
+    absent = sorted({kind for kind, *_ in ENCRYPTED.values()} - set(counts))
+    insist(not absent, f"the states of the stacks name no {', no '.join(absent)}, so the check has nothing to compare")
+    return f"the environment's key encrypts all: {', '.join(f'{count} × {kind}' for kind, count in counts.items())}"
 
 
 def weights(deployed: Deployed) -> str:
@@ -187,14 +238,11 @@ def roles_tried(deployed: Deployed) -> str:
 
 def roles_simulated(deployed: Deployed) -> str:
     """Asks IAM. Its answer includes the permissions boundary, and not the policies of keys, queues and endpoints."""
-    settings, iam, account = deployed.settings, deployed.api.client("iam"), aws.caller(deployed.settings)["account"]
-    states: list[permissions.State] = []
-    for stack in STACKS:
-        text = aws.object_text(settings, settings.state_bucket, f"{stack}/terraform.tfstate")
-        if text is None:
-            raise Failed(f"there is no state of the stack {stack} in {settings.state_bucket}")
-        states.append(json.loads(text))
-    granted = {key: permissions.grants(policy) for state in states for key, policy in permissions.policies(state).items()}
+    iam, account = deployed.api.client("iam"), aws.caller(deployed.settings)["account"]
+    granted = {key: permissions.grants(policy) for state in _states(deployed) for key, policy in permissions.policies(state).items()}
+    lacking = sorted(set(deployed.functions) ^ set(granted))
+    insist(not lacking, f"the states of the stacks and the outputs do not agree about {', '.join(lacking)}: run make deploy "
+                        f"ENV={deployed.settings.env}")
     asked: dict[tuple[str, str], dict[str, bool]] = {}
     for function, action, arn, allowed in permissions.judged(granted, iam_probe.extra_of(deployed.known, account)):
         asked.setdefault((function, arn), {})[action] = allowed
@@ -202,10 +250,12 @@ def roles_simulated(deployed: Deployed) -> str:
     for (function, arn), actions in asked.items():
         context = [{"ContextKeyName": "kms:EncryptionContext:userId", "ContextKeyValues": ["none"], "ContextKeyType": "string"},
                    {"ContextKeyName": "kms:EncryptionContextKeys", "ContextKeyValues": ["userId"], "ContextKeyType": "stringList"}]
-        found = iam.simulate_principal_policy(PolicySourceArn=f"arn:aws:iam::{account}:role/{deployed.functions[function]}",
-                                              ActionNames=sorted(actions), ResourceArns=[arn], ContextEntries=context)
-        for result in found["EvaluationResults"]:
-            if (result["EvalDecision"] == "allowed") != actions[result["EvalActionName"]]:
-                wrong.append(f"{function}: {result['EvalActionName']} on {arn} is {result['EvalDecision']}")
-    insist(not wrong, f"{len(wrong)} answers differ from docs/security/permissions.md: {'; '.join(wrong[:5])}")
+        pages = iam.get_paginator("simulate_principal_policy").paginate(
+            PolicySourceArn=f"arn:aws:iam::{account}:role/{deployed.functions[function]}", ActionNames=sorted(actions), ResourceArns=[arn],
+            ContextEntries=context)
+        said = {result["EvalActionName"]: result["EvalDecision"] for page in pages for result in page["EvaluationResults"]}
+        wrong += [f"{function}: {action} on {arn} is {said.get(action, 'not answered')}" for action, allowed in actions.items()
+                  if said.get(action) not in (("allowed",) if allowed else ("implicitDeny", "explicitDeny"))]
+    insist(not wrong, f"{len(wrong)} answers differ from docs/security/permissions.md: {'; '.join(wrong[:5])}. {_again(deployed)}. If they stay, "
+                      "look at the permissions boundary and at the policies of the organization")
     return f"IAM answers {sum(map(len, asked.values()))} questions about {len(granted)} roles as docs/security/permissions.md"

@@ -15,7 +15,7 @@ from holdfast_cli.core import commands
 from holdfast_cli.core.console import error
 from holdfast_cli.core.errors import Failed, Refused
 from holdfast_cli.core.settings import Settings
-from holdfast_cli.deploy import aws
+from holdfast_cli.deploy import aws, environments
 from holdfast_cli.operate import admin, routes, tail
 from holdfast_cli.operate.routes import Response
 from holdfast_cli.operate.tail import Socket
@@ -139,6 +139,11 @@ class Deployed:
     def functions(self) -> dict[str, str]:
         return self.known["functions"]
 
+    def variable(self, name: str) -> Any:
+        """A variable of Terraform, as this environment has it; None if nothing sets it."""
+        given = self.settings.variables.get(name)
+        return given if given is not None else environments.values(self.settings).get(name)
+
     def ask(self, method: str, path: str, body: dict[str, Any] | None = None, **headers: str) -> Response:
         """A request of the HTTP API. Underscores of the headers' names become hyphens."""
         given = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -224,6 +229,14 @@ def expect(came: Response, status: int, what: str) -> dict[str, Any]:
     if came.status != status:
         raise Failed(f"{what} was answered with status {came.status} ({came.code}: {came.detail}), not with {status}")
     return came.body
+
+
+def healthy(deployed: Deployed) -> dict[str, Any]:
+    """The answer of a health check that says ok. `health_details` hides the version and the checks from most callers."""
+    found = expect(deployed.ask("GET", "/v1/health"), 200, "GET /v1/health")
+    checks = json.dumps(found["checks"]) if "checks" in found else f"make status ENV={deployed.settings.env} shows why"
+    insist(found["status"] == "ok", f"health is {found['status']}: {checks}")
+    return found
 
 
 def insist(holds: object, text: str) -> None:

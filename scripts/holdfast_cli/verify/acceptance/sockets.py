@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Generator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 
 from holdfast_cli.core.errors import Failed
 from holdfast_cli.operate import tail
@@ -25,6 +25,7 @@ from holdfast_cli.verify.acceptance.check import (
 
 # What API Gateway allows: seconds without a frame, seconds in all, bytes of a post.
 IDLE_SECONDS, AGE_SECONDS, POST_BYTES = 600, 7_200, 128 * 1024
+_LIMIT = f"more than {POST_BYTES} bytes should get 413, and nothing else. If API Gateway has another limit, compare MAX_DATA_BYTES with it"
 # How much later than its limit API Gateway may close a socket.
 SLACK_SECONDS = 120
 PING_SECONDS = 240
@@ -126,20 +127,27 @@ def idle(deployed: Deployed) -> str:
     with deployed.socket(deployed.sign_in()) as socket:
         answer_of(socket, "pong", action="ping")
         took = closed_after(socket, IDLE_SECONDS + SLACK_SECONDS)
-    insist(took >= IDLE_SECONDS - 1, f"an idle socket was closed after {took:.0f} s, before its {IDLE_SECONDS} s")
+    insist(took >= IDLE_SECONDS - 1, f"an idle socket was closed after {took:.0f} s, before its {IDLE_SECONDS} s: look for a proxy on the way, or "
+                                     "have clients ping more often (PING_MS, clients/javascript/src/client.js)")
     return f"closed after {took:.0f} idle seconds"
 
 
 def age(deployed: Deployed) -> str:
+    from websockets.exceptions import ConnectionClosed
+
     with deployed.socket(deployed.sign_in()) as socket:
         began = time.monotonic()
         while time.monotonic() - began < AGE_SECONDS + SLACK_SECONDS:
-            socket.send(json.dumps({"action": "ping"}))
+            # It may have been closed since the last wait, so the ping counts as part of this one.
+            with suppress(ConnectionClosed):
+                socket.send(json.dumps({"action": "ping"}))
             if until_closed(socket, PING_SECONDS) is not None:
                 lived = time.monotonic() - began
-                insist(lived >= AGE_SECONDS - SLACK_SECONDS, f"the socket was closed after {lived:.0f} s, before its {AGE_SECONDS} s")
+                insist(lived >= AGE_SECONDS - SLACK_SECONDS, f"the socket was closed after {lived:.0f} s, before its {AGE_SECONDS} s: look for "
+                                                             "a proxy on the way, or have clients renew it earlier (RENEW_MS)")
                 return f"closed after {lived:.0f} s"
-    raise Failed(f"the socket was still open after {AGE_SECONDS + SLACK_SECONDS} s")
+    raise Failed(f"the socket was still open after {AGE_SECONDS + SLACK_SECONDS} s: the limit of API Gateway is another one. Change RENEW_MS "
+                 "(clients/javascript/src/client.js) and AGE_SECONDS")
 
 
 def closed_is_410(deployed: Deployed) -> str:
@@ -168,9 +176,9 @@ def post_sizes(deployed: Deployed) -> str:
                 deployed.sockets_api.post_to_connection(ConnectionId=connection, Data=data)
             except ClientError as refused:
                 status = refused.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-                insist((size, status) == (POST_BYTES + 1, 413), f"a post of {size} bytes was refused with {status}")
+                insist((size, status) == (POST_BYTES + 1, 413), f"a post of {size} bytes was refused with {status}: {_LIMIT}")
                 continue
-            insist(size == POST_BYTES, f"a post of {size} bytes was accepted")
+            insist(size == POST_BYTES, f"a post of {size} bytes was accepted: {_LIMIT}")
             frame_of(socket, lambda frame: frame.get("type") == "verify", f"frame of {size} bytes")
     return f"{POST_BYTES} bytes arrive, one byte more gets 413"
 

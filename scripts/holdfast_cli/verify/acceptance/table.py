@@ -28,7 +28,7 @@ CHECKS = (
           needs_aws="all ports of this machine are one site."),
     Check("chains", "Lambda allows the readers to send records to themselves, and has dropped no record.", queues.chains,
           needs_aws="the local cloud detects no loop through a queue."),
-    Check("own-key", "With `kms_mode = \"cmk\"`, tables, queues and functions use the key of the account.", account.own_key,
+    Check("own-key", "With `kms_mode = \"cmk\"`, tables, queues, functions, logs and the event bus use the key of the environment.", account.own_key,
           needs_aws="the local cloud encrypts nothing."),
     Check("alarms", "Every metric of an alarm has a datapoint.", account.alarms,
           needs_aws="a local deployment has no alarms."),
