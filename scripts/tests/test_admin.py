@@ -165,7 +165,7 @@ class Verbs(unittest.TestCase):
         bounded = {**set_to, "effective": "bounded", "withinSeconds": 60}
         self.assertIn("within 60 s", self.call("users claims u1 --set {}", says(bounded))[1])
         self.assertEqual(json.loads(self.call("users claims u1 --set {} --json", says(bounded))[1]), bounded)
-        for bad in ("[]", "{", "text", "1"):
+        for bad in ("[]", "{", "text", "1", '{"a":[{"b":1,"b":2}]}'):
             code, _, err = self.call(f"users claims u1 --set {bad}", says(set_to))
             self.assertEqual((code, self.commands), (2, []), bad)
             self.assertIn("--set", err)

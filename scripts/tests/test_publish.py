@@ -52,7 +52,8 @@ class Publish(unittest.TestCase):
             for words, stdin, data in ((["--data", '"x"'], "", "x"), (["--data-file", str(file)], "", {"a": 1}), (["--data-file", "-"], "[2]", [2]), ([], "", None)):
                 self.assertEqual(self.call(["broadcast", *words], ACCEPTED, stdin=stdin)[0], 0)
                 self.assertEqual(self.sent[0][2]["data"], data)
-            for words, part in ((["--data", "hello"], "needs its quotes"), (["--data-file", folder + "/none"], "cannot be read"),
+            for words, part in ((["--data", "hello"], "needs its quotes"), (["--data", '{"a":[{"b":1,"b":2}]}'], "a name is repeated"),
+                                (["--data-file", folder + "/none"], "cannot be read"),
                                 (["--data", "1", "--data-file", str(file)], "one of the two")):
                 code, _, err = self.call(["broadcast", *words], ACCEPTED)
                 self.assertEqual((code, self.sent), (2, []))

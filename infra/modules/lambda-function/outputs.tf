@@ -143,6 +143,26 @@ output "settings" {
   } }["this"], null)
 }
 
+output "definition" {
+  description = "Artifact, environment, permissions and settings of the function, as inputs of this module, for another instance of it. An instance has its own name, event sources and reserved executions."
+  value = {
+    application_log_level    = var.application_log_level
+    architecture             = var.architecture
+    artifact                 = var.artifact
+    code_signing_config_arn  = var.code_signing_config_arn
+    environment              = var.environment
+    kms_key_arn              = var.kms_key_arn
+    log_retention_days       = var.log_retention_days
+    memory_size_mb           = var.memory_size_mb
+    permissions              = var.permissions
+    permissions_boundary_arn = var.permissions_boundary_arn
+    tags                     = var.tags
+    timeout_seconds          = var.timeout_seconds
+    tracing_enabled          = var.tracing_enabled
+    vpc                      = var.vpc
+  }
+}
+
 output "sources" {
   description = "Settings of each queue and stream that the function reads, by source, taken from the mappings, for reviews and tests."
   value = merge(

@@ -11,6 +11,11 @@ output "functions" {
   }
 }
 
+output "definitions" {
+  description = "Artifact, environment, permissions and settings of every function, by key, as inputs of the module lambda-function, for another instance of it."
+  value       = { for key, function in module.function : key => function.definition }
+}
+
 output "function_names" {
   description = "Name of every function, by key."
   value       = { for key, function in module.function : key => function.name }

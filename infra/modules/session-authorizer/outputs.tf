@@ -3,6 +3,33 @@ output "id" {
   value       = local.authorizer_id
 }
 
+output "source_arn" {
+  description = "ARN of the authorizer: the only source that may invoke the function."
+  value       = local.source_arn
+}
+
+output "instance" {
+  description = "The instance of the function: name, ARN to call, alias, role, log group, environment variables, and permissions as `<action> <resource>`; null with the shared function."
+  value = one([for instance in module.instance : {
+    name           = instance.name
+    arn            = instance.arn
+    qualifier      = instance.qualifier
+    role_name      = instance.role_name
+    log_group_name = instance.log_group_name
+    environment    = instance.environment
+    grants         = instance.grants
+  }])
+}
+
+output "watch" {
+  description = "Input `functions` of the module alarms for the instance; empty with the shared function, which the stack sessions watches."
+  value = { for instance in module.instance : local.instance_name => {
+    name                     = instance.name
+    timeout_seconds          = instance.settings.timeout_seconds
+    max_iterator_age_seconds = null
+  } }
+}
+
 output "revocation_bound_seconds" {
   description = "Longest time for which a session that has ended is still accepted. A result is kept, and a WebSocket API asks only at $connect and keeps sockets for two hours."
   # Two hours is API Gateway's limit of a connection, which it has no setting for.

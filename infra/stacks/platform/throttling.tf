@@ -11,7 +11,7 @@ locals {
     "HEAD /v1/health"              = 1
     "$default"                     = 1
   }
-  hot_routes = ["GET /v1/sessions/current", "POST /v1/auth/refresh"]
+  hot_routes = ["GET /v1/sessions/current", "POST /v1/auth/refresh", "POST /v1/sessions/introspect"]
 
   http_throttling = var.http_throttling != null ? var.http_throttling : {
     rate_limit  = floor(var.account_requests_per_second * 40 / 100)

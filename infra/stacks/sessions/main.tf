@@ -151,6 +151,13 @@ module "service" {
   }
 }
 
+locals {
+  # These functions validate sessions for others. Each counts the answers of the cache under its own key, and the instances of the authorizer count
+  # under that of the shared one.
+  cache_readers = ["current", "introspect", "authorizer"]
+  cache_sums    = { for name in ["hits", "misses", "fallbacks"] : name => "(${join(" + ", [for reader in local.cache_readers : "FILL(${name}_${reader}, 0)"])})" }
+}
+
 # The local cloud evaluates no alarms.
 module "alarms" {
   source = "../../modules/alarms"
@@ -165,21 +172,29 @@ module "alarms" {
     cache-hit-rate = {
       description = "The cache answers less than half of the validations."
       metrics = {
-        hits   = { namespace = "Holdfast", name = "CACHE_HIT", stat = "Sum", dimensions = { env = var.env, function = "sessions-current" } }
-        misses = { namespace = "Holdfast", name = "CACHE_MISS", stat = "Sum", dimensions = { env = var.env, function = "sessions-current" } }
+        hits_current      = { namespace = "Holdfast", name = "CACHE_HIT", stat = "Sum", dimensions = { env = var.env, function = "sessions-current" } }
+        hits_introspect   = { namespace = "Holdfast", name = "CACHE_HIT", stat = "Sum", dimensions = { env = var.env, function = "sessions-introspect" } }
+        hits_authorizer   = { namespace = "Holdfast", name = "CACHE_HIT", stat = "Sum", dimensions = { env = var.env, function = "sessions-authorizer" } }
+        misses_current    = { namespace = "Holdfast", name = "CACHE_MISS", stat = "Sum", dimensions = { env = var.env, function = "sessions-current" } }
+        misses_introspect = { namespace = "Holdfast", name = "CACHE_MISS", stat = "Sum", dimensions = { env = var.env, function = "sessions-introspect" } }
+        misses_authorizer = { namespace = "Holdfast", name = "CACHE_MISS", stat = "Sum", dimensions = { env = var.env, function = "sessions-authorizer" } }
       }
       # A few validations say nothing: each session's first is a miss.
-      expression = "IF(FILL(hits, 0) + FILL(misses, 0) > 100, 100 * FILL(hits, 0) / (FILL(hits, 0) + FILL(misses, 0)), 100)"
+      expression = "IF(${local.cache_sums.hits} + ${local.cache_sums.misses} > 100, 100 * ${local.cache_sums.hits} / (${local.cache_sums.hits} + ${local.cache_sums.misses}), 100)"
       threshold  = 50
       comparison = "LessThanThreshold"
     }
     cache-fallback = {
       description = "Validations go past the cache: it is down, slow or refuses."
       metrics = {
-        fallbacks = { namespace = "Holdfast", name = "CACHE_FALLBACK", stat = "Sum", dimensions = { env = var.env, function = "sessions-current" } }
-        hits      = { namespace = "Holdfast", name = "CACHE_HIT", stat = "Sum", dimensions = { env = var.env, function = "sessions-current" } }
+        fallbacks_current    = { namespace = "Holdfast", name = "CACHE_FALLBACK", stat = "Sum", dimensions = { env = var.env, function = "sessions-current" } }
+        fallbacks_introspect = { namespace = "Holdfast", name = "CACHE_FALLBACK", stat = "Sum", dimensions = { env = var.env, function = "sessions-introspect" } }
+        fallbacks_authorizer = { namespace = "Holdfast", name = "CACHE_FALLBACK", stat = "Sum", dimensions = { env = var.env, function = "sessions-authorizer" } }
+        hits_current         = { namespace = "Holdfast", name = "CACHE_HIT", stat = "Sum", dimensions = { env = var.env, function = "sessions-current" } }
+        hits_introspect      = { namespace = "Holdfast", name = "CACHE_HIT", stat = "Sum", dimensions = { env = var.env, function = "sessions-introspect" } }
+        hits_authorizer      = { namespace = "Holdfast", name = "CACHE_HIT", stat = "Sum", dimensions = { env = var.env, function = "sessions-authorizer" } }
       }
-      expression = "IF(fallbacks + FILL(hits, 0) > 100, 100 * fallbacks / (fallbacks + FILL(hits, 0)), 0)"
+      expression = "IF(${local.cache_sums.fallbacks} + ${local.cache_sums.hits} > 100, 100 * ${local.cache_sums.fallbacks} / (${local.cache_sums.fallbacks} + ${local.cache_sums.hits}), 0)"
       threshold  = 5
     }
     cache-unconfirmed = {
@@ -195,10 +210,13 @@ module "alarms" {
     cache-inconsistent = {
       description = "A copy in the cache contradicts the table: Holdfast has a defect, or another client writes to the cache."
       metrics = {
-        value = { namespace = "Holdfast", name = "CACHE_INCONSISTENT", stat = "Sum", dimensions = { env = var.env, function = "sessions-current" } }
+        current    = { namespace = "Holdfast", name = "CACHE_INCONSISTENT", stat = "Sum", dimensions = { env = var.env, function = "sessions-current" } }
+        introspect = { namespace = "Holdfast", name = "CACHE_INCONSISTENT", stat = "Sum", dimensions = { env = var.env, function = "sessions-introspect" } }
+        authorizer = { namespace = "Holdfast", name = "CACHE_INCONSISTENT", stat = "Sum", dimensions = { env = var.env, function = "sessions-authorizer" } }
       }
-      threshold = 0
-      rollback  = true
+      expression = "FILL(current, 0) + FILL(introspect, 0) + FILL(authorizer, 0)"
+      threshold  = 0
+      rollback   = true
       # One inconsistent copy raises the alarm.
       period_seconds      = 60
       evaluation_periods  = 1

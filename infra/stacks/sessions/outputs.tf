@@ -12,6 +12,12 @@ output "authorizer" {
   }
 }
 
+output "authorizer_instance" {
+  description = "The definition of the function sessions-authorizer, as the input `instance` of the module session-authorizer takes it, for an API with requirements of its own."
+  # The deployer moves the aliases of this stack only.
+  value = merge(module.service.definitions["sessions-authorizer"], { alias_owner = module.context.is_local ? "none" : "terraform" })
+}
+
 output "policy_documents" {
   description = "Ready IAM policy documents (JSON) for services: `create_session` and `introspect`, over HTTP and by direct invocation."
   value = {

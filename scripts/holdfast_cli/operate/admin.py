@@ -10,7 +10,7 @@ from typing import Any, cast
 from holdfast_cli.core.console import Slow, answer, line, printable, table, wants_json
 from holdfast_cli.core.errors import Failed, Refused
 from holdfast_cli.core.settings import Settings
-from holdfast_cli.operate import deployment, prompts
+from holdfast_cli.operate import deployment, json_input, prompts
 from holdfast_cli.operate.deployment import Deployment
 
 Answer = dict[str, Any]
@@ -120,9 +120,9 @@ def claims_of(text: str) -> Answer:
     """Claims as an operator gives them: a JSON object, or `-` for standard input."""
     given = sys.stdin.read() if text == "-" else text
     try:
-        found = json.loads(given)
-    except ValueError:
-        raise Refused("--set is not JSON: give an object, such as --set '{\"role\":\"editor\"}'.") from None
+        found = json_input.loads(given)
+    except ValueError as trouble:
+        raise Refused(f"--set cannot be read ({trouble}). Give a JSON object, such as --set '{{\"role\":\"editor\"}}'.") from None
     if not isinstance(found, dict):
         raise Refused("--set must be a JSON object, such as --set '{\"role\":\"editor\"}'.")
     return cast(Answer, found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 import uuid
@@ -13,7 +12,7 @@ from typing import Any
 from holdfast_cli.core.console import Slow, answer, error, line, printable, wants_json
 from holdfast_cli.core.errors import Refused
 from holdfast_cli.core.settings import Settings
-from holdfast_cli.operate import deployment, routes
+from holdfast_cli.operate import deployment, json_input, routes
 from holdfast_cli.operate.routes import Response
 
 # How often a request is sent at most: a channel that is written too fast, a throttled account and a lost answer pass.
@@ -48,10 +47,10 @@ def data_of(text: str, file: str) -> Any:
         except (OSError, UnicodeDecodeError) as trouble:
             raise Refused(f"--data-file {file} cannot be read: {getattr(trouble, 'strerror', None) or trouble}.") from None
     try:
-        return json.loads(text or "null")
+        return json_input.loads(text or "null")
     except ValueError as trouble:
         given = f"--data-file {file}" if file else "--data"
-        raise Refused(f"{given} is not JSON ({trouble}). A text needs its quotes: --data '\"hello\"'.") from None
+        raise Refused(f"{given} cannot be read as JSON ({trouble}). A text needs its quotes: --data '\"hello\"'.") from None
 
 
 def body(to: dict[str, Any], kind: str, data: Any, key: str, ttl: int | None, ephemeral: bool) -> dict[str, Any]:

@@ -12,6 +12,7 @@ use holdfast_sessions::ports::{Clock, NewPasswords, Rng, SessionCache, SessionSt
 use holdfast_sessions::service::{ListedDevice, Registration, Revoked, Sessions};
 use holdfast_sessions::{Code, Failure, Millis, SessionId, UserId};
 use holdfast_wiring::{LiveActivity, LiveCache, LivePasswords, LiveTable, LiveUserChannels};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use self::command::{Command, Whom};
@@ -55,7 +56,7 @@ impl<S: SessionStore, C: SessionCache, H: Clock + Rng, P, A, U> Deps<S, C, H, P,
 /// Runs one command of an operator.
 pub async fn handle<S, C, H, P, A, U>(
     deps: &Deps<S, C, H, P, A, U>,
-    payload: Value,
+    payload: Box<RawValue>,
     budget: Duration,
 ) -> Result<Value, InvocationError>
 where
@@ -66,7 +67,7 @@ where
     A: UserData,
     U: UserData,
 {
-    let outcome = match command::parse(payload) {
+    let outcome = match command::parse(&payload) {
         Ok((command, origin)) => match tokio::time::timeout(budget, run(deps, &command, &origin)).await {
             Ok(outcome) => outcome,
             Err(_) => Err(Failure::new(Code::Unavailable, "It took too long; it may or may not have happened.")),

@@ -20,6 +20,7 @@ use holdfast_testkit::activity::MemoryActivity;
 use holdfast_testkit::failing::Failing;
 use holdfast_testkit::suites::sessions::PlainPasswords;
 use holdfast_testkit::world::{TestCache, TestStore, World};
+use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 
 use crate::*;
@@ -205,6 +206,7 @@ impl Desk {
 
     async fn run_within(&self, budget: Duration, command: Value) -> (Value, Recorded) {
         let deps = self.deps();
+        let command = to_raw_value(&command).expect("JSON");
         let (answer, recorded) = recorded(Box::pin(admin::handle(&deps, command, budget))).await;
         (answer.expect("a refused command is an answer"), recorded)
     }

@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 /// The form that this version writes. It reads no other form, and the reader then uses the table. Form 3 has claims: a
 /// function that does not know them stores copies of form 2, and those must not be read as "no claims".
 const FORM: u8 = 3;
-/// Longer copies are neither written nor read. The longest copy has about six kilobytes: each byte of the claims takes at
-/// most two.
-const MAX_BYTES: usize = 8 * 1024;
+/// Longer copies are neither written nor read. The longest copy has about ten kilobytes: each byte of the claims and of the
+/// identity takes at most two.
+const MAX_BYTES: usize = 12 * 1024;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -141,6 +141,7 @@ pub fn read(bytes: &[u8]) -> Option<Cached> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use holdfast_sessions::account::MAX_IDENTITY_BYTES;
     use holdfast_sessions::claims::MAX_CLAIMS_BYTES;
     use holdfast_sessions::policy::Policy;
     use holdfast_sessions::signin::{SessionOptions, SessionSecrets, new_session};
@@ -196,16 +197,17 @@ mod tests {
         let copy = Cached::of(&sample(), Millis::new(0), 60).unwrap();
         let text = write(&copy).unwrap();
         let padded = |bytes: usize| format!("{text}{}", " ".repeat(bytes - text.len()));
-        assert_eq!(read(padded(8 * 1024).as_bytes()), Some(copy.clone()));
-        for bytes in [8 * 1024 + 1, 16 * 1024] {
+        assert_eq!(read(padded(12 * 1024).as_bytes()), Some(copy.clone()));
+        for bytes in [12 * 1024 + 1, 16 * 1024] {
             assert_eq!(read(padded(bytes).as_bytes()), None, "{bytes} bytes");
         }
     }
 
     #[test]
-    fn the_longest_claims_fit_into_a_copy() {
+    fn the_longest_claims_and_identity_fit_into_a_copy() {
         let text = format!(r#"{{"a":"{}"}}"#, "\\\"".repeat((MAX_CLAIMS_BYTES - 8) / 2));
-        let identity = Identity { provider: "p".repeat(256), subject: "s".repeat(256) };
+        let quotes = "\"".repeat(MAX_IDENTITY_BYTES);
+        let identity = Identity::accept(&quotes, &quotes).unwrap();
         let slot = Slot { claims: Claims::parse(&text).unwrap(), identity: Some(identity), ..sample() };
         let copy = Cached::of(&slot, Millis::new(0), 60).unwrap();
         assert_eq!(read(write(&copy).unwrap().as_bytes()), Some(copy));

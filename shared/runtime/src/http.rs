@@ -16,6 +16,7 @@ use base64::engine::general_purpose::STANDARD;
 use holdfast_sessions::{Code, Failure};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 pub(crate) use response::ApiGatewayResponse;
 pub use response::{Rejection, Response};
@@ -248,12 +249,7 @@ impl Request {
     pub fn json_up_to<T: DeserializeOwned>(&self, max_bytes: usize) -> Result<T, Failure> {
         self.only_known_query()?;
         let body = self.body.as_deref().ok_or_else(|| invalid("The body cannot be decoded."))?;
-        if body.len() > max_bytes {
-            return Err(Failure::new(
-                Code::PayloadTooLarge,
-                format!("The body has {} bytes; {max_bytes} are accepted.", body.len()),
-            ));
-        }
+        only_up_to(max_bytes, body)?;
         if !self.has_body() {
             return Err(invalid("A JSON body is required."));
         }
@@ -287,6 +283,25 @@ impl Request {
         struct Nothing {}
         self.json_or_empty::<Nothing>().map(|_| ())
     }
+}
+
+/// The payload of an invocation that takes no HTTP request, such as a command of an operator. It is read as strictly as a
+/// body, and as its text: a parsed [`Value`] no longer shows that a field was repeated.
+///
+/// # Errors
+/// As [`Request::json`].
+pub fn read_payload<T: DeserializeOwned>(payload: &RawValue) -> Result<T, Failure> {
+    let text = payload.get().as_bytes();
+    only_up_to(MAX_BODY_BYTES, text)?;
+    body::read(text)
+}
+
+fn only_up_to(max_bytes: usize, body: &[u8]) -> Result<(), Failure> {
+    if body.len() <= max_bytes {
+        return Ok(());
+    }
+    let detail = format!("The body has {} bytes; {max_bytes} are accepted.", body.len());
+    Err(Failure::new(Code::PayloadTooLarge, detail))
 }
 
 fn invalid(detail: impl Into<std::borrow::Cow<'static, str>>) -> Failure {
@@ -418,6 +433,23 @@ mod tests {
         // A request through API Gateway never reads its own event as a body.
         let through = request(&event(r#"{"email":"b"}"#)).invoked_with(payload);
         assert_eq!(through.json_or_payload::<Login>().unwrap().email, "b");
+    }
+
+    #[test]
+    fn a_payload_is_read_as_strictly_as_a_body() {
+        let read = |text: &str| read_payload::<Login>(&RawValue::from_string(text.to_owned()).unwrap());
+        assert_eq!(read(r#"{"email":"a"}"#).unwrap().email, "a");
+        for (bad, says) in [
+            (r#"{"email":"a","email":"b"}"#, "Field `email` is repeated."),
+            (r#"{"email":"a","x":1}"#, "Unknown field `x`."),
+            ("[]", "The body must be a JSON object."),
+        ] {
+            let refused = read(bad).unwrap_err();
+            assert_eq!((refused.code, &*refused.detail), (Code::InvalidRequest, says), "{bad}");
+        }
+        let sized = |bytes: usize| read(&format!(r#"{{"email":"{}"}}"#, "a".repeat(bytes - 12)));
+        assert!(sized(MAX_BODY_BYTES).is_ok());
+        assert_eq!(sized(MAX_BODY_BYTES + 1).unwrap_err().code, Code::PayloadTooLarge);
     }
 
     #[test]

@@ -54,9 +54,10 @@ pub struct Identity {
     pub subject: String,
 }
 
-/// The longest name of a provider, and of a user at a provider, in bytes. A subject of OpenID Connect has at most 255
-/// (OpenID Connect Core 1.0).
-pub const MAX_IDENTITY_BYTES: usize = 256;
+/// The longest name of a provider, and of a user at a provider, in bytes. An entity identifier is a URI of at most 1 024
+/// characters (SAML 2.0 Core §8.3.6). A persistent identifier has at most 256 characters, or 1 024 bytes (SAML 2.0 Core
+/// §8.3.7). A subject of OpenID Connect has at most 255 (OpenID Connect Core 1.0 §2).
+pub const MAX_IDENTITY_BYTES: usize = 1_024;
 
 impl Identity {
     /// Accepts the names that a caller gives. They are compared byte for byte, so nothing of them is changed.
@@ -213,15 +214,27 @@ mod tests {
 
     #[test]
     fn the_names_of_an_identity_are_bounded_and_never_changed() {
-        let long = "s".repeat(MAX_IDENTITY_BYTES);
-        for (provider, subject) in [("p", long.as_str()), (" P ", "ﬀ\u{301}"), ("urn:example:id", "a|b")] {
+        let long = "s".repeat(1_024);
+        // The longest persistent identifier of SAML: 256 characters of four bytes.
+        let persistent = "😀".repeat(256);
+        for (provider, subject) in [
+            ("p", long.as_str()),
+            (long.as_str(), "s"),
+            (long.as_str(), persistent.as_str()),
+            (" P ", "ﬀ\u{301}"),
+            ("urn:example:id", "a|b"),
+        ] {
             let identity = Identity::accept(provider, subject).unwrap();
             assert_eq!((identity.provider.as_str(), identity.subject.as_str()), (provider, subject));
         }
-        let longer = "s".repeat(MAX_IDENTITY_BYTES + 1);
-        for (provider, subject, field) in
-            [("", "s", "provider"), ("p", "", "subject"), ("p", longer.as_str(), "subject"), ("a\nb", "s", "provider")]
-        {
+        let longer = "s".repeat(1_025);
+        for (provider, subject, field) in [
+            ("", "s", "provider"),
+            ("p", "", "subject"),
+            ("p", longer.as_str(), "subject"),
+            (longer.as_str(), "s", "provider"),
+            ("a\nb", "s", "provider"),
+        ] {
             let failure = Identity::accept(provider, subject).unwrap_err();
             assert!(failure.code == Code::InvalidRequest && failure.detail.contains(field), "{failure}");
         }

@@ -170,6 +170,12 @@ run "each_setting_is_what_was_asked_for" {
     kms_key_arn          = "arn:aws:kms:us-east-1:123456789012:key/k"
     alias_owner          = "deployer"
     tracing_enabled      = false
+
+    environment              = { TABLE = "t" }
+    permissions              = { Table = { actions = ["dynamodb:GetItem"], resources = ["arn:aws:dynamodb:us-east-1:123456789012:table/t"] } }
+    permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
+    tags                     = { project = "shop" }
+    vpc                      = { subnet_ids = ["subnet-1"], security_group_ids = ["sg-1"] }
     # Lambda's own filter.
     application_log_level  = "DEBUG"
     recursive_loop_allowed = true
@@ -203,6 +209,25 @@ run "each_setting_is_what_was_asked_for" {
       tracing              = "PassThrough"
     })
     error_message = "The function as asked for: ${jsonencode(output.settings)}"
+  }
+  assert {
+    condition = jsonencode(output.definition) == jsonencode({
+      application_log_level    = "DEBUG"
+      architecture             = "x86_64"
+      artifact                 = { filename = null, s3_bucket = "artifacts", s3_key = "example.zip", sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08" }
+      code_signing_config_arn  = null
+      environment              = { TABLE = "t" }
+      kms_key_arn              = "arn:aws:kms:us-east-1:123456789012:key/k"
+      log_retention_days       = 7
+      memory_size_mb           = 384
+      permissions              = { Table = { actions = ["dynamodb:GetItem"], conditions = {}, resources = ["arn:aws:dynamodb:us-east-1:123456789012:table/t"] } }
+      permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
+      tags                     = { project = "shop" }
+      timeout_seconds          = 45
+      tracing_enabled          = false
+      vpc                      = { security_group_ids = ["sg-1"], subnet_ids = ["subnet-1"] }
+    })
+    error_message = "Another instance gets the same: ${jsonencode(output.definition)}"
   }
   assert {
     condition     = aws_lambda_function_recursion_config.this["this"].recursive_loop == "Allow" && aws_lambda_function_recursion_config.this["this"].function_name == aws_lambda_function.this["this"].function_name && output.recursive_loop == "Allow"

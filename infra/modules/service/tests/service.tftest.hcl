@@ -80,6 +80,17 @@ run "functions_routes_and_artifacts_follow_the_catalogue_and_the_release" {
   }
 }
 
+run "another_instance_of_a_function_gets_the_definition_of_that_function" {
+  command = apply
+  assert {
+    condition = { for key, definition in output.definitions : key => "${definition.artifact.s3_key} ${definition.timeout_seconds} ${jsonencode(definition.environment)}" } == {
+      shop-buy  = "shop-buy/9f86.zip 10 ${jsonencode(output.environment.shop-buy)}"
+      shop-ship = "shop-ship/e5d5.zip 60 ${jsonencode(output.environment.shop-ship)}"
+    }
+    error_message = "Code, settings and environment: ${jsonencode(output.definitions)}"
+  }
+}
+
 run "each_function_has_its_own_routes_and_the_release_says_the_architecture" {
   command = apply
   variables {

@@ -201,7 +201,7 @@ run "each_route_that_anybody_may_call_has_its_own_limits" {
     target = data.aws_ssm_parameters_by_path.routes
     values = {
       names  = ["/holdfast/test/routes/auth", "/holdfast/test/routes/platform", "/holdfast/test/routes/sessions"]
-      values = ["POST /v1/auth/login,POST /v1/auth/logout,POST /v1/auth/mfa/verify,POST /v1/auth/reauthenticate,POST /v1/auth/refresh,POST /v1/users", "$default,GET /v1/health,HEAD /v1/health", "GET /v1/sessions,GET /v1/sessions/current"]
+      values = ["POST /v1/auth/login,POST /v1/auth/logout,POST /v1/auth/mfa/verify,POST /v1/auth/reauthenticate,POST /v1/auth/refresh,POST /v1/users", "$default,GET /v1/health,HEAD /v1/health", "GET /v1/sessions,GET /v1/sessions/current,POST /v1/sessions,POST /v1/sessions/introspect"]
     }
   }
   variables { account_requests_per_second = 2500 }
@@ -217,6 +217,7 @@ run "each_route_that_anybody_may_call_has_its_own_limits" {
       "$default"                     = "25 a second, burst 25"
       "GET /v1/sessions/current"     = "1000 a second, burst 500"
       "POST /v1/auth/refresh"        = "1000 a second, burst 500"
+      "POST /v1/sessions/introspect" = "1000 a second, burst 500"
     }
     error_message = "Parts of what the account grants; validation and refresh have limits of their own."
   }

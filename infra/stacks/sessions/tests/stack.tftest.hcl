@@ -322,6 +322,12 @@ run "with_default_settings" {
     condition     = output.authorizer.name == module.service.functions["sessions-authorizer"].name && output.authorizer.invoke_arn != null
     error_message = "The module session-authorizer takes this function."
   }
+  assert {
+    condition = output.authorizer_instance.environment == module.service.environment["sessions-authorizer"] && output.authorizer_instance.artifact.s3_key == "sessions-authorizer/9f86d081.zip" && jsonencode(output.authorizer_instance.permissions) == jsonencode({
+      Sessions = { actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"], conditions = {}, resources = ["arn:aws:dynamodb:us-east-1:123456789012:table/sessions"] }
+    }) && output.authorizer_instance.permissions_boundary_arn == "arn:aws:iam::123456789012:policy/holdfast-test-boundary" && output.authorizer_instance.alias_owner == "terraform"
+    error_message = "An instance of its own gets the code, the environment and the rights of this function, and Terraform moves its alias: ${jsonencode(output.authorizer_instance)}"
+  }
 
   # Every role gets the boundary of the environment.
   assert {

@@ -1,11 +1,13 @@
 //! The commands, as JSON. Unknown and repeated fields are refused, as everywhere.
 
+use holdfast_runtime::http::read_payload;
 use holdfast_runtime::wire;
 use holdfast_sessions::change::Origin;
 use holdfast_sessions::claims::Claims;
 use holdfast_sessions::text;
 use holdfast_sessions::{Code, DeviceId, Failure, SessionId, UserId};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 /// Whom a command is about: exactly one of the two.
@@ -83,20 +85,9 @@ fn invalid(detail: impl Into<std::borrow::Cow<'static, str>>) -> Failure {
     Failure::new(Code::InvalidRequest, detail)
 }
 
-/// What serde says, without the values in a command: one may be a password.
-fn explain(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    let names_a_field =
-        ["unknown field", "duplicate field", "missing field"].iter().any(|start| text.starts_with(start));
-    if names_a_field {
-        return format!("The command is not valid: {text}.");
-    }
-    "The command is not valid: it must be a JSON object whose members are texts, and `claims` an object.".to_owned()
-}
-
 /// Reads a command and its actor. The events of its changes name the actor.
-pub(crate) fn parse(payload: Value) -> Result<(Command, Origin), Failure> {
-    let wire: Wire = serde_json::from_value(payload).map_err(|error| invalid(explain(&error)))?;
+pub(crate) fn parse(payload: &RawValue) -> Result<(Command, Origin), Failure> {
+    let wire: Wire = read_payload(payload)?;
     let takes = |name: &str, given: bool, wanted: bool| match (given, wanted) {
         (true, false) => Err(invalid(format!("`{}` takes no `{name}`.", wire.action))),
         (false, true) => Err(invalid(format!("`{}` needs `{name}`.", wire.action))),
@@ -169,14 +160,19 @@ pub(crate) fn parse(payload: Value) -> Result<(Command, Origin), Failure> {
 mod tests {
     use super::*;
     use serde_json::json;
+    use serde_json::value::to_raw_value;
+
+    fn read(payload: &Value) -> Result<(Command, Origin), Failure> {
+        parse(&to_raw_value(payload).unwrap())
+    }
 
     fn parsed(payload: Value) -> Result<Command, Failure> {
-        parse(payload).map(|(command, _)| command)
+        read(&payload).map(|(command, _)| command)
     }
 
     #[test]
     fn who_gives_a_command_is_named_in_its_events() {
-        let actor = |payload: Value| parse(payload).map(|(_, origin)| origin.actor.unwrap_or_default());
+        let actor = |payload: Value| read(&payload).map(|(_, origin)| origin.actor.unwrap_or_default());
         let id = UserId::from_bytes([1; 16]).to_string();
         assert_eq!(actor(json!({"action": "end-all", "userId": id})).unwrap(), "operator");
         for good in ["ops/ada", &"x".repeat(160)] {
@@ -188,7 +184,22 @@ mod tests {
     }
 
     fn refused(payload: Value) -> String {
-        parse(payload).unwrap_err().detail.into_owned()
+        read(&payload).unwrap_err().detail.into_owned()
+    }
+
+    #[test]
+    fn repeated_fields_are_refused_at_any_depth() {
+        let id = UserId::from_bytes([1; 16]);
+        for (fields, expected) in [
+            (r#""claims":{"role":"reader","role":"admin"}"#, "Field `claims.role` is repeated."),
+            (r#""claims":{"roles":[{"a":1},{"b":1,"b":2}]}"#, "Field `claims.roles[1].b` is repeated."),
+            (r#""claims":{},"claims":{}"#, "Field `claims` is repeated."),
+            (r#""claims":{},"action":"list""#, "Field `action` is repeated."),
+        ] {
+            let text = format!(r#"{{"action":"set-claims","userId":"{id}",{fields}}}"#);
+            let failure = parse(&RawValue::from_string(text).unwrap()).unwrap_err();
+            assert_eq!((failure.code, &*failure.detail), (Code::InvalidRequest, expected), "{fields}");
+        }
     }
 
     #[test]
@@ -243,13 +254,13 @@ mod tests {
         assert!(refused(json!({"action": "end-all", "userId": id, "deviceId": "x"})).contains("takes no `deviceId`"));
         assert!(refused(json!({"action": "attempts", "email": "a@b.c"})).contains("needs `ip`"));
         assert!(refused(json!({"action": "attempts", "email": "a@b.c", "ip": "home"})).contains("`ip`"));
-        assert!(refused(json!({"action": "list", "user": id})).contains("unknown field"));
+        assert!(refused(json!({"action": "list", "user": id})).contains("Unknown field `user`"));
         assert!(refused(json!({"action": "set-claims", "userId": id})).contains("needs `claims`"));
         assert!(refused(json!({"action": "list", "userId": id, "claims": {}})).contains("takes no `claims`"));
-        assert!(refused(json!({"action": "set-claims", "userId": id, "claims": []})).contains("`claims` an object"));
+        assert!(refused(json!({"action": "set-claims", "userId": id, "claims": []})).contains("`claims` must be an object"));
         let long = json!({"action": "set-claims", "userId": id, "claims": {"a": "x".repeat(2_048)}});
         assert!(refused(long).contains("`claims` has 2056 bytes"));
-        assert!(refused(json!([])).contains("not valid"));
+        assert!(refused(json!([])).contains("must be a JSON object"));
         let typed = refused(json!({"action": "create", "email": "a@b.c", "password": 123_456_789_012_u64}));
         assert!(!typed.contains("123456789012"), "{typed}");
         assert!(refused(json!({"action": "find", "userId": id})).contains("takes no `userId`"));
