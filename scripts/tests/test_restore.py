@@ -112,7 +112,7 @@ class Terraform(unittest.TestCase):
         self.assertIn('resource "aws_dynamodb_table" "this" {\n  for_each = var.create ? { this = true } : {}', table)
 
     def test_the_old_table_leaves_the_state(self):
-        """Played: the command of the runbook, with a state of two tables."""
+        """Run the command of the runbook with a state of two tables."""
         tables = [{"module": f"module.{name}_table", "mode": "managed", "type": "aws_dynamodb_table", "name": "this",
                    "provider": 'provider["registry.terraform.io/hashicorp/aws"]',
                    "instances": [{"index_key": "this", "schema_version": 1, "attributes": {"name": name}}]} for name in ("connections", "sessions")]

@@ -55,8 +55,8 @@ pub struct Identity {
 }
 
 /// The longest name of a provider, and of a user at a provider, in bytes. An entity identifier is a URI of at most 1 024
-/// characters (SAML 2.0 Core §8.3.6). A persistent identifier has at most 256 characters, or 1 024 bytes (SAML 2.0 Core
-/// §8.3.7). A subject of OpenID Connect has at most 255 (OpenID Connect Core 1.0 §2).
+/// characters (SAML 2.0 Core, section 8.3.6). A persistent identifier has at most 256 characters, or 1 024 bytes (SAML 2.0 Core,
+/// section 8.3.7). A subject of OpenID Connect has at most 255 (OpenID Connect Core 1.0, section 2).
 pub const MAX_IDENTITY_BYTES: usize = 1_024;
 
 impl Identity {

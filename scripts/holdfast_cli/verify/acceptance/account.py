@@ -257,5 +257,5 @@ def roles_simulated(deployed: Deployed) -> str:
         wrong += [f"{function}: {action} on {arn} is {said.get(action, 'not answered')}" for action, allowed in actions.items()
                   if said.get(action) not in (("allowed",) if allowed else ("implicitDeny", "explicitDeny"))]
     insist(not wrong, f"{len(wrong)} answers differ from docs/security/permissions.md: {'; '.join(wrong[:5])}. {_again(deployed)}. If they stay, "
-                      "look at the permissions boundary and at the policies of the organization")
+                      "check the permissions boundary and the policies of the organization")
     return f"IAM answers {sum(map(len, asked.values()))} questions about {len(granted)} roles as docs/security/permissions.md"

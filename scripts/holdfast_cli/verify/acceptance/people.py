@@ -68,7 +68,7 @@ def set_cookie(deployed: Deployed) -> str:
 
 
 def cookie_site(deployed: Deployed) -> str:
-    """Only the registered domain tells sites apart, and nothing but `site` names it: example.co.uk is one, and co.uk is none."""
+    """Only the registered domain tells sites apart, and `site` names it: example.co.uk is one, and co.uk is none."""
     pages = [origin for origin in deployed.origins() if urlsplit(origin).hostname not in ("localhost", "127.0.0.1", "::1")]
     if not pages:
         raise Skipped("only a developer's own pages are allowed origins.")
