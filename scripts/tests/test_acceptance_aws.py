@@ -299,7 +299,7 @@ class PermissionsSimulated(Case):
     def test_a_permission_that_a_boundary_takes_away_fails(self):
         for decision in ("implicitDeny", "explicitDeny"):
             self.fails(account.roles_simulated, self.account({("p-auth-login", "dynamodb:GetItem"): decision}),
-                       f"auth-login: dynamodb:GetItem on {TABLE} is {decision}", "look at the permissions boundary")
+                       f"auth-login: dynamodb:GetItem on {TABLE} is {decision}", "check the permissions boundary")
 
     def test_a_permission_that_a_role_should_not_have_fails(self):
         self.fails(account.roles_simulated, self.account({("p-sessions-admin", "dynamodb:Scan"): "allowed", ("p-auth-login", "iam:PutRolePolicy"): "allowed"}),

@@ -32,8 +32,9 @@ class Plan(unittest.TestCase):
         push = "shared/push/src/"
         self.assertEqual(found(r"SHARDS: u8 = (\d+)", push + "channel.rs"), (str(have["shards"]),))
         self.assertEqual(found(r"MAX_RECIPIENTS: usize = (\d+)", push + "job.rs"), (str(have["recipients"]),))
-        (each,), (at_once,) = found(r"IN_FLIGHT: usize = (\d+)", push + "service/deliver.rs"), found(r"AT_ONCE: usize = (\d+)", "services/push/src/fanout.rs")
-        self.assertEqual(int(each) * int(at_once), have["in_flight"])
+        (each,), worker = found(r"IN_FLIGHT: usize = (\d+)", push + "service/deliver.rs"), "services/push/src/fanout.rs"
+        (at_once,), (places,) = found(r"AT_ONCE: usize = (\d+)", worker), found(r"HEAVY: usize = (\d+)", worker)
+        self.assertEqual(int(each) * (int(at_once) // int(places)), have["in_flight"])
         client = "clients/javascript/src/client.js"
         for name, constant, unit in (("ping_seconds", "PING_MS", 60), ("socket_seconds", "RENEW_MS", 60)):
             least, most = map(int, found(rf"{constant} = .*\[(\d+) \* MINUTE_MS, (\d+) \* MINUTE_MS\]", client))

@@ -9,8 +9,8 @@ locals {
   posts_per_second = {
     for lane, percent in var.push_budget_percent : lane => floor(var.account_requests_per_second * percent / 100)
   }
-  # Posts under way in one worker: a record of direct messages has few recipients and a batch has ten of them; chunks of a
-  # broadcast keep 2 × 32 busy (AT_ONCE and IN_FLIGHT in the code).
+  # Posts in flight in one worker. A record of a direct message has few recipients, and a worker handles ten records at once (AT_ONCE in
+  # services/push/src/fanout.rs). Of the chunks of a broadcast it handles two at once, with 32 posts each (AT_ONCE ÷ HEAVY, and IN_FLIGHT).
   posts_in_flight = { direct = 10, broadcast = 64 }
   # As many workers as the budget needs at this latency; SQS takes from 2 to 1000.
   workers_needed = {
