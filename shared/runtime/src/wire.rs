@@ -88,8 +88,8 @@ fn ascii_json(json: &str) -> String {
         if matches!(character, ' '..='~') {
             ascii.push(character);
         } else {
-            let units = character.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}"));
-            ascii.extend(units);
+            let mut units = [0; 2];
+            ascii.extend(character.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
         }
     }
     ascii
