@@ -260,7 +260,7 @@ fn error(path: &str, came: Attempt, retry_after: Option<Duration>, secrets: &[St
             );
             Error::new(ErrorKind::Configuration, code, format!("{detail} {hint}"))
         }
-        ..400 | 404 | 405 if own_code.is_none() => {
+        ..=399 | 404 | 405 if own_code.is_none() => {
             let hint = "The address may not be that of Holdfast: use `httpUrl` of `make outputs`.";
             Error::new(ErrorKind::Configuration, code, format!("{detail} {hint}"))
         }
