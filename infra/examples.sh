@@ -3,15 +3,30 @@
 #   infra/examples.sh                           every example of every module, and infra/examples
 #   infra/examples.sh modules/sqs-queue         those below these folders
 # Needs terraform and the pinned tools (make tools). Works on a copy in a temporary folder; stops what it started, by its
-# process id. JOBS sets how many run at once (default 2). The exit code says whether anything failed.
+# process id. What an example needs beside it (its folder `surroundings`) is applied first, and its outputs become the example's variables. JOBS sets how many run at once (default 2). The exit code says whether anything failed.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+
+# Applies what must exist before the example in this folder. It ends with the local cloud.
+surround() {
+  cp .terraform.lock.hcl surroundings &&
+    terraform -chdir=surroundings init -backend=false -input=false -no-color &&
+    terraform -chdir=surroundings apply -auto-approve -input=false -no-color &&
+    terraform -chdir=surroundings output -json |
+    python3 -c 'import json, sys; print(json.dumps({name: output["value"] for name, output in json.load(sys.stdin).items()}))' >surroundings.auto.tfvars.json
+}
 
 # One example: "<seconds> <folder>", or what went wrong.
 one() {
   local work=$1 folder=$2 log="$1/${2//\//_}.log" began=$SECONDS step
   cd "$work/infra/$folder"
+  if [[ -d surroundings ]] && ! surround >>"$log" 2>&1; then
+    printf '%4d s  FAILED  %s (surroundings)\n' $((SECONDS - began)) "$folder"
+    grep -A 12 '^Error' "$log" | head -40
+    echo "$folder" >>"$work/failed"
+    return 0
+  fi
   # Destroyed as it was applied: the local cloud forgets the prefix list of a rule, and the provider fails to plan that.
   for step in "init -backend=false" "apply -auto-approve" "destroy -auto-approve -refresh=false"; do
     # shellcheck disable=SC2086 # two words on purpose

@@ -1,6 +1,9 @@
 locals {
   functions = var.create ? var.functions : {}
 
+  topic      = var.create && var.topic != null ? { this = var.topic } : {}
+  topic_arns = concat(var.topic_arns, [for topic in aws_sns_topic.this : topic.arn])
+
   # One list of everything that is watched: each entry becomes one alarm.
   function_alarms = merge([for key, function in local.functions : {
     "${key}-errors" = {
@@ -94,6 +97,57 @@ locals {
   rollback    = sort([for key, alarm in local.alarms : key if alarm.rollback])
 }
 
+data "aws_caller_identity" "current" {
+  for_each = local.topic
+}
+
+resource "aws_sns_topic" "this" {
+  #checkov:skip=CKV_AWS_26:topic.kms_key_arn encrypts it; CloudWatch cannot use the key of AWS for topics, and an alarm holds names and figures only
+
+  for_each = local.topic
+
+  name              = "${var.name_prefix}-alarms"
+  kms_master_key_id = each.value.kms_key_arn
+  tags              = var.tags
+}
+
+# The alarms of this account, over TLS. Everything else needs a policy of its own.
+resource "aws_sns_topic_policy" "this" {
+  for_each = local.topic
+
+  arn = aws_sns_topic.this["this"].arn
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid       = "Alarms"
+        Effect    = "Allow"
+        Principal = { Service = "cloudwatch.amazonaws.com" }
+        Action    = "sns:Publish"
+        Resource  = aws_sns_topic.this["this"].arn
+        Condition = { StringEquals = { "aws:SourceAccount" = data.aws_caller_identity.current["this"].account_id } }
+      },
+      {
+        Sid       = "DenyInsecureTransport"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "sns:Publish"
+        Resource  = aws_sns_topic.this["this"].arn
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      },
+    ]
+  })
+}
+
+# SNS sends each address a message with a link: until someone follows it, the address gets no alarm.
+resource "aws_sns_topic_subscription" "email" {
+  for_each = toset(flatten([for topic in local.topic : topic.emails]))
+
+  topic_arn = aws_sns_topic.this["this"].arn
+  protocol  = "email"
+  endpoint  = each.value
+}
+
 resource "aws_cloudwatch_metric_alarm" "this" {
   for_each = local.alarms
 
@@ -104,8 +158,8 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   evaluation_periods  = lookup(local.evaluations, each.key, var.evaluation_periods)
   datapoints_to_alarm = lookup(local.datapoints, each.key, var.datapoints_to_alarm)
   treat_missing_data  = lookup(local.missing, each.key, "notBreaching")
-  alarm_actions       = var.topic_arns
-  ok_actions          = var.topic_arns
+  alarm_actions       = local.topic_arns
+  ok_actions          = local.topic_arns
 
   dynamic "metric_query" {
     for_each = each.value.metrics

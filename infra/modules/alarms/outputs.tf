@@ -44,3 +44,8 @@ output "rollback_rule" {
     for name in regexall("ALARM\\(.([^)]*).\\)", alarm.alarm_rule) : trimprefix(name[0], format("%s-", var.name_prefix))
   ]])
 }
+
+output "topic_arn" {
+  description = "ARN of the module's own topic; null without one."
+  value       = one([for topic in aws_sns_topic.this : topic.arn])
+}

@@ -184,14 +184,33 @@ variable "datapoints_to_alarm" {
   }
 }
 
+variable "topic" {
+  description = "A topic of the module's own for the alarms, besides topic_arns: addresses that get an e-mail (each must confirm it), and a customer-managed key whose policy lets cloudwatch.amazonaws.com use it. Null for none."
+  type = object({
+    emails      = optional(set(string), [])
+    kms_key_arn = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.topic == null ? true : alltrue([for email in var.topic.emails : can(regex("^[^@[:space:]]+@[^@[:space:]]+[.][^@[:space:]]+$", email))])
+    error_message = "topic.emails must be e-mail addresses, such as on-call@example.com."
+  }
+
+  validation {
+    condition     = try(var.topic.kms_key_arn, null) == null ? true : can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/.+$", var.topic.kms_key_arn))
+    error_message = "topic.kms_key_arn must be the ARN of a key (not of an alias), or null."
+  }
+}
+
 variable "topic_arns" {
   description = "SNS topics that are notified when an alarm starts and ends."
   type        = list(string)
   default     = []
 
   validation {
-    condition     = length(var.topic_arns) <= 5 && alltrue([for arn in var.topic_arns : startswith(arn, "arn:")])
-    error_message = "topic_arns must be at most 5 ARNs."
+    condition     = length(var.topic_arns) + (var.topic == null ? 0 : 1) <= 5 && alltrue([for arn in var.topic_arns : startswith(arn, "arn:")])
+    error_message = "topic_arns must be at most 5 ARNs, or 4 with topic."
   }
 }
 

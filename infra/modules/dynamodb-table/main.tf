@@ -7,9 +7,11 @@ locals {
     var.range_key == null ? {} : { (var.range_key.name) = var.range_key.type },
     { for index in values(var.global_secondary_indexes) : index.hash_key.name => index.hash_key.type },
     { for index in values(var.global_secondary_indexes) : index.range_key.name => index.range_key.type if index.range_key != null },
+    { for index in values(var.local_secondary_indexes) : index.range_key.name => index.range_key.type },
   )
 
-  arn = try(aws_dynamodb_table.this["this"].arn, null)
+  arn         = try(aws_dynamodb_table.this["this"].arn, null)
+  index_names = concat(keys(var.global_secondary_indexes), keys(var.local_secondary_indexes))
 }
 
 resource "aws_dynamodb_table" "this" {
@@ -21,6 +23,7 @@ resource "aws_dynamodb_table" "this" {
 
   # On-demand only: a switch to provisioned capacity and back is where tables get replaced.
   billing_mode                = "PAY_PER_REQUEST"
+  table_class                 = var.table_class
   deletion_protection_enabled = var.deletion_protection_enabled
   stream_enabled              = var.stream_view_type != null
   stream_view_type            = var.stream_view_type
@@ -41,6 +44,27 @@ resource "aws_dynamodb_table" "this" {
       range_key          = try(global_secondary_index.value.range_key.name, null)
       projection_type    = global_secondary_index.value.projection_type
       non_key_attributes = global_secondary_index.value.projection_type == "INCLUDE" ? global_secondary_index.value.non_key_attributes : null
+    }
+  }
+
+  dynamic "local_secondary_index" {
+    for_each = var.local_secondary_indexes
+    content {
+      name               = local_secondary_index.key
+      range_key          = local_secondary_index.value.range_key.name
+      projection_type    = local_secondary_index.value.projection_type
+      non_key_attributes = local_secondary_index.value.projection_type == "INCLUDE" ? local_secondary_index.value.non_key_attributes : null
+    }
+  }
+
+  # A replica is as restorable as the table.
+  dynamic "replica" {
+    for_each = var.replicas
+    content {
+      region_name            = replica.key
+      kms_key_arn            = replica.value.kms_key_arn
+      point_in_time_recovery = var.point_in_time_recovery_enabled
+      propagate_tags         = true
     }
   }
 

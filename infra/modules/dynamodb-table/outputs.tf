@@ -14,8 +14,8 @@ output "stream_arn" {
 }
 
 output "index_arns" {
-  description = "ARN of each global secondary index, by index name."
-  value       = { for name in keys(var.global_secondary_indexes) : name => "${local.arn}/index/${name}" if var.create }
+  description = "ARN of each secondary index, by index name."
+  value       = { for name in local.index_names : name => "${local.arn}/index/${name}" if var.create }
 }
 
 output "policy_documents" {
@@ -26,7 +26,7 @@ output "policy_documents" {
       Statement = [{
         Effect   = "Allow"
         Action   = ["dynamodb:GetItem", "dynamodb:Query"]
-        Resource = concat([local.arn], [for name in keys(var.global_secondary_indexes) : "${local.arn}/index/${name}"])
+        Resource = concat([local.arn], [for name in local.index_names : "${local.arn}/index/${name}"])
       }]
     })
     write = jsonencode({

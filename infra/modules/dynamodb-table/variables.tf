@@ -98,6 +98,77 @@ variable "global_secondary_indexes" {
   }
 }
 
+variable "local_secondary_indexes" {
+  description = "Local secondary indexes by name: another sort key for the items of one partition. They allow strongly consistent reads. DynamoDB creates them with the table only, so a change replaces the table. With one, the items of one partition have at most 10 GB."
+  type = map(object({
+    range_key = object({
+      name = string
+      type = optional(string, "S")
+    })
+    projection_type    = optional(string, "KEYS_ONLY")
+    non_key_attributes = optional(list(string), [])
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = length(var.local_secondary_indexes) == 0 || var.range_key != null
+    error_message = "local_secondary_indexes must be empty without range_key: DynamoDB has them for tables with a sort key only."
+  }
+
+  validation {
+    condition     = length(var.local_secondary_indexes) <= 5 && length(setintersection(keys(var.local_secondary_indexes), keys(var.global_secondary_indexes))) == 0
+    error_message = "local_secondary_indexes must be at most 5, with other names than global_secondary_indexes."
+  }
+
+  validation {
+    condition     = alltrue([for index in values(var.local_secondary_indexes) : contains(["ALL", "KEYS_ONLY", "INCLUDE"], index.projection_type) && (index.projection_type == "INCLUDE") == (length(index.non_key_attributes) > 0)])
+    error_message = "local_secondary_indexes.projection_type must be ALL, KEYS_ONLY or INCLUDE; non_key_attributes must be given with INCLUDE, and only then."
+  }
+
+  validation {
+    condition = alltrue([for index in values(var.local_secondary_indexes) : contains(["S", "N", "B"], index.range_key.type) && index.range_key.name != var.hash_key.name && alltrue([
+      for key in concat([var.range_key], flatten([for other in values(var.global_secondary_indexes) : [other.hash_key, other.range_key]])) : key == null ? true : key.name != index.range_key.name || key.type == index.range_key.type
+    ])])
+    error_message = "local_secondary_indexes.range_key must be another attribute than hash_key, of type S, N or B, and of the type that it has as any other key."
+  }
+}
+
+variable "table_class" {
+  description = "Storage class: STANDARD, or STANDARD_INFREQUENT_ACCESS (storage is cheaper, each request costs more)."
+  type        = string
+  default     = "STANDARD"
+
+  validation {
+    condition     = contains(["STANDARD", "STANDARD_INFREQUENT_ACCESS"], var.table_class)
+    error_message = "table_class must be STANDARD or STANDARD_INFREQUENT_ACCESS."
+  }
+}
+
+variable "replicas" {
+  description = "Copies of the table in other Regions, by name of the Region (a global table). Each can be written, the last write of an item wins, and transactions hold in one Region only. A replica has a key of its own (kms_key_arn) if the table has one."
+  type = map(object({
+    kms_key_arn = optional(string)
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for region in keys(var.replicas) : can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]+$", region))])
+    error_message = "replicas must be named by Regions, such as eu-central-1."
+  }
+
+  validation {
+    condition     = length(var.replicas) == 0 || var.stream_view_type == "NEW_AND_OLD_IMAGES"
+    error_message = "replicas need stream_view_type = \"NEW_AND_OLD_IMAGES\": DynamoDB copies the table by its stream."
+  }
+
+  validation {
+    condition     = alltrue([for region, replica in var.replicas : (replica.kms_key_arn != null) == (var.kms_key_arn != null) && (replica.kms_key_arn == null ? true : can(regex("^arn:[a-z-]+:kms:${region}:[0-9]{12}:key/.+$", replica.kms_key_arn)))])
+    error_message = "replicas.kms_key_arn must be the ARN of a key in the replica's Region if the table has kms_key_arn, and null if not."
+  }
+}
+
 variable "ttl_attribute" {
   description = "Attribute (Number, seconds) after which DynamoDB deletes an item, usually within 48 h and without a guarantee; null for none."
   type        = string

@@ -19,6 +19,8 @@ locals {
   # Serverless caches speak the cluster protocol, always.
   cluster_mode = local.mode == "serverless" || (local.mode == "node" && var.node.shards > 1)
 
+  parameter_family = var.engine == "valkey" ? "valkey8" : "redis7"
+
   # Only these keys, only these commands, no channels. Connecting and authenticating need no permission.
   access_string = "on ~${var.key_pattern} resetchannels -@all ${join(" ", [for command in var.commands : "+${command}"])}"
 }
@@ -134,6 +136,24 @@ resource "aws_elasticache_subnet_group" "this" {
   tags        = var.tags
 }
 
+# A group of its own only for what differs from AWS's default group. The engine refuses a cluster without cluster-enabled.
+resource "aws_elasticache_parameter_group" "this" {
+  for_each = length(var.node.parameters) > 0 ? local.node : {}
+
+  name        = local.name
+  description = "Parameters of the cache ${local.name}."
+  family      = local.parameter_family
+  tags        = var.tags
+
+  dynamic "parameter" {
+    for_each = merge(var.node.parameters, local.cluster_mode ? { cluster-enabled = "yes" } : {})
+    content {
+      name  = parameter.key
+      value = parameter.value
+    }
+  }
+}
+
 resource "aws_elasticache_replication_group" "this" {
   #checkov:skip=CKV2_AWS_50:On if a shard has a replica, which is the default; without a replica no failover is possible
 
@@ -150,7 +170,18 @@ resource "aws_elasticache_replication_group" "this" {
   replicas_per_node_group    = var.node.replicas_per_shard
   automatic_failover_enabled = var.node.replicas_per_shard > 0
   multi_az_enabled           = var.node.replicas_per_shard > 0
-  parameter_group_name       = "default.${var.engine == "valkey" ? "valkey8" : "redis7"}${local.cluster_mode ? ".cluster.on" : ""}"
+  parameter_group_name       = try(aws_elasticache_parameter_group.this["this"].name, "default.${local.parameter_family}${local.cluster_mode ? ".cluster.on" : ""}")
+  maintenance_window         = var.node.maintenance_window
+
+  dynamic "log_delivery_configuration" {
+    for_each = var.node.log_delivery
+    content {
+      log_type         = log_delivery_configuration.key
+      log_format       = "json"
+      destination_type = log_delivery_configuration.value.destination_type
+      destination      = log_delivery_configuration.value.destination
+    }
+  }
 
   transit_encryption_enabled = true
   transit_encryption_mode    = "required"

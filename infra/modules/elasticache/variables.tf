@@ -123,11 +123,17 @@ variable "serverless" {
 }
 
 variable "node" {
-  description = "Size of a node-based cache: node type, shards, and replicas of each shard (0 for no failover)."
+  description = "Size of a node-based cache: node type, shards, and replicas of each shard (0 for no failover). Its parameters that differ from AWS's defaults, by name; its weekly maintenance window in UTC (sun:05:00-sun:06:00; null lets AWS choose); and the destination of its logs (slow-log, engine-log): a log group of CloudWatch Logs (cloudwatch-logs) or a stream of Firehose (kinesis-firehose), by name. The slow log holds names of keys."
   type = object({
     type               = optional(string, "cache.t4g.micro")
     shards             = optional(number, 1)
     replicas_per_shard = optional(number, 1)
+    parameters         = optional(map(string), {})
+    maintenance_window = optional(string)
+    log_delivery = optional(map(object({
+      destination_type = optional(string, "cloudwatch-logs")
+      destination      = string
+    })), {})
   })
   default  = {}
   nullable = false
@@ -140,6 +146,21 @@ variable "node" {
   validation {
     condition     = var.node.shards >= 1 && var.node.shards <= 90 && var.node.replicas_per_shard >= 0 && var.node.replicas_per_shard <= 5
     error_message = "node.shards must be 1 to 90 and node.replicas_per_shard 0 to 5."
+  }
+
+  validation {
+    condition     = alltrue([for name in keys(var.node.parameters) : can(regex("^[a-z0-9-]+$", name)) && name != "cluster-enabled"])
+    error_message = "node.parameters must be names of parameters, such as maxmemory-policy. The number of shards decides about cluster-enabled."
+  }
+
+  validation {
+    condition     = var.node.maintenance_window == null ? true : can(regex("^(mon|tue|wed|thu|fri|sat|sun):([01][0-9]|2[0-3]):[0-5][0-9]-(mon|tue|wed|thu|fri|sat|sun):([01][0-9]|2[0-3]):[0-5][0-9]$", var.node.maintenance_window))
+    error_message = "node.maintenance_window must be days and times in UTC, such as sun:05:00-sun:06:00 (at least an hour), or null."
+  }
+
+  validation {
+    condition     = alltrue([for type, log in var.node.log_delivery : contains(["slow-log", "engine-log"], type) && contains(["cloudwatch-logs", "kinesis-firehose"], log.destination_type) && length(log.destination) > 0])
+    error_message = "node.log_delivery must have slow-log or engine-log, each with a destination_type of cloudwatch-logs or kinesis-firehose and the destination's name."
   }
 }
 

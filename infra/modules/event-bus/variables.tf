@@ -31,6 +31,38 @@ variable "archive_retention_days" {
   }
 }
 
+variable "archive_event_pattern" {
+  description = "Pattern (JSON) of the events that the archive keeps, such as {\"detail-type\": [\"ORDER_PLACED\"]}; null for all."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.archive_event_pattern == null ? true : can(keys(jsondecode(var.archive_event_pattern))) && var.archive_retention_days > 0
+    error_message = "archive_event_pattern must be a JSON object, and needs archive_retention_days of at least 1; null keeps all events."
+  }
+}
+
+variable "policy_statements" {
+  description = "Statements of the bus's policy, by statement id: principals by kind (AWS, Service) that may put events to the bus, or may not (effect Deny), and conditions (values by operator and key). Roles of the bus's own account need none."
+  type = map(object({
+    effect     = optional(string, "Allow")
+    principals = map(set(string))
+    conditions = optional(map(map(list(string))), {})
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for sid, statement in var.policy_statements : can(regex("^[A-Za-z0-9]+$", sid)) && contains(["Allow", "Deny"], statement.effect) && length(statement.principals) > 0 && alltrue([for kind, principals in statement.principals : contains(["AWS", "Service"], kind) && length(principals) > 0])])
+    error_message = "policy_statements must have ids of letters and digits, the effect Allow or Deny, and principals of the kinds AWS or Service, at least one."
+  }
+
+  validation {
+    condition     = alltrue([for statement in values(var.policy_statements) : statement.effect == "Deny" || length(statement.conditions) > 0 || !contains(flatten(values(statement.principals)), "*")])
+    error_message = "policy_statements must not allow the principal \"*\" without a condition: everyone could put events. Name accounts, or add a condition such as aws:PrincipalOrgID."
+  }
+}
+
 variable "kms_key_arn" {
   description = "Customer-managed KMS key for events at rest; null for the key that EventBridge owns."
   type        = string

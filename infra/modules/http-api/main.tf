@@ -28,6 +28,45 @@ resource "aws_apigatewayv2_api" "this" {
   tags = merge(var.tags, var.api_tags)
 }
 
+resource "aws_apigatewayv2_authorizer" "jwt" {
+  for_each = var.create ? var.jwt_authorizers : {}
+
+  api_id           = local.api.id
+  name             = each.key
+  authorizer_type  = "JWT"
+  identity_sources = [each.value.identity_source]
+
+  jwt_configuration {
+    issuer   = each.value.issuer
+    audience = each.value.audiences
+  }
+}
+
+# API Gateway asks the function for each request, or keeps its answer for the credential.
+resource "aws_apigatewayv2_authorizer" "lambda" {
+  for_each = var.create ? var.lambda_authorizers : {}
+
+  api_id                            = local.api.id
+  name                              = each.key
+  authorizer_type                   = "REQUEST"
+  authorizer_uri                    = each.value.invoke_arn
+  authorizer_payload_format_version = "2.0"
+  enable_simple_responses           = true
+  identity_sources                  = each.value.identity_sources
+  authorizer_result_ttl_in_seconds  = each.value.result_ttl_seconds
+}
+
+resource "aws_lambda_permission" "authorizer" {
+  for_each = var.create ? var.lambda_authorizers : {}
+
+  statement_id  = "authorizer-${local.api.id}-${each.key}"
+  action        = "lambda:InvokeFunction"
+  function_name = each.value.function_name
+  qualifier     = each.value.function_qualifier
+  principal     = "apigateway.amazonaws.com"
+  source_arn    = "${local.api.execution_arn}/authorizers/${aws_apigatewayv2_authorizer.lambda[each.key].id}"
+}
+
 resource "aws_cloudwatch_log_group" "access" {
   #checkov:skip=CKV_AWS_338:The caller chooses the retention (log_retention_days); it is validated and never unlimited
 

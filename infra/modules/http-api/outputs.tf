@@ -65,3 +65,8 @@ output "settings" {
     tags                   = one([for api in aws_apigatewayv2_api.this : coalesce(api.tags, {})])
   }
 }
+
+output "authorizer_ids" {
+  description = "Id of each authorizer, by name: `authorizer_id` of the module http-route."
+  value       = { for name, authorizer in merge(aws_apigatewayv2_authorizer.jwt, aws_apigatewayv2_authorizer.lambda) : name => authorizer.id }
+}

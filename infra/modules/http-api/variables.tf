@@ -103,6 +103,50 @@ variable "route_throttles" {
   }
 }
 
+variable "jwt_authorizers" {
+  description = "Authorizers that check tokens of an OpenID Connect issuer, by name: the issuer, the audiences that it may name, and the place of the token. Routes use them by the output authorizer_ids."
+  type = map(object({
+    issuer          = string
+    audiences       = set(string)
+    identity_source = optional(string, "$request.header.Authorization")
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for name, authorizer in var.jwt_authorizers : can(regex("^[A-Za-z0-9_-]{1,64}$", name)) && can(regex("^https://[^ ?#]+$", authorizer.issuer)) && length(authorizer.audiences) > 0])
+    error_message = "jwt_authorizers must be named by letters, digits, '_' and '-', and have an https:// issuer and at least one audience: without one, tokens for every client of the issuer would pass."
+  }
+
+  validation {
+    condition     = alltrue([for authorizer in values(var.jwt_authorizers) : can(regex("^[$]request[.](header|querystring)[.][A-Za-z0-9_-]+$", authorizer.identity_source))])
+    error_message = "jwt_authorizers.identity_source must be $request.header.<name> or $request.querystring.<name>."
+  }
+}
+
+variable "lambda_authorizers" {
+  description = "Functions that check the callers, by name: name, alias and invoke ARN, the parts of a request that they need, and the seconds for which a result is kept for them (0 for none). A kept result counts for every route of the API, so identity_sources must be the whole credential. For sessions of Holdfast use the module session-authorizer."
+  type = map(object({
+    function_name      = string
+    function_qualifier = optional(string)
+    invoke_arn         = string
+    identity_sources   = optional(set(string), ["$request.header.Authorization"])
+    result_ttl_seconds = optional(number, 0)
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for name, authorizer in var.lambda_authorizers : can(regex("^[A-Za-z0-9_-]{1,64}$", name)) && !contains(keys(var.jwt_authorizers), name) && can(regex("^arn:[a-z-]+:apigateway:[a-z0-9-]+:lambda:path/", authorizer.invoke_arn))])
+    error_message = "lambda_authorizers must be named by letters, digits, '_' and '-', other than jwt_authorizers, and have the invoke ARN of a function (arn:aws:apigateway:…:lambda:path/…)."
+  }
+
+  validation {
+    condition     = alltrue([for authorizer in values(var.lambda_authorizers) : authorizer.result_ttl_seconds >= 0 && authorizer.result_ttl_seconds <= 3600 && (authorizer.result_ttl_seconds == 0 || length(authorizer.identity_sources) > 0)])
+    error_message = "lambda_authorizers.result_ttl_seconds must be 0 to 3600, and 0 without identity_sources: a result is kept for these."
+  }
+}
+
 variable "detailed_metrics_enabled" {
   description = "Whether each route has its own CloudWatch metrics."
   type        = bool

@@ -40,13 +40,36 @@ variable "route_keys" {
 }
 
 variable "authorization" {
-  description = "NONE (the function checks the caller) or AWS_IAM (signed requests of your own services)."
+  description = "NONE (the function checks the caller), AWS_IAM (signed requests of your own services), JWT or CUSTOM (an authorizer of the API checks the caller: authorizer_id)."
   type        = string
   default     = "NONE"
 
   validation {
-    condition     = contains(["NONE", "AWS_IAM"], var.authorization)
-    error_message = "authorization must be NONE or AWS_IAM."
+    condition     = contains(["NONE", "AWS_IAM", "JWT", "CUSTOM"], var.authorization)
+    error_message = "authorization must be NONE, AWS_IAM, JWT or CUSTOM."
+  }
+}
+
+variable "authorizer_id" {
+  description = "Authorizer that checks the callers: of `authorizer_ids` of the module http-api with JWT, of it or of the module session-authorizer with CUSTOM. Null with NONE and AWS_IAM."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = contains(["JWT", "CUSTOM"], var.authorization) == (var.authorizer_id != null)
+    error_message = "authorizer_id must be given with authorization JWT or CUSTOM, and only then."
+  }
+}
+
+variable "authorization_scopes" {
+  description = "Scopes of which a JWT must have at least one; empty for none. Only with JWT."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = length(var.authorization_scopes) == 0 || (var.authorization == "JWT" && alltrue([for scope in var.authorization_scopes : can(regex("^[^ ]{1,64}$", scope))]))
+    error_message = "authorization_scopes must be at most 64 characters each, without spaces, and empty unless authorization is JWT."
   }
 }
 

@@ -79,6 +79,19 @@ locals {
     },
     length(permission.conditions) == 0 ? {} : { Condition = permission.conditions },
   )]
+
+  # Lists throughout, whatever form the documents have: the output `grants` reads them.
+  policy_statements = flatten([for name, document in var.policies : [
+    for index, statement in flatten([jsondecode(document).Statement]) : merge(
+      {
+        Sid      = "${name}${index}"
+        Effect   = statement.Effect
+        Action   = flatten([statement.Action])
+        Resource = flatten([statement.Resource])
+      },
+      can(statement.Condition) ? { Condition = statement.Condition } : {},
+    )
+  ]])
 }
 
 resource "aws_iam_role" "this" {
@@ -116,6 +129,7 @@ resource "aws_iam_role_policy" "this" {
         Resource = ["${aws_cloudwatch_log_group.this["this"].arn}:*"]
       }],
       local.permission_statements,
+      local.policy_statements,
       local.consume_statements,
       local.kms_statements,
       local.tracing_statements,

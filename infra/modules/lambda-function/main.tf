@@ -56,6 +56,15 @@ resource "aws_lambda_function" "this" {
   publish                        = var.alias_owner != "none"
   kms_key_arn                    = var.kms_key_arn
   code_signing_config_arn        = var.code_signing_config_arn
+  layers                         = var.layers
+
+  # Without the block the function has AWS's 512 MB.
+  dynamic "ephemeral_storage" {
+    for_each = var.ephemeral_storage_mb == 512 ? [] : [var.ephemeral_storage_mb]
+    content {
+      size = ephemeral_storage.value
+    }
+  }
 
   environment {
     variables = var.environment
@@ -66,6 +75,7 @@ resource "aws_lambda_function" "this" {
     log_group  = aws_cloudwatch_log_group.this["this"].name
 
     application_log_level = var.application_log_level
+    system_log_level      = var.system_log_level
   }
 
   tracing_config {
@@ -117,6 +127,15 @@ resource "aws_lambda_alias" "deployer" {
   lifecycle {
     ignore_changes = [function_version, routing_config]
   }
+}
+
+# Environments that are always initialised, for the version that the alias points to.
+resource "aws_lambda_provisioned_concurrency_config" "this" {
+  for_each = var.provisioned_concurrency == null ? {} : local.create
+
+  function_name                     = local.function_name
+  qualifier                         = local.alias.name
+  provisioned_concurrent_executions = var.provisioned_concurrency
 }
 
 resource "aws_lambda_permission" "this" {

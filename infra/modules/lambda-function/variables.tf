@@ -147,6 +147,77 @@ variable "permissions" {
   }
 }
 
+variable "policies" {
+  description = "Further policy documents of the role (JSON), by a name of letters and digits, such as the outputs `policy_documents` of the other modules. The rules of `permissions` apply to them."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for name, document in var.policies : can(regex("^[A-Za-z0-9]+$", name)) && can([for statement in flatten([jsondecode(document).Statement]) : [statement.Effect, statement.Action, statement.Resource]])])
+    error_message = "policies must be named by letters and digits, and be policy documents (JSON) whose statements have Effect, Action and Resource."
+  }
+
+  validation {
+    condition = alltrue(flatten([for document in values(var.policies) : [for statement in try(flatten([jsondecode(document).Statement]), []) : try(
+      statement.Effect == "Deny" || alltrue(concat(
+        [for action in flatten([statement.Action]) : can(regex("^[a-z0-9-]+:[A-Za-z]+$", action))],
+        [for resource in flatten([statement.Resource]) : startswith(resource, "arn:")],
+      )), true)
+    ]]))
+    error_message = "policies must name single actions, such as dynamodb:GetItem, and ARNs of resources; '*' in an action and a bare \"*\" are refused."
+  }
+}
+
+variable "layers" {
+  description = "Layers of the function (ARNs with a version), such as an agent that runs beside it. At most 5."
+  type        = list(string)
+  default     = null
+
+  validation {
+    condition     = var.layers == null ? true : length(var.layers) <= 5 && alltrue([for arn in var.layers : can(regex("^arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:layer:[A-Za-z0-9_-]+:[0-9]+$", arn))])
+    error_message = "layers must be at most 5 ARNs of layers with their version (arn:aws:lambda:…:layer:<name>:<version>)."
+  }
+}
+
+variable "ephemeral_storage_mb" {
+  description = "Size of /tmp (512 to 10240). AWS charges what is above 512."
+  type        = number
+  default     = 512
+
+  validation {
+    condition     = var.ephemeral_storage_mb >= 512 && var.ephemeral_storage_mb <= 10240 && floor(var.ephemeral_storage_mb) == var.ephemeral_storage_mb
+    error_message = "ephemeral_storage_mb must be a whole number from 512 to 10240."
+  }
+}
+
+variable "provisioned_concurrency" {
+  description = "Environments that Lambda keeps initialised for the alias, at a cost by the hour; null for none. They count towards reserved_concurrency."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.provisioned_concurrency == null ? true : var.provisioned_concurrency >= 1 && floor(var.provisioned_concurrency) == var.provisioned_concurrency && var.provisioned_concurrency <= coalesce(var.reserved_concurrency, var.provisioned_concurrency)
+    error_message = "provisioned_concurrency must be a whole number of 1 or more, at most reserved_concurrency where that is set; null for none."
+  }
+
+  validation {
+    condition     = var.provisioned_concurrency == null || var.alias_owner != "none"
+    error_message = "provisioned_concurrency must be null with alias_owner = \"none\": Lambda keeps environments of a version or an alias only."
+  }
+}
+
+variable "system_log_level" {
+  description = "Lowest level of the lines that Lambda itself logs (start, report, errors of the runtime): DEBUG, INFO or WARN. Null for AWS's default, INFO. Reports of duration and memory are at INFO."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.system_log_level == null ? true : contains(["DEBUG", "INFO", "WARN"], var.system_log_level)
+    error_message = "system_log_level must be DEBUG, INFO or WARN, or null."
+  }
+}
+
 variable "application_log_level" {
   description = "Lowest level of the function's own log lines that Lambda passes on: TRACE, DEBUG or INFO. Lambda drops lines below it. A higher level would drop embedded metrics, which have none and count as INFO."
   type        = string
@@ -220,6 +291,11 @@ variable "queue_sources" {
   validation {
     condition     = alltrue([for source in values(var.queue_sources) : can(regex("^arn:[a-z-]+:sqs:", source.queue_arn))])
     error_message = "queue_sources.queue_arn must be the ARN of a queue."
+  }
+
+  validation {
+    condition     = alltrue([for source in values(var.queue_sources) : endswith(source.queue_arn, ".fifo") ? source.batching_window_seconds == 0 : true])
+    error_message = "queue_sources.batching_window_seconds must be 0 for a FIFO queue: Lambda supports none there."
   }
 }
 

@@ -11,10 +11,17 @@ locals {
   name = join("-", compact([var.name_prefix, var.name]))
 
   create  = var.create ? { this = true } : {}
-  subnets = var.create ? { for index, zone in var.availability_zones : zone => cidrsubnet(var.cidr_block, var.subnet_newbits, index) } : {}
-  vpc_id  = try(aws_vpc.this["this"].id, null)
+  own     = var.existing_vpc == null ? local.create : {}
+  subnets = var.create && var.existing_vpc == null ? { for index, zone in var.availability_zones : zone => cidrsubnet(var.cidr_block, var.subnet_newbits, index) } : {}
+  vpc_id  = var.create && var.existing_vpc != null ? var.existing_vpc.vpc_id : try(aws_vpc.this["this"].id, null)
 
+  subnet_ids      = !var.create ? [] : var.existing_vpc != null ? var.existing_vpc.subnet_ids : [for zone in var.availability_zones : aws_subnet.private[zone].id]
+  route_table_ids = var.existing_vpc != null ? var.existing_vpc.route_table_ids : [for table in aws_route_table.private : table.id]
+
+  # A VPC that exists without route tables of ours has an endpoint to DynamoDB already: AWS allows one for each route table.
+  gateway      = var.existing_vpc == null || length(try(var.existing_vpc.route_table_ids, [])) > 0 ? local.create : {}
   kms_endpoint = var.create && var.endpoint_kms_key_arns != null ? { this = true } : {}
+  interfaces   = var.create && (var.endpoint_kms_key_arns != null || length(var.interface_endpoints) > 0) ? { this = true } : {}
 }
 
 # Private and closed: no internet gateway, no NAT (no fixed cost), and no execute-api endpoint, which serves private APIs
@@ -23,7 +30,7 @@ resource "aws_vpc" "this" {
   #checkov:skip=CKV2_AWS_11:aws_flow_log.this below enables it; the scanner does not follow for_each. tests/network.tftest.hcl asserts it
   #checkov:skip=CKV2_AWS_12:aws_default_security_group.this below has no rules; the scanner does not follow for_each. tests/network.tftest.hcl asserts it
 
-  for_each = local.create
+  for_each = local.own
 
   cidr_block           = var.cidr_block
   enable_dns_support   = true
@@ -33,7 +40,7 @@ resource "aws_vpc" "this" {
 
 # Without rules: nothing can use the default group by mistake.
 resource "aws_default_security_group" "this" {
-  for_each = local.create
+  for_each = local.own
 
   vpc_id = local.vpc_id
   tags   = merge(var.tags, { Name = "${local.name}-unused" })
@@ -50,7 +57,7 @@ resource "aws_subnet" "private" {
 }
 
 resource "aws_route_table" "private" {
-  for_each = local.create
+  for_each = local.own
 
   vpc_id = local.vpc_id
   tags   = merge(var.tags, { Name = "${local.name}-private" })
@@ -65,12 +72,12 @@ resource "aws_route_table_association" "private" {
 
 # Gateway endpoint: free. Its policy lets through exactly these tables, whatever a role allows.
 resource "aws_vpc_endpoint" "dynamodb" {
-  for_each = local.create
+  for_each = local.gateway
 
   vpc_id            = local.vpc_id
   service_name      = "com.amazonaws.${data.aws_region.current.id}.dynamodb"
   vpc_endpoint_type = "Gateway"
-  route_table_ids   = [aws_route_table.private["this"].id]
+  route_table_ids   = local.route_table_ids
 
   policy = jsonencode({
     Version = "2012-10-17"
@@ -117,7 +124,7 @@ resource "aws_vpc_endpoint" "kms" {
   service_name        = "com.amazonaws.${data.aws_region.current.id}.kms"
   vpc_endpoint_type   = "Interface"
   private_dns_enabled = true
-  subnet_ids          = [for zone in var.availability_zones : aws_subnet.private[zone].id]
+  subnet_ids          = local.subnet_ids
   security_group_ids  = [aws_security_group.endpoints["this"].id]
 
   policy = jsonencode({
@@ -133,10 +140,34 @@ resource "aws_vpc_endpoint" "kms" {
   tags = merge(var.tags, { Name = "${local.name}-kms" })
 }
 
+# The same for each other service that the functions call.
+resource "aws_vpc_endpoint" "interface" {
+  for_each = var.create ? var.interface_endpoints : {}
+
+  vpc_id              = local.vpc_id
+  service_name        = "com.amazonaws.${data.aws_region.current.id}.${each.key}"
+  vpc_endpoint_type   = "Interface"
+  private_dns_enabled = true
+  subnet_ids          = local.subnet_ids
+  security_group_ids  = [aws_security_group.endpoints["this"].id]
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = "*"
+      Action    = sort(each.value.actions)
+      Resource  = sort(each.value.resources)
+    }]
+  })
+
+  tags = merge(var.tags, { Name = "${local.name}-${each.key}" })
+}
+
 resource "aws_security_group" "endpoints" {
   #checkov:skip=CKV2_AWS_5:It is attached to aws_vpc_endpoint.kms above; the scanner does not follow for_each. tests/network.tftest.hcl asserts it
 
-  for_each = local.kms_endpoint
+  for_each = local.interfaces
 
   name        = "${local.name}-endpoints"
   description = "Interface endpoints in ${local.name}: in from the functions, and nothing out."
@@ -145,7 +176,7 @@ resource "aws_security_group" "endpoints" {
 }
 
 resource "aws_vpc_security_group_ingress_rule" "endpoints" {
-  for_each = local.kms_endpoint
+  for_each = local.interfaces
 
   security_group_id            = aws_security_group.endpoints["this"].id
   description                  = "HTTPS from the functions."
@@ -157,7 +188,7 @@ resource "aws_vpc_security_group_ingress_rule" "endpoints" {
 }
 
 resource "aws_vpc_security_group_egress_rule" "endpoints" {
-  for_each = local.kms_endpoint
+  for_each = local.interfaces
 
   security_group_id            = aws_security_group.functions["this"].id
   description                  = "HTTPS to the interface endpoints."
@@ -171,7 +202,7 @@ resource "aws_vpc_security_group_egress_rule" "endpoints" {
 resource "aws_cloudwatch_log_group" "flow" {
   #checkov:skip=CKV_AWS_338:The caller chooses the retention (log_retention_days); it is validated and never unlimited
 
-  for_each = var.create && var.flow_logs_enabled ? { this = true } : {}
+  for_each = var.flow_logs_enabled && length(local.own) > 0 ? { this = true } : {}
 
   name              = "/aws/vpc/${local.name}"
   retention_in_days = var.log_retention_days

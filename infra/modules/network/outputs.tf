@@ -4,8 +4,8 @@ output "vpc_id" {
 }
 
 output "subnet_ids" {
-  description = "Ids of the private subnets, in the order of the zones."
-  value       = var.create ? [for zone in var.availability_zones : aws_subnet.private[zone].id] : []
+  description = "Ids of the subnets, in the order of the zones; those of the existing VPC with one."
+  value       = local.subnet_ids
 }
 
 output "functions_security_group_id" {
@@ -14,7 +14,7 @@ output "functions_security_group_id" {
 }
 
 output "endpoint_policy" {
-  description = "Policy of the gateway endpoint to DynamoDB (JSON); null without a network."
+  description = "Policy of the gateway endpoint to DynamoDB (JSON); null without one."
   value       = try(aws_vpc_endpoint.dynamodb["this"].policy, null)
 }
 

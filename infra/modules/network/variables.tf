@@ -48,12 +48,33 @@ variable "subnet_newbits" {
 }
 
 variable "availability_zones" {
-  description = "Zones with a private subnet each; at least two, so that the failure of one zone does not stop all functions."
+  description = "Zones with a private subnet each; at least two, so that the failure of one zone does not stop all functions. Empty with existing_vpc."
   type        = list(string)
+  default     = []
 
   validation {
-    condition     = length(var.availability_zones) >= 2 && length(distinct(var.availability_zones)) == length(var.availability_zones)
-    error_message = "availability_zones must be at least two different zones."
+    condition     = var.existing_vpc != null ? length(var.availability_zones) == 0 : length(var.availability_zones) >= 2 && length(distinct(var.availability_zones)) == length(var.availability_zones)
+    error_message = "availability_zones must be at least two different zones, and empty with existing_vpc, which has subnets of its own."
+  }
+}
+
+variable "existing_vpc" {
+  description = "A VPC that exists, with the subnets of the functions. The module then creates no VPC, no subnet and no flow log, only security groups and endpoints. With route_table_ids it adds the gateway endpoint to DynamoDB to these tables; without them the VPC must have one. Null for a VPC of its own."
+  type = object({
+    vpc_id          = string
+    subnet_ids      = list(string)
+    route_table_ids = optional(list(string), [])
+  })
+  default = null
+
+  validation {
+    condition     = var.existing_vpc == null ? true : can(regex("^vpc-[0-9a-z]+$", var.existing_vpc.vpc_id)) && length(distinct(var.existing_vpc.subnet_ids)) >= 2 && alltrue([for id in var.existing_vpc.subnet_ids : can(regex("^subnet-[0-9a-z]+$", id))])
+    error_message = "existing_vpc must have the id of a VPC (vpc-…) and at least two subnets of it (subnet-…), in different zones."
+  }
+
+  validation {
+    condition     = var.existing_vpc == null ? true : alltrue([for id in var.existing_vpc.route_table_ids : can(regex("^rtb-[0-9a-z]+$", id))])
+    error_message = "existing_vpc.route_table_ids must be ids of route tables (rtb-…); leave them out if the VPC has an endpoint to DynamoDB."
   }
 }
 
@@ -78,8 +99,28 @@ variable "endpoint_kms_key_arns" {
   }
 }
 
+variable "interface_endpoints" {
+  description = "Further services that can be used from the network, by the end of the service's name (sqs, events, ssm), with the actions and resources that pass. AWS charges each endpoint by the hour in each zone. Use endpoint_kms_key_arns for KMS."
+  type = map(object({
+    actions   = set(string)
+    resources = set(string)
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for service in keys(var.interface_endpoints) : can(regex("^[a-z0-9][a-z0-9.-]*$", service)) && !contains(["dynamodb", "execute-api", "kms"], service)])
+    error_message = "interface_endpoints must be named by services such as sqs. DynamoDB has its gateway endpoint, KMS has endpoint_kms_key_arns, and an execute-api endpoint breaks @connections."
+  }
+
+  validation {
+    condition     = alltrue([for endpoint in values(var.interface_endpoints) : length(endpoint.actions) > 0 && length(endpoint.resources) > 0 && alltrue([for action in endpoint.actions : can(regex("^[a-z0-9-]+:[A-Za-z]+$", action))]) && alltrue([for resource in endpoint.resources : startswith(resource, "arn:")])])
+    error_message = "interface_endpoints must name single actions, such as sqs:SendMessage, and ARNs of resources, at least one of each."
+  }
+}
+
 variable "flow_logs_enabled" {
-  description = "Whether refused traffic is logged."
+  description = "Whether refused traffic is logged. The flow log of an existing VPC belongs to its owner."
   type        = bool
   default     = true
 }

@@ -9,6 +9,9 @@ locals {
     "${split("/", var.repository)[0]}@${var.repository_ids.owner}/${split("/", var.repository)[1]}@${var.repository_ids.repository}",
   ])
 
+  # The names of the token's claims in conditions begin with the issuer without its scheme.
+  issuer = trimprefix(var.issuer_url, "https://")
+
   managed_policies = merge([for name, role in local.roles : {
     for arn in role.managed_policy_arns : "${name} ${arn}" => { role = name, arn = arn }
   }]...)
@@ -18,8 +21,8 @@ locals {
 resource "aws_iam_openid_connect_provider" "github" {
   for_each = var.create_provider ? local.create : {}
 
-  url            = "https://token.actions.githubusercontent.com"
-  client_id_list = ["sts.amazonaws.com"]
+  url            = var.issuer_url
+  client_id_list = [var.audience]
   tags           = var.tags
 }
 
@@ -41,8 +44,8 @@ resource "aws_iam_role" "this" {
       Action    = "sts:AssumeRoleWithWebIdentity"
       Condition = {
         StringEquals = {
-          "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com"
-          "token.actions.githubusercontent.com:sub" = sort(flatten([for repository in local.repositories : [for subject in each.value.subjects : "repo:${repository}:${subject}"]]))
+          "${local.issuer}:aud" = var.audience
+          "${local.issuer}:sub" = sort(concat(tolist(each.value.exact_subjects), flatten([for repository in local.repositories : [for subject in each.value.subjects : "repo:${repository}:${subject}"]])))
         }
       }
     }]

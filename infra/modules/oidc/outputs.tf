@@ -1,5 +1,5 @@
 output "provider_arn" {
-  description = "ARN of GitHub's identity provider."
+  description = "ARN of the issuer's identity provider."
   value       = var.create ? local.provider_arn : null
 }
 
@@ -9,17 +9,17 @@ output "role_arns" {
 }
 
 output "subjects" {
-  description = "Subjects of the repository's jobs that may take each role, by name. Taken from the trust policy, for reviews and tests."
+  description = "Subjects that may take each role, by name; of the repository's jobs without its name. Taken from the trust policy, for reviews and tests."
   value = { for name, role in aws_iam_role.this : name => distinct([
-    for subject in flatten([jsondecode(role.assume_role_policy).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:sub"]]) : replace(subject, "/^repo:[^:]+:/", "")
+    for subject in flatten([jsondecode(role.assume_role_policy).Statement[0].Condition.StringEquals["${local.issuer}:sub"]]) : replace(subject, "/^repo:[^:]+:/", "")
   ]) }
 }
 
 output "trusted_repositories" {
   description = "Forms of the repository's name in the subjects that may take each role, by name. Taken from the trust policy, for reviews and tests."
-  value = { for name, role in aws_iam_role.this : name => distinct([
-    for subject in flatten([jsondecode(role.assume_role_policy).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:sub"]]) : regex("^repo:([^:]+):", subject)[0]
-  ]) }
+  value = { for name, role in aws_iam_role.this : name => distinct(flatten([
+    for subject in flatten([jsondecode(role.assume_role_policy).Statement[0].Condition.StringEquals["${local.issuer}:sub"]]) : regexall("^repo:([^:]+):", subject)
+  ])) }
 }
 
 output "max_session_seconds" {

@@ -38,14 +38,36 @@ variable "repository_ids" {
   }
 }
 
+variable "issuer_url" {
+  description = "Issuer of the tokens. The default is GitHub's. GitHub Enterprise and other systems, such as GitLab, have one of their own; give `exact_subjects` where its subjects have another form than GitHub's."
+  type        = string
+  default     = "https://token.actions.githubusercontent.com"
+
+  validation {
+    condition     = can(regex("^https://[a-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-])?$", var.issuer_url))
+    error_message = "issuer_url must be an https:// address without a slash at the end, as the claim iss of the tokens has it."
+  }
+}
+
+variable "audience" {
+  description = "Audience that the tokens must name (claim aud)."
+  type        = string
+  default     = "sts.amazonaws.com"
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9.:/_-]{1,255}$", var.audience))
+    error_message = "audience must have 1 to 255 characters out of a-z, A-Z, 0-9, '.', ':', '/', '_' and '-', without wildcards."
+  }
+}
+
 variable "create_provider" {
-  description = "Whether to create GitHub's identity provider: once per account."
+  description = "Whether to create the issuer's identity provider: once per account."
   type        = bool
   default     = true
 }
 
 variable "provider_arn" {
-  description = "ARN of the account's GitHub identity provider when it exists already."
+  description = "ARN of the account's identity provider of the issuer when it exists already."
   type        = string
   default     = null
 
@@ -56,18 +78,24 @@ variable "provider_arn" {
 }
 
 variable "roles" {
-  description = "Roles by name: the subjects that may take them (environment:production, pull_request, ref:refs/heads/main), what they may do, and the longest session (max_session_seconds)."
+  description = "Roles by name: the subjects that may take them (environment:production, pull_request, ref:refs/heads/main), whole subjects of another issuer (exact_subjects), what they may do, and the longest session (max_session_seconds)."
   type = map(object({
     description         = optional(string, "")
-    subjects            = set(string)
+    subjects            = optional(set(string), [])
+    exact_subjects      = optional(set(string), [])
     policy_json         = optional(string)
     managed_policy_arns = optional(set(string), [])
     max_session_seconds = optional(number, 3600)
   }))
 
   validation {
-    condition     = alltrue([for role in values(var.roles) : length(role.subjects) > 0])
-    error_message = "roles.subjects must not be empty."
+    condition     = alltrue([for role in values(var.roles) : length(role.subjects) + length(role.exact_subjects) > 0])
+    error_message = "roles.subjects or roles.exact_subjects must name who may take the role."
+  }
+
+  validation {
+    condition     = alltrue(flatten([for role in values(var.roles) : [for subject in role.exact_subjects : can(regex("^[^*?[:space:]]{1,255}$", subject))]]))
+    error_message = "roles.exact_subjects must be whole subjects (claim sub), without spaces and wildcards, such as project_path:group/project:ref_type:branch:ref:main."
   }
 
   validation {

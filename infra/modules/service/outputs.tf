@@ -62,6 +62,11 @@ output "in_cache_network" {
   value       = local.in_cache_network
 }
 
+output "vpc" {
+  description = "Subnets and security groups of each function that runs in a VPC, by key."
+  value       = { for key, function in module.function : key => function.vpc if function.vpc != null }
+}
+
 output "policy_documents" {
   description = "Ready IAM policy documents (JSON), by function: `invoke` it, and `call` its routes, where they ask for AWS_IAM; null without routes."
   value = { for key, function in module.function : key => {

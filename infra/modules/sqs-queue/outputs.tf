@@ -15,16 +15,16 @@ output "url" {
 
 output "dlq_name" {
   description = "Name of the dead-letter queue; null without one."
-  value       = try(aws_sqs_queue.this["dlq"].name, null)
+  value       = local.dlq_name
 }
 
 output "dlq_arn" {
   description = "ARN of the dead-letter queue; null without one."
-  value       = try(aws_sqs_queue.this["dlq"].arn, null)
+  value       = local.dlq_arn
 }
 
 output "dlq_url" {
-  description = "URL of the dead-letter queue; null without one."
+  description = "URL of the dead-letter queue; null without one, and for an external one."
   value       = try(aws_sqs_queue.this["dlq"].url, null)
 }
 
@@ -43,9 +43,9 @@ output "policy_documents" {
         Resource = [aws_sqs_queue.this["main"].arn]
       }]
     })
-    dead_letter = local.has_dead_letter_queue ? jsonencode({
+    dead_letter = local.has_dead_letters ? jsonencode({
       Version   = "2012-10-17"
-      Statement = [{ Effect = "Allow", Action = ["sqs:SendMessage"], Resource = [aws_sqs_queue.this["dlq"].arn] }]
+      Statement = [{ Effect = "Allow", Action = ["sqs:SendMessage"], Resource = [local.dlq_arn] }]
     }) : null
   } : null
 }

@@ -5,12 +5,17 @@ variable "create" {
 }
 
 variable "name" {
-  description = "Name of the queue; its dead-letter queue is `<name>-dlq`."
+  description = "Name of the queue; its dead-letter queue is `<name>-dlq`. A FIFO queue gets the ending `.fifo` after it."
   type        = string
 
   validation {
     condition     = can(regex("^[a-zA-Z0-9_-]{1,76}$", join("-", compact([var.name_prefix, var.name]))))
     error_message = "name (after name_prefix) must have 1 to 76 characters out of a-z, A-Z, 0-9, '_' and '-' (80 with the suffix -dlq)."
+  }
+
+  validation {
+    condition     = var.fifo == null || length(join("-", compact([var.name_prefix, var.name]))) <= 71
+    error_message = "name (after name_prefix) of a FIFO queue must have at most 71 characters (80 with the suffix -dlq.fifo)."
   }
 }
 
@@ -69,13 +74,44 @@ variable "max_message_size_bytes" {
   }
 }
 
+variable "fifo" {
+  description = "Order and deduplication: messages of a group are delivered in order and once. `content_based_deduplication` takes the hash of the body where a sender gives no deduplication id. `high_throughput` deduplicates and limits by group instead of by queue. Null for a standard queue. A change between the two replaces the queue."
+  type = object({
+    content_based_deduplication = optional(bool, false)
+    high_throughput             = optional(bool, false)
+  })
+  default = null
+}
+
+variable "delay_seconds" {
+  description = "Time after which a new message can be received (0 to 900)."
+  type        = number
+  default     = 0
+
+  validation {
+    condition     = var.delay_seconds >= 0 && var.delay_seconds <= 900 && floor(var.delay_seconds) == var.delay_seconds
+    error_message = "delay_seconds must be a whole number from 0 to 900."
+  }
+}
+
 variable "dead_letter_queue" {
-  description = "Dead-letter queue: receives before a message moves there, and how long it is kept there; null for none (a queue that is a dead-letter queue itself)."
+  description = "Dead-letter queue: receives before a message moves there, and how long it is kept there. With `external_arn` messages move to that queue, and the module creates none; its owner sets its retention and lets this queue use it. Null for no dead-letter queue (a queue that is a dead-letter queue itself)."
   type = object({
     max_receive_count         = optional(number, 5)
     message_retention_seconds = optional(number, 1209600)
+    external_arn              = optional(string)
   })
   default = {}
+
+  validation {
+    condition     = try(var.dead_letter_queue.external_arn, null) == null ? true : can(regex("^arn:[a-z-]+:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+([.]fifo)?$", var.dead_letter_queue.external_arn))
+    error_message = "dead_letter_queue.external_arn must be the ARN of a queue, or null for a dead-letter queue of this module."
+  }
+
+  validation {
+    condition     = try(var.dead_letter_queue.external_arn, null) == null ? true : endswith(var.dead_letter_queue.external_arn, ".fifo") == (var.fifo != null)
+    error_message = "dead_letter_queue.external_arn must be a FIFO queue if this queue is one, and a standard queue if not: SQS requires the same kind."
+  }
 
   validation {
     condition     = var.dead_letter_queue == null ? true : var.dead_letter_queue.max_receive_count >= 1 && var.dead_letter_queue.max_receive_count <= 1000
@@ -111,6 +147,38 @@ variable "senders" {
   validation {
     condition     = !var.create || alltrue([for sender in values(var.senders) : startswith(sender.source_arn, "arn:")])
     error_message = "senders.source_arn must be an ARN: without one, any account's resources of that service could send."
+  }
+}
+
+variable "policy_statements" {
+  description = "Further statements of the queue's policy, by statement id: principals by kind (AWS, Service, Federated), actions and conditions (values by operator and key). The statements apply to the queue, not to its dead-letter queue."
+  type = map(object({
+    effect     = optional(string, "Allow")
+    principals = map(set(string))
+    actions    = set(string)
+    conditions = optional(map(map(list(string))), {})
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for sid in keys(var.policy_statements) : can(regex("^[A-Za-z0-9]+$", sid)) && sid != "DenyInsecureTransport" && !contains(keys(var.senders), sid)])
+    error_message = "policy_statements must have statement ids of letters and digits that neither senders nor the module (DenyInsecureTransport) has."
+  }
+
+  validation {
+    condition     = alltrue([for statement in values(var.policy_statements) : contains(["Allow", "Deny"], statement.effect) && length(statement.principals) > 0 && alltrue([for kind, principals in statement.principals : contains(["AWS", "Service", "Federated"], kind) && length(principals) > 0])])
+    error_message = "policy_statements must have the effect Allow or Deny, and principals of the kinds AWS, Service or Federated, at least one."
+  }
+
+  validation {
+    condition     = alltrue([for statement in values(var.policy_statements) : length(statement.actions) > 0 && alltrue([for action in statement.actions : can(regex("^sqs:[A-Za-z]+$", action)) || (statement.effect == "Deny" && action == "sqs:*")])])
+    error_message = "policy_statements.actions must name actions of SQS, such as sqs:SendMessage, at least one. Only Deny may name sqs:*."
+  }
+
+  validation {
+    condition     = alltrue([for statement in values(var.policy_statements) : statement.effect == "Deny" || length(statement.conditions) > 0 || !contains(flatten(values(statement.principals)), "*")])
+    error_message = "policy_statements must not allow the principal \"*\" without a condition: everyone could use the queue. Name the principals, or add a condition such as aws:PrincipalOrgID."
   }
 }
 

@@ -1,4 +1,11 @@
-mock_provider "aws" {}
+mock_provider "aws" {
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+  mock_resource "aws_sns_topic" {
+    defaults = { arn = "arn:aws:sns:us-east-1:123456789012:example-alarms" }
+  }
+}
 
 variables {
   name_prefix = "example"
@@ -221,4 +228,50 @@ run "refuses_wrong_runbooks_and_silence" {
     custom   = { c = { description = "c", metrics = { value = { namespace = "E", name = "N", stat = "Sum" } }, threshold = 1, missing_data = "loud" } }
   }
   expect_failures = [var.runbooks, var.custom]
+}
+
+run "a_topic_of_its_own_gets_every_alarm" {
+  command = apply
+  variables {
+    topic = { emails = ["on-call@example.com"], kms_key_arn = "arn:aws:kms:us-east-1:123456789012:key/k" }
+  }
+  assert {
+    condition     = aws_sns_topic.this["this"].name == "example-alarms" && aws_sns_topic.this["this"].kms_master_key_id == "arn:aws:kms:us-east-1:123456789012:key/k" && output.topic_arn == aws_sns_topic.this["this"].arn
+    error_message = "The topic as asked for."
+  }
+  assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_actions == toset(concat(var.topic_arns, [output.topic_arn])) && alarm.ok_actions == alarm.alarm_actions])
+    error_message = "Every alarm must notify both topics."
+  }
+  assert {
+    condition     = [for subscription in aws_sns_topic_subscription.email : [subscription.topic_arn, subscription.protocol, subscription.endpoint]] == [[output.topic_arn, "email", "on-call@example.com"]]
+    error_message = "The address must get the alarms."
+  }
+  assert {
+    condition = aws_sns_topic_policy.this["this"].arn == output.topic_arn && jsonencode([for statement in jsondecode(aws_sns_topic_policy.this["this"].policy).Statement : [statement.Effect, statement.Principal, statement.Action, statement.Resource == output.topic_arn, statement.Condition]]) == jsonencode([
+      ["Allow", { Service = "cloudwatch.amazonaws.com" }, "sns:Publish", true, { StringEquals = { "aws:SourceAccount" = "123456789012" } }],
+      ["Deny", "*", "sns:Publish", true, { Bool = { "aws:SecureTransport" = "false" } }],
+    ])
+    error_message = "Alarms of this account may publish, over TLS: ${aws_sns_topic_policy.this["this"].policy}"
+  }
+}
+
+run "without_a_topic_nobody_is_subscribed" {
+  command = plan
+  assert {
+    condition     = length(aws_sns_topic.this) + length(aws_sns_topic_policy.this) + length(aws_sns_topic_subscription.email) == 0 && output.topic_arn == null
+    error_message = "No topic unless asked for."
+  }
+}
+
+run "refuses_what_is_no_address" {
+  command = plan
+  variables { topic = { emails = ["on-call"] } }
+  expect_failures = [var.topic]
+}
+
+run "refuses_an_alias_of_a_key" {
+  command = plan
+  variables { topic = { kms_key_arn = "alias/mine" } }
+  expect_failures = [var.topic]
 }

@@ -152,3 +152,93 @@ run "refuses_a_range_key_of_an_unknown_type" {
   variables { range_key = { name = "SK", type = "X" } }
   expect_failures = [var.range_key]
 }
+
+run "a_local_index_is_another_sort_key_of_a_partition" {
+  command = apply
+  variables {
+    range_key = { name = "SK" }
+    local_secondary_indexes = {
+      ByTime = { range_key = { name = "at", type = "N" }, projection_type = "INCLUDE", non_key_attributes = ["state"] }
+      ByName = { range_key = { name = "label" } }
+    }
+  }
+  assert {
+    condition = { for index in aws_dynamodb_table.this["this"].local_secondary_index : index.name => jsonencode([index.range_key, index.projection_type, coalesce(index.non_key_attributes, [])]) } == {
+      ByName = jsonencode(["label", "KEYS_ONLY", []])
+      ByTime = jsonencode(["at", "INCLUDE", ["state"]])
+    }
+    error_message = "Both indexes as asked for."
+  }
+  assert {
+    condition     = jsonencode(output.settings.attributes) == jsonencode({ PK = "S", SK = "S", at = "N", label = "S" })
+    error_message = "Their sort keys are declared with their types."
+  }
+  assert {
+    condition     = output.index_arns.ByTime == "arn:aws:dynamodb:us-east-1:123456789012:table/example/index/ByTime" && contains(jsondecode(output.policy_documents.read).Statement[0].Resource, output.index_arns.ByTime)
+    error_message = "Readers need the index's own ARN."
+  }
+}
+
+run "a_class_can_be_chosen" {
+  command = plan
+  variables { table_class = "STANDARD_INFREQUENT_ACCESS" }
+  assert {
+    condition     = aws_dynamodb_table.this["this"].table_class == "STANDARD_INFREQUENT_ACCESS"
+    error_message = "The class as asked for."
+  }
+}
+
+run "replicas_are_restorable_and_encrypted_like_the_table" {
+  command = plan
+  variables {
+    stream_view_type = "NEW_AND_OLD_IMAGES"
+    kms_key_arn      = "arn:aws:kms:us-east-1:123456789012:key/k"
+    replicas         = { eu-central-1 = { kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/r" } }
+  }
+  assert {
+    condition     = [for replica in aws_dynamodb_table.this["this"].replica : [replica.region_name, replica.kms_key_arn, replica.point_in_time_recovery, replica.propagate_tags]] == [["eu-central-1", "arn:aws:kms:eu-central-1:123456789012:key/r", true, true]]
+    error_message = "The replica has its own key, backups and tags."
+  }
+}
+
+run "refuses_an_unknown_class_a_region_that_is_none_and_a_local_index_without_sort_key" {
+  command = plan
+  variables {
+    table_class             = "COLD"
+    stream_view_type        = "NEW_AND_OLD_IMAGES"
+    replicas                = { Frankfurt = {} }
+    local_secondary_indexes = { ByTime = { range_key = { name = "at" } } }
+  }
+  expect_failures = [var.table_class, var.replicas, var.local_secondary_indexes]
+}
+
+run "refuses_replicas_without_stream_and_six_local_indexes" {
+  command = plan
+  variables {
+    range_key               = { name = "SK" }
+    replicas                = { eu-central-1 = {} }
+    local_secondary_indexes = { for i in range(6) : "L${i}" => { range_key = { name = "at${i}" } } }
+  }
+  expect_failures = [var.replicas, var.local_secondary_indexes]
+}
+
+run "refuses_a_replica_without_the_tables_protection_and_include_without_attributes" {
+  command = plan
+  variables {
+    range_key               = { name = "SK" }
+    stream_view_type        = "NEW_AND_OLD_IMAGES"
+    kms_key_arn             = "arn:aws:kms:us-east-1:123456789012:key/k"
+    replicas                = { eu-central-1 = {} }
+    local_secondary_indexes = { ByTime = { range_key = { name = "at" }, projection_type = "INCLUDE" } }
+  }
+  expect_failures = [var.replicas, var.local_secondary_indexes]
+}
+
+run "refuses_a_local_index_with_a_sort_key_of_two_types" {
+  command = plan
+  variables {
+    range_key               = { name = "SK" }
+    local_secondary_indexes = { ByKey = { range_key = { name = "SK", type = "N" } } }
+  }
+  expect_failures = [var.local_secondary_indexes]
+}

@@ -204,3 +204,63 @@ run "create_false_makes_nothing" {
     error_message = "Nothing may be created."
   }
 }
+
+run "parameters_window_and_logs_of_nodes_can_be_set" {
+  command = apply
+  variables {
+    mode = "node"
+    node = {
+      shards             = 2
+      parameters         = { maxmemory-policy = "allkeys-lru" }
+      maintenance_window = "sun:05:00-sun:06:00"
+      log_delivery       = { slow-log = { destination = "/cache/slow" }, engine-log = { destination_type = "kinesis-firehose", destination = "cache-engine" } }
+    }
+  }
+  assert {
+    condition     = aws_elasticache_parameter_group.this["this"].family == "valkey8" && { for parameter in aws_elasticache_parameter_group.this["this"].parameter : parameter.name => parameter.value } == { maxmemory-policy = "allkeys-lru", cluster-enabled = "yes" } && aws_elasticache_replication_group.this["this"].parameter_group_name == aws_elasticache_parameter_group.this["this"].name
+    error_message = "The parameter, in a group for a cluster, which the cache uses."
+  }
+  assert {
+    condition = aws_elasticache_replication_group.this["this"].maintenance_window == "sun:05:00-sun:06:00" && { for log in aws_elasticache_replication_group.this["this"].log_delivery_configuration : log.log_type => [log.log_format, log.destination_type, log.destination] } == {
+      engine-log = ["json", "kinesis-firehose", "cache-engine"]
+      slow-log   = ["json", "cloudwatch-logs", "/cache/slow"]
+    }
+    error_message = "The window and both logs as asked for."
+  }
+}
+
+run "without_parameters_nodes_use_the_group_of_aws" {
+  command = plan
+  variables { mode = "node" }
+  assert {
+    condition     = length(aws_elasticache_parameter_group.this) == 0 && aws_elasticache_replication_group.this["this"].parameter_group_name == "default.valkey8" && length(aws_elasticache_replication_group.this["this"].log_delivery_configuration) == 0
+    error_message = "No group of its own, and no logs."
+  }
+}
+
+run "refuses_to_switch_the_cluster_by_a_parameter" {
+  command = plan
+  variables {
+    mode = "node"
+    node = { parameters = { cluster-enabled = "yes" } }
+  }
+  expect_failures = [var.node]
+}
+
+run "refuses_a_window_without_days" {
+  command = plan
+  variables {
+    mode = "node"
+    node = { maintenance_window = "05:00-06:00" }
+  }
+  expect_failures = [var.node]
+}
+
+run "refuses_an_unknown_log" {
+  command = plan
+  variables {
+    mode = "node"
+    node = { log_delivery = { audit-log = { destination = "/cache/audit" } } }
+  }
+  expect_failures = [var.node]
+}

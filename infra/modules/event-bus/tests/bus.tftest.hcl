@@ -69,3 +69,70 @@ run "each_setting_is_what_was_asked_for" {
     error_message = "The bus as asked for: ${jsonencode(output.settings)}"
   }
 }
+
+run "an_archive_can_keep_some_events" {
+  command = plan
+  variables {
+    archive_retention_days = 14
+    archive_event_pattern  = "{\"detail-type\":[\"ORDER_PLACED\"]}"
+  }
+  assert {
+    condition     = aws_cloudwatch_event_archive.this["this"].event_pattern == "{\"detail-type\":[\"ORDER_PLACED\"]}"
+    error_message = "Only these events are kept."
+  }
+}
+
+run "other_accounts_may_put_events_as_stated" {
+  command = apply
+  variables {
+    policy_statements = {
+      Outside = { effect = "Deny", principals = { AWS = ["*"] }, conditions = { StringNotEquals = { "aws:PrincipalOrgID" = ["o-1"] } } }
+      Partner = { principals = { AWS = ["arn:aws:iam::210987654321:root"] } }
+    }
+  }
+  assert {
+    condition = aws_cloudwatch_event_bus_policy.this["this"].event_bus_name == "example" && jsonencode(jsondecode(aws_cloudwatch_event_bus_policy.this["this"].policy).Statement) == jsonencode([
+      {
+        Sid       = "Outside"
+        Effect    = "Deny"
+        Principal = { AWS = ["*"] }
+        Action    = ["events:PutEvents"]
+        Resource  = "arn:aws:events:us-east-1:123456789012:event-bus/example"
+        Condition = { StringNotEquals = { "aws:PrincipalOrgID" = ["o-1"] } }
+      },
+      {
+        Sid       = "Partner"
+        Effect    = "Allow"
+        Principal = { AWS = ["arn:aws:iam::210987654321:root"] }
+        Action    = ["events:PutEvents"]
+        Resource  = "arn:aws:events:us-east-1:123456789012:event-bus/example"
+      },
+    ])
+    error_message = "The statements as they are: ${aws_cloudwatch_event_bus_policy.this["this"].policy}"
+  }
+}
+
+run "without_statements_there_is_no_policy" {
+  command = plan
+  assert {
+    condition     = length(aws_cloudwatch_event_bus_policy.this) == 0
+    error_message = "Only the account's own roles may put events."
+  }
+}
+
+run "refuses_a_pattern_without_archive_and_principals_of_no_kind" {
+  command = plan
+  variables {
+    archive_event_pattern = "{\"detail-type\":[\"ORDER_PLACED\"]}"
+    policy_statements     = { A = { principals = { User = ["me"] } } }
+  }
+  expect_failures = [var.archive_event_pattern, var.policy_statements]
+}
+
+run "refuses_to_let_everyone_put_events" {
+  command = plan
+  variables {
+    policy_statements = { A = { principals = { AWS = ["*"] } } }
+  }
+  expect_failures = [var.policy_statements]
+}

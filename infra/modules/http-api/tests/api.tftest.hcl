@@ -1,4 +1,7 @@
 mock_provider "aws" {
+  mock_resource "aws_apigatewayv2_api" {
+    defaults = { id = "api", execution_arn = "arn:aws:execute-api:us-east-1:123456789012:api" }
+  }
   mock_resource "aws_cloudwatch_log_group" {
     defaults = { arn = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/apigateway/example" }
   }
@@ -179,4 +182,63 @@ run "each_setting_is_what_was_asked_for" {
     ])
     error_message = "The API as asked for: ${jsonencode([output.settings, output.cors, output.throttling])}"
   }
+}
+
+run "authorizers_belong_to_the_api" {
+  command = apply
+  variables {
+    jwt_authorizers = { staff = { issuer = "https://login.example.com", audiences = ["shop"] } }
+    lambda_authorizers = { keys = {
+      function_name      = "check-key"
+      function_qualifier = "live"
+      invoke_arn         = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:123456789012:function:check-key/invocations"
+      identity_sources   = ["$request.header.x-api-key"]
+      result_ttl_seconds = 30
+    } }
+  }
+  assert {
+    condition     = [for authorizer in aws_apigatewayv2_authorizer.jwt : jsonencode([authorizer.api_id == aws_apigatewayv2_api.this["this"].id, authorizer.name, authorizer.authorizer_type, authorizer.identity_sources, authorizer.jwt_configuration[0].issuer, authorizer.jwt_configuration[0].audience])] == [jsonencode([true, "staff", "JWT", ["$request.header.Authorization"], "https://login.example.com", ["shop"]])]
+    error_message = "Tokens of this issuer for this audience."
+  }
+  assert {
+    condition     = [for authorizer in aws_apigatewayv2_authorizer.lambda : jsonencode([authorizer.api_id == aws_apigatewayv2_api.this["this"].id, authorizer.name, authorizer.authorizer_type, authorizer.identity_sources, authorizer.authorizer_uri, authorizer.authorizer_payload_format_version, authorizer.enable_simple_responses, authorizer.authorizer_result_ttl_in_seconds])] == [jsonencode([true, "keys", "REQUEST", ["$request.header.x-api-key"], var.lambda_authorizers.keys.invoke_arn, "2.0", true, 30])]
+    error_message = "The function as asked for."
+  }
+  assert {
+    condition     = [for permission in aws_lambda_permission.authorizer : [permission.action, permission.function_name, permission.qualifier, permission.principal, permission.source_arn]] == [["lambda:InvokeFunction", "check-key", "live", "apigateway.amazonaws.com", "${aws_apigatewayv2_api.this["this"].execution_arn}/authorizers/${output.authorizer_ids.keys}"]] && output.authorizer_ids.staff == aws_apigatewayv2_authorizer.jwt["staff"].id
+    error_message = "Only this authorizer may invoke the function."
+  }
+}
+
+run "refuses_tokens_for_every_audience" {
+  command = plan
+  variables { jwt_authorizers = { staff = { issuer = "https://login.example.com", audiences = [] } } }
+  expect_failures = [var.jwt_authorizers]
+}
+
+run "refuses_a_token_in_the_body" {
+  command = plan
+  variables { jwt_authorizers = { staff = { issuer = "https://login.example.com", audiences = ["shop"], identity_source = "$request.body.token" } } }
+  expect_failures = [var.jwt_authorizers]
+}
+
+run "refuses_an_authorizer_by_its_functions_own_arn" {
+  command = plan
+  variables {
+    lambda_authorizers = { keys = { function_name = "check-key", invoke_arn = "arn:aws:lambda:us-east-1:123456789012:function:check-key" } }
+  }
+  expect_failures = [var.lambda_authorizers]
+}
+
+run "refuses_a_result_kept_for_everybody" {
+  command = plan
+  variables {
+    lambda_authorizers = { keys = {
+      function_name      = "check-key"
+      invoke_arn         = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/f/invocations"
+      identity_sources   = []
+      result_ttl_seconds = 30
+    } }
+  }
+  expect_failures = [var.lambda_authorizers]
 }

@@ -91,3 +91,25 @@ run "callers_may_invoke_exactly_these_routes" {
     error_message = "Method and path of each route; ANY is every method."
   }
 }
+
+run "an_authorizer_checks_the_callers_of_its_routes" {
+  command = plan
+  variables {
+    authorization        = "JWT"
+    authorizer_id        = "a1b2c3"
+    authorization_scopes = ["orders:read"]
+  }
+  assert {
+    condition     = [for route in aws_apigatewayv2_route.this : [route.authorization_type, route.authorizer_id, route.authorization_scopes]] == [["JWT", "a1b2c3", toset(["orders:read"])]]
+    error_message = "The authorizer and the scopes as asked for."
+  }
+}
+
+run "refuses_an_authorizer_that_nothing_asks_for" {
+  command = plan
+  variables {
+    authorizer_id        = "a1b2c3"
+    authorization_scopes = ["orders:read"]
+  }
+  expect_failures = [var.authorizer_id, var.authorization_scopes]
+}

@@ -418,3 +418,73 @@ run "refuses_a_batch_of_nothing" {
   }
   expect_failures = [var.stream_sources]
 }
+
+run "layers_storage_and_lambdas_own_log_can_be_set" {
+  command = plan
+  variables {
+    layers               = ["arn:aws:lambda:us-east-1:123456789012:layer:agent:3"]
+    ephemeral_storage_mb = 1024
+    system_log_level     = "WARN"
+  }
+  assert {
+    condition     = aws_lambda_function.this["this"].layers == tolist(["arn:aws:lambda:us-east-1:123456789012:layer:agent:3"]) && aws_lambda_function.this["this"].ephemeral_storage[0].size == 1024 && aws_lambda_function.this["this"].logging_config[0].system_log_level == "WARN"
+    error_message = "The function as asked for."
+  }
+}
+
+run "environments_can_be_kept_for_the_alias" {
+  command = apply
+  variables {
+    provisioned_concurrency = 2
+    reserved_concurrency    = 5
+  }
+  assert {
+    condition     = [for config in aws_lambda_provisioned_concurrency_config.this : [config.function_name, config.qualifier, config.provisioned_concurrent_executions]] == [["example", "live", 2]]
+    error_message = "Two environments, for what callers call."
+  }
+}
+
+run "whole_policies_are_added_to_the_role" {
+  command = apply
+  variables {
+    tracing_enabled = false
+    policies = {
+      Queue = "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Action\":[\"sqs:SendMessage\"],\"Resource\":[\"arn:aws:sqs:us-east-1:123456789012:q\"]}]}"
+      Table = "{\"Version\":\"2012-10-17\",\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"dynamodb:GetItem\",\"Resource\":\"arn:aws:dynamodb:us-east-1:123456789012:table/t\",\"Condition\":{\"Bool\":{\"aws:SecureTransport\":\"true\"}}}}"
+    }
+  }
+  assert {
+    condition = jsonencode(slice(jsondecode(aws_iam_role_policy.this["this"].policy).Statement, 1, 3)) == jsonencode([
+      { Sid = "Queue0", Effect = "Allow", Action = ["sqs:SendMessage"], Resource = ["arn:aws:sqs:us-east-1:123456789012:q"] },
+      { Sid = "Table0", Effect = "Allow", Action = ["dynamodb:GetItem"], Resource = ["arn:aws:dynamodb:us-east-1:123456789012:table/t"], Condition = { Bool = { "aws:SecureTransport" = "true" } } },
+    ])
+    error_message = "Both documents, with their conditions: ${aws_iam_role_policy.this["this"].policy}"
+  }
+  assert {
+    condition     = contains(output.grants, "sqs:SendMessage arn:aws:sqs:us-east-1:123456789012:q")
+    error_message = "Reviews must see them."
+  }
+}
+
+run "refuses_a_layer_without_version_and_a_window_of_a_fifo_queue" {
+  command = plan
+  variables {
+    layers                  = ["arn:aws:lambda:us-east-1:123456789012:layer:agent"]
+    ephemeral_storage_mb    = 256
+    system_log_level        = "ERROR"
+    provisioned_concurrency = 0
+    policies                = { A = "no document" }
+    queue_sources           = { a = { queue_arn = "arn:aws:sqs:us-east-1:123456789012:q.fifo", batching_window_seconds = 1 } }
+  }
+  expect_failures = [var.layers, var.ephemeral_storage_mb, var.system_log_level, var.provisioned_concurrency, var.policies, var.queue_sources]
+}
+
+run "refuses_environments_for_no_alias_and_a_policy_of_every_action" {
+  command = plan
+  variables {
+    alias_owner             = "none"
+    provisioned_concurrency = 1
+    policies                = { A = "{\"Statement\":[{\"Effect\":\"Allow\",\"Action\":[\"sqs:*\"],\"Resource\":[\"arn:aws:sqs:us-east-1:123456789012:q\"]}]}" }
+  }
+  expect_failures = [var.provisioned_concurrency, var.policies]
+}

@@ -172,3 +172,83 @@ run "the_prefix_goes_before_the_name" {
     error_message = "The name must start with the prefix."
   }
 }
+
+run "an_existing_vpc_gets_groups_and_an_endpoint_and_nothing_else" {
+  command = apply
+  variables {
+    availability_zones = []
+    existing_vpc       = { vpc_id = "vpc-0a1", subnet_ids = ["subnet-0a1", "subnet-0b2"], route_table_ids = ["rtb-0a1"] }
+  }
+  assert {
+    condition     = length(aws_vpc.this) + length(aws_subnet.private) + length(aws_route_table.private) + length(aws_default_security_group.this) + length(aws_flow_log.this) + length(aws_iam_role.flow) == 0
+    error_message = "The owner of the VPC keeps its subnets, its default group and its flow log."
+  }
+  assert {
+    condition     = output.vpc_id == "vpc-0a1" && output.subnet_ids == tolist(["subnet-0a1", "subnet-0b2"]) && aws_security_group.functions["this"].vpc_id == "vpc-0a1"
+    error_message = "Functions run in the existing VPC."
+  }
+  assert {
+    condition     = aws_vpc_endpoint.dynamodb["this"].vpc_id == "vpc-0a1" && aws_vpc_endpoint.dynamodb["this"].route_table_ids == toset(["rtb-0a1"])
+    error_message = "The route tables lead to the tables."
+  }
+}
+
+run "an_existing_vpc_can_have_its_own_endpoint" {
+  command = plan
+  variables {
+    availability_zones    = []
+    existing_vpc          = { vpc_id = "vpc-0a1", subnet_ids = ["subnet-0a1", "subnet-0b2"] }
+    endpoint_kms_key_arns = ["arn:aws:kms:us-east-1:123456789012:key/k"]
+  }
+  assert {
+    condition     = length(aws_vpc_endpoint.dynamodb) == 0 && output.endpoint_policy == null && aws_vpc_endpoint.kms["this"].subnet_ids == toset(["subnet-0a1", "subnet-0b2"])
+    error_message = "No second endpoint for a route table; others lie in the given subnets."
+  }
+}
+
+run "another_service_can_be_used_through_an_endpoint_that_lets_nothing_else_through" {
+  command = apply
+  variables {
+    interface_endpoints = { sqs = { actions = ["sqs:SendMessage"], resources = ["arn:aws:sqs:us-east-1:123456789012:q"] } }
+  }
+  assert {
+    condition     = aws_vpc_endpoint.interface["sqs"].service_name == "com.amazonaws.us-east-1.sqs" && aws_vpc_endpoint.interface["sqs"].vpc_endpoint_type == "Interface" && aws_vpc_endpoint.interface["sqs"].private_dns_enabled && aws_vpc_endpoint.interface["sqs"].security_group_ids == toset(["sg-endpoints"]) && aws_vpc_endpoint.interface["sqs"].subnet_ids == toset(output.subnet_ids)
+    error_message = "SQS under its usual name, in every subnet, for the functions."
+  }
+  assert {
+    condition = jsonencode(jsondecode(aws_vpc_endpoint.interface["sqs"].policy).Statement) == jsonencode([{
+      Effect    = "Allow"
+      Principal = "*"
+      Action    = ["sqs:SendMessage"]
+      Resource  = ["arn:aws:sqs:us-east-1:123456789012:q"]
+    }]) && length(aws_vpc_endpoint.kms) == 0
+    error_message = "This action on this queue, and no endpoint to KMS."
+  }
+}
+
+run "refuses_what_is_no_subnet_and_an_endpoint_that_breaks_connections" {
+  command = plan
+  variables {
+    existing_vpc        = { vpc_id = "vpc-0a1", subnet_ids = ["subnet-0a1", "10.0.0.0/24"] }
+    interface_endpoints = { execute-api = { actions = ["execute-api:Invoke"], resources = ["arn:aws:execute-api:us-east-1:123456789012:api"] } }
+  }
+  expect_failures = [var.existing_vpc, var.interface_endpoints]
+}
+
+run "refuses_zones_beside_an_existing_vpc" {
+  command = plan
+  variables {
+    existing_vpc = { vpc_id = "vpc-0a1", subnet_ids = ["subnet-0a1", "subnet-0b2"] }
+  }
+  expect_failures = [var.availability_zones]
+}
+
+run "refuses_what_is_no_route_table_and_every_resource" {
+  command = plan
+  variables {
+    availability_zones  = []
+    existing_vpc        = { vpc_id = "vpc-0a1", subnet_ids = ["subnet-0a1", "subnet-0b2"], route_table_ids = ["main"] }
+    interface_endpoints = { sqs = { actions = ["sqs:SendMessage"], resources = ["*"] } }
+  }
+  expect_failures = [var.existing_vpc, var.interface_endpoints]
+}

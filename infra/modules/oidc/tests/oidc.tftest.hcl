@@ -135,3 +135,37 @@ run "refuses_an_administrator" {
   variables { roles = { a = { subjects = ["pull_request"], managed_policy_arns = ["arn:aws:iam::aws:policy/AdministratorAccess"] } } }
   expect_failures = [var.roles]
 }
+
+run "another_issuer_has_subjects_of_its_own" {
+  command = apply
+  variables {
+    issuer_url = "https://gitlab.example.com"
+    audience   = "https://gitlab.example.com"
+    roles      = { deploy = { exact_subjects = ["project_path:shop/orders:ref_type:branch:ref:main"] } }
+  }
+  assert {
+    condition     = aws_iam_openid_connect_provider.github["this"].url == "https://gitlab.example.com" && aws_iam_openid_connect_provider.github["this"].client_id_list == toset(["https://gitlab.example.com"])
+    error_message = "The issuer's own provider and audience."
+  }
+  assert {
+    condition = jsondecode(aws_iam_role.this["deploy"].assume_role_policy).Statement[0].Condition == { StringEquals = {
+      "gitlab.example.com:aud" = "https://gitlab.example.com"
+      "gitlab.example.com:sub" = ["project_path:shop/orders:ref_type:branch:ref:main"]
+    } }
+    error_message = "The subject must be compared as it is, under the issuer's own claims."
+  }
+  assert {
+    condition     = output.subjects.deploy == tolist(["project_path:shop/orders:ref_type:branch:ref:main"]) && length(output.trusted_repositories.deploy) == 0
+    error_message = "The outputs say who may take the role."
+  }
+}
+
+run "refuses_an_issuer_without_tls_and_a_subject_for_everybody" {
+  command = plan
+  variables {
+    issuer_url = "http://gitlab.example.com"
+    audience   = "*"
+    roles      = { deploy = { exact_subjects = ["project_path:shop/*"] } }
+  }
+  expect_failures = [var.issuer_url, var.audience, var.roles]
+}

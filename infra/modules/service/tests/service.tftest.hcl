@@ -180,7 +180,7 @@ run "who_uses_the_cache_runs_in_its_network" {
     }
   }
   assert {
-    condition     = output.in_cache_network == toset(["shop-buy"]) && module.function["shop-buy"].vpc == { subnet_ids = toset(["subnet-1", "subnet-2"]), security_group_ids = toset(["sg-1"]) } && module.function["shop-ship"].vpc == null
+    condition     = output.in_cache_network == toset(["shop-buy"]) && module.function["shop-buy"].vpc == { subnet_ids = toset(["subnet-1", "subnet-2"]), security_group_ids = toset(["sg-1"]) } && module.function["shop-ship"].vpc == null && keys(output.vpc) == ["shop-buy"]
     error_message = "Only the function with CACHE_PROVIDER."
   }
   assert {

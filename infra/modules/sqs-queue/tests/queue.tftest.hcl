@@ -183,3 +183,114 @@ run "the_prefix_goes_before_the_name" {
     error_message = "The name must start with the prefix."
   }
 }
+
+run "a_fifo_queue_has_a_fifo_dead_letter_queue" {
+  command = apply
+  variables { fifo = { content_based_deduplication = true, high_throughput = true } }
+  assert {
+    condition = { for key, queue in aws_sqs_queue.this : key => [queue.name, queue.fifo_queue, queue.content_based_deduplication, queue.deduplication_scope, queue.fifo_throughput_limit] } == {
+      main = ["example.fifo", true, true, "messageGroup", "perMessageGroupId"]
+      dlq  = ["example-dlq.fifo", true, false, "messageGroup", "perMessageGroupId"]
+    }
+    error_message = "SQS moves messages of a FIFO queue to a FIFO queue only."
+  }
+}
+
+run "a_fifo_queue_is_strict_unless_asked" {
+  command = plan
+  variables { fifo = {} }
+  assert {
+    condition     = alltrue([for queue in aws_sqs_queue.this : queue.fifo_queue && !queue.content_based_deduplication && queue.deduplication_scope == "queue" && queue.fifo_throughput_limit == "perQueue"])
+    error_message = "Senders give a deduplication id, which counts in the whole queue."
+  }
+}
+
+run "a_delay_is_the_queues_own" {
+  command = plan
+  variables { delay_seconds = 45 }
+  assert {
+    condition     = aws_sqs_queue.this["main"].delay_seconds == 45 && aws_sqs_queue.this["dlq"].delay_seconds == 0
+    error_message = "New messages wait; dead letters do not."
+  }
+}
+
+run "dead_letters_can_go_to_a_queue_of_others" {
+  command = apply
+  variables { dead_letter_queue = { max_receive_count = 2, external_arn = "arn:aws:sqs:us-east-1:123456789012:shared-dlq" } }
+  assert {
+    condition     = keys(aws_sqs_queue.this) == ["main"] && length(aws_sqs_queue_redrive_allow_policy.this) == 0 && jsondecode(aws_sqs_queue_redrive_policy.this["main"].redrive_policy) == { deadLetterTargetArn = "arn:aws:sqs:us-east-1:123456789012:shared-dlq", maxReceiveCount = 2 }
+    error_message = "No second queue, and the redrive leads to the other one."
+  }
+  assert {
+    condition     = output.dlq_arn == "arn:aws:sqs:us-east-1:123456789012:shared-dlq" && output.dlq_name == "shared-dlq" && output.dlq_url == null && jsondecode(output.policy_documents.dead_letter).Statement[0].Resource == ["arn:aws:sqs:us-east-1:123456789012:shared-dlq"]
+    error_message = "Alarms and roles get the other queue."
+  }
+}
+
+run "further_statements_are_added_as_they_are" {
+  command = apply
+  variables {
+    deny_insecure_transport = false
+    policy_statements = {
+      Partner = { principals = { AWS = ["arn:aws:iam::210987654321:root"] }, actions = ["sqs:SendMessage", "sqs:GetQueueUrl"] }
+      Outside = { effect = "Deny", principals = { AWS = ["*"] }, actions = ["sqs:*"], conditions = { StringNotEquals = { "aws:PrincipalOrgID" = ["o-1"] } } }
+    }
+  }
+  assert {
+    condition = jsonencode(jsondecode(aws_sqs_queue_policy.this["main"].policy).Statement) == jsonencode([
+      {
+        Sid       = "Outside"
+        Effect    = "Deny"
+        Principal = { AWS = ["*"] }
+        Action    = ["sqs:*"]
+        Resource  = "arn:aws:sqs:us-east-1:123456789012:example"
+        Condition = { StringNotEquals = { "aws:PrincipalOrgID" = ["o-1"] } }
+      },
+      {
+        Sid       = "Partner"
+        Effect    = "Allow"
+        Principal = { AWS = ["arn:aws:iam::210987654321:root"] }
+        Action    = ["sqs:GetQueueUrl", "sqs:SendMessage"]
+        Resource  = "arn:aws:sqs:us-east-1:123456789012:example"
+      },
+    ]) && !contains(keys(aws_sqs_queue_policy.this), "dlq")
+    error_message = "The statements as they are, on the queue alone: ${aws_sqs_queue_policy.this["main"].policy}"
+  }
+}
+
+run "refuses_a_long_fifo_name_a_fraction_of_a_delay_and_a_bucket_for_dead_letters" {
+  command = plan
+  variables {
+    name              = format("%072d", 1)
+    fifo              = {}
+    delay_seconds     = 1.5
+    dead_letter_queue = { external_arn = "arn:aws:s3:::letters.fifo" }
+    policy_statements = { "with space" = { principals = { AWS = ["arn:aws:iam::123456789012:root"] }, actions = ["sqs:SendMessage"] } }
+  }
+  expect_failures = [var.name, var.delay_seconds, var.dead_letter_queue, var.policy_statements]
+}
+
+run "refuses_dead_letters_of_another_kind_and_principals_of_no_kind" {
+  command = plan
+  variables {
+    dead_letter_queue = { external_arn = "arn:aws:sqs:us-east-1:123456789012:shared-dlq.fifo" }
+    policy_statements = { A = { principals = { User = ["me"] }, actions = ["sqs:SendMessage"] } }
+  }
+  expect_failures = [var.dead_letter_queue, var.policy_statements]
+}
+
+run "refuses_to_allow_every_action" {
+  command = plan
+  variables {
+    policy_statements = { A = { principals = { AWS = ["arn:aws:iam::123456789012:root"] }, actions = ["sqs:*"] } }
+  }
+  expect_failures = [var.policy_statements]
+}
+
+run "refuses_to_allow_everyone" {
+  command = plan
+  variables {
+    policy_statements = { A = { principals = { AWS = ["*"] }, actions = ["sqs:SendMessage"] } }
+  }
+  expect_failures = [var.policy_statements]
+}
