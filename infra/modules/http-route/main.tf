@@ -20,7 +20,7 @@ resource "aws_apigatewayv2_integration" "this" {
 }
 
 resource "aws_apigatewayv2_route" "this" {
-  #checkov:skip=CKV_AWS_309:NONE is for functions that check the caller's token; AWS_IAM is the other choice
+  #checkov:skip=CKV_AWS_309:NONE is for functions that check the caller's token; AWS_IAM and CUSTOM are the other choices
 
   for_each = local.routes
 
@@ -28,6 +28,7 @@ resource "aws_apigatewayv2_route" "this" {
   route_key          = each.key
   target             = "integrations/${aws_apigatewayv2_integration.this["this"].id}"
   authorization_type = var.authorization
+  authorizer_id      = var.authorizer_id
 }
 
 resource "aws_lambda_permission" "this" {

@@ -40,13 +40,24 @@ variable "route_keys" {
 }
 
 variable "authorization" {
-  description = "NONE (the function checks the caller) or AWS_IAM (signed requests of your own services)."
+  description = "NONE (the function checks the caller), AWS_IAM (signed requests of your own services) or CUSTOM (the Lambda authorizer `authorizer_id`)."
   type        = string
   default     = "NONE"
 
   validation {
-    condition     = contains(["NONE", "AWS_IAM"], var.authorization)
-    error_message = "authorization must be NONE or AWS_IAM."
+    condition     = contains(["NONE", "AWS_IAM", "CUSTOM"], var.authorization)
+    error_message = "authorization must be NONE, AWS_IAM or CUSTOM."
+  }
+}
+
+variable "authorizer_id" {
+  description = "Lambda authorizer of the API that the routes ask, such as the output `id` of the module session-authorizer. Null unless authorization is CUSTOM."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = (var.authorization == "CUSTOM") == (var.authorizer_id != null)
+    error_message = "authorizer_id must be given with authorization CUSTOM, and only then: other routes ask no authorizer."
   }
 }
 
