@@ -130,6 +130,38 @@ for folder in modules/*/examples/* examples/*; do
   examples+=("$folder")
 done
 ((${#examples[@]} > 0)) || { echo "examples.sh: no example below $*" >&2; exit 2; }
+# The function of the stack sessions, which the examples of session-authorizer attach to an API.
+shared=$work/infra/shared
+mkdir "$shared"
+cp stacks/platform/.terraform.lock.hcl "$shared"
+cat >"$shared/main.tf" <<'TF'
+variable "zip_file" {}
+variable "zip_sha256" {}
+
+module "authorizer" {
+  source = "../modules/lambda-function"
+
+  name        = "example-sessions-authorizer"
+  artifact    = { sha256 = var.zip_sha256, filename = var.zip_file }
+  environment = { SESSIONS_TABLE = "example-sessions" }
+}
+
+output "authorizer" {
+  value = { name = module.authorizer.name, qualifier = module.authorizer.qualifier, invoke_arn = module.authorizer.invoke_arn }
+}
+
+output "authorizer_instance" {
+  value = module.authorizer.definition
+}
+TF
+for step in "init -backend=false" "apply -auto-approve"; do
+  # shellcheck disable=SC2086 # two words on purpose
+  terraform -chdir="$shared" $step -input=false -no-color >>"$work/shared.log" 2>&1 || { echo "examples.sh: the shared authorizer cannot be made:" >&2; tail -20 "$work/shared.log" >&2; exit 1; }
+done
+TF_VAR_authorizer=$(terraform -chdir="$shared" output -json authorizer)
+TF_VAR_authorizer_instance=$(terraform -chdir="$shared" output -json authorizer_instance)
+export TF_VAR_authorizer TF_VAR_authorizer_instance
+
 # The first one alone where nothing is cached yet: Terraform does not lock the cache of plugins.
 if [[ -z "$(ls -A "$TF_PLUGIN_CACHE_DIR")" ]]; then terraform -chdir="${examples[0]}" init -backend=false -input=false >/dev/null; fi
 

@@ -30,7 +30,8 @@ output "settings" {
       "%v by %v %v, payload %v, %v ms",
       integration.integration_type, integration.integration_method, integration.integration_uri, integration.payload_format_version, integration.timeout_milliseconds,
     )])
-    api_ids = distinct([for resource in concat(values(aws_apigatewayv2_route.this), values(aws_apigatewayv2_integration.this)) : resource.api_id])
+    authorizer_ids = distinct([for route in aws_apigatewayv2_route.this : route.authorizer_id if route.authorizer_id != null])
+    api_ids        = distinct([for resource in concat(values(aws_apigatewayv2_route.this), values(aws_apigatewayv2_integration.this)) : resource.api_id])
     permission = { for key, permission in aws_lambda_permission.this : key => format(
       "%v from %v to %v", permission.principal, permission.source_arn, join(":", compact([permission.function_name, permission.qualifier])),
     ) }

@@ -42,8 +42,8 @@ resource "aws_lambda_function" "this" {
   role          = aws_iam_role.this["this"].arn
 
   package_type     = "Zip"
-  runtime          = "provided.al2023"
-  handler          = "bootstrap"
+  runtime          = var.runtime
+  handler          = var.handler
   architectures    = [var.architecture]
   filename         = var.artifact.filename
   s3_bucket        = var.artifact.s3_bucket

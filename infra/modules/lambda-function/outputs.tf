@@ -151,11 +151,13 @@ output "definition" {
     artifact                 = var.artifact
     code_signing_config_arn  = var.code_signing_config_arn
     environment              = var.environment
+    handler                  = var.handler
     kms_key_arn              = var.kms_key_arn
     log_retention_days       = var.log_retention_days
     memory_size_mb           = var.memory_size_mb
     permissions              = var.permissions
     permissions_boundary_arn = var.permissions_boundary_arn
+    runtime                  = var.runtime
     tags                     = var.tags
     timeout_seconds          = var.timeout_seconds
     tracing_enabled          = var.tracing_enabled

@@ -32,7 +32,7 @@ variable "description" {
 }
 
 variable "artifact" {
-  description = "The zip with `bootstrap`: SHA-256 of the zip (64 hexadecimal digits), and either a local file or an S3 bucket and key."
+  description = "The zip with the code (`bootstrap` of a binary): SHA-256 of the zip (64 hexadecimal digits), and either a local file or an S3 bucket and key."
   type = object({
     sha256    = string
     filename  = optional(string)
@@ -52,6 +52,28 @@ variable "artifact" {
       : var.artifact.s3_bucket != null && var.artifact.s3_key != null
     )
     error_message = "artifact must have either filename, or s3_bucket and s3_key."
+  }
+}
+
+variable "runtime" {
+  description = "Runtime of Lambda: provided.al2023 for a binary, or a runtime of Node.js or Python (such as nodejs22.x, python3.13)."
+  type        = string
+  default     = "provided.al2023"
+
+  validation {
+    condition     = can(regex("^(provided\\.al2023|nodejs[0-9]+\\.x|python3\\.[0-9]+)$", var.runtime))
+    error_message = "runtime must be provided.al2023, nodejs<major>.x or python3.<minor>."
+  }
+}
+
+variable "handler" {
+  description = "Entry point of the code: bootstrap for a binary, or `<file>.<function>` in the zip."
+  type        = string
+  default     = "bootstrap"
+
+  validation {
+    condition     = can(regex("^[^[:space:]]{1,128}$", var.handler))
+    error_message = "handler must have 1 to 128 characters without spaces."
   }
 }
 

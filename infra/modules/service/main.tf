@@ -51,6 +51,8 @@ module "function" {
   name         = "${var.name_prefix}-${each.key}"
   description  = each.value.description
   architecture = local.manifest.arch
+  runtime      = each.value.runtime
+  handler      = each.value.handler
 
   artifact = {
     sha256    = local.manifest.functions[each.key].sha256
@@ -98,6 +100,7 @@ module "route" {
   api_execution_arn  = var.http_api.execution_arn
   route_keys         = each.value.route_keys
   authorization      = each.value.authorization
+  authorizer_id      = each.value.authorization == "CUSTOM" ? var.http_api.authorizer_id : null
   function_name      = module.function[each.key].name
   function_qualifier = module.function[each.key].qualifier
   invoke_arn         = module.function[each.key].invoke_arn

@@ -88,6 +88,8 @@ variable "functions" {
   description = "The stack's functions by key: environment (besides FUNCTION_KEY, HOLDFAST_ENV, LOG_LEVEL), permissions, sizes and event sources, as in the module lambda-function."
   type = map(object({
     description          = optional(string, "")
+    runtime              = optional(string, "provided.al2023")
+    handler              = optional(string, "bootstrap")
     environment          = optional(map(string), {})
     memory_size_mb       = optional(number, 256)
     timeout_seconds      = optional(number, 10)
@@ -175,10 +177,11 @@ variable "private_cache" {
 }
 
 variable "http_api" {
-  description = "HTTP API that the routes are attached to; null for a stack without routes."
+  description = "HTTP API that the routes are attached to, and the Lambda authorizer of the routes whose `authorization` is CUSTOM; null for a stack without routes."
   type = object({
     id            = string
     execution_arn = string
+    authorizer_id = optional(string)
   })
   default = null
 

@@ -42,12 +42,38 @@ run "the_default_route_and_iam" {
   }
   assert {
     condition = jsonencode(output.settings) == jsonencode({
-      calls      = "AWS_PROXY by POST arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:123456789012:function:example/invocations, payload 2.0, 1234 ms"
-      api_ids    = ["api"]
-      permission = { "$default" = "apigateway.amazonaws.com from arn:aws:execute-api:us-east-1:123456789012:api/*/$default to example:live" }
+      calls          = "AWS_PROXY by POST arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:123456789012:function:example/invocations, payload 2.0, 1234 ms"
+      api_ids        = ["api"]
+      authorizer_ids = []
+      permission     = { "$default" = "apigateway.amazonaws.com from arn:aws:execute-api:us-east-1:123456789012:api/*/$default to example:live" }
     })
     error_message = "The routes as asked for: ${jsonencode(output.settings)}"
   }
+}
+
+run "an_authorizer_decides_about_each_route" {
+  command = plan
+  variables {
+    route_keys    = ["GET /v1/orders", "POST /v1/orders"]
+    authorization = "CUSTOM"
+    authorizer_id = "auth1"
+  }
+  assert {
+    condition     = alltrue([for route in aws_apigatewayv2_route.this : route.authorization_type == "CUSTOM" && route.authorizer_id == "auth1"]) && output.settings.authorizer_ids == tolist(["auth1"])
+    error_message = "Without its id, API Gateway asks nobody."
+  }
+}
+
+run "refuses_an_authorizer_that_is_not_asked" {
+  command = plan
+  variables { authorizer_id = "auth1" }
+  expect_failures = [var.authorizer_id]
+}
+
+run "refuses_routes_that_ask_no_authorizer" {
+  command = plan
+  variables { authorization = "CUSTOM" }
+  expect_failures = [var.authorizer_id]
 }
 
 run "create_false_makes_nothing" {

@@ -171,6 +171,8 @@ run "each_setting_is_what_was_asked_for" {
     alias_owner          = "deployer"
     tracing_enabled      = false
 
+    runtime                  = "python3.13"
+    handler                  = "handler.handle"
     environment              = { TABLE = "t" }
     permissions              = { Table = { actions = ["dynamodb:GetItem"], resources = ["arn:aws:dynamodb:us-east-1:123456789012:table/t"] } }
     permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
@@ -217,17 +219,23 @@ run "each_setting_is_what_was_asked_for" {
       artifact                 = { filename = null, s3_bucket = "artifacts", s3_key = "example.zip", sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08" }
       code_signing_config_arn  = null
       environment              = { TABLE = "t" }
+      handler                  = "handler.handle"
       kms_key_arn              = "arn:aws:kms:us-east-1:123456789012:key/k"
       log_retention_days       = 7
       memory_size_mb           = 384
       permissions              = { Table = { actions = ["dynamodb:GetItem"], conditions = {}, resources = ["arn:aws:dynamodb:us-east-1:123456789012:table/t"] } }
       permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
+      runtime                  = "python3.13"
       tags                     = { project = "shop" }
       timeout_seconds          = 45
       tracing_enabled          = false
       vpc                      = { security_group_ids = ["sg-1"], subnet_ids = ["subnet-1"] }
     })
     error_message = "Another instance gets the same: ${jsonencode(output.definition)}"
+  }
+  assert {
+    condition     = aws_lambda_function.this["this"].runtime == "python3.13" && aws_lambda_function.this["this"].handler == "handler.handle"
+    error_message = "Code of another language than Rust."
   }
   assert {
     condition     = aws_lambda_function_recursion_config.this["this"].recursive_loop == "Allow" && aws_lambda_function_recursion_config.this["this"].function_name == aws_lambda_function.this["this"].function_name && output.recursive_loop == "Allow"
@@ -336,6 +344,8 @@ run "refuses_wrong_values" {
     name                     = "has space"
     artifact                 = { sha256 = "short", filename = "a.zip" }
     architecture             = "riscv"
+    runtime                  = "go1.x"
+    handler                  = "a b"
     memory_size_mb           = 64
     timeout_seconds          = 901
     reserved_concurrency     = -1
@@ -356,7 +366,7 @@ run "refuses_wrong_values" {
     application_log_level    = "WARN"
   }
   expect_failures = [
-    var.application_log_level,
+    var.application_log_level, var.runtime, var.handler,
     var.name, var.artifact, var.architecture, var.memory_size_mb, var.timeout_seconds, var.reserved_concurrency, var.permissions, var.invoke_permissions,
     var.queue_sources, var.stream_sources, var.vpc, var.alias_owner, var.alias_name, var.log_retention_days, var.tags, var.kms_key_arn, var.permissions_boundary_arn, var.description, var.environment, var.code_signing_config_arn,
   ]

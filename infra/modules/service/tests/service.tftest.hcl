@@ -53,9 +53,10 @@ run "functions_routes_and_artifacts_follow_the_catalogue_and_the_release" {
   }
   assert {
     condition = jsonencode({ for key, route in module.route : key => route.settings }) == jsonencode({ shop-buy = {
-      api_ids    = ["api"]
-      calls      = "AWS_PROXY by POST arn:aws:apigateway:us-east-1:lambda:path/buy:live, payload 2.0, 29000 ms"
-      permission = { "POST /v1/orders" = "apigateway.amazonaws.com from arn:aws:execute-api:us-east-1:123456789012:api/*/POST/v1/orders to example-test-shop-buy:live" }
+      api_ids        = ["api"]
+      authorizer_ids = []
+      calls          = "AWS_PROXY by POST arn:aws:apigateway:us-east-1:lambda:path/buy:live, payload 2.0, 29000 ms"
+      permission     = { "POST /v1/orders" = "apigateway.amazonaws.com from arn:aws:execute-api:us-east-1:123456789012:api/*/POST/v1/orders to example-test-shop-buy:live" }
     } }) && output.routes == { "POST /v1/orders" = "shop-buy AWS_IAM" }
     error_message = "A route calls its own function, and is signed where the catalogue says so: ${jsonencode({ for key, route in module.route : key => route.settings })}"
   }
@@ -99,15 +100,36 @@ run "each_function_has_its_own_routes_and_the_release_says_the_architecture" {
   }
   assert {
     condition = jsonencode({ for key, route in module.route : key => route.settings }) == jsonencode({ shop-ship = {
-      api_ids    = ["api"]
-      calls      = "AWS_PROXY by POST arn:aws:apigateway:us-east-1:lambda:path/ship:live, payload 2.0, 29000 ms"
-      permission = { "PUT /v1/parcels/{id}" = "apigateway.amazonaws.com from arn:aws:execute-api:us-east-1:123456789012:api/*/PUT/v1/parcels/* to example-test-shop-ship:live" }
+      api_ids        = ["api"]
+      authorizer_ids = []
+      calls          = "AWS_PROXY by POST arn:aws:apigateway:us-east-1:lambda:path/ship:live, payload 2.0, 29000 ms"
+      permission     = { "PUT /v1/parcels/{id}" = "apigateway.amazonaws.com from arn:aws:execute-api:us-east-1:123456789012:api/*/PUT/v1/parcels/* to example-test-shop-ship:live" }
     } })
     error_message = "The routes of the second function call it: ${jsonencode({ for key, route in module.route : key => route.settings })}"
   }
   assert {
     condition     = { for key, settings in output.settings : key => settings.architectures } == { shop-buy = tolist(["arm64"]), shop-ship = tolist(["arm64"]) }
     error_message = "Every function has the architecture of the release."
+  }
+}
+
+run "routes_ask_the_authorizer_where_the_catalogue_says_so" {
+  command = apply
+  variables {
+    catalogue_file = "tests/fixtures/custom.json"
+    http_api       = { id = "api", execution_arn = "arn:aws:execute-api:us-east-1:123456789012:api", authorizer_id = "auth1" }
+    functions = {
+      shop-buy  = { runtime = "nodejs22.x", handler = "index.handler" }
+      shop-ship = {}
+    }
+  }
+  assert {
+    condition     = { for key, route in module.route : key => jsonencode(route.settings.authorizer_ids) } == { shop-buy = "[\"auth1\"]", shop-ship = "[]" }
+    error_message = "The authorizer decides about the routes of the first function only."
+  }
+  assert {
+    condition     = { for key, definition in output.definitions : key => "${definition.runtime} ${definition.handler}" } == { shop-buy = "nodejs22.x index.handler", shop-ship = "provided.al2023 bootstrap" }
+    error_message = "A function in another language than Rust."
   }
 }
 

@@ -21,6 +21,24 @@ variable "authorizer" {
   })
 }
 
+variable "authorizer_instance" {
+  description = "Output `authorizer_instance` of the stack sessions: artifact, environment and permissions of an instance."
+  type = object({
+    artifact = object({
+      sha256    = string
+      filename  = optional(string)
+      s3_bucket = optional(string)
+      s3_key    = optional(string)
+    })
+    architecture = optional(string)
+    environment  = map(string)
+    permissions = map(object({
+      actions   = set(string)
+      resources = set(string)
+    }))
+  })
+}
+
 # An API whose authorizer keeps a result for at most five seconds.
 module "api" {
   source = "../../../http-api"
@@ -53,7 +71,19 @@ module "rest" {
   function    = var.authorizer
 }
 
+# The same API again, for what needs a second factor and an authentication of the last quarter of an hour.
+module "recent" {
+  source = "../.."
+
+  name_prefix     = "example"
+  name            = "recent"
+  api             = { type = "HTTP", id = module.api.id, execution_arn = module.api.execution_arn }
+  instance        = var.authorizer_instance
+  require_mfa     = true
+  max_age_seconds = 900
+}
+
 output "authorizer_ids" {
   description = "Id of each authorizer, for the routes and methods that need a session."
-  value       = { http = module.http.id, rest = module.rest.id }
+  value       = { http = module.http.id, rest = module.rest.id, recent = module.recent.id }
 }

@@ -1,0 +1,24 @@
+variable "name" {
+  description = "Prefix of all names."
+  type        = string
+  default     = "protected-api"
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{0,29}$", var.name))
+    error_message = "name must have 1 to 30 characters: a-z, 0-9 and '-', starting with a letter."
+  }
+}
+
+variable "authorizer" {
+  description = "Output `authorizer` of the stack sessions: name, qualifier and invoke_arn."
+  type = object({
+    name       = string
+    qualifier  = optional(string)
+    invoke_arn = string
+  })
+}
+
+variable "release_manifest" {
+  description = "Manifest that build.py writes: version, arch, and of each function sha256, file and s3Key."
+  type        = string
+}
