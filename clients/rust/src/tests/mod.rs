@@ -5,8 +5,8 @@ mod connections;
 mod credentials;
 mod errors;
 #[cfg(all(feature = "axum", feature = "lambda_http"))]
-mod lambda;
-#[cfg(feature = "axum")]
+mod handlers;
+#[cfg(feature = "tower")]
 mod layer;
 mod requests;
 mod retries;

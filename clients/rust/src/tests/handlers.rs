@@ -1,16 +1,48 @@
-//! The layer and the extractor in a Lambda function, with the events of its triggers.
+//! The layer and the extractor around handlers of axum and of Lambda functions, with the events of their triggers.
 
 use std::convert::Infallible;
 
 use axum::Router;
 use axum::routing::get;
-use http::Response;
+use http::{Request, Response};
+use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
-use super::layer::{ask, bearer, cookie, hello};
+use super::layer::{bearer, cookie};
 use super::server::*;
 use crate::{Session, SessionLayer};
+
+async fn hello(session: Session) -> String {
+    format!("hello {}", session.user_id)
+}
+
+async fn ask(app: Router, request: Request<axum::body::Body>) -> (u16, String) {
+    let answer = app.oneshot(request).await.unwrap();
+    let status = answer.status().as_u16();
+    let body = answer.into_body().collect().await.unwrap().to_bytes();
+    (status, String::from_utf8(body.to_vec()).unwrap())
+}
+
+#[tokio::test]
+async fn a_handler_of_axum_takes_the_session() {
+    let (_, _, client) = start().await;
+    let app = Router::new().route("/hello", get(hello)).layer(SessionLayer::new(client));
+    let request = |token: &str| {
+        Request::get("/hello").header("authorization", bearer(token)).body(axum::body::Body::empty()).unwrap()
+    };
+    assert_eq!(ask(app.clone(), request(LIVE)).await, (200, "hello u1".to_owned()));
+    let (status, body) = ask(app, request(STALE)).await;
+    assert_eq!((status, body.contains("UNAUTHENTICATED")), (401, true));
+}
+
+#[tokio::test]
+async fn a_handler_without_the_layer_answers_500_and_lets_nobody_through() {
+    let app = Router::new().route("/hello", get(hello));
+    let request = Request::get("/hello").header("authorization", bearer(LIVE)).body(axum::body::Body::empty()).unwrap();
+    let (status, body) = ask(app, request).await;
+    assert_eq!((status, body.contains("INTERNAL"), body.contains("SessionLayer")), (500, true, false));
+}
 
 /// The request of an event, as `lambda_http` reads it.
 fn of_event(event: &Value) -> lambda_http::Request {
