@@ -123,7 +123,7 @@ variable "serverless" {
 }
 
 variable "node" {
-  description = "Size of a node-based cache: node type, shards, and replicas of each shard (0 for no failover). Its parameters that differ from AWS's defaults, by name; its weekly maintenance window in UTC (sun:05:00-sun:06:00; null lets AWS choose); and the destination of its logs (slow-log, engine-log): a log group of CloudWatch Logs (cloudwatch-logs) or a stream of Firehose (kinesis-firehose), by name. The slow log holds names of keys."
+  description = "Size of a node-based cache: node type, shards, and replicas of each shard (0 for no failover). `parameters` are those that differ from AWS's defaults, by name. `maintenance_window` is weekly and in UTC (sun:05:00-sun:06:00), and null lets AWS choose. `log_delivery` sends slow-log and engine-log to a log group (cloudwatch-logs) or a stream of Firehose (kinesis-firehose), by name. The slow log holds names of keys."
   type = object({
     type               = optional(string, "cache.t4g.micro")
     shards             = optional(number, 1)

@@ -43,7 +43,7 @@ variable "archive_event_pattern" {
 }
 
 variable "policy_statements" {
-  description = "Statements of the bus's policy, by statement id: principals by kind (AWS, Service) that may put events to the bus, or may not (effect Deny), and conditions (values by operator and key). Roles of the bus's own account need none."
+  description = "Statements of the bus's policy, by statement id. Each names principals by kind (AWS, Service) that may put events, or may not (effect Deny), and conditions (values by operator and key). Roles of the bus's own account need none."
   type = map(object({
     effect     = optional(string, "Allow")
     principals = map(set(string))

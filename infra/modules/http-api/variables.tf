@@ -125,7 +125,7 @@ variable "jwt_authorizers" {
 }
 
 variable "lambda_authorizers" {
-  description = "Functions that check the callers, by name: name, alias and invoke ARN, the parts of a request that they need, and the seconds for which a result is kept for them (0 for none). A kept result counts for every route of the API, so identity_sources must be the whole credential. For sessions of Holdfast use the module session-authorizer."
+  description = "Functions that check the callers, by name of the authorizer. API Gateway sends a request only with all identity_sources, and keeps a result for them (result_ttl_seconds, 0 for none). A kept result counts for every route of the API, so identity_sources must be the whole credential. For sessions of Holdfast use the module session-authorizer."
   type = map(object({
     function_name      = string
     function_qualifier = optional(string)

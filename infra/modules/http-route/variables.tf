@@ -62,7 +62,7 @@ variable "authorizer_id" {
 }
 
 variable "authorization_scopes" {
-  description = "Scopes of which a JWT must have at least one; empty for none. Only with JWT."
+  description = "A JWT must have at least one of these scopes; empty for none. Only with JWT."
   type        = set(string)
   default     = []
   nullable    = false
