@@ -126,7 +126,7 @@ async fn what_a_service_says_is_checked() {
     let world = World::new().await;
     for more in [
         json!({"identity": {"provider": "", "subject": "s"}}),
-        json!({"identity": {"provider": "p", "subject": "s".repeat(257)}}),
+        json!({"identity": {"provider": "p", "subject": "s".repeat(1_025)}}),
         json!({"identity": {"provider": "p"}}),
         json!({"identity": {"provider": "p", "subject": "s", "email": "e"}}),
         json!({"email": "no address"}),
