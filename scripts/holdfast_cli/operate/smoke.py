@@ -32,8 +32,8 @@ def command(settings: Settings) -> list[str]:
 
 @contextmanager
 def account(settings: Settings) -> Generator[dict[str, str]]:
-    """The variables that name the account of a smoke test. Where registration is closed and nobody named one, it is an account of its own, which is
-    deleted at the end."""
+    """The variables that name the account of a smoke test. Where registration is closed and no account is configured, it makes one, and deletes it
+    at the end."""
     if settings.is_local or os.environ.get("HOLDFAST_SMOKE_EMAIL") or settings.variables.get("registration_enabled") == "true":
         yield {}
         return

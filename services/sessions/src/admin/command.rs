@@ -257,7 +257,9 @@ mod tests {
         assert!(refused(json!({"action": "list", "user": id})).contains("Unknown field `user`"));
         assert!(refused(json!({"action": "set-claims", "userId": id})).contains("needs `claims`"));
         assert!(refused(json!({"action": "list", "userId": id, "claims": {}})).contains("takes no `claims`"));
-        assert!(refused(json!({"action": "set-claims", "userId": id, "claims": []})).contains("`claims` must be an object"));
+        assert!(
+            refused(json!({"action": "set-claims", "userId": id, "claims": []})).contains("`claims` must be an object")
+        );
         let long = json!({"action": "set-claims", "userId": id, "claims": {"a": "x".repeat(2_048)}});
         assert!(refused(long).contains("`claims` has 2056 bytes"));
         assert!(refused(json!([])).contains("must be a JSON object"));
