@@ -66,8 +66,8 @@ NO_NAMES = Names()
 
 
 def names_of(values: Values) -> Names:
-    domains: list[Any] = [values.get(name) for name in ("http_domain", "websocket_domain")]
-    zones = {domain["hosted_zone_id"] for domain in domains if isinstance(domain, dict) and domain.get("hosted_zone_id")}
+    domains: list[dict[str, Any]] = [values.get(name) or {} for name in ("http_domain", "websocket_domain")]
+    zones = {domain["hosted_zone_id"] for domain in domains if domain.get("hosted_zone_id")}
     return Names(len(zones), isinstance(values.get("edge"), dict))
 
 

@@ -39,8 +39,9 @@ def _networks(deployed: Deployed) -> dict[str, dict[str, Any]]:
     found, outside = dict[str, dict[str, Any]](), list[str]()
     for key, name in deployed.functions.items():
         settings: Any = deployed.api.functions.get_function_configuration(FunctionName=name)
-        if (settings.get("VpcConfig") or {}).get("SubnetIds"):
-            found[key] = settings["VpcConfig"]
+        network: dict[str, Any] = settings.get("VpcConfig") or {}
+        if network.get("SubnetIds"):
+            found[key] = network
         elif settings.get("Environment", {}).get("Variables", {}).get("CACHE_PROVIDER") == "redis":
             outside.append(key)
     insist(not outside, f"outside the network, so the cache cannot be reached: {', '.join(outside)}. {_again(deployed)}")
