@@ -374,6 +374,16 @@ run "functions_can_have_executions_reserved" {
   }
 }
 
+# A deploy of Holdfast moves the aliases of its own functions only.
+run "terraform_moves_the_alias_of_an_instance" {
+  command = plan
+  variables { alias_owner = "deployer" }
+  assert {
+    condition     = output.authorizer_instance.alias_owner == "terraform"
+    error_message = "No deploy of Holdfast knows the instance: ${output.authorizer_instance.alias_owner}"
+  }
+}
+
 run "without_a_bootstrap_there_is_no_boundary" {
   command = apply
   variables { permissions_boundary = false }
