@@ -80,7 +80,7 @@ locals {
     length(permission.conditions) == 0 ? {} : { Condition = permission.conditions },
   )]
 
-  # Lists throughout, whatever form the documents have: the output `grants` reads them.
+  # The output `grants` reads these statements, so actions and resources are always lists.
   policy_statements = flatten([for name, document in var.policies : [
     for index, statement in flatten([jsondecode(document).Statement]) : merge(
       {

@@ -3,6 +3,7 @@
 
 mod process;
 mod runtime_api;
+mod server;
 mod table;
 
 use std::path::{Path, PathBuf};

@@ -1,19 +1,16 @@
 //! Lambda's Runtime API (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>) for one function at a time, on a thread of
 //! its own. It gives one event after another and takes the time from an event to its answer.
 
-use std::convert::Infallible;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::{Method, Request, Response};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::Done;
+use super::{Done, server};
 
 /// A function that takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -45,30 +42,8 @@ impl RuntimeApi {
     pub(super) fn start() -> Done<Self> {
         let (events, queue) = unbounded_channel();
         let (say, said) = mpsc::channel();
-        let (tell, told) = mpsc::channel();
         let state = Arc::new(State { events: Mutex::new(queue), say });
-        std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(super::text)?;
-            runtime.block_on(async {
-                let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(super::text)?;
-                tell.send(listener.local_addr().map_err(super::text)?.to_string()).map_err(super::text)?;
-                loop {
-                    let (stream, _) = listener.accept().await.map_err(super::text)?;
-                    stream.set_nodelay(true).map_err(super::text)?;
-                    let state = state.clone();
-                    tokio::spawn(async move {
-                        let service = hyper::service::service_fn(|request| serve(state.clone(), request));
-                        // A function that is stopped while it waits for an event ends its connection.
-                        let _ = hyper::server::conn::http1::Builder::new()
-                            .serve_connection(TokioIo::new(stream), service)
-                            .await;
-                    });
-                }
-                #[allow(unreachable_code)]
-                Done::Ok(())
-            })
-        });
-        let address = told.recv_timeout(Duration::from_secs(10)).map_err(|_| "the Runtime API did not start")?;
+        let address = server::start(move |request| serve(state.clone(), request))?.to_string();
         Ok(Self { address, events, said })
     }
 
@@ -101,11 +76,11 @@ impl RuntimeApi {
     }
 }
 
-async fn serve(state: Arc<State>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn serve(state: Arc<State>, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let path = request.uri().path().to_owned();
     if request.method() == Method::GET && path.ends_with("/runtime/invocation/next") {
         let _ = state.say.send(Said::Asked(Instant::now()));
-        let Some(event) = state.events.lock().await.recv().await else { return Ok(Response::default()) };
+        let Some(event) = state.events.lock().await.recv().await else { return Response::default() };
         let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + Duration::from_secs(30);
         let response = Response::builder()
             .header("content-type", "application/json")
@@ -115,7 +90,7 @@ async fn serve(state: Arc<State>, request: Request<Incoming>) -> Result<Response
             .header("lambda-runtime-trace-id", "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Sampled=0")
             .body(Full::new(event));
         let _ = state.say.send(Said::Got(Instant::now()));
-        return Ok(response.unwrap_or_default());
+        return response.unwrap_or_default();
     }
     let body = match request.into_body().collect().await {
         Ok(body) => body.to_bytes(),
@@ -127,5 +102,5 @@ async fn serve(state: Arc<State>, request: Request<Incoming>) -> Result<Response
     let _ = state.say.send(Said::Answered(ended, said));
     let mut response = Response::default();
     *response.status_mut() = hyper::StatusCode::ACCEPTED;
-    Ok(response)
+    response
 }

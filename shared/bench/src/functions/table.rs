@@ -2,9 +2,8 @@
 //! that all functions wait equally long. A write is answered with a success and changes nothing.
 
 use std::collections::HashMap;
-use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt as _, Full};
@@ -12,9 +11,9 @@ use hyper::body::{Bytes, Incoming};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
-use super::Done;
+use super::{Done, server};
 
 /// An endpoint with its own port and thread.
 pub(super) struct Table {
@@ -39,28 +38,7 @@ impl Table {
             answers: Mutex::default(),
             requests: requests.clone(),
         });
-        let (tell, told) = mpsc::channel();
-        std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(super::text)?;
-            runtime.block_on(async {
-                let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(super::text)?;
-                tell.send(listener.local_addr().map_err(super::text)?).map_err(super::text)?;
-                loop {
-                    let (stream, _) = listener.accept().await.map_err(super::text)?;
-                    stream.set_nodelay(true).map_err(super::text)?;
-                    let state = state.clone();
-                    tokio::spawn(async move {
-                        let service = hyper::service::service_fn(|request| serve(state.clone(), request));
-                        let _ = hyper::server::conn::http1::Builder::new()
-                            .serve_connection(TokioIo::new(stream), service)
-                            .await;
-                    });
-                }
-                #[allow(unreachable_code)]
-                Done::Ok(())
-            })
-        });
-        let address = told.recv_timeout(Duration::from_secs(10)).map_err(|_| "the table did not start")?;
+        let address = server::start(move |request| serve(state.clone(), request))?;
         Ok(Self { endpoint: format!("http://{address}"), requests })
     }
 
@@ -70,7 +48,7 @@ impl Table {
     }
 }
 
-async fn serve(state: Arc<State>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn serve(state: Arc<State>, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let began = Instant::now();
     let operation = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok()?.rsplit('.').next());
     let operation = operation.unwrap_or_default().to_owned();
@@ -90,7 +68,7 @@ async fn serve(state: Arc<State>, request: Request<Incoming>) -> Result<Response
         .header("x-amz-crc32", checksum)
         .header("x-amzn-requestid", "0F1C2A3B4D5E6F708192A3B4C5D6E7F8")
         .body(Full::new(bytes));
-    Ok(response.unwrap_or_default())
+    response.unwrap_or_default()
 }
 
 async fn answer(state: &State, operation: &str, head: &hyper::HeaderMap, body: Bytes) -> Done<Bytes> {
