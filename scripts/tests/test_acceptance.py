@@ -74,7 +74,7 @@ class Results(unittest.TestCase):
         self.assertRegex(out, r"(?m)^  odd +FAILED +\d+\.\d s +KeyError: 'unexpected'$")
         self.assertRegex(out, r"(?m)^  after +passed")
         self.assertIn("2 passed, 2 failed, 0 skipped", out)
-        self.assertEqual(err, "not as it should be: bad, odd. `holdfast verify --only bad,odd` runs them again.\n")
+        self.assertEqual(err, "not as it should be: bad (the reason); odd (KeyError: 'unexpected'). `holdfast verify --only bad,odd` runs them again.\n")
 
     def test_what_is_skipped_is_listed_last_with_its_reason_and_is_no_failure(self):
         code, out, _ = self.verb(Check("cloudy", "A.", fails, needs_aws="no quotas here."), Check("good", "B.", lambda _: "yes"),

@@ -109,6 +109,14 @@ class Lanes(unittest.TestCase):
         self.assertEqual(ended.exception.code, 1)
         self.assertTrue(said.getvalue().endswith("\n1 passed, 1 failed\n"))
 
+    def test_the_reasons_of_failures_are_said_again_at_the_end(self):
+        self.run_lanes([("bad", fails)], [("good", lambda: None)])
+        with contextlib.redirect_stdout(io.StringIO()) as said, self.assertRaises(SystemExit):
+            self.suite.finish()
+        with self.assertRaises(Failed) as reason:
+            fails()
+        self.assertRegex(said.getvalue(), rf"  all .*\nbad: {re.escape(str(reason.exception))}\n1 passed, 1 failed\n$")
+
     @unittest.skipUnless(sys.platform == "linux", "a thread has no priority of its own")
     def test_only_the_lanes_after_the_first_get_less_of_the_processor(self):
         here = os.getpriority(os.PRIO_PROCESS, 0)

@@ -63,6 +63,8 @@ class Suite:
         self.environment = {"TMPDIR": str(temporary)} if temporary else {}
         # Name, verdict, seconds.
         self.results: list[tuple[str, str, float]] = []
+        # Name and reason of each step that failed.
+        self.reasons: list[tuple[str, str]] = []
         self.began = time.monotonic()
         # Of a lane: where its commands print.
         self._lane = threading.local()
@@ -80,6 +82,7 @@ class Suite:
             verdict = "passed"
         except (Refused, Failed) as trouble:
             why = f"    {trouble}\n"
+            self.reasons.append((name, str(trouble)))
         finally:
             self.results.append((name, verdict, time.monotonic() - began))
             line(f"{before}{self._printed()}{why}=== {name}: {verdict} ({time.monotonic() - began:.0f} s)")
@@ -155,6 +158,9 @@ class Suite:
             line(f"  {name:{width}}  {verdict:7} {seconds:6.0f} s")
         failed = sum(verdict != "passed" for _, verdict, _ in self.results)
         line(f"  {'all':{width}}          {time.monotonic() - self.began:6.0f} s")
+        # Again, because it was printed far above: the end of a log is what a pipeline shows.
+        for name, why in self.reasons:
+            line(f"{name}: {why}")
         line(f"{len(self.results) - failed} passed, {failed} failed")
         if failed:
             sys.exit(1)

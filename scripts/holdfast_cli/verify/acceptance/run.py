@@ -110,9 +110,11 @@ def as_json(settings: Settings, results: Sequence[Result]) -> dict[str, Any]:
 
 def require(results: Sequence[Result]) -> None:
     """Fails if a check failed."""
-    failed = [result.name for result in results if result.verdict == FAILED]
+    failed = [result for result in results if result.verdict == FAILED]
     if failed:
-        raise Failed(f"not as it should be: {', '.join(failed)}. `holdfast verify --only {','.join(failed)}` runs them again.")
+        names = ",".join(result.name for result in failed)
+        found = "; ".join(f"{result.name} ({result.note})" for result in failed)
+        raise Failed(f"not as it should be: {found}. `holdfast verify --only {names}` runs them again.")
 
 
 def check(settings: Settings) -> None:
