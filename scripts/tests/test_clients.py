@@ -160,7 +160,7 @@ class RustKit(unittest.TestCase):
     def test_the_step_checks_format_lints_and_tests_with_a_build_of_its_own(self):
         commands = []
         with mock.patch.object(suite.Suite, "command", lambda _, *command, **options: commands.append((command, options))):
-            cargo, _ = suite.Suite(fakes.read()).static()
+            cargo, *_ = suite.Suite(fakes.read()).static()
             dict(cargo)["Rust kit for back ends"]()
         self.assertEqual([command[:2] for command, _ in commands], [("cargo", "fmt"), ("cargo", "clippy"), ("cargo", "clippy"), ("cargo", "test")])
         self.assertTrue(all(options["cwd"] == ROOT / "clients" / "rust" for _, options in commands))

@@ -137,8 +137,7 @@ class Gate(unittest.TestCase):
     def test_the_fast_check_and_the_test_of_everything_run_it(self):
         commands = []
         with mock.patch.object(suite.Suite, "command", lambda _, *command, **__: commands.append(command)):
-            cargo, others = suite.Suite(read()).static()
-            dict([*cargo, *others])["text and commit subjects"]()
+            dict(step for lane in suite.Suite(read()).static() for step in lane)["text and commit subjects"]()
         self.assertEqual([command[1:] for command in commands], [("-m", "holdfast_cli.verify.prose")])
 
 

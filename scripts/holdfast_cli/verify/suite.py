@@ -165,19 +165,20 @@ class Suite:
         if failed:
             sys.exit(1)
 
-    def static(self) -> tuple[list[Step], list[Step]]:
-        """Steps that need no build of the whole: those of cargo, and the others."""
+    def static(self) -> tuple[list[Step], list[Step], list[Step]]:
+        """Steps that need no build of the whole: those of cargo, the tests of the tool, and the others, which take as long as those tests."""
         return [
             ("format", lambda: self.command("cargo", "fmt", "--all", "--check")),
             ("lint", lambda: self.command("cargo", "clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings")),
             ("Rust kit for back ends", self.rust_kit),
+        ], [
+            ("operator tool's tests", lambda: self.command(sys.executable, "-m", "unittest", "discover", "-q", "-s", "scripts/tests")),
         ], [
             ("terraform format", lambda: self.command("terraform", "fmt", "-check", "-recursive", "infra")),
             ("shell scripts", self.shellcheck),
             ("workflows", lambda: workflows.lint(self.settings, self.shown)),
             ("text and commit subjects", lambda: self.command(sys.executable, "-m", "holdfast_cli.verify.prose", cwd=ROOT / "scripts")),
             ("operator tool", self.operator_tool),
-            ("operator tool's tests", lambda: self.command(sys.executable, "-m", "unittest", "discover", "-q", "-s", "scripts/tests")),
             ("JavaScript client", self.javascript),
             ("Node kit for back ends", self.node_kit),
             ("Python kit for back ends", self.python_kit),
@@ -237,9 +238,10 @@ def _prerequisites(settings: Settings) -> None:
 def check(settings: Settings) -> None:
     _prerequisites(settings)
     suite = Suite(settings)
-    cargo, others = suite.static()
+    cargo, of_the_tool, others = suite.static()
     suite.lanes(
         [*cargo, ("unit tests", lambda: suite.command("cargo", "test", "--locked", "--quiet", "--workspace", *_units()))],
+        of_the_tool,
         [*others, ("terraform validate", lambda: suite.command("bash", "infra/test.sh", "--validate"))],
     )
     suite.finish()
@@ -263,7 +265,8 @@ def test(settings: Settings, only: str = "") -> None:
     suite = Suite(settings, temporary)
     try:
         # One cargo at a time: two would wait for each other, and need twice the memory.
-        with_cargo, others = suite.static() if only in ("", "static") else ([], [])
+        with_cargo, of_the_tool, others = suite.static() if only in ("", "static") else ([], [], [])
+        others = of_the_tool + others
         if only in ("", "unit"):
             names = [argument for name in _test_targets() for argument in ("--test", name)]
             with_cargo.append(("unit and contract tests", lambda: suite.command(
