@@ -8,7 +8,7 @@ variable "redis_keep" {
 }
 
 variable "redis_mode" {
-  description = "node (fixed size and cost) or serverless (scales automatically, from 100 MB). Null keeps the mode of a deployed cache, and creates a new cache of nodes. AWS does not document whether a serverless cache shows the identity of its servers, which an immediate revocation requires."
+  description = "node (fixed size and cost) or serverless (scales automatically, from 100 MB). Null keeps the mode of a deployed cache, and creates a new cache of nodes. With a serverless cache, revocations are answered as bounded: AWS does not document whether such a cache shows the identity of its servers."
   type        = string
   default     = null
 

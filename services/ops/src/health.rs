@@ -115,7 +115,7 @@ pub async fn handle<T: Table, L: Cache>(deps: &Deps<T, L>, request: Request) -> 
         Some((check, latency)) => {
             metrics::millis("HealthCacheLatency", latency);
             let status = match &check {
-                Ok(Fence::On) => "ok",
+                Ok(Fence::On | Fence::Unproven) => "ok",
                 // It answers, but nothing it holds may be used.
                 Ok(Fence::Off) => "degraded",
                 Err(error) => {
@@ -123,7 +123,7 @@ pub async fn handle<T: Table, L: Cache>(deps: &Deps<T, L>, request: Request) -> 
                     "down"
                 }
             };
-            (check == Ok(Fence::On), json!({"provider": provider, "status": status, "latencyMs": latency}))
+            (status == "ok", json!({"provider": provider, "status": status, "latencyMs": latency}))
         }
     };
     let (status, code) = match (reached.is_ok(), cache_ok) {

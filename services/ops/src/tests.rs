@@ -67,6 +67,7 @@ type Row = (&'static str, &'static str, u64, &'static str, &'static str, [&'stat
 const ROWS: &[Row] = &[
     ("answers", "none", 200, "ok", "–", ["ok", "ok"]),
     ("answers", "answers", 200, "ok", "–", ["ok", "ok"]),
+    ("answers", "is serverless", 200, "ok", "–", ["ok", "ok"]),
     ("answers", "hides who it is", 200, "degraded", "–", ["ok", "degraded"]),
     ("answers", "fails", 200, "degraded", "WARN the cache cannot be used", ["ok", "down"]),
     ("fails", "none", 503, "down", "ERROR DynamoDB cannot be reached", ["down", "down"]),
@@ -82,6 +83,7 @@ async fn health_says_what_is_down_and_503_only_where_nothing_works() {
         let cache = match *cache {
             "none" => None,
             "answers" => Some(Ok(Fence::On)),
+            "is serverless" => Some(Ok(Fence::Unproven)),
             "fails" => Some(trouble()),
             _ => Some(Ok(Fence::Off)),
         };

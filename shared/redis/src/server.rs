@@ -19,6 +19,8 @@ use crate::value;
 pub struct RedisCache<H> {
     link: Arc<Link<H>>,
     host: H,
+    /// What a server that names its incarnation is worth.
+    fence: Fence,
     said_hidden: Arc<AtomicBool>,
     said_refused: Arc<AtomicBool>,
 }
@@ -28,6 +30,7 @@ impl<H: Clone> Clone for RedisCache<H> {
         Self {
             link: self.link.clone(),
             host: self.host.clone(),
+            fence: self.fence,
             said_hidden: self.said_hidden.clone(),
             said_refused: self.said_refused.clone(),
         }
@@ -44,7 +47,11 @@ impl<H: Clock + Rng + Clone + 'static> RedisCache<H> {
     /// Creates the cache without connecting. The first call connects, or [`RedisCache::warm_up`].
     pub fn new(config: &RedisConfig, host: H) -> Result<Self, ConfigRefused> {
         let link = Link::new(config.opener()?, host.clone());
-        Ok(Self { link, host, said_hidden: Arc::default(), said_refused: Arc::default() })
+        // AWS does not document which ids a script sees behind the proxy of a serverless cache. If they stay the same
+        // when a server is replaced, an entry that was deleted can come back.
+        let is_serverless = config.tokens.as_ref().is_some_and(|tokens| tokens.serverless);
+        let fence = if is_serverless { Fence::Unproven } else { Fence::On };
+        Ok(Self { link, host, fence, said_hidden: Arc::default(), said_refused: Arc::default() })
     }
 
     /// Opens the connection while the function starts. A failure is no error, because every call handles it.
@@ -56,7 +63,7 @@ impl<H: Clock + Rng + Clone + 'static> RedisCache<H> {
     pub async fn check(&self) -> Result<Fence, CacheTrouble> {
         let reply: Reply<Vec<String>> = self.link.call(Urgency::Required, &WHO_SCRIPT, &[], &[]).await?;
         match answered(reply)?.first().map(String::as_str) {
-            Some("primary") => Ok(Fence::On),
+            Some("primary") => Ok(self.fence),
             other => self.not_fenced(other),
         }
     }
@@ -142,7 +149,7 @@ impl<H: Clock + Rng + Clone + 'static> LeaseCache for RedisCache<H> {
         }
         let reply: Reply<Vec<String>> = self.link.call(Urgency::Required, &DELETE_SCRIPT, &keys, &[]).await?;
         match answered(reply)?.first().map(String::as_str) {
-            Some("deleted") => Ok(Fence::On),
+            Some("deleted") => Ok(self.fence),
             other => self.not_fenced(other),
         }
     }

@@ -14,7 +14,7 @@ use aws_credential_types::provider::future::ProvideCredentials as Provided;
 use holdfast_redis::iam::{IamTokens, RENEW_AFTER};
 use holdfast_redis::{RedisCache, RedisConfig};
 use holdfast_sessions::cache::CacheEvent;
-use holdfast_sessions::ports::{Found, LeaseCache, Rng as _};
+use holdfast_sessions::ports::{Fence, Found, LeaseCache, Rng as _};
 use holdfast_sessions::service::LeasedCache;
 use holdfast_sessions::token::Address;
 use holdfast_sessions::{SlotNo, UserId};
@@ -187,7 +187,7 @@ impl aws_credential_types::provider::ProvideCredentials for Exchanged {
     }
 }
 
-fn tokens(renew_after: Duration) -> (Arc<IamTokens>, Arc<Exchanged>) {
+fn tokens(renew_after: Duration) -> (IamTokens, Arc<Exchanged>) {
     let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "test");
     let exchanged = Arc::new(Exchanged(std::sync::Mutex::new(Ok(credentials))));
     let tokens = IamTokens {
@@ -198,7 +198,7 @@ fn tokens(renew_after: Duration) -> (Arc<IamTokens>, Arc<Exchanged>) {
         credentials: SharedCredentialsProvider::new(Shared(exchanged.clone())),
         renew_after,
     };
-    (Arc::new(tokens), exchanged)
+    (tokens, exchanged)
 }
 
 #[derive(Debug)]
@@ -213,20 +213,25 @@ impl aws_credential_types::provider::ProvideCredentials for Shared {
     }
 }
 
-/// ElastiCache checks the signature of a token. Here a user has `nopass`, so the server accepts any token of the right
-/// user. Its own count of AUTH shows how often it received one.
-#[tokio::test]
-async fn a_connection_signs_in_with_tokens_and_renews_them() {
-    let secured = Secured::start();
-    let mut connection = admin(&secured.server).await;
+/// ElastiCache checks the signature of a token. Here the user has `nopass`, so the server accepts any token of the right
+/// user.
+async fn accept_any_token(connection: &mut redis::aio::MultiplexedConnection) {
     let mut command = redis::cmd("ACL");
     command.arg("SETUSER").arg("holdfast-app").arg("reset").arg("on").arg("nopass");
     for right in RIGHTS {
         command.arg(right);
     }
-    command.exec_async(&mut connection).await.expect("a user");
+    command.exec_async(connection).await.expect("a user");
+}
+
+/// The server's own count of AUTH shows how often it received a token.
+#[tokio::test]
+async fn a_connection_signs_in_with_tokens_and_renews_them() {
+    let secured = Secured::start();
+    let mut connection = admin(&secured.server).await;
+    accept_any_token(&mut connection).await;
     let (tokens, exchanged) = tokens(Duration::from_millis(100));
-    let config = RedisConfig { tokens: Some(tokens), ..secured.config() };
+    let config = RedisConfig { tokens: Some(Arc::new(tokens)), ..secured.config() };
     let cache = cache(&config);
     suite::all(&cache, &RealHost).await;
     let shown = async |connection: &mut redis::aio::MultiplexedConnection| -> u64 {
@@ -245,10 +250,25 @@ async fn a_connection_signs_in_with_tokens_and_renews_them() {
     assert!(matches!(cache.read(at).await, Ok(Found::Miss(_))), "an authenticated connection stays one");
 }
 
+/// A proxy that shows one id for every server behind it would make an entry a hit again that was deleted before a
+/// failover. Only its age limits that.
+#[tokio::test]
+async fn a_serverless_cache_is_used_and_its_deletes_are_never_final() {
+    let secured = Secured::start();
+    accept_any_token(&mut admin(&secured.server).await).await;
+    let (tokens, _) = tokens(RENEW_AFTER);
+    let config = RedisConfig { tokens: Some(Arc::new(IamTokens { serverless: true, ..tokens })), ..secured.config() };
+    let cache = cache(&config);
+    assert_eq!(cache.check().await, Ok(Fence::Unproven));
+    let at = anybody();
+    assert!(matches!(cache.read(at).await, Ok(Found::Miss(Some(_)))), "it may be filled");
+    assert_eq!(cache.delete(at.user, &[at.slot]).await, Ok(Fence::Unproven));
+}
+
 #[tokio::test]
 async fn a_token_of_another_user_is_refused() {
     let secured = Secured::start();
     let (tokens, _) = tokens(RENEW_AFTER);
-    let config = RedisConfig { tokens: Some(tokens), ..secured.config() };
+    let config = RedisConfig { tokens: Some(Arc::new(tokens)), ..secured.config() };
     is_a_miss_with_a_reason(&config, "auth").await;
 }

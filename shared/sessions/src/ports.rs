@@ -417,6 +417,9 @@ pub enum Found {
 pub enum Fence {
     /// The server can distinguish its incarnations.
     On,
+    /// It names an incarnation, but nothing proves that another server in its place has another one. What it confirms
+    /// holds until the entries are too old to be used.
+    Unproven,
     /// It hides its incarnation, or is not a primary: nothing that it confirms is final.
     Off,
 }

@@ -393,6 +393,12 @@ fn a_delete_that_fails_is_tried_once_more() {
 }
 
 #[test]
+fn a_delete_on_a_server_without_a_proven_identity_is_done_and_not_immediate() {
+    assert_eq!(Scene::new().delete(Ok(Fence::Unproven)).forget(), Effect::Bounded(60));
+    assert_eq!(logged(), "delete", "it was confirmed, so nobody has to be told");
+}
+
+#[test]
 fn without_a_fence_no_delete_is_final() {
     assert_eq!(Scene::new().delete(Ok(Fence::Off)).forget(), Effect::Bounded(60));
     assert_eq!(logged(), "delete CACHE_DELETE_UNCONFIRMED", "once more would not help");

@@ -162,6 +162,7 @@ pub(super) async fn forget<L: LeaseCache>(
     for _ in 0..2 {
         match server.delete(user, slots).await {
             Ok(Fence::On) => return Effect::Immediate,
+            Ok(Fence::Unproven) => return Effect::Bounded(max_age_seconds),
             Ok(Fence::Off) => break,
             Err(_) => {}
         }
