@@ -298,6 +298,46 @@ class Releases(unittest.TestCase):
             stacks.apply_all(self.settings, [Stack], touched)
         self.assertEqual(touched, ["auth"])
 
+    def network_made(self, *addresses, env="staging", cache="redis", fails=False):
+        """What is done to the stack `platform` with this state before a deploy: each plan's values, `gate` and `apply`."""
+        done, touched = [], []
+
+        class Stack:
+            name = "platform"
+            addresses = staticmethod(lambda: list(self.addresses))
+            plan = staticmethod(lambda **values: done.append(values))
+            summary = staticmethod(lambda: "9 added")
+
+            @staticmethod
+            def gate():
+                done.append("gate")
+                if fails:
+                    raise Refused("would remove a table")
+
+            @staticmethod
+            def apply():
+                done.append("apply")
+
+        self.addresses = addresses
+        context = self.assertRaises(Refused) if fails else contextlib.nullcontext()
+        with contextlib.redirect_stdout(io.StringIO()), context:
+            stacks.make_network(read(ENV=env, CACHE=cache), [Stack], touched)
+        return done, touched
+
+    FUNCTION = 'module.service.module.function["ops-health"].aws_lambda_function.this["this"]'
+    SUBNET = 'module.network.aws_subnet.private["us-east-1a"]'
+
+    def test_the_cache_is_created_before_functions_enter_its_network(self):
+        first = {"cache_provider": "dynamodb", "redis_delete_only": "false", "redis_keep": "true"}
+        self.assertEqual(self.network_made(self.FUNCTION), ([first, "gate", "apply"], ["platform"]))
+        self.assertEqual(self.network_made(self.FUNCTION, fails=True), ([first, "gate"], []))
+
+    def test_where_no_function_has_to_enter_a_new_network_nothing_is_done_before(self):
+        for given in ({"addresses": ()}, {"addresses": (self.FUNCTION, self.SUBNET)}, {"addresses": (self.FUNCTION,), "cache": "dynamodb"},
+                      {"addresses": (self.FUNCTION,), "env": "local"}):
+            with self.subTest(given):
+                self.assertEqual(self.network_made(*given.pop("addresses"), **given), ([], []))
+
     def test_a_cache_is_switched_one_step_at_a_time_and_in_all_stacks(self):
         steps = ("dynamodb", "redis, delete only", "redis")
         chosen = read(ENV="staging")

@@ -15,6 +15,9 @@ STAGES = (("platform",), ("auth", "sessions", "push"), ("events",))
 # It owns the stage of the HTTP API, with the limits of single routes.
 STAGE_OWNER = "platform"
 
+# It owns the cache and its network, and a function in it.
+NETWORK_OWNER = "platform"
+
 
 def compare(chosen: list[Stack], look: bool = False) -> dict[str, bool | None]:
     """Plans all stacks at once: name to whether it differs, None where that depends on a stack that is not applied yet."""
@@ -101,10 +104,29 @@ class _Run:
             self.skip(self.chosen)
 
 
+def make_network(settings: Settings, chosen: list[Stack], touched: list[str]) -> None:
+    """Creates the cache and its network before a deploy that moves functions into it. Terraform's provider fails to plan a function that
+    enters a network whose subnets have no ids yet (terraform-provider-aws #34913). A function that is created with its network is planned correctly."""
+    if settings.on_local_cloud or settings.cache_mode == "dynamodb":
+        return
+    for stack in chosen:
+        if stack.name == NETWORK_OWNER:
+            there = stack.addresses()
+            if any(".aws_lambda_function." in address for address in there) and not any(".aws_subnet." in address for address in there):
+                with Step("creating the cache and its network, before functions enter it") as step:
+                    stack.plan(cache_provider="dynamodb", redis_delete_only="false", redis_keep="true")
+                    stack.gate()
+                    touched.append(stack.name)
+                    stack.apply()
+                    step.note = stack.summary()
+
+
 def apply_all(settings: Settings, chosen: list[Stack], touched: list[str] | None = None) -> list[str]:
     """Applies the changes, stage by stage. Returns the names of the stacks that changed. The list `touched` gets the name
     of each stack that may have changed, also if this fails."""
-    run = _Run(settings, chosen, touched if touched is not None else [])
+    touched = touched if touched is not None else []
+    make_network(settings, chosen, touched)
+    run = _Run(settings, chosen, touched)
     # The first time there is nothing to compare with: later stacks need values that earlier ones write.
     if (not settings.is_local or all(stack.state.exists() for stack in chosen)) and not run.compare():
         return []
