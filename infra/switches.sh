@@ -1,0 +1,125 @@
+#!/usr/bin/env bash
+# Applies every stack in the form that AWS gets (no local_endpoint) on a local cloud of its own, and then each switch of an
+# environment, twice: the cache on and off, domain names, an edge, a key of the environment, an alias that the deploy moves.
+# The second apply of each must change nothing. What is there is not read again, because the local cloud forgets attributes
+# of alarms.
+#   infra/switches.sh                 all of them
+#   infra/switches.sh cache-made cache-deleting
+#                                     a first apply, and then these, in this order
+# Needs terraform and the pinned tools (make tools). The functions are zips without code: what is applied is tried here, not
+# what it does. The exit code says whether anything failed.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+me=switches.sh
+known=(first cache-made cache-deleting cache cache-deleting-again cache-left cache-off domain edge edge-off domain-off key key-off deployer terraform)
+for name in "$@"; do
+  [[ " ${known[*]} " == *" $name "* ]] || { echo "$me: there is no switch $name: use ${known[*]:1}" >&2; exit 2; }
+done
+work=$(mktemp -d)
+# shellcheck source=/dev/null
+source "$here/local-cloud.sh" "$me" "$here/../services/functions.json"
+
+secret=$(printf 'x%.0s' {1..43})
+digest=$(printf %s "$secret" | sha256sum | cut -d' ' -f1)
+
+# What an environment on AWS has before its first deploy: the artifacts in a bucket, and the hosted zone of its domain names.
+mkdir "$work/before"
+cp "$work/infra/stacks/platform/.terraform.lock.hcl" "$work/before"
+cat >"$work/before/main.tf" <<'TF'
+variable "release_manifest" {}
+
+provider "aws" {
+  s3_use_path_style = true
+}
+
+resource "aws_s3_bucket" "artifacts" {
+  bucket = "switches-artifacts"
+}
+
+resource "aws_s3_object" "artifact" {
+  for_each = jsondecode(file(var.release_manifest)).functions
+
+  bucket = aws_s3_bucket.artifacts.id
+  key    = each.value.s3Key
+  source = each.value.file
+}
+
+resource "aws_route53_zone" "this" {
+  name = "example.com"
+}
+
+output "zone" {
+  value = aws_route53_zone.this.zone_id
+}
+TF
+for step in init "apply -auto-approve"; do
+  # shellcheck disable=SC2086 # two words on purpose
+  terraform -chdir="$work/before" $step -input=false -no-color >"$work/before.log" 2>&1 || { echo "$me: bucket and hosted zone cannot be made:" >&2; tail -20 "$work/before.log" >&2; exit 1; }
+done
+zone=$(terraform -chdir="$work/before" output -raw zone)
+
+domain="http_domain={name=\"api.example.com\",site=\"example.com\",hosted_zone_id=\"$zone\"} websocket_domain={name=\"ws.example.com\",hosted_zone_id=\"$zone\"} allowed_origins=[\"https://app.example.com\"]"
+edge="$domain trusted_proxy=cloudfront origin_secret_sha256=$digest edge={} edge_origin_secret=$secret"
+# The variables of each, beside those that all have.
+values() {
+  case $1 in
+    cache-deleting | cache-deleting-again) echo "cache_provider=redis redis_delete_only=true" ;;
+    cache) echo "cache_provider=redis" ;;
+    # As `make deploy` does it: the network exists before functions enter it, and after they have left it.
+    cache-made | cache-left) echo "redis_keep=true" ;;
+    domain | edge-off) echo "$domain" ;;
+    edge) echo "$edge" ;;
+    key) echo "kms_mode=cmk" ;;
+    deployer) echo "alias_owner=deployer" ;;
+    *) echo "" ;;
+  esac
+}
+
+# One stack with these variables: prints what changed, or the error.
+apply() {
+  local stack=$1 log="$work/$1.log" given=() value
+  shift
+  for value in env=switches "region=us-east-1" "release_manifest=$work/release.json" artifacts_bucket=switches-artifacts permissions_boundary=false "$@"; do
+    if grep -q "^variable \"${value%%=*}\"" "$work/infra/stacks/$stack"/*.tf; then given+=("-var=$value"); fi
+  done
+  if ! terraform -chdir="$work/infra/stacks/$stack" apply -auto-approve -refresh=false -input=false -no-color -parallelism=20 "${given[@]}" >"$log" 2>&1; then
+    grep -A 14 '^Error' "$log" | head -60
+    return 1
+  fi
+  grep -oE '[0-9]+ added, [0-9]+ changed, [0-9]+ destroyed' "$log" | head -1
+}
+
+cd "$work/infra"
+# The local cloud speaks plain HTTP, which queues and the bus refuse on AWS.
+sed -i.before 's/deny_insecure_transport\( *\)= !module.context.is_local/deny_insecure_transport\1= false/' stacks/*/main.tf
+for stack in platform auth sessions push events; do
+  printf 'terraform {\n  backend "local" {}\n}\n' >"stacks/$stack/backend_override.tf"
+  terraform -chdir="stacks/$stack" init -input=false -no-color >"$work/$stack.log" 2>&1 || { cat "$work/$stack.log" >&2; exit 1; }
+done
+
+names=(first "$@")
+(($# > 0)) || names=("${known[@]}")
+failed=0
+for name in "${names[@]}"; do
+  read -r -a given <<<"$(values "$name")"
+  for round in 1 2; do
+    for stack in platform auth sessions push events; do
+      began=$SECONDS
+      if ! changed=$(apply "$stack" "${given[@]}"); then
+        failed=$((failed + 1))
+        printf '%4d s  FAILED  %s, apply %d of %s\n%s\n' $((SECONDS - began)) "$name" "$round" "$stack" "$changed"
+        # The stacks after it read what it publishes.
+        break 2
+      elif ((round == 2)) && [[ "$changed" != "0 added, 0 changed, 0 destroyed" ]]; then
+        failed=$((failed + 1))
+        printf '%4d s  FAILED  %s, apply 2 of %s changes again: %s\n' $((SECONDS - began)) "$name" "$stack" "$changed"
+        grep -E '^  # |^ +[~+-] ' "$work/$stack.log" | head -20
+      else
+        printf '%4d s  %s, apply %d of %s: %s\n' $((SECONDS - began)) "$name" "$round" "$stack" "$changed"
+      fi
+    done
+  done
+done
+echo "${#names[@]} switches applied twice to five stacks, $failed failed (${SECONDS} s)"
+((failed == 0))
