@@ -98,12 +98,7 @@ impl CreateSession {
 
     /// The options of a client.
     pub fn builder(function: impl Into<String>) -> CreateSessionBuilder {
-        CreateSessionBuilder {
-            function: function.into(),
-            qualifier: None,
-            endpoint_url: None,
-            options: Options::new(),
-        }
+        CreateSessionBuilder { function: function.into(), qualifier: None, endpoint_url: None, options: Options::new() }
     }
 
     /// Makes a session for a user whom this application has authenticated, as

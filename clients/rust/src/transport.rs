@@ -57,7 +57,9 @@ impl Service {
     fn where_to_look(self) -> &'static str {
         match self {
             Self::Api => "The address may not be that of Holdfast: use `httpUrl` of `make outputs`.",
-            Self::Function => "There may be no such function: use `functions` of `make outputs`, with its alias and Region.",
+            Self::Function => {
+                "There may be no such function: use `functions` of `make outputs`, with its alias and Region."
+            }
         }
     }
 }

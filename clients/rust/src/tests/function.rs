@@ -43,7 +43,10 @@ async fn the_payload_is_the_body_of_the_route_signed_for_lambda() {
     let (server, _, client) = start_function().await;
     server.will([answered(201, &created(), &["a=1; Path=/", "b=2; Path=/"])]);
     let made = create(&client).await.unwrap();
-    assert_eq!((made.session.user_id.as_str(), made.set_cookies), ("u1", vec!["a=1; Path=/".into(), "b=2; Path=/".into()]));
+    assert_eq!(
+        (made.session.user_id.as_str(), made.set_cookies),
+        ("u1", vec!["a=1; Path=/".into(), "b=2; Path=/".into()])
+    );
     assert_eq!(made.tokens.unwrap().access_token, "hf1.access");
     let seen = server.requests().remove(0);
     assert_eq!((seen.path.as_str(), seen.query.as_str()), (PATH, "Qualifier=live"));
@@ -118,7 +121,11 @@ async fn an_answer_of_another_form_is_unavailable() {
 async fn a_throttled_invocation_had_no_effect_and_is_repeated() {
     let (server, timing, client) = start_function().await;
     let throttled = || Said::json(429, json!({"Reason": "ReservedFunctionConcurrentInvocationLimitExceeded"}));
-    server.will([throttled().header("retry-after", "1"), refusal(429, "TOO_MANY_ATTEMPTS"), answered(201, &created(), &[])]);
+    server.will([
+        throttled().header("retry-after", "1"),
+        refusal(429, "TOO_MANY_ATTEMPTS"),
+        answered(201, &created(), &[]),
+    ]);
     create(&client).await.unwrap();
     assert_eq!((server.requests().len(), timing.waits()), (3, vec![1_050, 100]));
     server.will(vec![throttled(); 4]);
@@ -156,9 +163,15 @@ fn a_configuration_that_names_no_function_is_refused() {
         CreateSession::builder(function).qualifier(qualifier).region(REGION).credentials_provider(credentials).build()
     };
     build("holdfast-test-sessions-create", "live").unwrap();
-    for (function, qualifier) in [("", "live"), ("f/../g", "live"), ("f?x", "live"), ("f", ""), ("f", "a&b"), (&"f".repeat(65), "1")] {
+    for (function, qualifier) in
+        [("", "live"), ("f/../g", "live"), ("f?x", "live"), ("f", ""), ("f", "a&b"), (&"f".repeat(65), "1")]
+    {
         let error = failed(build(function, qualifier));
-        assert_eq!((error.kind(), error.code()), (ErrorKind::Configuration, "INVALID_FUNCTION"), "{function:?} {qualifier:?}");
+        assert_eq!(
+            (error.kind(), error.code()),
+            (ErrorKind::Configuration, "INVALID_FUNCTION"),
+            "{function:?} {qualifier:?}"
+        );
     }
     let builder = || CreateSession::builder("f").region(REGION);
     assert_eq!(failed(builder().build()).code(), "NO_CREDENTIALS");

@@ -104,7 +104,8 @@ impl App {
         if let Some(error) = given("error") {
             return Err(of_provider(error));
         }
-        let code = given("code").ok_or_else(|| Refusal::invalid_request("The provider sent neither a code nor an error."))?;
+        let code =
+            given("code").ok_or_else(|| Refusal::invalid_request("The provider sent neither a code nor an error."))?;
         let user = self.provider.finish(code.to_owned(), begun.verifier, begun.nonce, now).await?;
         let made = self.sessions.create_session(&self.request(user, event)).await?;
         Ok(self.signed_in(made, begun.return_to.as_deref()))

@@ -74,7 +74,8 @@ pub struct Answer {
 
 impl Answer {
     pub(crate) fn new(status_code: u16) -> Self {
-        let always = [("cache-control", "no-store"), ("referrer-policy", "no-referrer"), ("x-content-type-options", "nosniff")];
+        let always =
+            [("cache-control", "no-store"), ("referrer-policy", "no-referrer"), ("x-content-type-options", "nosniff")];
         let headers = always.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
         Self { status_code, headers, cookies: Vec::new(), body: String::new() }
     }

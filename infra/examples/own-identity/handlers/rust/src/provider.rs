@@ -8,9 +8,9 @@ use openidconnect::core::{
     CoreJwsSigningAlgorithm as Algorithm, CoreProviderMetadata,
 };
 use openidconnect::{
-    AuthorizationCode, ClaimsVerificationError, ClientId, CsrfToken, DiscoveryError, EndpointMaybeSet,
-    EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, IssuerUrl, Nonce, PkceCodeChallenge, PkceCodeVerifier,
-    RedirectUrl, RequestTokenError, Scope, SignatureVerificationError, TokenResponse as _,
+    AuthorizationCode, ClaimsVerificationError, ClientId, CsrfToken, DiscoveryError, EndpointMaybeSet, EndpointNotSet,
+    EndpointSet, HttpRequest, HttpResponse, IssuerUrl, Nonce, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl,
+    RequestTokenError, Scope, SignatureVerificationError, TokenResponse as _,
 };
 use reqwest::Url;
 use rustls_platform_verifier::BuilderVerifierExt as _;
@@ -96,7 +96,11 @@ impl Provider {
         let client = self.published(now, KEPT).await?.client;
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let (url, state, nonce) = client
-            .authorize_url(CoreAuthenticationFlow::AuthorizationCode, || CsrfToken::new_random_len(32), Nonce::new_random)
+            .authorize_url(
+                CoreAuthenticationFlow::AuthorizationCode,
+                || CsrfToken::new_random_len(32),
+                Nonce::new_random,
+            )
             .add_scopes(["email", "profile"].map(|scope| Scope::new(scope.into())))
             .set_pkce_challenge(challenge)
             // With it the provider must say when it authenticated the user (OpenID Connect Core §3.1.2.1).
@@ -117,7 +121,8 @@ impl Provider {
         let request = published.client.exchange_code(AuthorizationCode::new(code));
         let request = request.map_err(|_| Refusal::configuration("The provider has no token endpoint."))?;
         // Once: a code counts once, so a repetition cannot succeed.
-        let exchanged = request.set_pkce_verifier(PkceCodeVerifier::new(verifier)).request_async(&|r| self.call(r)).await;
+        let exchanged =
+            request.set_pkce_verifier(PkceCodeVerifier::new(verifier)).request_async(&|r| self.call(r)).await;
         let tokens = exchanged.map_err(|error| match error {
             RequestTokenError::ServerResponse(said) if *said.error() == CoreErrorResponseType::InvalidGrant => {
                 Refusal::start_again("The provider does not accept the code.")
@@ -139,7 +144,7 @@ impl Provider {
             }
             decided => decided,
         };
-        self.user(&claims.map_err(|why| Refusal::denied(format!("The ID token does not count: {why}.")))?, now)
+        self.user(claims.map_err(|why| Refusal::denied(format!("The ID token does not count: {why}.")))?, now)
     }
 
     fn user(&self, claims: &CoreIdTokenClaims, now: SystemTime) -> Result<User, Refusal> {
@@ -183,7 +188,8 @@ impl Provider {
 
     /// One request to the provider.
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, Unavailable> {
-        let request = reqwest::Request::try_from(request).map_err(|_| Unavailable("An address of the provider is wrong."))?;
+        let request =
+            reqwest::Request::try_from(request).map_err(|_| Unavailable("An address of the provider is wrong."))?;
         let gone = |_: reqwest::Error| Unavailable("The provider does not answer.");
         let mut answer = self.web.execute(request).await.map_err(gone)?;
         let status = answer.status();

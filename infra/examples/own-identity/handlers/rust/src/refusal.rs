@@ -83,7 +83,8 @@ impl Refusal {
         if status >= 403 && status != 404 {
             let level = if status >= 500 { "ERROR" } else { "WARN" };
             let detail: String = self.detail.chars().take(300).collect();
-            let line = json!({"level": level, "message": detail, "code": code, "status": status, "requestId": request_id});
+            let line =
+                json!({"level": level, "message": detail, "code": code, "status": status, "requestId": request_id});
             println!("{line}");
         }
     }
