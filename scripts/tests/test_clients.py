@@ -134,38 +134,44 @@ class Dependencies(unittest.TestCase):
         self.install("exit 1")
         self.assertFalse((self.project / "node_modules").is_symlink())
 
-    def test_the_lock_file_of_the_kit_pins_versions_and_no_registry(self):
-        lock = json.loads((ROOT / "clients" / "node" / "package-lock.json").read_text(encoding="utf-8"))
-        wanted = json.loads((ROOT / "clients" / "node" / "package.json").read_text(encoding="utf-8"))["dependencies"]
-        self.assertEqual(lock["packages"][""]["dependencies"], wanted)
-        others = [package for name, package in lock["packages"].items() if name]
-        self.assertTrue(all("integrity" in package and "version" in package and "resolved" not in package for package in others))
+    def test_the_lock_files_pin_versions_and_no_registry(self):
+        for project in (ROOT / "clients" / "node", ROOT / "infra/examples/own-identity/provider"):
+            lock = json.loads((project / "package-lock.json").read_text(encoding="utf-8"))
+            wanted = json.loads((project / "package.json").read_text(encoding="utf-8"))["dependencies"]
+            self.assertEqual(lock["packages"][""]["dependencies"], wanted)
+            others = [package for name, package in lock["packages"].items() if name]
+            self.assertTrue(all("integrity" in package and "version" in package and "resolved" not in package for package in others))
 
 
 class RustKit(unittest.TestCase):
-    """The kit for Rust is a workspace of its own, so what it shares with that of Holdfast is written twice."""
+    """The kit for Rust and the example that uses it are workspaces of their own, so what they share with that of Holdfast is written again."""
 
-    kit, root = ((folder / "Cargo.toml").read_text(encoding="utf-8") for folder in (ROOT / "clients" / "rust", ROOT))
+    FOLDERS = {"Rust kit for back ends": ROOT / "clients" / "rust", "example of an own sign-in": ROOT / "infra/examples/own-identity/handlers/rust"}
+    root = (ROOT / "Cargo.toml").read_text(encoding="utf-8")
 
     def section(self, text, name):
         return re.search(rf"^\[{re.escape(name)}\]\n(.*?)(?=^\[|^#|\Z)", text, re.M | re.S)[1].split("\n\n")[0].strip()
 
-    def test_its_lints_version_and_toolchain_are_those_of_holdfast(self):
-        for name in ("lints.rust", "lints.clippy"):
-            self.assertEqual(self.section(self.kit, name), self.section(self.root, f"workspace.{name}"))
-        for name in ("version", "edition", "rust-version", "license", "publish"):
-            line = re.compile(rf"^{name} = .*$", re.M)
-            self.assertEqual(line.search(self.section(self.kit, "package"))[0], line.search(self.section(self.root, "workspace.package"))[0])
+    def test_their_lints_version_and_toolchain_are_those_of_holdfast(self):
+        for folder in self.FOLDERS.values():
+            text = (folder / "Cargo.toml").read_text(encoding="utf-8")
+            for name in ("lints.rust", "lints.clippy"):
+                self.assertEqual(self.section(text, name), self.section(self.root, f"workspace.{name}"))
+            for name in ("version", "edition", "rust-version", "license", "publish"):
+                line = re.compile(rf"^{name} = .*$", re.M)
+                self.assertEqual(line.search(self.section(text, "package"))[0], line.search(self.section(self.root, "workspace.package"))[0])
 
-    def test_the_step_checks_format_lints_and_tests_with_a_build_of_its_own(self):
-        commands = []
-        with mock.patch.object(suite.Suite, "command", lambda _, *command, **options: commands.append((command, options))):
-            cargo, *_ = suite.Suite(fakes.read()).static()
-            dict(cargo)["Rust kit for back ends"]()
-        self.assertEqual([command[:2] for command, _ in commands], [("cargo", "fmt"), ("cargo", "clippy"), ("cargo", "clippy"), ("cargo", "test")])
-        self.assertTrue(all(options["cwd"] == ROOT / "clients" / "rust" for _, options in commands))
-        builds = {options["environment"]["CARGO_TARGET_DIR"] for command, options in commands if command[1] != "fmt"}
-        self.assertEqual(builds, {str(ROOT / "target" / "rust-kit")})
+    def test_each_step_checks_format_lints_and_tests_with_one_build_for_both(self):
+        for name, folder in self.FOLDERS.items():
+            commands = []
+            with mock.patch.object(suite.Suite, "command", lambda _, *command, into=commands, **options: into.append((command, options))):
+                cargo, *_ = suite.Suite(fakes.read()).static()
+                dict(cargo)[name]()
+            verbs = [command[:2] for command, _ in commands]
+            self.assertEqual([verb for at, verb in enumerate(verbs) if verb not in verbs[:at]], [("cargo", "fmt"), ("cargo", "clippy"), ("cargo", "test")])
+            self.assertTrue(all(options["cwd"] == folder for _, options in commands))
+            builds = {options["environment"]["CARGO_TARGET_DIR"] for command, options in commands if command[1] != "fmt"}
+            self.assertEqual(builds, {str(ROOT / "target" / "rust-kit")})
 
 
 class Interop(unittest.TestCase):

@@ -198,7 +198,7 @@ class Parts(unittest.TestCase):
 
     def test_everything_is_done_and_only_the_first_lane_uses_cargo(self):
         lanes, commands, alone = self.steps("")
-        self.assertEqual(lanes[0], ["format", "lint", "Rust kit for back ends", "unit and contract tests"])
+        self.assertEqual(lanes[0], ["format", "lint", "Rust kit for back ends", "example of an own sign-in", "unit and contract tests"])
         self.assertEqual(lanes[1][-3:], ["terraform tests", "terraform faults (a sample)", "terraform scan"])
         self.assertEqual(commands[0], {"cargo"})
         self.assertNotIn("cargo", commands[1])

@@ -8,6 +8,7 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use aws_types::SdkConfig;
 use http::request::Parts;
 use http::{Extensions, HeaderMap, Method};
+use reqwest::Url;
 use serde_json::{Value, json};
 
 use crate::answers::{self, NewSession, Published, Session};
@@ -17,7 +18,7 @@ use crate::requests::Caller;
 use crate::retries::{Deadline, SystemTiming, Timing};
 use crate::signing::{Signer, region_of};
 use crate::tokens::can_be_token;
-use crate::transport::{Repeat, Transport, checked};
+use crate::transport::{Repeat, Service, Transport, checked};
 
 const INTROSPECT: &str = "/v1/sessions/introspect";
 const SESSIONS: &str = "/v1/sessions";
@@ -38,12 +39,51 @@ struct Inner {
 pub struct Builder {
     url: String,
     allowed_origins: Vec<String>,
-    timeout: Duration,
-    region: Option<String>,
+    pub(crate) options: Options,
+}
+
+/// The options of every client.
+pub(crate) struct Options {
+    pub(crate) timeout: Duration,
+    pub(crate) region: Option<String>,
     /// The Region of the AWS configuration. The host name takes precedence over it.
     config_region: Option<String>,
-    provider: Option<SharedCredentialsProvider>,
+    pub(crate) provider: Option<SharedCredentialsProvider>,
     pub(crate) timing: Arc<dyn Timing>,
+}
+
+impl Options {
+    pub(crate) fn new() -> Self {
+        Self { timeout: TIMEOUT, region: None, config_region: None, provider: None, timing: Arc::new(SystemTiming) }
+    }
+
+    pub(crate) fn from_config(config: &SdkConfig) -> Self {
+        Self {
+            provider: config.credentials_provider(),
+            config_region: config.region().map(ToString::to_string),
+            ..Self::new()
+        }
+    }
+
+    /// The Region: that of the option, else that which the address names, else that of the configuration or the environment.
+    pub(crate) fn region(&self, named: Option<&str>) -> Result<String, Error> {
+        let known = self.region.clone().or_else(|| named.map(str::to_owned)).or_else(|| self.config_region.clone());
+        known.or_else(of_environment).ok_or_else(|| {
+            let detail = "The AWS Region of Holdfast is not known: set AWS_REGION, or call `region`.";
+            Error::configuration("NO_REGION", detail)
+        })
+    }
+
+    pub(crate) fn transport(self, service: Service, url: Url, region: String) -> Result<Transport, Error> {
+        if self.timeout.is_zero() {
+            return Err(Error::configuration("INVALID_TIMEOUT", "`timeout` must be more than 0."));
+        }
+        let provider = self.provider.ok_or_else(|| {
+            let detail = "There is no source of AWS credentials: use `new`, or call `credentials_provider`.";
+            Error::configuration("NO_CREDENTIALS", detail)
+        })?;
+        Transport::new(service, url, self.timeout, self.timing, Signer::new(service.name(), region, provider))
+    }
 }
 
 impl Builder {
@@ -59,19 +99,19 @@ impl Builder {
 
     /// Sets the time-out of a whole call with its retries. It is 5 s by default.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
+        self.options.timeout = timeout;
         self
     }
 
     /// Sets the Region of Holdfast's API. It takes precedence over the host name and the AWS configuration.
     pub fn region(mut self, region: impl Into<String>) -> Self {
-        self.region = Some(region.into());
+        self.options.region = Some(region.into());
         self
     }
 
     /// Sets the AWS credentials. The kit asks the provider again before they expire, or after 15 minutes.
     pub fn credentials_provider(mut self, provider: impl ProvideCredentials + 'static) -> Self {
-        self.provider = Some(SharedCredentialsProvider::new(provider));
+        self.options.provider = Some(SharedCredentialsProvider::new(provider));
         self
     }
 
@@ -81,19 +121,8 @@ impl Builder {
     /// The kind is [`ErrorKind::Configuration`]. The code is `INVALID_URL`, `INVALID_TIMEOUT`, `NO_REGION`, `NO_CREDENTIALS` or `NO_CERTIFICATES`.
     pub fn build(self) -> Result<Holdfast, Error> {
         let url = checked(&self.url)?;
-        if self.timeout.is_zero() {
-            return Err(Error::configuration("INVALID_TIMEOUT", "`timeout` must be more than 0."));
-        }
-        let named = || url.host_str().and_then(region_of).map(str::to_owned);
-        let region = self.region.or_else(named).or(self.config_region).or_else(of_environment).ok_or_else(|| {
-            let detail = "The AWS Region of Holdfast is not known: set AWS_REGION, or call `region`.";
-            Error::configuration("NO_REGION", detail)
-        })?;
-        let provider = self.provider.ok_or_else(|| {
-            let detail = "There is no source of AWS credentials: use `Holdfast::new`, or call `credentials_provider`.";
-            Error::configuration("NO_CREDENTIALS", detail)
-        })?;
-        let transport = Transport::new(url, self.timeout, self.timing, Signer::new(region, provider))?;
+        let region = self.options.region(url.host_str().and_then(region_of))?;
+        let transport = self.options.transport(Service::Api, url, region)?;
         Ok(Holdfast(Arc::new(Inner { transport, allowed_origins: self.allowed_origins })))
     }
 }
@@ -114,25 +143,12 @@ impl Holdfast {
 
     /// The options of a client with the Region and the credentials of an AWS configuration.
     pub fn from_config(url: impl Into<String>, config: &SdkConfig) -> Builder {
-        let builder = Self::builder(url);
-        Builder {
-            provider: config.credentials_provider(),
-            config_region: config.region().map(ToString::to_string),
-            ..builder
-        }
+        Builder { options: Options::from_config(config), ..Self::builder(url) }
     }
 
     /// The options of a client. `url` is `httpUrl` of `make outputs`.
     pub fn builder(url: impl Into<String>) -> Builder {
-        Builder {
-            url: url.into(),
-            allowed_origins: Vec::new(),
-            timeout: TIMEOUT,
-            region: None,
-            config_region: None,
-            provider: None,
-            timing: Arc::new(SystemTiming),
-        }
+        Builder { url: url.into(), allowed_origins: Vec::new(), options: Options::new() }
     }
 
     /// Returns the live session of an access token that you have read from `Authorization`.
@@ -211,15 +227,23 @@ impl Holdfast {
     /// # Errors
     /// After [`ErrorKind::Unavailable`] the session may exist. [`ErrorKind::Refused`] has a code of docs/api.md.
     pub async fn create_session(&self, request: &NewSessionRequest) -> Result<NewSession, Error> {
-        let transport = &self.0.transport;
-        let answer = transport.post(SESSIONS, request, &transport.deadline(), Repeat::OnlyWithoutEffect).await?;
-        answers::new_session(answer.body, answer.set_cookies).ok_or_else(|| Error::unexpected(SESSIONS))
+        new_session(&self.0.transport, SESSIONS, request).await
     }
 
     #[cfg(feature = "tower")]
     pub(crate) fn time_of_day(&self) -> std::time::SystemTime {
         self.0.transport.time_of_day()
     }
+}
+
+/// Posts a request for a session to the route, or to the invocations of its function.
+pub(crate) async fn new_session(
+    transport: &Transport,
+    path: &str,
+    request: &NewSessionRequest,
+) -> Result<NewSession, Error> {
+    let answer = transport.post(path, request, &transport.deadline(), Repeat::OnlyWithoutEffect).await?;
+    answers::new_session(answer.body, answer.set_cookies).ok_or_else(|| Error::unexpected(path))
 }
 
 impl fmt::Debug for Holdfast {

@@ -10,6 +10,8 @@ mod axum;
 #[cfg(feature = "tower")]
 mod layer;
 
+mod function;
+
 mod client;
 mod transport;
 
@@ -30,6 +32,7 @@ pub use answers::{Identity, NewSession, Published, Session, Tokens};
 pub use calls::{ClientOfUser, Message, NewSessionRequest, Transport};
 pub use client::{Builder, Holdfast};
 pub use error::{Error, ErrorKind};
+pub use function::{CreateSession, CreateSessionBuilder};
 #[cfg(feature = "tower")]
 pub use layer::{SessionLayer, SessionService};
 

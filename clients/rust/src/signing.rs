@@ -1,4 +1,4 @@
-//! Signs requests with AWS Signature Version 4, for the service `execute-api`.
+//! Signs requests with AWS Signature Version 4, for an API (`execute-api`) or for a function (`lambda`).
 
 use std::time::{Duration, SystemTime};
 
@@ -18,6 +18,7 @@ const BEFORE_EXPIRY: Duration = Duration::from_secs(10);
 
 /// Signs with the credentials of a provider, which it asks again before they expire. A provider need not cache.
 pub(crate) struct Signer {
+    service: &'static str,
     region: String,
     provider: SharedCredentialsProvider,
     /// The credentials, and when to ask for others.
@@ -25,8 +26,8 @@ pub(crate) struct Signer {
 }
 
 impl Signer {
-    pub(crate) fn new(region: String, provider: SharedCredentialsProvider) -> Self {
-        Self { region, provider, known: Mutex::new(None) }
+    pub(crate) fn new(service: &'static str, region: String, provider: SharedCredentialsProvider) -> Self {
+        Self { service, region, provider, known: Mutex::new(None) }
     }
 
     /// Adds the signature at a time. Returns the secrets of the credentials, so that no error repeats them.
@@ -38,7 +39,7 @@ impl Signer {
         let params = SigningParams::builder()
             .identity(&identity)
             .region(&self.region)
-            .name("execute-api")
+            .name(self.service)
             .time(at)
             .settings(SigningSettings::default())
             .build()

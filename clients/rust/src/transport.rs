@@ -31,6 +31,39 @@ pub(crate) enum Repeat {
     OnlyWithoutEffect,
 }
 
+/// What is called: Holdfast's API, or one of its functions by direct invocation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Service {
+    Api,
+    Function,
+}
+
+impl Service {
+    /// The name of the service in signatures.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Api => "execute-api",
+            Self::Function => "lambda",
+        }
+    }
+
+    fn permission(self) -> &'static str {
+        match self {
+            Self::Api => "execute-api:Invoke",
+            Self::Function => "lambda:InvokeFunction",
+        }
+    }
+
+    fn where_to_look(self) -> &'static str {
+        match self {
+            Self::Api => "The address may not be that of Holdfast: use `httpUrl` of `make outputs`.",
+            Self::Function => {
+                "There may be no such function: use `functions` of `make outputs`, with its alias and Region."
+            }
+        }
+    }
+}
+
 /// An answer of the status 2xx.
 pub(crate) struct Answer {
     pub(crate) body: Map<String, Value>,
@@ -53,6 +86,7 @@ enum Attempt {
 
 /// Sends to one Holdfast.
 pub(crate) struct Transport {
+    service: Service,
     url: Url,
     timeout: Duration,
     timing: Arc<dyn Timing>,
@@ -64,12 +98,18 @@ pub(crate) struct Transport {
 }
 
 impl Transport {
-    pub(crate) fn new(url: Url, timeout: Duration, timing: Arc<dyn Timing>, signer: Signer) -> Result<Self, Error> {
+    pub(crate) fn new(
+        service: Service,
+        url: Url,
+        timeout: Duration,
+        timing: Arc<dyn Timing>,
+        signer: Signer,
+    ) -> Result<Self, Error> {
         let (pooled, single) = clients(&url, timeout).ok_or_else(|| {
             let detail = "The TLS certificates of this machine cannot be read: install the package `ca-certificates`.";
             Error::configuration("NO_CERTIFICATES", detail)
         })?;
-        Ok(Self { url, timeout, timing, signer, pooled, single })
+        Ok(Self { service, url, timeout, timing, signer, pooled, single })
     }
 
     pub(crate) fn deadline(&self) -> Deadline {
@@ -121,7 +161,7 @@ impl Transport {
                 Attempt::Nothing { sent, .. } => (repeat == Repeat::Safe || !sent, None),
             };
             if !may_succeed || !deadline.pause(attempt, wait, needed).await {
-                return Err(error(path, came, wait, &secrets));
+                return Err(error(self.service, path, came, wait, &secrets));
             }
             attempt += 1;
         }
@@ -155,7 +195,10 @@ impl Transport {
             let answer = client.execute(request).await?;
             let (status, headers) = (answer.status(), answer.headers().clone());
             let body = serde_json::from_slice(&answer.bytes().await?).ok();
-            Ok::<_, reqwest::Error>(Attempt::Answered { status, headers, body })
+            Ok::<_, reqwest::Error>(match self.service {
+                Service::Api => Attempt::Answered { status, headers, body },
+                Service::Function => of_invocation(status, headers, body),
+            })
         };
         let came = match timeout_at(until, exchange).await {
             Ok(Ok(answered)) => answered,
@@ -227,8 +270,35 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     Some(date(value)?.duration_since(from).unwrap_or_default())
 }
 
+/// The answer of the function inside of the answer to its invocation. It has the form of API Gateway.
+fn of_invocation(status: StatusCode, headers: HeaderMap, body: Option<Map<String, Value>>) -> Attempt {
+    // Lambda itself answers, so the function did not run.
+    if status != StatusCode::OK {
+        return Attempt::Answered { status, headers, body };
+    }
+    if headers.contains_key("x-amz-function-error") {
+        let detail = "The function failed. Its log says why.";
+        let body = Map::from_iter([("code".into(), "FUNCTION_FAILED".into()), ("detail".into(), detail.into())]);
+        return Attempt::Answered { status: StatusCode::BAD_GATEWAY, headers, body: Some(body) };
+    }
+    body.and_then(unwrapped).unwrap_or(Attempt::Answered { status, headers, body: None })
+}
+
+fn unwrapped(answer: Map<String, Value>) -> Option<Attempt> {
+    let status = StatusCode::from_u16(answer.get("statusCode")?.as_u64()?.try_into().ok()?).ok()?;
+    let mut headers = HeaderMap::new();
+    for (name, value) in answer.get("headers").and_then(Value::as_object).into_iter().flatten() {
+        headers.append(HeaderName::try_from(name).ok()?, value.as_str()?.try_into().ok()?);
+    }
+    for cookie in answer.get("cookies").and_then(Value::as_array).into_iter().flatten() {
+        headers.append(SET_COOKIE, cookie.as_str()?.try_into().ok()?);
+    }
+    let body = serde_json::from_str(answer.get("body")?.as_str()?).ok();
+    Some(Attempt::Answered { status, headers, body })
+}
+
 /// The error of an attempt that is not repeated.
-fn error(path: &str, came: Attempt, retry_after: Option<Duration>, secrets: &[String]) -> Error {
+fn error(service: Service, path: &str, came: Attempt, retry_after: Option<Duration>, secrets: &[String]) -> Error {
     let (status, headers, body) = match came {
         Attempt::Answered { status, headers, body } => (status, headers, body),
         Attempt::Nothing { problem, .. } => {
@@ -256,13 +326,13 @@ fn error(path: &str, came: Attempt, retry_after: Option<Duration>, secrets: &[St
         429 | 500.. => Error::new(ErrorKind::Unavailable, code, detail),
         401 | 403 if is_denial => {
             let hint = format!(
-                "The credentials of this process need execute-api:Invoke on POST {path}, and a signature for the Region of Holdfast."
+                "The credentials of this process need {} on POST {path}, and a signature for the Region of Holdfast.",
+                service.permission()
             );
             Error::new(ErrorKind::Configuration, code, format!("{detail} {hint}"))
         }
         ..=399 | 404 | 405 if own_code.is_none() => {
-            let hint = "The address may not be that of Holdfast: use `httpUrl` of `make outputs`.";
-            Error::new(ErrorKind::Configuration, code, format!("{detail} {hint}"))
+            Error::new(ErrorKind::Configuration, code, format!("{detail} {}", service.where_to_look()))
         }
         _ => Error::new(ErrorKind::Refused, code, detail),
     };

@@ -31,6 +31,9 @@ from holdfast_cli.verify.acceptance import run as acceptance
 # So often the lanes say what they are at.
 EVERY_SECONDS = 30
 
+# Of the Rust kit and of the example that uses it.
+BUILD_OF_KIT = {"CARGO_TARGET_DIR": str(ROOT / "target" / "rust-kit")}
+
 Work = Callable[[], object]
 Step = tuple[str, Work]
 Result = TypeVar("Result")
@@ -171,6 +174,7 @@ class Suite:
             ("format", lambda: self.command("cargo", "fmt", "--all", "--check")),
             ("lint", lambda: self.command("cargo", "clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings")),
             ("Rust kit for back ends", self.rust_kit),
+            ("example of an own sign-in", self.own_identity),
         ], [
             ("operator tool's tests", lambda: self.command(sys.executable, "-m", "unittest", "discover", "-q", "-s", "scripts/tests")),
         ], [
@@ -214,12 +218,19 @@ class Suite:
 
     def rust_kit(self) -> None:
         # A workspace of its own, with its build beside that of Holdfast.
-        kit, environment = ROOT / "clients" / "rust", {"CARGO_TARGET_DIR": str(ROOT / "target" / "rust-kit")}
+        kit, environment = ROOT / "clients" / "rust", BUILD_OF_KIT
         clippy = ("cargo", "clippy", "--locked", "--quiet", "--all-targets")
         self.command("cargo", "fmt", "--check", cwd=kit)
         for features in ("--no-default-features", "--all-features"):
             self.command(*clippy, features, "--", "-D", "warnings", cwd=kit, environment=environment)
         self.command("cargo", "test", "--locked", "--quiet", "--all-features", cwd=kit, environment=environment)
+
+    def own_identity(self) -> None:
+        """The example own-identity, which is a workspace of its own, too. What it has in common with the kit is built once."""
+        example = ROOT / "infra" / "examples" / "own-identity" / "handlers" / "rust"
+        self.command("cargo", "fmt", "--check", cwd=example)
+        for command in (("clippy", "--all-targets", "--", "-D", "warnings"), ("test",)):
+            self.command("cargo", command[0], "--locked", "--quiet", *command[1:], cwd=example, environment=BUILD_OF_KIT)
 
     def shellcheck(self) -> None:
         tracked = commands.output(["git", "ls-files", "*.sh", ".ci/run", "scripts/holdfast"], cwd=ROOT)

@@ -41,7 +41,7 @@ async fn creating_a_session_uses_a_connection_of_its_own() {
 async fn a_server_that_never_answers_is_an_outage() {
     let (server, timing, _) = start().await;
     let mut builder = server.builder(&timing).timeout(Duration::from_millis(400));
-    builder.timing = Arc::new(SystemTiming);
+    builder.options.timing = Arc::new(SystemTiming);
     let client = builder.build().unwrap();
     let began = Instant::now();
     for call in 0..3 {

@@ -103,7 +103,7 @@ async fn the_time_out_includes_the_source() {
     let (server, timing, _) = start().await;
     let (source, _) = provider(|| None);
     let mut builder = server.builder(&timing).credentials_provider(source).timeout(Duration::from_millis(300));
-    builder.timing = Arc::new(SystemTiming);
+    builder.options.timing = Arc::new(SystemTiming);
     let error = failed(builder.build().unwrap().verify(LIVE).await);
     assert_eq!((error.kind(), error.code()), (ErrorKind::Unavailable, "UNREACHABLE"));
     assert_eq!(server.requests().len(), 0);

@@ -4,6 +4,7 @@ mod calls;
 mod connections;
 mod credentials;
 mod errors;
+mod function;
 #[cfg(all(feature = "axum", feature = "lambda_http"))]
 mod handlers;
 #[cfg(feature = "tower")]

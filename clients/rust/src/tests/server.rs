@@ -106,6 +106,7 @@ impl Said {
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
     pub(crate) path: String,
+    pub(crate) query: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
@@ -170,7 +171,7 @@ pub(crate) fn builder(url: &str, timing: &Arc<FakeTiming>) -> Builder {
     let credentials = Credentials::new(ACCESS_KEY, SECRET_KEY, Some(SECURITY_TOKEN.into()), None, "test");
     let builder = Holdfast::builder(url).region(REGION).credentials_provider(credentials);
     let mut builder = builder.allowed_origins([ORIGIN]).timeout(TIMEOUT);
-    builder.timing = timing.clone();
+    builder.options.timing = timing.clone();
     builder
 }
 
@@ -185,6 +186,7 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Respons
     let (parts, body) = request.into_parts();
     let seen = Seen {
         path: parts.uri.path().to_owned(),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
         headers: parts.headers,
         body: body.collect().await.map_err(std::io::Error::other)?.to_bytes(),
     };

@@ -28,16 +28,27 @@ fn hmac(key: &[u8], text: &str) -> Vec<u8> {
 
 /// The names of the signed headers, the signature that arrived, and the one that belongs to the request (Signature Version 4).
 fn signature_of(seen: &Seen, region: &str, canonical_path: &str) -> (String, String, String) {
+    signature_for("execute-api", seen, region, canonical_path)
+}
+
+/// The same for another service.
+pub(super) fn signature_for(
+    service: &str,
+    seen: &Seen,
+    region: &str,
+    canonical_path: &str,
+) -> (String, String, String) {
     let header = |name: &str| seen.headers[name].to_str().unwrap();
     let (authorization, date) = (header("authorization"), header("x-amz-date"));
-    let scope = format!("{}/{region}/execute-api/aws4_request", &date[..8]);
+    let scope = format!("{}/{region}/{service}/aws4_request", &date[..8]);
     let rest = authorization.strip_prefix(&format!("AWS4-HMAC-SHA256 Credential={ACCESS_KEY}/{scope}, SignedHeaders="));
     let (names, given) = rest.unwrap_or_else(|| panic!("{authorization}")).split_once(", Signature=").unwrap();
     let headers: String = names.split(';').map(|name| format!("{name}:{}\n", header(name))).collect();
-    let canonical = format!("POST\n{canonical_path}\n\n{headers}\n{names}\n{}", hex(&Sha256::digest(&seen.body)));
+    let canonical =
+        format!("POST\n{canonical_path}\n{}\n{headers}\n{names}\n{}", seen.query, hex(&Sha256::digest(&seen.body)));
     let text = format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{}", hex(&Sha256::digest(canonical)));
     let first = hmac(format!("AWS4{SECRET_KEY}").as_bytes(), &date[..8]);
-    let key = [region, "execute-api", "aws4_request"].iter().fold(first, |key, part| hmac(&key, part));
+    let key = [region, service, "aws4_request"].iter().fold(first, |key, part| hmac(&key, part));
     (names.to_owned(), given.to_owned(), hex(&hmac(&key, &text)))
 }
 

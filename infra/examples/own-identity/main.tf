@@ -1,0 +1,95 @@
+terraform {
+  required_version = ">= 1.10"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.96, < 7"
+    }
+  }
+}
+
+# Region and credentials come from the environment.
+provider "aws" {}
+
+data "aws_caller_identity" "current" {}
+
+locals {
+  tags = { project = var.name }
+
+  # The function that makes sessions, with its alias. The policy names it, and nothing else can be invoked.
+  create_session_arn = one(flatten([
+    for statement in jsondecode(var.create_session_policy).Statement : statement.Resource if statement.Action == ["lambda:InvokeFunction"]
+  ]))
+  # arn:aws:lambda:<region>:<account>:function:<name>:<alias>
+  create_session = split(":", local.create_session_arn)
+
+  public_url = coalesce(var.public_url, module.api.endpoint)
+}
+
+module "artifacts" {
+  source = "../../modules/s3-bucket"
+
+  name          = "${var.name}-artifacts-${data.aws_caller_identity.current.account_id}"
+  force_destroy = true
+  tags          = local.tags
+}
+
+module "api" {
+  source = "../../modules/http-api"
+
+  name               = var.name
+  description        = "Signs users in with OpenID Connect."
+  throttling         = { rate_limit = 50, burst_limit = 100 }
+  log_retention_days = 14
+  tags               = local.tags
+}
+
+# The function runs outside every VPC, because it calls the provider over the internet. Holdfast's own functions may run inside.
+module "service" {
+  source = "../../modules/service"
+
+  stack              = "identity"
+  env                = "example"
+  name_prefix        = var.name
+  catalogue_file     = "${path.module}/functions.json"
+  release_manifest   = var.release_manifest
+  artifacts_bucket   = module.artifacts.name
+  upload_artifacts   = true
+  log_retention_days = 14
+  tags               = local.tags
+
+  http_api = {
+    id            = module.api.id
+    execution_arn = module.api.execution_arn
+  }
+
+  functions = {
+    sign-in = {
+      description = "GET /login and GET /callback"
+      # More than all its calls together, which end after 20 s.
+      timeout_seconds = 25
+      environment = {
+        ISSUER_URL               = var.issuer_url
+        CLIENT_ID                = var.client_id
+        PUBLIC_URL               = local.public_url
+        APP_URL                  = var.app_url
+        TRANSPORT                = var.transport
+        MAX_AGE_SECONDS          = var.max_age_seconds
+        CREATE_SESSION_FUNCTION  = local.create_session[6]
+        CREATE_SESSION_QUALIFIER = try(local.create_session[7], "")
+      }
+      permissions = {
+        CreateSession = { actions = ["lambda:InvokeFunction"], resources = [local.create_session_arn] }
+      }
+    }
+  }
+}
+
+module "alarms" {
+  source = "../../modules/alarms"
+
+  name_prefix = var.name
+  functions   = module.service.watch
+  tags        = local.tags
+}
