@@ -12,7 +12,6 @@ import fakes  # noqa: F401 - puts scripts on the path
 from holdfast_cli.verify import guides
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("protect-your-api.md", "publish.md", "own-sign-in.md")
 
 
 def page(text):
@@ -28,7 +27,7 @@ class Pages(unittest.TestCase):
     """What the pages may leave out."""
 
     def blocks(self):
-        return {name: guides.blocks((ROOT / "docs" / name).read_text(encoding="utf-8")) for name in PAGES}
+        return {name: guides.blocks((ROOT / "docs" / name).read_text(encoding="utf-8")) for name in guides.PAGES}
 
     def test_only_these_blocks_are_not_run(self):
         left_out = {name: [block.commands.splitlines()[0] for block in found if not block.is_run] for name, found in self.blocks().items()}
@@ -37,6 +36,11 @@ class Pages(unittest.TestCase):
             "publish.md": ["holdfast outputs policyDocuments.publish --env staging >publish.json"],
             "own-sign-in.md": ["holdfast outputs policyDocuments.createSession --env staging >create-session.json"],
         })
+
+    def test_each_page_has_its_test(self):
+        tests = (ROOT / "scripts" / "live_tests" / "test_guides.py").read_text(encoding="utf-8")
+        for name in guides.PAGES:
+            self.assertEqual(tests.count(f'self.check("{name}")'), 1, name)
 
     def test_a_block_for_aws_alone_follows_a_sentence_that_says_so(self):
         for name, found in self.blocks().items():

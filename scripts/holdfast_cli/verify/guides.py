@@ -21,6 +21,8 @@ _FENCE = re.compile(r"^(`{3,})(.*)$")
 # Excerpts of files. No command can hide in them, because a reader does not type them.
 EXCERPTS = ("hcl", "rust")
 VARIES = "…"
+# The pages of docs/ whose commands scripts/live_tests/test_guides.py runs.
+PAGES = ("protect-your-api.md", "publish.md", "own-sign-in.md")
 
 
 @dataclass
