@@ -73,9 +73,10 @@ def status(settings: Settings) -> None:
 
 
 @verb(*CHOICES)
-def outputs(settings: Settings) -> None:
-    """Print addresses and names as JSON."""
-    outputs_module.show(settings)
+def outputs(settings: Settings, name: Annotated[str, typer.Argument(
+        metavar="[NAME]", show_default=False, help="Print one value, such as httpUrl or functions.sessions-create.")] = "") -> None:
+    """Print addresses and names as JSON, or one of them."""
+    outputs_module.show(settings, name)
 
 
 @verb(*ENVIRONMENT)

@@ -17,7 +17,7 @@ import zipfile
 from pathlib import Path
 from unittest import mock
 
-from fakes import SCRIPTS, read
+from fakes import SCRIPTS, called, read
 
 from holdfast_cli.core import console, environment, processes, settings, tfvars
 from holdfast_cli.core.errors import Failed, Refused
@@ -224,17 +224,41 @@ class Aws(unittest.TestCase):
 class Outputs(unittest.TestCase):
     FOUND = {
         "platform": {"http_url": "http://h", "tables": {"sessions": "s", "connections": "c"}, "functions": {"ops-health": "p-ops-health"}},
-        "auth": {"functions": {"auth-login": "p-auth-login"}}, "sessions": {"functions": {"sessions-list": "p-sessions-list"}},
-        "push": {"ws_url": "ws://w", "queues": {"push": "q"}, "functions": {}}, "events": {"event_bus": "bus", "activity_table": "activity", "functions": {}},
+        "auth": {"functions": {"auth-login": "p-auth-login"}},
+        "sessions": {"functions": {"sessions-list": "p-sessions-list"}, "authorizer": {"name": "a"}, "authorizer_instance": {"environment": {}},
+                     "policy_documents": {"create_session": "{1}", "introspect": "{2}"}},
+        "push": {"ws_url": "ws://w", "queues": {"push": "q"}, "functions": {}, "policy_documents": {"publish": "{3}"}}, "events": {"event_bus": "bus", "activity_table": "activity", "functions": {}},
     }
 
     def test_outputs_have_the_contracts_names(self):
         found = outputs.of(read(HOLDFAST_PORT="4999", HOLDFAST_REDIS_PORT="6999"), self.FOUND, True)
         self.assertEqual(list(found), ["env", "region", "cacheProvider", "httpUrl", "wsUrl", "consoleUrl", "awsEndpointUrl",
-                                       "redisUrl", "tables", "queues", "eventBus", "functions"])
+                                       "redisUrl", "tables", "queues", "eventBus", "functions", "authorizer", "authorizerInstance", "policyDocuments"])
         self.assertEqual(found["awsEndpointUrl"], "http://127.0.0.1:4999")
         self.assertEqual(found["redisUrl"], "redis://127.0.0.1:6999/0")
         self.assertEqual(found["functions"]["auth-login"], "p-auth-login")
+        self.assertEqual((found["authorizer"], found["authorizerInstance"]), ({"name": "a"}, {"environment": {}}))
+        self.assertEqual(found["policyDocuments"], {"createSession": "{1}", "introspect": "{2}", "publish": "{3}"})
+
+    def test_a_release_without_the_outputs_for_services_is_shown(self):
+        older = {**self.FOUND, "sessions": {"functions": {"a": "b"}}, "push": {"ws_url": "ws://w", "queues": {}}}
+        found = outputs.of(read(), older, False)
+        self.assertEqual((found["authorizer"], found["authorizerInstance"], found["policyDocuments"]), (None, None, {}))
+
+    def test_one_value_is_printed_as_a_shell_wants_it(self):
+        known = {"httpUrl": "http://h", "redisUrl": None, "authorizer": {"name": "a", "qualifier": None}, "functions": {"auth-login": "f"}}
+        for words, printed in ((["httpUrl"], "http://h\n"), (["functions.auth-login"], "f\n"), (["redisUrl"], "null\n"),
+                               (["authorizer"], '{"name":"a","qualifier":null}\n'), (["httpUrl", "--json"], '"http://h"\n')):
+            with tempfile.TemporaryDirectory() as folder:
+                (Path(folder) / "outputs.json").write_text(json.dumps(known), encoding="utf-8")
+                self.assertEqual(called(["outputs", *words], read(HOLDFAST_WORK_DIR=folder)), (0, printed, ""), words)
+
+    def test_a_name_that_is_no_output_is_refused_with_the_names_that_are(self):
+        for name, said in (("url", "no output url: there is functions, httpUrl."), ("functions.x", "no output functions.x: in functions there is auth-login."),
+                           ("httpUrl.x", "no output httpUrl.x: in httpUrl there is nothing.")):
+            with self.assertRaises(Refused) as caught:
+                outputs.one({"httpUrl": "http://h", "functions": {"auth-login": "f"}}, name)
+            self.assertEqual(str(caught.exception), said)
 
     def test_what_the_machine_or_aws_lacks_is_null(self):
         self.assertIsNone(outputs.of(read(), self.FOUND, False)["redisUrl"])

@@ -16,6 +16,8 @@ data "aws_caller_identity" "current" {}
 
 locals {
   tags = { project = var.name }
+
+  endpoint = var.local_endpoint == "" ? module.api.endpoint : "${var.local_endpoint}/_aws/execute-api/${module.api.id}"
 }
 
 module "artifacts" {

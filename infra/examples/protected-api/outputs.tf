@@ -1,6 +1,6 @@
 output "urls" {
   description = "Address of each handler, by function."
-  value       = { for key in keys(module.service.functions) : key => "${module.api.endpoint}/v1/${trimprefix(key, "orders-")}" }
+  value       = { for key in keys(module.service.functions) : key => "${local.endpoint}/v1/${trimprefix(key, "orders-")}" }
 }
 
 output "rollback_alarm_name" {

@@ -22,3 +22,14 @@ variable "release_manifest" {
   description = "Manifest that build.py writes: version, arch, and of each function sha256, file and s3Key."
   type        = string
 }
+
+variable "local_endpoint" {
+  description = "Address of the local cloud (http://127.0.0.1:<port>), whose APIs have other addresses; empty on AWS."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = var.local_endpoint == "" || can(regex("^http://(127\\.0\\.0\\.1|localhost):[0-9]+$", var.local_endpoint))
+    error_message = "local_endpoint must be empty, or http://127.0.0.1:<port> without a slash at the end."
+  }
+}

@@ -7,7 +7,7 @@ import sys
 from contextlib import redirect_stdout
 from typing import Any
 
-from holdfast_cli.core.console import answer
+from holdfast_cli.core.console import answer, line, wants_json
 from holdfast_cli.core.errors import Failed, Refused
 from holdfast_cli.core.parallel import side_by_side
 from holdfast_cli.core.settings import STACKS, Settings
@@ -16,6 +16,8 @@ from holdfast_cli.deploy.preparation import exclusive, prerequisites
 from holdfast_cli.local import cloud
 
 Outputs = dict[str, Any]
+# The policies for services, as outputs.json names them.
+_POLICIES = {"create_session": "createSession", "introspect": "introspect", "publish": "publish"}
 
 
 def of(settings: Settings, found: dict[str, dict[str, Any]], has_redis: bool) -> Outputs:
@@ -39,6 +41,11 @@ def of(settings: Settings, found: dict[str, dict[str, Any]], has_redis: bool) ->
         "queues": found["push"]["queues"],
         "eventBus": found["events"]["event_bus"],
         "functions": dict(sorted(functions.items())),
+        # What other systems need to trust a session, and to call Holdfast. A release before these outputs has none.
+        "authorizer": found["sessions"].get("authorizer"),
+        "authorizerInstance": found["sessions"].get("authorizer_instance"),
+        "policyDocuments": {_POLICIES[name]: text for name, text in
+                            {**found["sessions"].get("policy_documents", {}), **found["push"].get("policy_documents", {})}.items()},
     }
 
 
@@ -71,8 +78,25 @@ def read(settings: Settings) -> Outputs:
         raise Refused(f"nothing is deployed in {settings.work}: run `make deploy` first.") from None
 
 
-def show(settings: Settings) -> None:
-    """The verb. Its standard output is only JSON, and progress goes to standard error."""
+def one(known: Outputs, name: str) -> Any:
+    """One value, by its name in outputs.json, or by a path such as `functions.sessions-create`."""
+    value: Any = known
+    for depth, part in enumerate(names := name.split(".")):
+        if not isinstance(value, dict) or part not in value:
+            there: list[str] = sorted(value) if isinstance(value, dict) else []  # pyright: ignore[reportUnknownArgumentType]
+            where = f"in {'.'.join(names[:depth])} there is" if depth else "there is"
+            raise Refused(f"no output {name}: {where} {', '.join(there) or 'nothing'}.")
+        value = value[part]  # pyright: ignore[reportUnknownVariableType]
+    return value  # pyright: ignore[reportUnknownVariableType]
+
+
+def show(settings: Settings, name: str = "") -> None:
+    """The verb. Its standard output is only JSON, or one value, and progress goes to standard error."""
     with redirect_stdout(sys.stderr):
         known = read(settings)
-    answer(known)
+        value = one(known, name) if name else known
+    if isinstance(value, str) and not wants_json():
+        # As a shell wants it: an address, a name, or a policy.
+        line(value)
+    else:
+        answer(value, compact=bool(name))

@@ -70,8 +70,20 @@ run "every_route_needs_a_session" {
   }
 }
 
-run "refuses_a_wrong_name" {
+run "the_local_cloud_has_other_addresses" {
+  command = apply
+  variables { local_endpoint = "http://127.0.0.1:4566" }
+  assert {
+    condition     = output.urls["orders-node"] == "http://127.0.0.1:4566/_aws/execute-api/api/v1/node"
+    error_message = "An address that exists: ${output.urls["orders-node"]}"
+  }
+}
+
+run "refuses_wrong_values" {
   command = plan
-  variables { name = "Has_Upper" }
-  expect_failures = [var.name]
+  variables {
+    name           = "Has_Upper"
+    local_endpoint = "http://127.0.0.1:4566/"
+  }
+  expect_failures = [var.name, var.local_endpoint]
 }
