@@ -16,7 +16,7 @@ pub(crate) const NAME: &str = "__Host-own-identity";
 /// A user must come back from the provider in this time.
 pub(crate) const LIFE: Duration = Duration::from_secs(600);
 
-/// What a sign-in must remember until the user comes back from the provider.
+/// What a sign-in must keep until the user comes back from the provider.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Begun {
     pub(crate) nonce: String,

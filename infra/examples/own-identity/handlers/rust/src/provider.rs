@@ -21,14 +21,14 @@ use crate::settings::{Settings, is_loopback};
 
 /// What the provider publishes is read again after this time, so that keys that it removes stop to count.
 const KEPT: Duration = Duration::from_secs(3_600);
-/// A token with an unknown key causes another look at the keys, but not more often than this.
+/// A token with an unknown key causes another read of the keys, but not more often than this.
 const LEAST_BETWEEN_LOOKS: Duration = Duration::from_secs(60);
 /// Of one request to the provider, with its answer.
 const TIMEOUT: Duration = Duration::from_secs(4);
 const LARGEST_ANSWER: usize = 256 * 1_024;
 /// How far the clocks of the provider and of this function may differ.
 const CLOCK_SKEW: Duration = Duration::from_secs(60);
-/// Signatures with a public key. `none` and those with a shared secret never count, whatever the provider lists.
+/// Signatures with a public key. `none` and those with a shared secret never count, even if the provider lists them.
 const ALGORITHMS: [Algorithm; 9] = [
     Algorithm::RsaSsaPkcs1V15Sha256,
     Algorithm::RsaSsaPkcs1V15Sha384,
@@ -51,7 +51,7 @@ struct Published {
     at: SystemTime,
 }
 
-/// A sign-in that begins: where to send the user, and what to remember.
+/// A sign-in that begins: where to send the user, and what to keep.
 pub(crate) struct Start {
     pub(crate) url: Url,
     pub(crate) state: String,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use holdfast_client::Transport;
 use openidconnect::url::Url;
 
-/// The configuration. There is no default that admits anybody.
+/// The configuration. No default admits a user.
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub(crate) issuer: String,
