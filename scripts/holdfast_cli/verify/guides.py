@@ -80,8 +80,9 @@ def _fenced(page: str) -> list[tuple[int, str, str]]:
 
 def environment(root: Path, given: Mapping[str, str]) -> dict[str, str]:
     """What a reader has in the shell: the path of the checkout, and nothing that leads to an account of AWS or into a build."""
+    unwanted = ("ENV", "VARS", "SERVICE", "CACHE", "ARCH", "PYTHONPATH")
     kept = {name: value for name, value in given.items()
-            if not name.startswith(("AWS_", "TF_VAR_", "MAKE", "HOLDFAST_ACCESS")) and name not in ("ENV", "VARS", "SERVICE", "CACHE", "ARCH", "PYTHONPATH")}
+            if not name.startswith(("AWS_", "TF_VAR_", "MAKE", "HOLDFAST_ACCESS")) and name not in unwanted}
     nowhere = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "AWS_EC2_METADATA_DISABLED": "true"}
     return {**kept, **nowhere, "HOLDFAST": str(root)}
 
