@@ -106,7 +106,8 @@ class _Run:
 
 def make_network(settings: Settings, chosen: list[Stack], touched: list[str]) -> None:
     """Creates the cache and its network before a deploy that moves functions into it. Terraform's provider fails to plan a function that
-    enters a network whose subnets have no ids yet (terraform-provider-aws #34913). A function that is created with its network is planned correctly."""
+    enters a network whose subnets have no ids yet (terraform-provider-aws #34913). It plans a function correctly that is created with its
+    network."""
     if settings.on_local_cloud or settings.cache_mode == "dynamodb":
         return
     for stack in chosen:
