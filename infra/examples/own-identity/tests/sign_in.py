@@ -102,7 +102,9 @@ class SignIn:
             "AWS_LAMBDA_LOG_GROUP_NAME": "g", "AWS_LAMBDA_LOG_STREAM_NAME": "s", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
             "ISSUER_URL": self.issuer, "CLIENT_ID": "shop", "PUBLIC_URL": PUBLIC, "APP_URL": "https://app.example.com/", "TRANSPORT": "cookie",
             "MAX_AGE_SECONDS": "3600", "CREATE_SESSION_FUNCTION": "create", "CREATE_SESSION_QUALIFIER": "live"})
-        test.addCleanup(lambda: (self.function.terminate(), self.function.communicate()))
+        test.addCleanup(self.function.stdout.close)
+        test.addCleanup(self.function.wait)
+        test.addCleanup(self.function.terminate)
 
     def user(self, subject, **claims):
         self.provider.stdin.write(json.dumps({subject: claims}) + "\n")
@@ -178,7 +180,7 @@ class RealProvider(unittest.TestCase):
         self.assertEqual(here.get("/callback", query, cookies)["statusCode"], 400)
         self.assertEqual(len(here.cloud.invocations), 1)
         here.function.terminate()
-        said = here.function.communicate()[0]
+        said = here.function.stdout.read()
         for secret in [*parse_qs(query)["code"], *parse_qs(query)["state"], cookies[0].partition("=")[2]]:
             self.assertNotIn(secret, said)
 
