@@ -164,7 +164,8 @@ class RustKit(unittest.TestCase):
     def test_each_step_checks_format_lints_and_tests_with_one_build_for_both(self):
         for name, folder in self.FOLDERS.items():
             commands = []
-            with mock.patch.object(suite.Suite, "command", lambda _, *command, into=commands, **options: into.append((command, options))):
+            record = lambda _, *command, into=commands, **options: into.append((command, options))  # noqa: E731
+            with mock.patch.object(suite.Suite, "command", record), mock.patch.object(suite.tools, "node_modules"):
                 cargo, *_ = suite.Suite(fakes.read()).static()
                 dict(cargo)[name]()
             verbs = [command[:2] for command, _ in commands]

@@ -228,6 +228,8 @@ class Suite:
     def own_identity(self) -> None:
         """The example own-identity, which is a workspace of its own, too. What it has in common with the kit is built once."""
         example = ROOT / "infra" / "examples" / "own-identity" / "handlers" / "rust"
+        # The provider of its tests.
+        tools.node_modules(self.settings, ROOT / "infra" / "examples" / "own-identity" / "provider")
         self.command("cargo", "fmt", "--check", cwd=example)
         for command in (("clippy", "--all-targets", "--", "-D", "warnings"), ("test",)):
             self.command("cargo", command[0], "--locked", "--quiet", *command[1:], cwd=example, environment=BUILD_OF_KIT)
