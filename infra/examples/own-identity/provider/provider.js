@@ -8,6 +8,9 @@ import { createServer } from "node:http";
 import { createInterface } from "node:readline";
 import { Provider } from "oidc-provider";
 
+// The notices of the library must not be between the lines that this program prints.
+console.info = console.error;
+
 const [clientId, redirectUri] = process.argv.slice(2);
 const users = new Map();
 

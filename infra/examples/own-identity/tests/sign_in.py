@@ -109,7 +109,8 @@ class SignIn:
     def user(self, subject, **claims):
         self.provider.stdin.write(json.dumps({subject: claims}) + "\n")
         self.provider.stdin.flush()
-        assert self.provider.stdout.readline() == "noted\n"
+        line = self.provider.stdout.readline()
+        assert line == "noted\n", line
 
     def get(self, path, query="", cookies=()):
         self.cloud.events.put({
