@@ -100,6 +100,14 @@ done
 TF_VAR_authorizer=$(terraform -chdir="$shared" output -json authorizer)
 TF_VAR_authorizer_instance=$(terraform -chdir="$shared" output -json authorizer_instance)
 export TF_VAR_authorizer TF_VAR_authorizer_instance
+# What the example own-identity takes from its provider, and from the stack sessions.
+export TF_VAR_issuer_url=https://id.example.com TF_VAR_client_id=shop TF_VAR_app_url=https://app.example.com/
+TF_VAR_create_session_policy=$(
+  cat <<'JSON'
+{"Statement": [{"Action": ["lambda:InvokeFunction"], "Resource": ["arn:aws:lambda:us-east-1:000000000000:function:example-sessions-create:live"]}]}
+JSON
+)
+export TF_VAR_create_session_policy
 
 # The first one alone where nothing is cached yet: Terraform does not lock the cache of plugins.
 if [[ -z "$(ls -A "$TF_PLUGIN_CACHE_DIR")" ]]; then terraform -chdir="${examples[0]}" init -backend=false -input=false >/dev/null; fi
