@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
 # Applies every stack in the form that AWS gets (no local_endpoint) on a local cloud of its own, and then each switch of an
-# environment, twice: the cache on and off, domain names, an edge, a key of the environment, an alias that the deploy moves.
+# environment, twice: the cache on and off, domain names, an edge, an alias that the deploy moves.
 # The second apply of each must change nothing, except resources of four types, of which the local cloud forgets attributes.
 #   infra/switches.sh                 all of them
 #   infra/switches.sh cache-made cache-deleting
 #                                     a first apply, and then these, in this order
+# An apply is repeated once if the new address record of `edge-off`, or the new alias of `deployer`, is made before the old one
+# is deleted. A key of the environment is not among them: the local cloud cannot give a key to a log group that exists.
 # Needs terraform and the pinned tools (make tools). The functions are zips without code: what is applied is tried here, not
 # what it does. The exit code says whether anything failed.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 me=switches.sh
-known=(first cache-made cache-deleting cache cache-deleting-again cache-left cache-off domain edge edge-off domain-off key key-off deployer terraform)
+known=(first cache-made cache-deleting cache cache-deleting-again cache-left cache-off domain edge edge-off domain-off deployer terraform)
 for name in "$@"; do
   [[ " ${known[*]} " == *" $name "* ]] || { echo "$me: there is no switch $name: use ${known[*]:1}" >&2; exit 2; }
 done
@@ -71,7 +73,6 @@ values() {
     cache-made | cache-left) echo "redis_keep=true" ;;
     domain | edge-off) echo "$domain" ;;
     edge) echo "$edge" ;;
-    key) echo "kms_mode=cmk" ;;
     deployer) echo "alias_owner=deployer" ;;
     *) echo "" ;;
   esac
@@ -84,10 +85,15 @@ apply() {
   for value in env=switches "region=us-east-1" "release_manifest=$work/release.json" artifacts_bucket=switches-artifacts permissions_boundary=false "$@"; do
     if grep -q "^variable \"${value%%=*}\"" "$work/infra/stacks/$stack"/*.tf; then given+=("-var=$value"); fi
   done
-  if ! terraform -chdir="$work/infra/stacks/$stack" apply -auto-approve -refresh=false -input=false -no-color -parallelism=20 "${given[@]}" >"$log" 2>&1; then
-    grep -A 14 '^Error' "$log" | head -60
-    return 1
-  fi
+  local again=false
+  until terraform -chdir="$work/infra/stacks/$stack" apply -auto-approve -refresh=false -input=false -no-color -parallelism=20 "${given[@]}" >"$log" 2>&1; do
+    if $again || ! grep -q 'already exists' "$log"; then
+      grep -A 14 '^Error' "$log" | head -60
+      return 1
+    fi
+    again=true
+  done
+  if $again; then printf 'at the second try, '; fi
   grep -oE '[0-9]+ added, [0-9]+ changed, [0-9]+ destroyed' "$log" | head -1
 }
 
