@@ -1,6 +1,8 @@
 locals {
   names = { for kind, api in { http = var.http, websocket = var.websocket } : kind => api.domain_name if api != null }
-  apis  = { for kind, api in { http = var.http, websocket = var.websocket } : kind => api if api != null && var.create }
+  # What stands in front of each name.
+  fronts = { http = var.http_front, websocket = null }
+  apis   = { for kind, api in { http = var.http, websocket = var.websocket } : kind => api if api != null && var.create }
 
   # One certificate for both names. Its first name is the HTTP API's, where there is one.
   all_names        = distinct(compact([lookup(local.names, "http", null), lookup(local.names, "websocket", null)]))
@@ -86,8 +88,23 @@ resource "aws_route53_record" "address" {
   type    = "A"
 
   alias {
-    name                   = aws_apigatewayv2_domain_name.this[each.key].domain_name_configuration[0].target_domain_name
-    zone_id                = aws_apigatewayv2_domain_name.this[each.key].domain_name_configuration[0].hosted_zone_id
+    name                   = local.fronts[each.key] != null ? local.fronts[each.key].domain_name : aws_apigatewayv2_domain_name.this[each.key].domain_name_configuration[0].target_domain_name
+    zone_id                = local.fronts[each.key] != null ? local.fronts[each.key].zone_id : aws_apigatewayv2_domain_name.this[each.key].domain_name_configuration[0].hosted_zone_id
+    evaluate_target_health = false
+  }
+}
+
+# API Gateway has no IPv6 address for a Regional name; CloudFront has.
+resource "aws_route53_record" "address_ipv6" {
+  for_each = var.hosted_zone != null && var.address_records && var.http_front != null && var.create ? { http = var.http_front } : {}
+
+  zone_id = var.hosted_zone.id
+  name    = var.http.domain_name
+  type    = "AAAA"
+
+  alias {
+    name                   = each.value.domain_name
+    zone_id                = each.value.zone_id
     evaluate_target_health = false
   }
 }

@@ -31,6 +31,6 @@ output "settings" {
     endpoint_type   = domain.domain_name_configuration[0].endpoint_type
     truststore      = one([for demand in domain.mutual_tls_authentication : demand.truststore_uri])
     mapped_to       = "${aws_apigatewayv2_api_mapping.this[kind].api_id}/${aws_apigatewayv2_api_mapping.this[kind].stage}"
-    record          = one([for key, record in aws_route53_record.address : "${record.type} ${record.name}" if key == kind])
+    records         = [for record in concat([for key, record in aws_route53_record.address : record if key == kind], [for key, record in aws_route53_record.address_ipv6 : record if key == kind]) : "${record.type} ${record.name} ${record.alias[0].name}"]
   } }
 }

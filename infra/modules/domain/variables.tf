@@ -76,9 +76,23 @@ variable "hosted_zone" {
 }
 
 variable "address_records" {
-  description = "Whether hosted_zone gets the records that lead the names to API Gateway. Switch it off if the names lead to something in front of it (module edge)."
+  description = "Whether hosted_zone gets the records that lead the names to API Gateway or to http_front. Switch it off if something else writes them."
   type        = bool
   default     = true
+}
+
+variable "http_front" {
+  description = "Distribution of CloudFront that the name of the HTTP API leads to instead of API Gateway (outputs `target` and `target_zone_id` of the module edge). A switch changes the record in place, so the name always leads to one of them. Null for API Gateway."
+  type = object({
+    domain_name = string
+    zone_id     = string
+  })
+  default = null
+
+  validation {
+    condition     = var.http_front == null || var.http != null
+    error_message = "http_front must be null without http: a distribution does not pass WebSocket APIs on."
+  }
 }
 
 variable "mutual_tls" {

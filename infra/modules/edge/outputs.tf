@@ -11,6 +11,11 @@ output "target" {
   value       = one([for distribution in aws_cloudfront_distribution.this : distribution.domain_name])
 }
 
+output "target_zone_id" {
+  description = "Id of the hosted zone of target, for an alias record elsewhere; null without an edge."
+  value       = one([for distribution in aws_cloudfront_distribution.this : distribution.hosted_zone_id])
+}
+
 output "origin_secret_sha256" {
   description = "SHA-256 of the origin secret, for the functions; null without an edge."
   value       = var.create ? nonsensitive(sha256(var.origin_secret)) : null

@@ -62,7 +62,7 @@ variable "origin_secret" {
 }
 
 variable "hosted_zone_id" {
-  description = "Public hosted zone of Route 53 for the records of domain_name; null if its DNS is elsewhere. Then point the name to `target`."
+  description = "Public hosted zone of Route 53 for the records of domain_name; null if something else writes them, such as the module domain (http_front). Then point the name to `target`."
   type        = string
   default     = null
 

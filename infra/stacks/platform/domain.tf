@@ -40,10 +40,10 @@ module "domain" {
   certificate = try(var.http_domain.certificate_arn, null) == null ? null : { arn = var.http_domain.certificate_arn }
   hosted_zone = try(var.http_domain.hosted_zone_id, null) == null ? (local.has_domain ? null : { id = "ZUNUSED" }) : { id = var.http_domain.hosted_zone_id }
   mutual_tls  = try(var.http_domain.mutual_tls, null)
-  # With an edge, the name leads to CloudFront.
-  address_records = !local.has_edge
-  site            = try(var.http_domain.site, null)
-  cookie_origins  = try(var.http_domain.site, null) == null ? [] : [for origin in var.allowed_origins : origin if startswith(origin, "https://")]
+  # One record for both, because Route 53 has one of a name and a type, and Terraform does not delete one resource before it creates another.
+  http_front     = local.has_edge ? { domain_name = module.edge.target, zone_id = module.edge.target_zone_id } : null
+  site           = try(var.http_domain.site, null)
+  cookie_origins = try(var.http_domain.site, null) == null ? [] : [for origin in var.allowed_origins : origin if startswith(origin, "https://")]
 }
 
 output "http_domain_targets" {

@@ -50,7 +50,6 @@ module "edge" {
   origin_domain_name   = local.has_edge ? module.domain.targets[var.http_domain.name] : "unused.example.com"
   certificate_arn      = local.has_edge ? coalesce(var.edge.certificate_arn, module.domain.certificate_arn) : "arn:aws:acm:us-east-1:000000000000:certificate/0"
   origin_secret        = local.has_edge ? var.edge_origin_secret : "unused-unused-unused-unused-unused"
-  hosted_zone_id       = try(var.http_domain.hosted_zone_id, null)
   requests_per_address = try(var.edge.requests_per_address, 3000)
   price_class          = try(var.edge.price_class, "PriceClass_100")
 }

@@ -9,7 +9,7 @@ mock_provider "aws" {
     }
   }
   mock_resource "aws_apigatewayv2_domain_name" {
-    defaults = { id = "api.shop.example" }
+    defaults = { id = "api.shop.example", domain_name_configuration = { target_domain_name = "d-abc.execute-api.us-east-1.amazonaws.com", hosted_zone_id = "Z1UJRXOUMOOFQ8" } }
   }
 }
 
@@ -42,8 +42,8 @@ run "both_apis_get_a_name_a_certificate_and_records" {
   }
   assert {
     condition = jsonencode(output.settings) == jsonencode({
-      http      = { domain_name = "api.shop.example", security_policy = "TLS_1_2", endpoint_type = "REGIONAL", truststore = null, mapped_to = "http1/$default", record = "A api.shop.example" }
-      websocket = { domain_name = "ws.shop.example", security_policy = "TLS_1_2", endpoint_type = "REGIONAL", truststore = null, mapped_to = "ws1/v1", record = "A ws.shop.example" }
+      http      = { domain_name = "api.shop.example", security_policy = "TLS_1_2", endpoint_type = "REGIONAL", truststore = null, mapped_to = "http1/$default", records = ["A api.shop.example d-abc.execute-api.us-east-1.amazonaws.com"] }
+      websocket = { domain_name = "ws.shop.example", security_policy = "TLS_1_2", endpoint_type = "REGIONAL", truststore = null, mapped_to = "ws1/v1", records = ["A ws.shop.example d-abc.execute-api.us-east-1.amazonaws.com"] }
     })
     error_message = "Each name leads to its API, with TLS 1.2 at least."
   }
@@ -66,6 +66,31 @@ run "the_names_may_lead_to_something_in_front" {
   }
 }
 
+run "the_name_of_the_http_api_leads_to_what_stands_in_front" {
+  command = apply
+  variables { http_front = { domain_name = "d1.cloudfront.net", zone_id = "Z2FDTNDATAQYW2" } }
+  assert {
+    condition = { for kind, domain in output.settings : kind => domain.records } == {
+      http      = ["A api.shop.example d1.cloudfront.net", "AAAA api.shop.example d1.cloudfront.net"]
+      websocket = ["A ws.shop.example d-abc.execute-api.us-east-1.amazonaws.com"]
+    }
+    error_message = "Only the HTTP API has something in front: ${jsonencode(output.settings)}"
+  }
+  assert {
+    condition     = aws_route53_record.address["http"].alias[0].zone_id == "Z2FDTNDATAQYW2" && aws_route53_record.address_ipv6["http"].alias[0].zone_id == "Z2FDTNDATAQYW2" && aws_route53_record.address_ipv6["http"].zone_id == "Z0123456789ABC"
+    error_message = "The alias is that of the distribution's zone, in the zone of the name."
+  }
+}
+
+run "refuses_a_front_of_sockets" {
+  command = plan
+  variables {
+    http       = null
+    http_front = { domain_name = "d1.cloudfront.net", zone_id = "Z2FDTNDATAQYW2" }
+  }
+  expect_failures = [var.http_front]
+}
+
 run "a_certificate_and_a_dns_of_ones_own" {
   command = apply
   variables {
@@ -82,7 +107,7 @@ run "a_certificate_and_a_dns_of_ones_own" {
     error_message = "The names have the certificate that is given."
   }
   assert {
-    condition     = output.settings.http.record == null && length(output.targets) == 2
+    condition     = length(output.settings.http.records) == 0 && length(output.targets) == 2
     error_message = "What the DNS has to point to is said."
   }
 }

@@ -75,8 +75,20 @@ run "an_edge_is_in_front_of_the_name" {
     error_message = "The functions compare the digest of the secret that CloudFront sends."
   }
   assert {
-    condition     = module.domain.settings.http.record == null && output.edge_target == "d1.cloudfront.net" && output.http_url == "https://api.shop.example"
+    condition     = module.domain.settings.http.records == ["A api.shop.example d1.cloudfront.net", "AAAA api.shop.example d1.cloudfront.net"] && output.edge_target == "d1.cloudfront.net" && output.http_url == "https://api.shop.example"
     error_message = "The name leads to CloudFront, not past it."
+  }
+}
+
+# In this state the record of the run before is changed, and not replaced: the name always leads somewhere.
+run "without_an_edge_the_same_record_leads_to_the_api" {
+  command = plan
+  variables {
+    http_domain = { name = "api.shop.example", hosted_zone_id = "Z0123456789ABC", certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/0123-abc" }
+  }
+  assert {
+    condition     = module.domain.settings.http.records == ["A api.shop.example d-abc.execute-api.us-east-1.amazonaws.com"]
+    error_message = "The name leads to API Gateway: ${jsonencode(module.domain.settings)}"
   }
 }
 
