@@ -5,8 +5,8 @@
 #   infra/switches.sh                 all of them
 #   infra/switches.sh cache-made cache-deleting
 #                                     a first apply, and then these, in this order
-# An apply is repeated once if the new address record of `edge-off`, or the new alias of `deployer`, is made before the old one
-# is deleted. A key of the environment is not among them: the local cloud cannot give a key to a log group that exists.
+# An apply is repeated once if a new alias is made before the old one is deleted (docs/upgrading.md). A key of the environment
+# is not among the switches: the local cloud cannot give a key to a log group that exists.
 # Needs terraform and the pinned tools (make tools). The functions are zips without code: what is applied is tried here, not
 # what it does. The exit code says whether anything failed.
 set -euo pipefail
@@ -87,7 +87,7 @@ apply() {
   done
   local again=false
   until terraform -chdir="$work/infra/stacks/$stack" apply -auto-approve -refresh=false -input=false -no-color -parallelism=20 "${given[@]}" >"$log" 2>&1; do
-    if $again || ! grep -q 'already exists' "$log"; then
+    if $again || ! grep -q 'Alias already exists' "$log"; then
       grep -A 14 '^Error' "$log" | head -60
       return 1
     fi
