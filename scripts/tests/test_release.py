@@ -326,14 +326,22 @@ class Releases(unittest.TestCase):
 
     FUNCTION = 'module.service.module.function["ops-health"].aws_lambda_function.this["this"]'
     SUBNET = 'module.network.aws_subnet.private["us-east-1a"]'
+    NETWORK = ('aws_ssm_parameter.output["network-subnet-ids"]', 'aws_ssm_parameter.output["network-functions-security-group-id"]')
 
     def test_the_cache_is_created_before_functions_enter_its_network(self):
         first = {"cache_provider": "dynamodb", "redis_delete_only": "false", "redis_keep": "true"}
         self.assertEqual(self.network_made(self.FUNCTION), ([first, "gate", "apply"], ["platform"]))
+        # An apply that ended on the way has left a part of it.
+        self.assertEqual(self.network_made(self.FUNCTION, self.SUBNET, self.NETWORK[0]), ([first, "gate", "apply"], ["platform"]))
         self.assertEqual(self.network_made(self.FUNCTION, fails=True), ([first, "gate"], []))
 
+    def test_the_stack_publishes_the_values_of_a_complete_network(self):
+        text = (settings.ROOT / "infra" / "stacks" / "platform" / "network.tf").read_text(encoding="utf-8")
+        for address in self.NETWORK:
+            self.assertRegex(text, rf"\n    {address.split(chr(34))[1]} +=")
+
     def test_where_no_function_has_to_enter_a_new_network_nothing_is_done_before(self):
-        for given in ({"addresses": ()}, {"addresses": (self.FUNCTION, self.SUBNET)}, {"addresses": (self.FUNCTION,), "cache": "dynamodb"},
+        for given in ({"addresses": ()}, {"addresses": (self.FUNCTION, self.SUBNET, *self.NETWORK)}, {"addresses": (self.FUNCTION,), "cache": "dynamodb"},
                       {"addresses": (self.FUNCTION,), "env": "local"}):
             with self.subTest(given):
                 self.assertEqual(self.network_made(*given.pop("addresses"), **given), ([], []))

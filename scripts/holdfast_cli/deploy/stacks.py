@@ -15,8 +15,9 @@ STAGES = (("platform",), ("auth", "sessions", "push"), ("events",))
 # It owns the stage of the HTTP API, with the limits of single routes.
 STAGE_OWNER = "platform"
 
-# It owns the cache and its network, and a function in it.
+# It owns the cache and its network, and a function in it. It publishes these values of a network that is complete.
 NETWORK_OWNER = "platform"
+_NETWORK = {f'aws_ssm_parameter.output["network-{name}"]' for name in ("functions-security-group-id", "subnet-ids")}
 
 
 def compare(chosen: list[Stack], look: bool = False) -> dict[str, bool | None]:
@@ -112,8 +113,8 @@ def make_network(settings: Settings, chosen: list[Stack], touched: list[str]) ->
         return
     for stack in chosen:
         if stack.name == NETWORK_OWNER:
-            there = stack.addresses()
-            if any(".aws_lambda_function." in address for address in there) and not any(".aws_subnet." in address for address in there):
+            there = set(stack.addresses())
+            if any(".aws_lambda_function." in address for address in there) and not there >= _NETWORK:
                 with Step("creating the cache and its network, before functions enter it") as step:
                     stack.plan(cache_provider="dynamodb", redis_delete_only="false", redis_keep="true")
                     stack.gate()
