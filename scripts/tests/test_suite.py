@@ -12,6 +12,7 @@ import textwrap
 import threading
 import time
 import unittest
+from fnmatch import fnmatch
 from pathlib import Path
 from unittest import mock
 
@@ -206,14 +207,18 @@ class Parts(unittest.TestCase):
         # Beside the wait for Terraform.
         self.assertEqual(alone[-5:], ["destroy leaves nothing", *self.CLOUD_TESTS, "nothing is left running"])
 
-    def test_the_fast_check_does_the_same_in_three_lanes(self):
+    def test_the_fast_check_does_the_same_in_four_lanes(self):
         given = []
         with mock.patch.object(suite, "_prerequisites"), mock.patch.object(suite.Suite, "finish"), \
                 mock.patch.object(suite.Suite, "lanes", lambda _, *lanes: given.extend([name for name, _ in lane] for lane in lanes)):
             suite.check(read())
-        self.assertEqual([lane[-1] for lane in given], ["unit tests", "operator tool's tests", "terraform validate"])
+        self.assertEqual([lane[-1] for lane in given], ["unit tests", "operator tool's tests, a-m", "operator tool's tests, n-z", "terraform validate"])
         both = {name for lane in self.steps("static")[0] for name in lane}
         self.assertEqual({name for lane in given for name in lane} - both, {"unit tests", "terraform validate"})
+
+    def test_each_file_of_tests_of_the_tool_is_in_one_half(self):
+        files = [file.name for file in (suite.ROOT / "scripts" / "tests").glob("*.py") if file.name != "fakes.py"]
+        self.assertEqual([], [name for name in files if sum(fnmatch(name, f"test_[{letters}]*.py") for letters in suite.HALVES) != 1])
 
     def test_the_parts_are_the_whole(self):
         whole, _, after = self.steps("")

@@ -25,7 +25,7 @@ from holdfast_cli.generate import workflows
 from holdfast_cli.local import cloud
 from holdfast_cli.local.cloud import test_environment
 from holdfast_cli.operate import smoke
-from holdfast_cli.verify import conform, mutants, scan, secret_scan, terraform_faults
+from holdfast_cli.verify import accepted, conform, mutants, scan, secret_scan, terraform_faults
 from holdfast_cli.verify.acceptance import run as acceptance
 
 # So often the lanes say what they are at.
@@ -33,6 +33,9 @@ EVERY_SECONDS = 30
 
 # Of the Rust kit and of the example that uses it.
 BUILD_OF_KIT = {"CARGO_TARGET_DIR": str(ROOT / "target" / "rust-kit")}
+
+# The tests of the tool wait more than they compute: `holdfast check` runs these halves side by side. First letters of their files.
+HALVES = ("a-m", "n-z")
 
 Work = Callable[[], object]
 Step = tuple[str, Work]
@@ -145,6 +148,10 @@ class Suite:
         out.seek(0)
         return out.read()
 
+    def say(self, text: str) -> None:
+        """A line where this lane prints."""
+        print(text, file=getattr(self._lane, "out", None) or sys.stdout, flush=True)
+
     def shown(self, command: Sequence[commands.Word], **options: Any) -> int:
         """As `commands.shown`, where this lane prints."""
         out: IO[str] | None = getattr(self._lane, "out", None)
@@ -169,14 +176,14 @@ class Suite:
             sys.exit(1)
 
     def static(self) -> tuple[list[Step], list[Step], list[Step]]:
-        """Steps that need no build of the whole: those of cargo, the tests of the tool, and the others, which take as long as those tests."""
+        """Steps that need no build of the whole: those of cargo, the tests of the tool in two halves, and the others."""
         return [
             ("format", lambda: self.command("cargo", "fmt", "--all", "--check")),
             ("lint", lambda: self.command("cargo", "clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings")),
             ("Rust kit for back ends", self.rust_kit),
             ("example of an own sign-in", self.own_identity),
         ], [
-            ("operator tool's tests", lambda: self.command(sys.executable, "-m", "unittest", "discover", "-q", "-s", "scripts/tests")),
+            self.tests_of_the_tool(letters) for letters in HALVES
         ], [
             ("terraform format", lambda: self.command("terraform", "fmt", "-check", "-recursive", "infra")),
             ("shell scripts", self.shellcheck),
@@ -188,6 +195,10 @@ class Suite:
             ("Python kit for back ends", self.python_kit),
         ]
 
+    def tests_of_the_tool(self, letters: str) -> Step:
+        return f"operator tool's tests, {letters}", lambda: self.command(
+            sys.executable, "-m", "unittest", "discover", "-q", "-s", "scripts/tests", "-p", f"test_[{letters}]*.py")
+
     def cloud_test(self, name: str, file: str) -> Step:
         return name, lambda: self.command(sys.executable, "-m", "unittest", "discover", "-s", "scripts/cloud_tests", "-p", file)
 
@@ -195,7 +206,17 @@ class Suite:
         """Lint and types of scripts/holdfast_cli, and whether what is installed is what its project file asks for."""
         scripts = ROOT / "scripts"
         self.command(tools.binary(self.settings, "ruff"), "check", "--quiet", ".", cwd=scripts)
-        self.command("node", str(tools.node_package(self.settings, "pyright") / "index.js"), "--pythonpath", sys.executable, cwd=scripts)
+        self.types(scripts, scripts / "holdfast_cli")
+
+    def types(self, project: Path, code: Path) -> None:
+        """The types of a Python project. pyright has no cache of its own, and takes a third of the processor's time of `holdfast check`."""
+        pyright = tools.node_package(self.settings, "pyright")
+        # The lock file has the versions of the packages whose types it reads.
+        files = [*code.rglob("*.py"), project / "pyproject.toml", ROOT / "scripts" / "uv.lock"]
+        command = ("node", str(pyright / "index.js"), "--project", str(project), "--pythonpath", sys.executable)
+        name = f"types-{'-'.join(code.relative_to(ROOT).parts)}"
+        if not accepted.unless_accepted(self.settings, name, files, [pyright.parent.parent.name, sys.version], lambda: self.command(*command)):
+            self.say(f"pyright accepted these files before: {len(files)} files unchanged")
 
     def javascript(self) -> None:
         tools.require("npm", "install Node.js 20 or newer with npm.")
@@ -213,7 +234,7 @@ class Suite:
     def python_kit(self) -> None:
         kit = ROOT / "clients" / "python"
         self.command(tools.binary(self.settings, "ruff"), "check", "--quiet", ".", cwd=kit)
-        self.command("node", str(tools.node_package(self.settings, "pyright") / "index.js"), "--project", str(kit), "--pythonpath", sys.executable)
+        self.types(kit, kit / "src")
         self.command(sys.executable, "-B", "-m", "unittest", "discover", "-q", "-s", "tests", cwd=kit, environment={"PYTHONPATH": str(kit / "src")})
 
     def rust_kit(self) -> None:
@@ -254,7 +275,7 @@ def check(settings: Settings) -> None:
     cargo, of_the_tool, others = suite.static()
     suite.lanes(
         [*cargo, ("unit tests", lambda: suite.command("cargo", "test", "--locked", "--quiet", "--workspace", *_units()))],
-        of_the_tool,
+        *([half] for half in of_the_tool),
         [*others, ("terraform validate", lambda: suite.command("bash", "infra/test.sh", "--validate"))],
     )
     suite.finish()

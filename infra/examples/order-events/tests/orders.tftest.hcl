@@ -59,7 +59,7 @@ variables {
 run "the_api_has_a_name_of_its_own_and_no_other_address" {
   command = apply
   assert {
-    condition     = module.domain.settings.http.domain_name == "orders.example.org" && module.domain.settings.http.mapped_to == "api/$default" && module.domain.settings.http.record == "A orders.example.org"
+    condition     = module.domain.settings.http.domain_name == "orders.example.org" && module.domain.settings.http.mapped_to == "api/$default" && module.domain.settings.http.records == ["A orders.example.org ${module.domain.targets["orders.example.org"]}"]
     error_message = "The name must lead to the API's stage: ${jsonencode(module.domain.settings)}"
   }
   assert {
