@@ -1,5 +1,6 @@
 """What a check has accepted is not read again, and nothing else is skipped."""
 
+import subprocess
 import tempfile
 import unittest
 from pathlib import Path
@@ -8,6 +9,7 @@ from unittest import mock
 from fakes import read
 
 from holdfast_cli.core.errors import Failed
+from holdfast_cli.core.settings import ROOT
 from holdfast_cli.verify import accepted, suite
 
 
@@ -54,19 +56,43 @@ class Accepted(unittest.TestCase):
         self.done(check=lambda: self.file.write_text("changed"))
         self.assertTrue(self.done())
 
-    def test_the_types_of_every_file_of_the_tool_and_the_kit_are_checked(self):
+    def test_every_file_that_a_check_reads_is_one_of_its_files(self):
         given = {}
         with mock.patch.object(accepted, "unless_accepted", lambda _, name, files, versions, check: given.update({name: (files, versions)})), \
                 mock.patch.object(suite.tools, "node_package", lambda settings, name: Path(f"/{name}-1.2.3/node_modules/{name}")), \
+                mock.patch.object(suite.tools, "node_modules"), mock.patch.object(suite.tools, "require"), \
                 mock.patch.object(suite.Suite, "command"), mock.patch.object(suite.Suite, "say"):
             made = suite.Suite(self.settings)
-            made.operator_tool()
-            made.python_kit()
-        for name, package in (("types-scripts-holdfast_cli", "scripts/holdfast_cli"), ("types-clients-python-src", "clients/python/src")):
-            files, versions = given[name]
-            self.assertLessEqual(set((suite.ROOT / package).rglob("*.py")), set(files))
-            self.assertIn(suite.ROOT / "scripts" / "uv.lock", files)
-            self.assertIn("pyright-1.2.3", versions)
+            for step in (made.operator_tool, made.python_kit, made.javascript, made.node_kit, made.validate):
+                step()
+        lock = ROOT / "scripts" / "uv.lock"
+        for name, folder, kind, other, version in (
+            ("types of the operator tool", "scripts/holdfast_cli", "*.py", lock, "pyright-1.2.3"),
+            ("types of the Python kit", "clients/python/src", "*.py", lock, "pyright-1.2.3"),
+            ("types of the JavaScript client", "clients/javascript", "*.ts", ROOT / "clients/javascript/tsconfig.json", "typescript-1.2.3"),
+            ("types of the Node kit", "clients/node/src", "*.js", ROOT / "clients/node/package-lock.json", "typescript-1.2.3"),
+            ("terraform validate", "infra/stacks", "*.tf", ROOT / "services/functions.json", "terraform_version"),
+            ("terraform validate", "infra/modules", "*.md", ROOT / "infra/docs.py", "terraform_version"),
+        ):
+            with self.subTest(name):
+                files, versions = given[name]
+                read = {file for file in (ROOT / folder).rglob(kind) if not {"node_modules", ".terraform"} & set(file.parts)}
+                self.assertTrue(read)
+                self.assertLessEqual(read | {other}, set(files))
+                self.assertIn(version, " ".join(versions))
+
+    def test_new_files_count_and_ignored_and_deleted_ones_do_not(self):
+        subprocess.run(["git", "init", "-q", self.folder], check=True)
+        (self.folder / ".gitignore").write_text("ignored.py\n")
+        for name in ("gone.py", "ignored.py", "new.py"):
+            (self.folder / name).write_text(name)
+        subprocess.run(["git", "add", "one.py", "gone.py"], cwd=self.folder, check=True)
+        (self.folder / "gone.py").unlink()
+        with mock.patch.object(accepted, "ROOT", self.folder):
+            self.assertEqual([file.name for file in accepted.files_of("new.py", "one.py", "gone.py", "ignored.py")], ["new.py", "one.py"])
+            (self.folder / ".git" / "HEAD").unlink()
+            with self.assertRaisesRegex(Failed, "git cannot list"):
+                accepted.files_of("new.py")
 
 
 if __name__ == "__main__":

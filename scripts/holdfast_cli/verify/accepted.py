@@ -6,7 +6,18 @@ import hashlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from holdfast_cli.core.settings import Settings
+from holdfast_cli.core import commands
+from holdfast_cli.core.errors import Failed
+from holdfast_cli.core.settings import ROOT, Settings
+
+
+def files_of(*paths: str) -> list[Path]:
+    """The files of the repository below these paths, and new ones that git does not ignore."""
+    listed = commands.output(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *paths], cwd=ROOT)
+    if listed.returncode:
+        raise Failed(f"git cannot list the files below {', '.join(paths)}: {listed.stderr.strip()}")
+    files = [ROOT / name for name in sorted(set(listed.stdout.split("\0"))) if name]
+    return [file for file in files if file.is_file()]
 
 
 def _digest(files: Iterable[Path], versions: Iterable[str]) -> str:

@@ -206,35 +206,48 @@ class Suite:
         """Lint and types of scripts/holdfast_cli, and whether what is installed is what its project file asks for."""
         scripts = ROOT / "scripts"
         self.command(tools.binary(self.settings, "ruff"), "check", "--quiet", ".", cwd=scripts)
-        self.types(scripts, scripts / "holdfast_cli")
+        self.python_types("operator tool", scripts, "scripts/holdfast_cli")
 
-    def types(self, project: Path, code: Path) -> None:
-        """The types of a Python project. pyright has no cache of its own, and takes a third of the processor's time of `holdfast check`."""
+    def once(self, name: str, files: Sequence[Path], version: str, *command: str) -> None:
+        """A command that has no cache of its own and reads only these files. It is left out if it has accepted them before."""
+        if not accepted.unless_accepted(self.settings, name, files, [version, *command], lambda: self.command(*command)):
+            self.say(f"{name}: {len(files)} files unchanged since they were accepted")
+
+    def python_types(self, name: str, project: Path, code: str) -> None:
         pyright = tools.node_package(self.settings, "pyright")
         # The lock file has the versions of the packages whose types it reads.
-        files = [*code.rglob("*.py"), project / "pyproject.toml", ROOT / "scripts" / "uv.lock"]
-        command = ("node", str(pyright / "index.js"), "--project", str(project), "--pythonpath", sys.executable)
-        name = f"types-{'-'.join(code.relative_to(ROOT).parts)}"
-        if not accepted.unless_accepted(self.settings, name, files, [pyright.parent.parent.name, sys.version], lambda: self.command(*command)):
-            self.say(f"pyright accepted these files before: {len(files)} files unchanged")
+        files = accepted.files_of(code, f"{project.relative_to(ROOT)}/pyproject.toml", "scripts/uv.lock")
+        self.once(f"types of the {name}", files, sys.version,
+                  "node", str(pyright / "index.js"), "--project", str(project), "--pythonpath", sys.executable)
+
+    def javascript_types(self, name: str, project: Path) -> None:
+        typescript = tools.node_package(self.settings, "typescript")
+        files = accepted.files_of(str(project.relative_to(ROOT)))
+        self.once(f"types of the {name}", files, "", "node", str(typescript / "bin" / "tsc"), "--project", str(project))
+
+    def validate(self) -> None:
+        """Terraform's validation of everything. The version is that of the machine's terraform."""
+        version = commands.output(["terraform", "version", "-json"], cwd=ROOT).stdout
+        files = accepted.files_of("infra", "services/functions.json", "scripts/holdfast_cli")
+        self.once("terraform validate", files, version, "bash", "infra/test.sh", "--validate")
 
     def javascript(self) -> None:
         tools.require("npm", "install Node.js 20 or newer with npm.")
         client = ROOT / "clients" / "javascript"
         self.command("npm", "--silent", "test", cwd=client)
-        self.command("node", str(tools.node_package(self.settings, "typescript") / "bin" / "tsc"), "--project", str(client))
+        self.javascript_types("JavaScript client", client)
 
     def node_kit(self) -> None:
         tools.require("npm", "install Node.js 20 or newer with npm.")
         kit = ROOT / "clients" / "node"
         tools.node_modules(self.settings, kit)
         self.command("npm", "--silent", "test", cwd=kit)
-        self.command("node", str(tools.node_package(self.settings, "typescript") / "bin" / "tsc"), "--project", str(kit))
+        self.javascript_types("Node kit", kit)
 
     def python_kit(self) -> None:
         kit = ROOT / "clients" / "python"
         self.command(tools.binary(self.settings, "ruff"), "check", "--quiet", ".", cwd=kit)
-        self.types(kit, kit / "src")
+        self.python_types("Python kit", kit, "clients/python/src")
         self.command(sys.executable, "-B", "-m", "unittest", "discover", "-q", "-s", "tests", cwd=kit, environment={"PYTHONPATH": str(kit / "src")})
 
     def rust_kit(self) -> None:
@@ -276,7 +289,7 @@ def check(settings: Settings) -> None:
     suite.lanes(
         [*cargo, ("unit tests", lambda: suite.command("cargo", "test", "--locked", "--quiet", "--workspace", *_units()))],
         *([half] for half in of_the_tool),
-        [*others, ("terraform validate", lambda: suite.command("bash", "infra/test.sh", "--validate"))],
+        [*others, ("terraform validate", suite.validate)],
     )
     suite.finish()
 
