@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Applies every stack in the form that AWS gets (no local_endpoint) on a local cloud of its own, and then each switch of an
-# environment, twice: the cache on and off, domain names, an edge, an alias that the deploy moves.
+# environment, twice: the cache on and off, domain names, an edge, an alias that the deploy moves. Each apply has the
+# credentials of the role `deploy` that the stack bootstrap makes for pipelines, and no others; each role that it makes has
+# the permissions boundary.
 # The second apply of each must change nothing, except resources of four types, of which the local cloud forgets attributes.
 #   infra/switches.sh                 all of them
 #   infra/switches.sh cache-made cache-deleting
@@ -26,28 +28,14 @@ forgotten='\.?aws_(cloudwatch_(metric|composite)_alarm|elasticache_user|flow_log
 secret=$(printf 'x%.0s' {1..43})
 digest=$(printf %s "$secret" | sha256sum | cut -d' ' -f1)
 
-# What an environment on AWS has before its first deploy: the artifacts in a bucket, and the hosted zone of its domain names.
-mkdir "$work/before"
-cp "$work/infra/stacks/platform/.terraform.lock.hcl" "$work/before"
-cat >"$work/before/main.tf" <<'TF'
-variable "release_manifest" {}
-
-provider "aws" {
-  s3_use_path_style = true
-}
-
-resource "aws_s3_bucket" "artifacts" {
-  bucket = "switches-artifacts"
-}
-
-resource "aws_s3_object" "artifact" {
-  for_each = jsondecode(file(var.release_manifest)).functions
-
-  bucket = aws_s3_bucket.artifacts.id
-  key    = each.value.s3Key
-  source = each.value.file
-}
-
+# What an environment on AWS has before its first deploy: a hosted zone of its domain names, what the stack bootstrap makes,
+# and the artifacts of the release in a bucket of it. An administrator makes all three.
+mkdir "$work/zone" "$work/artifacts"
+for folder in zone artifacts; do
+  cp "$work/infra/stacks/platform/.terraform.lock.hcl" "$work/$folder"
+  printf 'provider "aws" {\n  s3_use_path_style = true\n}\n' >"$work/$folder/provider.tf"
+done
+cat >"$work/zone/main.tf" <<'TF'
 resource "aws_route53_zone" "this" {
   name = "example.com"
 }
@@ -56,11 +44,42 @@ output "zone" {
   value = aws_route53_zone.this.zone_id
 }
 TF
-for step in init "apply -auto-approve"; do
-  # shellcheck disable=SC2086 # two words on purpose
-  terraform -chdir="$work/before" $step -input=false -no-color >"$work/before.log" 2>&1 || { echo "$me: bucket and hosted zone cannot be made:" >&2; tail -20 "$work/before.log" >&2; exit 1; }
-done
-zone=$(terraform -chdir="$work/before" output -raw zone)
+cat >"$work/artifacts/main.tf" <<'TF'
+variable "release_manifest" {}
+
+variable "bucket" {}
+
+resource "aws_s3_object" "artifact" {
+  for_each = jsondecode(file(var.release_manifest)).functions
+
+  bucket = var.bucket
+  key    = each.value.s3Key
+  source = each.value.file
+}
+TF
+# As the administrator: folder, options of the apply…
+administer() {
+  local folder=$1
+  shift
+  if ! terraform -chdir="$folder" init -input=false -no-color >"$work/before.log" 2>&1 ||
+    ! terraform -chdir="$folder" apply -auto-approve -input=false -no-color "$@" >"$work/before.log" 2>&1; then
+    echo "$me: $(basename "$folder") cannot be applied:" >&2
+    tail -20 "$work/before.log" >&2
+    exit 1
+  fi
+}
+administer "$work/zone"
+zone=$(terraform -chdir="$work/zone" output -raw zone)
+printf 'terraform {\n  backend "local" {}\n}\n' >"$work/infra/stacks/bootstrap/backend_override.tf"
+administer "$work/infra/stacks/bootstrap" -var=env=switches -var=region=us-east-1 -var=github_repository=example/holdfast -var="hosted_zone_ids=[\"$zone\"]"
+bucket=$(terraform -chdir="$work/infra/stacks/bootstrap" output -raw artifacts_bucket)
+administer "$work/artifacts" -var="bucket=$bucket"
+
+# The credentials of the role `deploy`, as a job of the environment gets them.
+# shellcheck disable=SC2154 # local-cloud.sh sets it
+credentials=$(PYTHONPATH="$here/../scripts" "$tools/bin/python" -B -m holdfast_cli.verify.pipeline_role switches \
+  "$(terraform -chdir="$work/infra/stacks/bootstrap" output -json pipeline_role_arns | python3 -c 'import json, sys; print(json.load(sys.stdin)["deploy"])')")
+eval "$credentials"
 
 domain="http_domain={name=\"api.example.com\",site=\"example.com\",hosted_zone_id=\"$zone\"} websocket_domain={name=\"ws.example.com\",hosted_zone_id=\"$zone\"} allowed_origins=[\"https://app.example.com\"]"
 edge="$domain trusted_proxy=cloudfront origin_secret_sha256=$digest edge={} edge_origin_secret=$secret"
@@ -82,7 +101,7 @@ values() {
 apply() {
   local stack=$1 log="$work/$1.log" given=() value
   shift
-  for value in env=switches "region=us-east-1" "release_manifest=$work/release.json" artifacts_bucket=switches-artifacts permissions_boundary=false "$@"; do
+  for value in env=switches "region=us-east-1" "release_manifest=$work/release.json" "artifacts_bucket=$bucket" "$@"; do
     if grep -q "^variable \"${value%%=*}\"" "$work/infra/stacks/$stack"/*.tf; then given+=("-var=$value"); fi
   done
   local again=false

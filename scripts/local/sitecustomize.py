@@ -11,3 +11,9 @@ if os.environ.get("HOLDFAST_RECORDING"):
     import recorder
 
     recorder.install(os.environ["HOLDFAST_RECORDING"])
+
+# Only where something runs with the role of a pipeline.
+if os.environ.get("HOLDFAST_BOUNDARY_KEY"):
+    import boundary_key
+
+    boundary_key.install()

@@ -33,7 +33,8 @@ def of(settings: Settings) -> dict[str, str]:
         return clean()
     if settings.rehearsal:
         # Whatever asks for AWS gets the local cloud: the state of Terraform, too.
-        return {**clean(), "AWS_ENDPOINT_URL": settings.endpoint, **DIRECT}
+        role = dict(zip(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"), settings.credentials, strict=False))
+        return {**clean(), **role, "AWS_ENDPOINT_URL": settings.endpoint, **DIRECT}
     kept = {k: v for k, v in os.environ.items() if not k.startswith(_TERRAFORM)}
     return {**kept, "AWS_REGION": settings.region, "AWS_DEFAULT_REGION": settings.region}
 

@@ -50,6 +50,8 @@ class Settings:
     artifacts_bucket: str = ""
     # An environment of AWS, played on the local cloud: its inputs, names, state in S3 and release process, no account.
     rehearsal: bool = False
+    # Of a rehearsal: access key, secret and token of the role that it plays; none for the administrator of the local cloud.
+    credentials: tuple[str, ...] = ()
     # Whether to deploy what the last build, of this machine or another, left in the work directory.
     built: bool = False
     # Whether a plan that removes or replaces what holds data may be applied.
@@ -214,6 +216,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Settings:
         variables=variables,
         service=environ.get("SERVICE") or "",
         rehearsal=rehearsal,
+        credentials=tuple((environ.get("HOLDFAST_REHEARSAL_CREDENTIALS") or "").split()) if rehearsal else (),
         built=environ.get("BUILD") == "0",
         allow_destroy=environ.get("ALLOW_DESTROY") == "1",
         plan_all=environ.get("PLAN_ALL") == "1",

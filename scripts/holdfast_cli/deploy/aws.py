@@ -66,7 +66,7 @@ class Api:
     """The clients of an environment: on AWS with the caller's credentials; on the local cloud with its fixed ones (or those given), and
     nothing of the caller's configuration."""
 
-    def __init__(self, settings: Settings, key: str = "test", secret: str = "test", token: str | None = None, **config: Any) -> None:
+    def __init__(self, settings: Settings, key: str = "", secret: str = "", token: str | None = None, **config: Any) -> None:
         import boto3
         import botocore.session
         from botocore.config import Config
@@ -76,7 +76,8 @@ class Api:
                        (("profile", None), ("config_file", os.devnull), ("credentials_file", os.devnull))}
             own = botocore.session.Session(session_vars=nothing)
             own.register_component("data_loader", _descriptions())
-            self.session = boto3.Session(key, secret, token, botocore_session=own, region_name=settings.region)
+            given = (key, secret, token) if key else settings.credentials or ("test", "test")
+            self.session = boto3.Session(*given, botocore_session=own, region_name=settings.region)
             # Bypass the user's proxy for loopback addresses.
             self._options: dict[str, Any] = {"endpoint_url": settings.endpoint, "config": Config(proxies={}, **config)}
         else:

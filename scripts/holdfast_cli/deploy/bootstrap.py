@@ -16,7 +16,7 @@ def bootstrap(settings: Settings) -> None:
     if settings.is_local:
         raise Refused("ENV=local needs no bootstrap: `make deploy` brings all of it. Say ENV=staging or ENV=production.")
     with preparation.exclusive(settings):
-        preparation.prerequisites(settings, builds=False, changes=True)
+        preparation.prerequisites(settings, builds=False, changes=True, more=("bootstrap",))
         stack = terraform.Stack("bootstrap", settings)
         there = settings.state_bucket in aws.buckets(settings)
         if not there and stack.state.exists():

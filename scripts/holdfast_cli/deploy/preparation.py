@@ -26,11 +26,11 @@ def exclusive(settings: Settings) -> Generator[None]:
         yield
 
 
-def prerequisites(settings: Settings, builds: bool = True, changes: bool = False) -> None:
+def prerequisites(settings: Settings, builds: bool = True, changes: bool = False, more: tuple[str, ...] = ()) -> None:
     """Everything that can be refused is refused here, before anything is started, built or changed. What `changes` an environment of
     AWS needs its account to be named."""
     values = None if settings.is_local else environments.fill_in(settings)
-    terraform.check_variables(settings)
+    terraform.check_variables(settings, more)
     tools.require_terraform()
     if builds and not settings.built:
         tools.require_cargo()

@@ -55,9 +55,10 @@ OWN = {"env": "use ENV=", "local_endpoint": "use HOLDFAST_PORT=",
        "local_redis_url": "use HOLDFAST_REDIS_PORT=", "release_manifest": "the build writes it"}
 
 
-def check_variables(settings: Settings) -> None:
-    """Refuses a variable, of VARS or of the environment's file, that no stack has: a slip would be silent otherwise."""
-    known = {name for stack in STACKS for name in declared(stack)}
+def check_variables(settings: Settings, more: tuple[str, ...] = ()) -> None:
+    """Refuses a variable, of VARS or of the environment's file, that no stack has: a slip would be silent otherwise. `more` names stacks
+    whose variables VARS can give besides those of a deploy."""
+    known = {name for stack in (*STACKS, *more) for name in declared(stack)}
     for name in settings.variables:
         if name in OWN:
             raise Refused(f"VARS: {name} is set by this tool: {OWN[name]}.")

@@ -4,21 +4,31 @@ are checked. `staging` on AWS differs in everything that depends on `local_endpo
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
 import time
 from collections.abc import Callable
+from typing import Any
 
-from holdfast_cli.core import catalogue, commands, processes, tools
+from holdfast_cli.core import catalogue, commands, environment, processes, tools
 from holdfast_cli.core import settings as settings_module
 from holdfast_cli.core.console import line
 from holdfast_cli.core.errors import Failed
 from holdfast_cli.core.settings import ROOT, Settings
 from holdfast_cli.deploy import aws, build, destroy, environments, manifest, terraform
 from holdfast_cli.local import cloud
+from holdfast_cli.operate import epochs
+from holdfast_cli.verify import pipeline_role
 
 REGISTRATION = "registration_enabled=true"
+REPOSITORY = f"github_repository={pipeline_role.REPOSITORY}"
+# What pipelines do, with the role of the bootstrap and no other credentials. An operator does the rest.
+BY_THE_ROLE = ("deploy", "plan", "rollback", "smoke")
+# The table whose restore is played, and the functions that the runbook pauses meanwhile.
+RESTORED = "connections"
+PAUSED = ("push-default", "push-fanout", "push-history", "push-publish")
 # One whose code may change without a trace, and one that the smoke test needs.
 CHANGED, BROKEN = "auth-logout", "sessions-revoke"
 
@@ -36,6 +46,10 @@ class Rehearsal:
         # Name, verdict, seconds, what it says of itself.
         self.steps: list[tuple[str, str, float, str]] = []
         self.original, self.good = b"", dict[str, str]()
+        # Of the role: access key, secret and token.
+        self.role = ""
+        # What the names of the environment begin with.
+        self.prefix = ""
 
     def step(self, name: str, work: Callable[[], str]) -> bool:
         line(f"\n=== {name}")
@@ -53,7 +67,8 @@ class Rehearsal:
         shown = " ".join(f"{name}='{value}'" if " " in value else f"{name}={value}" for name, value in environ.items())
         line(f"$ make {target} ENV=staging {shown}".rstrip())
         kept = {k: v for k, v in os.environ.items() if k not in ("VARS", "SERVICE", "BUILD", "CACHE", "TO", "ALLOW_DESTROY")}
-        child = commands.start([ROOT / "scripts" / "holdfast", target], env={**kept, **self.environ, **environ}, cwd=ROOT, text=True,
+        role = {"HOLDFAST_REHEARSAL_CREDENTIALS": self.role if target in BY_THE_ROLE else ""}
+        child = commands.start([ROOT / "scripts" / "holdfast", target], env={**kept, **self.environ, **role, **environ}, cwd=ROOT, text=True,
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         text = ""
         for part in commands.lines_of(child):
@@ -89,11 +104,18 @@ class Rehearsal:
                 for name in settings_module.STACKS}
 
     def bootstrap(self) -> str:
-        self.make("bootstrap")
-        self.make("bootstrap", says="no change")
-        environments.fill_in(self.settings)
-        aws.identity(self.settings, {})
-        return f"state in {self.settings.state_bucket}, with lock files; a second one changes nothing"
+        self.make("bootstrap", VARS=REPOSITORY)
+        self.make("bootstrap", says="no change", VARS=REPOSITORY)
+        self.prefix = environments.prefix(self.settings, environments.fill_in(self.settings))
+        account = aws.identity(self.settings, {})["account"]
+        arn = f"arn:aws:iam::{account}:role/{self.prefix}-deploy"
+
+        def client(service: str, *own: str) -> Any:
+            return aws.Api(self.settings, *own).client(service)
+
+        self.role = " ".join(pipeline_role.assume(client, self.settings.env, arn))
+        return (f"state in {self.settings.state_bucket}, with lock files; a second one changes nothing; "
+                f"{', '.join(BY_THE_ROLE)} have only the role deploy")
 
     def deploy(self) -> str:
         text = self.make("deploy", says=("Deployed: platform, auth, sessions, push, events", "passed in"), VARS=REGISTRATION)
@@ -146,6 +168,41 @@ class Rehearsal:
         self.make("rollback", code=2, says="there is no release before")
         return next(part for part in text.splitlines() if " again (" in part)
 
+    def epochs(self, table: str) -> dict[str, str]:
+        return {head["PK"]["S"]: head["epoch"]["S"] for head in epochs.heads(aws.Api(self.settings).dynamodb, table)}
+
+    def restored(self) -> str:
+        """The runbook "Restore a table" of docs/operating.md, with its own commands for Terraform."""
+        api, old = aws.Api(self.settings), f"{self.prefix}-{RESTORED}"
+        new = f"{old}-2"
+        functions, tables = api.client("lambda"), api.dynamodb
+        for name in PAUSED:
+            functions.put_function_concurrency(FunctionName=f"{self.prefix}-{name}", ReservedConcurrentExecutions=0)
+        tables.restore_table_to_point_in_time(SourceTableName=old, TargetTableName=new, UseLatestRestorableTime=True)
+        tables.get_waiter("table_exists").wait(TableName=new)
+        before = self.epochs(new)
+        self.make("outputs")
+        text = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8").split("## Restore a table\n")[1]
+        script = next(block for block in text.split("```") if "terraform -chdir" in block)
+        script = "\n".join(part.strip() for part in script.splitlines() if "make " not in part)
+        script = script.replace("$PWD/.local/staging", str(self.settings.work)).replace("holdfast-staging-", f"{self.prefix}-")
+        line(script)
+        done = commands.output(["bash", "-euc", script], cwd=ROOT, env=environment.of(self.settings))
+        if done.returncode:
+            raise Failed(f"the commands of the runbook ended with {done.returncode}: {done.stderr.strip()[-400:]}")
+        kept = f'table_names={{{RESTORED}="{new}"}}'
+        pause = f"reserved_concurrency={{{','.join(f'{name}=0' for name in PAUSED)}}}"
+        self.make("deploy", never="rejected", BUILD="0", VARS=f"{REGISTRATION} {kept} {pause}", CANARY="0", SMOKE="0")
+        self.make("epochs", says="channels", TABLE=new)
+        self.make("deploy", says="passed in", BUILD="0", VARS=f"{REGISTRATION} {kept}")
+        after = self.epochs(new)
+        if not before or any(after.get(channel) == epoch for channel, epoch in before.items()):
+            raise Failed(f"of {len(before)} channels not each has another epoch")
+        reads = functions.get_function_configuration(FunctionName=f"{self.prefix}-push-fanout")["Environment"]["Variables"]
+        if new not in reads.values() or old in reads.values():
+            raise Failed("push-fanout does not use the restored table")
+        return f"{new} is the stack's; {len(before)} channels have another epoch; the smoke test passes"
+
     def mistakes(self) -> str:
         """Each ends in one line and exit code 2, and changes nothing."""
         before, found = self.states(), list[str]()
@@ -188,6 +245,20 @@ class Rehearsal:
             raise platform.trouble("plan")
         notes.append(f"platform with CACHE=redis {platform.summary()}")
         line(f"    {notes[-1]}")
+        secret = "x" * 43
+        names = (
+            'http_domain={name="api.example.com",site="example.com",hosted_zone_id="Z0123456789ABC"}',
+            'websocket_domain={name="ws.example.com",hosted_zone_id="Z0123456789ABC"}', 'allowed_origins=["https://app.example.com"]',
+            "edge={}", "trusted_proxy=cloudfront", f"edge_origin_secret={secret}",
+            f"origin_secret_sha256={hashlib.sha256(secret.encode()).hexdigest()}",
+            "cache_provider=dynamodb", "redis_delete_only=false", "local_endpoint=", "local_redis_url=",
+        )
+        for stack in stacks:
+            given = [f"-var={value}" for value in names if value.split("=")[0] in terraform.declared(stack.name)]
+            if stack.terraform("plan", *stack.inputs(), "-lock=false", *given):
+                raise stack.trouble("plan")
+            notes.append(f"{stack.name} with domain names and an edge {stack.summary()}")
+            line(f"    {notes[-1]}")
         return "; ".join(notes)
 
     def destroy(self) -> str:
@@ -202,7 +273,7 @@ class Rehearsal:
         steps = (
             ("bootstrap", self.bootstrap), ("first deploy", self.deploy), ("second deploy", self.again), ("looked at", self.looked_at),
             ("one function changed", self.one_function), ("deployed broken", self.broken), ("rollback", self.rollback),
-            ("mistakes", self.mistakes), ("the same, as planned for AWS", self.as_on_aws),
+            ("mistakes", self.mistakes), ("the same, as planned for AWS", self.as_on_aws), ("table restored", self.restored),
         )
         try:
             # Each needs the one before.
