@@ -52,7 +52,7 @@ PY
 
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 endpoint=http://127.0.0.1:$port
-env -i PATH="$PATH" HOME="$work/cloud" TMPDIR="$work/cloud/tmp" PYTHONPATH="$here/../scripts/local" PYTHONDONTWRITEBYTECODE=1 HOLDFAST_BOUNDARY_KEY=1 \
+env -i PATH="$PATH" HOME="$work/cloud" TMPDIR="$work/cloud/tmp" PYTHONPATH="$here/../scripts/local" PYTHONDONTWRITEBYTECODE=1 HOLDFAST_IAM_REQUESTS=1 \
   AUTH=true GATEWAY_PORT="$port" BIND_HOST=127.0.0.1 MINISTACK_HOST=127.0.0.1 AWS_ENDPOINT_URL="$endpoint" \
   AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=us-east-1 \
   "$tools/bin/ministack" >"$work/cloud.log" 2>&1 &

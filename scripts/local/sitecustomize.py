@@ -13,7 +13,7 @@ if os.environ.get("HOLDFAST_RECORDING"):
     recorder.install(os.environ["HOLDFAST_RECORDING"])
 
 # Only where something runs with the role of a pipeline.
-if os.environ.get("HOLDFAST_BOUNDARY_KEY"):
-    import boundary_key
+if os.environ.get("HOLDFAST_IAM_REQUESTS"):
+    import iam_requests
 
-    boundary_key.install()
+    iam_requests.install()

@@ -51,8 +51,8 @@ def _emulator_environment(settings: Settings) -> dict[str, str]:
         "LAMBDA_WARM_TTL_SECONDS": "300",
         # It writes every request that it gets to this file (scripts/local/recorder.py).
         **({"HOLDFAST_RECORDING": str(settings.recording_file)} if settings.records else {}),
-        # A rehearsal deploys with the role of a pipeline (scripts/local/boundary_key.py).
-        **({"HOLDFAST_BOUNDARY_KEY": "1"} if settings.rehearsal else {}),
+        # A rehearsal deploys with the role of a pipeline (scripts/local/iam_requests.py).
+        **({"HOLDFAST_IAM_REQUESTS": "1"} if settings.rehearsal else {}),
     }
 
 

@@ -110,6 +110,10 @@ class Rehearsal:
         account = aws.identity(self.settings, {})["account"]
         arn = f"arn:aws:iam::{account}:role/{self.prefix}-deploy"
 
+        # They refuse whatever comes without TLS, which the local cloud does not speak. Its administrator is not refused; the role is.
+        for bucket in (self.settings.state_bucket, f"{self.prefix}-artifacts-{account}"):
+            aws.Api(self.settings).s3.delete_bucket_policy(Bucket=bucket)
+
         def client(service: str, *own: str) -> Any:
             return aws.Api(self.settings, *own).client(service)
 

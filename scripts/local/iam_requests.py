@@ -1,0 +1,40 @@
+"""Corrects what the local cloud compares with the policies of IAM. Without it, roles whose policies are right for AWS are refused.
+`scripts/local/sitecustomize.py` installs it when the variable HOLDFAST_IAM_REQUESTS is set.
+
+* It does not know the condition key `iam:PermissionsBoundary`. Its value is the boundary that the request names, or else that of the role that
+  the request changes (IAM User Guide, "Delegating responsibility to others using permissions boundaries").
+* It takes the name of an event bus for that of a rule (Service Authorization Reference, "Amazon EventBridge").
+"""
+
+from __future__ import annotations
+
+import json
+
+_NAMED = ("iam:CreateRole", "iam:PutRolePermissionsBoundary")
+_OF_THE_ROLE = ("iam:AttachRolePolicy", "iam:DeleteRolePolicy", "iam:DetachRolePolicy", "iam:PutRolePolicy")
+_OF_A_BUS = ("CreateEventBus", "DeleteEventBus", "DescribeEventBus", "UpdateEventBus")
+
+
+def install() -> None:
+    from ministack.core import iam_actions
+    from ministack.services import iam
+
+    known_keys, known_arn = iam_actions.request_tag_context, iam_actions.extract_resource_arn
+
+    def boundary(action: str, parameters: dict) -> str | None:
+        if action in _NAMED:
+            return iam_actions._query_param(parameters, "PermissionsBoundary") or None
+        if action in _OF_THE_ROLE:
+            return (iam._roles.get(iam_actions._query_param(parameters, "RoleName")) or {}).get("PermissionsBoundary")
+        return None
+
+    def keys(service: str, action: str, body: bytes, parameters: dict) -> dict:
+        value = boundary(action, parameters)
+        return {**known_keys(service, action, body, parameters), **({"iam:permissionsboundary": value} if value else {})}
+
+    def arn(service: str, method: str, path: str, headers: dict, body: bytes, parameters: dict, region: str, account: str) -> str:
+        if service == "events" and headers.get("x-amz-target", "").split(".")[-1] in _OF_A_BUS:
+            return f"arn:aws:events:{region}:{account}:event-bus/{json.loads(body).get('Name', '').split('/')[-1]}"
+        return known_arn(service, method, path, headers, body, parameters, region, account)
+
+    iam_actions.request_tag_context, iam_actions.extract_resource_arn = keys, arn
