@@ -7,17 +7,18 @@
 #   infra/switches.sh                 all of them
 #   infra/switches.sh cache-made cache-deleting
 #                                     a first apply, and then these, in this order
-# An apply is repeated once if a new alias is made before the old one is deleted (docs/upgrading.md). A key of the environment
-# is not among the switches: the local cloud cannot give a key to a log group that exists.
+#   infra/switches.sh key             a first apply with a key of the environment (kms_mode = "cmk"), and then the switches after it.
+#                                     The local cloud cannot give a key to a log group that exists, so the key is no switch here.
+# An apply is repeated once if a new alias is made before the old one is deleted (docs/upgrading.md).
 # Needs terraform and the pinned tools (make tools). The functions are zips without code: what is applied is tried here, not
 # what it does. The exit code says whether anything failed.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 me=switches.sh
-known=(first cache-made cache-deleting cache cache-deleting-again cache-left cache-off domain edge edge-off domain-off deployer terraform)
+known=(first key cache-made cache-deleting cache cache-deleting-again cache-left cache-off domain edge edge-off domain-off deployer terraform)
 for name in "$@"; do
-  [[ " ${known[*]} " == *" $name "* ]] || { echo "$me: there is no switch $name: use ${known[*]:1}" >&2; exit 2; }
+  [[ " ${known[*]} " == *" $name "* ]] || { echo "$me: there is no switch $name: use ${known[*]:2}, or key before them" >&2; exit 2; }
 done
 work=$(mktemp -d)
 # shellcheck source=/dev/null
@@ -125,7 +126,12 @@ for stack in platform auth sessions push events; do
 done
 
 names=(first "$@")
-(($# > 0)) || names=("${known[@]}")
+(($# > 0)) || names=(first "${known[@]:2}")
+with_key=()
+if [[ "${1:-}" == key ]]; then
+  # Of every apply that follows.
+  names=("$@") with_key=(kms_mode=cmk)
+fi
 failed=0
 for name in "${names[@]}"; do
   read -r -a given <<<"$(values "$name")"
@@ -133,7 +139,7 @@ for name in "${names[@]}"; do
     # The limits of routes follow the routes, so `make deploy` too applies platform twice.
     for stack in platform auth sessions push events platform; do
       began=$SECONDS
-      if ! changed=$(apply "$stack" "${given[@]}"); then
+      if ! changed=$(apply "$stack" "${given[@]}" "${with_key[@]}"); then
         failed=$((failed + 1))
         printf '%4d s  FAILED  %s, apply %d of %s\n%s\n' $((SECONDS - began)) "$name" "$round" "$stack" "$changed"
         # The stacks after it read what it publishes.

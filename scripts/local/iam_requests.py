@@ -3,7 +3,8 @@
 
 * It does not know the condition key `iam:PermissionsBoundary`. Its value is the boundary that the request names, or else that of the role that
   the request changes (IAM User Guide, "Delegating responsibility to others using permissions boundaries").
-* It takes the name of an event bus for that of a rule (Service Authorization Reference, "Amazon EventBridge").
+* It takes the name of an event bus for that of a rule, and names the default bus in the ARN of a rule (Service Authorization Reference, "Amazon
+  EventBridge").
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ def install() -> None:
     def arn(service: str, method: str, path: str, headers: dict, body: bytes, parameters: dict, region: str, account: str) -> str:
         if service == "events" and headers.get("x-amz-target", "").split(".")[-1] in _OF_A_BUS:
             return f"arn:aws:events:{region}:{account}:event-bus/{json.loads(body).get('Name', '').split('/')[-1]}"
-        return known_arn(service, method, path, headers, body, parameters, region, account)
+        found = known_arn(service, method, path, headers, body, parameters, region, account)
+        return found.replace(":rule/default/", ":rule/") if service == "events" else found
 
     iam_actions.request_tag_context, iam_actions.extract_resource_arn = keys, arn

@@ -13,6 +13,7 @@ from holdfast_cli.deploy import terraform
 from holdfast_cli.verify import pipeline_role
 
 ARN = "arn:aws:iam::000000000000:role/holdfast-staging-deploy"
+TAGGED = {"StringEquals": {"aws:ResourceTag/project": ["holdfast"]}}
 BOUND = {"StringEquals": {"iam:PermissionsBoundary": ["arn:boundary"]}}
 
 
@@ -34,7 +35,8 @@ class Cloud:
 
     def get_role_policy(self, RoleName, PolicyName):
         return {"PolicyDocument": {"Statement": [
-            {"Sid": "Roles", "Effect": "Allow", "Action": ["iam:CreateRole"], "Resource": ["arn:roles"], "Condition": BOUND}]}}
+            {"Sid": "Roles", "Effect": "Allow", "Action": ["iam:CreateRole"], "Resource": ["arn:roles"], "Condition": BOUND},
+            {"Sid": "Others", "Effect": "Deny", "Action": ["kms:*"], "Resource": ["arn:keys"], "Condition": TAGGED}]}}
 
     def list_attached_role_policies(self, RoleName):
         return {"AttachedPolicies": [{"PolicyArn": "arn:names"}]}
@@ -43,7 +45,8 @@ class Cloud:
         return {"Policy": {"DefaultVersionId": "v3"}}
 
     def get_policy_version(self, PolicyArn, VersionId):
-        return {"PolicyVersion": {"Document": {"Statement": [{"Sid": "Keys", "Effect": "Deny", "Action": ["kms:*"], "Resource": [VersionId]}]}}}
+        return {"PolicyVersion": {"Document": {"Statement": [
+            {"Sid": "Networks", "Effect": "Allow", "Action": ["ec2:DeleteVpc"], "Resource": [VersionId], "Condition": TAGGED}]}}}
 
     def put_role_policy(self, RoleName, PolicyName, PolicyDocument):
         self.added[RoleName] = json.loads(PolicyDocument)["Statement"]
@@ -66,7 +69,7 @@ class Role(unittest.TestCase):
         self.assertEqual(pipeline_role.assume(cloud.client, "staging", ARN), ("key", "secret", "token"))
         self.assertEqual(cloud.added, {"holdfast-staging-deploy": [
             {"Effect": "Allow", "Action": ["iam:CreateRole"], "Resource": "?", "Condition": BOUND},
-            {"Effect": "Deny", "Action": ["kms:*"], "Resource": "?"},
+            {"Effect": "Allow", "Action": ["ec2:DeleteVpc"], "Resource": "?"},
         ]})
         self.assertEqual(cloud.callers[-1], ("iam", ("key", "secret", "token")), "the role itself tries to make a role")
 

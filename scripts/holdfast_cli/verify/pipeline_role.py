@@ -16,6 +16,7 @@ from holdfast_cli.core.errors import Failed
 # The repository whose pipelines may take the role.
 REPOSITORY = "example/holdfast"
 _REFUSED = ("AccessDenied", "AccessDeniedException")
+_BOUNDARY = "iam:PermissionsBoundary"
 # As bootstrap allows it.
 _SECONDS = 14400
 
@@ -46,10 +47,11 @@ def _compare_actions_alone(iam: Any, role: str) -> None:
         arn = attached["PolicyArn"]
         version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
         documents.append(iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"])
-    # With the conditions that each has.
-    statements: list[dict[str, Any]] = [{**statement, "Resource": "?"} for document in documents for statement in document["Statement"]]
-    for statement in statements:
-        statement.pop("Sid", None)
+    statements: list[dict[str, Any]] = []
+    for statement in (statement for document in documents for statement in document["Statement"] if statement["Effect"] == "Allow"):
+        # The condition on the boundary stays. The tags of a resource that is not known are not known either.
+        kept = {"Condition": statement["Condition"]} if _BOUNDARY in json.dumps(statement.get("Condition")) else {}
+        statements.append({"Effect": "Allow", "Action": statement["Action"], "Resource": "?", **kept})
     iam.put_role_policy(RoleName=role, PolicyName="of-the-local-cloud", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": statements}))
 
 

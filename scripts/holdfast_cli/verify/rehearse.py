@@ -24,7 +24,8 @@ from holdfast_cli.verify import pipeline_role
 
 REGISTRATION = "registration_enabled=true"
 REPOSITORY = f"github_repository={pipeline_role.REPOSITORY}"
-# What pipelines do, with the role of the bootstrap and no other credentials. An operator does the rest.
+# What pipelines do, with the role of the bootstrap: all but the requests of Terraform's provider, which knows only the local cloud's
+# administrator where there is a local_endpoint (infra/switches.sh applies without one). An operator does the rest.
 BY_THE_ROLE = ("deploy", "plan", "rollback", "smoke")
 # The table whose restore is played, and the functions that the runbook pauses meanwhile.
 RESTORED = "connections"
