@@ -52,6 +52,8 @@ class Settings:
     rehearsal: bool = False
     # Of a rehearsal: access key, secret and token of the role that it plays; none for the administrator of the local cloud.
     credentials: tuple[str, ...] = ()
+    # Of a rehearsal: what is written into the environment's file while it is played.
+    written: str = ""
     # Whether to deploy what the last build, of this machine or another, left in the work directory.
     built: bool = False
     # Whether a plan that removes or replaces what holds data may be applied.
@@ -216,6 +218,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Settings:
         variables=variables,
         service=environ.get("SERVICE") or "",
         rehearsal=rehearsal,
+        written=environ.get("HOLDFAST_REHEARSAL_VALUES", "") if rehearsal else "",
         credentials=tuple((environ.get("HOLDFAST_REHEARSAL_CREDENTIALS") or "").split()) if rehearsal else (),
         built=environ.get("BUILD") == "0",
         allow_destroy=environ.get("ALLOW_DESTROY") == "1",

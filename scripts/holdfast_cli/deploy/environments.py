@@ -22,7 +22,7 @@ def _read(file: Path, what: str) -> Values:
 
 
 def values(settings: Settings) -> Values:
-    return _read(settings.tfvars_file, f"the values of ENV={settings.env}")
+    return {**_read(settings.tfvars_file, f"the values of ENV={settings.env}"), **tfvars.parse(settings.written)}
 
 
 def backend(settings: Settings) -> Values:

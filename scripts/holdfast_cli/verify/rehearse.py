@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from holdfast_cli.core import catalogue, commands, environment, processes, tools
+from holdfast_cli.core import catalogue, commands, environment, processes, tfvars, tools
 from holdfast_cli.core import settings as settings_module
 from holdfast_cli.core.console import line
 from holdfast_cli.core.errors import Failed
@@ -27,9 +27,8 @@ REPOSITORY = f"github_repository={pipeline_role.REPOSITORY}"
 # What pipelines do, with the role of the bootstrap: all but the requests of Terraform's provider, which knows only the local cloud's
 # administrator where there is a local_endpoint (infra/switches.sh applies without one). An operator does the rest.
 BY_THE_ROLE = ("deploy", "plan", "rollback", "smoke")
-# The table whose restore is played, and the functions that the runbook pauses meanwhile.
+# The table whose restore is played.
 RESTORED = "connections"
-PAUSED = ("push-default", "push-fanout", "push-history", "push-publish")
 # One whose code may change without a trace, and one that the smoke test needs.
 CHANGED, BROKEN = "auth-logout", "sessions-revoke"
 
@@ -65,7 +64,8 @@ class Rehearsal:
 
     def make(self, target: str, code: int = 0, says: str | tuple[str, ...] = (), never: str | tuple[str, ...] = (), **environ: str) -> str:
         """Runs `make <target>` and returns its output. It must end with `code` and print all of `says`, nothing of `never`."""
-        shown = " ".join(f"{name}='{value}'" if " " in value else f"{name}={value}" for name, value in environ.items())
+        own = {name: value for name, value in environ.items() if not name.startswith("HOLDFAST_")}
+        shown = " ".join(f"{name}='{value}'" if " " in value else f"{name}={value}" for name, value in own.items())
         line(f"$ make {target} ENV=staging {shown}".rstrip())
         kept = {k: v for k, v in os.environ.items() if k not in ("VARS", "SERVICE", "BUILD", "CACHE", "TO", "ALLOW_DESTROY")}
         role = {"HOLDFAST_REHEARSAL_CREDENTIALS": self.role if target in BY_THE_ROLE else ""}
@@ -181,25 +181,27 @@ class Rehearsal:
         api, old = aws.Api(self.settings), f"{self.prefix}-{RESTORED}"
         new = f"{old}-2"
         functions, tables = api.client("lambda"), api.dynamodb
-        for name in PAUSED:
+        text = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8").split("## Restore a table\n")[1]
+        blocks = text.replace("holdfast-staging-", f"{self.prefix}-").split("```")
+        written = [part.strip() for part in next(block for block in blocks if block.startswith("hcl")).splitlines()[1:]]
+        for name in tfvars.parse("\n".join(written))["reserved_concurrency"]:
             functions.put_function_concurrency(FunctionName=f"{self.prefix}-{name}", ReservedConcurrentExecutions=0)
         tables.restore_table_to_point_in_time(SourceTableName=old, TargetTableName=new, UseLatestRestorableTime=True)
         tables.get_waiter("table_exists").wait(TableName=new)
         before = self.epochs(new)
         self.make("outputs")
-        text = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8").split("## Restore a table\n")[1]
-        script = next(block for block in text.split("```") if "terraform -chdir" in block)
+        script = next(block for block in blocks if "terraform -chdir" in block)
         script = "\n".join(part.strip() for part in script.splitlines() if "make " not in part)
-        script = script.replace("$PWD/.local/staging", str(self.settings.work)).replace("holdfast-staging-", f"{self.prefix}-")
+        script = script.replace("$PWD/.local/staging", str(self.settings.work))
         line(script)
         done = commands.output(["bash", "-euc", script], cwd=ROOT, env=environment.of(self.settings))
         if done.returncode:
             raise Failed(f"the commands of the runbook ended with {done.returncode}: {done.stderr.strip()[-400:]}")
-        kept = f'table_names={{{RESTORED}="{new}"}}'
-        pause = f"reserved_concurrency={{{','.join(f'{name}=0' for name in PAUSED)}}}"
-        self.make("deploy", never="rejected", BUILD="0", VARS=f"{REGISTRATION} {kept} {pause}", CANARY="0", SMOKE="0")
+        line("\n".join(written))
+        self.make("deploy", BUILD="0", VARS=REGISTRATION, CANARY="0", SMOKE="0", HOLDFAST_REHEARSAL_VALUES="\n".join(written))
         self.make("epochs", says="channels", TABLE=new)
-        self.make("deploy", says="passed in", BUILD="0", VARS=f"{REGISTRATION} {kept}")
+        kept = "\n".join(part for part in written if part.startswith("table_names"))
+        self.make("deploy", says="passed in", BUILD="0", VARS=REGISTRATION, HOLDFAST_REHEARSAL_VALUES=kept)
         after = self.epochs(new)
         if not before or any(after.get(channel) == epoch for channel, epoch in before.items()):
             raise Failed(f"of {len(before)} channels not each has another epoch")
