@@ -197,11 +197,13 @@ class Rehearsal:
         done = commands.output(["bash", "-euc", script], cwd=ROOT, env=environment.of(self.settings))
         if done.returncode:
             raise Failed(f"the commands of the runbook ended with {done.returncode}: {done.stderr.strip()[-400:]}")
-        line("\n".join(written))
-        self.make("deploy", BUILD="0", VARS=REGISTRATION, CANARY="0", SMOKE="0", HOLDFAST_REHEARSAL_VALUES="\n".join(written))
+        # They stay in the environment's file from here on, until the destroy.
+        self.environ["HOLDFAST_REHEARSAL_VALUES"] = "\n".join(written)
+        line(self.environ["HOLDFAST_REHEARSAL_VALUES"])
+        self.make("deploy", BUILD="0", VARS=REGISTRATION, CANARY="0", SMOKE="0")
         self.make("epochs", says="channels", TABLE=new)
-        kept = "\n".join(part for part in written if part.startswith("table_names"))
-        self.make("deploy", says="passed in", BUILD="0", VARS=REGISTRATION, HOLDFAST_REHEARSAL_VALUES=kept)
+        self.environ["HOLDFAST_REHEARSAL_VALUES"] = "\n".join(part for part in written if part.startswith("table_names"))
+        self.make("deploy", says="passed in", BUILD="0", VARS=REGISTRATION)
         after = self.epochs(new)
         if not before or any(after.get(channel) == epoch for channel, epoch in before.items()):
             raise Failed(f"of {len(before)} channels not each has another epoch")
