@@ -238,7 +238,8 @@ class Verb(unittest.TestCase):
                 mock.patch.object(conform.deploy, "deploy", lambda own: cloud_gets(own, "local deploy", [*correct, *local])), \
                 mock.patch.object(conform.smoke, "smoke", lambda own: did.append("local smoke")), \
                 mock.patch.object(conform.rehearse.Rehearsal, "make", make), \
-                mock.patch.object(conform.rehearse.environments, "fill_in", lambda _: {}), mock.patch.object(conform.rehearse.aws, "identity", lambda *_: None), \
+                mock.patch.object(conform.rehearse.environments, "fill_in", lambda _: {}), mock.patch.object(conform.rehearse.aws, "identity", lambda *_: {"account": "1"}), \
+                mock.patch.object(conform.rehearse.Rehearsal, "take_role", lambda *_: None), \
                 mock.patch.object(conform.cloud, "stop", lambda settings: stopped.append(settings.env)), \
                 mock.patch.object(conform, "_LEAST_REQUESTS", len(correct)):
             code, out, err = fakes.called(["conform"], fakes.read(HOLDFAST_WORK_DIR=folder), ONLY="requests")

@@ -108,7 +108,11 @@ class Rehearsal:
         self.make("bootstrap", VARS=REPOSITORY)
         self.make("bootstrap", says="no change", VARS=REPOSITORY)
         self.prefix = environments.prefix(self.settings, environments.fill_in(self.settings))
-        account = aws.identity(self.settings, {})["account"]
+        self.take_role(aws.identity(self.settings, {})["account"])
+        return (f"state in {self.settings.state_bucket}, with lock files; a second one changes nothing; "
+                f"{', '.join(BY_THE_ROLE)} have only the role deploy")
+
+    def take_role(self, account: str) -> None:
         arn = f"arn:aws:iam::{account}:role/{self.prefix}-deploy"
 
         # They refuse whatever comes without TLS, which the local cloud does not speak. Its administrator is not refused; the role is.
@@ -119,8 +123,6 @@ class Rehearsal:
             return aws.Api(self.settings, *own).client(service)
 
         self.role = " ".join(pipeline_role.assume(client, self.settings.env, arn))
-        return (f"state in {self.settings.state_bucket}, with lock files; a second one changes nothing; "
-                f"{', '.join(BY_THE_ROLE)} have only the role deploy")
 
     def deploy(self) -> str:
         text = self.make("deploy", says=("Deployed: platform, auth, sessions, push, events", "passed in"), VARS=REGISTRATION)
