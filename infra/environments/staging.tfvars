@@ -25,6 +25,8 @@ pull_requests_may_plan = true
 # http_domain      = { name = "api.example.com", site = "example.com", hosted_zone_id = "<zone>" }
 # websocket_domain = { name = "ws.example.com", hosted_zone_id = "<zone>" }
 # hosted_zone_ids  = ["<zone>"]
+# With mutual TLS: the object that http_domain.mutual_tls names.
+# truststore_object_arns = ["arn:aws:s3:::<bucket>/<key>"]
 
 # SNS topics that alarms are sent to.
 # alarm_topic_arns = ["arn:aws:sns:us-east-1:<account id>:<topic>"]

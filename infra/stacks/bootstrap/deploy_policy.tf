@@ -61,7 +61,7 @@ locals {
       resources = ["${local.arn}:ssm:${local.own}:parameter${module.context.ssm_prefix}/*"]
     }
     Alarms = {
-      actions = ["cloudwatch:PutMetricAlarm", "cloudwatch:PutCompositeAlarm", "cloudwatch:DeleteAlarms", "cloudwatch:DescribeAlarms", "cloudwatch:TagResource", "cloudwatch:UntagResource", "cloudwatch:ListTagsForResource", "cloudwatch:PutDashboard", "cloudwatch:GetDashboard", "cloudwatch:DeleteDashboards"]
+      actions = ["cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms", "cloudwatch:DescribeAlarms", "cloudwatch:TagResource", "cloudwatch:UntagResource", "cloudwatch:ListTagsForResource", "cloudwatch:PutDashboard", "cloudwatch:GetDashboard", "cloudwatch:DeleteDashboards"]
       resources = [
         "${local.arn}:cloudwatch:${local.own}:alarm:${module.context.name_prefix}-*",
         "${local.arn}:cloudwatch::${local.account}:dashboard/${module.context.name_prefix}*",
@@ -95,7 +95,16 @@ locals {
         "ec2:AssociateRouteTable", "ec2:AuthorizeSecurityGroup*", "ec2:CreateFlowLogs", "ec2:CreateRouteTable", "ec2:CreateSecurityGroup", "ec2:CreateSubnet", "ec2:CreateTags",
         "ec2:CreateVpc", "ec2:CreateVpcEndpoint", "ec2:DisassociateRouteTable", "ec2:ModifySecurityGroupRules", "ec2:ModifySubnetAttribute", "ec2:ModifyVpcAttribute", "ec2:ModifyVpcEndpoint", "ec2:RevokeSecurityGroup*",
       ]
-      resources = [for kind in ["vpc", "subnet", "route-table", "security-group", "security-group-rule", "vpc-endpoint", "vpc-flow-log"] : "${local.arn}:ec2:${local.own}:${kind}/*"]
+      resources = concat(
+        [for kind in ["vpc", "subnet", "route-table", "security-group", "security-group-rule", "vpc-endpoint", "vpc-flow-log"] : "${local.arn}:ec2:${local.own}:${kind}/*"],
+        # A rule to DynamoDB names a list of addresses that AWS owns.
+        ["${local.arn}:ec2:${var.region}:aws:prefix-list/*"],
+      )
+    }
+    # Interfaces that Lambda left in a subnet, which Terraform deletes before the subnet. Lambda tags none of them. AWS deletes only those that nothing uses.
+    LeftInterfaces = {
+      actions   = ["ec2:DeleteNetworkInterface"]
+      resources = ["${local.arn}:ec2:${local.own}:network-interface/*"]
     }
     # The private name of an interface endpoint is a hosted zone that AWS keeps and puts into the network.
     EndpointNames = {
@@ -103,7 +112,7 @@ locals {
       resources = ["${local.arn}:route53:::hostedzone/*", "${local.arn}:ec2:${local.own}:vpc/*"]
     }
     Keys = {
-      actions   = ["kms:DescribeKey", "kms:CreateGrant", "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:GetKeyPolicy", "kms:PutKeyPolicy", "kms:GetKeyRotationStatus", "kms:EnableKeyRotation", "kms:ListResourceTags", "kms:TagResource", "kms:UntagResource", "kms:UpdateKeyDescription", "kms:ScheduleKeyDeletion", "kms:CreateAlias", "kms:UpdateAlias", "kms:DeleteAlias"]
+      actions   = ["kms:DescribeKey", "kms:CreateGrant", "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:GetKeyPolicy", "kms:PutKeyPolicy", "kms:GetKeyRotationStatus", "kms:EnableKey", "kms:EnableKeyRotation", "kms:ListResourceTags", "kms:TagResource", "kms:UntagResource", "kms:UpdateKeyDescription", "kms:ScheduleKeyDeletion", "kms:CreateAlias", "kms:UpdateAlias", "kms:DeleteAlias"]
       resources = ["${local.arn}:kms:${local.own}:key/*", "${local.arn}:kms:${local.own}:alias/${module.context.name_prefix}*"]
     }
   }
@@ -130,8 +139,12 @@ locals {
       actions   = ["acm:AddTagsToCertificate", "acm:DeleteCertificate", "acm:DescribeCertificate", "acm:ListTagsForCertificate", "acm:RemoveTagsFromCertificate", "acm:RequestCertificate"]
       resources = ["${local.arn}:acm:*:${local.account}:certificate/*"]
     }
+    # A name with a certificate is checked for the certificate, too.
     Names = {
-      actions   = ["apigateway:GET", "apigateway:POST", "apigateway:PUT", "apigateway:PATCH", "apigateway:DELETE"]
+      actions = [
+        "apigateway:GET", "apigateway:POST", "apigateway:PUT", "apigateway:PATCH", "apigateway:DELETE", "apigateway:TagResource", "apigateway:UntagResource",
+        "apigateway:AddCertificateToDomain", "apigateway:RemoveCertificateFromDomain",
+      ]
       resources = ["${local.arn}:apigateway:${var.region}::/domainnames", "${local.arn}:apigateway:${var.region}::/domainnames/*"]
     }
     # The state of a change that has just been made.
@@ -148,7 +161,7 @@ locals {
       Effect   = "Allow"
       Action   = statement.actions
       Resource = statement.resources
-    }], local.record_statements)
+    }], local.record_statements, local.truststore_statements)
   })
 
   # Records of domain names, in the zones that are named only.
@@ -159,17 +172,23 @@ locals {
     Resource = [for zone in sort(zones) : "${local.arn}:route53:::hostedzone/${zone}"]
   } if length(zones) > 0]
 
+  # API Gateway reads the truststore of mutual TLS with the permissions of who sets it.
+  truststore_statements = [for arns in [var.truststore_object_arns] : {
+    Sid      = "Truststores"
+    Effect   = "Allow"
+    Action   = ["s3:GetObject", "s3:GetObjectVersion"]
+    Resource = sort(arns)
+  } if length(arns) > 0]
+
   # Services that make a role of their own in the account when they are first used.
   linked_services = ["elasticache.amazonaws.com", "ops.apigateway.amazonaws.com"]
 
-  # AWS gives these no resources to name; all but three only read.
+  # AWS gives these no resources to name. A composite alarm is made with permission for all alarms only, whatever it is called.
   deploy_unscoped_actions = [
-    "apigateway:GET",
     "cloudwatch:DescribeAlarms",
-    "dynamodb:ListTables",
+    "cloudwatch:PutCompositeAlarm",
     "ec2:Describe*",
     "elasticache:Describe*",
-    "iam:GetOpenIDConnectProvider",
     "kms:CreateKey",
     "kms:ListAliases",
     "lambda:CreateEventSourceMapping",

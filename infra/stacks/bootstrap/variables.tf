@@ -46,6 +46,17 @@ variable "hosted_zone_ids" {
   }
 }
 
+variable "truststore_object_arns" {
+  description = "ARNs of the S3 objects that a deploy may set as truststore of mutual TLS (http_domain.mutual_tls). Empty for none."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for arn in var.truststore_object_arns : can(regex("^arn:[a-z-]+:s3:::[a-z0-9.-]+/.+$", arn))])
+    error_message = "truststore_object_arns must be ARNs of objects, such as arn:aws:s3:::bucket/truststore.pem."
+  }
+}
+
 variable "pull_requests_may_plan" {
   description = "Whether pull requests, and so any branch of the repository, may take the role that plans. It is off in production, where only main checks for drift."
   type        = bool

@@ -103,7 +103,7 @@ run "with_a_repository_a_pipeline_gets_roles" {
     error_message = "Roles can be given to functions and flow logs only."
   }
   assert {
-    condition     = alltrue([for statement in jsondecode(local.deploy_policy).Statement : can(statement.Condition.StringEquals["aws:ResourceTag/environment"]) if anytrue([for action in statement.Action : startswith(action, "ec2:Delete")])])
+    condition     = alltrue([for statement in jsondecode(local.deploy_policy).Statement : can(statement.Condition.StringEquals["aws:ResourceTag/environment"]) if anytrue([for action in statement.Action : startswith(action, "ec2:Delete") && action != "ec2:DeleteNetworkInterface"])])
     error_message = "Networks of others must not be removed."
   }
 
@@ -277,6 +277,40 @@ run "records_are_changed_in_the_named_zones_only" {
   }
 }
 
+run "a_pipeline_may_do_what_aws_checks_beside_the_resource_that_is_named" {
+  command = apply
+  variables {
+    github_repository      = "owner/name"
+    truststore_object_arns = ["arn:aws:s3:::shop-tls/truststore.pem"]
+  }
+  assert {
+    condition = { for name, found in {
+      composite_alarms = [for statement in jsondecode(local.deploy_policy).Statement : statement.Resource if contains(statement.Action, "cloudwatch:PutCompositeAlarm")]
+      left_interfaces  = [for statement in jsondecode(local.deploy_policy).Statement : statement.Resource if contains(statement.Action, "ec2:DeleteNetworkInterface")]
+      certificates     = [for statement in jsondecode(local.names_policy).Statement : statement.Resource if contains(statement.Action, "apigateway:AddCertificateToDomain") && contains(statement.Action, "apigateway:RemoveCertificateFromDomain")]
+      truststores      = [for statement in jsondecode(local.names_policy).Statement : statement.Resource if contains(statement.Action, "s3:GetObject") && contains(statement.Action, "s3:GetObjectVersion")]
+      disabled_keys    = [for statement in jsondecode(local.deploy_policy).Statement : statement.Resource[0] if contains(statement.Action, "kms:EnableKey")]
+      } : name => flatten(found) } == {
+      composite_alarms = ["*"]
+      left_interfaces  = ["arn:aws:ec2:us-east-1:123456789012:network-interface/*"]
+      certificates     = ["arn:aws:apigateway:us-east-1::/domainnames", "arn:aws:apigateway:us-east-1::/domainnames/*"]
+      truststores      = ["arn:aws:s3:::shop-tls/truststore.pem"]
+      disabled_keys    = ["arn:aws:kms:us-east-1:123456789012:key/*"]
+    }
+    error_message = "AWS checks these actions on more than the resource that is changed: without them a deploy by a pipeline ends half-way."
+  }
+  assert {
+    condition     = anytrue([for statement in jsondecode(local.deploy_policy).Statement : contains(statement.Action, "ec2:ModifySecurityGroupRules") && contains(statement.Resource, "arn:aws:ec2:us-east-1:aws:prefix-list/*")])
+    error_message = "A rule to DynamoDB names AWS's own list of addresses."
+  }
+}
+
+run "refuses_a_truststore_that_is_no_object" {
+  command = plan
+  variables { truststore_object_arns = ["arn:aws:s3:::bucket"] }
+  expect_failures = [var.truststore_object_arns]
+}
+
 run "refuses_zones_that_are_none" {
   command = plan
   variables { hosted_zone_ids = ["example.com"] }
@@ -309,7 +343,9 @@ run "the_policy_fits_with_the_longest_names" {
     region            = "ap-southeast-1"
     github_repository = "owner/name"
     hosted_zone_ids   = ["Z0123456789ABCDEFGHIJ", "Z0123456789ABCDEFGHIK"]
-    topic_policy      = "arn:aws:lambda:ap-southeast-1:123456789012:function:a-function-whose-name-has-the-sixty-four-characters-of-the-limit:live"
+    # A bucket has at most 63 characters in its name.
+    truststore_object_arns = ["arn:aws:s3:::a-bucket-whose-name-has-the-sixty-three-characters-of-the-limit/truststore.pem"]
+    topic_policy           = "arn:aws:lambda:ap-southeast-1:123456789012:function:a-function-whose-name-has-the-sixty-four-characters-of-the-limit:live"
   }
   assert {
     condition     = length(local.deploy_policy) <= 10240
