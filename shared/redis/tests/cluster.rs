@@ -30,12 +30,16 @@ async fn raw(server: &RedisServer) -> MultiplexedConnection {
     common::connection(&server.url()).await
 }
 
-async fn ask(server: &RedisServer, words: &[&str]) -> redis::Value {
+async fn asked(server: &RedisServer, words: &[&str]) -> redis::RedisResult<redis::Value> {
     let mut command = redis::cmd(words[0]);
     for word in &words[1..] {
         command.arg(word);
     }
-    command.query_async(&mut raw(server).await).await.unwrap_or_else(|error| panic!("{words:?}: {error}"))
+    command.query_async(&mut raw(server).await).await
+}
+
+async fn ask(server: &RedisServer, words: &[&str]) -> redis::Value {
+    asked(server, words).await.unwrap_or_else(|error| panic!("{words:?}: {error}"))
 }
 
 async fn text(server: &RedisServer, words: &[&str]) -> String {
@@ -121,7 +125,13 @@ impl Cluster {
         let keys: Vec<String> = redis::from_redis_value(keys).expect("keys");
         for key in keys {
             let port = self.nodes[to].port().to_string();
-            ask(&self.nodes[from], &["MIGRATE", "127.0.0.1", &port, &key, "0", "1000"]).await;
+            let words = ["MIGRATE", "127.0.0.1", &port, &key, "0", "1000", "REPLACE"];
+            let started = Instant::now();
+            // On a busy machine a node misses heartbeats, and its new owner refuses keys until it has heard of the others again.
+            while let Err(error) = asked(&self.nodes[from], &words).await {
+                assert!(started.elapsed() < Duration::from_secs(20), "{words:?}: {error}");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
         }
         let to_id = self.id(to).await;
         for node in [to, from, 3 - to - from] {

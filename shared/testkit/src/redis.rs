@@ -1,6 +1,7 @@
 //! A real redis-server for one test, with its own process, port and directory. Dropping it removes it.
 
 use std::fs;
+use std::io::{self, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -35,7 +36,7 @@ impl RedisServer {
         let arguments: Vec<_> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
         let process = spawn(&directory, port, &arguments);
         let server = Self { process, directory, port, arguments };
-        server.wait_until_it_listens();
+        server.wait_until_it_answers();
         server
     }
 
@@ -58,7 +59,7 @@ impl RedisServer {
     /// Starts the server again, after [`RedisServer::kill`], on the same port and directory.
     pub fn start_again(&mut self) {
         self.process = spawn(&self.directory, self.port, &self.arguments);
-        self.wait_until_it_listens();
+        self.wait_until_it_answers();
     }
 
     /// Freezes the server: connections stay open, and nothing answers.
@@ -76,9 +77,19 @@ impl RedisServer {
         assert!(status.is_ok_and(|status| status.success()), "kill {signal} works");
     }
 
-    fn wait_until_it_listens(&self) {
+    /// A server that listens may still read its data, and refuses commands meanwhile.
+    fn answers(&self) -> io::Result<bool> {
+        let mut connection = TcpStream::connect(("127.0.0.1", self.port))?;
+        connection.set_read_timeout(Some(PATIENCE))?;
+        connection.write_all(b"PING\r\n")?;
+        let mut answer = [0; 5];
+        connection.read_exact(&mut answer)?;
+        Ok(!answer.starts_with(b"-LOAD"))
+    }
+
+    fn wait_until_it_answers(&self) {
         let started = Instant::now();
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+        while !self.answers().unwrap_or(false) {
             assert!(started.elapsed() < PATIENCE, "redis-server did not come up on port {}", self.port);
             std::thread::sleep(Duration::from_millis(5));
         }
