@@ -18,7 +18,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 me=switches.sh
 known=(first key cache-made cache-deleting cache cache-deleting-again cache-left cache-off domain edge edge-off domain-off deployer terraform)
 for name in "$@"; do
-  [[ " ${known[*]} " == *" $name "* ]] || { echo "$me: there is no switch $name: use ${known[*]:2}, or key before them" >&2; exit 2; }
+  [[ " ${known[*]} " == *" $name "* && ($name != key || $1 == key) ]] || { echo "$me: there is no switch $name: use ${known[*]:2}, or key before them" >&2; exit 2; }
 done
 work=$(mktemp -d)
 # shellcheck source=/dev/null
@@ -139,7 +139,7 @@ for name in "${names[@]}"; do
     # The limits of routes follow the routes, so `make deploy` too applies platform twice.
     for stack in platform auth sessions push events platform; do
       began=$SECONDS
-      if ! changed=$(apply "$stack" "${given[@]}" "${with_key[@]}"); then
+      if ! changed=$(apply "$stack" ${given[@]+"${given[@]}"} ${with_key[@]+"${with_key[@]}"}); then
         failed=$((failed + 1))
         printf '%4d s  FAILED  %s, apply %d of %s\n%s\n' $((SECONDS - began)) "$name" "$round" "$stack" "$changed"
         # The stacks after it read what it publishes.

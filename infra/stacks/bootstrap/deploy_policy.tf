@@ -183,7 +183,7 @@ locals {
   # Services that make a role of their own in the account when they are first used.
   linked_services = ["elasticache.amazonaws.com", "ops.apigateway.amazonaws.com"]
 
-  # AWS gives these no resources to name. A composite alarm is made with permission for all alarms only, whatever it is called.
+  # AWS has no resources to name for these. To make a composite alarm, it requires permission for all alarms, whatever the alarm's name.
   deploy_unscoped_actions = [
     "cloudwatch:DescribeAlarms",
     "cloudwatch:PutCompositeAlarm",
