@@ -3,6 +3,8 @@
 
 * It does not know the condition key `iam:PermissionsBoundary`. Its value is the boundary that the request names, or else that of the role that
   the request changes (IAM User Guide, "Delegating responsibility to others using permissions boundaries").
+* It does not know the condition key `lambda:FunctionArn` of a mapping that is made (Service Authorization Reference, "AWS Lambda"). It authorizes
+  neither a change of a mapping nor its end.
 * It takes the name of an event bus for that of a rule, and names the default bus in the ARN of a rule (Service Authorization Reference, "Amazon
   EventBridge").
 """
@@ -18,6 +20,7 @@ _OF_A_BUS = ("CreateEventBus", "DeleteEventBus", "DescribeEventBus", "UpdateEven
 
 def install() -> None:
     from ministack.core import iam_actions
+    from ministack.core.responses import get_account_id, get_region
     from ministack.services import iam
 
     known_keys, known_arn = iam_actions.request_tag_context, iam_actions.extract_resource_arn
@@ -29,9 +32,17 @@ def install() -> None:
             return (iam._roles.get(iam_actions._query_param(parameters, "RoleName")) or {}).get("PermissionsBoundary")
         return None
 
+    def mapped_function(body: bytes) -> str:
+        name = json.loads(body).get("FunctionName", "")
+        return name if name.startswith("arn:") else f"arn:aws:lambda:{get_region()}:{get_account_id()}:function:{name}"
+
     def keys(service: str, action: str, body: bytes, parameters: dict) -> dict:
-        value = boundary(action, parameters)
-        return {**known_keys(service, action, body, parameters), **({"iam:permissionsboundary": value} if value else {})}
+        found = known_keys(service, action, body, parameters)
+        if value := boundary(action, parameters):
+            found["iam:permissionsboundary"] = value
+        if action == "lambda:CreateEventSourceMapping":
+            found["lambda:functionarn"] = mapped_function(body)
+        return found
 
     def arn(service: str, method: str, path: str, headers: dict, body: bytes, parameters: dict, region: str, account: str) -> str:
         if service == "events" and headers.get("x-amz-target", "").split(".")[-1] in _OF_A_BUS:

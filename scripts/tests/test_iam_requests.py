@@ -42,6 +42,15 @@ class Requests(unittest.TestCase):
             for role in ("free", "missing"):
                 self.assertIsNone(self.boundary("iam:PutRolePolicy", RoleName=role))
 
+    def test_a_mapping_that_is_made_names_its_function(self):
+        def function(action, name):
+            return iam_actions.request_tag_context("lambda", action, json.dumps({"FunctionName": name}).encode(), {}).get("lambda:functionarn")
+
+        arn = "arn:aws:lambda:us-east-1:1:function:worker:live"
+        self.assertEqual(function("lambda:CreateEventSourceMapping", arn), arn)
+        self.assertTrue(function("lambda:CreateEventSourceMapping", "worker").endswith(":function:worker"))
+        self.assertIsNone(function("lambda:CreateFunction", arn))
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -16,7 +16,12 @@ locals {
     }
     Functions = {
       actions   = ["lambda:*"]
-      resources = ["${local.arn}:lambda:${local.own}:function:${module.context.name_prefix}-*", "${local.arn}:lambda:${local.own}:event-source-mapping:*"]
+      resources = ["${local.arn}:lambda:${local.own}:function:${module.context.name_prefix}-*"]
+    }
+    # Mappings have ids, not names. Sources (below) says whose are made, changed and deleted.
+    SourceTags = {
+      actions   = ["lambda:ListTags", "lambda:TagResource", "lambda:UntagResource"]
+      resources = ["${local.arn}:lambda:${local.own}:event-source-mapping:*"]
     }
     Tables = {
       actions   = ["dynamodb:*"]
@@ -191,7 +196,6 @@ locals {
     "elasticache:Describe*",
     "kms:CreateKey",
     "kms:ListAliases",
-    "lambda:CreateEventSourceMapping",
     "lambda:GetEventSourceMapping",
     "lambda:ListEventSourceMappings",
     "logs:CreateLogDelivery",
@@ -248,11 +252,20 @@ locals {
           Condition = { StringEquals = { "aws:ResourceTag/project" = ["holdfast"], "aws:ResourceTag/environment" = [var.env] } }
         },
         {
-          # Keys have ids, not names. An own tag is not asked for: AWS takes up to five minutes to see that of a new key.
-          Sid      = "OthersKeys"
+          # What calls a function is that function's: a mapping of this environment never names another one's.
+          Sid       = "Sources"
+          Effect    = "Allow"
+          Action    = ["lambda:CreateEventSourceMapping", "lambda:DeleteEventSourceMapping", "lambda:UpdateEventSourceMapping"]
+          Resource  = ["*"]
+          Condition = { ArnLike = { "lambda:FunctionArn" = ["${local.arn}:lambda:${local.own}:function:${module.context.name_prefix}-*"] } }
+        },
+        {
+          # These have ids, not names: what says that it is another environment's is left alone. An own tag is not asked for: AWS takes up to five
+          # minutes to see that of a new key.
+          Sid      = "Others"
           Effect   = "Deny"
-          Action   = ["kms:*"]
-          Resource = ["${local.arn}:kms:${local.own}:key/*"]
+          Action   = ["acm:*", "cloudfront:*", "ec2:*", "kms:*"]
+          Resource = ["*"]
           Condition = {
             Null            = { "aws:ResourceTag/environment" = "false" }
             StringNotEquals = { "aws:ResourceTag/environment" = [var.env] }

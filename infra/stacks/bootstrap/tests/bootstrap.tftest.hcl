@@ -91,7 +91,7 @@ run "with_a_repository_a_pipeline_gets_roles" {
     error_message = "A pipeline must not change its own role."
   }
   assert {
-    condition     = alltrue([for statement in jsondecode(local.deploy_policy).Statement : statement.Sid == "Unscoped" || !contains(statement.Resource, "*")])
+    condition     = alltrue([for statement in jsondecode(local.deploy_policy).Statement : contains(["Sources", "Unscoped"], statement.Sid) || statement.Effect == "Deny" || !contains(statement.Resource, "*")])
     error_message = "Only what AWS gives no resources to name is allowed on \"*\"."
   }
   assert {
@@ -131,7 +131,7 @@ run "with_a_repository_a_pipeline_gets_roles" {
       Alarms     = ["alarm:holdfast-test-*", "dashboard/holdfast-test*"]
       Artifacts  = ["holdfast-test-artifacts-123456789012", "holdfast-test-artifacts-123456789012/*"]
       Events     = ["event-bus/holdfast-test*", "rule/holdfast-test*", "archive/holdfast-test*"]
-      Functions  = ["function:holdfast-test-*", "event-source-mapping:*"]
+      Functions  = ["function:holdfast-test-*"]
       Parameters = ["parameter/holdfast/test/*"]
       Queues     = ["holdfast-test-*"]
       Roles      = ["role/holdfast-test-*"]
@@ -180,13 +180,23 @@ run "with_a_repository_a_pipeline_gets_roles" {
     error_message = "A cache and a domain name need a role that AWS makes with the caller's permission, and no other service does."
   }
 
-  # Keys of other environments are left alone.
+  # What has an id for a name and is another environment's is left alone.
   assert {
-    condition = [for statement in jsondecode(local.deploy_policy).Statement : [statement.Effect, statement.Action, statement.Condition] if statement.Sid == "OthersKeys"] == [["Deny", ["kms:*"], {
+    condition = [for statement in jsondecode(local.deploy_policy).Statement : [statement.Effect, statement.Action, statement.Resource, statement.Condition] if statement.Sid == "Others"] == [["Deny", ["acm:*", "cloudfront:*", "ec2:*", "kms:*"], ["*"], {
       Null            = { "aws:ResourceTag/environment" = "false" }
       StringNotEquals = { "aws:ResourceTag/environment" = ["test"] }
     }]]
-    error_message = "A key that says it is another environment's must not be used, opened or deleted."
+    error_message = "A key, a network, a certificate or a distribution that says it is another environment's must not be used, changed or deleted."
+  }
+  assert {
+    condition = { for statement in jsondecode(local.deploy_policy).Statement : statement.Sid => [statement.Resource, try(statement.Condition, null)] if statement.Effect == "Allow" && anytrue([for action in statement.Action : contains(["lambda:CreateEventSourceMapping", "lambda:DeleteEventSourceMapping", "lambda:UpdateEventSourceMapping"], action)]) } == {
+      Sources = [["*"], { ArnLike = { "lambda:FunctionArn" = ["arn:aws:lambda:us-east-1:123456789012:function:holdfast-test-*"] } }]
+    }
+    error_message = "A mapping of another environment's function must not be made, changed or deleted."
+  }
+  assert {
+    condition     = local.deploy_statements.SourceTags == { actions = ["lambda:ListTags", "lambda:TagResource", "lambda:UntagResource"], resources = ["arn:aws:lambda:us-east-1:123456789012:event-source-mapping:*"] }
+    error_message = "AWS knows no function as a condition for the tags of a mapping."
   }
   assert {
     condition     = length(setsubtract(["kms:CreateGrant", "kms:Decrypt", "kms:Encrypt", "kms:DescribeKey"], local.deploy_statements.Keys.actions)) == 0
