@@ -5,8 +5,8 @@
   the request changes (IAM User Guide, "Delegating responsibility to others using permissions boundaries").
 * It does not know the condition key `lambda:FunctionArn` of a mapping that is made (Service Authorization Reference, "AWS Lambda"). It authorizes
   neither a change of a mapping nor its end.
-* It takes the name of an event bus for that of a rule, and names the default bus in the ARN of a rule (Service Authorization Reference, "Amazon
-  EventBridge").
+* It takes the name of an event bus for that of a rule, names the default bus in the ARN of a rule, and does not know the rule whose targets change
+  (Service Authorization Reference, "Amazon EventBridge").
 """
 
 from __future__ import annotations
@@ -45,8 +45,13 @@ def install() -> None:
         return found
 
     def arn(service: str, method: str, path: str, headers: dict, body: bytes, parameters: dict, region: str, account: str) -> str:
-        if service == "events" and headers.get("x-amz-target", "").split(".")[-1] in _OF_A_BUS:
-            return f"arn:aws:events:{region}:{account}:event-bus/{json.loads(body).get('Name', '').split('/')[-1]}"
+        if service == "events":
+            asked = json.loads(body or b"{}")
+            if headers.get("x-amz-target", "").split(".")[-1] in _OF_A_BUS:
+                return f"arn:aws:events:{region}:{account}:event-bus/{asked.get('Name', '').split('/')[-1]}"
+            if rule := asked.get("Rule"):
+                bus = asked.get("EventBusName", "default").split("/")[-1]
+                return f"arn:aws:events:{region}:{account}:rule/{'' if bus == 'default' else f'{bus}/'}{rule}"
         found = known_arn(service, method, path, headers, body, parameters, region, account)
         return found.replace(":rule/default/", ":rule/") if service == "events" else found
 

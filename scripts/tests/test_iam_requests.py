@@ -9,7 +9,8 @@ from fakes import SCRIPTS
 from ministack.core import iam_actions
 from ministack.services import iam
 
-HEADERS = {"CreateEventBus": {"x-amz-target": "AWSEvents.CreateEventBus"}, "PutRule": {"x-amz-target": "AWSEvents.PutRule"}}
+HEADERS = {"CreateEventBus": {"x-amz-target": "AWSEvents.CreateEventBus"}, "PutRule": {"x-amz-target": "AWSEvents.PutRule"},
+           "PutTargets": {"x-amz-target": "AWSEvents.PutTargets"}}
 
 
 class Requests(unittest.TestCase):
@@ -33,6 +34,8 @@ class Requests(unittest.TestCase):
         self.assertEqual(self.arn("CreateEventBus", Name="shop"), "arn:aws:events:us-east-1:1:event-bus/shop")
         self.assertEqual(self.arn("PutRule", Name="late"), "arn:aws:events:us-east-1:1:rule/late")
         self.assertEqual(self.arn("PutRule", Name="late", EventBusName="shop"), "arn:aws:events:us-east-1:1:rule/shop/late")
+        self.assertEqual(self.arn("PutTargets", Rule="late"), "arn:aws:events:us-east-1:1:rule/late")
+        self.assertEqual(self.arn("PutTargets", Rule="late", EventBusName="arn:aws:events:us-east-1:1:event-bus/shop"), "arn:aws:events:us-east-1:1:rule/shop/late")
 
     def test_the_boundary_is_that_of_the_request_or_of_the_role(self):
         self.assertEqual(self.boundary("iam:CreateRole", RoleName="a", PermissionsBoundary="arn:named"), "arn:named")
