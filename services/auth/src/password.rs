@@ -27,8 +27,9 @@ impl Deps<LiveTable, LiveCache, System, LiveVerifier> {
     /// Builds them from the environment.
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let limits = env.sign_in_limits()?;
-        let verifier = holdfast_wiring::verifier(env).await?;
-        Ok(Self { sessions: holdfast_wiring::sessions(env).await?, verifier, limits })
+        let sdk = holdfast_wiring::sdk(env).await;
+        let verifier = holdfast_wiring::verifier(env, &sdk)?;
+        Ok(Self { sessions: holdfast_wiring::sessions(env, &sdk).await?, verifier, limits })
     }
 }
 

@@ -27,8 +27,9 @@ pub struct Deps<S, C, H, B, V> {
 impl Deps<LiveTable, LiveCache, System, LiveBox, LiveVerifier> {
     /// Builds them from the environment.
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
-        let verifier = holdfast_wiring::verifier(env).await?;
-        Ok(Self { factor: holdfast_wiring::factor(env).await?, verifier })
+        let sdk = holdfast_wiring::sdk(env).await;
+        let verifier = holdfast_wiring::verifier(env, &sdk)?;
+        Ok(Self { factor: holdfast_wiring::factor(env, &sdk).await?, verifier })
     }
 }
 

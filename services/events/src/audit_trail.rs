@@ -16,7 +16,7 @@ impl Deps<LiveActivity, System> {
     /// Builds them from the environment.
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let keep_seconds = keep_seconds(env)?;
-        let trail = holdfast_wiring::activity_table(env).await?;
+        let trail = holdfast_wiring::activity_table(env, &holdfast_wiring::sdk(env).await)?;
         Ok(Self { trail, host: System, keep_seconds })
     }
 }

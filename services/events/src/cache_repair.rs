@@ -24,7 +24,7 @@ impl Deps<LiveServer> {
     /// Builds them from the environment.
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let reporting = Reporting::from_env(env)?;
-        let server = holdfast_wiring::cache_server(env)
+        let server = holdfast_wiring::cache_server(env, &holdfast_wiring::sdk(env).await)
             .await?
             .ok_or_else(|| ConfigError { variable: "REDIS_URL".into(), problem: "is not set".into() })?;
         Ok(Self { server, reporting })

@@ -29,7 +29,7 @@ impl Deps<LiveBus, LiveClosing, LiveQueue> {
     /// Builds them from the environment.
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let reporting = Reporting::from_env(env)?;
-        let (bus, close, unreadable) = holdfast_wiring::relay_targets(env).await?;
+        let (bus, close, unreadable) = holdfast_wiring::relay_targets(env, &holdfast_wiring::sdk(env).await)?;
         Ok(Self { bus, close, unreadable, reporting })
     }
 }

@@ -22,8 +22,9 @@ pub struct Deps<D, Q> {
 impl Deps<LiveActivity, LiveQueue> {
     /// Builds them from the environment.
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
-        let push = holdfast_wiring::queue(env, "PUSH_QUEUE_URL").await?;
-        Ok(Self { devices: holdfast_wiring::activity_table(env).await?, push })
+        let sdk = holdfast_wiring::sdk(env).await;
+        let push = holdfast_wiring::queue(env, &sdk, "PUSH_QUEUE_URL")?;
+        Ok(Self { devices: holdfast_wiring::activity_table(env, &sdk)?, push })
     }
 }
 

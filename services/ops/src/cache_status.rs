@@ -32,7 +32,7 @@ impl Deps<LiveClusters> {
     /// Builds them from the environment.
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let name = env.text("CACHE_NAME")?;
-        Ok(Self { clusters: holdfast_wiring::clusters().await, name })
+        Ok(Self { clusters: holdfast_wiring::clusters(env).await, name })
     }
 }
 

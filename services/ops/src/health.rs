@@ -78,8 +78,9 @@ impl Deps<LiveTable, LiveServer> {
         let provider = env.cache()?.provider;
         let version = env.text("HOLDFAST_VERSION")?;
         let details = Details::from_env(env)?;
-        let server = holdfast_wiring::cache_server(env).await?;
-        Ok(Self { table: holdfast_wiring::sessions_table(env).await?, provider, server, version, details })
+        let sdk = holdfast_wiring::sdk(env).await;
+        let server = holdfast_wiring::cache_server(env, &sdk).await?;
+        Ok(Self { table: holdfast_wiring::sessions_table(env, &sdk).await?, provider, server, version, details })
     }
 }
 

@@ -34,12 +34,13 @@ impl Deps<LiveTable, LiveCache, System, LivePasswords, LiveActivity, LiveUserCha
     /// Builds them from the environment.
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let limits = env.sign_in_limits()?;
-        let sessions = holdfast_wiring::sessions(env).await?;
+        let sdk = holdfast_wiring::sdk(env).await;
+        let sessions = holdfast_wiring::sessions(env, &sdk).await?;
         let (store, passwords) = (sessions.store.clone(), LivePasswords::default());
         // Operators create accounts whether users may or not, and draw on no budget.
         let registration = Registration { store, passwords, host: System, open: true, per_network: u32::MAX };
-        let activity = holdfast_wiring::activity_table(env).await?;
-        let connections = holdfast_wiring::connections_table(env).await?;
+        let activity = holdfast_wiring::activity_table(env, &sdk)?;
+        let connections = holdfast_wiring::connections_table(env, &sdk)?;
         Ok(Self { sessions, registration, activity, connections, limits })
     }
 }

@@ -59,7 +59,11 @@ impl Deps<LiveTable, LiveCache, System> {
             },
         };
         let origins = env.list("ALLOWED_ORIGINS").into();
-        Ok(Self { sessions: holdfast_wiring::sessions(env).await?, origins, requirements })
+        Ok(Self {
+            sessions: holdfast_wiring::sessions(env, &holdfast_wiring::sdk(env).await).await?,
+            origins,
+            requirements,
+        })
     }
 }
 

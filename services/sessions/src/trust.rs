@@ -25,7 +25,7 @@ impl Deps<LiveTable, LiveCache, System> {
     /// Builds them from the environment.
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let trust_seconds = env.sign_in_limits()?.device_trust_seconds;
-        Ok(Self { sessions: holdfast_wiring::sessions(env).await?, trust_seconds })
+        Ok(Self { sessions: holdfast_wiring::sessions(env, &holdfast_wiring::sdk(env).await).await?, trust_seconds })
     }
 }
 

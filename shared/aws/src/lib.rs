@@ -1,7 +1,10 @@
 //! How every AWS client of Holdfast is built: one HTTP client, explicit retries, explicit time-outs.
 //!
 //! With the SDK's own defaults, a client would wait up to a second before its first retry, and without limit for a reply. A
-//! function must answer within its deadline, also when a connection fails.
+//! function must answer within its deadline, also when a connection fails. It would also read all certificates of the system
+//! while a function starts.
+
+mod trust;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,8 +13,13 @@ use std::time::Duration;
 use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::connector_metadata::ConnectorMetadata;
+use aws_smithy_runtime_api::client::http::{HttpClient, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
+
+pub use trust::Roots;
 
 /// First back-off; doubles, with jitter. 25 ms is what AWS chose for DynamoDB in its 2026 retry defaults.
 const INITIAL_BACKOFF: Duration = Duration::from_millis(25);
@@ -87,27 +95,51 @@ pub fn at_least(config: &SdkConfig, least: Patience) -> SdkConfig {
 pub type Loading = Pin<Box<dyn Future<Output = SdkConfig>>>;
 
 /// Region, credentials and endpoint from the environment, as Lambda sets them.
-pub fn sdk_config(local: bool) -> Loading {
-    Box::pin(sdk_config_with(aws_config::defaults(BehaviorVersion::v2026_01_12()), local).load())
+pub fn sdk_config(local: bool, roots: Roots) -> Loading {
+    Box::pin(patient(aws_config::defaults(BehaviorVersion::v2026_01_12()), Patience::for_endpoint(local), roots).load())
 }
 
 /// The same for a service that describes resources (ElastiCache).
-pub fn sdk_config_for_control() -> Loading {
-    Box::pin(patient(aws_config::defaults(BehaviorVersion::v2026_01_12()), Patience::CONTROL).load())
+pub fn sdk_config_for_control(roots: Roots) -> Loading {
+    Box::pin(patient(aws_config::defaults(BehaviorVersion::v2026_01_12()), Patience::CONTROL, roots).load())
 }
 
-/// The same patience and HTTP client for a loader that already knows where its credentials come from.
+/// The same patience and HTTP client for a loader that already knows where its credentials come from. Its endpoints may
+/// belong to any party.
 pub fn sdk_config_with(loader: ConfigLoader, local: bool) -> ConfigLoader {
-    patient(loader, Patience::for_endpoint(local))
+    patient(loader, Patience::for_endpoint(local), Roots::System)
 }
 
-fn patient(loader: ConfigLoader, patience: Patience) -> ConfigLoader {
-    let http =
-        Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).pool_idle_timeout(POOL_IDLE).build_https();
+fn patient(loader: ConfigLoader, patience: Patience, roots: Roots) -> ConfigLoader {
     loader
-        .http_client(http)
+        .http_client(http_client(roots))
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(INITIAL_BACKOFF))
         .timeout_config(patience.time_outs())
+}
+
+/// An HTTP client with connections of its own. All clients of one configuration share them.
+fn http_client(roots: Roots) -> SharedHttpClient {
+    let inner = Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .tls_context(roots.context())
+        .pool_idle_timeout(POOL_IDLE)
+        .build_https();
+    SharedHttpClient::new(ConnectorsWhenNeeded(inner))
+}
+
+/// An HTTP client that makes connectors for requests only. The SDK's own makes one more for each service client, to see that
+/// it can, and throws it away: that parses every root certificate again.
+#[derive(Debug)]
+struct ConnectorsWhenNeeded(SharedHttpClient);
+
+impl HttpClient for ConnectorsWhenNeeded {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
+        self.0.http_connector(settings, components)
+    }
+
+    fn connector_metadata(&self) -> Option<ConnectorMetadata> {
+        self.0.connector_metadata()
+    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod hooks;
 use std::collections::BTreeSet;
 
 use aws_config::SdkConfig;
+use holdfast_aws::Roots;
 use holdfast_dynamodb::{ConnectionsTable, SessionsTable};
 use holdfast_push::channel::{Topic, TopicPolicy};
 use holdfast_push::ids::MessageId;
@@ -78,9 +79,10 @@ impl DeliveryMetrics for Metrics {
     }
 }
 
-/// Clients share one configuration and so one HTTP client.
+/// The configuration of the clients. A function makes it once and shares it, because each has an HTTP client of its own.
 pub async fn sdk(env: &Env) -> SdkConfig {
-    holdfast_aws::sdk_config(env.is_local()).await
+    let roots = if env.has_amazon_certificates() { Roots::Amazon } else { Roots::System };
+    holdfast_aws::sdk_config(env.is_local(), roots).await
 }
 
 /// How many slots count. Where it is not said, all that exist do: a lowered limit is then enforced by the next sign-in

@@ -104,6 +104,18 @@ impl Env {
         self.optional("AWS_ENDPOINT_URL").is_some()
     }
 
+    /// Whether every service of AWS that this process calls shows a certificate of Amazon's own authorities. Public endpoints
+    /// do, in the partitions `aws` and `aws-us-gov`. Other partitions have authorities of their own. So may an endpoint
+    /// of another party, and a network whose operator names certificates.
+    pub fn has_amazon_certificates(&self) -> bool {
+        let named = ["AWS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| self.optional(name).is_some());
+        let elsewhere = self.0.iter().any(|(name, value)| {
+            let is_endpoint = name.starts_with("AWS_ENDPOINT_URL") || name == "WS_CALLBACK_URL";
+            is_endpoint && value.strip_prefix("https://").is_some_and(|rest| !is_of_aws(rest))
+        });
+        !named && !elsewhere && self.optional("AWS_REGION").is_some_and(is_public_region)
+    }
+
     /// Session limits and lifetimes (docs/api.md).
     pub fn policy(&self) -> Result<Policy, ConfigError> {
         let d = Policy::default();
@@ -263,6 +275,26 @@ impl CacheProvider {
     }
 }
 
+/// Whether the host at the start of a text belongs to a public endpoint of AWS.
+fn is_of_aws(rest: &str) -> bool {
+    let host = rest.split(['/', ':', '?', '#']).next().unwrap_or_default();
+    host.ends_with(".amazonaws.com") || host.ends_with(".api.aws")
+}
+
+/// Whether a Region is one of the partitions `aws` and `aws-us-gov`, by the patterns of the SDK's list of partitions. Those of
+/// China, of isolated networks and of the European Sovereign Cloud are not.
+fn is_public_region(region: &str) -> bool {
+    const AREAS: [&str; 9] = ["us", "eu", "ap", "sa", "ca", "me", "af", "il", "mx"];
+    let parts: Vec<&str> = region.split('-').collect();
+    let (place, number) = match parts[..] {
+        ["us", "gov", place, number] => (place, number),
+        [area, place, number] if AREAS.contains(&area) => (place, number),
+        _ => return false,
+    };
+    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    is_number && !place.is_empty() && place.bytes().all(|byte| byte.is_ascii_lowercase())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -274,6 +306,46 @@ mod tests {
         assert_eq!(error.to_string(), "MAX_SESSIONS_PER_USER must be a whole number from 1 to 10");
         assert_eq!(format!("{env:?}"), "{\"MAX_SESSIONS_PER_USER\"}");
         assert_eq!(env.text("SESSIONS_TABLE").unwrap_err().to_string(), "SESSIONS_TABLE is not set");
+    }
+
+    #[test]
+    fn amazons_certificates_suffice_where_every_endpoint_is_a_public_one_of_aws() {
+        let suffice = |more: &[(&str, &str)]| {
+            let region = [("AWS_REGION", "eu-central-1")];
+            Env::of(region.into_iter().chain(more.iter().copied())).has_amazon_certificates()
+        };
+        for region in ["us-east-1", "eu-central-1", "ap-southeast-7", "mx-central-1", "us-gov-west-1", "il-central-1"] {
+            assert!(suffice(&[("AWS_REGION", region)]), "{region}");
+        }
+        let other = ["cn-north-1", "cn-northwest-1", "us-iso-east-1", "us-isob-east-1", "eu-isoe-west-1"];
+        let unknown =
+            ["eusc-de-east-1", "", "us", "us-east", "us-east-1a", "US-EAST-1", "us-gov-1x-1", "us--1", "us-east-"];
+        for region in other.into_iter().chain(unknown) {
+            assert!(!suffice(&[("AWS_REGION", region)]), "{region}");
+        }
+        assert!(!Env::of([]).has_amazon_certificates());
+        for (name, value) in [
+            ("AWS_CA_BUNDLE", "/etc/ca.pem"),
+            ("SSL_CERT_FILE", "/etc/ca.pem"),
+            ("SSL_CERT_DIR", "/etc/certs"),
+            ("AWS_ENDPOINT_URL", "https://localhost:4566"),
+            ("AWS_ENDPOINT_URL_DYNAMODB", "https://amazonaws.com.example.org/"),
+            ("AWS_ENDPOINT_URL_SQS", "https://xamazonaws.com"),
+            ("WS_CALLBACK_URL", "https://push.example.com/v1"),
+        ] {
+            assert!(!suffice(&[(name, value)]), "{name}={value}");
+        }
+        for (name, value) in [
+            // Without TLS nobody shows a certificate.
+            ("AWS_ENDPOINT_URL", "http://127.0.0.1:4566"),
+            ("AWS_ENDPOINT_URL_DYNAMODB", "https://vpce-1.dynamodb.eu-central-1.vpce.amazonaws.com:443/x"),
+            ("AWS_ENDPOINT_URL_SQS", "https://sqs.eu-central-1.api.aws"),
+            ("WS_CALLBACK_URL", "https://abc.execute-api.eu-central-1.amazonaws.com/v1"),
+            ("WS_URL", "wss://push.example.com/v1"),
+            ("SSL_CERT_FILE", ""),
+        ] {
+            assert!(suffice(&[(name, value)]), "{name}={value}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod kms;
 mod verifier;
 
 use aws_config::SdkConfig;
+use holdfast_aws::Roots;
 use holdfast_credentials::Argon2id;
 use holdfast_dynamodb::{ActivityTable, ConnectionsTable, SessionsTable};
 use holdfast_queue::{Closing, Queue};
@@ -77,9 +78,13 @@ pub type LiveClosing = Closing;
 /// Descriptions of caches.
 pub type LiveClusters = Clusters;
 
-/// Clients share one configuration and so one HTTP client.
+/// The configuration of the clients. A function makes it once and shares it, because each has an HTTP client of its own.
 pub async fn sdk(env: &Env) -> SdkConfig {
-    holdfast_aws::sdk_config(env.is_local()).await
+    holdfast_aws::sdk_config(env.is_local(), roots(env)).await
+}
+
+fn roots(env: &Env) -> Roots {
+    if env.has_amazon_certificates() { Roots::Amazon } else { Roots::System }
 }
 
 async fn table(env: &Env, sdk: &SdkConfig) -> Result<SessionsTable, ConfigError> {
@@ -92,39 +97,35 @@ async fn table(env: &Env, sdk: &SdkConfig) -> Result<SessionsTable, ConfigError>
 }
 
 /// What session routes need.
-pub async fn sessions(env: &Env) -> Result<LiveSessions, ConfigError> {
+pub async fn sessions(env: &Env, sdk: &SdkConfig) -> Result<LiveSessions, ConfigError> {
     let (policy, settings) = (env.policy()?, env.cache()?);
-    let sdk = sdk(env).await;
-    let store = table(env, &sdk).await?;
-    let cache = cache::cache(&settings, store.clone(), policy.cache_max_age_seconds, &sdk).await?;
+    let store = table(env, sdk).await?;
+    let cache = cache::cache(&settings, store.clone(), policy.cache_max_age_seconds, sdk).await?;
     Ok(Sessions { cache, store, host: System, policy })
 }
 
 /// What the sign-in route needs.
-pub async fn sign_in(env: &Env) -> Result<LiveSignIn, ConfigError> {
-    let sdk = sdk(env).await;
-    let verifier = LiveVerifier::from_env(env, &sdk)?;
-    with_verifier(env, &sdk, verifier).await
+pub async fn sign_in(env: &Env, sdk: &SdkConfig) -> Result<LiveSignIn, ConfigError> {
+    let verifier = LiveVerifier::from_env(env, sdk)?;
+    with_verifier(env, sdk, verifier).await
 }
 
 /// What the route needs that services call for users whom they have authenticated.
-pub async fn vouched_sign_in(env: &Env) -> Result<LiveVouchedSignIn, ConfigError> {
-    let sdk = sdk(env).await;
-    with_verifier(env, &sdk, ()).await
+pub async fn vouched_sign_in(env: &Env, sdk: &SdkConfig) -> Result<LiveVouchedSignIn, ConfigError> {
+    with_verifier(env, sdk, ()).await
 }
 
 /// What the route of the second step needs.
-pub async fn second_factor(env: &Env) -> Result<LiveSecondFactor, ConfigError> {
-    let sdk = sdk(env).await;
-    let secrets = secrets(env, &sdk)?;
-    Ok(LiveSecondFactor { sign_in: with_verifier(env, &sdk, ()).await?, secrets })
+pub async fn second_factor(env: &Env, sdk: &SdkConfig) -> Result<LiveSecondFactor, ConfigError> {
+    let secrets = secrets(env, sdk)?;
+    Ok(LiveSecondFactor { sign_in: with_verifier(env, sdk, ()).await?, secrets })
 }
 
 /// What the routes that change a second factor need.
-pub async fn factor(env: &Env) -> Result<LiveFactor, ConfigError> {
+pub async fn factor(env: &Env, sdk: &SdkConfig) -> Result<LiveFactor, ConfigError> {
     let (issuer, limits) = (env.mfa_issuer()?, env.sign_in_limits()?);
-    let secrets = secrets(env, &sdk(env).await)?;
-    Ok(LiveFactor { sessions: sessions(env).await?, settings: FactorSettings { issuer, limits, secrets } })
+    let secrets = secrets(env, sdk)?;
+    Ok(LiveFactor { sessions: sessions(env, sdk).await?, settings: FactorSettings { issuer, limits, secrets } })
 }
 
 /// `MFA_KEY_ID`: the key that seals seeds. There is no default: a seed is never kept in plain text.
@@ -144,57 +145,56 @@ async fn with_verifier<P>(
 }
 
 /// Who knows whether a password is right, for the route that changes one.
-pub async fn verifier(env: &Env) -> Result<LiveVerifier, ConfigError> {
-    LiveVerifier::from_env(env, &sdk(env).await)
+pub fn verifier(env: &Env, sdk: &SdkConfig) -> Result<LiveVerifier, ConfigError> {
+    LiveVerifier::from_env(env, sdk)
 }
 
 /// What the registration route needs.
-pub async fn registration(env: &Env) -> Result<LiveRegistration, ConfigError> {
+pub async fn registration(env: &Env, sdk: &SdkConfig) -> Result<LiveRegistration, ConfigError> {
     let open = env.flag("REGISTRATION_ENABLED")?;
-    let store = table(env, &sdk(env).await).await?;
+    let store = table(env, sdk).await?;
     let per_network = env.registrations_per_network()?;
     Ok(Registration { store, passwords: Argon2id::default(), host: System, open, per_network })
 }
 
 /// The table alone, for health.
-pub async fn sessions_table(env: &Env) -> Result<SessionsTable, ConfigError> {
-    table(env, &sdk(env).await).await
+pub async fn sessions_table(env: &Env, sdk: &SdkConfig) -> Result<SessionsTable, ConfigError> {
+    table(env, sdk).await
 }
 
 /// The table that subscribers write to.
-pub async fn activity_table(env: &Env) -> Result<ActivityTable, ConfigError> {
+pub fn activity_table(env: &Env, sdk: &SdkConfig) -> Result<ActivityTable, ConfigError> {
     let name = env.text("ACTIVITY_TABLE")?;
-    Ok(ActivityTable::new(&sdk(env).await, name))
+    Ok(ActivityTable::new(sdk, name))
 }
 
 /// What a deleted user was sent.
-pub async fn connections_table(env: &Env) -> Result<ConnectionsTable, ConfigError> {
+pub fn connections_table(env: &Env, sdk: &SdkConfig) -> Result<ConnectionsTable, ConfigError> {
     let name = env.text("CONNECTIONS_TABLE")?;
-    Ok(ConnectionsTable::new(&sdk(env).await, name))
+    Ok(ConnectionsTable::new(sdk, name))
 }
 
 /// The targets of the relay: the event bus, the queue `close`, and the queue of records that cannot be read.
-pub async fn relay_targets(env: &Env) -> Result<(LiveBus, LiveClosing, LiveQueue), ConfigError> {
+pub fn relay_targets(env: &Env, sdk: &SdkConfig) -> Result<(LiveBus, LiveClosing, LiveQueue), ConfigError> {
     let (bus, close, unreadable) = (env.text("EVENT_BUS")?, env.url("CLOSE_QUEUE_URL")?, env.url("RELAY_DLQ_URL")?);
-    let sdk = sdk(env).await;
-    Ok((Bus::new(&sdk, bus), Closing(Queue::new(&sdk, close)), Queue::new(&sdk, unreadable)))
+    Ok((Bus::new(sdk, bus), Closing(Queue::new(sdk, close)), Queue::new(sdk, unreadable)))
 }
 
 /// The queue whose URL this variable holds.
-pub async fn queue(env: &Env, variable: &str) -> Result<LiveQueue, ConfigError> {
+pub fn queue(env: &Env, sdk: &SdkConfig, variable: &str) -> Result<LiveQueue, ConfigError> {
     let url = env.url(variable)?;
-    Ok(Queue::new(&sdk(env).await, url))
+    Ok(Queue::new(sdk, url))
 }
 
 /// ElastiCache, for the function that describes the cache.
-pub async fn clusters() -> LiveClusters {
-    Clusters::new(&holdfast_aws::sdk_config_for_control().await)
+pub async fn clusters(env: &Env) -> LiveClusters {
+    Clusters::new(&holdfast_aws::sdk_config_for_control(roots(env)).await)
 }
 
 /// The cache server alone, if there is one: for health, and for repairing it.
-pub async fn cache_server(env: &Env) -> Result<Option<LiveServer>, ConfigError> {
+pub async fn cache_server(env: &Env, sdk: &SdkConfig) -> Result<Option<LiveServer>, ConfigError> {
     match env.cache()?.server {
         None => Ok(None),
-        Some(server) => cache::connect(&server, &sdk(env).await).await.map(Some),
+        Some(server) => cache::connect(&server, sdk).await.map(Some),
     }
 }

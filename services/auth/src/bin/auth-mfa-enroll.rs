@@ -6,5 +6,8 @@ use holdfast_runtime::boot;
 use service_auth::mfa_enroll;
 
 fn main() -> ExitCode {
-    boot::http(|env| async move { holdfast_wiring::factor(&env).await }, mfa_enroll::handle)
+    boot::http(
+        |env| async move { holdfast_wiring::factor(&env, &holdfast_wiring::sdk(&env).await).await },
+        mfa_enroll::handle,
+    )
 }

@@ -6,5 +6,8 @@ use holdfast_runtime::boot;
 use service_auth::mfa_recovery_codes;
 
 fn main() -> ExitCode {
-    boot::http(|env| async move { holdfast_wiring::sessions(&env).await }, mfa_recovery_codes::handle)
+    boot::http(
+        |env| async move { holdfast_wiring::sessions(&env, &holdfast_wiring::sdk(&env).await).await },
+        mfa_recovery_codes::handle,
+    )
 }

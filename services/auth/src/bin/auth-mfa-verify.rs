@@ -6,5 +6,8 @@ use holdfast_runtime::boot;
 use service_auth::mfa_verify;
 
 fn main() -> ExitCode {
-    boot::http(|env| async move { holdfast_wiring::second_factor(&env).await }, mfa_verify::handle)
+    boot::http(
+        |env| async move { holdfast_wiring::second_factor(&env, &holdfast_wiring::sdk(&env).await).await },
+        mfa_verify::handle,
+    )
 }

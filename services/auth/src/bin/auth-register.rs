@@ -6,5 +6,8 @@ use holdfast_runtime::boot;
 use service_auth::register;
 
 fn main() -> ExitCode {
-    boot::http(|env| async move { holdfast_wiring::registration(&env).await }, register::handle)
+    boot::http(
+        |env| async move { holdfast_wiring::registration(&env, &holdfast_wiring::sdk(&env).await).await },
+        register::handle,
+    )
 }

@@ -6,5 +6,8 @@ use holdfast_runtime::boot;
 use service_sessions::create;
 
 fn main() -> ExitCode {
-    boot::http(|env| async move { holdfast_wiring::vouched_sign_in(&env).await }, create::handle)
+    boot::http(
+        |env| async move { holdfast_wiring::vouched_sign_in(&env, &holdfast_wiring::sdk(&env).await).await },
+        create::handle,
+    )
 }
