@@ -1,14 +1,19 @@
 //! The address of the cache server, and the credentials for it.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
 use redis::io::tcp::TcpSettings;
-use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, RedisResult, TlsCertificates};
+use redis::{
+    AsyncConnectionConfig, Client, IntoConnectionInfo, ProtocolVersion, PushInfo, PushKind, RedisResult,
+    TlsCertificates,
+};
 
 use crate::iam::{IamTokens, SharedTokens};
 
@@ -62,8 +67,31 @@ pub(crate) enum Opener {
 /// An open connection; clones share it.
 #[derive(Clone)]
 pub(crate) enum Connection {
-    Single(MultiplexedConnection),
+    Single(MultiplexedConnection, Closed),
     Cluster(ClusterConnection),
+}
+
+/// Whether a connection is closed. The client reports this as soon as it has read the end of the stream.
+#[derive(Clone, Default)]
+pub(crate) struct Closed(Arc<AtomicBool>);
+
+impl Closed {
+    fn hear(&self, said: &PushInfo) {
+        if said.kind == PushKind::Disconnection {
+            self.0.store(true, Ordering::Release);
+        }
+    }
+}
+
+impl Connection {
+    /// Whether every request on this connection would fail without being sent. A cluster's client reopens its
+    /// connections to single nodes.
+    pub(crate) fn is_closed(&self) -> bool {
+        match self {
+            Connection::Single(_, Closed(closed)) => closed.load(Ordering::Acquire),
+            Connection::Cluster(_) => false,
+        }
+    }
 }
 
 impl RedisConfig {
@@ -78,6 +106,7 @@ impl RedisConfig {
         let unusable = |_| ConfigRefused("is not usable with the given certificate authority".to_owned());
         if self.cluster {
             let mut builder = ClusterClient::builder([info])
+                .use_protocol(ProtocolVersion::RESP3)
                 .tcp_settings(tcp)
                 .connection_timeout(CONNECT)
                 .response_timeout(COMMAND)
@@ -91,7 +120,9 @@ impl RedisConfig {
             }
             return Ok(Opener::Cluster(builder.build().map_err(unusable)?));
         }
-        let info = info.set_tcp_settings(tcp);
+        // Only with this version does the client say when a connection has been closed.
+        let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+        let info = info.set_redis_settings(settings).set_tcp_settings(tcp);
         let client = match certificates {
             Some(certificates) => Client::build_with_tls(info, certificates).map_err(unusable)?,
             None => Client::open(info).map_err(refused)?,
@@ -109,7 +140,14 @@ impl Opener {
     pub(crate) async fn open(&self) -> RedisResult<Connection> {
         match self {
             Opener::Single(client, config) => {
-                client.get_multiplexed_async_connection_with_config(config).await.map(Connection::Single)
+                let closed = Closed::default();
+                let heard = closed.clone();
+                let config = config.clone().set_push_sender(move |said| {
+                    heard.hear(&said);
+                    Ok::<(), Infallible>(())
+                });
+                let connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+                Ok(Connection::Single(connection, closed))
             }
             Opener::Cluster(client) => client.get_async_connection().await.map(Connection::Cluster),
         }

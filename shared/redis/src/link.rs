@@ -91,10 +91,14 @@ impl<H: Clock + Rng + Clone + 'static> Link<H> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the current connection or the one being opened, and starts to open one if there is none.
+    /// Returns the current connection or the one being opened, and starts to open one if there is none. A connection that is
+    /// known to be closed counts as none. A server may close the connection of a frozen function, and nothing can have been sent
+    /// on it since then.
     fn opening(&self) -> (u64, Opening) {
         let mut state = self.lock();
-        if let Some((number, opening)) = &state.opening {
+        if let Some((number, opening)) = &state.opening
+            && !matches!(opening.peek(), Some(Ok(connection)) if connection.is_closed())
+        {
             return (*number, opening.clone());
         }
         let opener = self.opener.clone();
@@ -298,7 +302,7 @@ fn command(name: &str, script: &str, keys: &[String], arguments: &[&[u8]]) -> Cm
 
 async fn query(connection: &mut Connection, command: &Cmd) -> Result<Value, RedisError> {
     match connection {
-        Connection::Single(connection) => command.query_async(connection).await,
+        Connection::Single(connection, _) => command.query_async(connection).await,
         Connection::Cluster(connection) => command.query_async(connection).await,
     }
 }

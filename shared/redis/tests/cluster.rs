@@ -203,6 +203,34 @@ async fn one_lost_shard_is_only_its_own_users_trouble() {
     assert_eq!(behind.server.delete(kept.slot.at.user, &slots).await, Ok(Fence::On));
 }
 
+/// Every node closes its connections to a function that is frozen. The client opens them again before the next request.
+#[tokio::test]
+async fn connections_of_a_cluster_that_died_meanwhile_cost_no_read_of_the_truth() {
+    let cluster = Cluster::start().await;
+    let store = MemoryStore::default();
+    let behind =
+        LeasedCache { store: store.clone(), server: cluster.cache(), host: RealHost, max_age_seconds: 60, notice };
+    let mut sessions = Vec::new();
+    for _ in 0..6 {
+        // Users are spread over the nodes.
+        let bench = Bench::behind(store.clone(), behind.clone(), RealHost).await;
+        let session = bench.sign_in().await;
+        // A read that misses takes the lease, so the validation that fills goes first.
+        bench.sessions().identify(Some(&session.tokens.access.text())).await.expect("let in");
+        let found = behind.server.read(session.slot.at).await;
+        assert!(matches!(found, Ok(Found::Hit(_))), "{found:?}");
+        sessions.push(session);
+    }
+    for node in &cluster.nodes {
+        ask(node, &["CLIENT", "KILL", "TYPE", "NORMAL", "SKIPME", "YES"]).await;
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    for session in &sessions {
+        let found = behind.server.read(session.slot.at).await;
+        assert!(matches!(found, Ok(Found::Hit(_))), "{found:?}");
+    }
+}
+
 /// While a user's slot moves, a request may be redirected, refused or asked to retry. In each case the user is
 /// accepted, and a session that was ended is not.
 #[tokio::test]

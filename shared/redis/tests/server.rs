@@ -564,6 +564,37 @@ async fn a_connection_that_died_meanwhile_costs_no_delete_its_confirmation() {
     assert!(world.sessions().identify(Some(&token)).await.is_err());
 }
 
+/// The same when it resumes with a validation. The closed connection is noticed before anything is sent on it, so no request is
+/// repeated and none is lost.
+#[tokio::test]
+async fn a_connection_that_died_meanwhile_costs_no_read_of_the_truth() {
+    let server = RedisServer::start(&[]);
+    let world = world(&server).await;
+    let (session, _) = filled(&world).await;
+    let mut direct = raw(&server).await;
+    for _ in 0..3 {
+        let cut: usize = redis::cmd("CLIENT")
+            .arg(&["KILL", "TYPE", "NORMAL", "SKIPME", "YES"])
+            .query_async(&mut direct)
+            .await
+            .expect("cut");
+        assert_eq!(cut, 1);
+        // The client reads that the connection is closed.
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        let before = calls(&mut direct, "evalsha").await;
+        let found = world.cache.server.read(session.slot.at).await;
+        assert!(matches!(found, Ok(Found::Hit(_))), "{found:?}");
+        assert_eq!(calls(&mut direct, "evalsha").await, before + 1, "it was sent once");
+    }
+}
+
+/// How often the server has executed a command.
+async fn calls(direct: &mut redis::aio::MultiplexedConnection, command: &str) -> u64 {
+    let info: String = redis::cmd("INFO").arg("commandstats").query_async(direct).await.expect("told");
+    let line = info.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
+    line.and_then(|line| line.split(',').next()?.parse().ok()).unwrap_or(0)
+}
+
 /// The server neither answers nor refuses. Its queue of connections is full, which has the effect of dropped packets.
 #[tokio::test]
 async fn a_black_hole_ends_at_the_deadlines_and_opens_the_breaker() {
