@@ -15,6 +15,5 @@ where
     let current = sessions.authenticate(request.access_tokens()?).await?;
     request.no_body()?;
     let etag = format!("\"{}\"", current.slot.version);
-    // The second argument is the caller's session, to compute the field `current`. Here it is always the session that is shown.
-    Ok(Response::json(200, &wire::session(&current.slot, current.slot.sid))?.with_header("etag", etag))
+    Ok(wire::validated(&current.slot)?.with_header("etag", etag))
 }

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use crate::http::{Request, payload};
+use crate::http::Request;
+use crate::http::event::{Context, Event, Http};
+use crate::http::lenient::{Fields, Text, Texts, Values};
 
 /// The kind of API that asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,20 +37,19 @@ pub struct Asked {
 impl Asked {
     /// Reads the event of an authorizer. Browsers may call from `origins`. Nothing for an event of another kind.
     pub fn read(event: &RawValue, origins: Arc<[String]>) -> Option<Self> {
-        let event = payload::parse(event.get())?;
-        let context = &event["requestContext"];
-        let form = match (event["version"].as_str(), event["methodArn"].as_str(), event["type"].as_str()) {
+        Event::with(event.get(), |event| Self::of(event, origins))?
+    }
+
+    fn of(event: Event<'_>, origins: Arc<[String]>) -> Option<Self> {
+        let form = match (event.version.0.as_deref(), &event.method_arn.0, event.kind.0.as_deref()) {
             (Some("2.0"), _, Some("REQUEST")) => Form::Http,
-            (_, Some(_), Some("REQUEST")) if context["connectionId"].is_string() => Form::Socket,
+            (_, Some(_), Some("REQUEST")) if event.context.connection_id.0.is_some() => Form::Socket,
             (_, Some(_), Some("REQUEST")) => Form::Rest,
             _ => return None,
         };
-        let request = match form {
-            Form::Http => Request::from_payload(&event, "", &[]),
-            Form::Rest | Form::Socket => Request::from_payload(&as_payload(&event, form), "", &[]),
-        };
-        let resource = stage_of(event["methodArn"].as_str().unwrap_or_default());
-        Some(Self { form, request: request.allowing(origins), resource })
+        let resource = stage_of(event.method_arn.0.as_deref().unwrap_or_default());
+        let event = if form == Form::Http { event } else { as_of_http_api(event, form) };
+        Some(Self { form, request: Request::from_payload(event, "", &[]).allowing(origins), resource })
     }
 
     /// The answer that lets the request through. All values of `context` are texts, which every form of API takes.
@@ -79,31 +80,29 @@ impl Asked {
 }
 
 /// An event of a REST or WebSocket API as an HTTP API sends it.
-fn as_payload(event: &Value, form: Form) -> Value {
+fn as_of_http_api(event: Event<'_>, form: Form) -> Event<'_> {
     // A handshake is a GET.
-    let method = if form == Form::Socket { &Value::from("GET") } else { &event["httpMethod"] };
+    let method = if form == Form::Socket { Text(Some("GET".into())) } else { event.http_method };
     // `headers` has the last value of each header only.
-    let all = ["multiValueHeaders", "headers"].map(|name| event[name].as_object());
-    let all = all.into_iter().flatten().find(|headers| !headers.is_empty());
-    let (mut headers, mut cookies) = (Map::new(), Vec::new());
-    for (name, value) in all.into_iter().flatten() {
-        if !name.eq_ignore_ascii_case("cookie") {
-            headers.insert(name.clone(), value.clone());
-        } else if let Some(values) = value.as_array() {
-            cookies.extend(values.iter().cloned());
-        } else {
-            cookies.push(value.clone());
+    let all = if event.multi_value_headers.0.is_empty() { event.headers } else { event.multi_value_headers };
+    let (mut headers, mut cookies) = (Vec::with_capacity(all.0.len()), Vec::new());
+    for (name, value) in all.0 {
+        match value {
+            value if !name.eq_ignore_ascii_case("cookie") => headers.push((name, value)),
+            Values::None => {}
+            Values::One(cookie) => cookies.push(cookie),
+            Values::Several(all) => cookies.extend(all),
         }
     }
-    let context = &event["requestContext"];
-    json!({
-        "headers": headers,
-        "cookies": cookies,
-        "requestContext": {
-            "requestId": context["requestId"],
-            "http": {"method": method, "path": event["path"], "sourceIp": context["identity"]["sourceIp"]},
-        },
-    })
+    let Context { request_id, identity_ip, .. } = event.context;
+    let http = Http { method, path: event.path, source_ip: identity_ip };
+    Event {
+        has_context: true,
+        headers: Fields(headers),
+        cookies: Texts(cookies),
+        context: Context { request_id, http, ..Context::default() },
+        ..Event::default()
+    }
 }
 
 /// `arn:aws:execute-api:<region>:<account>:<api>/<stage>/*` of the ARN of one of its methods. API Gateway applies a policy

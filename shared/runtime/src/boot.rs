@@ -20,7 +20,7 @@ use crate::config::{ConfigError, Env};
 use crate::edge::{Edge, Invocation};
 use crate::events::{Envelope, Event};
 use crate::host::System;
-use crate::http::{Rejection, Request, Response, payload};
+use crate::http::{ApiGatewayResponse, Rejection, Request, Response, payload};
 use crate::websocket::SocketEvent;
 use crate::{log, metrics};
 
@@ -66,7 +66,7 @@ where
     };
     invocations(start, move |(edge, deps): &'static (Edge, D), invocation: Invocation| {
         let handle = handle.clone();
-        async move { Ok(edge.answer(&invocation, |request| handle(deps, request)).await) }
+        async move { Ok(Answer::Http(edge.answer(&invocation, |request| handle(deps, request)).await)) }
     })
 }
 
@@ -81,7 +81,8 @@ where
 {
     invocations(init, move |deps: &'static D, invocation: Invocation| {
         let event = payload::parse(invocation.payload.get()).unwrap_or_default();
-        handle(deps, SocketEvent::from_payload(&event), invocation.budget)
+        let handling = handle(deps, SocketEvent::from_payload(&event), invocation.budget);
+        async move { written(&handling.await?) }
     })
 }
 
@@ -101,7 +102,7 @@ where
         let handle = handle.clone();
         async move {
             match serde_json::from_str::<E>(invocation.payload.get()) {
-                Ok(payload) => handle(deps, payload, invocation.budget).await,
+                Ok(payload) => written(&handle(deps, payload, invocation.budget).await?),
                 Err(error) => {
                     tracing::error!(line = error.line(), category = ?error.classify(), "event is not of the expected form");
                     Err(InvocationError("the event is not of the expected form"))
@@ -111,14 +112,26 @@ where
     })
 }
 
-fn invocations<D, I, IF, R, H, HF>(init: I, handle: H) -> ExitCode
+/// What a function returns to Lambda. Of one type, so that Lambda's runtime is compiled once.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Answer {
+    /// Written once, by Lambda's runtime.
+    Http(ApiGatewayResponse),
+    Event(Box<RawValue>),
+}
+
+fn written(answer: &impl Serialize) -> Result<Answer, InvocationError> {
+    to_raw_value(answer).map(Answer::Event).map_err(|_| InvocationError("the answer cannot be written"))
+}
+
+fn invocations<D, I, IF, H, HF>(init: I, handle: H) -> ExitCode
 where
     D: Send + Sync + 'static,
     I: FnOnce(Env) -> IF,
     IF: Future<Output = Result<D, ConfigError>>,
-    R: Serialize + Send + 'static,
     H: Fn(&'static D, Invocation) -> HF + Clone + Send + Sync + 'static,
-    HF: Future<Output = Result<R, InvocationError>> + Send + 'static,
+    HF: Future<Output = Result<Answer, InvocationError>> + Send + 'static,
 {
     let env = Env::of_process();
     log::start(env.optional("LOG_LEVEL"));
@@ -143,9 +156,7 @@ where
                 let budget = budget(context.deadline, System.now());
                 let result = handle(deps, Invocation { payload, id: context.request_id, budget }).await;
                 metrics::flush(System.now().get());
-                result.and_then(|answer| {
-                    to_raw_value(&answer).map_err(|_| InvocationError("the answer cannot be written"))
-                })
+                result
             })
         }));
         match running.await {
@@ -159,7 +170,7 @@ where
 }
 
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
-type Handler = Box<dyn Fn(LambdaEvent<Box<RawValue>>) -> Boxed<Result<Box<RawValue>, InvocationError>> + Send + Sync>;
+type Handler = Box<dyn Fn(LambdaEvent<Box<RawValue>>) -> Boxed<Result<Answer, InvocationError>> + Send + Sync>;
 
 /// Neither generic nor async: Lambda's runtime is compiled here, once, and not in every function.
 fn run(handler: Handler) -> Pin<Box<dyn Future<Output = Result<(), lambda_runtime::Error>>>> {

@@ -10,12 +10,12 @@ use std::task::Poll;
 use std::time::Duration;
 
 use holdfast_sessions::{Code, Failure};
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::config::{ConfigError, Env};
+use crate::http::event::Event;
 use crate::http::proxy::Cloudfront;
-use crate::http::{ApiGatewayResponse, Rejection, Request, Response, payload, problem};
+use crate::http::{ApiGatewayResponse, Rejection, Request, Response, problem};
 use crate::metrics;
 
 /// One invocation, before its event is read.
@@ -49,12 +49,13 @@ impl Edge {
         HF: Future<Output = Result<Response, E>>,
         E: Into<Rejection>,
     {
-        let Some(event) = payload::parse(invocation.payload.get()) else {
+        let text = invocation.payload.get();
+        let Some(request) = Event::with(text, |event| Request::from_payload(event, &invocation.id, self.parameters))
+        else {
             let failure = Failure::new(Code::InvalidRequest, "The request cannot be read.");
-            return refused(&Request::from_payload(&Value::Null, &invocation.id, &[]), failure.into());
+            return refused(&Request::from_payload(Event::default(), &invocation.id, &[]), failure.into());
         };
-        let request = Request::from_payload(&event, &invocation.id, self.parameters).allowing(self.origins.clone());
-        let request = request.invoked_with(invocation.payload.get());
+        let request = request.allowing(self.origins.clone()).invoked_with(text);
         let viewer = self.proxy.as_ref().map(|proxy| proxy.viewer(&request)).transpose();
         let request = match viewer {
             Ok(address) => request.seen_from(address.flatten()),
@@ -115,10 +116,12 @@ async fn caught<F: Future>(start: impl FnOnce() -> F) -> Option<F::Output> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::authorizer::{Asked, Form};
+    use crate::http::{by_tree, payload};
     use proptest::prelude::*;
     use serde::Deserialize;
-    use serde_json::json;
     use serde_json::value::RawValue;
+    use serde_json::{Value, json};
     use std::time::Duration;
 
     #[derive(Deserialize)]
@@ -303,29 +306,126 @@ mod tests {
         })
     }
 
+    type Changes = Vec<(proptest::sample::Index, Option<Value>)>;
+
+    /// Changes at some places of an event; nothing means that the value is dropped.
+    fn changes() -> impl Strategy<Value = Changes> {
+        proptest::collection::vec((any::<proptest::sample::Index>(), proptest::option::weighted(0.85, odd())), 0..6)
+    }
+
+    fn changed(mut event: Value, changes: Changes) -> Value {
+        for (place, change) in changes {
+            let mut found = Vec::new();
+            places(&event, "", &mut found);
+            let at = place.get(&found).clone();
+            match (change, at.rsplit_once('/')) {
+                (Some(value), _) => *event.pointer_mut(&at).unwrap() = value,
+                // Dropped.
+                (None, Some((parent, name))) => {
+                    if let Some(fields) = event.pointer_mut(parent).and_then(Value::as_object_mut) {
+                        fields.remove(&name.replace("~1", "/"));
+                    }
+                }
+                (None, None) => {}
+            }
+        }
+        event
+    }
+
+    /// The event of an authorizer of a REST API, or with `connectionId` of a WebSocket API.
+    fn of_authorizer(is_socket: bool) -> Value {
+        let arn = "arn:aws:execute-api:r:1:abc/prod/GET/orders/7";
+        let mut event = json!({
+            "type": "REQUEST", "methodArn": arn, "httpMethod": "POST", "path": "/orders/7", "headers": {"A": "1", "cookie": "c=3"},
+            "multiValueHeaders": {"Authorization": ["Bearer a"], "Cookie": ["a=1; b=2", "c=3"], "Origin": ["https://x"], "b": []},
+            "requestContext": {"requestId": "r-2", "identity": {"sourceIp": "192.0.2.2"}}
+        });
+        if is_socket {
+            event["requestContext"]["connectionId"] = "c".into();
+        }
+        event
+    }
+
+    /// What is read of a text is what a tree of its values has.
+    fn is_read_alike(text: &str) -> Result<(), TestCaseError> {
+        let tree = payload::parse(text);
+        let read = Event::with(text, |event| Request::from_payload(event, "i", &["keepCurrent"]));
+        let expected = tree.as_ref().map(|event| by_tree::request(event, "i", &["keepCurrent"]));
+        let shown = |request: &Option<Request>| format!("{:?}", request.as_ref().map(Request::parts));
+        prop_assert!(read == expected, "{text}\n{}\n{}", shown(&read), shown(&expected));
+        let asked = RawValue::from_string(text.to_owned()).ok().and_then(|raw| Asked::read(&raw, [].into()));
+        let Some(asked) = asked else { return Ok(()) };
+        let event = tree.unwrap();
+        let expected = match asked.form {
+            Form::Http => by_tree::request(&event, "", &[]),
+            Form::Rest | Form::Socket => by_tree::request(&by_tree::of_http_api(&event), "", &[]),
+        };
+        let (read, expected) = (Some(asked.request), Some(expected));
+        prop_assert!(read == expected, "{text}\n{}\n{}", shown(&read), shown(&expected));
+        Ok(())
+    }
+
+    #[test]
+    fn repeated_fields_and_escapes_are_read_as_in_a_tree() {
+        for text in [
+            r#"{"requestContext":{"requestId":"a","http":{"method":"GET"}},"requestContext":{"http":{"path":"/x"}}}"#,
+            r#"{"requestContext":{"http":{"method":"GET"},"http":null},"requestContext":null}"#,
+            r#"{"headers":{"b":"1","a":"2","b":"3","B":"4","a":null},"cookies":["a=1",true,1.50,-0,1e3,18446744073709551615]}"#,
+            r#"{"headers":{"b":"1","b":["2",3,null,[],{}],"c":[],"d":{"x":1},"e":false}}"#,
+            r#"{"headers":{"\u0061":"1","a":"2"},"\u0062ody":"\u0078\n","body":"y","body":"\ud83d\ude00"}"#,
+            r#"{"headers":{"a":"\ud800"},"body":"\udc00x","rawPath":"\\ud800"}"#,
+            r#"{"body":"eA==","isBase64Encoded":"true"}"#,
+            r#"{"body":"eA==","isBase64Encoded":true,"isBase64Encoded":1}"#,
+            r#"{"body":{"a":[1,{}]},"rawQueryString":5,"queryStringParameters":{"keepCurrent":["true","x"]}}"#,
+            r#"{"queryStringParameters":{"keepCurrent":true},"pathParameters":{"b":"2","a":1}}"#,
+            r#"{"requestContext":{"authorizer":{"iam":{"userArn":"a","userArn":5}}}}"#,
+            r#"{"requestContext":{"authorizer":{"iam":{"userArn":"a"},"iam":[]},"requestId":" "}}"#,
+            r#"{"version":"2.0","type":"REQUEST","methodArn":5,"requestContext":{"connectionId":"c"}}"#,
+            r#"{"version":2.0,"type":"REQUEST","methodArn":"","multiValueHeaders":{"cookie":"a=b"},"headers":{"x":"y"}}"#,
+            r#"{"type":"REQUEST","methodArn":"a","multiValueHeaders":{},"headers":{"Cookie":7,"COOKIE":[1,"b=c"],"x":null}}"#,
+            "[[[]]]",
+            "5",
+            "\"x\"",
+            "null",
+            "{",
+            "{\"a\":01}",
+            "{\"x\":1e999}",
+            "{} x",
+        ] {
+            is_read_alike(text).unwrap_or_else(|error| panic!("{error}"));
+        }
+        for depth in [100, 126, 127, 128, 129, 500] {
+            for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+                let deep = format!("{}1{}", open.repeat(depth - 1), close.repeat(depth - 1));
+                for name in ["headers", "cookies", "body", "requestContext", "isBase64Encoded", "other"] {
+                    is_read_alike(&format!("{{\"{name}\":{deep}}}")).unwrap_or_else(|error| panic!("{error}"));
+                }
+            }
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2_000))]
 
         #[test]
-        fn whatever_an_event_holds_it_is_answered(
-            changes in proptest::collection::vec((any::<proptest::sample::Index>(), proptest::option::weighted(0.85, odd())), 0..6)
-        ) {
-            let mut event = event();
-            for (place, change) in changes {
-                let mut found = Vec::new();
-                places(&event, "", &mut found);
-                let at = place.get(&found).clone();
-                match (change, at.rsplit_once('/')) {
-                    (Some(value), _) => *event.pointer_mut(&at).unwrap() = value,
-                    // Dropped.
-                    (None, Some((parent, name))) => {
-                        if let Some(fields) = event.pointer_mut(parent).and_then(Value::as_object_mut) {
-                            fields.remove(&name.replace("~1", "/"));
-                        }
-                    }
-                    (None, None) => {}
-                }
-            }
+        fn every_form_of_event_is_read_as_in_a_tree(form in 0..4, changes in changes()) {
+            let event = match form {
+                0 => event(),
+                1 => json!({"type": "REQUEST", "version": "2.0", "routeArn": "a", "cookies": ["a=b"], "headers": {"x": "y"},
+                            "requestContext": {"requestId": "r", "http": {"method": "GET", "path": "/", "sourceIp": "192.0.2.1"}}}),
+                form => of_authorizer(form == 3),
+            };
+            is_read_alike(&changed(event, changes).to_string())?;
+        }
+
+        #[test]
+        fn any_text_is_read_as_in_a_tree(text in r#"\{("(headers|body|cookies|type)":([{}\[\],:"0-9a-d .e+-]{0,20}|"\\ud8[0-9a-f]{2}")){0,3}\}"#) {
+            is_read_alike(&text)?;
+        }
+
+        #[test]
+        fn whatever_an_event_holds_it_is_answered(changes in changes()) {
+            let event = changed(event(), changes);
             let answer = answer(event.to_string()).unwrap();
             prop_assert!(well_formed(&answer).is_ok(), "{}", well_formed(&answer).unwrap_err());
         }

@@ -2,12 +2,15 @@
 
 mod body;
 mod etag;
+pub(crate) mod event;
+pub(crate) mod lenient;
 pub(crate) mod payload;
 pub mod problem;
 pub(crate) mod proxy;
 mod query;
 mod response;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -18,18 +21,25 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use event::{Body, Event};
+use lenient::Text;
 pub(crate) use response::ApiGatewayResponse;
 pub use response::{Rejection, Response};
 
 /// The largest body of every route but the publisher's, in bytes (docs/api.md).
 pub const MAX_BODY_BYTES: usize = 16 * 1024;
 
-/// A request, with only what handlers may read.
+/// A request, with only what handlers may read. Clones share it.
 ///
 /// A handler identifies the caller first and then calls [`Request::json`] or [`Request::no_body`]: both also refuse a
 /// query that the route does not take. So the caller is always checked before the form of the request.
 #[derive(Clone)]
-pub struct Request {
+#[cfg_attr(test, derive(PartialEq))]
+pub struct Request(Arc<Parts>);
+
+#[derive(Clone)]
+#[cfg_attr(test, derive(Debug, PartialEq))]
+struct Parts {
     id: String,
     method: String,
     path: String,
@@ -52,103 +62,113 @@ pub struct Request {
 /// Headers and body hold secrets; a debug print shows neither.
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Request").field("id", &self.id).field("route", &self.route).finish_non_exhaustive()
+        f.debug_struct("Request").field("id", &self.0.id).field("route", &self.0.route).finish_non_exhaustive()
     }
 }
 
 impl Request {
     /// Reads API Gateway's event (payload format 2.0). `invocation_id` is the request's id where the event has none, and
     /// `parameters` are the names of the query parameters that the route takes.
-    pub(crate) fn from_payload(event: &Value, invocation_id: &str, parameters: &[&str]) -> Self {
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let context = &event["requestContext"];
-        let body = match &event["body"] {
-            Value::Null => Some(Vec::new()),
-            Value::String(encoded) if is_true(&event["isBase64Encoded"]) => STANDARD.decode(encoded).ok(),
-            Value::String(text) => Some(text.clone().into_bytes()),
-            _ => None,
+    pub(crate) fn from_payload(event: Event<'_>, invocation_id: &str, parameters: &[&str]) -> Self {
+        let owned = |text: Text<'_>| text.0.map(Cow::into_owned);
+        let body = match event.body {
+            Body::None => Some(Vec::new()),
+            Body::Text(encoded) if event.is_base64.0 => STANDARD.decode(&*encoded).ok(),
+            Body::Text(text) => Some(text.into_owned().into_bytes()),
+            Body::Other => None,
         };
-        let mut headers = payload::headers(&event["headers"]);
+        let mut headers: Vec<(String, String)> = event.headers.headers().collect();
         // API Gateway takes cookies out of the headers; the local cloud leaves them there.
-        let cookies = event["cookies"].as_array().into_iter().flatten().filter_map(payload::text);
-        headers.extend(cookies.map(|cookie| ("cookie".to_owned(), cookie)));
-        let query = match &event["rawQueryString"] {
-            Value::String(raw) => query::parse(raw, parameters),
-            _ => query::check(payload::pairs(&event["queryStringParameters"]), parameters),
+        headers.extend(event.cookies.0.into_iter().map(|cookie| ("cookie".to_owned(), cookie.into_owned())));
+        let query = match event.raw_query.0 {
+            Some(raw) => query::parse(&raw, parameters),
+            None => query::check(event.query.texts().collect(), parameters),
         };
-        let path = if event["rawPath"].is_string() { &event["rawPath"] } else { &context["http"]["path"] };
-        let id = context["requestId"].as_str().filter(|id| is_usable_id(id)).unwrap_or(invocation_id);
-        Self {
-            id: id.to_owned(),
-            method: text(&context["http"]["method"]),
-            path: text(path),
-            route: text(&event["routeKey"]),
+        let context = event.context;
+        let id = context.request_id.0.filter(|id| is_usable_id(id));
+        Self(Arc::new(Parts {
+            id: id.map_or_else(|| invocation_id.to_owned(), Cow::into_owned),
+            method: owned(context.http.method).unwrap_or_default(),
+            path: owned(event.raw_path).or_else(|| owned(context.http.path)).unwrap_or_default(),
+            route: owned(event.route_key).unwrap_or_default(),
             headers,
             query,
-            path_parameters: payload::pairs(&event["pathParameters"]),
-            source_ip: text(&context["http"]["sourceIp"]),
+            path_parameters: event.path_parameters.texts().collect(),
+            source_ip: owned(context.http.source_ip).unwrap_or_default(),
             body,
-            iam_caller: context["authorizer"]["iam"]["userArn"].as_str().map(str::to_owned),
-            is_direct: event.get("requestContext").is_none(),
+            iam_caller: owned(context.user_arn),
+            is_direct: !event.has_context,
             payload: None,
             origins: Arc::default(),
-        }
+        }))
     }
 
     /// A request of a route that takes no query, as a test builds it.
     pub fn from_event(event: &Value) -> Self {
-        Self::from_payload(event, "invocation", &[])
+        Self::from_text(&event.to_string(), "invocation", &[])
+    }
+
+    /// The same from the text of an event. What is not JSON is as an event without fields.
+    pub(crate) fn from_text(text: &str, invocation_id: &str, parameters: &[&str]) -> Self {
+        Event::with(text, |event| Self::from_payload(event, invocation_id, parameters))
+            .unwrap_or_else(|| Self::from_payload(Event::default(), invocation_id, parameters))
+    }
+
+    /// The same request with other parts.
+    fn with(mut self, change: impl FnOnce(&mut Parts)) -> Self {
+        change(Arc::make_mut(&mut self.0));
+        self
     }
 
     /// The origins that browsers may call from.
     #[must_use]
-    pub(crate) fn allowing(mut self, origins: Arc<[String]>) -> Self {
-        self.origins = origins;
-        self
+    pub(crate) fn allowing(self, origins: Arc<[String]>) -> Self {
+        self.with(|parts| parts.origins = origins)
     }
 
     /// The text of the event. It is the body of a request that comes without API Gateway.
     #[must_use]
-    pub(crate) fn invoked_with(mut self, payload: &str) -> Self {
-        self.payload = self.is_direct.then(|| payload.as_bytes().to_vec());
-        self
+    pub(crate) fn invoked_with(self, payload: &str) -> Self {
+        self.with(|parts| parts.payload = parts.is_direct.then(|| payload.as_bytes().to_vec()))
     }
 
     /// The client's address, where a trusted proxy says it.
     #[must_use]
-    pub(crate) fn seen_from(mut self, address: Option<String>) -> Self {
-        self.source_ip = address.unwrap_or(self.source_ip);
-        self
+    pub(crate) fn seen_from(self, address: Option<String>) -> Self {
+        match address {
+            Some(address) => self.with(|parts| parts.source_ip = address),
+            None => self,
+        }
     }
 
     /// The origins that browsers may call from.
     pub(crate) fn origins(&self) -> &[String] {
-        &self.origins
+        &self.0.origins
     }
 
     /// The request's id, also in `X-Request-Id`.
     pub fn id(&self) -> &str {
-        &self.id
+        &self.0.id
     }
 
     /// `GET`, `POST`, …
     pub fn method(&self) -> &str {
-        &self.method
+        &self.0.method
     }
 
     /// The path as requested.
     pub fn path(&self) -> &str {
-        &self.path
+        &self.0.path
     }
 
     /// The route's template: a path may hold what must not be logged, its template cannot.
     pub(crate) fn route(&self) -> &str {
-        &self.route
+        &self.0.route
     }
 
     /// Whether the function was invoked without API Gateway. IAM decides who may do that.
     pub fn is_direct(&self) -> bool {
-        self.is_direct
+        self.0.is_direct
     }
 
     /// A header, by its lower-case name.
@@ -158,17 +178,17 @@ impl Request {
 
     /// All headers of a lower-case name.
     pub(crate) fn headers(&self, name: &str) -> impl Iterator<Item = &str> {
-        self.headers.iter().filter(move |(n, _)| n == name).map(|(_, v)| v.as_str())
+        self.0.headers.iter().filter(move |(n, _)| n == name).map(|(_, v)| v.as_str())
     }
 
     /// A path parameter.
     pub fn path_parameter(&self, name: &str) -> &str {
-        self.path_parameters.iter().find(|(n, _)| n == name).map_or("", |(_, v)| v.as_str())
+        self.0.path_parameters.iter().find(|(n, _)| n == name).map_or("", |(_, v)| v.as_str())
     }
 
     /// A query parameter that the route takes (`boot::http_with_query`).
     pub fn query(&self, name: &str) -> Option<&str> {
-        self.query.as_ref().ok()?.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+        self.0.query.as_ref().ok()?.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
     }
 
     /// `true`, `false` or absent.
@@ -187,18 +207,18 @@ impl Request {
 
     /// Refuses a query with parameters that the route does not take, or takes once.
     pub(crate) fn only_known_query(&self) -> Result<(), Failure> {
-        self.query.as_ref().map(|_| ()).map_err(Clone::clone)
+        self.0.query.as_ref().map(|_| ()).map_err(Clone::clone)
     }
 
     /// The client's address: what API Gateway saw, or with `TRUSTED_PROXY` what the content delivery network saw.
     /// `X-Forwarded-For` is never read.
     pub fn source_ip(&self) -> &str {
-        &self.source_ip
+        &self.0.source_ip
     }
 
     /// The caller whom API Gateway authenticated by IAM.
     pub fn iam_caller(&self) -> Option<&str> {
-        self.iam_caller.as_deref()
+        self.0.iam_caller.as_deref()
     }
 
     /// The access token of `Authorization: Bearer …` (RFC 6750 §2.1).
@@ -236,8 +256,8 @@ impl Request {
     /// # Errors
     /// As [`Request::json`].
     pub fn json_or_payload<T: DeserializeOwned>(&self) -> Result<T, Failure> {
-        match &self.payload {
-            Some(payload) => Self { body: Some(payload.clone()), ..self.clone() }.json(),
+        match &self.0.payload {
+            Some(payload) => self.clone().with(|parts| parts.body = Some(payload.clone())).json(),
             None => self.json(),
         }
     }
@@ -248,7 +268,7 @@ impl Request {
     /// As [`Request::json`].
     pub fn json_up_to<T: DeserializeOwned>(&self, max_bytes: usize) -> Result<T, Failure> {
         self.only_known_query()?;
-        let body = self.body.as_deref().ok_or_else(|| invalid("The body cannot be decoded."))?;
+        let body = self.0.body.as_deref().ok_or_else(|| invalid("The body cannot be decoded."))?;
         only_up_to(max_bytes, body)?;
         if !self.has_body() {
             return Err(invalid("A JSON body is required."));
@@ -270,7 +290,7 @@ impl Request {
 
     /// Whether anything was sent.
     pub fn has_body(&self) -> bool {
-        self.body.as_deref().is_none_or(|body| !body.iter().all(u8::is_ascii_whitespace))
+        self.0.body.as_deref().is_none_or(|body| !body.iter().all(u8::is_ascii_whitespace))
     }
 
     /// For routes that take no body: none, or an empty object.
@@ -281,7 +301,7 @@ impl Request {
         #[derive(serde::Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Nothing {}
-        self.json_or_empty::<Nothing>().map(|_| ())
+        if self.has_body() { self.json::<Nothing>().map(|_| ()) } else { self.only_known_query() }
     }
 }
 
@@ -308,13 +328,20 @@ fn invalid(detail: impl Into<std::borrow::Cow<'static, str>>) -> Failure {
     Failure::new(Code::InvalidRequest, detail)
 }
 
-fn is_true(value: &Value) -> bool {
-    value.as_bool().unwrap_or(value == "true")
-}
-
 /// Whether an id may be used in a header and in a log line.
 fn is_usable_id(id: &str) -> bool {
     (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+#[cfg(test)]
+pub(crate) mod by_tree;
+
+#[cfg(test)]
+impl Request {
+    /// Everything that was read, also what a log must not show.
+    pub(crate) fn parts(&self) -> &impl fmt::Debug {
+        &*self.0
+    }
 }
 
 #[cfg(test)]
@@ -471,13 +498,13 @@ mod tests {
         assert_eq!(unknown.json::<Login>().unwrap_err().code, Code::InvalidRequest);
         event["body"] = Value::Null;
         assert_eq!(Request::from_event(&event).no_body().unwrap_err().code, Code::InvalidRequest);
-        let taken = Request::from_payload(&event, "i", &["x"]);
+        let taken = Request::from_text(&event.to_string(), "i", &["x"]);
         assert_eq!((taken.no_body(), taken.query("x")), (Ok(()), Some("1")));
         assert_eq!(taken.query_flag("x").unwrap_err().detail, "Query parameter `x` must be true or false.");
         event["rawQueryString"] = "x=true".into();
-        assert_eq!(Request::from_payload(&event, "i", &["x"]).query_flag("x"), Ok(Some(true)));
+        assert_eq!(Request::from_text(&event.to_string(), "i", &["x"]).query_flag("x"), Ok(Some(true)));
         event["rawQueryString"] = "x=false&x=true".into();
-        assert!(Request::from_payload(&event, "i", &["x"]).query_flag("x").is_err());
+        assert!(Request::from_text(&event.to_string(), "i", &["x"]).query_flag("x").is_err());
     }
 
     #[test]

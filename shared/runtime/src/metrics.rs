@@ -2,18 +2,17 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::OnceLock;
-
-use serde::ser::SerializeMap as _;
-use serde::{Serialize, Serializer};
 
 /// The namespace of every metric.
 pub const NAMESPACE: &str = "Holdfast";
 
 type Values = BTreeMap<(&'static str, Unit), Vec<f64>>;
 
-static DIMENSIONS: OnceLock<(String, String)> = OnceLock::new();
+/// What every record says of its function: `"env":…,"function":…` as JSON.
+static DIMENSIONS: OnceLock<String> = OnceLock::new();
 thread_local! {
     /// A function serves every invocation on one thread ([`crate::boot`]); a test has a thread of its own.
     static PENDING: RefCell<Values> = const { RefCell::new(Values::new()) };
@@ -22,7 +21,7 @@ thread_local! {
 /// Values of one metric that one record may carry (CloudWatch's limit).
 const MAX_VALUES: usize = 100;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Unit {
     Count,
     Milliseconds,
@@ -30,7 +29,7 @@ enum Unit {
 
 /// Names the function once, at start.
 pub fn start(env: &str, function: &str) {
-    let _ = DIMENSIONS.set((env.to_owned(), function.to_owned()));
+    let _ = DIMENSIONS.set(dimensions(env, function));
 }
 
 /// Counts one in the metric `name`.
@@ -61,9 +60,7 @@ pub fn flush(now_millis: i64) {
     }
     let mut out = std::io::stdout().lock();
     for part in parts(taken) {
-        if let Ok(record) = serde_json::to_string(&Record { values: &part, at_millis: now_millis }) {
-            let _ = writeln!(out, "{record}");
-        }
+        let _ = out.write_all(record(&part, now_millis).as_bytes());
     }
 }
 
@@ -97,58 +94,66 @@ fn parts(values: Values) -> Vec<Values> {
     parts
 }
 
+fn dimensions(env: &str, function: &str) -> String {
+    format!("\"env\":{},\"function\":{}", serde_json::Value::from(env), serde_json::Value::from(function))
+}
+
 /// One line of CloudWatch's embedded metric format
-/// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>).
-struct Record<'a> {
-    values: &'a Values,
-    at_millis: i64,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Metadata<'a> {
-    timestamp: i64,
-    cloud_watch_metrics: [Directive<'a>; 1],
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Directive<'a> {
-    namespace: &'static str,
-    dimensions: [[&'static str; 2]; 1],
-    metrics: Vec<Definition<'a>>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Definition<'a> {
-    name: &'a str,
-    unit: Unit,
-}
-
-impl Serialize for Record<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (env, function) = DIMENSIONS.get().map_or(("", ""), |(env, function)| (env, function));
-        let metrics = self.values.keys().map(|&(name, unit)| Definition { name, unit }).collect();
-        let directive = Directive { namespace: NAMESPACE, dimensions: [["env", "function"]], metrics };
-        let mut record = serializer.serialize_map(None)?;
-        record.serialize_entry("_aws", &Metadata { timestamp: self.at_millis, cloud_watch_metrics: [directive] })?;
-        record.serialize_entry("env", env)?;
-        record.serialize_entry("function", function)?;
-        for ((name, _), values) in self.values {
-            match values.as_slice() {
-                [one] => record.serialize_entry(name, one)?,
-                many => record.serialize_entry(name, many)?,
+/// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>), with
+/// its end. The names of metrics are identifiers of this code, so nothing in them needs an escape.
+fn record(values: &Values, at_millis: i64) -> String {
+    let mut line = String::with_capacity(512);
+    let _ = write!(line, "{{\"_aws\":{{\"Timestamp\":{at_millis},\"CloudWatchMetrics\":[{{\"Namespace\":\"");
+    line.push_str(NAMESPACE);
+    line.push_str("\",\"Dimensions\":[[\"env\",\"function\"]],\"Metrics\":[");
+    for (nth, &(name, unit)) in values.keys().enumerate() {
+        if nth > 0 {
+            line.push(',');
+        }
+        let unit = match unit {
+            Unit::Count => "Count",
+            Unit::Milliseconds => "Milliseconds",
+        };
+        for part in ["{\"Name\":\"", name, "\",\"Unit\":\"", unit, "\"}"] {
+            line.push_str(part);
+        }
+    }
+    line.push_str("]}]},");
+    match DIMENSIONS.get() {
+        Some(dimensions) => line.push_str(dimensions),
+        None => line.push_str(&dimensions("", "")),
+    }
+    for (&(name, _), values) in values {
+        for part in [",\"", name, "\":"] {
+            line.push_str(part);
+        }
+        match values.as_slice() {
+            [one] => put(&mut line, *one),
+            many => {
+                line.push('[');
+                for (nth, value) in many.iter().enumerate() {
+                    if nth > 0 {
+                        line.push(',');
+                    }
+                    put(&mut line, *value);
+                }
+                line.push(']');
             }
         }
-        record.end()
     }
+    line.push_str("}\n");
+    line
+}
+
+/// Writes a number; JSON has none that is not finite.
+fn put(line: &mut String, value: f64) {
+    let _ = if value.is_finite() { write!(line, "{value:?}") } else { line.write_str("null") };
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     #[test]
     fn no_value_is_left_out_and_no_record_has_too_many() {
@@ -167,13 +172,26 @@ mod tests {
         let values = BTreeMap::from([
             (("SESSION_CREATED", Unit::Count), vec![2.0]),
             (("Latency", Unit::Milliseconds), vec![1.5, 2.5]),
+            (("Odd", Unit::Milliseconds), vec![f64::NAN, f64::INFINITY, 1e300, -0.25]),
         ]);
-        let record = serde_json::to_value(Record { values: &values, at_millis: 7 }).unwrap();
+        let line = record(&values, 7);
+        let record: Value = serde_json::from_str(&line).unwrap();
+        assert!(line.ends_with("}\n") && line.matches('\n').count() == 1, "{line}");
         assert_eq!(record["SESSION_CREATED"], 2.0);
         assert_eq!(record["Latency"], json!([1.5, 2.5]));
+        assert_eq!(record["Odd"], json!([null, null, 1e300, -0.25]));
         let declared = &record["_aws"]["CloudWatchMetrics"][0];
         assert_eq!(declared["Namespace"], "Holdfast");
-        assert_eq!(declared["Metrics"].as_array().map(Vec::len), Some(2));
+        assert_eq!(declared["Dimensions"], json!([["env", "function"]]));
+        let metrics = json!([
+            {"Name": "Latency", "Unit": "Milliseconds"},
+            {"Name": "Odd", "Unit": "Milliseconds"},
+            {"Name": "SESSION_CREATED", "Unit": "Count"}
+        ]);
+        assert_eq!(declared["Metrics"], metrics);
         assert_eq!(record["_aws"]["Timestamp"], 7);
+        assert_eq!((&record["env"], &record["function"]), (&json!(""), &json!("")));
+        let odd = format!("{{{}}}", dimensions("a\"b", "c\\"));
+        assert_eq!(serde_json::from_str::<Value>(&odd).unwrap(), json!({"env": "a\"b", "function": "c\\"}));
     }
 }

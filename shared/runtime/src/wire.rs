@@ -1,47 +1,123 @@
 //! The JSON of sessions and tokens (docs/api.md). The domain has no `Serialize`, so each public field is named here.
 
+use std::fmt;
+
 use holdfast_sessions::account::Identity;
 use holdfast_sessions::claims::Claims;
 use holdfast_sessions::ports::{Clock as _, Effect};
 use holdfast_sessions::service::{ListedDevice, Removed, Revoked, SignedIn, Tokens, Vouched};
 use holdfast_sessions::session::Slot;
 use holdfast_sessions::token::DeviceToken;
-use holdfast_sessions::{Code, Failure, SessionId};
+use holdfast_sessions::{Code, Failure, Millis, SessionId, UserId};
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 use crate::host::System;
 use crate::http::Response;
 
+/// A session as its owner sees it. Its fields are in the order of their names, as those of every answer.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ShownSession<'a> {
+    absolute_expires_at: Shown<Millis>,
+    authenticated_at: Shown<Millis>,
+    claims: Claimed<'a>,
+    created_at: Shown<Millis>,
+    current: bool,
+    device: ShownDevice<'a>,
+    email: &'a str,
+    expires_at: Shown<Millis>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    identity: Option<ShownIdentity<'a>>,
+    last_used_at: Shown<Millis>,
+    mfa_verified: bool,
+    session_id: Shown<SessionId>,
+    stay_signed_in: bool,
+    trusted: bool,
+    trusted_at: Option<Shown<Millis>>,
+    user_id: Shown<UserId>,
+    version: u64,
+}
+
+#[derive(Serialize)]
+struct ShownDevice<'a> {
+    browser: &'a str,
+    ip: &'a str,
+    name: &'a str,
+    os: &'a str,
+}
+
+#[derive(Serialize)]
+struct ShownIdentity<'a> {
+    provider: &'a str,
+    subject: &'a str,
+}
+
+/// What is shown as its text.
+struct Shown<T>(T);
+
+impl<T: fmt::Display> Serialize for Shown<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+/// Claims are compact JSON already.
+struct Claimed<'a>(&'a Claims);
+
+impl Serialize for Claimed<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.0.is_empty() {
+            return serializer.collect_map(std::iter::empty::<((), ())>());
+        }
+        claims(self.0).serialize(serializer)
+    }
+}
+
+impl<'a> ShownSession<'a> {
+    fn of(slot: &'a Slot, current: SessionId) -> Self {
+        let trust = slot.trusted(System.now());
+        Self {
+            absolute_expires_at: Shown(slot.absolute_expires_at),
+            authenticated_at: Shown(slot.authenticated_at),
+            claims: Claimed(&slot.claims),
+            created_at: Shown(slot.created_at),
+            current: slot.sid == current,
+            device: ShownDevice {
+                browser: &slot.device.browser,
+                ip: &slot.device.ip,
+                name: &slot.device.name,
+                os: &slot.device.os,
+            },
+            email: &slot.email,
+            expires_at: Shown(slot.idle_expires_at),
+            identity: slot
+                .identity
+                .as_ref()
+                .map(|identity| ShownIdentity { provider: &identity.provider, subject: &identity.subject }),
+            last_used_at: Shown(slot.last_used_at),
+            mfa_verified: slot.mfa_verified_at.is_some(),
+            session_id: Shown(slot.sid),
+            stay_signed_in: slot.stay_signed_in,
+            trusted: trust.is_some(),
+            trusted_at: trust.map(|trust| Shown(trust.since)),
+            user_id: Shown(slot.at.user),
+            version: slot.version,
+        }
+    }
+}
+
+/// The answer of a validation: the session of its caller.
+///
+/// # Errors
+/// As [`Response::json`].
+pub fn validated(slot: &Slot) -> Result<Response, Failure> {
+    Response::json(200, &ShownSession::of(slot, slot.sid))
+}
+
 /// A session as its owner sees it; `current` is the session that asks.
 pub fn session(slot: &Slot, current: SessionId) -> Value {
-    let trust = slot.trusted(System.now());
-    let mut session = json!({
-        "sessionId": slot.sid.to_string(),
-        "userId": slot.at.user.to_string(),
-        "email": slot.email,
-        "claims": claims(&slot.claims),
-        "authenticatedAt": slot.authenticated_at.to_string(),
-        "current": slot.sid == current,
-        "createdAt": slot.created_at.to_string(),
-        "lastUsedAt": slot.last_used_at.to_string(),
-        "expiresAt": slot.idle_expires_at.to_string(),
-        "absoluteExpiresAt": slot.absolute_expires_at.to_string(),
-        "staySignedIn": slot.stay_signed_in,
-        "mfaVerified": slot.mfa_verified_at.is_some(),
-        "device": {
-            "name": slot.device.name,
-            "browser": slot.device.browser,
-            "os": slot.device.os,
-            "ip": slot.device.ip,
-        },
-        "trusted": trust.is_some(),
-        "trustedAt": trust.map(|trust| trust.since.to_string()),
-        "version": slot.version,
-    });
-    if let (Some(identity), Some(fields)) = (&slot.identity, session.as_object_mut()) {
-        fields.insert("identity".into(), self::identity(identity));
-    }
-    session
+    serde_json::to_value(ShownSession::of(slot, current)).unwrap_or_default()
 }
 
 /// The name of a user at an identity provider.
@@ -235,7 +311,7 @@ mod tests {
     use holdfast_sessions::session::{Keys, Trust};
     use holdfast_sessions::token::{AccessToken, Address, RefreshToken};
     use holdfast_sessions::trusted_device::TrustedDevice;
-    use holdfast_sessions::{DeviceId, Millis, Secret, SlotNo, TokenHash, UserId};
+    use holdfast_sessions::{DeviceId, Secret, SlotNo, TokenHash};
 
     fn slot() -> Slot {
         let at = Address { user: UserId::from_bytes([1; 16]), slot: SlotNo::new(2).unwrap() };
@@ -310,8 +386,14 @@ mod tests {
             json!({"role": "admin", "tags": [1, "é"]})
         );
         let identity = Some(Identity { provider: "pool".into(), subject: "s-1".into() });
-        let of_pool = session(&Slot { identity, ..slot.clone() }, slot.sid);
-        assert_eq!(of_pool["identity"], json!({"provider": "pool", "subject": "s-1"}));
+        let of_pool = Slot { identity, ..slot.clone() };
+        assert_eq!(session(&of_pool, slot.sid)["identity"], json!({"provider": "pool", "subject": "s-1"}));
+        // The text of a validation's answer is the text of the same tree.
+        let claims = Claims::parse(r#"{"role":"admin","amount":1.50,"tags":[1,"é\u0000"]}"#).unwrap();
+        for slot in [slot.clone(), trusted(60), Slot { claims, email: "a\"é\n@example.com".into(), ..of_pool }] {
+            let response = validated(&slot).unwrap();
+            assert_eq!((response.status(), response.text()), (200, session(&slot, slot.sid).to_string().as_str()));
+        }
     }
 
     #[test]

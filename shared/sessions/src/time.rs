@@ -123,21 +123,36 @@ fn offset_seconds(text: &str) -> Option<i64> {
 /// RFC 3339 in UTC with milliseconds, the form of every timestamp that leaves Holdfast.
 impl fmt::Display for Millis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let nanos = i128::from(self.0) * 1_000_000;
-        let Ok(t) = time::OffsetDateTime::from_unix_timestamp_nanos(nanos) else {
-            return Err(fmt::Error);
+        let (seconds, millis) = (self.0.div_euclid(1_000), self.0.rem_euclid(1_000));
+        let t = time::OffsetDateTime::from_unix_timestamp(seconds).map_err(|_| fmt::Error)?;
+        let millis = u32::try_from(millis).map_err(|_| fmt::Error)?;
+        let (month, day) = (u32::from(u8::from(t.month())), u32::from(t.day()));
+        let (hour, minute, second) = (u32::from(t.hour()), u32::from(t.minute()), u32::from(t.second()));
+        // A session has seven of these, and the machinery of `write!` would take most of the time of its answer.
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        let parts = [(5..7, month), (8..10, day), (11..13, hour), (14..16, minute), (17..19, second), (20..23, millis)];
+        for (place, number) in parts {
+            put(&mut text[place], number);
+        }
+        let from = match u32::try_from(t.year()) {
+            Ok(year) => {
+                put(&mut text[..4], year);
+                0
+            }
+            Err(_) => {
+                write!(f, "{:04}", t.year())?;
+                4
+            }
         };
-        write!(
-            f,
-            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
-            t.year(),
-            u8::from(t.month()),
-            t.day(),
-            t.hour(),
-            t.minute(),
-            t.second(),
-            t.millisecond()
-        )
+        f.write_str(std::str::from_utf8(&text[from..]).map_err(|_| fmt::Error)?)
+    }
+}
+
+/// Writes a number in decimal digits, with zeros in front.
+fn put(place: &mut [u8], mut number: u32) {
+    for digit in place.iter_mut().rev() {
+        *digit = b'0' + u8::try_from(number % 10).unwrap_or_default();
+        number /= 10;
     }
 }
 
@@ -149,6 +164,19 @@ mod tests {
     fn timestamps_are_rfc_3339_with_milliseconds() {
         assert_eq!(Millis::new(0).to_string(), "1970-01-01T00:00:00.000Z");
         assert_eq!(Millis::new(951_827_696_789).to_string(), "2000-02-29T12:34:56.789Z");
+    }
+
+    #[test]
+    fn every_part_of_a_timestamp_is_written_with_all_its_digits() {
+        // A step that is prime, so that every part takes all its values. From a year before 0 to the year 9999.
+        for at in (-62_200_000_000_001_i64..=253_402_300_799_999).step_by(9_999_999_967) {
+            let t = time::OffsetDateTime::from_unix_timestamp_nanos(i128::from(at) * 1_000_000).unwrap();
+            let (date, clock) = ((t.year(), u8::from(t.month()), t.day()), (t.hour(), t.minute(), t.second()));
+            let date = format!("{:04}-{:02}-{:02}", date.0, date.1, date.2);
+            let expected = format!("{date}T{:02}:{:02}:{:02}.{:03}Z", clock.0, clock.1, clock.2, t.millisecond());
+            assert_eq!(Millis::new(at).to_string(), expected);
+        }
+        assert_eq!(Millis::new(253_402_300_799_999).to_string(), "9999-12-31T23:59:59.999Z");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Reads the events of API Gateway. A field of an unexpected type counts as absent, and a header may hold any
+//! Reads the events of a WebSocket API. A field of an unexpected type counts as absent, and a header may hold any
 //! character. So one odd byte in a header that no handler needs does not fail the whole invocation.
 
 use serde_json::Value;
@@ -10,7 +10,7 @@ pub(crate) fn parse(text: &str) -> Option<Value> {
 }
 
 /// Replaces `\uD800` … `\uDFFF` by `\uFFFD` where no surrogate pair is formed.
-fn without_lone_surrogates(json: &str) -> String {
+pub(super) fn without_lone_surrogates(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     let mut rest = json;
     while let Some(at) = rest.find('\\') {

@@ -43,9 +43,11 @@ impl Response {
     /// # Errors
     /// Fails when the value cannot be written as JSON.
     pub fn json(status: u16, body: &impl Serialize) -> Result<Self, Failure> {
-        let body = serde_json::to_string(body)
-            .map_err(|_| Failure::new(Code::Internal, "The answer could not be written."))?;
-        Ok(Self::json_text(status, body))
+        let unwritten = || Failure::new(Code::Internal, "The answer could not be written.");
+        // A session fits in, so its text does not grow step by step.
+        let mut text = Vec::with_capacity(1_024);
+        serde_json::to_writer(&mut text, body).map_err(|_| unwritten())?;
+        Ok(Self::json_text(status, String::from_utf8(text).map_err(|_| unwritten())?))
     }
 
     /// JSON that is text already: a client's own numbers and field order, which a tree would not keep.
@@ -182,6 +184,11 @@ impl Rejection {
 
 #[cfg(test)]
 impl Response {
+    /// The body as its text.
+    pub(crate) fn text(&self) -> &str {
+        &self.body
+    }
+
     /// The body, which must be JSON.
     pub(crate) fn body(&self) -> Value {
         serde_json::from_str(&self.body).unwrap()
