@@ -297,7 +297,7 @@ fn starts(world: &World) -> Done {
     Ok(())
 }
 
-/// Memory after many requests, and the first request after Lambda has frozen the environment and the cache has closed its connections.
+/// Memory after many requests, and the first request after Lambda has frozen the environment.
 async fn long_run(world: &World) -> Done {
     let contestants = world.contestants().await?;
     let validation = &contestants[0];
@@ -309,30 +309,58 @@ async fn long_run(world: &World) -> Done {
     }
     #[allow(clippy::cast_precision_loss)]
     figure(validation.name, &format!("memory after {LONG_RUN} requests"), function.resident()? as f64 / 1e6, "MB");
-    let warm = median(&mut warm);
+    thaws(world, validation, &function, median(&mut warm)).await?;
+    let validation = &contestants[3];
+    let function = Function::start(&validation.command, &validation.variables)?;
+    let mut warm = (0..WARM_UP).map(|_| Ok(function.invoke(&validation.event)?.0)).collect::<Done<Vec<_>>>()?;
+    thaws(world, validation, &function, median(&mut warm)).await
+}
+
+/// Stops a function while the cache and the table close their connections, and lets it run again. The event comes then, or is there
+/// already. Only the first case is timed, because the second one begins with the signal.
+async fn thaws(world: &World, validation: &Contestant, function: &Function, warm: Duration) -> Done {
     let client = redis::Client::open(world.redis.as_str()).map_err(text)?;
     let mut server = client.get_multiplexed_async_connection().await.map_err(text)?;
     let mut first = Vec::new();
+    let mut asked = [0; 2];
     for _ in 0..ROUNDS {
-        function.signal("STOP")?;
-        let _: i64 = redis::cmd("CLIENT")
-            .arg(&["KILL", "TYPE", "normal", "SKIPME", "yes"])
-            .query_async(&mut server)
-            .await
-            .map_err(text)?;
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        function.signal("CONT")?;
-        let (took, answer) = function.invoke(&validation.event)?;
-        let answer: Value = serde_json::from_slice(&answer).map_err(text)?;
-        if !(validation.is_right)(&answer) {
-            return Err(format!("after a freeze: {answer}"));
+        for (is_there, asked) in [false, true].into_iter().zip(&mut asked) {
+            function.signal("STOP")?;
+            let _: i64 = redis::cmd("CLIENT")
+                .arg(&["KILL", "TYPE", "normal", "SKIPME", "yes"])
+                .query_async(&mut server)
+                .await
+                .map_err(text)?;
+            world.table.close_connections();
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            let before = world.table.requests();
+            let answer = if is_there {
+                function.give(&validation.event)?;
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                function.signal("CONT")?;
+                function.answer()?
+            } else {
+                function.signal("CONT")?;
+                let (took, answer) = function.invoke(&validation.event)?;
+                first.push(took);
+                answer
+            };
+            *asked += world.table.requests() - before;
+            let answer: Value = serde_json::from_slice(&answer).map_err(text)?;
+            if !(validation.is_right)(&answer) {
+                return Err(format!("after a freeze: {answer}"));
+            }
+            function.invoke(&validation.event)?;
         }
-        first.push(took);
-        function.invoke(&validation.event)?;
     }
+    let of = format!("{}, after freeze and thaw", validation.name);
     let first = median(&mut first);
-    figure("a validation after freeze and thaw", "wall, median", micros(first), "µs");
-    ratio("first request after a thaw", "a warm one", micros(first), micros(warm));
+    figure(&of, "wall, median", micros(first), "µs");
+    #[allow(clippy::cast_precision_loss)]
+    for (name, asked) in ["requests to the table", "requests to the table, event waiting"].iter().zip(asked) {
+        figure(&of, name, asked as f64 / ROUNDS as f64, "an invocation");
+    }
+    ratio(&format!("{}, first after a thaw", validation.name), "a warm one", micros(first), micros(warm));
     Ok(())
 }
 

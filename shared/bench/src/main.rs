@@ -39,3 +39,6 @@ fn failed(why: &str) -> ExitCode {
     eprintln!("holdfast-bench: {why}");
     ExitCode::FAILURE
 }
+
+#[cfg(test)]
+mod budgets;

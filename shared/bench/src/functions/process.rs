@@ -57,6 +57,16 @@ impl Function {
         self.api.invoke(event)
     }
 
+    /// Gives it an event while it is stopped. The answer comes when it runs again.
+    pub(super) fn give(&self, event: &Bytes) -> Done {
+        self.api.give(event)
+    }
+
+    /// Its answer to the event that it was given.
+    pub(super) fn answer(&self) -> Done<Bytes> {
+        self.api.answer().map(|(_, answer)| answer)
+    }
+
     /// Time on a processor since the start, of all its threads.
     pub(super) fn processor_time(&self) -> Done<Duration> {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).map_err(super::text)?;

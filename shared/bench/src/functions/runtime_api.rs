@@ -43,7 +43,7 @@ impl RuntimeApi {
         let (events, queue) = unbounded_channel();
         let (say, said) = mpsc::channel();
         let state = Arc::new(State { events: Mutex::new(queue), say });
-        let address = server::start(move |request| serve(state.clone(), request))?.to_string();
+        let address = server::start(move |request| serve(state.clone(), request))?.address.to_string();
         Ok(Self { address, events, said })
     }
 
@@ -59,7 +59,17 @@ impl RuntimeApi {
     /// Gives one event to a function that has asked for it. Returns its answer and the time from one to the other, after the function
     /// has asked again.
     pub(super) fn invoke(&self, event: &Bytes) -> Done<(Duration, Bytes)> {
-        self.events.send(event.clone()).map_err(super::text)?;
+        self.give(event)?;
+        self.answer()
+    }
+
+    /// Gives one event to a function that has asked for it, and does not wait.
+    pub(super) fn give(&self, event: &Bytes) -> Done {
+        self.events.send(event.clone()).map_err(super::text)
+    }
+
+    /// Waits for the answer to the event that was given, as [`RuntimeApi::invoke`] does.
+    pub(super) fn answer(&self) -> Done<(Duration, Bytes)> {
         let (mut began, mut answer) = (None, None);
         loop {
             match self.said.recv_timeout(PATIENCE).map_err(|_| "the function did not answer")? {

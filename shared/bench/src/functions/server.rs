@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use http_body_util::Full;
@@ -13,15 +13,33 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
+use tokio::task::AbortHandle;
 
 use super::{Done, text};
 
-/// Serves requests until the process ends, on a port and a thread of its own. Returns the address.
-pub(super) fn start<A>(answer: impl Fn(Request<Incoming>) -> A + Clone + Send + 'static) -> Done<SocketAddr>
+/// A server with a port and a thread of its own. It runs until the process ends.
+pub(super) struct Server {
+    pub(super) address: SocketAddr,
+    connections: Arc<Mutex<Vec<AbortHandle>>>,
+}
+
+impl Server {
+    /// Closes all connections, as a server does whose clients are silent for long.
+    pub(super) fn close_connections(&self) {
+        for connection in self.connections.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            connection.abort();
+        }
+    }
+}
+
+/// Starts a server that answers every request.
+pub(super) fn start<A>(answer: impl Fn(Request<Incoming>) -> A + Clone + Send + 'static) -> Done<Server>
 where
     A: Future<Output = Response<Full<Bytes>>> + Send + 'static,
 {
     let (tell, told) = mpsc::channel();
+    let connections = Arc::new(Mutex::new(Vec::new()));
+    let opened: Arc<Mutex<Vec<AbortHandle>>> = connections.clone();
     std::thread::spawn(move || -> Done {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(text)?;
         runtime.block_on(async {
@@ -31,7 +49,7 @@ where
                 let (stream, _) = listener.accept().await.map_err(text)?;
                 stream.set_nodelay(true).map_err(text)?;
                 let answer = answer.clone();
-                tokio::spawn(async move {
+                let served = tokio::spawn(async move {
                     let service = service_fn(move |request| {
                         let answered = answer(request);
                         async move { Ok::<_, Infallible>(answered.await) }
@@ -39,8 +57,12 @@ where
                     // A function that is stopped closes its connection at any time.
                     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
                 });
+                let mut opened = opened.lock().unwrap_or_else(PoisonError::into_inner);
+                opened.retain(|connection| !connection.is_finished());
+                opened.push(served.abort_handle());
             }
         })
     });
-    told.recv_timeout(Duration::from_secs(10)).map_err(|_| "a server did not start".into())
+    let address = told.recv_timeout(Duration::from_secs(10)).map_err(|_| "a server did not start")?;
+    Ok(Server { address, connections })
 }

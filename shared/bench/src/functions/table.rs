@@ -13,12 +13,14 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpStream;
 
+use super::server::Server;
 use super::{Done, server};
 
 /// An endpoint with its own port and thread.
 pub(super) struct Table {
     pub(super) endpoint: String,
     requests: Arc<AtomicUsize>,
+    server: Server,
 }
 
 struct State {
@@ -38,8 +40,13 @@ impl Table {
             answers: Mutex::default(),
             requests: requests.clone(),
         });
-        let address = server::start(move |request| serve(state.clone(), request))?;
-        Ok(Self { endpoint: format!("http://{address}"), requests })
+        let server = server::start(move |request| serve(state.clone(), request))?;
+        Ok(Self { endpoint: format!("http://{}", server.address), requests, server })
+    }
+
+    /// Closes all connections to it.
+    pub(super) fn close_connections(&self) {
+        self.server.close_connections();
     }
 
     /// How many requests it has answered.

@@ -1,0 +1,161 @@
+//! How many requests each operation sends to the table and to the cache. A request is a round trip that its caller waits for, and
+//! each one costs money. So a change of these numbers fails a test, and cannot come by accident.
+
+use holdfast_dynamodb::SessionsTable;
+use holdfast_fault_proxy::DynamoDbProxy;
+use holdfast_redis::{RedisCache, RedisConfig};
+use holdfast_sessions::cache::CacheEvent;
+use holdfast_sessions::change::Origin;
+use holdfast_sessions::policy::Policy;
+use holdfast_sessions::ports::{Found, LeaseCache as _};
+use holdfast_sessions::service::{LeasedCache, Sessions, SignedIn, StrongReads};
+use holdfast_testkit::LocalCloud;
+use holdfast_testkit::host::RealHost;
+use holdfast_testkit::redis::RedisServer;
+use holdfast_testkit::suites::sessions::Bench;
+
+type Cache = LeasedCache<SessionsTable, RedisCache<RealHost>, RealHost>;
+
+/// Requests to the table, and scripts that the cache executes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Requests {
+    table: usize,
+    cache: u64,
+}
+
+fn requests(table: usize, cache: u64) -> Requests {
+    Requests { table, cache }
+}
+
+fn notice(_: CacheEvent) {}
+
+/// A table and a cache that count.
+struct World {
+    _cloud: LocalCloud,
+    proxy: DynamoDbProxy,
+    redis: RedisServer,
+    bench: Bench<SessionsTable, RealHost, Cache>,
+}
+
+impl World {
+    async fn start() -> Self {
+        let cloud = LocalCloud::start().await;
+        let upstream = cloud.endpoint().trim_start_matches("http://");
+        let proxy = DynamoDbProxy::recording(upstream).await.unwrap();
+        let through = cloud.sdk_config().to_builder().endpoint_url(proxy.endpoint()).build();
+        let store = SessionsTable::new(&through, LocalCloud::SESSIONS);
+        let redis = RedisServer::start(&[]);
+        let config = RedisConfig { url: redis.url(), cluster: false, tokens: None, authority: None };
+        let server = RedisCache::new(&config, RealHost).unwrap();
+        let cache = LeasedCache { store: store.clone(), server, host: RealHost, max_age_seconds: 60, notice };
+        let bench = Bench::behind(store, cache, RealHost).await;
+        Self { _cloud: cloud, proxy, redis, bench }
+    }
+
+    fn sessions(&self) -> Sessions<SessionsTable, Cache, RealHost> {
+        self.bench.sessions()
+    }
+
+    /// The scripts that the server has executed so far.
+    async fn scripts(&self) -> u64 {
+        let client = redis::Client::open(self.redis.url()).unwrap();
+        let mut direct = client.get_multiplexed_async_connection().await.unwrap();
+        let told: String = redis::cmd("INFO").arg("commandstats").query_async(&mut direct).await.unwrap();
+        let calls = |name: &str| {
+            let line = told.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{name}:calls=")));
+            line.and_then(|line| line.split(',').next()?.parse::<u64>().ok()).unwrap_or(0)
+        };
+        calls("eval") + calls("evalsha")
+    }
+
+    /// The fewest requests of an operation in some tries. A slow machine makes the cache's readers ask the table as well, and a
+    /// conflict makes a writer try again. The first tries also teach the server the scripts.
+    async fn fewest(&self, mut once: impl AsyncFnMut() -> Requests) -> Requests {
+        let mut seen = Vec::new();
+        for _ in 0..4 {
+            seen.push(once().await);
+        }
+        seen.into_iter().min_by_key(|requests| (requests.table, requests.cache)).unwrap()
+    }
+
+    /// What happens while `work` runs.
+    async fn during<T>(&self, work: impl Future<Output = T>) -> (T, Requests) {
+        self.proxy.exchanges();
+        let before = self.scripts().await;
+        let output = work.await;
+        let table = self.proxy.exchanges().len();
+        (output, requests(table, self.scripts().await - before))
+    }
+
+    /// A session whose copy is in the cache.
+    async fn cached(&self) -> SignedIn {
+        let session = self.bench.sign_in().await;
+        let token = session.tokens.access.text();
+        for _ in 0..100 {
+            self.sessions().identify(Some(&token)).await.unwrap();
+            if matches!(self.bench.cache.server.read(session.slot.at).await, Ok(Found::Hit(_))) {
+                return session;
+            }
+        }
+        panic!("nothing is cached");
+    }
+}
+
+#[tokio::test]
+async fn each_operation_sends_as_many_requests_as_it_needs_and_no_more() {
+    let world = World::start().await;
+    let (sessions, origin) = (world.sessions(), Origin::default());
+
+    let session = world.cached().await;
+    let token = session.tokens.access.text();
+    let hit = world.fewest(async || world.during(sessions.authenticate(Some(&token))).await.1).await;
+    assert_eq!(hit, requests(0, 1), "a validation that the cache answers");
+
+    let at = session.slot.at;
+    let miss = world
+        .fewest(async || {
+            world.bench.cache.server.delete(at.user, &[at.slot]).await.unwrap();
+            world.during(sessions.authenticate(Some(&token))).await.1
+        })
+        .await;
+    assert_eq!(miss, requests(1, 2), "a validation that fills the cache");
+
+    let store = world.bench.store.clone();
+    let plain = Sessions { cache: StrongReads(store.clone()), store, host: RealHost, policy: Policy::default() };
+    let strong = world.fewest(async || world.during(plain.authenticate(Some(&token))).await.1).await;
+    assert_eq!(strong, requests(1, 0), "a validation without a cache");
+
+    let current = sessions.authenticate(Some(&token)).await.unwrap();
+    let list = world.fewest(async || world.during(sessions.list(&current)).await.1).await;
+    assert_eq!(list, requests(1, 0), "the list of the sessions of a caller who is known");
+
+    let sign_in = world.fewest(async || world.during(world.bench.sign_in()).await.1).await;
+    assert_eq!(sign_in, requests(0, 0), "a sign-in");
+
+    let refresh = world
+        .fewest(async || {
+            let session = world.cached().await;
+            let token = session.tokens.refresh.text();
+            world.during(async { sessions.refresh(&token, &origin).await.unwrap() }).await.1
+        })
+        .await;
+    assert_eq!(refresh, requests(0, 0), "a refresh");
+
+    let log_out = world
+        .fewest(async || {
+            let session = world.cached().await;
+            let current = sessions.identify(Some(&session.tokens.access.text())).await.unwrap();
+            world.during(async { sessions.log_out(&current, &origin).await.unwrap() }).await.1
+        })
+        .await;
+    assert_eq!(log_out, requests(0, 0), "a logout of a caller who is known");
+
+    let end_all = world
+        .fewest(async || {
+            let session = world.cached().await;
+            let current = sessions.identify(Some(&session.tokens.access.text())).await.unwrap();
+            world.during(async { sessions.revoke_all(&current, false, &origin).await.unwrap() }).await.1
+        })
+        .await;
+    assert_eq!(end_all, requests(0, 0), "the end of all sessions of a caller who is known");
+}
