@@ -40,16 +40,17 @@ impl SessionsTable {
     }
 
     async fn get(&self, (pk, sk): (String, String)) -> StoreResult<Option<Item>> {
-        let answer = self
+        let call = self
             .client
             .get_item()
             .table_name(&self.table)
             .key(keys::PK, string(pk))
             .key(keys::SK, string(sk))
             .consistent_read(true)
-            .send()
-            .await
-            .map_err(|e| trouble("GetItem", &e))?;
+            .send();
+        // Boxed, as the other calls of a validation: they are kilobytes, which every caller would hold and move, also where the
+        // cache answers.
+        let answer = Box::pin(call).await.map_err(|e| trouble("GetItem", &e))?;
         Ok(answer.item)
     }
 }
@@ -62,15 +63,14 @@ impl SessionReads for SessionsTable {
     async fn user(&self, user: UserId) -> StoreResult<Option<UserState>> {
         // META and S#… sort together at the end of the partition, so devices cost nothing here: at most 11 small items,
         // one page.
-        let answer = Statement::new()
+        let call = Statement::new()
             .when("PK = :pk AND SK >= :from")
             .value(":pk", string(keys::user(user)))
             .value(":from", string(keys::META))
             .query(&self.client, &self.table)
             .consistent_read(true)
-            .send()
-            .await
-            .map_err(|e| trouble("Query", &e))?;
+            .send();
+        let answer = Box::pin(call).await.map_err(|e| trouble("Query", &e))?;
         if answer.last_evaluated_key.is_some() {
             return Err(StoreError::Corrupt("more rows under one user than there are keys for".into()));
         }

@@ -88,11 +88,11 @@ impl SessionsTable {
         op: &str,
         statement: &Statement,
     ) -> StoreResult<Conditional<Option<Slot>>> {
-        let result = statement
+        let call = statement
             .update_item(&self.client, &self.table, keys::slot(slot))
             .return_values_on_condition_check_failure(OnRefusal::AllOld)
-            .send()
-            .await;
+            .send();
+        let result = Box::pin(call).await;
         Ok(match conditional("UpdateItem", Some(op), result)? {
             Conditional::Done => Conditional::Done,
             Conditional::Refused(item) => Conditional::Refused(item.as_ref().map(image::slot).transpose()?),

@@ -43,8 +43,7 @@ where
     /// Returns the session that one of these tokens opens, and moves `lastUsedAt` at most every five minutes. A store
     /// error in that write never fails the request.
     pub async fn authenticate(&self, presented: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Current, Failure> {
-        // Boxed: the store's call is most of this future, and every handler holds it.
-        let mut current = Box::pin(self.identify(presented)).await?;
+        let mut current = self.identify(presented).await?;
         let now = self.host.now();
         if !current.slot.wants_touch(now) {
             return Ok(current);
