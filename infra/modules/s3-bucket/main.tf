@@ -62,8 +62,9 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
   }
 }
 
+# The provider reads the rules ten times, five seconds apart, before it reports them as created: S3 takes a while to show them everywhere.
 resource "aws_s3_bucket_lifecycle_configuration" "this" {
-  for_each = local.create
+  for_each = var.lifecycle_enabled ? local.create : {}
 
   bucket = aws_s3_bucket.this[each.key].id
 

@@ -33,9 +33,9 @@ output "settings" {
     encryption                   = one(aws_s3_bucket_server_side_encryption_configuration.this["this"].rule).apply_server_side_encryption_by_default[0].sse_algorithm
     force_destroy                = aws_s3_bucket.this["this"].force_destroy
     name                         = aws_s3_bucket.this["this"].bucket
-    old_versions_expire_days     = one(one(aws_s3_bucket_lifecycle_configuration.this["this"].rule).noncurrent_version_expiration).noncurrent_days
+    old_versions_expire_days     = one([for lifecycle in aws_s3_bucket_lifecycle_configuration.this : one(one(lifecycle.rule).noncurrent_version_expiration).noncurrent_days])
     object_ownership             = one(aws_s3_bucket_ownership_controls.this["this"].rule).object_ownership
-    unfinished_uploads_end_after = one(one(aws_s3_bucket_lifecycle_configuration.this["this"].rule).abort_incomplete_multipart_upload).days_after_initiation
+    unfinished_uploads_end_after = one([for lifecycle in aws_s3_bucket_lifecycle_configuration.this : one(one(lifecycle.rule).abort_incomplete_multipart_upload).days_after_initiation])
     versioning                   = aws_s3_bucket_versioning.this["this"].versioning_configuration[0].status
   }, null)
 }

@@ -31,6 +31,12 @@ variable "noncurrent_version_expiration_days" {
   }
 }
 
+variable "lifecycle_enabled" {
+  description = "Whether old versions expire, and unfinished uploads after a week. Terraform's AWS provider waits 55 s for these rules. Off for a bucket that does not live long, or of the local cloud."
+  type        = bool
+  default     = true
+}
+
 variable "force_destroy" {
   description = "Whether destroying the bucket also destroys its objects."
   type        = bool

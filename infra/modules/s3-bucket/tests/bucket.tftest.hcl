@@ -57,6 +57,19 @@ run "refuses_a_bucket_that_logs_into_itself" {
   expect_failures = [var.access_log_bucket]
 }
 
+run "without_its_lifecycle_a_bucket_has_no_rules_and_all_else" {
+  command = apply
+  variables { lifecycle_enabled = false }
+  assert {
+    condition     = length(aws_s3_bucket_lifecycle_configuration.this) == 0 && output.settings.old_versions_expire_days == null && output.settings.unfinished_uploads_end_after == null
+    error_message = "No rule: ${jsonencode(output.settings)}"
+  }
+  assert {
+    condition     = output.settings.versioning == "Enabled" && output.settings.encryption == "AES256" && output.settings.blocks_public_access
+    error_message = "The rest of the bucket stays: ${jsonencode(output.settings)}"
+  }
+}
+
 run "create_false_makes_nothing" {
   command = plan
   variables { create = false }
