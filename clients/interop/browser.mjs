@@ -127,8 +127,9 @@ class Page {
     await this.call("Emulation.setDeviceMetricsOverride", { width, height, deviceScaleFactor: 1, mobile: width < 600 });
   }
 
-  /** A picture of the page as PNG. */
+  /** A picture of the page as PNG. A page behind another one is not drawn. */
   async picture() {
+    await this.call("Page.bringToFront");
     return Buffer.from((await this.call("Page.captureScreenshot", { format: "png" })).data, "base64");
   }
 }

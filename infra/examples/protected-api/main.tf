@@ -25,14 +25,22 @@ module "artifacts" {
 
   name          = "${var.name}-artifacts-${data.aws_caller_identity.current.account_id}"
   force_destroy = true
-  tags          = local.tags
+  # A local cloud does not live long enough for its rules, for which Terraform waits a minute.
+  lifecycle_enabled = var.local_endpoint == ""
+  tags              = local.tags
 }
 
 module "api" {
   source = "../../modules/http-api"
 
-  name               = var.name
-  description        = "Shows the session of the caller."
+  name        = var.name
+  description = "Shows the session of the caller."
+  # With cookies, a page of another origin needs all three. Without origins the API sends no headers of CORS.
+  cors = {
+    allow_origins     = var.allowed_origins
+    allow_headers     = ["authorization", "content-type", "x-holdfast-csrf"]
+    allow_credentials = true
+  }
   throttling         = { rate_limit = 50, burst_limit = 100 }
   log_retention_days = 14
   tags               = local.tags

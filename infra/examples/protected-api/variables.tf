@@ -18,6 +18,17 @@ variable "authorizer" {
   })
 }
 
+variable "allowed_origins" {
+  description = "Origins (https://app.example.com) whose pages may call this API, also with cookies. Holdfast's own `allowed_origins` must have them, too."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for origin in var.allowed_origins : can(regex("^https?://[^/ *]+$", origin))])
+    error_message = "allowed_origins must be origins such as https://app.example.com: scheme, host and port, no path, no slash at the end."
+  }
+}
+
 variable "release_manifest" {
   description = "Manifest that build.py writes: version, arch, and of each function sha256, file and s3Key."
   type        = string

@@ -348,11 +348,11 @@ def end_to_end(suite: Suite, settings: Settings, work: Path, beside: Sequence[Se
     private = settings_module.read({
         "ENV": "local", "HOLDFAST_WORK_DIR": str(work), "HOLDFAST_TOOLS": str(settings.tools),
         "HOLDFAST_PORT": str(processes.free_port()), "HOLDFAST_REDIS_PORT": str(processes.free_port()),
-        # The tests' page, besides the origins of environments/local.tfvars; topics for everybody.
-        "VARS": f"allowed_origins=http://localhost:5173,http://127.0.0.1:{page_port} topic_policy=public.",
+        # The tests' page by both names of this machine, which are two sites, besides the origin of the end-to-end tests; topics for everybody.
+        "VARS": f"allowed_origins=http://localhost:5173,http://localhost:{page_port},http://127.0.0.1:{page_port} topic_policy=public.",
         "HOLDFAST_RECORD": "1",
     })
-    known = {"HOLDFAST_OUTPUTS": str(private.outputs_file), "HOLDFAST_WORK_DIR": str(work)}
+    known = {"HOLDFAST_OUTPUTS": str(private.outputs_file), "HOLDFAST_WORK_DIR": str(work), "HOLDFAST_PAGE_PORT": str(page_port)}
     try:
         if not suite.step("deploy to a private local cloud", lambda: deploy.deploy(private)):
             suite.lanes(*beside)

@@ -40,6 +40,7 @@ run "every_route_needs_a_session" {
     condition = module.service.routes == {
       "GET /v1/rust"   = "orders-rust CUSTOM"
       "GET /v1/node"   = "orders-node CUSTOM"
+      "POST /v1/node"  = "orders-node CUSTOM"
       "GET /v1/python" = "orders-python CUSTOM"
     } && module.authorizer.id == "auth"
     error_message = "API Gateway asks the authorizer: ${jsonencode(module.service.routes)}"
@@ -68,6 +69,21 @@ run "every_route_needs_a_session" {
     }
     error_message = "Where callers send their access token."
   }
+  assert {
+    condition     = module.api.cors == null && module.artifacts.settings.old_versions_expire_days == 90
+    error_message = "No page may call it unless it is named, and old zips expire."
+  }
+}
+
+run "pages_of_named_origins_may_call_it_with_cookies" {
+  command = apply
+  variables { allowed_origins = ["https://app.example.com"] }
+  assert {
+    condition = jsonencode([for name in ["allow_origins", "allow_headers", "allow_credentials"] : module.api.cors[name]]) == jsonencode([
+      ["https://app.example.com"], ["authorization", "content-type", "x-holdfast-csrf"], true,
+    ])
+    error_message = "Origin, header and cookies: ${jsonencode(module.api.cors)}"
+  }
 }
 
 run "the_local_cloud_has_other_addresses" {
@@ -77,13 +93,18 @@ run "the_local_cloud_has_other_addresses" {
     condition     = output.urls["orders-node"] == "http://127.0.0.1:4566/_aws/execute-api/api/v1/node"
     error_message = "An address that exists: ${output.urls["orders-node"]}"
   }
+  assert {
+    condition     = module.artifacts.settings.old_versions_expire_days == null
+    error_message = "Terraform waits a minute for the rules of a bucket, which a local cloud does not need."
+  }
 }
 
 run "refuses_wrong_values" {
   command = plan
   variables {
-    name           = "Has_Upper"
-    local_endpoint = "http://127.0.0.1:4566/"
+    name            = "Has_Upper"
+    local_endpoint  = "http://127.0.0.1:4566/"
+    allowed_origins = ["*"]
   }
-  expect_failures = [var.name, var.local_endpoint]
+  expect_failures = [var.name, var.local_endpoint, var.allowed_origins]
 }

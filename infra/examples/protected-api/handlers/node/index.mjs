@@ -1,6 +1,8 @@
-// GET /v1/node. API Gateway calls it only after the authorizer has let the request through.
+// GET and POST /v1/node. API Gateway calls it only after the authorizer has let the request through.
 export async function handler(event) {
-  const session = event.requestContext.authorizer.lambda;
+  const { authorizer } = event.requestContext;
+  // An HTTP API has the session below `lambda`. A REST or WebSocket API has no such level.
+  const session = authorizer.lambda ?? authorizer;
   const claims = JSON.parse(session.claims);
 
   const body = { userId: session.userId, mfaVerified: session.mfaVerified === "true", claims };
