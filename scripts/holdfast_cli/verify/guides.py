@@ -19,7 +19,7 @@ from typing import Any, cast
 
 _FENCE = re.compile(r"^(`{3,})(.*)$")
 # Excerpts of files. No command can hide in them, because a reader does not type them.
-EXCERPTS = ("hcl", "rust")
+EXCERPTS = ("hcl", "js", "rust")
 VARIES = "…"
 # The pages of docs/ whose commands scripts/live_tests/test_guides.py runs.
 PAGES = ("protect-your-api.md", "publish.md", "own-sign-in.md")
