@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 /// The dependencies of `push-authorizer`.
 pub struct Deps<R, T, H> {
-    pub(crate) door: Connector<R, T, (), H>,
+    pub(crate) door: Connector<R, T, (), (), H>,
     pub(crate) origins: Vec<String>,
 }
 

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use holdfast_push::ConnectionId;
-use holdfast_push::ports::{CloseQueue, Sockets, Tickets};
+use holdfast_push::ports::{CloseQueue, Gateway, Sockets, Tickets};
 use holdfast_push::service::{ConnectRefusal, Connector};
 use holdfast_push::ticket::{PROTOCOL, offers_protocol, presented};
-use holdfast_push_wiring::{self as providers, LiveClosing, LiveConnections, LiveSessionsTable};
+use holdfast_push_wiring::{self as providers, LiveClosing, LiveConnections, LiveGateway, LiveSessionsTable};
 use holdfast_runtime::boot::InvocationError;
 use holdfast_runtime::websocket::{SocketEvent, status};
 use holdfast_runtime::{ConfigError, Env, System, metrics};
@@ -14,13 +14,13 @@ use holdfast_sessions::ports::{Clock, Rng, SessionReads};
 use serde_json::{Value, json};
 
 /// The dependencies of `push-connect`.
-pub struct Deps<R, T, Q, H> {
-    pub(crate) door: Connector<R, T, Q, H>,
+pub struct Deps<R, T, G, Q, H> {
+    pub(crate) door: Connector<R, T, G, Q, H>,
     pub(crate) ttl_seconds: i64,
     pub(crate) max_connections: usize,
 }
 
-impl Deps<LiveSessionsTable, LiveConnections, LiveClosing, System> {
+impl Deps<LiveSessionsTable, LiveConnections, LiveGateway, LiveClosing, System> {
     /// Builds them from the environment.
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let ttl_seconds = env.int("CONNECTION_TTL_SECONDS", 60..=86_400, 7_800)?;
@@ -32,14 +32,15 @@ impl Deps<LiveSessionsTable, LiveConnections, LiveClosing, System> {
 }
 
 /// Serves the route `$connect`.
-pub async fn handle<R, T, Q, H>(
-    deps: &Deps<R, T, Q, H>,
+pub async fn handle<R, T, G, Q, H>(
+    deps: &Deps<R, T, G, Q, H>,
     event: SocketEvent,
     _budget: Duration,
 ) -> Result<Value, InvocationError>
 where
     R: SessionReads,
     T: Tickets + Sockets,
+    G: Gateway,
     Q: CloseQueue,
     H: Clock + Rng,
 {

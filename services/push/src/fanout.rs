@@ -15,12 +15,12 @@ use holdfast_push::record::Received;
 use holdfast_push::service::{FanOut, Limits, Publisher, WorkOutcome};
 use holdfast_push_wiring::wire::{MessageOrigin, Unreadable, Work, work_from_json};
 use holdfast_push_wiring::{
-    self as providers, LiveConnections, LiveGateway, LiveLanes, LiveLanesWithDeadLetters, Metrics,
+    self as providers, LiveConnections, LiveGateway, LiveLanes, LiveLanesWithDeadLetters, LiveSessionsTable, Metrics,
 };
 use holdfast_runtime::boot::InvocationError;
 use holdfast_runtime::queue::{self, RecordResult, SqsEvent, SqsMessage};
 use holdfast_runtime::{ConfigError, Env, System, metrics};
-use holdfast_sessions::ports::{Clock, Rng, StoreError, StoreResult};
+use holdfast_sessions::ports::{Clock, Rng, SessionReads, StoreError, StoreResult};
 use holdfast_sessions::{Code, Millis};
 use serde_json::Value;
 
@@ -36,15 +36,15 @@ const AT_ONCE: usize = 10;
 const HEAVY: usize = 5;
 
 /// The dependencies of `push-fanout`.
-pub struct Deps<T, G, F, Q, M, H> {
-    pub(crate) fan_out: FanOut<T, G, F, M, H>,
+pub struct Deps<R, T, G, F, Q, M, H> {
+    pub(crate) fan_out: FanOut<R, T, G, F, M, H>,
     /// Publishes the records of services that send to the queue instead of calling `POST /v1/messages`.
     pub(crate) publisher: Publisher<T, Q, M, H>,
     /// Posts a second of one invocation, for direct messages and for broadcasts: the budget's share ÷ workers at once.
     pub(crate) shares: (u32, u32),
 }
 
-impl Deps<LiveConnections, LiveGateway, LiveLanesWithDeadLetters, LiveLanes, Metrics, System> {
+impl Deps<LiveSessionsTable, LiveConnections, LiveGateway, LiveLanesWithDeadLetters, LiveLanes, Metrics, System> {
     /// Builds them from the environment.
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let share =
@@ -58,12 +58,13 @@ impl Deps<LiveConnections, LiveGateway, LiveLanesWithDeadLetters, LiveLanes, Met
 }
 
 /// Handles a batch of the queue `push` or `broadcast`.
-pub async fn handle<T, G, F, Q, M, H>(
-    deps: &'static Deps<T, G, F, Q, M, H>,
+pub async fn handle<R, T, G, F, Q, M, H>(
+    deps: &'static Deps<R, T, G, F, Q, M, H>,
     event: SqsEvent,
     budget: Duration,
 ) -> Result<Value, InvocationError>
 where
+    R: SessionReads,
     T: Sockets + Channels + Audience + PublishKeys,
     G: Gateway,
     F: JobQueue + DeadLetters + Redelivery,
@@ -110,13 +111,14 @@ fn grouped(records: Vec<SqsMessage>, now: Millis) -> Vec<Vec<(String, Read)>> {
     groups
 }
 
-async fn work<T, G, F, Q, M, H>(
-    deps: &'static Deps<T, G, F, Q, M, H>,
+async fn work<R, T, G, F, Q, M, H>(
+    deps: &'static Deps<R, T, G, F, Q, M, H>,
     pace: Arc<RateLimiters>,
     group: Vec<Read>,
     left: Duration,
 ) -> Vec<RecordResult>
 where
+    R: SessionReads,
     T: Sockets + Channels + Audience + PublishKeys,
     G: Gateway,
     F: JobQueue + DeadLetters + Redelivery,
@@ -153,8 +155,8 @@ where
     done
 }
 
-async fn finished<T, G, F, Q, M, H>(
-    deps: &Deps<T, G, F, Q, M, H>,
+async fn finished<R, T, G, F, Q, M, H>(
+    deps: &Deps<R, T, G, F, Q, M, H>,
     record: Received,
     outcome: StoreResult<WorkOutcome>,
 ) -> RecordResult

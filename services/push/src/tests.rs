@@ -104,10 +104,15 @@ impl World {
         }
     }
 
-    fn door<Q>(&self, closing: Q) -> Connector<Failing<OpenSessions>, Failing<MemoryTable>, Q, ManualHost> {
+    fn door<G, Q>(
+        &self,
+        gateway: G,
+        closing: Q,
+    ) -> Connector<Failing<OpenSessions>, Failing<MemoryTable>, G, Q, ManualHost> {
         Connector {
             sessions: self.sessions.clone(),
             table: self.table.clone(),
+            gateway,
             closing,
             host: self.host.clone(),
             policy: Policy::default(),
@@ -156,7 +161,7 @@ impl World {
     ) -> (Result<Value, InvocationError>, Recorded) {
         match function {
             "push-connect" => {
-                let door = self.door(self.queues.clone());
+                let door = self.door(self.gateway.clone(), self.queues.clone());
                 let deps = connect::Deps { door, ttl_seconds: 7_800, max_connections: 1 };
                 recorded(Box::pin(connect::handle(&deps, event, budget))).await
             }
@@ -185,7 +190,7 @@ impl World {
 
     /// Asks the authorizer.
     async fn authorize(&self, event: Value) -> (Result<Value, InvocationError>, Recorded) {
-        let deps = authorizer::Deps { door: self.door(()), origins: vec!["https://app.example.com".to_owned()] };
+        let deps = authorizer::Deps { door: self.door((), ()), origins: vec!["https://app.example.com".to_owned()] };
         recorded(authorizer::handle(&deps, event, TIME)).await
     }
 
@@ -230,6 +235,8 @@ impl World {
         match function {
             "push-fanout" => {
                 let fan_out = FanOut {
+                    sessions: self.sessions.clone(),
+                    policy: Policy::default(),
                     table: self.table.clone(),
                     gateway: self.gateway.clone(),
                     queue: self.queues.clone(),

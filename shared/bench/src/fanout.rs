@@ -21,9 +21,10 @@ use holdfast_push::message::Message;
 use holdfast_push::ports::{Count, Gateway as _};
 use holdfast_push::service::{FanOut, Limits, WorkOutcome};
 use holdfast_sessions::Millis;
+use holdfast_sessions::policy::Policy;
 use holdfast_sessions::ports::{Clock as _, Rng as _};
 use holdfast_testkit::host::RealHost;
-use holdfast_testkit::push::{Counters, MemoryQueues, MemoryTable};
+use holdfast_testkit::push::{Counters, MemoryQueues, MemoryTable, OpenSessions};
 use holdfast_websocket_api::Connections;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
@@ -71,7 +72,7 @@ fn socket(n: usize) -> String {
 }
 
 struct Worker {
-    fan_out: FanOut<MemoryTable, Connections, MemoryQueues, Counters, RealHost>,
+    fan_out: FanOut<OpenSessions, MemoryTable, Connections, MemoryQueues, Counters, RealHost>,
     message: Message,
     records: Vec<Vec<Recipient>>,
     pace: RateLimiters,
@@ -93,6 +94,8 @@ impl Worker {
         let all: Vec<Recipient> = (0..SOCKETS).map(recipient).collect::<Done<_>>()?;
         Ok(Self {
             fan_out: FanOut {
+                sessions: OpenSessions::default(),
+                policy: Policy::default(),
                 table: MemoryTable::default(),
                 gateway: Connections::new(&config, endpoint),
                 queue: MemoryQueues::default(),

@@ -49,17 +49,17 @@ pub type LiveLanesWithDeadLetters = LanesWithDeadLetters;
 /// Validation of access tokens by one strong read each.
 pub type LiveSessionCache = StrongReads<SessionsTable>;
 /// The authorizer's view of handshakes: without any means to write.
-pub type LiveAdmission = Connector<SessionsTable, ConnectionsTable, (), System>;
+pub type LiveAdmission = Connector<SessionsTable, ConnectionsTable, (), (), System>;
 /// Validation of access tokens.
 pub type LiveStrongSessions = Sessions<SessionsTable, StrongReads<SessionsTable>, System>;
 /// The use case of handshakes.
-pub type LiveConnector = Connector<SessionsTable, ConnectionsTable, Closing, System>;
+pub type LiveConnector = Connector<SessionsTable, ConnectionsTable, Connections, Closing, System>;
 /// The use case of frames.
 pub type LiveFrames = Frames<SessionsTable, ConnectionsTable, Connections, LiveTopics, LivePresence, Metrics, System>;
 /// The publishers' door.
 pub type LivePublisher = Publisher<ConnectionsTable, Lanes, Metrics, System>;
 /// The use case of delivery.
-pub type LiveFanOut = FanOut<ConnectionsTable, Connections, LanesWithDeadLetters, Metrics, System>;
+pub type LiveFanOut = FanOut<SessionsTable, ConnectionsTable, Connections, LanesWithDeadLetters, Metrics, System>;
 /// The use case of closing sockets.
 pub type LiveCloser = Closer<ConnectionsTable, Connections, Closing, System>;
 
@@ -198,6 +198,7 @@ pub async fn connector(env: &Env, sdk: &SdkConfig) -> Result<LiveConnector, Conf
     Ok(Connector {
         sessions: sessions_table(env, sdk).await?,
         table: connections(env, sdk)?,
+        gateway: gateway(env, sdk)?,
         closing: Closing(queue(env, sdk, "CLOSE_QUEUE_URL")?),
         host: System,
         policy: policy(env)?,
@@ -209,6 +210,7 @@ pub async fn admission(env: &Env, sdk: &SdkConfig) -> Result<LiveAdmission, Conf
     Ok(Connector {
         sessions: sessions_table(env, sdk).await?,
         table: connections(env, sdk)?,
+        gateway: (),
         closing: (),
         host: System,
         policy: policy(env)?,
@@ -248,6 +250,8 @@ pub async fn publisher(env: &Env, sdk: &SdkConfig) -> Result<LivePublisher, Conf
 /// What delivery needs.
 pub async fn fan_out(env: &Env, sdk: &SdkConfig) -> Result<LiveFanOut, ConfigError> {
     Ok(FanOut {
+        sessions: sessions_table(env, sdk).await?,
+        policy: policy(env)?,
         table: connections(env, sdk)?,
         gateway: gateway(env, sdk)?,
         queue: LanesWithDeadLetters {

@@ -16,6 +16,8 @@ pub const MAX_PRESENCE: usize = 100;
 pub enum ClientFrame {
     /// Asks whether the socket works, and for the heads of its channels.
     Ping,
+    /// Keeps the socket open, and is not answered. On AWS, API Gateway takes it and no function sees it.
+    KeepAlive,
     /// Asks for the messages after these marks.
     Hello(Vec<Mark>),
     /// Subscribes to a topic.

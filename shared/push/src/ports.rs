@@ -53,6 +53,11 @@ pub trait Sockets: Send + Sync {
         session_expires_at: Millis,
         now: Millis,
     ) -> impl Future<Output = StoreResult<()>> + Send;
+    /// Moves `sessionExpiresAt` on every row. The socket's own row comes last, so that an interrupted call is seen and
+    /// repeated. Rows that were deleted stay deleted.
+    fn extend(&self, socket: &Socket, session_expires_at: Millis) -> impl Future<Output = StoreResult<()>> + Send;
+    /// Records in the user's row of a socket that it was open at `now`. The window of its frames does not change.
+    fn confirm_open(&self, socket: &Socket, now: Millis) -> impl Future<Output = StoreResult<()>> + Send;
 }
 
 /// The result of adding topics to a socket.

@@ -1,5 +1,7 @@
 //! The rows of a connection, and the checks on them.
 
+use std::collections::BTreeSet;
+
 use holdfast_sessions::policy::Policy;
 use holdfast_sessions::session::{self, Slot};
 use holdfast_sessions::token::Address;
@@ -8,8 +10,8 @@ use holdfast_sessions::{Millis, SessionId};
 use crate::close::SessionOver;
 use crate::ids::ConnectionId;
 
-/// API Gateway ends a socket after 600 s without traffic. A socket whose row was not updated for a minute longer counts
-/// as closed.
+/// API Gateway ends a socket after 600 s without traffic. A socket whose row was updated within this time counts as
+/// open. Any other may still be open, because no function sees a keep-alive. API Gateway is then asked.
 pub const SILENT_SECONDS: i64 = 660;
 /// The length of the window in which frames are counted. `seenAt` moves at most this often. Two windows are the minute
 /// of the limit.
@@ -36,21 +38,21 @@ pub struct Socket {
     pub sid: SessionId,
     /// When the socket opened, by the clock of `$connect`.
     pub connected_at: Millis,
-    /// When the last frame came, exact to [`WINDOW_SECONDS`].
+    /// When the last frame came, exact to [`WINDOW_SECONDS`], or when API Gateway last confirmed that it is open.
     pub seen_at: Millis,
-    /// When the session expires. Nothing is posted from then on, unless the session moves this time.
+    /// When the session expires, as this row last learned. The session may have moved it since, but never back.
     pub session_expires_at: Millis,
     /// When the rows expire. DynamoDB may delete them from then on.
     pub expires_at: Millis,
 }
 
 impl Socket {
-    /// Whether the socket counts for the limit of connections and for presence.
+    /// Whether the socket is known to be open without asking API Gateway.
     pub fn is_fresh(&self, now: Millis) -> bool {
         now < self.seen_at.plus_seconds(SILENT_SECONDS)
     }
 
-    /// Whether messages may be posted to it.
+    /// Whether messages may be posted to it without reading its session.
     pub fn takes_posts(&self, now: Millis) -> bool {
         now < self.session_expires_at
     }
@@ -109,11 +111,11 @@ impl FrameWindow {
     }
 }
 
-/// The sockets that must close so that `cap` remain. Those without a recent frame come first, then the oldest. The
-/// order is total, so handshakes that see one another at the same time choose the same sockets.
-pub fn excess_connections(sockets: &[Socket], cap: usize, now: Millis) -> Vec<&Socket> {
+/// The sockets that must close so that `cap` remain. Those that API Gateway reports as closed come first, then the
+/// oldest. The order is total, so handshakes that see one another at the same time choose the same sockets.
+pub fn excess_connections<'a>(sockets: &'a [Socket], closed: &BTreeSet<ConnectionId>, cap: usize) -> Vec<&'a Socket> {
     let mut all: Vec<_> = sockets.iter().collect();
-    all.sort_by_key(|s| (s.is_fresh(now), s.connected_at, s.id.clone()));
+    all.sort_by_key(|s| (!closed.contains(&s.id), s.connected_at, s.id.clone()));
     all.truncate(sockets.len().saturating_sub(cap));
     all
 }
@@ -212,37 +214,37 @@ pub(crate) mod tests {
         }
     }
 
-    fn gone(sockets: &[Socket], cap: usize, now: i64) -> Vec<String> {
-        excess_connections(sockets, cap, Millis::new(now)).iter().map(|s| s.id.to_string()).collect()
+    fn gone(sockets: &[Socket], closed: &[&str], cap: usize) -> Vec<String> {
+        let closed = closed.iter().map(|id| id.parse().unwrap()).collect();
+        excess_connections(sockets, &closed, cap).iter().map(|s| s.id.to_string()).collect()
     }
 
     #[test]
     fn the_oldest_makes_room() {
         let sockets = [socket("c", 30), socket("a", 10), socket("b", 20)];
-        assert_eq!(gone(&sockets, 3, 40), Vec::<String>::new());
-        assert_eq!(gone(&sockets, 2, 40), ["a"]);
-        assert_eq!(gone(&sockets, 1, 40), ["a", "b"]);
+        assert_eq!(gone(&sockets, &[], 3), Vec::<String>::new());
+        assert_eq!(gone(&sockets, &[], 2), ["a"]);
+        assert_eq!(gone(&sockets, &[], 1), ["a", "b"]);
     }
 
     #[test]
     fn whoever_sees_fewer_names_nobody_whom_whoever_sees_all_does_not() {
         let all: Vec<Socket> = (0..6).map(|n| socket(&format!("s{n}"), n / 2)).collect();
         for cap in 1..6 {
-            let wanted = gone(&all, cap, 10);
+            let wanted = gone(&all, &[], cap);
             assert_eq!(wanted.len(), 6 - cap);
             for seen in 0..64_u32 {
                 let some: Vec<Socket> = (0..6).rev().filter(|n| seen >> n & 1 == 1).map(|n| all[n].clone()).collect();
-                assert!(gone(&some, cap, 10).iter().all(|id| wanted.contains(id)), "{some:?}");
+                assert!(gone(&some, &[], cap).iter().all(|id| wanted.contains(id)), "{some:?}");
             }
         }
     }
 
     #[test]
-    fn a_silent_one_goes_before_an_older_one_that_speaks() {
-        let mut old = socket("old", 0);
-        old.seen_at = Millis::new(700_000);
-        let sockets = [old, socket("silent", 10), socket("new", 700_000)];
-        assert_eq!(gone(&sockets, 2, 700_000), ["silent"]);
+    fn a_closed_one_goes_before_an_older_one_that_is_open() {
+        let sockets = [socket("old", 0), socket("closed", 10), socket("new", 700_000)];
+        assert_eq!(gone(&sockets, &["closed"], 2), ["closed"]);
+        assert_eq!(gone(&sockets, &["closed"], 1), ["closed", "old"]);
     }
 
     /// Frames at these times (ms), each counted as the table does; whether one was too much.
@@ -301,7 +303,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn presence_ends_eleven_minutes_after_the_last_frame() {
+    fn a_socket_counts_as_open_for_eleven_minutes_after_its_last_frame() {
         assert!(socket("a", 0).is_fresh(Millis::new(659_999)));
         assert!(!socket("a", 0).is_fresh(Millis::new(660_000)));
     }

@@ -23,11 +23,12 @@ use holdfast_push::outcome::{Posted, Probe};
 use holdfast_push::ports::{Count, Gateway as _, Sockets as _};
 use holdfast_push::service::{FanOut, Limits, WorkOutcome};
 use holdfast_push::socket::Socket;
+use holdfast_sessions::policy::Policy;
 use holdfast_sessions::ports::{Clock as _, Rng as _};
 use holdfast_sessions::token::Address;
 use holdfast_sessions::{SessionId, SlotNo, UserId};
 use holdfast_testkit::host::RealHost;
-use holdfast_testkit::push::{Counters, MemoryQueues, MemoryTable};
+use holdfast_testkit::push::{Counters, MemoryQueues, MemoryTable, OpenSessions};
 use holdfast_websocket_api::Connections;
 
 /// The configuration that functions have on the local cloud, or the one that they have on AWS.
@@ -144,7 +145,7 @@ async fn the_account_grants_its_burst_and_refuses_what_is_over_it() {
 /// Sockets of a broadcast, and what it may post: a quarter of the account's requests.
 struct Crowd {
     gateway: Arc<ConnectionsGateway>,
-    fan_out: FanOut<MemoryTable, Connections, MemoryQueues, Counters, RealHost>,
+    fan_out: FanOut<OpenSessions, MemoryTable, Connections, MemoryQueues, Counters, RealHost>,
     sockets: usize,
 }
 
@@ -175,8 +176,15 @@ impl Crowd {
             table.open(&socket, "a@example.com").await.unwrap();
             gateway.open(socket.id.as_str());
         }
-        let fan_out =
-            FanOut { table, gateway: client, queue: MemoryQueues::default(), tally: Counters::default(), host };
+        let fan_out = FanOut {
+            sessions: OpenSessions::default(),
+            policy: Policy::default(),
+            table,
+            gateway: client,
+            queue: MemoryQueues::default(),
+            tally: Counters::default(),
+            host,
+        };
         Self { gateway: Arc::new(gateway), fan_out, sockets }
     }
 

@@ -234,6 +234,20 @@ async fn every_named_case_is_answered_with_an_error_that_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_keep_alive_is_the_only_frame_without_an_answer() {
+    let world = World::new().await;
+    let before = world.state().await;
+    assert_eq!(world.say(Some("{\"action\":\"keepalive\"}")).await, Vec::<String>::new());
+    assert_eq!(world.state().await, before);
+    assert!(world.0.gateway.is_open(&id()));
+    for malformed in ["{\"action\":\"keepalive\",\"x\":1}", "{\"action\":\"keepAlive\"}", "{\"action\":\"keepalive \"}"]
+    {
+        world.check(Some(malformed)).await;
+        assert!(frame_from_json(malformed).is_err(), "{malformed}");
+    }
+}
+
+#[tokio::test]
 async fn every_frame_is_counted_whatever_it_says() {
     for case in ["{\"action\":\"$connect\"}", "{\"action\":\"$disconnect\"}", "", "[]"] {
         let world = World::new().await;
@@ -387,6 +401,7 @@ fn the_frames_that_are_drawn_are_of_every_kind() {
         let text = any_frame().new_tree(&mut runner).unwrap().current();
         kinds.insert(match frame_from_json(&text) {
             Ok(ClientFrame::Ping) => "ping",
+            Ok(ClientFrame::KeepAlive) => "keepalive",
             Ok(ClientFrame::Hello(marks)) if marks.is_empty() => "hello without a mark",
             Ok(ClientFrame::Hello(_)) => "hello",
             Ok(ClientFrame::Subscribe(_)) => "subscribe",

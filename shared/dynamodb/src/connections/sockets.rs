@@ -92,6 +92,16 @@ impl ConnectionsTable {
         let result = update.update_item(&self.client, &self.table, (pk, sk)).send().await;
         conditional("UpdateItem", None, result).map(|_| ())
     }
+
+    /// Updates every row that puts a socket into an audience.
+    async fn update_members(&self, id: &ConnectionId, update: &Statement) -> StoreResult<()> {
+        let pk = keys::connection(id);
+        self.update_row(pk.clone(), keys::SHARD, update.clone()).await?;
+        for item in self.rows(pk.clone(), Rows::StartingWith(keys::TOPIC), |_| false).await? {
+            self.update_row(pk.clone(), sort_key(&item), update.clone()).await?;
+        }
+        Ok(())
+    }
 }
 
 impl Sockets for ConnectionsTable {
@@ -190,14 +200,24 @@ impl Sockets for ConnectionsTable {
             twin = twin.set("seenAt", timestamp(seen.window_of(now)));
         }
         self.update_row(pk.clone(), keys::METADATA, own).await?;
-        self.update_row(keys::user(socket.at.user), pk.clone(), twin).await?;
+        self.update_row(keys::user(socket.at.user), pk, twin).await?;
         if socket.session_expires_at != session_expires_at {
-            self.update_row(pk.clone(), keys::SHARD, expiry.clone()).await?;
-            for item in self.rows(pk.clone(), Rows::StartingWith(keys::TOPIC), |_| false).await? {
-                self.update_row(pk.clone(), sort_key(&item), expiry.clone()).await?;
-            }
+            self.update_members(&socket.id, &expiry).await?;
         }
         Ok(())
+    }
+
+    async fn extend(&self, socket: &Socket, session_expires_at: Millis) -> StoreResult<()> {
+        let expiry = Statement::new().set("sessionExpiresAt", timestamp(session_expires_at));
+        let pk = keys::connection(&socket.id);
+        self.update_members(&socket.id, &expiry).await?;
+        self.update_row(keys::user(socket.at.user), pk.clone(), expiry.clone()).await?;
+        self.update_row(pk, keys::METADATA, expiry).await
+    }
+
+    async fn confirm_open(&self, socket: &Socket, now: Millis) -> StoreResult<()> {
+        let seen = Statement::new().set("seenAt", timestamp(now));
+        self.update_row(keys::user(socket.at.user), keys::connection(&socket.id), seen).await
     }
 }
 

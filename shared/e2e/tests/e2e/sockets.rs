@@ -130,6 +130,37 @@ async fn a_session_that_ran_out_gets_no_message_and_its_sockets_are_closed() {
     other.close().await;
 }
 
+/// They are more than the frames that the function counts in a minute. API Gateway takes them itself.
+#[tokio::test]
+async fn keep_alives_reach_no_function_that_counts_them() {
+    let world = World::open().await;
+    let (_, session) = world.signed_in().await;
+    let mut socket = open_socket(&world.api, &session.access, "A").await.unwrap();
+    for _ in 0..150 {
+        socket.send(&json!({"action": "keepalive"})).await.unwrap();
+    }
+    socket.ping().await.unwrap();
+    socket.close().await;
+}
+
+/// The session was extended, and the socket has sent only keep-alives since. Its rows hold an expiry that has passed.
+#[tokio::test]
+async fn a_socket_whose_session_was_extended_receives_before_its_next_frame() {
+    let world = World::open().await;
+    let (_, session) = world.signed_in().await;
+    let mut socket = open_socket(&world.api, &session.access, "A").await.unwrap();
+    let of_session = |item: &&Item| text(item, "sid") == session.session_id && item.contains_key("sessionExpiresAt");
+    let table = &world.deployment.tables.connections;
+    for row in world.everything(table).await.iter().filter(of_session) {
+        world.has_passed(table, row, "sessionExpiresAt").await;
+    }
+    let body = json!({"to": {"userIds": [session.user_id]}, "kind": "note", "data": "still signed in"});
+    let id = world.api.publish(&body).await.unwrap().expect(202).unwrap().text("/messageId").unwrap();
+    socket.expect_message(&id).await.unwrap();
+    socket.ping().await.unwrap();
+    socket.close().await;
+}
+
 #[tokio::test]
 async fn an_evicted_sessions_socket_is_closed() {
     let world = World::open().await;

@@ -2,14 +2,18 @@
 //! last time. The code that ends a session searches for rows after it has ended it. So the later of the two always sees
 //! the other.
 
+use std::collections::BTreeSet;
+
+use futures_util::future::join_all;
 use holdfast_sessions::policy::Policy;
 use holdfast_sessions::ports::{Clock, Rng, SessionReads, StoreResult};
 use holdfast_sessions::token::{Address, Ticket};
-use holdfast_sessions::{SessionId, TokenHash};
+use holdfast_sessions::{Millis, SessionId, TokenHash};
 
 use crate::close::CloseRequest;
 use crate::ids::ConnectionId;
-use crate::ports::{CloseQueue, Sockets, Tickets};
+use crate::outcome::Probe;
+use crate::ports::{CloseQueue, Gateway, Sockets, Tickets};
 use crate::socket::{Socket, check_session, excess_connections};
 
 /// Why a connection is refused.
@@ -34,11 +38,13 @@ pub struct Admission {
 
 /// The use cases of admission and connection.
 #[derive(Clone, Debug)]
-pub struct Connector<R, T, Q, H> {
+pub struct Connector<R, T, G, Q, H> {
     /// The store of sessions.
     pub sessions: R,
     /// The table of tickets and sockets.
     pub table: T,
+    /// The client of `@connections`, which knows whether a silent socket is open.
+    pub gateway: G,
     /// The queue that closes the sockets above the limit.
     pub closing: Q,
     /// The clock, the timer and the random source.
@@ -52,7 +58,7 @@ fn hash_of(presented: Option<&str>) -> Option<TokenHash> {
     presented.and_then(|text| Ticket::parse(text).ok()).map(|ticket| ticket.hash())
 }
 
-impl<R, T, Q, H> Connector<R, T, Q, H>
+impl<R, T, G, Q, H> Connector<R, T, G, Q, H>
 where
     R: SessionReads,
     T: Tickets,
@@ -74,10 +80,11 @@ where
     }
 }
 
-impl<R, T, Q, H> Connector<R, T, Q, H>
+impl<R, T, G, Q, H> Connector<R, T, G, Q, H>
 where
     R: SessionReads,
     T: Tickets + Sockets,
+    G: Gateway,
     Q: CloseQueue,
     H: Clock + Rng,
 {
@@ -137,10 +144,23 @@ where
             return Ok(Err(ConnectRefusal::SessionOver));
         }
         let sockets = self.table.of_user(socket.at.user).await?;
-        for old in excess_connections(&sockets, cap, now) {
+        if sockets.len() <= cap {
+            return Ok(Ok(()));
+        }
+        let closed = self.closed_of(&sockets, now).await;
+        for old in excess_connections(&sockets, &closed, cap) {
             let request = CloseRequest::Replaced { user: socket.at.user, connection: old.id.clone() };
             self.closing.ask(&request, 0).await?;
         }
         Ok(Ok(()))
+    }
+
+    /// Those of the sockets that API Gateway reports as closed. Only silent sockets are asked about: a socket that sends
+    /// keep-alives looks the same in the table as one whose client left without an event.
+    async fn closed_of(&self, sockets: &[Socket], now: Millis) -> BTreeSet<ConnectionId> {
+        let silent: Vec<_> = sockets.iter().filter(|socket| !socket.is_fresh(now)).collect();
+        let probes = join_all(silent.iter().map(|socket| self.gateway.probe(&socket.id))).await;
+        let gone = silent.into_iter().zip(probes).filter(|(_, probe)| *probe == Probe::Gone);
+        gone.map(|(socket, _)| socket.id.clone()).collect()
     }
 }

@@ -5,8 +5,10 @@
 use futures_util::StreamExt;
 use futures_util::stream;
 use holdfast_sessions::Millis;
-use holdfast_sessions::ports::{Clock, Rng, StoreResult};
+use holdfast_sessions::policy::Policy;
+use holdfast_sessions::ports::{Clock, Rng, SessionReads, StoreResult};
 
+use super::renewal::session_expiry;
 use crate::budget::RateLimiters;
 use crate::channel::{Channel, Position};
 use crate::frame::ServerFrame;
@@ -19,6 +21,9 @@ use crate::ports::{Audience, Channels, Count, DeadLetters, DeliveryMetrics, Gate
 /// Posts in flight per worker. Beyond 64 one small function gains nothing; at 32 a slow client holds up few others.
 pub(super) const IN_FLIGHT: usize = 32;
 
+/// The reason in dead letters if the session of a recipient could not be read.
+const SESSION_UNREAD: &str = "SESSION_UNREAD";
+
 /// The limits of one invocation.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits<'a> {
@@ -30,7 +35,9 @@ pub struct Limits<'a> {
 
 /// The worker behind the queues `push` and `broadcast`.
 #[derive(Clone, Debug)]
-pub struct FanOut<T, G, Q, M, H> {
+pub struct FanOut<R, T, G, Q, M, H> {
+    /// The store of sessions.
+    pub sessions: R,
     /// The table of sockets and channels.
     pub table: T,
     /// The client of `@connections`.
@@ -41,6 +48,8 @@ pub struct FanOut<T, G, Q, M, H> {
     pub tally: M,
     /// The clock, the timer and the random source.
     pub host: H,
+    /// The limits of sessions.
+    pub policy: Policy,
 }
 
 /// The result of a record.
@@ -63,8 +72,9 @@ enum DeliveryResult {
     Forbidden(Recipient),
 }
 
-impl<T, G, Q, M, H> FanOut<T, G, Q, M, H>
+impl<R, T, G, Q, M, H> FanOut<R, T, G, Q, M, H>
 where
+    R: SessionReads,
     T: Sockets + Channels + Audience,
     G: Gateway,
     Q: JobQueue + DeadLetters,
@@ -168,10 +178,16 @@ where
         if wait > 0 {
             self.host.sleep(wait).await;
         }
-        let now = self.host.now();
-        if !message.is_current(now) || now >= recipient.until {
-            self.tally.add(Count::Expired, 1);
-            return DeliveryResult::Finished;
+        match self.may_post(message, &mut recipient).await {
+            Ok(true) => {}
+            Ok(false) => {
+                self.tally.add(Count::Expired, 1);
+                return DeliveryResult::Finished;
+            }
+            Err(_) => {
+                recipient.reason = Some(SESSION_UNREAD.to_owned());
+                return DeliveryResult::Later(recipient);
+            }
         }
         let answer = self.gateway.post(&recipient.connection, text).await;
         recipient.reason = Some(answer.as_str().to_owned());
@@ -202,6 +218,21 @@ where
                 Ok(false) | Err(_) => DeliveryResult::Later(recipient),
             },
         }
+    }
+
+    /// Whether the message is current and the session of the recipient is live.
+    async fn may_post(&self, message: &Message, recipient: &mut Recipient) -> StoreResult<bool> {
+        let now = self.host.now();
+        if !message.is_current(now) {
+            return Ok(false);
+        }
+        if now < recipient.until {
+            return Ok(true);
+        }
+        let Some(socket) = self.table.socket(&recipient.connection).await? else { return Ok(false) };
+        let expiry = session_expiry(&self.sessions, &self.table, &self.host, &self.policy, &socket, now).await?;
+        recipient.until = expiry.unwrap_or(recipient.until);
+        Ok(expiry.is_some())
     }
 
     /// Whether a 410 is final. It is, if API Gateway repeats it and the handshake must have ended. The rows are deleted

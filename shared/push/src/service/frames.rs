@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use futures_util::future::{join, join_all};
+use futures_util::{StreamExt, stream};
 use holdfast_sessions::policy::Policy;
 use holdfast_sessions::ports::{Clock, Rng, SessionReads, StoreError, StoreResult};
 use holdfast_sessions::token::Address;
@@ -11,12 +12,13 @@ use holdfast_sessions::{Millis, SessionId, UserId};
 use super::access::readable;
 use super::append::head_of;
 use super::heads::Heads;
+use super::renewal::session_expiry;
 use super::{close_with_bye, pause};
 use crate::channel::{Channel, Position, Topic};
 use crate::close::ByeCode;
 use crate::frame::{ClientFrame, ErrorCode, FrameError, ServerFrame};
 use crate::ids::ConnectionId;
-use crate::outcome::Posted;
+use crate::outcome::{Posted, Probe};
 use crate::ports::{
     Channels, DeliveryMetrics, Gateway, JOIN_AT_ONCE, Joined, PresenceAccess, RecoveryBudget, Sockets, Subscriptions,
     TopicAccess,
@@ -27,6 +29,9 @@ use crate::socket::{FrameWindow, MAX_TOPICS, Socket, check_session};
 pub(super) const POST_TRIES: u32 = 4;
 /// The number of attempts to change a socket's topics, because another frame of the socket may be changing them.
 const JOIN_TRIES: u32 = 6;
+
+/// The number of silent sockets that one `presence` asks API Gateway about at once.
+const PROBES_AT_ONCE: usize = 16;
 
 /// The sender of a frame, as the authorizer named it at the handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +82,7 @@ where
     /// Serves one frame until `deadline`, and returns the answer to its last post or close.
     pub async fn receive(&self, caller: &Caller, frame: Result<ClientFrame, FrameError>, deadline: Millis) -> Posted {
         let id = &caller.connection;
+        let is_answered = frame != Ok(ClientFrame::KeepAlive);
         let served = match self.check_session(caller).await {
             Ok(Ok(socket)) => match frame {
                 Ok(frame) => self.serve(&socket, frame, deadline).await,
@@ -88,7 +94,8 @@ where
         };
         match served {
             Ok(posted) => posted,
-            Err(_) => self.say(id, &unavailable(), deadline).await,
+            Err(_) if is_answered => self.say(id, &unavailable(), deadline).await,
+            Err(_) => Posted::Done,
         }
     }
 
@@ -137,6 +144,7 @@ where
 
     async fn serve(&self, socket: &Socket, frame: ClientFrame, deadline: Millis) -> StoreResult<Posted> {
         let answer = match frame {
+            ClientFrame::KeepAlive => return Ok(Posted::Done),
             ClientFrame::Ping => ServerFrame::Pong(self.heads(socket).await?),
             ClientFrame::Hello(marks) => return self.hello(socket, marks, deadline).await,
             ClientFrame::Subscribe(topic) => match self.subscribe(socket, &topic).await? {
@@ -261,13 +269,54 @@ where
             return Ok(Err(hidden(socket.at.user, &users, &visible)));
         }
         let found = join_all(users.iter().map(|user| self.table.of_user(*user))).await;
+        let mut online = Vec::new();
+        let mut silent = Vec::new();
         let now = self.host.now();
-        let online: StoreResult<Vec<_>> = users
-            .into_iter()
-            .zip(found)
-            .map(|(user, sockets)| Ok((user, sockets?.iter().any(|s| s.is_fresh(now) && s.takes_posts(now)))))
-            .collect();
-        online.map(Ok)
+        for (user, sockets) in users.into_iter().zip(found) {
+            let sockets = sockets?;
+            let is_online = sockets.iter().any(|s| s.is_fresh(now) && s.takes_posts(now));
+            online.push((user, is_online));
+            if !is_online {
+                silent.extend(sockets);
+            }
+        }
+        let answers: Vec<(UserId, StoreResult<bool>)> = stream::iter(&silent)
+            .map(|socket| async { (socket.at.user, self.is_open(socket).await) })
+            .buffer_unordered(PROBES_AT_ONCE)
+            .collect()
+            .await;
+        for (user, is_online) in online.iter_mut().filter(|(_, is_online)| !is_online) {
+            let (mut open, mut error) = (false, None);
+            for (_, answer) in answers.iter().filter(|(of, _)| of == user) {
+                match answer {
+                    Ok(yes) => open |= yes,
+                    Err(trouble) => error = Some(trouble.clone()),
+                }
+            }
+            // One open socket is enough. Without one, a socket that nothing is known of leaves the presence undecided.
+            *is_online = match error {
+                Some(error) if !open => return Err(error),
+                _ => open,
+            };
+        }
+        Ok(Ok(online))
+    }
+
+    /// Whether a socket is open and its session live. No function sees a keep-alive, so the rows alone do not tell. The
+    /// table keeps the answer of API Gateway, so that one question serves for eleven minutes.
+    async fn is_open(&self, socket: &Socket) -> StoreResult<bool> {
+        let now = self.host.now();
+        if session_expiry(&self.sessions, &self.table, &self.host, &self.policy, socket, now).await?.is_none() {
+            return Ok(false);
+        }
+        if socket.is_fresh(now) {
+            return Ok(true);
+        }
+        match self.gateway.probe(&socket.id).await {
+            Probe::Alive => self.table.confirm_open(socket, now).await.map(|()| true),
+            Probe::Gone => Ok(false),
+            Probe::Unknown => Err(StoreError::Unavailable("GetConnection gave no usable answer".into())),
+        }
     }
 }
 

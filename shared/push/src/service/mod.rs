@@ -10,6 +10,7 @@ mod heads;
 mod hello;
 mod history;
 mod publish;
+mod renewal;
 mod resolve;
 
 pub use access::readable;

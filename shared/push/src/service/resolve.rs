@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use futures_util::future::join_all;
 use futures_util::stream;
 use holdfast_sessions::UserId;
-use holdfast_sessions::ports::{Clock, Rng, StoreError, StoreResult};
+use holdfast_sessions::ports::{Clock, Rng, SessionReads, StoreError, StoreResult};
 
 use super::append::append_all;
 use super::deliver::{FanOut, IN_FLIGHT, Limits, WorkOutcome};
@@ -33,8 +33,9 @@ struct Share {
     error: Option<StoreError>,
 }
 
-impl<T, G, Q, M, H> FanOut<T, G, Q, M, H>
+impl<R, T, G, Q, M, H> FanOut<R, T, G, Q, M, H>
 where
+    R: SessionReads,
     T: Sockets + Channels + Audience,
     G: Gateway,
     Q: JobQueue + DeadLetters,

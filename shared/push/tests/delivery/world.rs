@@ -216,6 +216,8 @@ impl Sim {
     /// Does all work that is due, some records at a time, as one invocation finds them.
     async fn work(&self) {
         let fan_out = FanOut {
+            sessions: self.sessions.clone(),
+            policy: Policy::default(),
             table: self.table.clone(),
             gateway: self.network.clone(),
             queue: self.queue.clone(),
@@ -303,6 +305,7 @@ impl Sim {
         let door = Connector {
             sessions: self.sessions.clone(),
             table: self.table.clone(),
+            gateway: self.network.clone(),
             closing: self.queue.clone(),
             host: self.host.clone(),
             policy: Policy::default(),

@@ -151,6 +151,32 @@ async fn one_socket_too_many_replaces_the_oldest() {
     assert!(world.queues.next_close().is_none());
 }
 
+/// All are silent in the table, because keep-alives reach no function. A socket whose client left without an event makes
+/// room before one that is open.
+#[tokio::test]
+async fn a_silent_socket_is_replaced_before_an_older_one_only_if_it_is_closed() {
+    for (closed, replaced) in [(None, "s0"), (Some("s4"), "s4")] {
+        let world = World::default();
+        let person = world.person();
+        for n in 0..CAP {
+            assert!(world.connect(&person, &format!("s{n}")).await.is_ok());
+            world.host.advance_seconds(1);
+        }
+        if let Some(closed) = closed {
+            world.gateway.drop_socket(&id(closed));
+        }
+        // It is not asked about sockets that sent a frame lately: their handshake may still run.
+        let asked_too_early = world.connect(&person, "one-more").await;
+        assert!(asked_too_early.is_ok());
+        assert_eq!(world.next_close(), CloseRequest::Replaced { user: person.at.user, connection: id("s0") });
+        world.table.forget(&id("one-more"), None).await.unwrap();
+        world.host.advance_seconds(660);
+        assert!(world.connect(&person, "later").await.is_ok());
+        assert_eq!(world.next_close(), CloseRequest::Replaced { user: person.at.user, connection: id(replaced) });
+        assert!(world.queues.next_close().is_none());
+    }
+}
+
 /// Handshakes of one user run at once. Each sees some of the others, and together they close as many sockets as are too
 /// many.
 #[test]
@@ -164,6 +190,7 @@ fn handshakes_at_once_leave_as_many_sockets_as_may_be() {
                 let door = Connector {
                     sessions: world.sessions.clone(),
                     table: Stepped(world.table.clone()),
+                    gateway: world.gateway.clone(),
                     closing: Stepped(world.queues.clone()),
                     host: world.host.clone(),
                     policy: Policy::default(),

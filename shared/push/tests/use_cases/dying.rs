@@ -8,6 +8,7 @@ use holdfast_push::channel::Channel;
 use holdfast_push::ports::Subscriptions as _;
 use holdfast_push::publish::{Publish, Queued};
 use holdfast_push::service::{FanOut, Limits, Published, Publisher};
+use holdfast_sessions::policy::Policy;
 use holdfast_sessions::ports::Clock as _;
 use holdfast_testkit::ManualHost;
 use holdfast_testkit::push::stepped::{Actor, Stepped, dies_after};
@@ -153,6 +154,8 @@ fn a_worker_that_dies_anywhere_leaves_its_record_to_another() {
                 let pace = RateLimiters::new(10_000, 10_000, world.host.now());
                 let limits = Limits { deadline: world.soon(), pace: &pace };
                 let worker = FanOut {
+                    sessions: Stepped(world.sessions.clone()),
+                    policy: Policy::default(),
                     table: Stepped(world.table.clone()),
                     gateway: Stepped(world.gateway.clone()),
                     queue: Stepped(world.queues.clone()),

@@ -229,6 +229,89 @@ async fn nothing_is_posted_after_the_session_has_run_out() {
     assert_eq!(world.gateway.posts(), 0);
 }
 
+/// No frame has told the socket's rows that the session was extended. Messages arrive nevertheless.
+#[tokio::test]
+async fn a_socket_that_sends_only_keep_alives_receives_while_its_session_is_extended() {
+    for to_everybody in [false, true] {
+        let world = World::default();
+        let ada = world.person();
+        world.connect(&ada, "a").await.unwrap();
+        world.host.advance_seconds(3_600);
+        let later = world.host.now().plus_seconds(3_600);
+        world.sessions.open(ada.at, ada.sid, later);
+        publish(&world, &if to_everybody { to_all("1") } else { to(&[&ada], "1") }).await;
+        world.work_off().await;
+        assert_eq!(world.gateway.received(&id("a")).len(), 1);
+        assert_eq!(world.counters.of(Count::Expired), 0);
+    }
+}
+
+/// Most reads of a session write nothing, because the next message may be the last. The session of a busy socket is not read permanently.
+#[tokio::test]
+async fn the_rows_of_a_busy_socket_follow_its_session_after_some_messages() {
+    let world = World::default();
+    let people: Vec<_> = (0..64).map(|_| world.person()).collect();
+    for (n, person) in people.iter().enumerate() {
+        world.connect(person, &format!("s{n}")).await.unwrap();
+    }
+    world.host.advance_seconds(3_600);
+    let later = world.host.now().plus_seconds(3_600);
+    for person in &people {
+        world.sessions.open(person.at, person.sid, later);
+    }
+    let all: Vec<_> = people.iter().collect();
+    let mut moved = Vec::new();
+    for n in 0..200 {
+        publish(&world, &to(&all, &n.to_string())).await;
+        world.work_off().await;
+        let mut count = 0;
+        for person in &people {
+            count += usize::from(world.table.of_user(person.at.user).await.unwrap()[0].session_expires_at == later);
+        }
+        moved.push(count);
+    }
+    assert!((1..=16).contains(&moved[0]), "{moved:?}");
+    assert_eq!(moved.last(), Some(&64), "{moved:?}");
+    // The rows are right, so the sessions are not read any more.
+    world.sessions.set_down(true);
+    publish(&world, &to(&all, "last")).await;
+    world.work_off().await;
+    assert_eq!(world.gateway.posts(), 201 * 64);
+}
+
+#[tokio::test]
+async fn nothing_is_posted_to_the_socket_of_another_session_or_of_none() {
+    let world = World::default();
+    let [ada, bob] = [world.person(), world.person()];
+    world.connect(&ada, "a").await.unwrap();
+    world.connect(&bob, "b").await.unwrap();
+    world.host.advance_seconds(3_600);
+    // The slot belongs to a later session of the same user, and the other session was ended before it expired.
+    world.sessions.open(ada.at, holdfast_sessions::SessionId::from_bytes([9; 16]), world.host.now().plus_seconds(60));
+    world.sessions.open(bob.at, bob.sid, world.host.now().plus_seconds(60));
+    world.sessions.end(bob.at, world.host.now());
+    publish(&world, &to(&[&ada, &bob], "1")).await;
+    world.work_off().await;
+    assert_eq!(world.gateway.posts(), 0);
+    assert_eq!(world.counters.of(Count::Expired), 2);
+}
+
+#[tokio::test]
+async fn a_session_that_cannot_be_read_is_read_again_later() {
+    let world = World::default();
+    let ada = world.person();
+    world.connect(&ada, "a").await.unwrap();
+    world.host.advance_seconds(3_600);
+    world.sessions.open(ada.at, ada.sid, world.host.now().plus_seconds(3_600));
+    world.sessions.set_down(true);
+    publish(&world, &to(&[&ada], "1")).await;
+    assert_eq!(world.work_one().await, WorkOutcome::Done);
+    assert_eq!((world.gateway.posts(), world.counters.of(Count::Retried)), (0, 1));
+    world.sessions.set_down(false);
+    world.work_off().await;
+    assert_eq!(world.gateway.received(&id("a")).len(), 1);
+}
+
 #[tokio::test]
 async fn a_busy_channel_costs_no_delivery_attempt() {
     let world = World::default();

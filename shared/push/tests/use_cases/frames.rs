@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use holdfast_push::channel::{Channel, Position};
 use holdfast_push::frame::{ClientFrame, ErrorCode, FrameError, Mark};
 use holdfast_push::ids::Epoch;
-use holdfast_push::outcome::Posted;
+use holdfast_push::outcome::{Posted, Probe};
 use holdfast_push::ports::{Channels, Count, Sockets, Subscriptions};
 use holdfast_push::presence::PresencePolicy;
 use holdfast_push::publish::Publish;
@@ -289,17 +289,121 @@ async fn a_socket_has_a_hundred_topics_at_most() {
 }
 
 #[tokio::test]
-async fn presence_is_a_socket_that_was_heard_of_lately() {
+async fn a_keep_alive_is_not_answered_and_changes_nothing() {
     let (world, person) = connected("a").await;
-    let (other, nobody) = (world.person(), UserId::from_bytes([7; 16]));
-    world.connect(&other, "b").await.unwrap();
-    world.host.advance_seconds(600);
-    world.say(&person, "a", ClientFrame::Ping).await;
-    world.host.advance_seconds(61);
-    let asked = [person.at.user, other.at.user, nobody];
+    let before = world.table.of_user(person.at.user).await.unwrap();
+    assert_eq!(world.say(&person, "a", ClientFrame::KeepAlive).await, Posted::Done);
+    world.sessions.set_down(true);
+    assert_eq!(world.say(&person, "a", ClientFrame::KeepAlive).await, Posted::Done);
+    assert_eq!(world.gateway.posts(), 0);
+    assert_eq!(world.table.of_user(person.at.user).await.unwrap(), before);
+}
+
+/// A deployment whose gateway has no route for keep-alives sends them to the function, like every other frame.
+#[tokio::test]
+async fn a_keep_alive_that_reaches_the_function_is_counted_and_its_session_checked() {
+    let (world, person) = connected("a").await;
+    for _ in 0..100 {
+        world.say(&person, "a", ClientFrame::KeepAlive).await;
+    }
+    assert_eq!(world.gateway.posts(), 0);
+    world.say(&person, "a", ClientFrame::KeepAlive).await;
+    assert!(says(&world.gateway.received(&id("a")), "Bye", "RateLimited"));
+    let (world, person) = connected("a").await;
+    world.sessions.end(person.at, world.host.now());
+    world.say(&person, "a", ClientFrame::KeepAlive).await;
+    assert!(says(&world.gateway.received(&id("a")), "Bye", "SessionEnded"));
+}
+
+/// Whether `other` is online, by the presence that `person` is shown.
+async fn sees(world: &World, person: &Person, other: &Person) -> bool {
+    let user = other.at.user;
+    let presence = watch(world, person, Watchers::Policy(PresencePolicy::Everyone), &[user]).await;
+    let [yes, no] = [true, false].map(|online| presence.contains(&format!("({user:?}, {online})")));
+    assert!(yes != no, "{presence}");
+    yes
+}
+
+#[tokio::test]
+async fn presence_needs_a_socket() {
+    let (world, person) = connected("a").await;
+    let asked = [person.at.user, UserId::from_bytes([7; 16])];
     let presence = watch(&world, &person, Watchers::Policy(PresencePolicy::Everyone), &asked).await;
-    let online = |user: &UserId, yes: bool| presence.contains(&format!("({user:?}, {yes})"));
-    assert!(online(&person.at.user, true) && online(&other.at.user, false) && online(&nobody, false), "{presence}");
+    assert!(asked.iter().zip([true, false]).all(|(user, yes)| presence.contains(&format!("({user:?}, {yes})"))));
+}
+
+/// A socket that sends only keep-alives is silent in the table. API Gateway knows whether it is open.
+#[tokio::test]
+async fn a_silent_socket_is_present_exactly_if_it_is_open() {
+    let (world, person) = connected("a").await;
+    let [quiet, left] = [world.person(), world.person()];
+    world.connect(&quiet, "b").await.unwrap();
+    world.connect(&left, "c").await.unwrap();
+    world.gateway.drop_socket(&id("c"));
+    world.host.advance_seconds(659);
+    assert!(sees(&world, &person, &left).await, "nobody was asked yet");
+    world.host.advance_seconds(1);
+    assert!(sees(&world, &person, &quiet).await);
+    assert!(!sees(&world, &person, &left).await);
+}
+
+#[tokio::test]
+async fn what_api_gateway_said_of_a_silent_socket_holds_for_eleven_minutes() {
+    let (world, person) = connected("a").await;
+    let quiet = world.person();
+    world.connect(&quiet, "b").await.unwrap();
+    world.host.advance_seconds(660);
+    assert!(sees(&world, &person, &quiet).await);
+    world.gateway.script_probe(&id("b"), Probe::Gone);
+    world.host.advance_seconds(659);
+    assert!(sees(&world, &person, &quiet).await, "asked again too soon");
+    world.host.advance_seconds(1);
+    assert!(!sees(&world, &person, &quiet).await);
+    // The window in which frames are counted is another matter.
+    let seen = world.table.count_frame(&id("b")).await.unwrap().unwrap();
+    assert_eq!(seen.socket.seen_at, seen.socket.connected_at);
+}
+
+#[tokio::test]
+async fn a_silent_socket_that_nothing_is_known_of_leaves_the_presence_undecided() {
+    let (world, person) = connected("a").await;
+    let quiet = world.person();
+    world.connect(&quiet, "b").await.unwrap();
+    world.host.advance_seconds(660);
+    world.gateway.script_probe(&id("b"), Probe::Unknown);
+    let asked = [person.at.user, quiet.at.user];
+    let answer = watch(&world, &person, Watchers::Policy(PresencePolicy::Everyone), &asked).await;
+    assert!(answer.starts_with("Error") && answer.contains("Unavailable"), "{answer}");
+    // Another socket of the same user is known to be open, so that one does not matter.
+    world.connect(&quiet, "c").await.unwrap();
+    world.host.advance_seconds(660);
+    assert!(sees(&world, &person, &quiet).await);
+}
+
+#[tokio::test]
+async fn a_silent_socket_of_an_extended_session_is_present_and_one_of_an_ended_session_is_not() {
+    let (world, person) = connected("a").await;
+    let [extended, ended] = [world.person(), world.person()];
+    world.connect(&extended, "b").await.unwrap();
+    world.connect(&ended, "c").await.unwrap();
+    world.host.advance_seconds(3_600);
+    for live in [&person, &extended] {
+        world.sessions.open(live.at, live.sid, world.host.now().plus_seconds(3_600));
+    }
+    assert!(sees(&world, &person, &extended).await);
+    assert!(!sees(&world, &person, &ended).await);
+}
+
+#[tokio::test]
+async fn a_socket_of_an_expired_session_is_absent_though_it_spoke_lately() {
+    let (world, person) = connected("a").await;
+    let short = world.person();
+    world.sessions.open(short.at, short.sid, world.host.now().plus_seconds(100));
+    world.connect(&short, "b").await.unwrap();
+    world.host.advance_seconds(99);
+    assert!(sees(&world, &person, &short).await);
+    world.host.advance_seconds(1);
+    assert!(!sees(&world, &person, &short).await);
 }
 
 /// What `person` is answered by one `presence`.

@@ -50,6 +50,7 @@ async fn handshake(world: &World, person: &Person, how: Handshake, against: Agai
     let door = Connector {
         sessions: Stepped(world.sessions.clone()),
         table: Stepped(world.table.clone()),
+        gateway: Stepped(world.gateway.clone()),
         closing: Stepped(world.queues.clone()),
         host: world.host.clone(),
         policy: Policy::default(),
@@ -137,6 +138,8 @@ async fn post(world: &World, person: &Person) {
     let pace = RateLimiters::new(10_000, 10_000, world.host.now());
     let limits = Limits { deadline: world.soon(), pace: &pace };
     let fan_out = FanOut {
+        sessions: Stepped(world.sessions.clone()),
+        policy: Policy::default(),
         table: Stepped(world.table.clone()),
         gateway: Stepped(world.gateway.clone()),
         queue: Stepped(world.queues.clone()),

@@ -10,6 +10,7 @@ use holdfast_push::outcome::{Posted, Probe};
 use holdfast_push::ports::{Count, Gateway};
 use holdfast_push::service::{FanOut, Limits, WorkOutcome};
 use holdfast_sessions::Millis;
+use holdfast_sessions::policy::Policy;
 use holdfast_sessions::ports::{Clock, Rng};
 use holdfast_testkit::ManualHost;
 use holdfast_testkit::push::FakeGateway;
@@ -91,6 +92,8 @@ async fn broadcast(world: &World, sockets: usize, per_second: u32) -> Vec<i64> {
     world.publisher().publish("arn", &to_all("1")).await.unwrap();
     let gateway = Timed { gateway: world.gateway.clone(), clock: world.host.clone(), posted: Arc::default() };
     let fan_out = FanOut {
+        sessions: world.sessions.clone(),
+        policy: Policy::default(),
         table: world.table.clone(),
         gateway: gateway.clone(),
         queue: world.queues.clone(),
@@ -138,6 +141,8 @@ async fn a_lane_waits_for_its_own_pace_only() {
     world.connect(&ada, "a").await.unwrap();
     world.publisher().publish("arn", &to_all("1")).await.unwrap();
     let fan_out = FanOut {
+        sessions: world.sessions.clone(),
+        policy: Policy::default(),
         table: world.table.clone(),
         gateway: world.gateway.clone(),
         queue: world.queues.clone(),

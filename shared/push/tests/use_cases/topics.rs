@@ -181,6 +181,8 @@ mod only_topics {
         fn mark_gone(id: &ConnectionId, now: Millis) -> StoreResult<()>;
         fn count_frame(id: &ConnectionId) -> StoreResult<Option<FrameWindow>>;
         fn refresh(seen: &FrameWindow, session_expires_at: Millis, now: Millis) -> StoreResult<()>;
+        fn extend(socket: &Socket, session_expires_at: Millis) -> StoreResult<()>;
+        fn confirm_open(socket: &Socket, now: Millis) -> StoreResult<()>;
     });
     at_once!(Channels {
         fn head(channel: &Channel) -> StoreResult<Option<Position>>;

@@ -43,6 +43,8 @@ pub(crate) struct World {
 pub(crate) type TestFrames =
     Frames<OpenSessions, MemoryTable, FakeGateway, TopicPolicy, Watchers, Counters, ManualHost>;
 
+pub(crate) type TestFanOut = FanOut<OpenSessions, MemoryTable, FakeGateway, MemoryQueues, Counters, ManualHost>;
+
 /// The authorization of presence.
 #[derive(Clone, Debug)]
 pub(crate) enum Watchers {
@@ -108,10 +110,11 @@ impl World {
         ticket.text()
     }
 
-    pub(crate) fn door(&self) -> Connector<OpenSessions, MemoryTable, MemoryQueues, ManualHost> {
+    pub(crate) fn door(&self) -> Connector<OpenSessions, MemoryTable, FakeGateway, MemoryQueues, ManualHost> {
         Connector {
             sessions: self.sessions.clone(),
             table: self.table.clone(),
+            gateway: self.gateway.clone(),
             closing: self.queues.clone(),
             host: self.host.clone(),
             policy: Policy::default(),
@@ -165,8 +168,10 @@ impl World {
         }
     }
 
-    pub(crate) fn fan_out(&self) -> FanOut<MemoryTable, FakeGateway, MemoryQueues, Counters, ManualHost> {
+    pub(crate) fn fan_out(&self) -> TestFanOut {
         FanOut {
+            sessions: self.sessions.clone(),
+            policy: Policy::default(),
             table: self.table.clone(),
             gateway: self.gateway.clone(),
             queue: self.queues.clone(),

@@ -70,6 +70,8 @@ stepped!(Sockets {
     fn mark_gone(id: &ConnectionId, now: Millis) -> StoreResult<()>;
     fn count_frame(id: &ConnectionId) -> StoreResult<Option<FrameWindow>>;
     fn refresh(seen: &FrameWindow, session_expires_at: Millis, now: Millis) -> StoreResult<()>;
+    fn extend(socket: &Socket, session_expires_at: Millis) -> StoreResult<()>;
+    fn confirm_open(socket: &Socket, now: Millis) -> StoreResult<()>;
 });
 stepped!(Subscriptions {
     fn join(socket: &Socket, topics: &[Topic]) -> StoreResult<Joined>;

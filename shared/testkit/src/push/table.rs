@@ -37,6 +37,8 @@ struct Line {
 struct Tables {
     tickets: HashMap<[u8; 32], TicketRow>,
     sockets: BTreeMap<ConnectionId, FrameWindow>,
+    /// When API Gateway last confirmed that a socket was open, as the row under its user shows it.
+    confirmed: HashMap<ConnectionId, Millis>,
     /// When each socket was closed.
     gone: HashMap<ConnectionId, Millis>,
     topics: BTreeSet<(ConnectionId, Topic)>,
@@ -210,7 +212,11 @@ impl Sockets for MemoryTable {
 
     async fn of_user(&self, user: UserId) -> StoreResult<Vec<Socket>> {
         let state = self.lock();
-        Ok(state.sockets.values().map(|seen| &seen.socket).filter(|s| s.at.user == user).cloned().collect())
+        let twin = |socket: &Socket| {
+            let confirmed = state.confirmed.get(&socket.id).copied().unwrap_or(socket.seen_at);
+            Socket { seen_at: socket.seen_at.max(confirmed), ..socket.clone() }
+        };
+        Ok(state.sockets.values().map(|seen| &seen.socket).filter(|s| s.at.user == user).map(twin).collect())
     }
 
     async fn forget(&self, id: &ConnectionId, _user: Option<UserId>) -> StoreResult<()> {
@@ -241,6 +247,21 @@ impl Sockets for MemoryTable {
                 row.frames = 1;
                 row.socket.seen_at = seen.window_of(now);
             }
+        }
+        Ok(())
+    }
+
+    async fn extend(&self, socket: &Socket, session_expires_at: Millis) -> StoreResult<()> {
+        if let Some(row) = self.lock().sockets.get_mut(&socket.id) {
+            row.socket.session_expires_at = session_expires_at;
+        }
+        Ok(())
+    }
+
+    async fn confirm_open(&self, socket: &Socket, now: Millis) -> StoreResult<()> {
+        let mut state = self.lock();
+        if state.sockets.contains_key(&socket.id) {
+            state.confirmed.insert(socket.id.clone(), now);
         }
         Ok(())
     }

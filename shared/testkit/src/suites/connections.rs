@@ -245,6 +245,35 @@ pub async fn frames_are_counted_and_a_socket_is_kept_fresh<S: Store, H: Clock + 
     }
 }
 
+/// An extended session moves the expiry on every row, and an open socket is recorded under its user only. Neither touches
+/// the window of frames, nor brings rows back.
+pub async fn a_silent_socket_is_extended_and_confirmed<S: Store, H: Clock + Rng>(store: S, host: H) {
+    let names = Names(&host);
+    let user = names.user();
+    let socket = opened(&store, &names, user).await;
+    let topic = names.topic();
+    assert_eq!(store.join(&socket, std::slice::from_ref(&topic)).await, Ok(Joined::Done));
+    store.count_frame(&socket.id).await.expect("counted");
+    let (later, expires) = (socket.seen_at.plus_seconds(700), socket.session_expires_at.plus_seconds(900));
+    store.extend(&socket, expires).await.expect("extended");
+    store.confirm_open(&socket, later).await.expect("confirmed");
+    let own = store.socket(&socket.id).await.expect("read").expect("a socket");
+    assert_eq!((own.seen_at, own.session_expires_at), (socket.seen_at, expires));
+    let twin = store.of_user(user).await.expect("read").remove(0);
+    assert_eq!((twin.seen_at, twin.session_expires_at), (later, expires));
+    assert_eq!(store.count_frame(&socket.id).await.expect("counted").expect("a socket").frames, 2);
+    for channel in [Channel::Topic(topic.clone()), Channel::Broadcast] {
+        let page = store.page(&channel, holdfast_push::channel::shard(&socket.id), None).await.expect("a page");
+        let until = page.recipients.into_iter().find(|r| r.connection == socket.id).expect("a member").until;
+        assert_eq!(until, expires, "{channel}");
+    }
+    store.forget(&socket.id, Some(user)).await.expect("forgotten");
+    store.extend(&socket, expires).await.expect("nothing to extend");
+    store.confirm_open(&socket, later).await.expect("nothing to confirm");
+    assert_eq!((store.socket(&socket.id).await, store.of_user(user).await), (Ok(None), Ok(vec![])));
+    assert_eq!(audience(&store, &Channel::Topic(topic)).await, Vec::<ConnectionId>::new());
+}
+
 /// A topic is subscribed to and left.
 pub async fn topics_are_subscribed_to_and_left<S: Store, H: Clock + Rng>(store: S, host: H) {
     let names = Names(&host);
@@ -449,6 +478,7 @@ pub async fn all<S: Store, H: Clock + Rng + Clone>(store: S, host: H) {
         a_ticket_is_consumed_once,
         an_expired_ticket_opens_nothing,
         a_socket_is_found_until_it_is_forgotten,
+        a_silent_socket_is_extended_and_confirmed,
         a_socket_that_is_gone_is_not_opened,
         a_forgotten_socket_stays_forgotten,
         frames_are_counted_and_a_socket_is_kept_fresh,

@@ -109,13 +109,14 @@ pub fn frame_from_json(text: &str) -> Result<ClientFrame, FrameError> {
         serde_json::from_str(text).map_err(|_| invalid("A frame is a JSON object with one `action`, a string."))?;
     match action.as_str() {
         "ping" => read::<Ping>(text, "{\"action\":\"ping\"}").map(|_| ClientFrame::Ping),
+        "keepalive" => read::<Ping>(text, "{\"action\":\"keepalive\"}").map(|_| ClientFrame::KeepAlive),
         "hello" => hello(text).map(ClientFrame::Hello),
         "subscribe" => topic(text, "subscribe").map(ClientFrame::Subscribe),
         "unsubscribe" => topic(text, "unsubscribe").map(ClientFrame::Unsubscribe),
         "presence" => presence(text).map(ClientFrame::Presence),
         _ => Err(FrameError::new(
             ErrorCode::UnknownAction,
-            "Known actions: ping, hello, subscribe, unsubscribe, presence.",
+            "Known actions: ping, keepalive, hello, subscribe, unsubscribe, presence.",
         )),
     }
 }
@@ -190,6 +191,7 @@ mod tests {
     #[test]
     fn every_action_is_read() {
         assert_eq!(frame_from_json(" {\"action\":\"ping\"}\n"), Ok(ClientFrame::Ping));
+        assert_eq!(frame_from_json("{\"action\":\"keepalive\"}"), Ok(ClientFrame::KeepAlive));
         let topic = "a.b".parse().unwrap();
         assert_eq!(frame_from_json("{\"action\":\"subscribe\",\"topic\":\"a.b\"}"), Ok(ClientFrame::Subscribe(topic)));
         assert_eq!(frame_from_json("{\"action\":\"hello\"}"), Ok(ClientFrame::Hello(vec![])));
