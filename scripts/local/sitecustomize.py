@@ -4,6 +4,10 @@ Nagle's algorithm the second waits for the acknowledgement of the first, which c
 import os
 import socketserver
 
+import route_selection
+
+route_selection.install()
+
 socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 
 # Only for `holdfast conform` and the tests: the requests that the local cloud gets. Functions in Python inherit the variable and serve nothing.

@@ -5,7 +5,8 @@ locals {
   api    = try(aws_apigatewayv2_api.this["this"], null)
 
   # Only $connect can be authorized; a socket's later frames carry what the authorizer decided then.
-  routes = var.create ? var.routes : {}
+  routes            = var.create ? var.routes : {}
+  unanswered_routes = var.create ? var.unanswered_routes : {}
 }
 
 resource "aws_apigatewayv2_api" "this" {
@@ -77,6 +78,51 @@ resource "aws_apigatewayv2_route" "this" {
   }
 }
 
+# API Gateway takes these frames itself. Without a route response it sends nothing back, and bills one message and no function.
+resource "aws_apigatewayv2_integration" "unanswered" {
+  for_each = local.unanswered_routes
+
+  api_id                        = local.api.id
+  description                   = "Takes frames that have no answer."
+  integration_type              = "MOCK"
+  template_selection_expression = "\\$default"
+  request_templates             = { "$default" = jsonencode({ statusCode = 200 }) }
+
+  lifecycle {
+    # The local cloud reports a method and no expression. Both are fixed here, so ignoring them hides nothing on AWS.
+    ignore_changes = [integration_method, template_selection_expression]
+  }
+}
+
+# A mock needs a response that its status selects, or API Gateway counts an error, and sends the client one.
+resource "aws_apigatewayv2_integration_response" "unanswered" {
+  for_each = local.unanswered_routes
+
+  api_id                   = local.api.id
+  integration_id           = aws_apigatewayv2_integration.unanswered[each.key].id
+  integration_response_key = "$default"
+}
+
+resource "aws_apigatewayv2_route" "unanswered" {
+  #checkov:skip=CKV_AWS_309:AWS allows an authorizer only on $connect, which has one; tests/api.tftest.hcl asserts both
+
+  for_each = local.unanswered_routes
+
+  api_id             = local.api.id
+  route_key          = each.key
+  target             = "integrations/${aws_apigatewayv2_integration.unanswered[each.key].id}"
+  authorization_type = "NONE"
+
+  lifecycle {
+    precondition {
+      condition     = var.route_selection_expression != "\\$default"
+      error_message = "route_selection_expression is \\$default, so no frame would ever reach the route ${each.key}."
+    }
+  }
+
+  depends_on = [aws_apigatewayv2_integration_response.unanswered]
+}
+
 resource "aws_lambda_permission" "route" {
   for_each = local.routes
 
@@ -101,10 +147,11 @@ resource "aws_apigatewayv2_deployment" "this" {
       { for key, route in aws_apigatewayv2_route.this : key => [route.target, route.authorization_type, route.authorizer_id] },
       { for key, integration in aws_apigatewayv2_integration.this : key => [integration.integration_uri, integration.timeout_milliseconds] },
       [var.authorizer.invoke_arn, sort(var.authorizer.identity_sources)],
+      { for key, route in aws_apigatewayv2_route.unanswered : key => route.target },
     ]))
   }
 
-  depends_on = [aws_apigatewayv2_route.this, aws_apigatewayv2_authorizer.connect]
+  depends_on = [aws_apigatewayv2_route.this, aws_apigatewayv2_route.unanswered, aws_apigatewayv2_authorizer.connect]
 
   lifecycle {
     create_before_destroy = true
@@ -151,6 +198,19 @@ resource "aws_apigatewayv2_stage" "this" {
     detailed_metrics_enabled = var.detailed_metrics_enabled
     data_trace_enabled       = false
     logging_level            = var.execution_logging_level
+  }
+
+  # Nothing counts these frames for each client, so their limit keeps them from using up the requests of the account.
+  dynamic "route_settings" {
+    for_each = local.unanswered_routes
+    content {
+      route_key                = route_settings.key
+      throttling_burst_limit   = route_settings.value.burst_limit
+      throttling_rate_limit    = route_settings.value.rate_limit
+      detailed_metrics_enabled = var.detailed_metrics_enabled
+      data_trace_enabled       = false
+      logging_level            = var.execution_logging_level
+    }
   }
 
   dynamic "access_log_settings" {

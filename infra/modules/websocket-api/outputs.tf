@@ -34,7 +34,7 @@ output "policy_documents" {
 
 output "route_authorization" {
   description = "Authorization type of each route, by route key."
-  value       = { for key, route in aws_apigatewayv2_route.this : key => route.authorization_type }
+  value       = { for key, route in merge(aws_apigatewayv2_route.this, aws_apigatewayv2_route.unanswered) : key => route.authorization_type }
 }
 
 output "route_selection_expression" {
@@ -62,6 +62,10 @@ output "settings" {
     route_selection = one([for api in aws_apigatewayv2_api.this : api.route_selection_expression])
     route_timeouts  = { for key, integration in aws_apigatewayv2_integration.this : key => integration.timeout_milliseconds }
     tags            = one([for api in aws_apigatewayv2_api.this : coalesce(api.tags, {})])
-    throttling      = one([for stage in aws_apigatewayv2_stage.this : "${stage.default_route_settings[0].throttling_rate_limit} a second, burst ${stage.default_route_settings[0].throttling_burst_limit}"])
+    unanswered_routes = { for settings in flatten([for stage in aws_apigatewayv2_stage.this : stage.route_settings]) : settings.route_key => format("%v %v, %v a second, burst %v, data trace %v, metrics %v, log %v",
+      aws_apigatewayv2_integration.unanswered[settings.route_key].integration_type, aws_apigatewayv2_integration.unanswered[settings.route_key].request_templates["$default"],
+      settings.throttling_rate_limit, settings.throttling_burst_limit, settings.data_trace_enabled, settings.detailed_metrics_enabled, settings.logging_level,
+    ) }
+    throttling = one([for stage in aws_apigatewayv2_stage.this : "${stage.default_route_settings[0].throttling_rate_limit} a second, burst ${stage.default_route_settings[0].throttling_burst_limit}"])
   }
 }

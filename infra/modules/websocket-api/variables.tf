@@ -43,13 +43,13 @@ variable "stage_name" {
 }
 
 variable "route_selection_expression" {
-  description = "Expression that selects the route of a frame; without a match $default gets it. If it reads the content of the frame, a client can also name $connect and $disconnect. Their functions must then check the event type. \\$default sends every frame to that route."
+  description = "Expression that selects the route of a frame; without a match $default gets it. If it reads the content of the frame, a client can also name $connect and $disconnect. Their functions must then check the event type. $${request.body.action}-frame adds a text, after which no client can name them. \\$default sends every frame to that route."
   type        = string
   default     = "$request.body.action"
 
   validation {
-    condition     = startswith(var.route_selection_expression, "$request.body.") || var.route_selection_expression == "\\$default"
-    error_message = "route_selection_expression must start with $request.body. or be \\$default, the static value of API Gateway that selects $default."
+    condition     = startswith(var.route_selection_expression, "$request.body.") || can(regex("^\\$\\{request\\.body\\.[a-zA-Z0-9._]+\\}[a-zA-Z0-9._-]+$", var.route_selection_expression)) || var.route_selection_expression == "\\$default"
+    error_message = "route_selection_expression must start with $request.body., or be $${request.body.<member>}<text>, or \\$default, the static value of API Gateway that selects $default."
   }
 }
 
@@ -90,6 +90,26 @@ variable "routes" {
   validation {
     condition     = alltrue([for key in keys(var.routes) : can(regex("^(\\$connect|\\$disconnect|\\$default|[a-zA-Z0-9._-]{1,128})$", key))])
     error_message = "routes must have keys of letters, digits, '.', '_' and '-', besides $connect, $disconnect and $default."
+  }
+}
+
+variable "unanswered_routes" {
+  description = "Route keys whose frames API Gateway takes without a function and without an answer, such as keep-alives. Each has a limit of frames a second and the burst above it, of all clients together."
+  type = map(object({
+    rate_limit  = number
+    burst_limit = number
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for key in keys(var.unanswered_routes) : can(regex("^[a-zA-Z0-9._-]{1,128}$", key))]) && length(setintersection(keys(var.unanswered_routes), keys(var.routes))) == 0
+    error_message = "unanswered_routes must have keys of letters, digits, '.', '_' and '-' that routes does not have."
+  }
+
+  validation {
+    condition     = alltrue([for limit in values(var.unanswered_routes) : limit.rate_limit > 0 && limit.burst_limit > 0])
+    error_message = "unanswered_routes must have limits of more than 0: API Gateway refuses everything at 0."
   }
 }
 

@@ -6,6 +6,12 @@ locals {
     burst_limit = floor(var.account_requests_per_second * 20 / 100)
   }
 
+  # A client sends a keep-alive about every nine minutes. A tenth of 10 000 requests a second is enough for half a million sockets.
+  keep_alive_throttling = {
+    rate_limit  = max(1, floor(var.account_requests_per_second * 10 / 100))
+    burst_limit = max(1, floor(var.account_requests_per_second * 5 / 100))
+  }
+
   posts_per_second = {
     for lane, percent in var.push_budget_percent : lane => floor(var.account_requests_per_second * percent / 100)
   }

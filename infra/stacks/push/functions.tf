@@ -110,6 +110,7 @@ module "service" {
         MAX_SESSIONS_PER_USER    = var.max_sessions_per_user
         CONNECTIONS_TABLE        = local.connections_table
         CLOSE_QUEUE_URL          = module.queue["close"].url
+        WS_CALLBACK_URL          = local.ws_callback_url
         CONNECTION_TTL_SECONDS   = var.connection_ttl_seconds
         MAX_CONNECTIONS_PER_USER = var.max_connections_per_user
       }
@@ -119,7 +120,8 @@ module "service" {
           actions   = ["dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
           resources = [local.connections_arn]
         }
-        Queues = { actions = ["sqs:SendMessage"], resources = [module.queue["close"].arn] }
+        Queues  = { actions = ["sqs:SendMessage"], resources = [module.queue["close"].arn] }
+        Sockets = { actions = ["execute-api:ManageConnections"], resources = [local.connections.GET] }
       }
     }
 
@@ -151,7 +153,7 @@ module "service" {
           ]
           resources = [local.connections_arn]
         }
-        Sockets = { actions = ["execute-api:ManageConnections"], resources = [local.connections.POST, local.connections.DELETE] }
+        Sockets = { actions = ["execute-api:ManageConnections"], resources = [local.connections.POST, local.connections.DELETE, local.connections.GET] }
       })
     }
 
@@ -174,17 +176,20 @@ module "service" {
       # Messages that wait for a busy user, a throttled gateway or the next page of a broadcast go back to the queue, each a bounded number of times.
       recursive_loop_allowed = true
       environment = {
-        CONNECTIONS_TABLE   = local.connections_table
-        WS_CALLBACK_URL     = local.ws_callback_url
-        PUSH_QUEUE_URL      = module.queue["push"].url
-        PUSH_DLQ_URL        = module.queue["push"].dlq_url
-        BROADCAST_QUEUE_URL = module.queue["broadcast"].url
-        BROADCAST_DLQ_URL   = module.queue["broadcast"].dlq_url
+        SESSIONS_TABLE        = local.sessions_table
+        MAX_SESSIONS_PER_USER = var.max_sessions_per_user
+        CONNECTIONS_TABLE     = local.connections_table
+        WS_CALLBACK_URL       = local.ws_callback_url
+        PUSH_QUEUE_URL        = module.queue["push"].url
+        PUSH_DLQ_URL          = module.queue["push"].dlq_url
+        BROADCAST_QUEUE_URL   = module.queue["broadcast"].url
+        BROADCAST_DLQ_URL     = module.queue["broadcast"].dlq_url
 
         PUSH_POSTS_PER_SECOND      = local.posts_per_worker.direct
         BROADCAST_POSTS_PER_SECOND = local.posts_per_worker.broadcast
       }
       permissions = {
+        Sessions = local.read_session
         Connections = {
           actions = [
             "dynamodb:ConditionCheckItem",

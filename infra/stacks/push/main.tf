@@ -53,8 +53,9 @@ module "websocket_api" {
   stage_name  = local.ws_stage
   throttling  = local.websocket_throttling
 
-  # Every frame goes to $default, whatever it says: selected by what they say, frames could name $connect and $disconnect.
-  route_selection_expression = "\\$default"
+  # Every frame goes to $default, except the keep-alive. The text after the action keeps frames from naming $connect and $disconnect.
+  route_selection_expression = "$${request.body.action}-frame"
+  unanswered_routes          = { "keepalive-frame" = local.keep_alive_throttling }
 
   authorizer = {
     function_name      = module.service.functions["push-authorizer"].name

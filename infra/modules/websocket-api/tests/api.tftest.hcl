@@ -134,11 +134,87 @@ run "refuses_routes_that_no_frame_can_reach" {
   expect_failures = [aws_apigatewayv2_route.this]
 }
 
+run "some_frames_reach_no_function" {
+  command = apply
+  variables {
+    route_selection_expression = "$${request.body.action}-frame"
+    unanswered_routes          = { "keepalive-frame" = { rate_limit = 7, burst_limit = 3 } }
+  }
+  assert {
+    condition = (
+      aws_apigatewayv2_integration.unanswered["keepalive-frame"].integration_type == "MOCK" && aws_apigatewayv2_integration.unanswered["keepalive-frame"].template_selection_expression == "\\$default" &&
+      aws_apigatewayv2_integration.unanswered["keepalive-frame"].request_templates == tomap({ "$default" = "{\"statusCode\":200}" })
+    )
+    error_message = "API Gateway takes the frame itself, and its template must select a response."
+  }
+  assert {
+    condition = (
+      aws_apigatewayv2_integration_response.unanswered["keepalive-frame"].integration_response_key == "$default" && aws_apigatewayv2_integration_response.unanswered["keepalive-frame"].response_templates == null &&
+      aws_apigatewayv2_integration_response.unanswered["keepalive-frame"].integration_id == aws_apigatewayv2_integration.unanswered["keepalive-frame"].id
+    )
+    error_message = "A mock without a response that matches is an error, which the client would be sent."
+  }
+  assert {
+    condition = (
+      aws_apigatewayv2_route.unanswered["keepalive-frame"].target == "integrations/${aws_apigatewayv2_integration.unanswered["keepalive-frame"].id}" && aws_apigatewayv2_route.unanswered["keepalive-frame"].route_response_selection_expression == null
+    )
+    error_message = "A route with a response selection would answer."
+  }
+  assert {
+    condition     = output.settings.unanswered_routes == { "keepalive-frame" = "MOCK {\"statusCode\":200}, 7 a second, burst 3, data trace false, metrics true, log ERROR" }
+    error_message = "The route has limits of its own, and its frames are never logged: ${jsonencode(output.settings.unanswered_routes)}"
+  }
+  assert {
+    condition     = output.route_authorization["keepalive-frame"] == "NONE" && keys(aws_lambda_permission.route) == ["$connect", "$default", "$disconnect"]
+    error_message = "It needs no permission to call a function."
+  }
+  assert {
+    condition = aws_apigatewayv2_deployment.this["this"].triggers.routes == sha1(jsonencode([
+      "$${request.body.action}-frame",
+      { for key, route in aws_apigatewayv2_route.this : key => [route.target, route.authorization_type, route.authorizer_id] },
+      { for key, integration in aws_apigatewayv2_integration.this : key => [integration.integration_uri, integration.timeout_milliseconds] },
+      [var.authorizer.invoke_arn, ["route.request.header.Host"]],
+      { "keepalive-frame" = aws_apigatewayv2_route.unanswered["keepalive-frame"].target },
+    ]))
+    error_message = "A stage serves what was deployed last, so the route must change the deployment."
+  }
+}
+
+run "refuses_unanswered_routes_that_no_frame_can_reach" {
+  command = plan
+  variables {
+    route_selection_expression = "\\$default"
+    unanswered_routes          = { keepalive = { rate_limit = 7, burst_limit = 3 } }
+  }
+  expect_failures = [aws_apigatewayv2_route.unanswered]
+}
+
+run "refuses_an_unanswered_route_that_has_a_function" {
+  command = plan
+  variables { unanswered_routes = { "$default" = { rate_limit = 7, burst_limit = 3 } } }
+  expect_failures = [var.unanswered_routes]
+}
+
+run "refuses_an_unanswered_route_without_a_limit" {
+  command = plan
+  variables { unanswered_routes = { keepalive = { rate_limit = 7, burst_limit = 0 } } }
+  expect_failures = [var.unanswered_routes]
+}
+
+run "refuses_an_expression_whose_variable_does_not_end" {
+  command = plan
+  variables { route_selection_expression = "$${request.body.action" }
+  expect_failures = [var.route_selection_expression]
+}
+
 run "create_false_makes_nothing" {
   command = plan
-  variables { create = false }
+  variables {
+    create            = false
+    unanswered_routes = { keepalive = { rate_limit = 7, burst_limit = 3 } }
+  }
   assert {
-    condition     = length(aws_cloudwatch_log_group.execution) + length(aws_apigatewayv2_api.this) + length(aws_apigatewayv2_route.this) + length(aws_apigatewayv2_stage.this) + length(aws_lambda_permission.route) + length(aws_lambda_permission.authorizer) == 0
+    condition     = length(aws_cloudwatch_log_group.execution) + length(aws_apigatewayv2_route.unanswered) + length(aws_apigatewayv2_integration.unanswered) + length(aws_apigatewayv2_api.this) + length(aws_apigatewayv2_route.this) + length(aws_apigatewayv2_stage.this) + length(aws_lambda_permission.route) + length(aws_lambda_permission.authorizer) == 0
     error_message = "Nothing may be created."
   }
 }
@@ -228,6 +304,8 @@ run "each_setting_is_what_was_asked_for" {
       route_timeouts  = { "$connect" = 29000, "$default" = 29000, "$disconnect" = 29000 }
       tags            = { team = "a" }
       throttling      = "20 a second, burst 30"
+
+      unanswered_routes = {}
     })
     error_message = "The API as asked for: ${jsonencode(output.settings)}"
   }
@@ -252,6 +330,7 @@ run "the_alias_of_each_function_is_permitted" {
       { for key in ["$connect", "$default"] : key => [aws_apigatewayv2_route.this[key].target, aws_apigatewayv2_route.this[key].authorization_type, aws_apigatewayv2_route.this[key].authorizer_id] },
       { "$connect" = ["arn:connect", 29000], "$default" = ["arn:frame", 29000] },
       ["arn:authorizer", ["route.request.header.Host"]],
+      {},
     ]))
     error_message = "A stage serves what was deployed last: a change of any of these must be deployed."
   }

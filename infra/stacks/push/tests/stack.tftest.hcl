@@ -137,6 +137,7 @@ run "every_variable_reaches_the_functions_that_read_it" {
         MAX_CONNECTIONS_PER_USER = "4"
         MAX_SESSIONS_PER_USER    = "3"
         SESSIONS_TABLE           = "sessions"
+        WS_CALLBACK_URL          = "https://ws.execute-api.us-east-1.amazonaws.com/v1"
       }
       push-default = {
         CONNECTIONS_TABLE         = "connections"
@@ -165,9 +166,11 @@ run "every_variable_reaches_the_functions_that_read_it" {
         FUNCTION_KEY               = "push-fanout"
         HOLDFAST_ENV               = "test"
         LOG_LEVEL                  = "debug"
+        MAX_SESSIONS_PER_USER      = "3"
         PUSH_DLQ_URL               = "https://sqs/push-dlq"
         PUSH_POSTS_PER_SECOND      = "150"
         PUSH_QUEUE_URL             = "https://sqs/push"
+        SESSIONS_TABLE             = "sessions"
         WS_CALLBACK_URL            = "https://ws.execute-api.us-east-1.amazonaws.com/v1"
       }
       push-history = {
@@ -279,6 +282,7 @@ run "with_default_settings" {
       "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
       "dynamodb:PutItem arn:aws:dynamodb:us-east-1:123456789012:table/connections",
       "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/connections",
+      "execute-api:ManageConnections arn:aws:execute-api:us-east-1:123456789012:ws/v1/GET/@connections/*",
       "sqs:SendMessage arn:aws:sqs:us-east-1:123456789012:close",
     ])
     error_message = "push-connect must be allowed exactly this."
@@ -293,6 +297,7 @@ run "with_default_settings" {
       "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/connections",
       "dynamodb:UpdateItem arn:aws:dynamodb:us-east-1:123456789012:table/connections",
       "execute-api:ManageConnections arn:aws:execute-api:us-east-1:123456789012:ws/v1/DELETE/@connections/*",
+      "execute-api:ManageConnections arn:aws:execute-api:us-east-1:123456789012:ws/v1/GET/@connections/*",
       "execute-api:ManageConnections arn:aws:execute-api:us-east-1:123456789012:ws/v1/POST/@connections/*",
     ])
     error_message = "push-default must be allowed exactly this."
@@ -311,6 +316,7 @@ run "with_default_settings" {
       "dynamodb:ConditionCheckItem arn:aws:dynamodb:us-east-1:123456789012:table/connections",
       "dynamodb:DeleteItem arn:aws:dynamodb:us-east-1:123456789012:table/connections",
       "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/connections",
+      "dynamodb:GetItem arn:aws:dynamodb:us-east-1:123456789012:table/sessions",
       "dynamodb:PutItem arn:aws:dynamodb:us-east-1:123456789012:table/connections",
       "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/connections",
       "dynamodb:Query arn:aws:dynamodb:us-east-1:123456789012:table/connections/index/GSI1",
@@ -369,14 +375,18 @@ run "with_default_settings" {
     error_message = "All six queues."
   }
   assert {
-    condition     = module.websocket_api.route_authorization == { "$connect" = "CUSTOM", "$default" = "NONE", "$disconnect" = "NONE" }
+    condition     = module.websocket_api.route_authorization == { "$connect" = "CUSTOM", "$default" = "NONE", "$disconnect" = "NONE", "keepalive-frame" = "NONE" }
     error_message = "$connect alone is authorized."
   }
 
-  # No frame can name a route.
+  # No frame can name a route of API Gateway, and none but the keep-alive has a route of its own.
   assert {
-    condition     = module.websocket_api.route_selection_expression == "\\$default"
-    error_message = "A frame {\"action\":\"$connect\"} must reach the function that serves frames, as every frame does."
+    condition     = module.websocket_api.route_selection_expression == "$${request.body.action}-frame"
+    error_message = "A frame {\"action\":\"$connect\"} selects $connect-frame, which is no route, so it reaches the function that serves frames."
+  }
+  assert {
+    condition     = module.websocket_api.settings.unanswered_routes == { "keepalive-frame" = "MOCK {\"statusCode\":200}, 1000 a second, burst 500, data trace false, metrics true, log ERROR" }
+    error_message = "Keep-alives reach no function, are not logged, and have a tenth of the requests: ${jsonencode(module.websocket_api.settings.unanswered_routes)}"
   }
 
   # Posts stay within their part of the requests that the account may make.
