@@ -7,12 +7,22 @@ import { ConnectionLost, HoldfastError, SessionOver } from "./errors.js";
 import { Emitter } from "./events.js";
 import { isTopic } from "./frames.js";
 import { memoryMarks } from "./marks.js";
-import { listenToThePage } from "./page.js";
+import { isHidden, listenToThePage } from "./page.js";
 import { Reader } from "./reader.js";
 
 const MINUTE_MS = 60_000;
-/** API Gateway ends a silent socket after 10 minutes and every socket after 2 hours. */
-const PING_MS = /** @type {const} */ ([4 * MINUTE_MS, 9 * MINUTE_MS]);
+/**
+ * API Gateway ends a socket after 10 minutes without a frame in either direction. So a keep-alive follows this silence. In a hidden
+ * page the timer may be a minute late.
+ */
+const KEEP_ALIVE_MS = { hidden: 510_000, shown: 560_000 };
+/** A keep-alive that comes later than this finds no socket. */
+const IDLE_MS = 10 * MINUTE_MS;
+/** When so long nothing came, the client asks whether anything is missing. Everything that comes answers that, too. */
+const PING_MS = /** @type {const} */ ([60 * MINUTE_MS, 70 * MINUTE_MS]);
+/** After this silence a page that is shown again, or the return of the network, is a reason to ask. */
+const DOUBT_MS = 4 * MINUTE_MS;
+/** API Gateway ends every socket after 2 hours. */
 const RENEW_MS = /** @type {const} */ ([105 * MINUTE_MS, 115 * MINUTE_MS]);
 /** A socket that lived this long was a good one: the next back-off begins anew. */
 const STABLE_MS = MINUTE_MS;
@@ -56,6 +66,7 @@ export class HoldfastClient {
   /** Which `start` this is: what an earlier one still does is of no interest. */
   #run = 0;
   #retry;
+  #keepAlive;
   #ping;
   #renew;
   #ignoreThePage = () => {};
@@ -66,6 +77,7 @@ export class HoldfastClient {
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? Math.random;
     this.#retry = new Timer(this.#clock);
+    this.#keepAlive = new Timer(this.#clock);
     this.#ping = new Timer(this.#clock);
     this.#renew = new Timer(this.#clock);
     this.#reader = new Reader(options.marks ?? memoryMarks(), {
@@ -115,7 +127,7 @@ export class HoldfastClient {
     this.#notBefore = 0;
     this.#ignoreThePage = listenToThePage(this.#options.page ?? globalThis, {
       online: () => this.#wake(true),
-      visible: () => this.#wake(this.#clock.now() - this.#heardAt > PING_MS[0]),
+      visible: () => this.#wake(this.#clock.now() - this.#heardAt > DOUBT_MS),
     });
     this.#change("connecting");
     this.#load(++this.#turn);
@@ -315,6 +327,7 @@ export class HoldfastClient {
     this.#connectionId = connectionId;
     if (this.#state === "live") return;
     this.#liveAt = this.#clock.now();
+    this.#staySeen();
     this.#schedulePing();
     this.#renew.set(between(...RENEW_MS, this.#random), () => this.#replace());
     this.#change("live");
@@ -326,8 +339,31 @@ export class HoldfastClient {
     if (isDoubtful) this.check();
   }
 
-  #schedulePing() {
-    this.#ping.set(between(...PING_MS, this.#random), () => this.#sendPing());
+  /** Keeps the socket from being idle. Frames in either direction do that, too. */
+  #staySeen() {
+    const connection = this.#connection;
+    if (!connection) return;
+    const quietMs = connection.quietMs;
+    const limitMs = isHidden(this.#options.page ?? globalThis) ? KEEP_ALIVE_MS.hidden : KEEP_ALIVE_MS.shown;
+    // This machine slept. The socket looks open, but API Gateway has ended it.
+    if (quietMs >= IDLE_MS) this.#sendPing();
+    else if (quietMs >= limitMs) connection.keepAlive();
+    // A page that is hidden meanwhile has exact timers for longer than the second wait.
+    const next = [KEEP_ALIVE_MS.hidden, KEEP_ALIVE_MS.shown].find((ms) => ms > connection.quietMs);
+    const waitMs = next === undefined ? KEEP_ALIVE_MS.hidden : next - connection.quietMs;
+    this.#keepAlive.set(Math.min(waitMs, KEEP_ALIVE_MS.hidden), () => this.#staySeen());
+  }
+
+  /**
+   * @param {number} silenceMs after which the client asks
+   * @param {number} waitMs
+   */
+  #schedulePing(silenceMs = between(...PING_MS, this.#random), waitMs = silenceMs) {
+    this.#ping.set(Math.min(waitMs, silenceMs), () => {
+      const leftMs = Math.ceil(silenceMs - (this.#clock.now() - this.#heardAt));
+      if (leftMs <= 0) this.#sendPing();
+      else this.#schedulePing(silenceMs, leftMs);
+    });
   }
 
   #sendPing() {
@@ -372,6 +408,7 @@ export class HoldfastClient {
     const connection = this.#connection;
     this.#connection = null;
     this.#conversation.end();
+    this.#keepAlive.clear();
     this.#ping.clear();
     this.#renew.clear();
     if (this.#state === "live" && this.#clock.now() - this.#liveAt >= STABLE_MS) this.#attempt = 0;

@@ -38,6 +38,8 @@ export class Connection {
   #current = null;
   /** @type {number[]} */
   #sentAt = [];
+  /** When the last frame went in either direction. */
+  #activeAt = 0;
   /** @type {ByeFrame | null} */
   #bye = null;
   #isOpen = false;
@@ -62,6 +64,7 @@ export class Connection {
     this.#socket.onopen = () => {
       if (this.#isOver) return;
       this.#isOpen = true;
+      this.#activeAt = this.#clock.now();
       this.#patience.clear();
       this.#next();
     };
@@ -85,6 +88,18 @@ export class Connection {
       this.#waiting.push({ frame, accepts, survives, resolve, reject });
       this.#next();
     });
+  }
+
+  /** How long no frame went in either direction. */
+  get quietMs() {
+    return this.#clock.now() - this.#activeAt;
+  }
+
+  /** Sends a frame that nobody answers, so that API Gateway does not take the socket for idle. */
+  keepAlive() {
+    if (this.#isOver || !this.#isOpen || this.#bye) return;
+    this.#sentAt.push(this.#clock.now());
+    this.#send({ action: "keepalive" });
   }
 
   /**
@@ -116,8 +131,14 @@ export class Connection {
     // No answer at all: the socket only looks open.
     const late = () => this.drop(new HoldfastError("ANSWER_TIMEOUT", `No answer came within ${this.#answerMs} ms on an open socket.`));
     this.#patience.set(this.#answerMs, late);
+    this.#send(request.frame);
+  }
+
+  /** @param {object} frame */
+  #send(frame) {
+    this.#activeAt = this.#clock.now();
     try {
-      this.#socket.send(JSON.stringify(request.frame));
+      this.#socket.send(JSON.stringify(frame));
     } catch (error) {
       this.drop(new HoldfastError("CONNECTION_LOST", "The socket could not send.", { cause: error }));
     }
@@ -126,6 +147,7 @@ export class Connection {
   /** @param {unknown} data */
   #hear(data) {
     if (this.#isOver) return;
+    this.#activeAt = this.#clock.now();
     const frame = readFrame(data);
     if (frame === undefined) return;
     if (frame === null) {

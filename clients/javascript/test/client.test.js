@@ -141,14 +141,103 @@ test("a gap that hello does not close is asked about more and more seldom", asyn
   assert.ok(waits.every((wait, index) => index === 0 || wait >= waits[index - 1]), `${waits}`);
 });
 
-test("a ping every 4 to 9 minutes, whatever chance says", async () => {
-  for (const [random, wait] of [[0, 4], [0.5, 6.5], [0.999999, 9]]) {
-    const { clock, server } = await live({ random: () => random });
-    await clock.advance(30 * MINUTE);
-    const pings = server.heard.filter(({ frame }) => frame.action === "ping").map(({ at }) => at);
-    const waits = pings.slice(1).map((at, index) => (at - pings[index]) / MINUTE);
-    assert.ok(waits.length > 1 && waits.every((found) => Math.abs(found - wait) < 0.01), `${waits}`);
+const sent = (server, action) => server.heard.filter(({ frame }) => frame.action === action).map(({ at }) => at);
+const waitsOf = (times) => times.slice(1).map((at, index) => (at - times[index]) / 1_000);
+/** A page that a test hides and shows. */
+const pageOf = (visibilityState) => {
+  const page = Object.assign(new EventTarget(), { document: new EventTarget() });
+  page.document.visibilityState = visibilityState;
+  return page;
+};
+
+test("a quiet socket is kept open by frames that nobody answers, earlier where timers are late", async () => {
+  for (const [page, seconds] of [[{}, 560], [pageOf("visible"), 560], [pageOf("hidden"), 510]]) {
+    const { clock, server, client } = await live({ page });
+    await clock.advance(58 * MINUTE);
+    const waits = waitsOf([server.opened[0].at, ...sent(server, "keepalive")]);
+    assert.ok(waits.length >= 6 && waits.every((wait) => Math.abs(wait - seconds) < 1.1), `${waits}`);
+    assert.deepEqual(new Set(actions(server)), new Set(["hello", "keepalive"]));
+    assert.deepEqual([server.idle, server.opened.length, client.state], [0, 1, "live"]);
+    assert.deepEqual(Object.keys(server.heard.at(-1).frame), ["action"]);
   }
+});
+
+test("messages keep a socket open, too", async () => {
+  const { clock, server } = await live();
+  for (let n = 0; n < 12; n += 1) {
+    await clock.advance(9 * MINUTE);
+    server.publish("user:u1");
+  }
+  assert.deepEqual(sent(server, "keepalive"), []);
+  assert.deepEqual([server.idle, server.opened.length], [0, 1]);
+});
+
+test("frames of the client count from when they are sent", async () => {
+  const { clock, server, client } = await live();
+  await clock.advance(9 * MINUTE);
+  const at = clock.now();
+  const asked = client.presence(["u1"]);
+  await clock.advance(10);
+  await asked;
+  await clock.advance(20 * MINUTE);
+  assert.ok(Math.abs(sent(server, "keepalive")[0] - at - 560_000) < 1_100);
+});
+
+test("a page that is hidden just before its keep-alive sends it in time", async () => {
+  const page = pageOf("visible");
+  const { clock, server } = await live({ page });
+  await clock.advance(515_000);
+  page.document.visibilityState = "hidden";
+  // Its timers are a minute late from five minutes after that.
+  await clock.advance(5 * MINUTE - 1);
+  assert.equal(sent(server, "keepalive").length, 1);
+  assert.equal(server.idle, 0);
+});
+
+test("an hour without anything received is a reason to ask, and something received is not", async () => {
+  for (const [random, minutes] of [[0, 60], [0.5, 65], [0.999999, 70]]) {
+    const { clock, server } = await live({ random: () => random });
+    const at = server.opened[0].at;
+    await clock.advance((minutes - 1) * MINUTE);
+    assert.deepEqual(sent(server, "ping"), []);
+    await clock.advance(MINUTE);
+    assert.ok(Math.abs(sent(server, "ping")[0] - at - minutes * MINUTE) < 2_000);
+  }
+  const { clock, server } = await live();
+  await clock.advance(40 * MINUTE);
+  server.publish("user:u1");
+  const heard = clock.now();
+  await clock.advance(64.5 * MINUTE);
+  assert.deepEqual(sent(server, "ping"), []);
+  await clock.advance(MINUTE);
+  assert.ok(Math.abs(sent(server, "ping")[0] - heard - 65 * MINUTE) < 2_000);
+});
+
+test("pings go on at that pace, one for each silence", async () => {
+  const { clock, server } = await live({ random: () => 0, reconnect: { baseMs: 1_000, capMs: 8_000 } });
+  await clock.advance(104 * MINUTE);
+  assert.equal(sent(server, "ping").length, 1);
+  assert.equal(server.idle, 0);
+});
+
+test("a machine that slept asks at once whether its socket still lives", async () => {
+  const { clock, server, client, log } = await live();
+  server.socket.fallSilent();
+  server.publish("user:u1", "meanwhile");
+  // No timer runs while it sleeps.
+  clock.sleep(20 * MINUTE);
+  await clock.advance(21_000);
+  assert.equal(client.state, "live");
+  assert.equal(server.opened.length, 2);
+  assert.deepEqual(log.messages.map(({ data }) => data), ["meanwhile"]);
+});
+
+test("a clock that is set back delays no keep-alive", async () => {
+  const { clock, server } = await live();
+  await clock.advance(2 * MINUTE);
+  clock.setBack(60 * MINUTE);
+  await clock.advance(30 * MINUTE);
+  assert.equal(server.idle, 0);
 });
 
 test("a pong that is ahead makes the client say hello, and moves no mark", async () => {

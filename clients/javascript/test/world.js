@@ -23,6 +23,17 @@ export class FakeClock {
     this.#timers.delete(timer);
   }
 
+  /** Time passes, and no timer runs. */
+  sleep(ms) {
+    this.#now += ms;
+  }
+
+  /** The clock is set back. Timers count what has passed, as they do everywhere. */
+  setBack(ms) {
+    this.#now -= ms;
+    for (const timer of this.#timers.values()) timer.at -= ms;
+  }
+
   /** Moves on, through every timer on the way, in order. */
   async advance(ms) {
     const until = this.#now + ms;
@@ -53,6 +64,8 @@ export function seeded(seed) {
   };
 }
 
+const IDLE_MS = 600_000;
+
 /** No faults, and everything at once. */
 const PERFECT = { lose: 0, repeat: 0, delayMs: 0, unavailable: 0 };
 
@@ -68,6 +81,8 @@ export class Server {
   /** Everything that clients sent, with the time. */
   heard = [];
   opened = [];
+  /** Sockets that were ended because they were idle. */
+  idle = 0;
   refuseHandshakes = false;
   #names = 0;
 
@@ -130,8 +145,10 @@ export class Server {
   }
 
   serve(socket, text) {
+    socket.idleSince = this.clock.now();
     const frame = JSON.parse(text);
     this.heard.push({ at: this.clock.now(), frame, socket });
+    if (frame.action === "keepalive") return;
     if (this.random() < this.faults.unavailable) {
       return this.post(socket, { type: "error", code: "UNAVAILABLE", detail: "Nothing was decided; send it again." });
     }
@@ -223,8 +240,20 @@ class Socket {
   #open() {
     if (this.isOver) return;
     this.isOpen = true;
+    this.idleSince = this.server.clock.now();
     this.server.sockets.add(this);
+    this.#watch();
     this.onopen?.({});
+  }
+
+  /** API Gateway ends a socket after ten minutes without a frame in either direction. */
+  #watch() {
+    const { clock } = this.server;
+    if (this.isOver || this.isDeaf) return;
+    const leftMs = this.idleSince + IDLE_MS - clock.now();
+    if (leftMs > 0) return void clock.setTimeout(() => this.#watch(), leftMs);
+    this.server.idle += 1;
+    this.cut();
   }
 
   channels() {
@@ -244,6 +273,7 @@ class Socket {
   }
 
   deliver(text) {
+    this.idleSince = this.server.clock.now();
     if (!this.isOver && !this.isDeaf) this.onmessage?.({ data: text });
   }
 
