@@ -49,7 +49,7 @@ drift: ## compare the deployed resources with their release (ENV=staging|product
 	$(HOLDFAST) drift
 cost: ## estimate the cost of a month on AWS (USERS= SOCKETS= PUSHES= CACHE=)
 	$(HOLDFAST) cost
-scale: ## compute the AWS quotas for a number of sockets (SOCKETS=1000000 WITHIN=60 seconds for a broadcast; WRITE=1 writes docs/scale.md)
+scale: ## compute the AWS quotas for a number of sockets (SOCKETS=1000000 WITHIN=60 seconds for a broadcast; WRITE=1 writes docs/scale.md and docs/costs.md)
 	$(HOLDFAST) scale
 check: ## run the fast checks: format, lint, types, text, unit tests
 	$(HOLDFAST) check

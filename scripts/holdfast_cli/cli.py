@@ -151,7 +151,7 @@ def cost(settings: Settings, users: Annotated[str, option("USERS", "--users", "U
 @verb()
 def scale(settings: Settings, sockets: Annotated[str, option("SOCKETS", "--sockets", "Sockets that are open at once (1,000,000).", "N")] = "",
           within: Annotated[str, option("WITHIN", "--within", "Seconds for a broadcast to all of them (60).", "SECONDS")] = "",
-          write: Annotated[bool, flag("WRITE", "--write", "Write docs/scale.md.")] = False) -> None:
+          write: Annotated[bool, flag("WRITE", "--write", "Write docs/scale.md and docs/costs.md.")] = False) -> None:
     """Compute the AWS quotas for a number of sockets."""
     if write:
         scale_document.write()

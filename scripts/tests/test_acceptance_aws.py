@@ -344,8 +344,9 @@ class CookieSite(Case):
 class Gateway:
     """Sign-in, tickets, one socket and its `@connections`, on this machine. A post of more than `limit` bytes gets 413."""
 
-    def __init__(self, limit=sockets.POST_BYTES, cuts_at=None, closes_after=None):
+    def __init__(self, limit=sockets.POST_BYTES, cuts_at=None, closes_after=None, answers=False):
         self.limit, self.cuts_at, self.closes_after, self.pings, self.socket = limit, cuts_at, closes_after, 0, None
+        self.answers, self.keep_alives, self.posts = answers, 0, 0
         gateway = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -372,6 +373,7 @@ class Gateway:
             return 201, {}, json.dumps({"url": self.ticket}).encode()
         if len(body) > self.limit:
             return 413, {"x-amzn-ErrorType": "PayloadTooLargeException"}, b'{"message": "Request Too Long"}'
+        self.posts += 1
         self.socket.send(body.decode() if self.cuts_at is None else json.dumps({"type": "other"}))
         return 200, {}, b""
 
@@ -380,6 +382,11 @@ class Gateway:
         for text in socket:
             action = json.loads(text)["action"]
             self.pings += action == "ping"
+            if action == "keepalive":
+                self.keep_alives += 1
+                if self.answers:
+                    socket.send(json.dumps({"message": "Internal server error"}))
+                continue
             socket.send(json.dumps({"type": "pong"} if action == "ping" else {"type": "welcome", "connectionId": "c1"}))
             if self.closes_after is not None and self.pings > self.closes_after:
                 return
@@ -433,12 +440,40 @@ class SocketIdle(Case):
         self.assertRegex(self.idle(1, 30, closes_after=0), r"^closed after \d+ idle seconds$")
 
     def test_a_socket_that_is_closed_before_fails(self):
-        with self.assertRaisesRegex(Failed, "before its 600 s: look for a proxy on the way, or have clients ping more often"):
+        with self.assertRaisesRegex(Failed, "before its 600 s: look for a proxy on the way, or have clients send keep-alives sooner"):
             self.idle(600, 120, closes_after=0)
 
     def test_a_socket_that_stays_open_fails(self):
         with self.assertRaisesRegex(Failed, r"not closed within 0\.3 s"):
             self.idle(0.1, 0.2)
+
+
+class KeepAlive(Case):
+    def test_a_keep_alive_without_an_answer_passes(self):
+        gateway = Gateway()
+        with gateway as deployed, mock.patch.object(sockets, "QUIET_SECONDS", 0.2):
+            self.assertEqual(sockets.keep_alive(deployed), "no frame came within 0.2 s, and the socket still answers")
+        self.assertEqual((gateway.keep_alives, gateway.pings), (2, 2))
+
+    def test_a_keep_alive_with_an_answer_fails(self):
+        with Gateway(answers=True) as deployed, self.assertRaisesRegex(Failed, "a keep-alive was answered with .*Internal server error"):
+            sockets.keep_alive(deployed)
+
+    def kept(self, gateway):
+        with gateway as deployed, mock.patch.multiple(sockets, KEEP_ALIVE_SECONDS=0.05, SLACK_SECONDS=0.2):
+            return sockets.kept_open(deployed)
+
+    def test_sockets_that_stay_open_pass(self):
+        gateway = Gateway()
+        self.assertEqual(self.kept(gateway), "after 0.1 s with posts only, and with keep-alives only, both are open")
+        self.assertEqual((gateway.keep_alives, gateway.posts), (2, 2))
+
+    def test_a_socket_that_traffic_does_not_keep_open_fails(self):
+        for what, shut in (("posts", 0), ("keep-alives", 1)):
+            taken = iter(range(2))
+            with mock.patch.object(sockets, "until_closed", lambda *_, taken=taken, shut=shut: 1.0 if next(taken) == shut else None), \
+                    self.assertRaisesRegex(Failed, f"{what} alone do not keep a socket open: have clients count only what they send"):
+                self.kept(Gateway())
 
 
 class SocketAge(Case):

@@ -3,6 +3,8 @@
 import contextlib
 import io
 import json
+import math
+import random
 import re
 import unittest
 from unittest import mock
@@ -10,7 +12,7 @@ from unittest import mock
 from botocore.exceptions import ClientError
 from fakes import PACKAGE, called, read
 
-from holdfast_cli.capacity import cost
+from holdfast_cli.capacity import cost, units
 from holdfast_cli.core import settings
 from holdfast_cli.core.errors import Failed, Refused
 from holdfast_cli.operate import epochs, redrive, status
@@ -254,10 +256,88 @@ class Cost(unittest.TestCase):
     def test_a_push_costs_the_memory_of_the_fan_out(self):
         variables = (PACKAGE.parents[1] / "infra" / "stacks" / "push" / "variables.tf").read_text(encoding="utf-8")
         self.assertEqual(re.search(r'variable "fanout_memory_mb" \{.*?default +=\s*(\d+)', variables, re.S)[1], str(self.assume["fanout_mb"]))
-        # A million messages: 10 ms of 256 MB and 30 ms of 1 769 MB, with two requests and 800 bytes of log each; 3 requests of SQS, 4 units
-        # written, one read.
+        # A million messages: 10 ms of 256 MB and 30 ms of 1 769 MB, with two requests and 800 bytes of log each; 3 requests of SQS, 6 units
+        # written, two read. For 60 of 100 posts the session is read, and the rows follow it once in 16 times.
         seconds = 1e6 * (0.010 * 256 + 0.030 * 1769) / 1024
-        self.assertAlmostEqual(self.month(pushes=1_000_000)["Push"], seconds * 0.0000133334 + 2 * 0.2 + 0.8 * 0.5 + 3 * 0.4 + 4 * 0.625 + 0.125)
+        past = 0.6 * ((2 + 1 / 16) * 0.125 + 4 / 16 * 0.625)
+        self.assertAlmostEqual(self.month(pushes=1_000_000)["Push"], seconds * 0.0000133334 + 2 * 0.2 + 0.8 * 0.5 + 3 * 0.4 + 6 * 0.625 + 2 * 0.125 + past)
+
+    def test_the_units_of_a_push_are_those_of_the_transaction(self):
+        append = (PACKAGE.parents[1] / "shared/dynamodb/src/connections/channels.rs").read_text(encoding="utf-8").split("async fn append(")[1].split("async fn ")[0]
+        self.assertEqual(append.count("transact_items(") * 2, units.PUSH["writes"])
+        renewal = (PACKAGE.parents[1] / "shared/push/src/service/renewal.rs").read_text(encoding="utf-8")
+        self.assertEqual(4 / int(re.search(r"EXTEND_ONE_IN: u64 = (\d+)", renewal)[1]), units.EXPIRED_POST["writes"])
+
+    def beats(self, posts=0.0, hours=1e6, **assume):
+        return cost.heartbeats({**self.assume, **assume}, hours, hours * 3600 / self.assume["socket_seconds"], posts)
+
+    def test_heartbeats_are_what_silence_leaves(self):
+        # Nothing but renewals every 110 minutes: keep-alives every 535 s at most, and fewer than without renewals.
+        alone = self.beats(wakes_per_socket_hour=0)
+        self.assertTrue(0.85 < alone.keep_alives / (1e6 * 3600 / 535) < 1, alone)
+        self.assertTrue(0 < alone.pings < 1e6 * 3600 / 3900, alone)
+        # Messages take the place of both.
+        busy = self.beats(posts=20e6, wakes_per_socket_hour=0)
+        self.assertTrue(busy.keep_alives < alone.keep_alives / 3 and busy.pings < alone.pings / 1000, busy)
+        woken = self.beats()
+        # Each of the 125 000 is a ping, and puts off the next one.
+        self.assertTrue(50_000 < woken.pings - alone.pings < 125_000, woken)
+        self.assertEqual(cost.heartbeats(self.assume, 0, 0, 0), (0, 0))
+
+    def test_a_simulated_socket_is_as_silent_as_the_arithmetic_says(self):
+        chance, rate, hours, count, now, last = random.Random(7), 1.8, 535 / 3600, 0, 0.0, 0.0
+        following = chance.expovariate(rate)
+        while now < 20_000:
+            now = min(following, last + hours)
+            if now == following:
+                following += chance.expovariate(rate)
+            else:
+                count += 1
+            last = now
+        self.assertAlmostEqual(count / 20_000, rate / math.expm1(rate * hours), delta=0.05)
+
+    def test_a_keep_alive_is_one_message_and_a_ping_is_a_call(self):
+        prices = {name: entry["usd"] for name, entry in self.found["prices"].items()}
+
+        def usd(**beats):
+            return sum(prices[name] * count for name, count in cost.heartbeat_prices(self.assume, cost.Heartbeats(**beats)).items())
+
+        self.assertAlmostEqual(usd(keep_alives=1e6, pings=0), 1.0)
+        self.assertAlmostEqual(usd(keep_alives=0, pings=1e6), 2 + 0.2 + 0.2 + 0.010 * 0.25 * 13.3334 + 3 * 0.125 + 3 * 0.625)
+
+    def test_heartbeats_are_at_most_a_fifth_of_a_hundred_thousand_quiet_sockets(self):
+        bill, _ = cost.month(self.found["prices"], self.assume, 0, 100_000, 30_000_000, "dynamodb")
+        total, beats = cost.of_sockets(bill)
+        self.assertAlmostEqual(total, sum(usd for name, _, usd, _ in bill.rows if name in cost.SOCKET_ROWS))
+        self.assertEqual(set(cost.SOCKET_ROWS) - {row[0] for row in bill.rows}, set())
+        self.assertLess(beats, 0.2 * total)
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            cost.cost(read(ENV="staging"), "0", "100_000", "30_000_000")
+        self.assertIn(f"Sockets and push are {total:,.2f} $ of it. Heartbeats are {beats:,.2f} $ of these ({100 * beats / total:.0f} %).", said.getvalue())
+
+    def test_a_million_of_each_costs_what_its_row_of_the_bill_says(self):
+        each = {provider: dict(cost.per_million(self.found["prices"], self.assume, provider)) for provider in cost.PROVIDERS}
+        # A request, a function of 10 ms with its log, 5 traces of 100, a strong read.
+        validation = 1 + 0.2 + 0.2 + 0.010 * 0.25 * 13.3334 + 0.05 * 5
+        self.assertAlmostEqual(each["dynamodb"]["validations"], validation + 0.125)
+        self.assertAlmostEqual(each["redis"]["validations"], validation + 0.05 * 0.125 + 1.05 * 0.0023)
+        self.assertAlmostEqual(each["dynamodb"]["refreshes"], validation + 0.125 + 0.625)
+        self.assertAlmostEqual(each["redis"]["sign-ins"] - each["dynamodb"]["sign-ins"], 0.0023)
+        row = self.month(pushes=1_000_000)
+        # The publisher's request and the traces are in other rows; what is posted is a message of the WebSocket API.
+        self.assertAlmostEqual(each["dynamodb"]["pushes"], row["Push"] + row["WebSocket: messages"] + 1 + 2 * 0.05 * 5)
+        self.assertEqual(each["redis"]["pushes"], each["dynamodb"]["pushes"])
+        assume = {**self.assume, "trace_percent": 0}
+        hours = 1_000 * assume["socket_hours"] * cost.DAYS
+        bill = cost.month(self.found["prices"], assume, 0, 1_000, 0, "dynamodb")[0]
+        usd = cost.of_sockets(bill)[0] + {name: usd for name, _, usd, _ in bill.rows}["HTTP API"]
+        self.assertAlmostEqual(dict(cost.per_million(self.found["prices"], assume, "dynamodb"))["socket hours"], usd / hours * 1e6, places=6)
+
+    def test_the_prices_of_a_million_are_printed_and_in_the_json(self):
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            cost.cost(read(ENV="staging"))
+        for name, usd in cost.per_million(self.found["prices"], self.assume, "dynamodb"):
+            self.assertRegex(said.getvalue(), rf"(?m)^  {name} +{usd:,.2f} \$ +[\d.]+ \$$")
 
     def test_an_edge_costs_its_requests_its_web_acl_and_its_rules(self):
         edge = (PACKAGE.parents[1] / "infra" / "modules" / "edge" / "variables.tf").read_text(encoding="utf-8")

@@ -5,7 +5,7 @@ import unittest
 
 from fakes import settings
 
-from holdfast_cli.capacity import scale
+from holdfast_cli.capacity import cost, scale
 from holdfast_cli.generate import scale_document
 
 ROOT = settings.ROOT
@@ -27,6 +27,10 @@ class Plan(unittest.TestCase):
         said = read("docs/scale.md").partition(scale_document.BEGIN)[2].partition(scale_document.END)[0]
         self.assertEqual(said, scale.markdown(1_000_000, 60), "`make scale WRITE=1` writes it again")
 
+    def test_the_page_of_prices_is_what_the_command_computes(self):
+        said = read("docs/costs.md").partition(scale_document.PRICES)[2].partition(scale_document.END)[0]
+        self.assertEqual(said, cost.markdown(), "`make scale WRITE=1` writes it again")
+
     def test_what_is_built_is_built_so(self):
         have = self.have
         push = "shared/push/src/"
@@ -36,9 +40,14 @@ class Plan(unittest.TestCase):
         (at_once,), (places,) = found(r"AT_ONCE: usize = (\d+)", worker), found(r"HEAVY: usize = (\d+)", worker)
         self.assertEqual(int(each) * (int(at_once) // int(places)), have["in_flight"])
         client = "clients/javascript/src/client.js"
+        bill = cost.load()[1]
+        hidden, shown = map(int, found(r"KEEP_ALIVE_MS = \{ hidden: (\d+)_000, shown: (\d+)_000 \}", client))
+        self.assertEqual([(hidden + shown) / 2] * 2, [have["keep_alive_seconds"], bill["keep_alive_seconds"]])
         for name, constant, unit in (("ping_seconds", "PING_MS", 60), ("socket_seconds", "RENEW_MS", 60)):
             least, most = map(int, found(rf"{constant} = .*\[(\d+) \* MINUTE_MS, (\d+) \* MINUTE_MS\]", client))
-            self.assertEqual((least + most) / 2 * unit, have[name])
+            self.assertEqual([(least + most) / 2 * unit] * 2, [have[name], bill[name]])
+        limit = found(r"keep_alive_throttling = \{\s+rate_limit  = max\(1, floor\(var\.account_requests_per_second \* (\d+) / 100\)\)", "infra/stacks/push/budget.tf")
+        self.assertEqual(limit, (str(have["keep_alive_percent"]),))
         variables = "infra/stacks/push/variables.tf"
         parts = found(r"(?s)direct +=\s*optional\(number, (\d+)\)\s+broadcast = optional\(number, (\d+)\)\s+recovery +=\s*optional\(number, (\d+)\)", variables)
         self.assertEqual(tuple(map(int, parts)), (have["direct_percent"], have["broadcast_percent"], have["recovery_percent"]))
@@ -64,8 +73,9 @@ class Plan(unittest.TestCase):
                 budget = of["needed"] / 100
                 self.assertGreaterEqual(budget * self.have["broadcast_percent"], of["broadcast"])
                 self.assertGreaterEqual(budget * self.have["direct_percent"], of["direct"])
-                for admitted in (of["requests"], of["pings"] + of["handshakes"]):
+                for admitted in (of["requests"], of["pings"] + of["keep_alives"] + of["handshakes"]):
                     self.assertGreaterEqual(budget * self.have["stage_percent"], admitted)
+                self.assertGreaterEqual(budget * self.have["keep_alive_percent"], of["keep_alives"])
                 self.assertGreaterEqual(of["needed"] - (of["broadcast"] + of["direct"]), of["rest"])
                 self.assertLessEqual(of["each"], 1000 / self.have["post_milliseconds"] * self.have["in_flight"])
 

@@ -4,6 +4,7 @@ many validations a cache pays."""
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, NamedTuple
 
 from holdfast_cli.capacity import units
@@ -16,6 +17,7 @@ from holdfast_cli.deploy import environments
 
 FILE = ROOT / "scripts" / "prices.json"
 DAYS, HOURS = 30, 730
+PROVIDERS = ("dynamodb", "redis")
 
 Prices = dict[str, dict[str, Any]]
 Assumptions = dict[str, Any]
@@ -85,6 +87,45 @@ def watching(assume: Assumptions, cache: str, busy: bool) -> dict[str, int]:
             "dashboard": assume["dashboards"], "custom_metric": metrics + (assume["cache_status_metrics"] if redis else 0)}
 
 
+class Heartbeats(NamedTuple):
+    """Frames a month that carry nothing: those that keep sockets open, and those that ask whether anything is missing."""
+
+    keep_alives: float
+    pings: float
+
+
+def heartbeats(assume: Assumptions, socket_hours: float, handshakes: float, posts: float) -> Heartbeats:
+    """A client sends each after a silence, and anything else that goes over the socket begins the silence anew. Things that come at
+    random, `rate` an hour, leave `rate` ÷ (e^(rate × silence) − 1) silences of that length an hour."""
+    def silences(rate: float, hours: float) -> float:
+        return rate / math.expm1(rate * hours) if rate else 1 / hours
+
+    if not socket_hours:
+        return Heartbeats(0, 0)
+    woken = assume["wakes_per_socket_hour"]
+    heard = (handshakes + posts) / socket_hours + woken
+    asked = silences(heard, assume["ping_seconds"] / 3600)
+    keep_alives = silences(heard + asked, assume["keep_alive_seconds"] / 3600)
+    return Heartbeats(keep_alives * socket_hours, (asked + woken) * socket_hours)
+
+
+def heartbeat_prices(assume: Assumptions, beats: Heartbeats) -> dict[str, float]:
+    """Prices of heartbeats: messages, and for pings a function and what it reads and writes."""
+    messages = units.KEEP_ALIVE_REQUESTS * beats.keep_alives + units.PING_REQUESTS * beats.pings
+    return {"websocket_message": messages, "dynamodb_read": units.PING["reads"] * beats.pings, "dynamodb_write": units.PING["writes"] * beats.pings,
+            **lambdas(assume, beats.pings, assume["lambda_ms"])}
+
+
+def push_prices(assume: Assumptions, pushes: float) -> dict[str, float]:
+    """Prices of accepted messages: two functions, the queue, the channel, and the sockets that they are posted to, without the posts."""
+    posts = pushes * assume["sockets_per_push"]
+    past = posts * assume["past_expiry_percent"] / 100
+    accepted, delivered = lambdas(assume, pushes, assume["lambda_ms"]), lambdas(assume, pushes, assume["fanout_ms"], assume["fanout_mb"])
+    return {"sqs_request": units.PUSH_QUEUE_REQUESTS * pushes, **{name: count + delivered[name] for name, count in accepted.items()},
+            "dynamodb_read": units.PUSH["reads"] * pushes + units.EXPIRED_POST["reads"] * past,
+            "dynamodb_write": units.PUSH["writes"] * pushes + units.EXPIRED_POST["writes"] * past}
+
+
 def month(prices: Prices, assume: Assumptions, users: int, sockets: int, pushes: int, cache: str, own_key: bool = False,
           names: Names = NO_NAMES) -> tuple[Bill, float]:
     """The bill of a month: `users` active every day, `sockets` open at once, `pushes` messages a month."""
@@ -93,10 +134,10 @@ def month(prices: Prices, assume: Assumptions, users: int, sockets: int, pushes:
     sign_ins = users * assume["sign_ins_per_user"] * DAYS
     refreshes = users * assume["refreshes_per_user"] * DAYS
     socket_hours = sockets * assume["socket_hours"] * DAYS
-    # A socket is ended after two hours: one ticket, one connect, one disconnect each time.
-    handshakes = socket_hours / 2
-    pings = socket_hours * assume["pings_per_socket_hour"]
+    # The client renews a socket before API Gateway ends it: one ticket, one connect, one disconnect each time.
+    handshakes = socket_hours * 3600 / assume["socket_seconds"]
     posts = pushes * assume["sockets_per_push"]
+    beats = heartbeats(assume, socket_hours, handshakes, posts)
     http = validations + sign_ins + refreshes + handshakes
 
     bill.add("HTTP API", f"{http:,.0f} requests", http_api_request=http)
@@ -110,24 +151,21 @@ def month(prices: Prices, assume: Assumptions, users: int, sockets: int, pushes:
     bill.add("Lambda: sign-in", f"{sign_ins:,.0f} invocations", **lambdas(assume, sign_ins, assume["lambda_sign_in_ms"]))
     misses = validations if cache == "dynamodb" else validations * (100 - assume["cache_hit_percent"]) / 100
     bill.add("DynamoDB: validations", f"{misses:,.0f} strong reads", dynamodb_read=misses)
-    # Reads: account, slots, sign-in, budgets. Writes: budgets, and a transaction of three items at twice the price.
-    bill.add("DynamoDB: sign-in, refresh", f"{sign_ins + refreshes:,.0f}", dynamodb_read=sign_ins * 6 + refreshes,
-             dynamodb_write=sign_ins * (4 + 3 * 2) + refreshes)
+    bill.add("DynamoDB: sign-in, refresh", f"{sign_ins + refreshes:,.0f}",
+             dynamodb_read=sign_ins * units.SIGN_IN["reads"] + refreshes * units.REFRESH["reads"],
+             dynamodb_write=sign_ins * units.SIGN_IN["writes"] + refreshes * units.REFRESH["writes"])
     bill.add("DynamoDB: storage", f"{users:,} accounts", dynamodb_storage_gb=users / 1e6 * assume["gb_per_million_users"])
     bill.add("WebSocket: minutes", f"{socket_hours * 60:,.0f} minutes", websocket_minute=socket_hours * 60)
-    bill.add("WebSocket: messages", f"{2 * pings + posts:,.0f} messages", websocket_message=2 * pings + posts)
-    work = pings + 4 * handshakes
-    bill.add("Lambda: sockets", f"{work:,.0f} invocations", **lambdas(assume, work, assume["lambda_ms"]))
-    bill.add("DynamoDB: sockets", f"{handshakes:,.0f} connections, {pings:,.0f} pings",
-             dynamodb_read=units.HANDSHAKE["reads"] * handshakes + units.PING["reads"] * pings,
-             dynamodb_write=units.HANDSHAKE["writes"] * handshakes + units.PING["writes"] * pings)
-    # Published, sent, received, deleted; the message and its offset in one transaction; two functions.
-    fan_out = lambdas(assume, pushes, assume["fanout_ms"], assume["fanout_mb"])
-    bill.add("Push", f"{pushes:,.0f} messages", sqs_request=3 * pushes, dynamodb_write=2 * 2 * pushes, dynamodb_read=posts,
-             **{name: count + fan_out[name] for name, count in lambdas(assume, pushes, assume["lambda_ms"]).items()})
+    greetings = units.HANDSHAKE_MESSAGES * handshakes
+    bill.add("WebSocket: messages", f"{posts:,.0f} posts, {greetings:,.0f} when sockets open", websocket_message=posts + greetings)
+    bill.add("Heartbeats", f"{beats.keep_alives:,.0f} keep-alives, {beats.pings:,.0f} pings", **heartbeat_prices(assume, beats))
+    bill.add("Lambda: sockets", f"{4 * handshakes:,.0f} invocations", **lambdas(assume, 4 * handshakes, assume["lambda_ms"]))
+    bill.add("DynamoDB: sockets", f"{handshakes:,.0f} connections", dynamodb_read=units.HANDSHAKE["reads"] * handshakes,
+             dynamodb_write=units.HANDSHAKE["writes"] * handshakes)
+    bill.add("Push", f"{pushes:,.0f} messages", **push_prices(assume, pushes))
     events = 3 * sign_ins
     bill.add("Events", f"{events:,.0f}", eventbridge_event=events, **lambdas(assume, events, assume["lambda_ms"]))
-    traced = traces(assume, validations, refreshes, sign_ins, pings, *[handshakes] * 4, pushes, pushes, events)
+    traced = traces(assume, validations, refreshes, sign_ins, beats.pings, *[handshakes] * 4, pushes, pushes, events)
     bill.add("X-Ray", f"{traced:,.0f} traces", xray_trace=traced)
     watched = watching(assume, cache, bool(users or sockets or pushes))
     bill.add("Alarms", f"{watched['alarm']} metrics, {watched['composite_alarm']} composite", alarm=watched["alarm"],
@@ -145,6 +183,71 @@ def month(prices: Prices, assume: Assumptions, users: int, sockets: int, pushes:
                  # Every validation asks; a miss fills; a change deletes.
                  valkey_ecpu=(validations + misses + sign_ins + refreshes) * assume["cache_commands"])
     return bill, validations
+
+
+SOCKET_ROWS = ("WebSocket: minutes", "WebSocket: messages", "Heartbeats", "Lambda: sockets", "DynamoDB: sockets", "Push")
+
+
+def of_sockets(bill: Bill) -> tuple[float, float]:
+    """The cost of sockets and push together, and the part of it that is heartbeats."""
+    rows = {name: usd for name, _, usd, _ in bill.rows}
+    return sum(rows[name] for name in SOCKET_ROWS), rows["Heartbeats"]
+
+
+def per_million(prices: Prices, assume: Assumptions, cache: str) -> list[tuple[str, float]]:
+    """The price of a million of each thing that an application does: its requests, functions, traces, reads and writes."""
+    def price(**counts: float) -> float:
+        return sum(prices[name]["usd"] * count * 1e6 for name, count in counts.items())
+
+    def call(milliseconds: float, **counts: float) -> float:
+        return price(http_api_request=1, **lambdas(assume, 1, milliseconds), xray_trace=traced, **counts)
+
+    traced = assume["trace_percent"] / 100
+    ecpu = assume["cache_commands"] if cache == "redis" else 0
+    miss = (100 - assume["cache_hit_percent"]) / 100 if cache == "redis" else 1
+    event = price(eventbridge_event=1, **lambdas(assume, 1, assume["lambda_ms"]), xray_trace=traced)
+    # A push: the publisher's request, two functions, and the posts.
+    push = push_prices(assume, 1)
+    return [
+        # A miss is filled, and asks twice.
+        ("validations", call(assume["lambda_ms"], dynamodb_read=miss, valkey_ecpu=ecpu * (1 + miss))),
+        ("sign-ins", 3 * event + call(assume["lambda_sign_in_ms"], dynamodb_read=units.SIGN_IN["reads"], dynamodb_write=units.SIGN_IN["writes"],
+                                      valkey_ecpu=ecpu)),
+        ("refreshes", call(assume["lambda_ms"], dynamodb_read=units.REFRESH["reads"], dynamodb_write=units.REFRESH["writes"], valkey_ecpu=ecpu)),
+        ("pushes", price(http_api_request=1, websocket_message=assume["sockets_per_push"], xray_trace=2 * traced, **push)),
+        ("socket hours", price(websocket_minute=60) + _socket_hour(prices, assume)),
+    ]
+
+
+def _socket_hour(prices: Prices, assume: Assumptions) -> float:
+    """A million hours of sockets that nothing is posted to, without their minutes: handshakes with their tickets, and heartbeats."""
+    handshakes = 3600 / assume["socket_seconds"]
+    counts = {name: count * handshakes for name, count in lambdas(assume, 4, assume["lambda_ms"]).items()}
+    counts |= {"http_api_request": handshakes, "websocket_message": units.HANDSHAKE_MESSAGES * handshakes,
+               "dynamodb_read": units.HANDSHAKE["reads"] * handshakes,
+               "dynamodb_write": units.HANDSHAKE["writes"] * handshakes}
+    beats = heartbeats(assume, 1, handshakes, 0)
+    counts["xray_trace"] = (4 * handshakes + beats.pings) * assume["trace_percent"] / 100
+    return sum(prices[name]["usd"] * count * 1e6 for more in (counts, heartbeat_prices(assume, beats)) for name, count in more.items())
+
+
+# What other systems state their prices for: sockets that are open 8 hours a day, with 10 messages a day each.
+LOAD = {"users": 0, "sockets": 100_000, "pushes": 100_000 * 10 * DAYS}
+
+
+def markdown() -> str:
+    """The tables of docs/costs.md."""
+    found, assume = load()
+    prices: Prices = found["prices"]
+    lines = ["| a million | without a cache | with a cache |", "|---|---:|---:|"]
+    lines += [f"| {name} | ${usd:,.2f} | ${cached:,.2f} |" for (name, usd), (_, cached) in
+              zip(*(per_million(prices, assume, provider) for provider in PROVIDERS), strict=True)]
+    bill, _ = month(prices, assume, LOAD["users"], LOAD["sockets"], LOAD["pushes"], "dynamodb")
+    total, _ = of_sockets(bill)
+    what = f"{LOAD['sockets']:,} sockets, open for {assume['socket_hours']} hours a day, and {LOAD['pushes']:,} pushes"
+    lines += ["", f"| {what} | a month | part |", "|---|---:|---:|"]
+    lines += [f"| {name} ({what}) | ${usd:,.2f} | {100 * usd / total:.0f} % |" for name, what, usd, _ in bill.rows if name in SOCKET_ROWS]
+    return "\n".join([*lines, f"| **all of these** | **${total:,.2f}** | |"])
 
 
 def cache_size(assume: Assumptions, users: int) -> str:
@@ -187,10 +290,14 @@ def show(settings: Settings, users: int, sockets: int, pushes: int) -> None:
     bill, validations = month(found["prices"], assume, users, sockets, pushes, cache, own_key, names)
     other = "redis" if cache == "dynamodb" else "dynamodb"
     against = month(found["prices"], assume, users, sockets, pushes, other, own_key, names)[0].total()
+    sockets_usd, beats_usd = of_sockets(bill)
     if wants_json():
         answer({
             "region": found["region"], "pricesOf": found["date"], "activeUsers": users, "sockets": sockets, "pushes": pushes, "cache": cache,
             "components": [{"name": name, "what": what, "usd": round(usd, 4), "hasUnsourcedPrice": unsure} for name, what, usd, unsure in bill.rows],
+            "socketsAndPush": {"usdPerMonth": round(sockets_usd, 2), "heartbeatsUsdPerMonth": round(beats_usd, 2)},
+            "usdPerMillion": {provider: {name: round(usd, 3) for name, usd in per_million(found["prices"], assume, provider)}
+                              for provider in PROVIDERS},
             "usdPerMonth": round(bill.total(), 2), "other": {"cache": other, "usdPerMonth": round(against, 2)},
             "cachePaysAboveValidations": break_even(found["prices"], assume), "validations": validations})
         return
@@ -203,6 +310,13 @@ def show(settings: Settings, users: int, sockets: int, pushes: int) -> None:
     line(f"  {'all':27} {bill.total():12,.2f} $")
     if any(row[3] for row in bill.rows):
         line("  * with a price whose source is not verified")
+    if sockets_usd:
+        part = 100 * beats_usd / sockets_usd
+        line(f"\nSockets and push are {sockets_usd:,.2f} $ of it. Heartbeats are {beats_usd:,.2f} $ of these ({part:.0f} %).")
+    line("\nA million of each costs, with its requests, functions and traces (the cache itself has its price above):\n")
+    line(f"  {'':14}" + "".join(f" {'CACHE=' + provider:>16}" for provider in PROVIDERS))
+    for (name, usd), (_, cached) in zip(*(per_million(found["prices"], assume, provider) for provider in PROVIDERS), strict=True):
+        line(f"  {name:14} {usd:14,.2f} $ {cached:14,.2f} $")
     line(f"\nWith CACHE={other}: {against:,.2f} $ ({against - bill.total():+,.2f} $).")
     pays = break_even(found["prices"], assume) or float("inf")
     each = assume["requests_per_user"] * DAYS

@@ -27,19 +27,21 @@ def load() -> tuple[dict[str, dict[str, Any]], Figures]:
 def plan(have: Figures, sockets: int, seconds: int) -> dict[str, Any]:
     """Figures a second at the peak, for `sockets` open at once and a broadcast that is to reach all of them in `seconds`."""
     handshakes = sockets / have["socket_seconds"]
-    pings = sockets / have["ping_seconds"]
+    # As if nothing else went over the sockets.
+    pings, keep_alives = sockets / have["ping_seconds"], sockets / have["keep_alive_seconds"]
     requests = sockets * have["requests_per_user"] / DAY * have["peak"]
     broadcast = sockets / seconds
     direct = sockets * have["direct_per_user"] / DAY * have["peak"]
     # What is not posts of the budget: requests, frames with their answers, handshakes.
-    rest = requests + pings * units.PING_REQUESTS + handshakes * units.HANDSHAKE_REQUESTS
+    rest = requests + pings * units.PING_REQUESTS + keep_alives * units.KEEP_ALIVE_REQUESTS + handshakes * units.HANDSHAKE_REQUESTS
     posts = have["broadcast_percent"] + have["direct_percent"] + have["recovery_percent"]
-    needed = max(broadcast * 100 / have["broadcast_percent"], direct * 100 / have["direct_percent"], rest * 100 / (100 - posts))
+    needed = max(broadcast * 100 / have["broadcast_percent"], direct * 100 / have["direct_percent"], rest * 100 / (100 - posts),
+                 keep_alives * 100 / have["keep_alive_percent"])
     workers = max(2, math.ceil(broadcast * have["post_milliseconds"] / 1000 / have["in_flight"]))
     running = (requests + pings + handshakes * units.HANDSHAKE_REQUESTS) * have["function_milliseconds"] / 1000
     entries = sockets / have["shards"] * have["entry_bytes"]
     return {
-        "handshakes": handshakes, "pings": pings, "requests": requests, "broadcast": broadcast, "direct": direct, "rest": rest,
+        "handshakes": handshakes, "pings": pings, "keep_alives": keep_alives, "requests": requests, "broadcast": broadcast, "direct": direct, "rest": rest,
         # Rounded up to what one would ask for.
         "needed": math.ceil(needed / 1000) * 1000, "workers": workers, "each": broadcast / workers, "running": math.ceil(running) + workers,
         "opening": sockets / have["new_sockets_per_second"],
@@ -67,7 +69,8 @@ def rows(have: Figures, sockets: int, seconds: int) -> tuple[tuple[str, str, str
     return (
         ("opening all sockets", f"{n(of['opening'])} s", f"{count} ÷ {n(have['new_sockets_per_second'])} new sockets a second"),
         ("handshakes, permanently", f"{n(of['handshakes'])} a second", f"{count} ÷ {n(have['socket_seconds'])} s; {n(of['handshakes'] / have['new_sockets_per_second'] * 100)} % of that quota"),
-        ("pings", f"{n(of['pings'])} a second", f"{count} ÷ {have['ping_seconds']} s; each with its `pong` is 2 requests"),
+        ("keep-alives", f"{n(of['keep_alives'])} a second", f"{count} ÷ {have['keep_alive_seconds']} s; 1 request each, and no function; {n(of['keep_alives'] * 100 / of['needed'])} % of the requests below, of {have['keep_alive_percent']} %"),
+        ("pings", f"{n(of['pings'])} a second", f"{count} ÷ {n(have['ping_seconds'])} s; each with its `pong` is 2 requests"),
         ("HTTP requests at the peak", f"{n(of['requests'])} a second", f"{have['requests_per_user']} a user and day × {have['peak']}"),
         ("direct messages at the peak", f"{n(of['direct'])} posts a second", f"{have['direct_per_user']} a user and day × {have['peak']}"),
         (f"a broadcast in {n(seconds)} s", f"{n(of['broadcast'])} posts a second", f"{count} ÷ {n(seconds)} s"),
@@ -75,7 +78,7 @@ def rows(have: Figures, sockets: int, seconds: int) -> tuple[tuple[str, str, str
          f"the largest of broadcast ÷ {have['broadcast_percent']} %, direct ÷ {have['direct_percent']} %, all others ({n(of['rest'])}) ÷ "
          f"{100 - have['broadcast_percent'] - have['direct_percent'] - have['recovery_percent']} %"),
         ("limit of each stage at that rate", f"{n(of['needed'] * have['stage_percent'] / 100)} a second",
-         f"{have['stage_percent']} % of {n(of['needed'])}; HTTP needs {n(of['requests'])}, WebSocket {n(of['pings'] + of['handshakes'])}"),
+         f"{have['stage_percent']} % of {n(of['needed'])}; HTTP needs {n(of['requests'])}, WebSocket {n(of['pings'] + of['keep_alives'] + of['handshakes'])}"),
         ("a broadcast with default quotas", f"{n(of['by_default'])} s", f"{count} ÷ {have['broadcast_percent']} % of {n(have['requests_per_second'])} posts a second"),
         ("workers for the broadcast", f"{of['workers']}", f"{n(of['broadcast'])} × {have['post_milliseconds']} ms ÷ {have['in_flight']} concurrent posts: {n(of['each'])} a second each, of the {n(have['deliveries_per_second'])} measured"),
         ("memory of the workers", f"{n(of['workers'] * have['fanout_mb'])} MB", f"{of['workers']} × {n(have['fanout_mb'])} MB: Lambda gives a whole processor at that size, which a worker needs for its share"),

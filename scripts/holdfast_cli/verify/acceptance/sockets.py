@@ -29,6 +29,8 @@ _LIMIT = f"more than {POST_BYTES} bytes should get 413, and nothing else. If API
 # How much later than its limit API Gateway may close a socket.
 SLACK_SECONDS = 120
 PING_SECONDS = 240
+# What clients wait at most before they send a keep-alive, and how long none may be answered.
+KEEP_ALIVE_SECONDS, QUIET_SECONDS = 560, 3
 # The time-out of a call of `@connections` in the functions.
 POST_SECONDS = 3
 # How many sessions end at a time; one more ends them.
@@ -128,8 +130,38 @@ def idle(deployed: Deployed) -> str:
         answer_of(socket, "pong", action="ping")
         took = closed_after(socket, IDLE_SECONDS + SLACK_SECONDS)
     insist(took >= IDLE_SECONDS - 1, f"an idle socket was closed after {took:.0f} s, before its {IDLE_SECONDS} s: look for a proxy on the way, or "
-                                     "have clients ping more often (PING_MS, clients/javascript/src/client.js)")
+                                     "have clients send keep-alives sooner (KEEP_ALIVE_MS, clients/javascript/src/client.js)")
     return f"closed after {took:.0f} idle seconds"
+
+
+def keep_alive(deployed: Deployed) -> str:
+    with deployed.socket(deployed.sign_in()) as socket:
+        socket.send(json.dumps({"action": "keepalive"}))
+        answer_of(socket, "pong", action="ping")
+        socket.send(json.dumps({"action": "keepalive"}))
+        try:
+            answer = frame_of(socket, lambda _: True, "frame", QUIET_SECONDS)
+        except Failed:
+            answer = None
+        insist(answer is None, f"a keep-alive was answered with {answer}: compare the route of API Gateway with infra/modules/websocket-api")
+        answer_of(socket, "pong", action="ping")
+    return f"no frame came within {QUIET_SECONDS} s, and the socket still answers"
+
+
+def kept_open(deployed: Deployed) -> str:
+    """Each of two sockets has one kind of traffic for twice as long as API Gateway keeps an idle one."""
+    api = deployed.sockets_api
+    with _two(deployed) as (_, posted, connection), deployed.socket(deployed.sign_in()) as quiet:
+        answer_of(quiet, "pong", action="ping")
+        for _ in range(2):
+            time.sleep(KEEP_ALIVE_SECONDS)
+            api.post_to_connection(ConnectionId=connection, Data=json.dumps({"type": "verify"}).encode())
+            quiet.send(json.dumps({"action": "keepalive"}))
+        for socket, what in ((posted, "posts"), (quiet, "keep-alives")):
+            insist(until_closed(socket, SLACK_SECONDS / 2) is None,
+                   f"{what} alone do not keep a socket open: have clients count only what they send, or ping (KEEP_ALIVE_MS, "
+                   "clients/javascript/src/client.js)")
+    return f"after {2 * KEEP_ALIVE_SECONDS} s with posts only, and with keep-alives only, both are open"
 
 
 def age(deployed: Deployed) -> str:

@@ -281,13 +281,13 @@ where
             }
         }
         let answers: Vec<(UserId, StoreResult<bool>)> = stream::iter(&silent)
-            .map(|socket| async { (socket.at.user, self.is_open(socket).await) })
+            .map(|socket| async move { (socket.at.user, self.is_open(socket).await) })
             .buffer_unordered(PROBES_AT_ONCE)
             .collect()
             .await;
         for (user, is_online) in online.iter_mut().filter(|(_, is_online)| !is_online) {
             let (mut open, mut error) = (false, None);
-            for (_, answer) in answers.iter().filter(|(of, _)| of == user) {
+            for (_, answer) in answers.iter().filter(|(of, _)| *of == *user) {
                 match answer {
                     Ok(yes) => open |= yes,
                     Err(trouble) => error = Some(trouble.clone()),
