@@ -9,6 +9,7 @@ import json
 import os
 import platform
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -75,6 +76,13 @@ BENCHMARKS = (
         lambda executable, places: [executable, "functions", places["redis-server"], places["functions"], places["peers"]],
         ("redis-server", "functions", "peers")),
     Benchmark(
+        "profiles", "Profiles of the release",
+        "The function sessions-current, built from nothing in the profile of the release (Cargo.toml) and in profiles that differ from it in "
+        "one setting. `one more function` is what each of the other functions adds to a build. Instructions are callgrind's: until the first "
+        "question for an event, and of one validation, the difference between 300 and 100.",
+        lambda executable, places: [sys.executable, "-B", "-m", "holdfast_cli.verify.release_profiles", executable, places["redis-server"]],
+        ("redis-server",)),
+    Benchmark(
         "http", "Sessions over HTTP",
         "Two local clouds side by side that differ in CACHE alone, called in turns by one caller: 1 000 validations "
         "(GET /v1/sessions/current), 60 sign-ins, 150 refreshes each; then 8 callers at once for 10 s on each. Sign-in contains argon2id "
@@ -89,6 +97,13 @@ BENCHMARKS = (
         "nothing decided) that posts the same to the same gateway of ours, in turns: 7 rounds of 5 000 posts each, the median. A post through "
         "API Gateway takes some 20 ms; at 0 ms what is compared is processor time alone.",
         lambda executable, _: [executable, "fanout"]),
+    Benchmark(
+        "growth", "Growth",
+        "A redis-server of this machine with 1 000 to 1 000 000 copies: its own time for the one question of a validation (INFO commandstats, "
+        "mean of 2 000 questions about 2 000 copies). A worker of the fan-out with a message for 1 to 100 000 recipients, as in the benchmark "
+        "above, at 0 ms: the shortest of three.",
+        lambda executable, places: [executable, "growth", places["redis-server"]],
+        ("redis-server",)),
     Benchmark(
         "flood", "An anonymous flood of sign-ins",
         "The sign-in service before a table of the local cloud, through a proxy that records every request. Counts of one attempt with a wrong "
@@ -198,7 +213,7 @@ def measured(settings: Settings, benchmark: Benchmark, executable: str, places: 
     """The figures and curves of a benchmark, and the command as the report shows it."""
     command = [str(part) for part in benchmark.command(executable, places)]
     line(f"\n=== {benchmark.title}")
-    child = commands.start(command, cwd=ROOT, env=test_environment(settings), stdout=subprocess.PIPE, text=True)
+    child = commands.start(command, cwd=ROOT, env=test_environment(settings, PYTHONPATH=str(ROOT / "scripts")), stdout=subprocess.PIPE, text=True)
     found: Figures = []
     with commands.lines_of(child) as stdout:
         for text in stdout:
@@ -215,7 +230,7 @@ def measured(settings: Settings, benchmark: Benchmark, executable: str, places: 
     # Without this run's own folders and ports.
     for place in places.values():
         command = [part.replace(str(place), "…") for part in command]
-    return found, " ".join([Path(executable).name, *command[1:]])
+    return found, " ".join([Path(command[0]).name, *command[1:]]).replace(f"{ROOT}/", "")
 
 
 def number(value: float) -> str:

@@ -20,7 +20,6 @@ use holdfast_push::job::{Group, Job, MAX_RECIPIENTS, Recipient};
 use holdfast_push::message::Message;
 use holdfast_push::ports::{Count, Gateway as _};
 use holdfast_push::service::{FanOut, Limits, WorkOutcome};
-use holdfast_sessions::Millis;
 use holdfast_sessions::policy::Policy;
 use holdfast_sessions::ports::{Clock as _, Rng as _};
 use holdfast_testkit::host::RealHost;
@@ -51,14 +50,14 @@ fn said(error: impl std::fmt::Display) -> String {
 }
 
 /// A gateway on a thread of its own, as it is a machine of its own; where it is.
-fn gateway(latency: Duration) -> Done<String> {
+pub(crate) fn gateway(latency: Duration, sockets: usize) -> Done<String> {
     let (tell, told) = mpsc::channel();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(said)?;
         runtime.block_on(async {
             let quotas = Quotas { per_second: u32::MAX, burst: u32::MAX, latency, keep: false, ..Quotas::default() };
             let gateway = ConnectionsGateway::start(quotas, Plan::new(1)).await.map_err(said)?;
-            (0..SOCKETS).for_each(|n| gateway.open(&socket(n)));
+            (0..sockets).for_each(|n| gateway.open(&socket(n)));
             tell.send(gateway.endpoint()).map_err(said)?;
             std::future::pending::<Done>().await
         })
@@ -71,15 +70,14 @@ fn socket(n: usize) -> String {
     format!("L0SM9cOFv{n:06}=")
 }
 
-struct Worker {
+pub(crate) struct Worker {
     fan_out: FanOut<OpenSessions, MemoryTable, Connections, MemoryQueues, Counters, RealHost>,
     message: Message,
-    records: Vec<Vec<Recipient>>,
     pace: RateLimiters,
 }
 
 impl Worker {
-    async fn new(endpoint: &str) -> Done<Self> {
+    pub(crate) async fn new(endpoint: &str) -> Done<Self> {
         let credentials = Credentials::new("test", "test", None, None, "bench");
         let loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .region(Region::new("us-east-1"))
@@ -87,11 +85,6 @@ impl Worker {
         let config = holdfast_aws::sdk_config_with(loader, true).load().await;
         let now = RealHost.now();
         let until = now.plus_seconds(3_600);
-        let recipient = |n| -> Done<Recipient> {
-            let connection: ConnectionId = socket(n).parse().map_err(|_| "an id that is none")?;
-            Ok(Recipient { connection, until, reason: None })
-        };
-        let all: Vec<Recipient> = (0..SOCKETS).map(recipient).collect::<Done<_>>()?;
         Ok(Self {
             fan_out: FanOut {
                 sessions: OpenSessions::default(),
@@ -111,7 +104,6 @@ impl Worker {
                 expires_at: until,
                 ephemeral: true,
             },
-            records: all.chunks(MAX_RECIPIENTS).map(<[Recipient]>::to_vec).collect(),
             // No budget: what is measured is how fast it can go.
             pace: RateLimiters::new(1, 1_000_000, now),
         })
@@ -129,25 +121,37 @@ impl Worker {
         })
     }
 
-    async fn round(&self, deadline: Millis) -> Done {
-        let limits = Limits { deadline, pace: &self.pace };
+    /// Delivers the message to the sockets from 0, ten records to an invocation.
+    pub(crate) async fn deliver(&self, sockets: usize) -> Done {
         let before = self.fan_out.tally.of(Count::Delivered);
-        for invocation in self.records.chunks(10) {
-            stream::iter(invocation.iter().cloned())
-                .map(|recipients| {
-                    let groups = vec![Group { channel: Channel::Broadcast, at: None, recipients }];
-                    self.fan_out.work(Job::Deliver { message: self.message.clone(), groups, attempt: 1 }, &limits)
-                })
-                .buffer_unordered(RECORDS_AT_ONCE)
-                .map(|outcome| match outcome {
-                    Ok(WorkOutcome::Done) => Ok(()),
-                    other => Err(format!("a record ended as {other:?}")),
-                })
-                .try_collect::<()>()
-                .await?;
+        for first in (0..sockets).step_by(10 * MAX_RECIPIENTS) {
+            let last = sockets.min(first + 10 * MAX_RECIPIENTS);
+            let recipients: Vec<Recipient> = (first..last).map(|n| self.recipient(n)).collect::<Done<_>>()?;
+            self.invocation(recipients.chunks(MAX_RECIPIENTS)).await?;
         }
         let delivered = self.fan_out.tally.of(Count::Delivered) - before;
-        if delivered == SOCKETS { Ok(()) } else { Err(format!("{delivered} of {SOCKETS} were delivered")) }
+        if delivered == sockets { Ok(()) } else { Err(format!("{delivered} of {sockets} were delivered")) }
+    }
+
+    fn recipient(&self, n: usize) -> Done<Recipient> {
+        let connection: ConnectionId = socket(n).parse().map_err(|_| "an id that is none")?;
+        Ok(Recipient { connection, until: self.message.expires_at, reason: None })
+    }
+
+    async fn invocation(&self, records: impl Iterator<Item = &[Recipient]>) -> Done {
+        let limits = Limits { deadline: RealHost.now().plus_seconds(3_600), pace: &self.pace };
+        stream::iter(records.map(<[Recipient]>::to_vec))
+            .map(|recipients| {
+                let groups = vec![Group { channel: Channel::Broadcast, at: None, recipients }];
+                self.fan_out.work(Job::Deliver { message: self.message.clone(), groups, attempt: 1 }, &limits)
+            })
+            .buffer_unordered(RECORDS_AT_ONCE)
+            .map(|outcome| match outcome {
+                Ok(WorkOutcome::Done) => Ok(()),
+                other => Err(format!("a record ended as {other:?}")),
+            })
+            .try_collect::<()>()
+            .await
     }
 }
 
@@ -212,7 +216,7 @@ fn median(mut rates: Vec<f64>) -> f64 {
 
 pub(crate) async fn run() -> Done {
     for latency in LATENCIES {
-        let endpoint = gateway(Duration::from_millis(latency))?;
+        let endpoint = gateway(Duration::from_millis(latency), SOCKETS)?;
         let worker = Worker::new(&endpoint).await?;
         let mut bare = Bare::new(&endpoint).await?;
         let text = worker.text();
@@ -220,7 +224,7 @@ pub(crate) async fn run() -> Done {
         eprintln!("posts that take {latency} ms: {ROUNDS} rounds of {SOCKETS} each, in turns");
         for round in 0..=ROUNDS {
             let began = Instant::now();
-            worker.round(RealHost.now().plus_seconds(3_600)).await?;
+            worker.deliver(SOCKETS).await?;
             let middle = Instant::now();
             bare.round(&text).await?;
             // The first opens connections and fills caches.

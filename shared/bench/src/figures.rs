@@ -13,6 +13,11 @@ pub(crate) fn figure(of: &str, figure: &str, value: f64, unit: &str) {
     println!("{}", json!({"of": of, "figure": figure, "value": value, "unit": unit}));
 }
 
+/// A line in a plot.
+pub(crate) fn curve(plot: &str, series: &str, x: &str, y: &str, points: &[[f64; 2]]) {
+    println!("{}", json!({"plot": plot, "series": series, "x": x, "y": y, "points": points}));
+}
+
 /// Durations of one thing, in the order they were taken.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Times(Vec<Duration>);
@@ -44,7 +49,7 @@ impl Times {
     pub(crate) fn curve(&self, plot: &str, series: &str) {
         let points: Vec<[f64; 2]> =
             (1..=99_u32).map(|percent| [f64::from(percent), self.quantile_ms(f64::from(percent) / 100.0)]).collect();
-        println!("{}", json!({"plot": plot, "series": series, "x": "share of them, %", "y": "ms", "points": points}));
+        curve(plot, series, "share of them, %", "ms", &points);
     }
 }
 

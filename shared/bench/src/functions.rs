@@ -364,8 +364,35 @@ async fn thaws(world: &World, validation: &Contestant, function: &Function, warm
     Ok(())
 }
 
-/// `functions` is the folder of the release executables, and `peers` that of the peers in Node.
-pub(crate) async fn run(redis: &str, functions: &str, peers: &str) -> Done {
+/// What the build of `sessions-current` in a folder costs at every start and at every validation. `name` is that of the build.
+async fn build(world: &World, name: &str) -> Done {
+    if !process::has_callgrind() {
+        return Err("valgrind is missing: install your system's package valgrind.".into());
+    }
+    let program = world.functions.join("sessions-current");
+    let with_cache = world.variables(&[("CACHE_PROVIDER", "redis")]);
+    let bench = Bench::new(SessionsTable::new(world.cloud.sdk_config(), LocalCloud::SESSIONS), RealHost).await;
+    let event = validation(&bench.sign_in().await.tokens.access.text());
+    let command = [shown(&program)];
+    let start = process::start_instructions(&command, &with_cache, &world.folder)?;
+    let hit = process::instructions(&command, &with_cache, &event, &world.folder)?;
+    let of_table = world.variables(&[("CACHE_PROVIDER", "dynamodb")]);
+    let read = process::instructions(&command, &of_table, &event, &world.folder)?;
+    let mut starts = Vec::new();
+    for _ in 0..STARTS {
+        starts.push(Function::start(&command, &with_cache)?.start);
+    }
+    #[allow(clippy::cast_precision_loss)]
+    {
+        figure(name, "start to first poll", median(&mut starts).as_secs_f64() * 1e3, "ms");
+        figure(name, "start", start as f64 / 1e6, "million instructions");
+        figure(name, "validation, cache hit", hit as f64 / 1e3, "thousand instructions");
+        figure(name, "validation, dynamodb", read as f64 / 1e3, "thousand instructions");
+    }
+    Ok(())
+}
+
+async fn world(redis: &str, functions: &str, peers: &str) -> Done<World> {
     let cloud = LocalCloud::start().await;
     let upstream = cloud.endpoint().trim_start_matches("http://").to_owned();
     let folder = std::env::temp_dir().join(format!("holdfast-bench-{}", std::process::id()));
@@ -375,14 +402,26 @@ pub(crate) async fn run(redis: &str, functions: &str, peers: &str) -> Done {
     let _: String =
         redis::cmd("SCRIPT").arg("LOAD").arg(READ_SCRIPT.code()).query_async(&mut server).await.map_err(text)?;
     let table = Table::start(&upstream, LATENCY)?;
-    let world =
-        World { cloud, table, redis: redis.to_owned(), folder, functions: functions.into(), peers: peers.into() };
+    Ok(World { cloud, table, redis: redis.to_owned(), folder, functions: functions.into(), peers: peers.into() })
+}
+
+/// `functions` is the folder of the release executables, and `peers` that of the peers in Node.
+pub(crate) async fn run(redis: &str, functions: &str, peers: &str) -> Done {
+    let world = world(redis, functions, peers).await?;
     let measured = async {
         starts(&world)?;
         requests(&world).await?;
         long_run(&world).await
     }
     .await;
+    let _ = std::fs::remove_dir_all(&world.folder);
+    measured
+}
+
+/// One build, whose executables are in the folder `functions`.
+pub(crate) async fn run_build(redis: &str, functions: &str, name: &str) -> Done {
+    let world = world(redis, functions, "").await?;
+    let measured = build(&world, name).await;
     let _ = std::fs::remove_dir_all(&world.folder);
     measured
 }

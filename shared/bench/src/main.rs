@@ -4,6 +4,7 @@ mod fanout;
 mod figures;
 mod flood;
 mod functions;
+mod growth;
 mod http;
 mod scripts;
 mod sockets;
@@ -11,7 +12,7 @@ mod tokens;
 
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: holdfast-bench tokens | scripts REDIS_URL | http NAME=OUTPUTS.json NAME=OUTPUTS.json | fanout | flood | functions REDIS_URL FOLDER PEERS | sockets OUTPUTS.json";
+const USAGE: &str = "usage: holdfast-bench tokens | scripts REDIS_URL | http NAME=OUTPUTS.json NAME=OUTPUTS.json | fanout | flood | functions REDIS_URL FOLDER PEERS | build REDIS_URL FOLDER NAME | growth REDIS_URL | sockets OUTPUTS.json";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -25,6 +26,8 @@ fn main() -> ExitCode {
         ["fanout"] => runtime.block_on(fanout::run()),
         ["flood"] => runtime.block_on(flood::run()),
         ["functions", redis, folder, peers] => runtime.block_on(functions::run(redis, folder, peers)),
+        ["build", redis, folder, name] => runtime.block_on(functions::run_build(redis, folder, name)),
+        ["growth", server] => runtime.block_on(growth::run(server)),
         ["sockets", outputs] => runtime.block_on(sockets::run(outputs)),
         ["http", places @ ..] if places.len() >= 2 => runtime.block_on(http::run(places)),
         _ => {

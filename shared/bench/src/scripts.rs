@@ -17,7 +17,7 @@ const ROUNDS: u32 = 2_000;
 /// What is measured, in the order of the report.
 const KINDS: [&str; 4] = ["GET of a copy", "r1 with a hit", "r1 with a miss (makes a lease)", "w2 (deletes a copy)"];
 
-struct Bench {
+pub(crate) struct Bench {
     connection: MultiplexedConnection,
     /// So that every miss is one.
     fresh: u128,
@@ -30,6 +30,50 @@ fn said(error: &redis::RedisError) -> String {
 }
 
 impl Bench {
+    /// With every script loaded.
+    pub(crate) async fn new(server: &str) -> Reply<Self> {
+        let client = redis::Client::open(server).map_err(|error| said(&error))?;
+        let mut connection = client.get_multiplexed_async_connection().await.map_err(|error| said(&error))?;
+        for script in [&*READ_SCRIPT, &FILL_SCRIPT, &DELETE_SCRIPT] {
+            let _: String = redis::cmd("SCRIPT")
+                .arg("LOAD")
+                .arg(script.code())
+                .query_async(&mut connection)
+                .await
+                .map_err(|error| said(&error))?;
+        }
+        Ok(Bench { connection, fresh: 0 })
+    }
+
+    /// Stores something of a copy's size under each of these keys.
+    pub(crate) async fn set(&mut self, keys: &[String]) -> Reply<()> {
+        let mut all = redis::pipe();
+        for key in keys {
+            all.set(key, [b'x'; COPY_BYTES].as_slice()).ignore();
+        }
+        all.query_async(&mut self.connection).await.map_err(|error| said(&error))
+    }
+
+    /// Microseconds of the server's own time for a hit, in the mean. Each question is about another copy.
+    pub(crate) async fn hit_micros(&mut self, questions: u32) -> Reply<f64> {
+        let mut copies = Vec::new();
+        for _ in 0..questions {
+            let at = self.somebody();
+            self.fill(at).await?;
+            copies.push(at);
+        }
+        self.reset().await?;
+        for at in copies {
+            self.call(1, at).await?;
+        }
+        self.server_micros("evalsha").await
+    }
+
+    /// Forgets the server's statistics.
+    async fn reset(&mut self) -> Reply<()> {
+        redis::cmd("CONFIG").arg("RESETSTAT").query_async(&mut self.connection).await.map_err(|error| said(&error))
+    }
+
     async fn script<T: redis::FromRedisValue>(
         &mut self,
         script: &Script,
@@ -54,7 +98,7 @@ impl Bench {
         if stored == 1 { Ok(()) } else { Err("r3 stored nothing".into()) }
     }
 
-    fn somebody(&mut self) -> Address {
+    pub(crate) fn somebody(&mut self) -> Address {
         self.fresh += 1;
         address(UserId::from_bytes(self.fresh.to_be_bytes()))
     }
@@ -107,19 +151,15 @@ fn address(user: UserId) -> Address {
     Address { user, slot: SlotNo::all().next().unwrap_or_else(|| unreachable!("a user has slots")) }
 }
 
+/// Takes every key away.
+pub(crate) async fn empty(server: &str) -> Result<(), String> {
+    let mut bench = Bench::new(server).await?;
+    redis::cmd("FLUSHALL").query_async(&mut bench.connection).await.map_err(|error| said(&error))
+}
+
 /// Resets the statistics of `server`, which must have no other client.
 pub(crate) async fn run(server: &str) -> Result<(), String> {
-    let client = redis::Client::open(server).map_err(|error| said(&error))?;
-    let mut connection = client.get_multiplexed_async_connection().await.map_err(|error| said(&error))?;
-    for script in [&*READ_SCRIPT, &FILL_SCRIPT, &DELETE_SCRIPT] {
-        let _: String = redis::cmd("SCRIPT")
-            .arg("LOAD")
-            .arg(script.code())
-            .query_async(&mut connection)
-            .await
-            .map_err(|error| said(&error))?;
-    }
-    let mut bench = Bench { connection, fresh: 0 };
+    let mut bench = Bench::new(server).await?;
     let filled = bench.somebody();
     bench.fill(filled).await?;
     let mut times: [Times; 4] = Default::default();
@@ -138,11 +178,7 @@ pub(crate) async fn run(server: &str) -> Result<(), String> {
     // `r1` alone, then `GET` alone: the server counts by command, not by script.
     let mut costs = Vec::new();
     for (kind, command) in [(0, "get"), (1, "evalsha"), (2, "evalsha")] {
-        let _: () = redis::cmd("CONFIG")
-            .arg("RESETSTAT")
-            .query_async(&mut bench.connection)
-            .await
-            .map_err(|error| said(&error))?;
+        bench.reset().await?;
         for _ in 0..ROUNDS {
             bench.call(kind, filled).await?;
         }

@@ -1,0 +1,114 @@
+//! What grows with the number of sessions and of recipients: a validation's question to the cache, and a worker of the fan-out.
+
+use std::time::{Duration, Instant};
+
+use holdfast_redis::scripts::copy_key;
+
+use crate::fanout::{Worker, gateway};
+use crate::figures::{curve, figure, ratio};
+use crate::scripts::{self, Bench};
+
+type Done<T = ()> = Result<T, String>;
+
+/// Sessions with a copy in the cache.
+const SESSIONS: [u32; 4] = [1_000, 10_000, 100_000, 1_000_000];
+/// Questions at each of these sizes.
+const QUESTIONS: u32 = 2_000;
+/// Recipients of a message.
+const RECIPIENTS: [usize; 9] = [1, 10, 100, 1_000, 10_000, 25_000, 50_000, 75_000, 100_000];
+/// The shortest of so many is taken.
+const TRIES: usize = 3;
+
+/// This process's memory, in bytes.
+fn resident() -> Done<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").map_err(|error| error.to_string())?;
+    let kilobytes =
+        status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok());
+    kilobytes.map(|found: f64| found * 1_024.0).ok_or_else(|| "the memory of a process is not to be read here".into())
+}
+
+/// How well a straight line fits: 1 if all points are on it.
+fn straightness(points: &[[f64; 2]]) -> f64 {
+    let n = f64::from(u32::try_from(points.len()).unwrap_or(u32::MAX));
+    let mean = |of: usize| points.iter().map(|point| point[of]).sum::<f64>() / n;
+    let (x, y) = (mean(0), mean(1));
+    let sum = |term: &dyn Fn(&[f64; 2]) -> f64| points.iter().map(term).sum::<f64>();
+    let (xy, xx, yy) = (
+        sum(&|point| (point[0] - x) * (point[1] - y)),
+        sum(&|point| (point[0] - x).powi(2)),
+        sum(&|point| (point[1] - y).powi(2)),
+    );
+    xy * xy / (xx * yy)
+}
+
+async fn sessions(server: &str) -> Done {
+    let mut bench = Bench::new(server).await?;
+    let mut made = 0;
+    let mut first = None;
+    let mut points = Vec::new();
+    for size in SESSIONS {
+        eprintln!("{size} sessions in the cache");
+        // Of other sessions only the keys matter.
+        while made < size {
+            let some = (size - made).min(10_000);
+            let keys: Vec<String> = (0..some).map(|_| copy_key(bench.somebody())).collect();
+            bench.set(&keys).await?;
+            made += some;
+        }
+        let micros = bench.hit_micros(QUESTIONS).await?;
+        figure(&format!("r1 with a hit, {size} sessions"), "server time", micros, "µs");
+        ratio(&format!("r1 with a hit, {size} sessions"), "1 000", micros, *first.get_or_insert(micros));
+        points.push([f64::from(size).log10(), micros]);
+    }
+    curve(
+        "A validation's question to the cache",
+        "r1 with a hit",
+        "sessions, power of ten",
+        "server time, µs",
+        &points,
+    );
+    Ok(())
+}
+
+async fn recipients() -> Done {
+    let largest = RECIPIENTS[RECIPIENTS.len() - 1];
+    let worker = Worker::new(&gateway(Duration::ZERO, largest)?).await?;
+    // Opens the connections.
+    worker.deliver(1_000).await?;
+    let mut points = Vec::new();
+    for count in RECIPIENTS {
+        eprintln!("{count} recipients");
+        let mut best = f64::INFINITY;
+        for _ in 0..TRIES {
+            let began = Instant::now();
+            worker.deliver(count).await?;
+            best = best.min(began.elapsed().as_secs_f64());
+        }
+        let of = format!("a message to {count} recipients");
+        figure(&of, "time", best * 1e3, "ms");
+        figure(&of, "memory after it", resident()? / 1e6, "MB");
+        #[allow(clippy::cast_precision_loss)]
+        points.push([count as f64, best * 1e3]);
+    }
+    curve("A worker of the fan-out", "posts that take no time", "recipients", "ms", &points);
+    figure("time by recipients", "share explained by a straight line (R²)", straightness(&points), "");
+    Ok(())
+}
+
+pub(crate) async fn run(server: &str) -> Done {
+    sessions(server).await?;
+    recipients().await?;
+    scripts::empty(server).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn points_on_a_line_are_straight_and_others_less() {
+        assert!((straightness(&[[1.0, 3.0], [2.0, 5.0], [4.0, 9.0]]) - 1.0).abs() < 1e-9);
+        let bent = straightness(&[[1.0, 1.0], [2.0, 4.0], [3.0, 9.0], [4.0, 16.0], [5.0, 25.0]]);
+        assert!(bent < 0.97, "{bent}");
+    }
+}
