@@ -73,7 +73,7 @@ impl World {
     async fn fewest(&self, mut once: impl AsyncFnMut() -> Requests) -> Requests {
         let mut seen = Vec::new();
         for _ in 0..4 {
-            seen.push(once().await);
+            seen.push(Box::pin(once()).await);
         }
         seen.into_iter().min_by_key(|requests| (requests.table, requests.cache)).unwrap()
     }
@@ -105,57 +105,69 @@ impl World {
 async fn each_operation_sends_as_many_requests_as_it_needs_and_no_more() {
     let world = World::start().await;
     let (sessions, origin) = (world.sessions(), Origin::default());
+    let mut seen = Vec::new();
 
     let session = world.cached().await;
     let token = session.tokens.access.text();
-    let hit = world.fewest(async || world.during(sessions.authenticate(Some(&token))).await.1).await;
-    assert_eq!(hit, requests(0, 1), "a validation that the cache answers");
+    let hit = world.fewest(async || world.during(Box::pin(sessions.authenticate(Some(&token)))).await.1).await;
+    seen.push(("a validation that the cache answers", hit));
 
     let at = session.slot.at;
     let miss = world
         .fewest(async || {
             world.bench.cache.server.delete(at.user, &[at.slot]).await.unwrap();
-            world.during(sessions.authenticate(Some(&token))).await.1
+            world.during(Box::pin(sessions.authenticate(Some(&token)))).await.1
         })
         .await;
-    assert_eq!(miss, requests(1, 2), "a validation that fills the cache");
+    seen.push(("a validation that fills the cache", miss));
 
     let store = world.bench.store.clone();
     let plain = Sessions { cache: StrongReads(store.clone()), store, host: RealHost, policy: Policy::default() };
-    let strong = world.fewest(async || world.during(plain.authenticate(Some(&token))).await.1).await;
-    assert_eq!(strong, requests(1, 0), "a validation without a cache");
+    let strong = world.fewest(async || world.during(Box::pin(plain.authenticate(Some(&token)))).await.1).await;
+    seen.push(("a validation without a cache", strong));
 
     let current = sessions.authenticate(Some(&token)).await.unwrap();
-    let list = world.fewest(async || world.during(sessions.list(&current)).await.1).await;
-    assert_eq!(list, requests(1, 0), "the list of the sessions of a caller who is known");
+    let list = world.fewest(async || world.during(Box::pin(sessions.list(&current))).await.1).await;
+    seen.push(("the list of the sessions of a caller who is known", list));
 
-    let sign_in = world.fewest(async || world.during(world.bench.sign_in()).await.1).await;
-    assert_eq!(sign_in, requests(0, 0), "a sign-in");
+    let sign_in = world.fewest(async || world.during(Box::pin(world.bench.sign_in())).await.1).await;
+    seen.push(("a sign-in", sign_in));
 
     let refresh = world
         .fewest(async || {
             let session = world.cached().await;
             let token = session.tokens.refresh.text();
-            world.during(async { sessions.refresh(&token, &origin).await.unwrap() }).await.1
+            world.during(Box::pin(async { sessions.refresh(&token, &origin).await.unwrap() })).await.1
         })
         .await;
-    assert_eq!(refresh, requests(0, 0), "a refresh");
+    seen.push(("a refresh", refresh));
 
     let log_out = world
         .fewest(async || {
             let session = world.cached().await;
             let current = sessions.identify(Some(&session.tokens.access.text())).await.unwrap();
-            world.during(async { sessions.log_out(&current, &origin).await.unwrap() }).await.1
+            world.during(Box::pin(async { sessions.log_out(&current, &origin).await.unwrap() })).await.1
         })
         .await;
-    assert_eq!(log_out, requests(0, 0), "a logout of a caller who is known");
+    seen.push(("a logout of a caller who is known", log_out));
 
     let end_all = world
         .fewest(async || {
             let session = world.cached().await;
             let current = sessions.identify(Some(&session.tokens.access.text())).await.unwrap();
-            world.during(async { sessions.revoke_all(&current, false, &origin).await.unwrap() }).await.1
+            world.during(Box::pin(async { sessions.revoke_all(&current, false, &origin).await.unwrap() })).await.1
         })
         .await;
-    assert_eq!(end_all, requests(0, 0), "the end of all sessions of a caller who is known");
+    seen.push(("the end of all sessions of a caller who is known", end_all));
+    let expected = [
+        ("a validation that the cache answers", requests(0, 1)),
+        ("a validation that fills the cache", requests(1, 2)),
+        ("a validation without a cache", requests(1, 0)),
+        ("the list of the sessions of a caller who is known", requests(1, 0)),
+        ("a sign-in", requests(0, 0)),
+        ("a refresh", requests(0, 0)),
+        ("a logout of a caller who is known", requests(0, 0)),
+        ("the end of all sessions of a caller who is known", requests(0, 0)),
+    ];
+    assert_eq!(seen, expected);
 }

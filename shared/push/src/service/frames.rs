@@ -280,8 +280,8 @@ where
                 silent.extend(sockets);
             }
         }
-        let answers: Vec<(UserId, StoreResult<bool>)> = stream::iter(&silent)
-            .map(|socket| async move { (socket.at.user, self.is_open(socket).await) })
+        let answers: Vec<(UserId, StoreResult<bool>)> = stream::iter(silent)
+            .map(|socket| async move { (socket.at.user, self.is_open(&socket).await) })
             .buffer_unordered(PROBES_AT_ONCE)
             .collect()
             .await;
