@@ -5,8 +5,8 @@
   the request changes (IAM User Guide, "Delegating responsibility to others using permissions boundaries").
 * It does not know the condition key `lambda:FunctionArn` of a mapping that is made (Service Authorization Reference, "AWS Lambda"). It authorizes
   neither a change of a mapping nor its end.
-* It takes the name of an event bus for that of a rule, names the default bus in the ARN of a rule, and does not know the rule whose targets change
-  (Service Authorization Reference, "Amazon EventBridge").
+* It takes the name of an event bus for that of a rule, and names the default bus in the ARN of a rule. It does not know the rule whose targets
+  change (Service Authorization Reference, "Amazon EventBridge").
 """
 
 from __future__ import annotations

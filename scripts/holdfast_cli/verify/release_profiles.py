@@ -1,5 +1,5 @@
-"""Builds one function in the profile of the release and in others that were tried, each from nothing, and prints what the builds cost and
-what they give, as lines of JSON. `holdfast bench` runs it (ONLY=profiles).
+"""Builds one function in the profile of the release and in others that were tried, each from nothing. Prints what the builds cost and what
+they give, as lines of JSON. `holdfast bench` runs it (ONLY=profiles).
 
     python -m holdfast_cli.verify.release_profiles <holdfast-bench> <address of a redis-server>"""
 
