@@ -1,13 +1,16 @@
 //! How many requests each operation sends to the table and to the cache. A request is a round trip that its caller waits for, and
 //! each one costs money. So a change of these numbers fails a test, and cannot come by accident.
 
+use std::time::Duration;
+
 use holdfast_dynamodb::SessionsTable;
 use holdfast_fault_proxy::DynamoDbProxy;
+use holdfast_redis::server::key_of_copy;
 use holdfast_redis::{RedisCache, RedisConfig};
 use holdfast_sessions::cache::CacheEvent;
 use holdfast_sessions::change::Origin;
 use holdfast_sessions::policy::Policy;
-use holdfast_sessions::ports::{Found, LeaseCache as _};
+use holdfast_sessions::ports::LeaseCache as _;
 use holdfast_sessions::service::{LeasedCache, Sessions, SignedIn, StrongReads};
 use holdfast_testkit::LocalCloud;
 use holdfast_testkit::host::RealHost;
@@ -91,11 +94,16 @@ impl World {
     async fn cached(&self) -> SignedIn {
         let session = self.bench.sign_in().await;
         let token = session.tokens.access.text();
-        for _ in 0..100 {
+        let client = redis::Client::open(self.redis.url()).unwrap();
+        let mut direct = client.get_multiplexed_async_connection().await.unwrap();
+        // A reader that was too slow to fill leaves its lease for two seconds.
+        for _ in 0..200 {
             self.sessions().identify(Some(&token)).await.unwrap();
-            if matches!(self.bench.cache.server.read(session.slot.at).await, Ok(Found::Hit(_))) {
+            let key = key_of_copy(session.slot.at);
+            if redis::cmd("EXISTS").arg(key).query_async::<i64>(&mut direct).await.unwrap() == 1 {
                 return session;
             }
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
         panic!("nothing is cached");
     }
