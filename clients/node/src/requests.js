@@ -59,9 +59,10 @@ export class Caller {
    * @returns {string[]}
    */
   accessTokens(allowedOrigins) {
-    const [authorization] = this.#all("authorization");
-    if (authorization !== undefined) {
-      const token = BEARER.exec(trim(authorization))?.[1];
+    const authorizations = this.#all("authorization");
+    if (authorizations.length) {
+      // Two credentials are none: API Gateway joins two headers, and the route of a session accepts neither.
+      const token = authorizations.length === 1 ? BEARER.exec(trim(authorizations[0]))?.[1] : undefined;
       return token === undefined ? [] : [token];
     }
     const values = this.cookies(ACCESS_COOKIE);

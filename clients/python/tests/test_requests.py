@@ -36,7 +36,7 @@ class Cases(unittest.TestCase):
     def test_headers_come_in_the_forms_of_frameworks(self):
         message = Message()
         message["Authorization"] = "Bearer t1"
-        for headers in ({"AUTHORIZATION": "Bearer t1"}, {"authorization": ["Bearer t1", "Bearer t2"]}, [("Authorization", "Bearer t1")],
+        for headers in ({"AUTHORIZATION": "Bearer t1"}, {"authorization": ["Bearer t1"]}, [("Authorization", "Bearer t1")],
                         [(b"authorization", b"Bearer t1")], iter([("authorization", "Bearer t1")]), message):
             self.assertEqual(Request("GET", headers).access_tokens([]), ["t1"])
 

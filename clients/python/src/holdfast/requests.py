@@ -58,9 +58,10 @@ class Request:
 
     def access_tokens(self, allowed_origins: Sequence[str]) -> list[str]:
         """Returns the tokens to try, in order: that of `Authorization`, else those of the cookie."""
-        authorization = self.header("authorization")
-        if authorization is not None:
-            found = _BEARER.fullmatch(authorization.strip(" \t"))
+        authorizations = self.all("authorization")
+        if authorizations:
+            # Two credentials are none: API Gateway joins two headers, and the route of a session accepts neither.
+            found = _BEARER.fullmatch(authorizations[0].strip(" \t")) if len(authorizations) == 1 else None
             return [found[1]] if found else []
         values = self.cookies(ACCESS_COOKIE)
         tokens = [value for value in values if is_well_formed(value)][:MAX_CANDIDATES] or values[:1]
