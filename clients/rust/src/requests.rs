@@ -36,8 +36,11 @@ impl<'a> Caller<'a> {
     /// # Errors
     /// Refuses a request by cookie that another site may have caused.
     pub(crate) fn access_tokens(&self, allowed_origins: &[String]) -> Result<Vec<String>, Error> {
-        if let Some(authorization) = self.headers.get(AUTHORIZATION) {
-            return Ok(bearer(authorization.as_bytes()).map(str::to_owned).into_iter().collect());
+        let mut authorizations = self.headers.get_all(AUTHORIZATION).iter();
+        if let Some(authorization) = authorizations.next() {
+            // Two credentials are none: API Gateway joins two headers, and the route of a session accepts neither.
+            let only = Some(authorization).filter(|_| authorizations.next().is_none());
+            return Ok(only.and_then(|value| bearer(value.as_bytes())).map(str::to_owned).into_iter().collect());
         }
         let values = self.cookies(ACCESS_COOKIE);
         let mut tokens: Vec<String> =
