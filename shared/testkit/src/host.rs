@@ -81,3 +81,23 @@ impl Rng for RealHost {
         ManualHost::default().fill(bytes);
     }
 }
+
+/// A clock that only moves when a test moves it, with real waits: for tests with a server that takes time to answer.
+#[derive(Clone, Debug)]
+pub struct PatientHost(pub ManualHost);
+
+impl Clock for PatientHost {
+    fn now(&self) -> Millis {
+        self.0.now()
+    }
+
+    async fn sleep(&self, millis: u64) {
+        RealHost.sleep(millis).await;
+    }
+}
+
+impl Rng for PatientHost {
+    fn fill(&self, bytes: &mut [u8]) {
+        self.0.fill(bytes);
+    }
+}

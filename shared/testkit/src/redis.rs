@@ -1,7 +1,7 @@
 //! A real redis-server for one test, with its own process, port and directory. Dropping it removes it.
 
 use std::fs;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -60,6 +60,22 @@ impl RedisServer {
     pub fn start_again(&mut self) {
         self.process = spawn(&self.directory, self.port, &self.arguments);
         self.wait_until_it_answers();
+    }
+
+    /// Sends one command whose words have no spaces, and returns the first line of the answer.
+    ///
+    /// # Panics
+    /// Panics if the server does not answer.
+    pub fn command(&self, command: &str) -> String {
+        let ask = || -> io::Result<String> {
+            let mut connection = TcpStream::connect(("127.0.0.1", self.port))?;
+            connection.set_read_timeout(Some(PATIENCE))?;
+            connection.write_all(format!("{command}\r\n").as_bytes())?;
+            let mut answer = String::new();
+            BufReader::new(connection).read_line(&mut answer)?;
+            Ok(answer.trim_end().to_owned())
+        };
+        ask().unwrap_or_else(|error| panic!("{command}: {error}"))
     }
 
     /// Freezes the server: connections stay open, and nothing answers.

@@ -6,37 +6,17 @@ use holdfast_redis::{RedisCache, RedisConfig};
 use holdfast_sessions::cache::CacheEvent;
 use holdfast_sessions::change::Origin;
 use holdfast_sessions::policy::Policy;
-use holdfast_sessions::ports::{Clock, Rng, SessionCache};
+use holdfast_sessions::ports::{Clock as _, SessionCache};
 use holdfast_sessions::service::{LeasedCache, SignInRequest, StrongReads, TrustRequest};
-use holdfast_sessions::{DeviceId, Failure, Millis, SessionId};
+use holdfast_sessions::{DeviceId, Failure, SessionId};
 use holdfast_testkit::cache::{MemoryCache, leased};
-use holdfast_testkit::host::RealHost;
+use holdfast_testkit::host::{PatientHost, RealHost};
 use holdfast_testkit::redis::RedisServer;
 use holdfast_testkit::suites::sessions::Bench;
 use holdfast_testkit::{ManualHost, MemoryStore};
 use model::{Answer, Command, Model, TRUST, Tag};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-
-/// A host with a manual clock and real waits.
-#[derive(Clone, Debug)]
-struct Mixed(ManualHost);
-
-impl Clock for Mixed {
-    fn now(&self) -> Millis {
-        self.0.now()
-    }
-
-    async fn sleep(&self, millis: u64) {
-        RealHost.sleep(millis).await;
-    }
-}
-
-impl Rng for Mixed {
-    fn fill(&self, bytes: &mut [u8]) {
-        self.0.fill(bytes);
-    }
-}
 
 /// The service with one provider, and every token that it issued.
 struct World<C> {
@@ -257,7 +237,7 @@ async fn tell(url: &str, commands: &[Command]) -> Result<usize, TestCaseError> {
     let mut redis = World::new("redis", |store, host| LeasedCache {
         store: store.clone(),
         server: redis,
-        host: Mixed(host.clone()),
+        host: PatientHost(host.clone()),
         max_age_seconds: 60,
         notice,
     })
