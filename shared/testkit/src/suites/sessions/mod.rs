@@ -97,6 +97,7 @@ where
         a_label_opens_and_clears_no_budget_of_the_owner_of_the_address,
         an_account_of_an_identity_has_no_password_and_no_second_factor,
         the_rules_of_sessions_hold_for_an_identity,
+        a_user_who_is_made_again_gets_nothing_of_the_first,
         a_service_sets_claims_with_a_session,
     );
 }

@@ -4,12 +4,13 @@ use futures_util::future::join_all;
 use holdfast_sessions::account::{Identity, NO_PASSWORD, Status};
 use holdfast_sessions::change::Origin;
 use holdfast_sessions::claims::Claims;
+use holdfast_sessions::email::Email;
 use holdfast_sessions::error::Code;
 use holdfast_sessions::policy::{Policy, SignInLimits};
 use holdfast_sessions::ports::{Clock, Rng};
 use holdfast_sessions::service::{
-    FactorSettings, PasswordRequest, ReauthenticationRequest, SignIn, SignInRequest, SignedIn, TrustRequest, Vouched,
-    VouchedRequest,
+    FactorSettings, PasswordRequest, ReauthenticationRequest, Registration, SignIn, SignInRequest, SignedIn,
+    TrustRequest, Vouched, VouchedRequest,
 };
 use holdfast_sessions::session::Slot;
 use holdfast_sessions::{Failure, Millis, SessionId, UserId};
@@ -91,6 +92,9 @@ pub async fn an_identity_is_the_only_key_of_its_account<S: Store, H: Clock + Rng
         identity(&one, "adà"),
         identity(&one, "ada\u{300}"),
         identity(&one, "ａｄａ"),
+        identity(&one, "ADA"),
+        // With a Cyrillic letter, which looks the same.
+        identity(&one, "ad\u{430}"),
         identity(&one.to_uppercase(), "ada"),
     ];
     let mut users = vec![user];
@@ -246,6 +250,63 @@ pub async fn the_rules_of_sessions_hold_for_an_identity<S: Store, H: Clock + Rng
     let made = signed_in(&bench, asks(&user_of)).await;
     assert_ne!(made.slot.at.user, user);
     assert!(made.slot.claims.is_empty());
+}
+
+/// A user who was deleted and is made again has another account. Nothing that the first one was given opens it, and a deletion
+/// of the first one that is repeated late deletes nothing of it.
+pub async fn a_user_who_is_made_again_gets_nothing_of_the_first<S: Store, H: Clock + Rng + Clone + 'static>(
+    store: S,
+    host: H,
+) {
+    let bench = Bench::new(store, host).await;
+    let (sessions, origin) = (bench.sessions(), Origin::operator("ops/ada"));
+    let own = identity(&provider(&bench.host), "s");
+    let claims = Claims::parse(r#"{"role":"admin"}"#).expect("an object");
+    let request = VouchedRequest { email: Some("ada@example.com".into()), claims: Some(claims), ..asks(&own) };
+    let old = signed_in(&bench, request).await;
+    let current = sessions.identify(Some(&old.tokens.access.text())).await.expect("live");
+    let trust = TrustRequest { sid: old.slot.sid, trusted: true, expected_versions: None, trust_seconds: 3_600 };
+    sessions.set_trust(&current, &trust, &origin).await.expect("trusted");
+    let first = old.slot.at.user;
+    sessions.begin_deletion(first, &origin).await.expect("begun");
+    sessions.finish_deletion(first, &SignInLimits::default()).await.expect("deleted");
+
+    let new = signed_in(&bench, asks(&own)).await;
+    let user = new.slot.at.user;
+    assert_ne!(user, first);
+    assert!(new.slot.claims.is_empty() && new.slot.email.is_empty() && new.slot.trust.is_none());
+    assert!(bench.store.devices(user).await.expect("read").is_empty(), "no device is trusted");
+    assert!(sessions.identify(Some(&old.tokens.access.text())).await.is_err(), "its access token");
+    assert!(sessions.refresh(&old.tokens.refresh.text(), &origin).await.is_err(), "its refresh token");
+    let renewal = VouchedRequest { session: Some(old.slot.sid), ..asks(&own) };
+    assert_eq!(refused(&bench, renewal).await, Code::NotFound, "the id of its session");
+    assert!(sessions.end_any(user, old.slot.sid, &origin).await.is_err(), "it is no session of the second user");
+
+    let again = sessions.finish_deletion(first, &SignInLimits::default()).await;
+    assert_eq!(again.map_err(|failure| failure.code), Err(Code::NotFound));
+    assert_eq!(bench.store.user_of_identity(&own.key()).await, Ok(Some(user)), "the identity is the second user's");
+    assert!(sessions.identify(Some(&new.tokens.access.text())).await.is_ok());
+
+    // The same for an account with a password, which is registered again with another spelling of its address.
+    let old = bench.sign_in().await;
+    sessions.begin_deletion(bench.user, &origin).await.expect("begun");
+    sessions.finish_deletion(bench.user, &SignInLimits::default()).await.expect("deleted");
+    let registration = Registration {
+        store: bench.store.clone(),
+        passwords: PlainPasswords,
+        host: bench.host.clone(),
+        open: true,
+        per_network: 1,
+    };
+    let address = Email::parse(&bench.email.to_uppercase()).expect("an address");
+    let new = registration.create(&address, PASSWORD, &Origin::default()).await.expect("registered");
+    assert_ne!(new.user, bench.user);
+    assert_eq!(bench.sign_in().await.slot.at.user, new.user);
+    assert!(sessions.identify(Some(&old.tokens.access.text())).await.is_err(), "its access token");
+    assert!(sessions.refresh(&old.tokens.refresh.text(), &origin).await.is_err(), "its refresh token");
+    let again = sessions.finish_deletion(bench.user, &SignInLimits::default()).await;
+    assert_eq!(again.map_err(|failure| failure.code), Err(Code::NotFound));
+    assert_eq!(bench.sign_in().await.slot.at.user, new.user, "the address is the second user's");
 }
 
 /// A session becomes recent without a second one, by the identity that it belongs to and by no other.
