@@ -1,9 +1,12 @@
 //! Tests of the handlers over a store in memory: the table of failures, and one test for each branch.
 
+mod agreement;
 mod answers;
 mod commands;
 mod failures;
 mod gates;
+mod kit;
+mod revocations;
 mod services;
 
 use std::time::Duration;
