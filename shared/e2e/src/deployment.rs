@@ -42,6 +42,21 @@ pub struct Deployment {
     pub event_bus: String,
     /// Function key → function name.
     pub functions: BTreeMap<String, String>,
+    /// The function that other APIs ask about their callers. A deployment before version 0.2.0 has none.
+    #[serde(default)]
+    pub authorizer: Option<Authorizer>,
+}
+
+/// The function `sessions-authorizer`, as an API attaches it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Authorizer {
+    /// The name of the function.
+    pub name: String,
+    /// The alias that API Gateway invokes.
+    #[serde(default)]
+    pub qualifier: Option<String>,
+    /// The URI of the authorizer of an API.
+    pub invoke_arn: String,
 }
 
 /// Names of the DynamoDB tables.

@@ -19,7 +19,7 @@ mod socket;
 pub mod path;
 
 pub use api::{Api, SignIn, SignedIn};
-pub use deployment::{Deployment, Queues, Tables};
+pub use deployment::{Authorizer, Deployment, Queues, Tables};
 pub use fault::Fault;
 pub use http::{Call, Http, Reply};
 pub use person::{Person, random_text};

@@ -83,7 +83,7 @@ impl<'a> Lambda<'a> {
 }
 
 /// A zip file with one stored entry: Lambda takes code in no other form.
-fn zip(name: &str, content: &[u8]) -> Vec<u8> {
+pub(crate) fn zip(name: &str, content: &[u8]) -> Vec<u8> {
     let crc = crc32fast::hash(content).to_le_bytes();
     let size = (content.len() as u32).to_le_bytes();
     let name_length = (name.len() as u16).to_le_bytes();

@@ -24,6 +24,7 @@ mod iam;
 mod mfa;
 mod password;
 mod path;
+mod protected;
 mod push;
 mod race;
 mod refresh;
