@@ -84,6 +84,11 @@ def _test(*names: str) -> list[str]:
     return ["cargo", "test", "--locked", "--quiet", "--workspace", *targets, "--", "--nocapture"]
 
 
+def _unit_test(name: str) -> list[str]:
+    """A test of a library, resolved like the integration tests."""
+    return ["cargo", "test", "--locked", "--quiet", "--workspace", "--lib", "--", "--nocapture", name]
+
+
 PROOFS = (
     Proof("model", "every interleaving of the protocols' models, and every mutant of them (5 GB of memory)",
           ["cargo", "run", "--locked", "--quiet", "-p", "holdfast-model"], [r"^\d+ scopes of models hold .*$"], smaller=("--", "--bounded")),
@@ -100,6 +105,12 @@ PROOFS = (
           [r"0 refused, 0 stale; .*"], {"HOLDFAST_PROVE": "1"}, {"HOLDFAST_PROVE": ""}),
     Proof("differential", "random stories: a model and three providers answer alike", _test("differential"),
           [r"\d+ stories of \d+ commands"], {"HOLDFAST_STORIES": "5000"}, {"HOLDFAST_STORIES": "50"}),
+    Proof("agreement", "random stories and requests: all ways to check a session say the same, over three providers",
+          _unit_test("tests::agreement::"), [r"\d+ stories, \d+ verdicts over three providers.*", r"\d+ requests: .*"],
+          {"HOLDFAST_AGREEMENTS": "10000", "HOLDFAST_REQUESTS": "100000"}, {"HOLDFAST_AGREEMENTS": "60", "HOLDFAST_REQUESTS": "1000"}),
+    Proof("revocations", "sessions end under load, with every failure of cache and table: no later request is accepted",
+          _unit_test("tests::revocations::"), [r"\d+ sessions ended under load.*", r"\d+ sessions in an old snapshot.*"],
+          {"HOLDFAST_REVOCATIONS": "10000"}, {"HOLDFAST_REVOCATIONS": "100"}),
     Proof("faults", "faults in every operation, each seed replayable", _test("simulation"), [r"\d+ faults over \d+ seeds"],
           {"HOLDFAST_FAULTS": "1000000"}, {"HOLDFAST_FAULTS": "10000"}),
     Proof("wire", "table and cache through wires that conflict, fail and lose replies", _test("dynamodb", "redis"),
@@ -137,17 +148,25 @@ OVER_HTTP = (
     ("no_socket_outlives", "HOLDFAST_SOCKET_RACES", {"full": "1000", "small": "16"}, r"\d+ handshakes raced the end .*"),
     ("a_thousand_real_sockets", "HOLDFAST_CROWD", {"full": "1000", "small": "50"}, r"\d+ real sockets received .*"),
 )
+# It stops the cache server, so it has a cloud of its own.
+PROTECTED = (
+    ("with_failures_of_cache_and_table", "HOLDFAST_HTTP_REVOCATIONS", {"full": "1000", "small": "16"}, r"\d+ ends behind a protected API .*"),
+)
 
 
-def over_http(settings: Settings, size: str) -> str:
+def over_http(settings: Settings, size: str, chosen: Sequence[tuple[str, str, dict[str, str], str]] = OVER_HTTP) -> str:
     """What needs the whole system, on a cloud of its own."""
-    tests = [(name, {variable: sizes[size]}) for name, variable, sizes, _ in OVER_HTTP]
+    tests = [(name, {variable: sizes[size]}) for name, variable, sizes, _ in chosen]
     figures: list[str] = []
-    for (name, _, _, pattern), (code, output) in zip(OVER_HTTP, suite.over_http(settings, spoken, *tests)):
+    for (name, _, _, pattern), (code, output) in zip(chosen, suite.over_http(settings, spoken, *tests)):
         if code:
             raise Failed(f"{name}: exit code {code}")
         figures.append(figure_of(output, [pattern]))
     return "; ".join(figures)
+
+
+def behind_an_api(settings: Settings, size: str) -> str:
+    return over_http(settings, size, PROTECTED)
 
 
 STEPS: tuple[tuple[str, str, Callable[[Settings, str], str]], ...] = (
@@ -155,6 +174,7 @@ STEPS: tuple[tuple[str, str, Callable[[Settings, str], str]], ...] = (
     ("mutants", "every mutant of the code that ships, against the tests that reach it", of_the_code),
     ("terraform", "faults in copies of the stacks and modules, each a setting removed or changed: a test notices every one", terraform_faults.prove),
     ("cloud", "on a local cloud: 32 sign-ins of one user at once, handshakes against logouts, a crowd of sockets", over_http),
+    ("protected", "behind a protected API on a local cloud: sessions end while they are used, with every failure of cache and table", behind_an_api),
 )
 
 
