@@ -193,7 +193,7 @@ fn an_executable_holds_only_the_clients_that_its_function_calls() {
         ("ops-not-found", &[]),
         ("push-authorizer", &["dynamodb"]),
         ("push-close-sockets", &["apigatewaymanagement", "dynamodb", "sqs"]),
-        ("push-connect", &["dynamodb", "sqs"]),
+        ("push-connect", &["apigatewaymanagement", "dynamodb", "sqs"]),
         ("push-default", &["apigatewaymanagement", "dynamodb", "lambda"]),
         ("push-disconnect", &["dynamodb"]),
         ("push-fanout", &["apigatewaymanagement", "dynamodb", "sqs"]),
