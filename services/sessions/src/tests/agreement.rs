@@ -351,7 +351,9 @@ impl<'a, C: SessionCache + Clone + 'static> Story<'a, C> {
         Code::read(Some(&String::from_utf8_lossy(&seed.code(step))), None).expect("six digits")
     }
 
+    /// Time passes with every sign-in. Otherwise several sessions were used last, and any of them may be replaced.
     async fn sign_in(&mut self) {
+        self.bench.host.0.advance_seconds(1);
         let service = self.bench.sign_in_service(Policy::default());
         let (password, stay_signed_in) = (self.password.clone(), self.draw.coin());
         let request = SignInRequest { password, stay_signed_in, ..self.bench.request() };
@@ -375,6 +377,7 @@ impl<'a, C: SessionCache + Clone + 'static> Story<'a, C> {
 
     /// Another service signs its user in, or makes a session of the user recent.
     async fn vouch(&mut self) {
+        self.bench.host.0.advance_seconds(1);
         let SignIn { store, cache, host, policy, limits, .. } = self.bench.sign_in_service(Policy::default());
         let now = host.now();
         let service = SignIn { store, cache, verifier: (), host, policy, limits };
