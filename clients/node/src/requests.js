@@ -39,6 +39,15 @@ export class Caller {
   }
 
   /**
+   * The value of a header, by its lower-case name. Several are one list (RFC 9110, section 5.3), as API Gateway joins them.
+   * @param {string} name
+   */
+  #one(name) {
+    const values = this.#all(name);
+    return values.length ? values.join(",") : undefined;
+  }
+
+  /**
    * The distinct values of a cookie, in the order in which they were sent. Only spaces and tabs are trimmed (RFC 6265, section 5.2).
    * @param {string} name
    */
@@ -59,10 +68,10 @@ export class Caller {
    * @returns {string[]}
    */
   accessTokens(allowedOrigins) {
-    const authorizations = this.#all("authorization");
-    if (authorizations.length) {
-      // Two credentials are none: API Gateway joins two headers, and the route of a session accepts neither.
-      const token = authorizations.length === 1 ? BEARER.exec(trim(authorizations[0]))?.[1] : undefined;
+    const authorization = this.#one("authorization");
+    if (authorization !== undefined) {
+      // Two credentials are none, because no token has a comma.
+      const token = BEARER.exec(trim(authorization))?.[1];
       return token === undefined ? [] : [token];
     }
     const values = this.cookies(ACCESS_COOKIE);
@@ -76,8 +85,8 @@ export class Caller {
   #refuseOtherSites(allowedOrigins) {
     const changes = !SAFE_METHODS.includes(this.method);
     if (!changes && !this.isHandshake) return;
-    const [origin] = this.#all("origin");
-    if (changes && (origin === undefined || this.#all("x-holdfast-csrf")[0] !== "1")) {
+    const origin = this.#one("origin");
+    if (changes && (origin === undefined || this.#one("x-holdfast-csrf") !== "1")) {
       throw new CrossSiteRequest("With cookies, requests that change something need an allowed `Origin` and `X-Holdfast-CSRF: 1`.");
     }
     if (origin === undefined) throw new CrossSiteRequest("With cookies, a WebSocket handshake needs an allowed `Origin`.");

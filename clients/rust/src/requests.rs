@@ -36,11 +36,9 @@ impl<'a> Caller<'a> {
     /// # Errors
     /// Refuses a request by cookie that another site may have caused.
     pub(crate) fn access_tokens(&self, allowed_origins: &[String]) -> Result<Vec<String>, Error> {
-        let mut authorizations = self.headers.get_all(AUTHORIZATION).iter();
-        if let Some(authorization) = authorizations.next() {
-            // Two credentials are none: API Gateway joins two headers, and the route of a session accepts neither.
-            let only = Some(authorization).filter(|_| authorizations.next().is_none());
-            return Ok(only.and_then(|value| bearer(value.as_bytes())).map(str::to_owned).into_iter().collect());
+        if let Some(authorization) = self.header(&AUTHORIZATION) {
+            // Two credentials are none, because no token has a comma.
+            return Ok(bearer(&authorization).map(str::to_owned).into_iter().collect());
         }
         let values = self.cookies(ACCESS_COOKIE);
         let mut tokens: Vec<String> =
@@ -52,6 +50,12 @@ impl<'a> Caller<'a> {
             self.refuse_other_sites(allowed_origins)?;
         }
         Ok(tokens)
+    }
+
+    /// The value of a header. Several are one list (RFC 9110 §5.3), as API Gateway joins them.
+    fn header(&self, name: &HeaderName) -> Option<Vec<u8>> {
+        let values: Vec<&[u8]> = self.headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
+        (!values.is_empty()).then(|| values.join(&b','))
     }
 
     /// The distinct values of a cookie, in the order in which they were sent. Only spaces and tabs are trimmed (RFC 6265 §5.2).
@@ -76,15 +80,15 @@ impl<'a> Caller<'a> {
         if !changes && !self.is_handshake {
             return Ok(());
         }
-        let origin = self.headers.get(ORIGIN);
-        if changes && (origin.is_none() || self.headers.get(CSRF_HEADER) != Some(&HeaderValue::from_static("1"))) {
+        let origin = self.header(&ORIGIN);
+        if changes && (origin.is_none() || self.header(&CSRF_HEADER).as_deref() != Some(b"1")) {
             return refused(
                 "With cookies, requests that change something need an allowed `Origin` and `X-Holdfast-CSRF: 1`.",
             );
         }
         match origin {
             None => refused("With cookies, a WebSocket handshake needs an allowed `Origin`."),
-            Some(origin) if !allowed_origins.iter().any(|allowed| allowed == origin) => {
+            Some(origin) if !allowed_origins.iter().any(|allowed| allowed.as_bytes() == origin) => {
                 refused("This `Origin` is not on the allow-list.")
             }
             Some(_) => Ok(()),

@@ -41,8 +41,8 @@ class Request:
         return [value for found, value in self._headers if found == name]
 
     def header(self, name: str) -> str | None:
-        """Returns the first value of a header, by its lower-case name."""
-        return next(iter(self.all(name)), None)
+        """Returns the value of a header, by its lower-case name. Several are one list (RFC 9110 §5.3), as API Gateway joins them."""
+        return ",".join(self.all(name)) if self.all(name) else None
 
     def cookies(self, name: str) -> list[str]:
         """Returns the distinct values of a cookie, in the order in which they were sent. Only spaces and tabs are trimmed (RFC 6265 §5.2)."""
@@ -58,10 +58,10 @@ class Request:
 
     def access_tokens(self, allowed_origins: Sequence[str]) -> list[str]:
         """Returns the tokens to try, in order: that of `Authorization`, else those of the cookie."""
-        authorizations = self.all("authorization")
-        if authorizations:
-            # Two credentials are none: API Gateway joins two headers, and the route of a session accepts neither.
-            found = _BEARER.fullmatch(authorizations[0].strip(" \t")) if len(authorizations) == 1 else None
+        authorization = self.header("authorization")
+        if authorization is not None:
+            # Two credentials are none, because no token has a comma.
+            found = _BEARER.fullmatch(authorization.strip(" \t"))
             return [found[1]] if found else []
         values = self.cookies(ACCESS_COOKIE)
         tokens = [value for value in values if is_well_formed(value)][:MAX_CANDIDATES] or values[:1]

@@ -680,7 +680,7 @@ fn request(draw: &mut Draw, tokens: &[String]) -> (&'static str, Vec<(&'static s
     for _ in 0..draw.below(8).div_ceil(2).min(1 + draw.below(8) / 7) {
         headers.push(("origin", (*draw.of(&origins)).to_owned()));
     }
-    if draw.coin() {
+    for _ in 0..draw.below(9) / 4 {
         headers.push((CSRF_HEADER, (*draw.of(&["1", "1", "1", "0", "true", "1, 1", ""])).to_owned()));
     }
     (method, headers)

@@ -83,7 +83,7 @@ struct Place {
     gate_store: TestStore,
     authorizer: Service,
     kit: Kit,
-    /// Whether the table fails, so that nobody waits for an answer that does not come.
+    /// Whether the table fails. Then no request waits long for an answer that does not come.
     fails: Cell<bool>,
     /// The function that creates and ends sessions. It reaches the table at all times.
     owner: Service,
