@@ -482,7 +482,8 @@ impl<'a, C: SessionCache + Clone + 'static> Story<'a, C> {
             10..13 => drop(sessions.set_status(user, Status::Active, &origin).await),
             13 => drop(sessions.end_all_of(user, &origin).await),
             14 => {
-                if sessions.reset_factor(user, &origin).await.is_ok() && user == self.bench.user {
+                let reset = sessions.reset_factor(user, &origin).await.is_ok();
+                if reset && user == self.bench.user {
                     self.seed = None;
                 }
             }
