@@ -61,7 +61,7 @@ pub(super) fn cookie(token: &str) -> String {
 async fn a_live_session_reaches_the_service() {
     let (server, _, client) = start().await;
     let layer = SessionLayer::new(client);
-    let (live, stale) = (bearer(LIVE), bearer(STALE));
+    let live = bearer(LIVE);
     let by_cookie = cookie(LIVE);
     for (method, headers) in [
         (Method::GET, vec![("authorization", live.as_str())]),
