@@ -123,6 +123,12 @@ class CacheUser(unittest.TestCase):
         for command in (["CLUSTER", "SLOTS"], ["ASKING"]):
             self.assertNotIsInstance(self.client.call(*command), PermissionError, command)
 
+    def test_it_may_change_to_the_protocol_that_the_client_speaks(self):
+        # The answer is a map, which this client reads no further.
+        fresh = Client(self.port)
+        self.addCleanup(fresh.close)
+        self.assertNotIsInstance(fresh.call("HELLO", "3", "AUTH", "app", "any"), Exception)
+
     def test_what_it_may_not_send_it_can_do_without(self):
         # The client says who it is and does not look at the answer; servers before 7.2 do not know the command at all.
         self.assertIsInstance(self.client.call("CLIENT", "SETINFO", "LIB-NAME", "redis-rs"), Exception)
