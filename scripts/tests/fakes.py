@@ -102,7 +102,8 @@ def called(words, settings, stdin="", **environ):
     from holdfast_cli.core import console
 
     out, err, answers = io.StringIO(), io.StringIO(), console._Answers()
-    environ = {"HOLDFAST_WORK_DIR": str(settings.work), "HOLDFAST_PORT": str(settings.port), **environ}
+    # Without what `make test ONLY=…` was asked for, which the verb would take for its own.
+    environ = {"HOLDFAST_WORK_DIR": str(settings.work), "HOLDFAST_PORT": str(settings.port), "ONLY": "", **environ}
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), mock.patch.dict(os.environ, environ), \
             mock.patch.object(sys, "argv", ["holdfast", *words]), mock.patch.object(sys, "stdin", io.StringIO(stdin)), \
             mock.patch.object(console, "_answers", answers), mock.patch.object(typer.main, "get_command", all_verbs), \
