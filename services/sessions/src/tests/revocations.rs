@@ -208,7 +208,7 @@ impl Place {
         }
     }
 
-    /// Ends so many sessions, all lanes at once. `strike` runs soon after the first.
+    /// Ends so many sessions, all lanes at once. `strike` runs when the first has ended, and most have not begun.
     async fn end_many(self: &Rc<Self>, count: usize, strike: impl FnOnce()) -> Tally {
         let tally = Rc::new(RefCell::new(Tally::default()));
         let left = Rc::new(Cell::new(count));
@@ -223,7 +223,13 @@ impl Place {
                 })
             })
             .collect();
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        let ended = || {
+            let tally = tally.borrow();
+            tally.immediate + tally.bounded
+        };
+        while ended() == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         strike();
         for lane in lanes {
             lane.await.expect("a lane");
@@ -277,6 +283,11 @@ fn print(when: &str, tally: &Tally) {
     );
 }
 
+/// Ends with one fault.
+fn of_a_fault() -> usize {
+    revocations().div_ceil(10).max(4 * LANES)
+}
+
 fn revocations() -> usize {
     number_of("HOLDFAST_REVOCATIONS").and_then(|count| count.try_into().ok()).unwrap_or(200)
 }
@@ -299,7 +310,7 @@ fn no_caller_is_accepted_after_an_immediate_end_and_none_refused_before() {
                 "read-only" => drop(server.command("REPLICAOF 127.0.0.1 1")),
                 _ => drop(server.command("CONFIG SET maxmemory 1")),
             };
-            let tally = place.end_many(revocations().div_ceil(10).max(LANES), strike).await;
+            let tally = place.end_many(of_a_fault(), strike).await;
             print(what, &tally);
             assert_eq!(tally.unknown, 0, "{what}: the table can be reached");
             tallies.push((what, tally));
@@ -319,10 +330,11 @@ fn no_caller_is_accepted_after_an_immediate_end_and_none_refused_before() {
             ("a table that does not answer", Trouble::Silence),
         ] {
             let cached = place.cached(2, &server).await;
-            let count = if trouble == Trouble::Silence { 2 * LANES } else { revocations().div_ceil(10).max(LANES) };
-            let strike = || place.gate_store.fail_at("slot", trouble);
+            let count = if trouble == Trouble::Silence { 2 * LANES } else { of_a_fault() };
             place.fails.set(true);
-            let tally = place.end_many(count, strike).await;
+            // From the beginning: without the table nothing gets into the cache.
+            place.gate_store.fail_at("slot", trouble);
+            let tally = place.end_many(count, || {}).await;
             // A copy in the cache may still open a session, until it ends.
             for session in &cached {
                 let token = session.tokens.access.text();
