@@ -662,7 +662,7 @@ fn request(draw: &mut Draw, tokens: &[String]) -> (&'static str, Vec<(&'static s
         ));
     }
     let mut cookies = Vec::new();
-    for _ in 0..draw.below(7) {
+    for _ in 0..draw.below(10) {
         let token = draw.of(tokens).clone();
         let name = *draw.of(&[ACCESS, ACCESS, ACCESS, ACCESS, "a", "__host-holdfast-access", "holdfast-access"]);
         cookies.push(match draw.below(8) {
@@ -693,13 +693,19 @@ fn every_reader_of_a_request_finds_the_same_credential() {
     let counts = on_this_thread(async {
         let place = without_cache(start()).await;
         let mut story = Story::new(&place, 0).await;
-        for _ in 0..3 {
+        // As many ended sessions as cookies of one name are tried, and two live ones.
+        for _ in 0..4 {
             story.sign_in().await;
         }
-        let current = place.sessions.identify([&story.access[1]]).await.expect("live");
-        place.sessions.log_out(&current, &Origin::default()).await.expect("ended");
+        for ended in &story.access[1..] {
+            let current = place.sessions.identify([ended]).await.expect("live");
+            place.sessions.log_out(&current, &Origin::default()).await.expect("ended");
+        }
+        for _ in 0..2 {
+            story.sign_in().await;
+        }
         let (mut tokens, none) = (story.access.clone(), Requirements::default());
-        tokens.extend([story.refresh[2].clone(), tokens[2].clone(), tokens[3].clone()]);
+        tokens.extend([story.refresh[5].clone(), tokens[5].clone(), tokens[6].clone()]);
         let mut counts = [0; 3];
         for number in 0..requests {
             let (method, headers) = request(&mut Draw::new(number), &tokens);
