@@ -188,7 +188,7 @@ locals {
   # Services that make a role of their own in the account when they are first used.
   linked_services = ["elasticache.amazonaws.com", "ops.apigateway.amazonaws.com"]
 
-  # AWS has no resources to name for these. To make a composite alarm, it requires permission for all alarms, whatever the alarm's name.
+  # AWS has no resources to name for these. A composite alarm needs permission for all alarms.
   deploy_unscoped_actions = [
     "cloudwatch:DescribeAlarms",
     "cloudwatch:PutCompositeAlarm",
