@@ -203,7 +203,8 @@ run "refuses_an_unanswered_route_without_a_limit" {
 
 run "refuses_an_expression_whose_variable_does_not_end" {
   command = plan
-  variables { route_selection_expression = "$${request.body.action" }
+  # In parts: checkov, which reads this file too, cannot read the escape of a brace that stays open.
+  variables { route_selection_expression = join("", ["$", "{request.body.action"]) }
   expect_failures = [var.route_selection_expression]
 }
 
