@@ -1,15 +1,21 @@
 //! One worker of the fan-out against a bare HTTP client, posting to the same gateway (one of ours, over loopback) in turns.
 //!
-//! The worker is what the function `push-fanout` runs: the domain's fan-out, the SDK's client, two records of 250 recipients
-//! at a time with 32 posts in flight each. The bare client signs nothing, reads nothing and decides nothing: 64 connections,
-//! on each of them one post after another.
+//! The worker is what the function `push-fanout` runs: the domain's fan-out, the adapter of the gateway, two records of 250
+//! recipients at a time with 32 posts in flight each. The bare client signs nothing, reads nothing and decides nothing: 64
+//! connections, on each of them one post after another. Both run on one thread, as a function does.
+//!
+//! Under callgrind, the SDK's client and the adapter alone are contestants too. They show what the adapter takes of a worker's
+//! instructions, and what posts through the SDK would take.
 
+use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_apigatewaymanagement as sdk;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use holdfast_fault_proxy::{ConnectionsGateway, Plan, Quotas};
 use holdfast_push::budget::RateLimiters;
@@ -18,6 +24,7 @@ use holdfast_push::data::Data;
 use holdfast_push::ids::{ConnectionId, MessageId};
 use holdfast_push::job::{Group, Job, MAX_RECIPIENTS, Recipient};
 use holdfast_push::message::Message;
+use holdfast_push::outcome::Posted;
 use holdfast_push::ports::{Count, Gateway as _};
 use holdfast_push::service::{FanOut, Limits, WorkOutcome};
 use holdfast_sessions::policy::Policy;
@@ -32,6 +39,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use crate::figures::{figure, ratio};
+use crate::functions::process::{has_callgrind, total};
 
 /// How long the gateway takes to answer, in milliseconds: not at all, and what Terraform reckons with (its default 20).
 const LATENCIES: [u64; 3] = [0, 5, 20];
@@ -42,6 +50,10 @@ const IN_FLIGHT: usize = 64;
 /// Rounds of each that count; one more of each goes before them.
 const ROUNDS: usize = 7;
 const SOCKETS: usize = RECORDS * MAX_RECIPIENTS;
+/// Two runs under callgrind with these numbers of rounds; the difference is free of the start.
+const FEW: usize = 1;
+const MANY: usize = 3;
+const PATIENCE: Duration = Duration::from_secs(60);
 
 type Done<T = ()> = Result<T, String>;
 
@@ -71,6 +83,7 @@ fn socket(n: usize) -> String {
 }
 
 pub(crate) struct Worker {
+    sdk: sdk::Client,
     fan_out: FanOut<OpenSessions, MemoryTable, Connections, MemoryQueues, Counters, RealHost>,
     message: Message,
     pace: RateLimiters,
@@ -78,14 +91,26 @@ pub(crate) struct Worker {
 
 impl Worker {
     pub(crate) async fn new(endpoint: &str) -> Done<Self> {
-        let credentials = Credentials::new("test", "test", None, None, "bench");
+        // As long as those of a function's role, which every request carries and signs.
+        let credentials = Credentials::new("test", "test", Some("t".repeat(900)), None, "bench");
         let loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .region(Region::new("us-east-1"))
             .credentials_provider(SharedCredentialsProvider::new(credentials));
-        let config = holdfast_aws::sdk_config_with(loader, true).load().await;
+        // Under callgrind a post takes fifty times as long.
+        let patience = TimeoutConfig::builder()
+            .connect_timeout(PATIENCE)
+            .operation_attempt_timeout(PATIENCE)
+            .operation_timeout(PATIENCE)
+            .build();
+        let config = holdfast_aws::sdk_config_with(loader, true).timeout_config(patience).load().await;
         let now = RealHost.now();
         let until = now.plus_seconds(3_600);
+        let without_retries = sdk::config::Builder::from(&config)
+            .endpoint_url(endpoint)
+            .retry_config(sdk::config::retry::RetryConfig::disabled())
+            .build();
         Ok(Self {
+            sdk: sdk::Client::from_conf(without_retries),
             fan_out: FanOut {
                 sessions: OpenSessions::default(),
                 policy: Policy::default(),
@@ -119,6 +144,33 @@ impl Worker {
             data: self.message.data.clone(),
             sent_at: self.message.sent_at,
         })
+    }
+
+    /// The adapter posts to all sockets, and nothing else happens.
+    async fn adapter_round(&self, text: &str) -> Done {
+        let ids: Vec<ConnectionId> = self.ids()?;
+        let posts = stream::iter(&ids).map(|id| self.fan_out.gateway.post(id, text)).buffer_unordered(IN_FLIGHT);
+        let delivered = posts.filter(|outcome| std::future::ready(*outcome == Posted::Done)).count().await;
+        if delivered == SOCKETS { Ok(()) } else { Err(format!("{delivered} of {SOCKETS} were delivered")) }
+    }
+
+    /// The SDK's client posts to all sockets.
+    async fn sdk_round(&self, text: &str) -> Done {
+        let ids: Vec<ConnectionId> = self.ids()?;
+        stream::iter(&ids)
+            .map(async |id| {
+                let data = sdk::primitives::Blob::new(text.as_bytes());
+                self.sdk.post_to_connection().connection_id(id.as_str()).data(data).send().await
+            })
+            .buffer_unordered(IN_FLIGHT)
+            .map_ok(drop)
+            .try_collect()
+            .await
+            .map_err(said)
+    }
+
+    fn ids(&self) -> Done<Vec<ConnectionId>> {
+        (0..SOCKETS).map(|n| self.recipient(n).map(|recipient| recipient.connection)).collect()
     }
 
     /// Delivers the message to the sockets from 0, ten records to an invocation.
@@ -203,40 +255,118 @@ impl Bare {
     }
 }
 
-#[allow(clippy::cast_precision_loss)]
-fn per_second(took: Duration) -> f64 {
-    SOCKETS as f64 / took.as_secs_f64()
+/// What rounds took, on the clock and on the processor.
+#[derive(Default)]
+struct Took {
+    wall: Vec<Duration>,
+    processor: Vec<Duration>,
 }
 
-/// The middle one.
-fn median(mut rates: Vec<f64>) -> f64 {
-    rates.sort_by(f64::total_cmp);
-    rates[rates.len() / 2]
+impl Took {
+    async fn measure(&mut self, round: impl Future<Output = Done>) -> Done {
+        let (began, busy) = (Instant::now(), processor_time()?);
+        round.await?;
+        self.wall.push(began.elapsed());
+        self.processor.push(processor_time()? - busy);
+        Ok(())
+    }
+
+    /// Deliveries in a second of the clock and of the processor, of the rounds in the middle. The first round opens
+    /// connections and fills caches.
+    fn rates(&mut self) -> [f64; 2] {
+        [&mut self.wall, &mut self.processor].map(|times| {
+            times.remove(0);
+            times.sort_unstable();
+            #[allow(clippy::cast_precision_loss)]
+            let rate = SOCKETS as f64 / times[times.len() / 2].as_secs_f64();
+            rate
+        })
+    }
 }
 
-pub(crate) async fn run() -> Done {
-    for latency in LATENCIES {
-        let endpoint = gateway(Duration::from_millis(latency), SOCKETS)?;
-        let worker = Worker::new(&endpoint).await?;
-        let mut bare = Bare::new(&endpoint).await?;
-        let text = worker.text();
-        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-        eprintln!("posts that take {latency} ms: {ROUNDS} rounds of {SOCKETS} each, in turns");
-        for round in 0..=ROUNDS {
-            let began = Instant::now();
-            worker.deliver(SOCKETS).await?;
-            let middle = Instant::now();
-            bare.round(&text).await?;
-            // The first opens connections and fills caches.
-            if round > 0 {
-                ours.push(per_second(middle - began));
-                theirs.push(per_second(middle.elapsed()));
+/// Time of this thread on a processor.
+fn processor_time() -> Done<Duration> {
+    let line = std::fs::read_to_string("/proc/thread-self/schedstat").map_err(said)?;
+    let nanos = line.split_whitespace().next().and_then(|nanos| nanos.parse().ok());
+    nanos.map(Duration::from_nanos).ok_or_else(|| "the kernel does not say how long a thread ran".into())
+}
+
+/// As the runtime of a function does it.
+fn on_one_thread(work: impl Future<Output = Done>) -> Done {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(said)?.block_on(work)
+}
+
+pub(crate) fn run() -> Done {
+    on_one_thread(async {
+        for latency in LATENCIES {
+            let endpoint = gateway(Duration::from_millis(latency), SOCKETS)?;
+            let worker = Worker::new(&endpoint).await?;
+            let mut bare = Bare::new(&endpoint).await?;
+            let text = worker.text();
+            let (mut ours, mut theirs) = (Took::default(), Took::default());
+            eprintln!("posts that take {latency} ms: {ROUNDS} rounds of {SOCKETS} each, in turns");
+            for _ in 0..=ROUNDS {
+                ours.measure(worker.deliver(SOCKETS)).await?;
+                theirs.measure(bare.round(&text)).await?;
             }
+            let (ours, theirs) = (ours.rates(), theirs.rates());
+            for (of, rates) in [("a worker", ours), ("a bare client", theirs)] {
+                figure(&format!("{of}, posts of {latency} ms"), "deliveries", rates[0], "a second");
+                figure(&format!("{of}, posts of {latency} ms"), "deliveries by processor", rates[1], "a second of it");
+            }
+            ratio(&format!("worker, {latency} ms"), "bare client", ours[0], theirs[0]);
+            ratio(&format!("worker, {latency} ms"), "bare client: processor", ours[1], theirs[1]);
         }
-        let (ours, theirs) = (median(ours), median(theirs));
-        figure(&format!("a worker, posts of {latency} ms"), "deliveries", ours, "a second");
-        figure(&format!("a bare client, posts of {latency} ms"), "deliveries", theirs, "a second");
-        ratio(&format!("worker, {latency} ms"), "bare client", ours, theirs);
+        Ok(())
+    })?;
+    if has_callgrind() { instructions() } else { Ok(()) }
+}
+
+const CONTESTANTS: [&str; 4] = ["bare", "sdk", "adapter", "worker"];
+
+/// Instructions of one delivery, by contestant.
+fn instructions() -> Done {
+    let endpoint = gateway(Duration::ZERO, SOCKETS)?;
+    for contestant in CONTESTANTS {
+        let [few, many] = [FEW, MANY].map(|rounds| counted(contestant, &endpoint, rounds));
+        #[allow(clippy::cast_precision_loss)]
+        let each = (many? - few?) as f64 / ((MANY - FEW) * SOCKETS) as f64;
+        figure(contestant, "instructions of a delivery", each / 1_000.0, "thousand");
     }
     Ok(())
+}
+
+/// Instructions of a process of its own that posts so many rounds.
+fn counted(contestant: &str, endpoint: &str, rounds: usize) -> Done<u64> {
+    let file = std::env::temp_dir().join(format!("holdfast-bench-{}.callgrind", std::process::id()));
+    let status = Command::new("valgrind")
+        .args(["--tool=callgrind", "--quiet", &format!("--callgrind-out-file={}", file.display())])
+        .arg(std::env::current_exe().map_err(said)?)
+        .args(["fanout", contestant, endpoint, &rounds.to_string()])
+        .stdout(Stdio::null())
+        .status()
+        .map_err(said)?;
+    let counted = if status.success() { total(&file) } else { Err(format!("{contestant} under callgrind: {status}")) };
+    let _ = std::fs::remove_file(file);
+    counted
+}
+
+/// The process whose instructions are counted.
+pub(crate) fn post_rounds(contestant: &str, endpoint: &str, rounds: &str) -> Done {
+    let rounds: usize = rounds.parse().map_err(said)?;
+    on_one_thread(async {
+        let worker = Worker::new(endpoint).await?;
+        let text = worker.text();
+        let mut bare = Bare::new(endpoint).await?;
+        for _ in 0..rounds {
+            match contestant {
+                "bare" => bare.round(&text).await?,
+                "sdk" => worker.sdk_round(&text).await?,
+                "adapter" => worker.adapter_round(&text).await?,
+                "worker" => worker.deliver(SOCKETS).await?,
+                other => return Err(format!("{other} is none of {CONTESTANTS:?}")),
+            }
+        }
+        Ok(())
+    })
 }

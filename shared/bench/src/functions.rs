@@ -1,7 +1,7 @@
 //! Functions at their own edge: the release executables behind a Runtime API of ours, with a real redis-server and a table that answers
 //! after a chosen time. What a caller waits for elsewhere (API Gateway, Lambda, the local cloud) is not in these figures.
 
-mod process;
+pub(crate) mod process;
 mod runtime_api;
 mod server;
 mod table;

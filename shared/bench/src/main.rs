@@ -23,7 +23,8 @@ fn main() -> ExitCode {
     let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["tokens"] => runtime.block_on(tokens::run()),
         ["scripts", server] => runtime.block_on(scripts::run(server)),
-        ["fanout"] => runtime.block_on(fanout::run()),
+        ["fanout"] => fanout::run(),
+        ["fanout", contestant, endpoint, rounds] => fanout::post_rounds(contestant, endpoint, rounds),
         ["flood"] => runtime.block_on(flood::run()),
         ["functions", redis, folder, peers] => runtime.block_on(functions::run(redis, folder, peers)),
         ["build", redis, folder, name] => runtime.block_on(functions::run_build(redis, folder, name)),

@@ -1,10 +1,11 @@
-//! @connections: post, delete, get. The SDK retries nothing here: what a failed post means is decided per connection.
+//! @connections: post, delete, get. Nothing is retried here: what a failed post means is decided per connection.
+
+use std::sync::Arc;
 
 use aws_config::SdkConfig;
 use aws_sdk_apigatewaymanagement::Client;
 use aws_sdk_apigatewaymanagement::config::Builder;
 use aws_sdk_apigatewaymanagement::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_apigatewaymanagement::primitives::Blob;
 use aws_smithy_types::retry::RetryConfig;
 use holdfast_aws::Patience;
 use holdfast_push::frame::ServerFrame;
@@ -12,6 +13,7 @@ use holdfast_push::ids::ConnectionId;
 use holdfast_push::outcome::{Posted, Probe};
 use holdfast_push::ports::Gateway;
 
+use crate::posts::Posts;
 use crate::wire::frame_to_json;
 
 /// A post takes some 20 ms, and seconds on a bad day. One that times out may have been delivered, so giving up early makes
@@ -22,32 +24,36 @@ const PATIENCE: Patience = Patience::of_millis(1_000, 3_000, 3_000);
 #[derive(Clone, Debug)]
 pub struct Connections {
     client: Client,
+    /// Absent if the configuration is not complete.
+    posts: Option<Arc<Posts>>,
 }
 
 impl Connections {
     /// `url` is the stage's callback URL (`https://<api>.execute-api.<region>.amazonaws.com/<stage>`): the SDK's own
     /// endpoint would be a host that does not exist.
     pub fn new(config: &SdkConfig, url: &str) -> Self {
-        let config = Builder::from(&holdfast_aws::at_least(config, PATIENCE))
-            .endpoint_url(url)
-            .retry_config(RetryConfig::disabled())
-            .build();
-        Self { client: Client::from_conf(config) }
+        let config = holdfast_aws::at_least(config, PATIENCE);
+        let posts = Posts::new(&config, url).map(Arc::new);
+        let config = Builder::from(&config).endpoint_url(url).retry_config(RetryConfig::disabled()).build();
+        Self { client: Client::from_conf(config), posts }
     }
 }
 
 /// The status decides, and not the modelled error: a 410 with an empty body has no readable code.
+fn outcome(status: Option<u16>, code: &str) -> Posted {
+    // Gone and full buffers are a socket's everyday life; anything else is ours to find.
+    if !matches!(status, Some(200..=299 | 410 | 429)) {
+        tracing::warn!(status, code, "@connections");
+    }
+    status.map_or(Posted::Unknown, Posted::of_status)
+}
+
 fn posted<T, E: ProvideErrorMetadata>(result: Result<T, SdkError<E>>) -> Posted {
     match result {
         Ok(_) => Posted::Done,
         Err(error) => {
             let status = error.raw_response().map(|raw| raw.status().as_u16());
-            // Gone and full buffers are a socket's everyday life; anything else is ours to find.
-            if !matches!(status, Some(410 | 429)) {
-                let code = error.code().unwrap_or("not reached");
-                tracing::warn!(status, code, "@connections");
-            }
-            status.map_or(Posted::Unknown, Posted::of_status)
+            outcome(status, error.code().unwrap_or("not reached"))
         }
     }
 }
@@ -58,8 +64,11 @@ impl Gateway for Connections {
     }
 
     async fn post(&self, to: &ConnectionId, text: &str) -> Posted {
-        let data = Blob::new(text.as_bytes());
-        posted(self.client.post_to_connection().connection_id(to.as_str()).data(data).send().await)
+        let Some(posts) = &self.posts else { return outcome(None, "not configured") };
+        match posts.post(to.as_str(), text).await {
+            Ok(answer) => outcome(Some(answer.status), answer.error.as_deref().unwrap_or("unnamed")),
+            Err(why) => outcome(None, why),
+        }
     }
 
     async fn close(&self, id: &ConnectionId) -> Posted {

@@ -1,6 +1,8 @@
 //! Sockets as API Gateway serves them: @connections behind the gateway port, and the JSON of the frames that pass.
 
 mod connections;
+mod posts;
+mod signature;
 pub mod wire;
 
 pub use connections::Connections;

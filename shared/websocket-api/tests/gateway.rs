@@ -5,6 +5,9 @@
 // Helpers of tests are tests too.
 #![allow(clippy::unwrap_used)]
 
+#[path = "gateway/posts.rs"]
+mod posts;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};

@@ -129,13 +129,18 @@ fn counted(command: &[String], variables: &Variables, events: Option<(&Bytes, u6
         }
     }
     function.terminate()?;
-    let profile = fs::read_to_string(&file).map_err(super::text)?;
+    total(&file)
+}
+
+/// The instructions that callgrind has written into this file.
+pub(crate) fn total(file: &Path) -> Done<u64> {
+    let profile = fs::read_to_string(file).map_err(super::text)?;
     let total = profile.lines().rev().find_map(|line| line.strip_prefix("totals:")?.trim().parse().ok());
     total.ok_or_else(|| "callgrind counted nothing".into())
 }
 
 /// Whether callgrind is installed.
-pub(super) fn has_callgrind() -> bool {
+pub(crate) fn has_callgrind() -> bool {
     let tried = Command::new("valgrind").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     tried.is_ok_and(|status| status.success())
 }
