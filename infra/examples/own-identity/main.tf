@@ -24,7 +24,8 @@ locals {
   # arn:aws:lambda:<region>:<account>:function:<name>:<alias>
   create_session = split(":", local.create_session_arn)
 
-  public_url = coalesce(var.public_url, module.api.endpoint)
+  endpoint   = var.local_endpoint == "" ? module.api.endpoint : "${var.local_endpoint}/_aws/execute-api/${module.api.id}"
+  public_url = coalesce(var.public_url, local.endpoint)
 }
 
 module "artifacts" {
@@ -32,7 +33,9 @@ module "artifacts" {
 
   name          = "${var.name}-artifacts-${data.aws_caller_identity.current.account_id}"
   force_destroy = true
-  tags          = local.tags
+  # A local cloud does not live long enough for its rules, for which Terraform waits a minute.
+  lifecycle_enabled = var.local_endpoint == ""
+  tags              = local.tags
 }
 
 module "api" {
@@ -72,6 +75,7 @@ module "service" {
       environment = {
         ISSUER_URL               = var.issuer_url
         CLIENT_ID                = var.client_id
+        CLIENT_SECRET_ARN        = var.client_secret_arn == null ? "" : var.client_secret_arn
         PUBLIC_URL               = local.public_url
         APP_URL                  = var.app_url
         TRANSPORT                = var.transport
@@ -79,9 +83,12 @@ module "service" {
         CREATE_SESSION_FUNCTION  = local.create_session[6]
         CREATE_SESSION_QUALIFIER = try(local.create_session[7], "")
       }
-      permissions = {
-        CreateSession = { actions = ["lambda:InvokeFunction"], resources = [local.create_session_arn] }
-      }
+      permissions = merge(
+        { CreateSession = { actions = ["lambda:InvokeFunction"], resources = [local.create_session_arn] } },
+        # The function reads the value. Terraform does not, so the value is in no state, no plan and no environment variable.
+        var.client_secret_arn == null ? {} : { ClientSecret = { actions = ["secretsmanager:GetSecretValue"], resources = [var.client_secret_arn] } },
+        var.client_secret_kms_key_arn == null ? {} : { ClientSecretKey = { actions = ["kms:Decrypt"], resources = [var.client_secret_kms_key_arn] } },
+      )
     }
   }
 }

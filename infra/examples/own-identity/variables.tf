@@ -20,12 +20,45 @@ variable "issuer_url" {
 }
 
 variable "client_id" {
-  description = "Id of this application at the provider. It is registered as a public client with PKCE and with the redirect URI of the output `redirect_uri`."
+  description = "Id of this application at the provider. It is registered with PKCE and with the redirect URI of the output `redirect_uri`."
   type        = string
 
   validation {
     condition     = can(regex("^[!-~]{1,256}$", var.client_id))
     error_message = "client_id must be 1 to 256 visible ASCII characters."
+  }
+}
+
+variable "client_secret_arn" {
+  description = "ARN of the secret of Secrets Manager that holds the client secret as text, for a confidential client; null for a public client."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.client_secret_arn == null ? true : can(regex("^arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+$", var.client_secret_arn))
+    error_message = "client_secret_arn must be the ARN of a secret of Secrets Manager, or null."
+  }
+}
+
+variable "client_secret_kms_key_arn" {
+  description = "Customer-managed KMS key that encrypts the client secret; null for the key of Secrets Manager, which needs no right of the function."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.client_secret_kms_key_arn == null ? true : can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/.+$", var.client_secret_kms_key_arn)) && var.client_secret_arn != null
+    error_message = "client_secret_kms_key_arn must be the ARN of a key (not of an alias) and needs client_secret_arn, or be null."
+  }
+}
+
+variable "local_endpoint" {
+  description = "Address of the local cloud (http://127.0.0.1:<port>), whose APIs have other addresses; empty on AWS."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = var.local_endpoint == "" || can(regex("^http://(127\\.0\\.0\\.1|localhost):[0-9]+$", var.local_endpoint))
+    error_message = "local_endpoint must be empty, or http://127.0.0.1:<port> without a slash at the end."
   }
 }
 

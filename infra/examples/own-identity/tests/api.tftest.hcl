@@ -57,6 +57,7 @@ run "it_may_only_make_sessions" {
     condition = jsonencode({ for name, value in module.service.environment["sign-in"] : name => value if !contains(["FUNCTION_KEY", "HOLDFAST_ENV", "LOG_LEVEL"], name) }) == jsonencode({
       ISSUER_URL               = "https://id.example.com"
       CLIENT_ID                = "shop"
+      CLIENT_SECRET_ARN        = ""
       PUBLIC_URL               = "https://api.example.com"
       APP_URL                  = "https://app.example.com/"
       TRANSPORT                = "cookie"
@@ -88,6 +89,53 @@ run "an_own_address_and_a_function_without_an_alias" {
     condition     = module.service.environment["sign-in"].CREATE_SESSION_QUALIFIER == "" && module.service.environment["sign-in"].TRANSPORT == "body" && module.service.environment["sign-in"].MAX_AGE_SECONDS == "60"
     error_message = "The inputs are the configuration."
   }
+}
+
+run "a_confidential_client_reads_its_secret_itself" {
+  command = apply
+  variables {
+    client_secret_arn         = "arn:aws:secretsmanager:us-east-1:123456789012:secret:shop/oidc-AbCdEf"
+    client_secret_kms_key_arn = "arn:aws:kms:us-east-1:123456789012:key/k"
+  }
+  assert {
+    condition = [for grant in module.service.grants["sign-in"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")] == [
+      "kms:Decrypt arn:aws:kms:us-east-1:123456789012:key/k",
+      "lambda:InvokeFunction arn:aws:lambda:us-east-1:123456789012:function:holdfast-test-sessions-create:live",
+      "secretsmanager:GetSecretValue arn:aws:secretsmanager:us-east-1:123456789012:secret:shop/oidc-AbCdEf",
+    ]
+    error_message = "The role reads one secret: ${jsonencode(module.service.grants)}"
+  }
+  assert {
+    condition     = module.service.environment["sign-in"].CLIENT_SECRET_ARN == var.client_secret_arn
+    error_message = "The environment names the secret, and does not hold it."
+  }
+}
+
+run "the_local_cloud_has_other_addresses" {
+  command = apply
+  variables { local_endpoint = "http://127.0.0.1:4566" }
+  assert {
+    condition     = output.redirect_uri == "http://127.0.0.1:4566/_aws/execute-api/api/callback" && module.artifacts.settings.old_versions_expire_days == null
+    error_message = "An address that exists, and no rules to wait for: ${output.redirect_uri}"
+  }
+}
+
+run "refuses_a_secret_instead_of_its_name" {
+  command = plan
+  variables { client_secret_arn = "the-value" }
+  expect_failures = [var.client_secret_arn]
+}
+
+run "refuses_a_key_without_a_secret" {
+  command = plan
+  variables { client_secret_kms_key_arn = "arn:aws:kms:us-east-1:123456789012:key/k" }
+  expect_failures = [var.client_secret_kms_key_arn]
+}
+
+run "refuses_an_address_that_ends_with_a_slash" {
+  command = plan
+  variables { local_endpoint = "http://127.0.0.1:4566/" }
+  expect_failures = [var.local_endpoint]
 }
 
 run "refuses_a_wrong_name" {

@@ -24,12 +24,13 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 PROVIDER = Path(__file__).resolve().parents[1] / "provider" / "provider.js"
 PUBLIC = "http://127.0.0.1:9"
+SECRET_ARN = "arn:aws:secretsmanager:us-east-1:000000000000:secret:shop-AbCdEf"
 SESSION = {"sessionId": "s1", "userId": "u1", "email": "", "claims": {}, "mfaVerified": False, "trusted": False,
            "authenticatedAt": "2026-01-01T00:00:00Z", "expiresAt": "2026-01-01T01:00:00Z"}
 
 
 class Lambda(BaseHTTPRequestHandler):
-    """The Runtime API of one executable, and the Lambda service that it invokes."""
+    """The Runtime API of one executable, the Lambda service that it invokes, and its secret in Secrets Manager."""
 
     protocol_version = "HTTP/1.1"
     server: "Cloud"
@@ -53,6 +54,9 @@ class Lambda(BaseHTTPRequestHandler):
             self.server.invocations.append((self.path, json.loads(body)))
             made = {"status": "AUTHENTICATED", "session": SESSION}
             return self.say(200, {"statusCode": 201, "headers": {}, "cookies": ["__Host-holdfast-access=a"], "body": json.dumps(made)})
+        if self.headers.get("X-Amz-Target") == "secretsmanager.GetSecretValue":
+            known = json.loads(body) == {"SecretId": SECRET_ARN} and "/us-east-1/secretsmanager/aws4_request" in self.headers["Authorization"]
+            return self.say(200, {"SecretString": self.server.secret}) if known else self.say(400, {"__type": "AccessDeniedException"})
         self.server.answers.put((self.path, json.loads(body)))
         return self.say(202, {})
 
@@ -71,8 +75,9 @@ class Lambda(BaseHTTPRequestHandler):
 class Cloud(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self):
+    def __init__(self, secret):
         super().__init__(("127.0.0.1", 0), Lambda)
+        self.secret = secret
         self.events, self.answers, self.invocations = queue.Queue(), queue.Queue(), []
 
     def handle_error(self, request, client_address):
@@ -80,18 +85,50 @@ class Cloud(ThreadingHTTPServer):
         pass
 
 
+def at_provider(issuer, url, subject, public=PUBLIC):
+    """Goes through the provider's pages as a browser does, until it sends the user back to `public`: the query of that address."""
+    jar, form = {}, None
+    for _ in range(12):
+        parts = urlsplit(url)
+        if url.startswith(f"{public}/"):
+            return parts.query
+        connection = http.client.HTTPConnection(parts.netloc, timeout=20)
+        headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in jar.items()), "Accept": "text/html"}
+        if form:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        connection.request("POST" if form else "GET", f"{parts.path}?{parts.query}".rstrip("?"), urlencode(form) if form else None, headers)
+        answer = connection.getresponse()
+        page = answer.read().decode()
+        connection.close()
+        for line in answer.headers.get_all("set-cookie") or []:
+            name, _, value = line.split(";")[0].partition("=")
+            jar[name] = value
+        if answer.status in (302, 303):
+            place = answer.headers["location"]
+            url, form = place if "://" in place else f"{issuer}{place}", None
+            continue
+        assert answer.status == 200, (answer.status, page[:300])
+        url = html.unescape(re.search(r'<form[^>]* action="([^"]+)"', page)[1])
+        url = url if "://" in url else f"{issuer}{url}"
+        prompt = re.search(r'name="prompt" value="(\w+)"', page)[1]
+        form = {"prompt": prompt, **({"login": subject, "password": "any"} if prompt == "login" else {})}
+    raise AssertionError(f"the provider does not send the user back: {url}")
+
+
 class SignIn:
     """A provider, and an executable that is configured for it."""
 
-    def __init__(self, test, binary):
-        self.provider = subprocess.Popen(["node", PROVIDER, "shop", f"{PUBLIC}/callback"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    def __init__(self, test, binary, secret="", **of_provider):
+        # The variables that make the client a confidential one.
+        of_provider = {"CLIENT_SECRET": secret, **of_provider} if secret else {}
+        self.provider = subprocess.Popen(["node", PROVIDER, "shop", f"{PUBLIC}/callback"], env={**os.environ, **of_provider}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                          stderr=subprocess.DEVNULL, text=True)
         test.addCleanup(self.provider.wait)
         test.addCleanup(self.provider.stdout.close)
         # It ends with its input.
         test.addCleanup(self.provider.stdin.close)
         self.issuer = self.provider.stdout.readline().strip()
-        self.cloud = Cloud()
+        self.cloud = Cloud(secret)
         threading.Thread(target=self.cloud.serve_forever, args=(0.02,), daemon=True).start()
         test.addCleanup(self.cloud.server_close)
         test.addCleanup(self.cloud.shutdown)
@@ -101,7 +138,8 @@ class SignIn:
             "AWS_LAMBDA_FUNCTION_NAME": "sign-in", "AWS_LAMBDA_FUNCTION_VERSION": "1", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
             "AWS_LAMBDA_LOG_GROUP_NAME": "g", "AWS_LAMBDA_LOG_STREAM_NAME": "s", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
             "ISSUER_URL": self.issuer, "CLIENT_ID": "shop", "PUBLIC_URL": PUBLIC, "APP_URL": "https://app.example.com/", "TRANSPORT": "cookie",
-            "MAX_AGE_SECONDS": "3600", "CREATE_SESSION_FUNCTION": "create", "CREATE_SESSION_QUALIFIER": "live"})
+            "MAX_AGE_SECONDS": "3600", "CREATE_SESSION_FUNCTION": "create", "CREATE_SESSION_QUALIFIER": "live",
+            "CLIENT_SECRET_ARN": SECRET_ARN if secret else ""})
         test.addCleanup(self.function.stdout.close)
         test.addCleanup(self.function.wait)
         test.addCleanup(self.function.terminate)
@@ -120,41 +158,12 @@ class SignIn:
         assert path.endswith("/response"), (path, answer)
         return answer
 
-    def at_provider(self, url, subject):
-        """Goes through the provider's pages as a browser does, until it sends the user back: the query of that address."""
-        jar, form = {}, None
-        for _ in range(12):
-            parts = urlsplit(url)
-            if f"{parts.scheme}://{parts.netloc}" == PUBLIC:
-                return parts.query
-            connection = http.client.HTTPConnection(parts.netloc, timeout=20)
-            headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in jar.items()), "Accept": "text/html"}
-            if form:
-                headers["Content-Type"] = "application/x-www-form-urlencoded"
-            connection.request("POST" if form else "GET", f"{parts.path}?{parts.query}".rstrip("?"), urlencode(form) if form else None, headers)
-            answer = connection.getresponse()
-            page = answer.read().decode()
-            connection.close()
-            for line in answer.headers.get_all("set-cookie") or []:
-                name, _, value = line.split(";")[0].partition("=")
-                jar[name] = value
-            if answer.status in (302, 303):
-                place = answer.headers["location"]
-                url, form = place if "://" in place else f"{self.issuer}{place}", None
-                continue
-            assert answer.status == 200, (answer.status, page[:300])
-            url = html.unescape(re.search(r'<form[^>]* action="([^"]+)"', page)[1])
-            url = url if "://" in url else f"{self.issuer}{url}"
-            prompt = re.search(r'name="prompt" value="(\w+)"', page)[1]
-            form = {"prompt": prompt, **({"login": subject, "password": "any"} if prompt == "login" else {})}
-        raise AssertionError(f"the provider does not send the user back: {url}")
-
     def sign_in(self, subject):
         """The answer of the callback, and its parameters: query and cookies."""
         began = self.get("/login")
         assert began["statusCode"] == 303, began
         cookies = [began["cookies"][0].split(";")[0]]
-        query = self.at_provider(began["headers"]["location"], subject)
+        query = at_provider(self.issuer, began["headers"]["location"], subject)
         return self.get("/callback", query, cookies), (query, cookies)
 
     def identities(self):
@@ -195,6 +204,25 @@ class RealProvider(unittest.TestCase):
         self.assertEqual(one.sign_in("ada")[0]["statusCode"], 303)
         self.assertEqual(one.identities(), [(one.issuer, "ada")] * 2)
         self.assertEqual([body["email"] for _, body in one.cloud.invocations], ["ada@example.com", "changed@example.com"])
+
+    def test_a_confidential_client_signs_users_in_and_its_secret_is_in_no_log(self):
+        for method in ("client_secret_basic", "client_secret_post"):
+            secret = "a client's secret: 50% & more"
+            here = SignIn(self, self.binary, secret, CLIENT_AUTHENTICATION=method)
+            here.user("ada", email="ada@example.com")
+            answer, (query, _) = here.sign_in("ada")
+            self.assertEqual(answer["statusCode"], 303, answer)
+            self.assertEqual(here.identities(), [(here.issuer, "ada")])
+            other = SignIn(self, self.binary, secret, CLIENT_AUTHENTICATION=method)
+            other.cloud.secret = "not-the-secret"
+            other.user("ada")
+            # The provider refuses the client: nobody is signed in.
+            self.assertEqual(other.sign_in("ada")[0]["statusCode"], 500)
+            self.assertEqual(other.cloud.invocations, [])
+            for each in (here, other):
+                each.function.terminate()
+                said = each.function.stdout.read()
+                self.assertFalse([part for part in (secret, "not-the-secret", *parse_qs(query)["code"]) if part in said])
 
     def test_a_provider_that_has_ended_is_503(self):
         here = SignIn(self, self.binary)

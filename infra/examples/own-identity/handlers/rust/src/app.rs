@@ -35,7 +35,7 @@ impl App {
             sessions = sessions.qualifier(qualifier);
         }
         let sessions = sessions.build().map_err(|error| error.to_string())?;
-        Ok(Self { provider: Provider::new(&settings)?, sessions, settings })
+        Ok(Self { provider: Provider::new(&settings, config)?, sessions, settings })
     }
 
     /// Answers a request. Every failure has an answer, too.

@@ -16,6 +16,9 @@ pub struct Event {
     pub(crate) raw_query_string: String,
     #[serde(default)]
     pub(crate) cookies: Vec<String>,
+    /// The local cloud leaves the cookies in the header `cookie`. API Gateway moves them.
+    #[serde(default)]
+    pub(crate) headers: BTreeMap<String, String>,
     pub(crate) request_context: Context,
 }
 
@@ -57,7 +60,8 @@ impl Event {
 
     /// The values of a cookie.
     pub(crate) fn cookies(&self, name: &str) -> impl Iterator<Item = &str> {
-        let pairs = self.cookies.iter().filter_map(|pair| pair.split_once('='));
+        let in_header = self.headers.get("cookie").into_iter().flat_map(|header| header.split(';'));
+        let pairs = self.cookies.iter().map(String::as_str).chain(in_header).filter_map(|pair| pair.split_once('='));
         pairs.filter(move |(found, _)| found.trim() == name).map(|(_, value)| value.trim())
     }
 }

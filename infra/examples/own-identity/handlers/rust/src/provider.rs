@@ -3,29 +3,30 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use aws_config::SdkConfig;
 use openidconnect::core::{
-    CoreAuthenticationFlow, CoreClient, CoreErrorResponseType, CoreIdToken, CoreIdTokenClaims,
-    CoreJwsSigningAlgorithm as Algorithm, CoreProviderMetadata,
+    CoreAuthenticationFlow, CoreClient, CoreClientAuthMethod, CoreErrorResponseType, CoreIdToken, CoreIdTokenClaims,
+    CoreJwsSigningAlgorithm as Algorithm, CoreProviderMetadata, CoreTokenResponse,
 };
 use openidconnect::{
-    AuthorizationCode, ClaimsVerificationError, ClientId, CsrfToken, DiscoveryError, EndpointMaybeSet, EndpointNotSet,
-    EndpointSet, HttpRequest, HttpResponse, IssuerUrl, Nonce, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl,
-    RequestTokenError, Scope, SignatureVerificationError, TokenResponse as _,
+    AuthType, AuthorizationCode, ClaimsVerificationError, ClientId, ClientSecret, CsrfToken, DiscoveryError,
+    EndpointMaybeSet, EndpointNotSet, EndpointSet, IssuerUrl, Nonce, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl,
+    RequestTokenError, Scope, SignatureVerificationError, StandardErrorResponse, TokenResponse as _,
 };
 use reqwest::Url;
-use rustls_platform_verifier::BuilderVerifierExt as _;
 use tokio::sync::Mutex;
 
 use crate::refusal::Refusal;
+use crate::secret::SecretReader;
 use crate::settings::{Settings, is_loopback};
+use crate::web::{Unavailable, Web};
 
 /// What the provider publishes is read again after this time, so that keys that it removes stop to count.
 const KEPT: Duration = Duration::from_secs(3_600);
-/// A token with an unknown key causes another read of the keys, but not more often than this.
+/// A token with an unknown key, or a refused client secret, causes another read, but not more often than this.
 const LEAST_BETWEEN_LOOKS: Duration = Duration::from_secs(60);
-/// Of one request to the provider, with its answer.
-const TIMEOUT: Duration = Duration::from_secs(4);
-const LARGEST_ANSWER: usize = 256 * 1_024;
+/// The client secret is read again after this time.
+const SECRET_KEPT: Duration = Duration::from_secs(300);
 /// How far the clocks of the provider and of this function may differ.
 const CLOCK_SKEW: Duration = Duration::from_secs(60);
 /// Signatures with a public key. `none` and those with a shared secret never count, even if the provider lists them.
@@ -41,6 +42,7 @@ const ALGORITHMS: [Algorithm; 9] = [
     Algorithm::EdDsa,
 ];
 
+type ExchangeError = RequestTokenError<Unavailable, StandardErrorResponse<CoreErrorResponseType>>;
 type Client =
     CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointMaybeSet, EndpointMaybeSet>;
 
@@ -74,15 +76,19 @@ pub(crate) struct Provider {
     client_id: ClientId,
     redirect_url: RedirectUrl,
     max_age: Duration,
-    web: reqwest::Client,
+    web: Web,
+    /// Of a confidential client.
+    secret: Option<SecretReader>,
     published: Mutex<Option<Published>>,
 }
 
 impl Provider {
-    pub(crate) fn new(settings: &Settings) -> Result<Self, String> {
+    pub(crate) fn new(settings: &Settings, config: &SdkConfig) -> Result<Self, String> {
         let issuer = IssuerUrl::new(settings.issuer.clone()).map_err(|_| "ISSUER_URL must be an address.")?;
+        let secret = settings.client_secret.clone().map(|arn| SecretReader::new(arn, config)).transpose()?;
         Ok(Self {
-            web: web(is_loopback(issuer.url())).ok_or("The TLS certificates of this machine cannot be read.")?,
+            web: Web::new("The provider", is_loopback(issuer.url()))?,
+            secret,
             issuer,
             client_id: ClientId::new(settings.client_id.clone()),
             redirect_url: RedirectUrl::new(settings.redirect_url()).map_err(|_| "PUBLIC_URL must be an address.")?,
@@ -118,11 +124,24 @@ impl Provider {
         now: SystemTime,
     ) -> Result<User, Refusal> {
         let published = self.published(now, KEPT).await?;
-        let request = published.client.exchange_code(AuthorizationCode::new(code));
-        let request = request.map_err(|_| Refusal::configuration("The provider has no token endpoint."))?;
-        // Once: a code counts once, so a repetition cannot succeed.
-        let exchanged =
-            request.set_pkce_verifier(PkceCodeVerifier::new(verifier)).request_async(&|r| self.call(r)).await;
+        let exchanged = match &self.secret {
+            None => self.exchange(&published.client, &code, &verifier, None).await?,
+            Some(reader) => {
+                let secret = reader.secret(now, SECRET_KEPT).await?;
+                let exchanged = self.exchange(&published.client, &code, &verifier, Some(secret.clone())).await?;
+                let newest = if is_of_client(&exchanged) {
+                    reader.secret(now, LEAST_BETWEEN_LOOKS).await?
+                } else {
+                    secret.clone()
+                };
+                if newest.secret() == secret.secret() {
+                    exchanged
+                } else {
+                    // The secret was rotated. A provider refuses the client before it looks at the code (RFC 6749 §4.1.3), so the code still counts.
+                    self.exchange(&published.client, &code, &verifier, Some(newest)).await?
+                }
+            }
+        };
         let tokens = exchanged.map_err(|error| match error {
             RequestTokenError::ServerResponse(said) if *said.error() == CoreErrorResponseType::InvalidGrant => {
                 Refusal::start_again("The provider does not accept the code.")
@@ -145,6 +164,21 @@ impl Provider {
             decided => decided,
         };
         self.user(claims.map_err(|why| Refusal::denied(format!("The ID token does not count: {why}.")))?, now)
+    }
+
+    /// One request to the token endpoint. A code counts once, so a repetition cannot succeed.
+    async fn exchange(
+        &self,
+        client: &Client,
+        code: &str,
+        verifier: &str,
+        secret: Option<ClientSecret>,
+    ) -> Result<Result<CoreTokenResponse, ExchangeError>, Refusal> {
+        let client = secret.into_iter().fold(client.clone(), Client::set_client_secret);
+        let request = client.exchange_code(AuthorizationCode::new(code.to_owned()));
+        let request = request.map_err(|_| Refusal::configuration("The provider has no token endpoint."))?;
+        let request = request.set_pkce_verifier(PkceCodeVerifier::new(verifier.to_owned()));
+        Ok(request.request_async(&|request| self.web.call(request)).await)
     }
 
     fn user(&self, claims: &CoreIdTokenClaims, now: SystemTime) -> Result<User, Refusal> {
@@ -175,39 +209,27 @@ impl Provider {
         {
             return Ok(known.clone());
         }
-        let found = CoreProviderMetadata::discover_async(self.issuer.clone(), &|request| self.call(request)).await;
+        let found = CoreProviderMetadata::discover_async(self.issuer.clone(), &|request| self.web.call(request)).await;
         let metadata = found.map_err(|error| match error {
             DiscoveryError::Request(Unavailable(why)) => Refusal::unavailable(why),
             DiscoveryError::Validation(why) => Refusal::configuration(format!("ISSUER_URL is not the issuer: {why}.")),
             _ => Refusal::unavailable("The provider does not publish what OpenID Connect Discovery says."),
         })?;
+        // Basic is the default of OpenID Connect Discovery. Neither puts the secret into an address.
+        let methods = metadata.token_endpoint_auth_methods_supported();
+        let takes = |method| methods.is_none_or(|methods| methods.contains(&method));
+        let is_in_body =
+            takes(CoreClientAuthMethod::ClientSecretPost) && !takes(CoreClientAuthMethod::ClientSecretBasic);
         let client = CoreClient::from_provider_metadata(metadata, self.client_id.clone(), None)
+            .set_auth_type(if is_in_body { AuthType::RequestBody } else { AuthType::BasicAuth })
             .set_redirect_uri(self.redirect_url.clone());
         Ok(known.insert(Published { client: Arc::new(client), at: now }).clone())
     }
+}
 
-    /// One request to the provider.
-    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, Unavailable> {
-        let request =
-            reqwest::Request::try_from(request).map_err(|_| Unavailable("An address of the provider is wrong."))?;
-        let gone = |_: reqwest::Error| Unavailable("The provider does not answer.");
-        let mut answer = self.web.execute(request).await.map_err(gone)?;
-        let status = answer.status();
-        if status.is_server_error() || status == reqwest::StatusCode::TOO_MANY_REQUESTS {
-            return Err(Unavailable("The provider answers with an error."));
-        }
-        let mut body = Vec::new();
-        while let Some(part) = answer.chunk().await.map_err(gone)? {
-            body.extend_from_slice(&part);
-            if body.len() > LARGEST_ANSWER {
-                return Err(Unavailable("The answer of the provider is too large."));
-            }
-        }
-        let mut response = HttpResponse::new(body);
-        *response.status_mut() = status;
-        *response.headers_mut() = answer.headers().clone();
-        Ok(response)
-    }
+/// Whether the provider has refused the client and not the code.
+fn is_of_client(exchanged: &Result<CoreTokenResponse, ExchangeError>) -> bool {
+    matches!(exchanged, Err(RequestTokenError::ServerResponse(said)) if *said.error() == CoreErrorResponseType::InvalidClient)
 }
 
 /// The claims of an ID token: signature, issuer, audience, expiry and nonce are verified.
@@ -219,34 +241,4 @@ fn verified<'a>(
 ) -> Result<&'a CoreIdTokenClaims, ClaimsVerificationError> {
     let verifier = client.id_token_verifier().set_allowed_algs(ALGORITHMS).set_time_fn(move || now.into());
     token.claims(&verifier, nonce)
-}
-
-/// The provider cannot be reached, or answers with an error. The text names nothing that was sent.
-#[derive(Debug)]
-struct Unavailable(&'static str);
-
-impl std::fmt::Display for Unavailable {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.0)
-    }
-}
-
-impl std::error::Error for Unavailable {}
-
-/// The HTTP client. It follows no redirect, which would carry a code to another place.
-fn web(local: bool) -> Option<reqwest::Client> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().ok()?;
-    let tls = if local {
-        // A machine without certificates can run the tests.
-        tls.with_root_certificates(rustls::RootCertStore::empty())
-    } else {
-        tls.with_platform_verifier().ok()?
-    };
-    let builder = reqwest::Client::builder()
-        .tls_backend_preconfigured(tls.with_no_client_auth())
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(TIMEOUT / 2)
-        .timeout(TIMEOUT);
-    if local { builder.no_proxy() } else { builder.https_only(true) }.build().ok()
 }

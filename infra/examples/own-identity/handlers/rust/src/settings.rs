@@ -10,6 +10,8 @@ use openidconnect::url::Url;
 pub struct Settings {
     pub(crate) issuer: String,
     pub(crate) client_id: String,
+    /// Of a confidential client; none for a public client.
+    pub(crate) client_secret: Option<SecretArn>,
     /// The address of this API as the browser sees it, without a slash at the end.
     pub(crate) public_url: String,
     /// The page that a user comes to after a sign-in by cookie.
@@ -19,6 +21,26 @@ pub struct Settings {
     pub(crate) max_age: Duration,
     pub(crate) function: String,
     pub(crate) qualifier: Option<String>,
+}
+
+/// The name of a secret of Secrets Manager.
+#[derive(Clone, Debug)]
+pub(crate) struct SecretArn {
+    pub(crate) text: String,
+    pub(crate) region: String,
+}
+
+impl SecretArn {
+    fn read(text: String) -> Result<Self, String> {
+        // arn:aws:secretsmanager:<region>:<account>:secret:<name>
+        let parts: Vec<&str> = text.split(':').collect();
+        match parts[..] {
+            ["arn", _, "secretsmanager", region, _, "secret", name] if !region.is_empty() && !name.is_empty() => {
+                Ok(Self { region: region.to_owned(), text })
+            }
+            _ => Err("CLIENT_SECRET_ARN must be the ARN of a secret of Secrets Manager.".into()),
+        }
+    }
 }
 
 impl Settings {
@@ -41,6 +63,7 @@ impl Settings {
         let max_age = required("MAX_AGE_SECONDS")?.parse().ok().filter(|seconds| (1..=31_536_000).contains(seconds));
         Ok(Self {
             client_id: required("CLIENT_ID")?,
+            client_secret: optional("CLIENT_SECRET_ARN").map(SecretArn::read).transpose()?,
             app_url: address("APP_URL", &required("APP_URL")?)?,
             max_age: Duration::from_secs(max_age.ok_or("MAX_AGE_SECONDS must be a number from 1 to 31536000.")?),
             function: required("CREATE_SESSION_FUNCTION")?,

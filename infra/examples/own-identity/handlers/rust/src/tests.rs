@@ -10,15 +10,15 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper_util::rt::TokioIo;
 use openidconnect::http::{Request, Response};
 use openidconnect::url::{Url, form_urlencoded};
-use ring::digest;
 use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
+use ring::{digest, hmac};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -27,6 +27,8 @@ use crate::{Answer, App, Event, Settings, cookie};
 
 /// When the tests happen.
 const NOW: u64 = 1_795_860_000;
+const SECRET_ARN: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop-AbCdEf";
+const CONFIDENTIAL: [(&str, &str); 1] = [("CLIENT_SECRET_ARN", SECRET_ARN)];
 const ACCESS: &str = "__Host-holdfast-access=hf1.secret; Path=/; Secure; HttpOnly; SameSite=Strict";
 
 fn at(seconds: u64) -> SystemTime {
@@ -51,7 +53,13 @@ struct State {
     /// Answers of paths that differ from the good ones: status and body.
     answers: BTreeMap<&'static str, (u16, Value)>,
     asked: Vec<(String, String)>,
+    /// The header `Authorization` of each request.
+    authorizations: Vec<(String, String)>,
     nonce: String,
+    /// What Secrets Manager holds.
+    secret: &'static str,
+    /// The provider accepts a client with this secret alone; none for a public client.
+    accepted: Option<&'static str>,
 }
 
 impl State {
@@ -63,9 +71,24 @@ impl State {
         claims.as_object_mut().unwrap().extend(self.claims.as_object().unwrap().clone());
         let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let text = format!("{}.{}", part(&json!({"alg": self.algorithm, "kid": self.kid})), part(&claims));
-        let signature =
-            if self.algorithm == "none" { Vec::new() } else { self.key.sign(text.as_bytes()).as_ref().to_vec() };
+        let signature = match self.algorithm {
+            "none" => Vec::new(),
+            "HS256" => {
+                let shared = hmac::Key::new(hmac::HMAC_SHA256, self.secret.as_bytes());
+                hmac::sign(&shared, text.as_bytes()).as_ref().to_vec()
+            }
+            _ => self.key.sign(text.as_bytes()).as_ref().to_vec(),
+        };
         format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))
+    }
+
+    /// Whether the last request was that of the client with this secret (RFC 6749 §2.3.1).
+    fn has_shown(&self, secret: &str) -> bool {
+        let encoded: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+        let in_header = format!("Basic {}", STANDARD.encode(format!("shop:{encoded}")));
+        let in_body = format!("client_secret={encoded}");
+        self.authorizations.last().is_some_and(|(_, header)| *header == in_header)
+            || self.asked.last().is_some_and(|(_, body)| body.contains(&in_body))
     }
 
     fn answer(&self, path: &str) -> (u16, Value) {
@@ -88,6 +111,11 @@ impl State {
                 200,
                 json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "use": "sig", "kid": self.published, "x": key}]}),
             ),
+            "/token" if self.accepted.is_some_and(|secret| !self.has_shown(secret)) => {
+                (401, json!({"error": "invalid_client"}))
+            }
+            // The only path of Secrets Manager.
+            "/" => (200, json!({"ARN": SECRET_ARN, "SecretString": format!("{}\n", self.secret)})),
             "/token" => {
                 (200, json!({"access_token": "at", "token_type": "Bearer", "expires_in": 60, "id_token": self.token()}))
             }
@@ -127,6 +155,9 @@ impl World {
             claims: json!({}),
             answers: BTreeMap::new(),
             asked: Vec::new(),
+            authorizations: Vec::new(),
+            secret: "s3cret & more",
+            accepted: None,
             nonce: String::new(),
         }));
         let of_server = state.clone();
@@ -138,9 +169,12 @@ impl World {
                     let state = state.clone();
                     async move {
                         let path = request.uri().path().to_owned();
+                        let header =
+                            request.headers().get("authorization").map(|header| header.to_str().unwrap().to_owned());
                         let body = request.into_body().collect().await.unwrap().to_bytes();
                         let mut state = state.lock().unwrap();
                         state.asked.push((path.clone(), String::from_utf8(body.to_vec()).unwrap()));
+                        state.authorizations.push((path.clone(), header.unwrap_or_default()));
                         let (status, body) = state.answer(&path);
                         let mut answer = Response::new(Full::<Bytes>::from(Bytes::from(body.to_string())));
                         *answer.status_mut() = status.try_into().unwrap();
@@ -168,6 +202,11 @@ impl World {
         state.asked.iter().filter(|(asked, _)| asked == path).map(|(_, body)| body.clone()).collect()
     }
 
+    fn authorizations(&self, path: &str) -> Vec<String> {
+        let state = self.state.lock().unwrap();
+        state.authorizations.iter().filter(|(asked, _)| asked == path).map(|(_, header)| header.clone()).collect()
+    }
+
     fn invocations(&self) -> Vec<Value> {
         let bodies = self.asked("/2015-03-31/functions/create/invocations");
         bodies.iter().map(|body| serde_json::from_str(body).unwrap()).collect()
@@ -189,8 +228,12 @@ impl World {
 
     /// A whole sign-in.
     async fn sign_in(&self) -> Answer {
+        self.sign_in_at(1).await
+    }
+
+    async fn sign_in_at(&self, seconds: u64) -> Answer {
         let (sent, cookie) = self.begin("").await;
-        self.get("/callback", &query(&[("code", "c"), ("state", &sent["state"])]), &[&cookie], 1).await
+        self.get("/callback", &query(&[("code", "c"), ("state", &sent["state"])]), &[&cookie], seconds).await
     }
 }
 
@@ -216,6 +259,7 @@ fn event(method: &str, path: &str, query: &str, cookies: &[&str]) -> Event {
         raw_path: path.into(),
         raw_query_string: query.into(),
         cookies: cookies.iter().map(|cookie| (*cookie).to_owned()).collect(),
+        headers: BTreeMap::new(),
         request_context: Context { request_id: "q1".into(), stage: "$default".into(), http },
     }
 }
@@ -457,6 +501,103 @@ async fn a_session_that_holdfast_does_not_make_is_no_sign_in() {
 }
 
 #[tokio::test]
+async fn a_confidential_client_shows_its_secret_to_the_token_endpoint_alone() {
+    let world = World::with(&CONFIDENTIAL).await;
+    world.set(|state| state.accepted = Some("s3cret & more"));
+    let (sent, _) = world.begin("").await;
+    assert!(!sent.values().any(|value| value.contains("s3cret")), "{sent:?}");
+    let answer = world.sign_in().await;
+    assert_eq!(answer.status_code, 303, "{}", answer.body);
+    assert_eq!(world.authorizations("/token"), [format!("Basic {}", STANDARD.encode("shop:s3cret+%26+more"))]);
+    let known = |path: &str| world.asked(path).iter().any(|body| body.contains("s3cret"));
+    assert!(!known("/token") && !known("/2015-03-31/functions/create/invocations"));
+    let request: Value = serde_json::from_str(&world.asked("/")[0]).unwrap();
+    assert_eq!(request, json!({"SecretId": SECRET_ARN}));
+    let signature = &world.authorizations("/")[0];
+    assert!(signature.starts_with("AWS4-HMAC-SHA256 Credential=a/"), "{signature}");
+    assert!(signature.contains("/eu-west-1/secretsmanager/aws4_request"), "the Region of the secret: {signature}");
+    // It is kept for five minutes.
+    for (seconds, reads) in [(300, 1), (301, 2)] {
+        assert_eq!(world.sign_in_at(seconds).await.status_code, 303);
+        assert_eq!(world.asked("/").len(), reads);
+    }
+    // A public client reads none.
+    let public = World::new().await;
+    assert_eq!(public.sign_in().await.status_code, 303);
+    assert!(public.asked("/").is_empty());
+}
+
+#[tokio::test]
+async fn a_provider_that_takes_no_basic_authentication_gets_the_secret_in_the_body() {
+    let world = World::with(&CONFIDENTIAL).await;
+    let mut published = world.state.lock().unwrap().answer("/.well-known/openid-configuration");
+    published.1["token_endpoint_auth_methods_supported"] = json!(["private_key_jwt", "client_secret_post"]);
+    world.set(|state| {
+        state.answers.insert("/.well-known/openid-configuration", published);
+        state.accepted = Some("s3cret & more");
+    });
+    assert_eq!(world.sign_in().await.status_code, 303);
+    assert_eq!(world.authorizations("/token"), [""]);
+    assert!(world.asked("/token")[0].contains("client_secret=s3cret+%26+more"));
+}
+
+#[tokio::test]
+async fn a_rotated_client_secret_is_read_again_and_the_sign_in_continues() {
+    let world = World::with(&CONFIDENTIAL).await;
+    world.set(|state| state.accepted = Some("s3cret & more"));
+    assert_eq!(world.sign_in().await.status_code, 303);
+    world.set(|state| (state.secret, state.accepted) = ("rotated", Some("rotated")));
+    // At most once a minute, because strangers can cause it.
+    let answer = world.sign_in_at(60).await;
+    assert_eq!((refused(&answer), world.asked("/").len()), (is(500, "INTERNAL"), 1));
+    assert_eq!(world.sign_in_at(61).await.status_code, 303);
+    assert_eq!((world.asked("/").len(), world.asked("/token").len()), (2, 4));
+    // The secret is the newest, and still wrong: a repetition would not help.
+    world.set(|state| state.accepted = Some("another"));
+    assert_eq!(refused(&world.sign_in_at(200).await), is(500, "INTERNAL"));
+    assert_eq!((world.asked("/").len(), world.asked("/token").len()), (3, 5));
+}
+
+#[tokio::test]
+async fn an_id_token_that_is_signed_with_the_client_secret_does_not_count() {
+    let world = World::with(&CONFIDENTIAL).await;
+    world.set(|state| state.algorithm = "HS256");
+    assert_eq!(refused(&world.sign_in().await), is(403, "SIGN_IN_REFUSED"));
+}
+
+#[tokio::test]
+async fn without_its_secret_a_confidential_client_makes_no_session() {
+    let error = |kind: &str| json!({"__type": kind, "Message": "s3cret"});
+    for (answer, expected) in [
+        ((400, error("AccessDeniedException")), is(500, "INTERNAL")),
+        ((400, error("ResourceNotFoundException")), is(500, "INTERNAL")),
+        ((400, error("ThrottlingException")), is(503, "UNAVAILABLE")),
+        ((500, error("InternalServiceError")), is(503, "UNAVAILABLE")),
+        ((200, json!({"SecretString": "\n"})), is(500, "INTERNAL")),
+        ((200, json!({"SecretBinary": "eA=="})), is(500, "INTERNAL")),
+        ((200, json!("s3cret")), is(503, "UNAVAILABLE")),
+    ] {
+        let world = World::with(&CONFIDENTIAL).await;
+        world.set(|state| {
+            state.answers.insert("/", answer.clone());
+        });
+        let answered = world.sign_in().await;
+        assert_eq!(refused(&answered), expected, "{answer:?}");
+        assert!(!answered.body.contains("s3cret"));
+        assert!(world.asked("/token").is_empty() && world.invocations().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn the_local_cloud_sends_the_cookies_in_a_header() {
+    let world = World::new().await;
+    let (sent, cookie) = world.begin("").await;
+    let mut event = event("GET", "/callback", &query(&[("code", "c"), ("state", &sent["state"])]), &[]);
+    event.headers.insert("cookie".into(), format!("other=1; {cookie}"));
+    assert_eq!(world.app.handle(&event, at(1)).await.status_code, 303);
+}
+
+#[tokio::test]
 async fn a_sign_in_leads_to_no_other_site() {
     let world = World::new().await;
     for path in [
@@ -501,6 +642,8 @@ fn a_wrong_configuration_names_its_variable_and_not_its_value() {
         ("ISSUER_URL", ""),
         ("ISSUER_URL", "http://the-value.example.com"),
         ("CLIENT_ID", ""),
+        ("CLIENT_SECRET_ARN", "the-value"),
+        ("CLIENT_SECRET_ARN", "arn:aws:ssm:us-east-1:123456789012:parameter/the-value"),
         ("PUBLIC_URL", "the-value"),
         ("APP_URL", "https://user:the-value@app.example.com"),
         ("APP_URL", "https://app.example.com/?the-value"),
