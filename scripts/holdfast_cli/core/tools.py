@@ -31,7 +31,8 @@ class Crate(NamedTuple):
 
 # `holdfast prove` needs the first for its mutants, `holdfast conform` the second.
 CARGO = {
-    "cargo-mutants": Crate("27.1.0"),
+    # Without optimisation: it only lists mutants, and its build is part of `make test`.
+    "cargo-mutants": Crate("27.1.0", "", ("--debug",)),
     # Without its server for coding agents and its import, which need 100 more crates.
     "dynoxide-rs": Crate("3.2.0", "dynoxide", ("--no-default-features", "--features", "native-sqlite,http-server,cli")),
 }

@@ -17,10 +17,20 @@ use redis::{
 
 use crate::iam::{IamTokens, SharedTokens};
 
-/// Longest time to open a connection, TLS and authentication included.
-pub const CONNECT: Duration = Duration::from_millis(250);
-/// Longest time one script may take.
-pub const COMMAND: Duration = Duration::from_millis(60);
+/// How long a call waits for the server.
+#[derive(Clone, Copy, Debug)]
+pub struct TimeLimits {
+    /// Longest time to open a connection, TLS and authentication included.
+    pub connect: Duration,
+    /// Longest time one script may take.
+    pub command: Duration,
+}
+
+impl Default for TimeLimits {
+    fn default() -> Self {
+        Self { connect: Duration::from_millis(250), command: Duration::from_millis(60) }
+    }
+}
 
 /// The address of the cache server, and the credentials for it.
 #[derive(Clone)]
@@ -96,7 +106,7 @@ impl Connection {
 
 impl RedisConfig {
     /// Checks the configuration without connecting.
-    pub(crate) fn opener(&self) -> Result<Opener, ConfigRefused> {
+    pub(crate) fn opener(&self, limits: TimeLimits) -> Result<Opener, ConfigRefused> {
         let refused = |_| ConfigRefused("must be redis://… or rediss://… with host, port and database".to_owned());
         let info = self.url.as_str().into_connection_info().map_err(refused)?;
         // Off by default in this version of the client; every request here is one small write that waits for its reply.
@@ -108,8 +118,8 @@ impl RedisConfig {
             let mut builder = ClusterClient::builder([info])
                 .use_protocol(ProtocolVersion::RESP3)
                 .tcp_settings(tcp)
-                .connection_timeout(CONNECT)
-                .response_timeout(COMMAND)
+                .connection_timeout(limits.connect)
+                .response_timeout(limits.command)
                 // A command is never repeated behind the protocol's back.
                 .retries(0);
             if let Some(certificates) = certificates {
@@ -127,8 +137,9 @@ impl RedisConfig {
             Some(certificates) => Client::build_with_tls(info, certificates).map_err(unusable)?,
             None => Client::open(info).map_err(refused)?,
         };
-        let mut config =
-            AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT)).set_response_timeout(Some(COMMAND));
+        let mut config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(limits.connect))
+            .set_response_timeout(Some(limits.command));
         if let Some(tokens) = &self.tokens {
             config = config.set_credentials_provider(SharedTokens(tokens.clone()));
         }
@@ -166,12 +177,14 @@ mod tests {
     fn a_wrong_address_is_refused_at_start_without_showing_it() {
         for cluster in [false, true] {
             for url in ["", "localhost:6379", "http://x:secret@h", "redis://:secret@"] {
-                let Err(refused) = config(url, cluster).opener() else { panic!("{url} was taken") };
+                let Err(refused) = config(url, cluster).opener(TimeLimits::default()) else {
+                    panic!("{url} was taken")
+                };
                 let text = "must be redis://… or rediss://… with host, port and database";
                 assert_eq!(refused.to_string(), text, "it shows nothing of {url}");
             }
-            assert!(config("redis://127.0.0.1:6379/0", cluster).opener().is_ok());
-            assert!(config("rediss://cache.example.com:6379", cluster).opener().is_ok());
+            assert!(config("redis://127.0.0.1:6379/0", cluster).opener(TimeLimits::default()).is_ok());
+            assert!(config("rediss://cache.example.com:6379", cluster).opener(TimeLimits::default()).is_ok());
         }
     }
 

@@ -18,6 +18,6 @@ pub mod scripts;
 pub mod server;
 pub mod value;
 
-pub use config::{ConfigRefused, RedisConfig};
+pub use config::{ConfigRefused, RedisConfig, TimeLimits};
 pub use iam::IamTokens;
 pub use server::RedisCache;

@@ -17,7 +17,7 @@ use holdfast_sessions::ports::{CacheTrouble, Clock, Rng};
 use redis::{Cmd, FromRedisValue, RedisError, Value};
 use tokio::time::timeout;
 
-use crate::config::{COMMAND, CONNECT, Connection, Opener};
+use crate::config::{Connection, Opener, TimeLimits};
 use crate::scripts::{CLUSTER_SLOTS, Script, WHO_SCRIPT, cluster_slot};
 
 /// The number of breakers of a cluster, each for the same number of neighbouring slots. A node owns ranges of slots, so
@@ -47,6 +47,7 @@ struct State {
 pub(crate) struct Link<H> {
     opener: Arc<Opener>,
     host: H,
+    limits: TimeLimits,
     state: Mutex<State>,
 }
 
@@ -72,11 +73,11 @@ fn trouble(what: impl Into<String>) -> CacheTrouble {
 }
 
 impl<H: Clock + Rng + Clone + 'static> Link<H> {
-    pub(crate) fn new(opener: Opener, host: H) -> Arc<Self> {
+    pub(crate) fn new(opener: Opener, host: H, limits: TimeLimits) -> Arc<Self> {
         let parts = if matches!(opener, Opener::Cluster(_)) { PARTS } else { 1 };
         let breakers = vec![Breaker::default(); usize::from(parts)];
         let state = State { opening: None, opened: 0, answered: Millis::new(0), breakers };
-        Arc::new(Self { opener: Arc::new(opener), host, state: Mutex::new(state) })
+        Arc::new(Self { opener: Arc::new(opener), host, limits, state: Mutex::new(state) })
     }
 
     /// The breaker of these keys. A call without keys, which any node may answer, uses the first one.
@@ -101,9 +102,9 @@ impl<H: Clock + Rng + Clone + 'static> Link<H> {
         {
             return (*number, opening.clone());
         }
-        let opener = self.opener.clone();
+        let (opener, limit) = (self.opener.clone(), self.limits.connect);
         let task = tokio::spawn(async move {
-            match timeout(CONNECT, opener.open()).await {
+            match timeout(limit, opener.open()).await {
                 Ok(Ok(connection)) => Ok(connection),
                 Ok(Err(error)) => Err(trouble(describe(&error))),
                 Err(_) => Err(trouble("connecting took too long")),
@@ -225,11 +226,11 @@ impl<H: Clock + Rng + Clone + 'static> Link<H> {
             }
         };
         let evalsha = command("EVALSHA", script.hash(), keys, arguments);
-        let mut answer = timeout(COMMAND, query(&mut connection, &evalsha)).await;
+        let mut answer = timeout(self.limits.command, query(&mut connection, &evalsha)).await;
         // The script was not executed, so sending all of it repeats nothing.
         if matches!(&answer, Ok(Err(error)) if error.code() == Some("NOSCRIPT")) {
             let eval = command("EVAL", script.code(), keys, arguments);
-            answer = timeout(COMMAND, query(&mut connection, &eval)).await;
+            answer = timeout(self.limits.command, query(&mut connection, &eval)).await;
         }
         match answer {
             // The address leads to another primary now, or will soon.
@@ -338,7 +339,8 @@ mod tests {
     /// A link to a server that refuses every connection.
     fn link(cluster: bool, host: &ManualHost) -> Arc<Link<ManualHost>> {
         let config = RedisConfig { url: "redis://127.0.0.1:1/0".into(), cluster, tokens: None, authority: None };
-        Link::new(config.opener().expect("a good address"), host.clone())
+        let limits = TimeLimits::default();
+        Link::new(config.opener(limits).expect("a good address"), host.clone(), limits)
     }
 
     fn is_kept(link: &Link<ManualHost>) -> bool {

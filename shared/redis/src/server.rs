@@ -8,7 +8,7 @@ use holdfast_sessions::ports::{CacheTrouble, Clock, Fence, Found, LeaseCache, Rn
 use holdfast_sessions::token::Address;
 use holdfast_sessions::{SlotNo, UserId, ids};
 
-use crate::config::{ConfigRefused, RedisConfig};
+use crate::config::{ConfigRefused, RedisConfig, TimeLimits};
 use crate::link::{Link, Reply, Urgency};
 use crate::scripts::{
     self, DELETE_SCRIPT, FILL_SCRIPT, LEASE_LIFE, READ_SCRIPT, WHO_SCRIPT, copy_key, keys, lease_key,
@@ -46,7 +46,12 @@ impl<H> std::fmt::Debug for RedisCache<H> {
 impl<H: Clock + Rng + Clone + 'static> RedisCache<H> {
     /// Creates the cache without connecting. The first call connects, or [`RedisCache::warm_up`].
     pub fn new(config: &RedisConfig, host: H) -> Result<Self, ConfigRefused> {
-        let link = Link::new(config.opener()?, host.clone());
+        Self::with_time_limits(config, host, TimeLimits::default())
+    }
+
+    /// The same with other time limits, for example in a test on a busy machine that is not about time.
+    pub fn with_time_limits(config: &RedisConfig, host: H, limits: TimeLimits) -> Result<Self, ConfigRefused> {
+        let link = Link::new(config.opener(limits)?, host.clone(), limits);
         // AWS does not document which ids a script sees behind the proxy of a serverless cache. If they stay the same
         // when a server is replaced, an entry that was deleted can come back.
         let is_serverless = config.tokens.as_ref().is_some_and(|tokens| tokens.serverless);

@@ -97,9 +97,12 @@ impl Cluster {
         }
     }
 
+    fn config(&self) -> RedisConfig {
+        RedisConfig { url: self.nodes[0].url(), cluster: true, tokens: None, authority: None }
+    }
+
     fn cache(&self) -> RedisCache<RealHost> {
-        let config = RedisConfig { url: self.nodes[0].url(), cluster: true, tokens: None, authority: None };
-        RedisCache::new(&config, RealHost).expect("a good address")
+        common::patient(&self.config())
     }
 
     async fn slot_of(&self, at: Address) -> u32 {
@@ -167,8 +170,13 @@ async fn a_cluster_keeps_the_contract_of_the_cache_server() {
 async fn one_lost_shard_is_only_its_own_users_trouble() {
     let cluster = Cluster::start().await;
     let store = MemoryStore::default();
-    let behind =
-        LeasedCache { store: store.clone(), server: cluster.cache(), host: RealHost, max_age_seconds: 60, notice };
+    let behind = LeasedCache {
+        store: store.clone(),
+        server: RedisCache::new(&cluster.config(), RealHost).expect("a good address"),
+        host: RealHost,
+        max_age_seconds: 60,
+        notice,
+    };
     let mut homes: Vec<Vec<_>> = (0..3).map(|_| Vec::new()).collect();
     while homes.iter().any(|users| users.len() < 3) {
         let bench = Bench::behind(store.clone(), behind.clone(), RealHost).await;

@@ -75,7 +75,7 @@ impl World {
         let wishes = SessionOptions { stay_signed_in: false, device: Device::default() };
         let (slot, _) = new_session(at, "a@b", &draw, &wishes, &Policy::default(), host.now(), "op".into());
         Self {
-            cache: RedisCache::new(&config, host).expect("a good address"),
+            cache: common::patient(&config),
             raw: common::connection(&server.url()).await,
             template: Cached::of(&slot, host.now(), 60).expect("live"),
             mutant,

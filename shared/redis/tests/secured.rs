@@ -92,7 +92,7 @@ impl Secured {
 }
 
 fn cache(config: &RedisConfig) -> RedisCache<RealHost> {
-    RedisCache::new(config, RealHost).expect("a good address")
+    common::patient(config)
 }
 
 fn notice(_: CacheEvent) {}

@@ -21,9 +21,12 @@ use holdfast_testkit::{ManualHost, MemoryStore};
 use redis::AsyncTypedCommands as _;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 
+fn config(url: &str) -> RedisConfig {
+    RedisConfig { url: url.to_owned(), cluster: false, tokens: None, authority: None }
+}
+
 fn cache_at(url: &str) -> RedisCache<RealHost> {
-    let config = RedisConfig { url: url.to_owned(), cluster: false, tokens: None, authority: None };
-    RedisCache::new(&config, RealHost).expect("a good address")
+    RedisCache::new(&config(url), RealHost).expect("a good address")
 }
 
 async fn raw(server: &RedisServer) -> redis::aio::MultiplexedConnection {
@@ -50,7 +53,7 @@ fn notice(_: CacheEvent) {}
 #[tokio::test]
 async fn redis_keeps_the_contract_of_the_cache_server() {
     let server = RedisServer::start(&[]);
-    let cache = cache_at(&server.url());
+    let cache = common::patient(&config(&server.url()));
     suite::all(&cache, &RealHost).await;
     suite::a_copy_lives_as_long_as_it_was_given(&cache, &RealHost).await;
 }
@@ -58,9 +61,8 @@ async fn redis_keeps_the_contract_of_the_cache_server() {
 #[tokio::test]
 async fn sessions_tell_the_same_story_behind_redis() {
     let server = RedisServer::start(&[]);
-    let config = RedisConfig { url: server.url(), cluster: false, tokens: None, authority: None };
     let (store, host) = (MemoryStore::default(), ManualHost::default());
-    let redis = RedisCache::new(&config, RealHost).expect("a good address");
+    let redis = common::patient(&config(&server.url()));
     // The service's clock is set by hand; waiting for the server is real.
     let cache =
         LeasedCache { store: store.clone(), server: redis, host: Mixed(host.clone()), max_age_seconds: 60, notice };
@@ -658,8 +660,7 @@ async fn an_isolated_primary_is_believed_for_the_maximum_age_and_no_longer() {
     let (isolated, elected) = (RedisServer::start(&[]), RedisServer::start(&[]));
     let (store, host) = (MemoryStore::default(), ManualHost::default());
     let behind = |server: &RedisServer| {
-        let config = RedisConfig { url: server.url(), cluster: false, tokens: None, authority: None };
-        let redis = RedisCache::new(&config, RealHost).expect("a good address");
+        let redis = common::patient(&config(&server.url()));
         LeasedCache { store: store.clone(), server: redis, host: Mixed(host.clone()), max_age_seconds: 60, notice }
     };
     let reader = Bench::behind(store.clone(), behind(&isolated), host.clone()).await;

@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use holdfast_redis::{RedisCache, RedisConfig};
+use holdfast_redis::{RedisCache, RedisConfig, TimeLimits};
 use holdfast_runtime::cookies::{ACCESS, CSRF_HEADER};
 use holdfast_runtime::recording::answered;
 use holdfast_sessions::UserId;
@@ -568,7 +568,9 @@ async fn tell_all(numbers: impl Iterator<Item = u64>, url: &str) -> [usize; 3] {
     })
     .await;
     let config = RedisConfig { url: url.to_owned(), cluster: false, tokens: None, authority: None };
-    let server = RedisCache::new(&config, RealHost).expect("a good address");
+    // Time is not the subject.
+    let limits = TimeLimits { connect: Duration::from_secs(20), command: Duration::from_secs(20) };
+    let server = RedisCache::with_time_limits(&config, RealHost, limits).expect("a good address");
     let redis = Place::new("with Redis", start, |store, host| (leased(store, &server, host), Box::new(|_| {}))).await;
     let mut counts = [0; 3];
     for number in numbers {

@@ -2,12 +2,24 @@
 
 use std::time::Duration;
 
+use holdfast_redis::{RedisCache, RedisConfig, TimeLimits};
+use holdfast_testkit::host::RealHost;
 use redis::aio::MultiplexedConnection;
+
+/// Longer than any wait of a busy machine.
+const LONG: Duration = Duration::from_secs(20);
+
+/// A cache for tests that are not about time.
+#[allow(dead_code, reason = "some of these tests are about time only")]
+pub(crate) fn patient(config: &RedisConfig) -> RedisCache<RealHost> {
+    let limits = TimeLimits { connect: LONG, command: LONG };
+    RedisCache::with_time_limits(config, RealHost, limits).expect("a good address")
+}
 
 /// A connection that is not the one under test. Its deadlines are long, because a busy machine takes longer than the defaults of the
 /// library, and a test that fails for that shows nothing.
 pub(crate) async fn connection(url: &str) -> MultiplexedConnection {
-    let patience = Some(Duration::from_secs(20));
+    let patience = Some(LONG);
     let config = redis::AsyncConnectionConfig::new().set_connection_timeout(patience).set_response_timeout(patience);
     let client = redis::Client::open(url).expect("a good address");
     client.get_multiplexed_async_connection_with_config(&config).await.expect("connected")

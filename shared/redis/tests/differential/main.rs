@@ -2,7 +2,9 @@
 
 mod model;
 
-use holdfast_redis::{RedisCache, RedisConfig};
+use std::time::Duration;
+
+use holdfast_redis::{RedisCache, RedisConfig, TimeLimits};
 use holdfast_sessions::cache::CacheEvent;
 use holdfast_sessions::change::Origin;
 use holdfast_sessions::policy::Policy;
@@ -233,7 +235,10 @@ async fn tell(url: &str, commands: &[Command]) -> Result<usize, TestCaseError> {
     let mut memory =
         World::new("a cache in memory", |store, host| leased(store, &MemoryCache::new(host.clone()), host)).await;
     let config = RedisConfig { url: url.to_owned(), cluster: false, tokens: None, authority: None };
-    let redis = RedisCache::new(&config, RealHost).map_err(|error| TestCaseError::fail(error.to_string()))?;
+    // Time is not the subject.
+    let limits = TimeLimits { connect: Duration::from_secs(20), command: Duration::from_secs(20) };
+    let redis = RedisCache::with_time_limits(&config, RealHost, limits)
+        .map_err(|error| TestCaseError::fail(error.to_string()))?;
     let mut redis = World::new("redis", |store, host| LeasedCache {
         store: store.clone(),
         server: redis,
