@@ -7,7 +7,7 @@ from unittest import mock
 
 from fakes import SCRIPTS
 from ministack.core import iam_actions
-from ministack.services import iam
+from ministack.services import ec2, iam, tagging
 
 HEADERS = {"CreateEventBus": {"x-amz-target": "AWSEvents.CreateEventBus"}, "PutRule": {"x-amz-target": "AWSEvents.PutRule"},
            "PutTargets": {"x-amz-target": "AWSEvents.PutTargets"}}
@@ -15,11 +15,14 @@ HEADERS = {"CreateEventBus": {"x-amz-target": "AWSEvents.CreateEventBus"}, "PutR
 
 class Requests(unittest.TestCase):
     def setUp(self):
-        # Installing replaces two functions of the emulator for its whole process.
-        for name in ("request_tag_context", "extract_resource_arn"):
+        # Installing replaces functions of the emulator for its whole process.
+        for name in ("extract_iam_action", "request_tag_context", "extract_resource_arn"):
             before = mock.patch.object(iam_actions, name, getattr(iam_actions, name))
             before.start()
             self.addCleanup(before.stop)
+        before = mock.patch.dict(tagging._RESOURCE_TAG_COLLECTORS)
+        before.start()
+        self.addCleanup(before.stop)
         with mock.patch.object(sys, "path", [str(SCRIPTS / "local"), *sys.path]):
             import iam_requests
         iam_requests.install()
@@ -53,6 +56,20 @@ class Requests(unittest.TestCase):
         self.assertEqual(function("lambda:CreateEventSourceMapping", arn), arn)
         self.assertTrue(function("lambda:CreateEventSourceMapping", "worker").endswith(":function:worker"))
         self.assertIsNone(function("lambda:CreateFunction", arn))
+
+    def test_a_network_has_the_tags_that_it_was_given(self):
+        tags = [{"Key": "environment", "Value": "staging"}]
+        for name, kind in (("vpce-1a", "vpc-endpoint"), ("sg-1a", "security-group"), ("fl-1a", "vpc-flow-log")):
+            parameter = {"vpce": "VpcEndpointId.1", "sg": "GroupId", "fl": "FlowLogId.1"}[name.split("-")[0]]
+            arn = iam_actions.extract_resource_arn("ec2", "POST", "/", {}, b"", {parameter: [name]}, "us-east-1", "000000000000")
+            self.assertEqual(arn, f"arn:aws:ec2:us-east-1:000000000000:{kind}/{name}")
+            with mock.patch.object(ec2, "_tags", {name: tags}):
+                self.assertEqual(tagging.resource_tags(arn), {"environment": "staging"})
+                self.assertIsNone(tagging.resource_tags(f"{arn}b"))
+
+    def test_a_distribution_with_tags_needs_the_right_to_create_one(self):
+        asked = iam_actions.extract_iam_action("cloudfront", "POST", "/2020-05-31/distribution", {}, b"", {"WithTags": [""]})
+        self.assertEqual(asked, "cloudfront:CreateDistribution")
 
 
 if __name__ == "__main__":
