@@ -7,7 +7,7 @@
   neither a change of a mapping nor its end.
 * It takes the name of an event bus for that of a rule, and names the default bus in the ARN of a rule. It does not know the rule whose targets
   change (Service Authorization Reference, "Amazon EventBridge").
-* It does not look for the tags of a network, and takes a flow log that is deleted for no resource.
+* It does not look for the tags of a network. Those of a flow log it does not keep.
 * It takes CreateDistributionWithTags for an action. It is an operation that needs CreateDistribution and TagResource (CloudFront API Reference).
 """
 
@@ -20,7 +20,7 @@ _NAMED = ("iam:CreateRole", "iam:PutRolePermissionsBoundary")
 _OF_THE_ROLE = ("iam:AttachRolePolicy", "iam:DeleteRolePolicy", "iam:DetachRolePolicy", "iam:PutRolePolicy")
 _OF_A_BUS = ("CreateEventBus", "DeleteEventBus", "DescribeEventBus", "UpdateEventBus")
 # What the ids of a network begin with, and what IAM calls it.
-_KINDS = {"fl": "vpc-flow-log", "rtb": "route-table", "sg": "security-group", "sgr": "security-group-rule", "subnet": "subnet", "vpc": "vpc",
+_KINDS = {"rtb": "route-table", "sg": "security-group", "sgr": "security-group-rule", "subnet": "subnet", "vpc": "vpc",
           "vpce": "vpc-endpoint"}
 
 
@@ -50,12 +50,9 @@ def install() -> None:
             found["lambda:functionarn"] = mapped_function(body)
         return found
 
-    def of_network(name: str, region: str, account: str) -> str:
-        return f"arn:aws:ec2:{region}:{account}:{_KINDS.get(name.split('-')[0], 'other')}/{name}"
-
     def network_tags() -> Iterator[tuple[str, list]]:
         for name, tags in ec2._tags.items():
-            yield of_network(name, get_region(), get_account_id()), tags
+            yield f"arn:aws:ec2:{get_region()}:{get_account_id()}:{_KINDS.get(name.split('-')[0], 'other')}/{name}", tags
 
     def action(service: str, method: str, path: str, headers: dict, body: bytes, parameters: dict) -> str | None:
         found = known_action(service, method, path, headers, body, parameters)
@@ -69,8 +66,6 @@ def install() -> None:
             if rule := asked.get("Rule"):
                 bus = asked.get("EventBusName", "default").split("/")[-1]
                 return f"arn:aws:events:{region}:{account}:rule/{'' if bus == 'default' else f'{bus}/'}{rule}"
-        if service == "ec2" and (flow_log := iam_actions._query_param(parameters, "FlowLogId.1")):
-            return of_network(flow_log, region, account)
         found = known_arn(service, method, path, headers, body, parameters, region, account)
         return found.replace(":rule/default/", ":rule/") if service == "events" else found
 

@@ -59,8 +59,8 @@ class Requests(unittest.TestCase):
 
     def test_a_network_has_the_tags_that_it_was_given(self):
         tags = [{"Key": "environment", "Value": "staging"}]
-        for name, kind in (("vpce-1a", "vpc-endpoint"), ("sg-1a", "security-group"), ("fl-1a", "vpc-flow-log")):
-            parameter = {"vpce": "VpcEndpointId.1", "sg": "GroupId", "fl": "FlowLogId.1"}[name.split("-")[0]]
+        for name, kind in (("vpce-1a", "vpc-endpoint"), ("sg-1a", "security-group")):
+            parameter = {"vpce": "VpcEndpointId.1", "sg": "GroupId"}[name.split("-")[0]]
             arn = iam_actions.extract_resource_arn("ec2", "POST", "/", {}, b"", {parameter: [name]}, "us-east-1", "000000000000")
             self.assertEqual(arn, f"arn:aws:ec2:us-east-1:000000000000:{kind}/{name}")
             with mock.patch.object(ec2, "_tags", {name: tags}):

@@ -1,6 +1,8 @@
-//! How many requests each operation sends to the table and to the cache. A request is a round trip that its caller waits for, and
-//! each one costs money. So a change of these numbers fails a test, and cannot come by accident.
+//! How many requests each operation sends to the table and to the cache, and how many instructions a start and a validation take. A
+//! request is a round trip that its caller waits for, and each one costs money. So a change of these numbers fails a test, and
+//! cannot come by accident.
 
+use std::path::Path;
 use std::time::Duration;
 
 use holdfast_dynamodb::SessionsTable;
@@ -12,10 +14,13 @@ use holdfast_sessions::change::Origin;
 use holdfast_sessions::policy::Policy;
 use holdfast_sessions::ports::LeaseCache as _;
 use holdfast_sessions::service::{LeasedCache, Sessions, SignedIn, StrongReads};
-use holdfast_testkit::LocalCloud;
 use holdfast_testkit::host::RealHost;
 use holdfast_testkit::redis::RedisServer;
 use holdfast_testkit::suites::sessions::Bench;
+use holdfast_testkit::{LocalCloud, started};
+
+use crate::functions;
+use crate::functions::process::has_callgrind;
 
 type Cache = LeasedCache<SessionsTable, RedisCache<RealHost>, RealHost>;
 
@@ -178,4 +183,34 @@ async fn each_operation_sends_as_many_requests_as_it_needs_and_no_more() {
         ("the end of all sessions of a caller who is known", requests(3, 1)),
     ];
     assert_eq!(seen, expected);
+}
+
+/// Thousands of instructions, counted in the local build. Counts of one build differ by less than 2 %, also on a busy machine. Another
+/// processor runs other copies of a few loops, so a count may be 5 % above its budget.
+const INSTRUCTIONS: [(&str, u64); 7] = [
+    ("start of ops-not-found", 1),
+    ("start of sessions-current", 4435),
+    ("start of auth-login", 4570),
+    ("start of auth-refresh", 4410),
+    ("start of push-fanout", 7320),
+    ("validation, cache hit", 322),
+    ("validation, dynamodb", 1226),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_and_a_validation_take_no_more_instructions_than_their_budget() {
+    if !has_callgrind() {
+        eprintln!("valgrind is missing, so no instructions were counted: install your system's package valgrind.");
+        return;
+    }
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let built = started::executables(&workspace, functions::STARTED.into_iter());
+    let folder = built.values().next().and_then(|path| path.parent()).unwrap().to_string_lossy().into_owned();
+    let redis = RedisServer::start(&[]);
+    let counted = Box::pin(functions::instructions(&redis.url(), &folder)).await.unwrap();
+    let thousands: Vec<_> = counted.iter().map(|(name, count)| (name.as_str(), count / 1_000)).collect();
+    let names = |of: &[(&'static str, u64)]| of.iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>();
+    assert_eq!(counted.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>(), names(&INSTRUCTIONS));
+    let is_over = thousands.iter().zip(&INSTRUCTIONS).any(|((_, count), (_, budget))| count * 100 > budget * 105);
+    assert!(!is_over, "counted {thousands:#?}, budget {INSTRUCTIONS:#?}");
 }

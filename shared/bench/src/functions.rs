@@ -33,7 +33,8 @@ const ROUNDS: usize = 9;
 const WARM_UP: usize = 300;
 const STARTS: usize = 21;
 /// The functions whose starts are measured: without stores, with the cache, with password hashes, and with queues.
-const STARTED: [&str; 5] = ["ops-not-found", "sessions-current", "auth-login", "auth-refresh", "push-fanout"];
+pub(crate) const STARTED: [&str; 5] =
+    ["ops-not-found", "sessions-current", "auth-login", "auth-refresh", "push-fanout"];
 const LONG_RUN: usize = 10_000;
 
 fn text(error: impl std::fmt::Display) -> String {
@@ -390,6 +391,31 @@ async fn build(world: &World, name: &str) -> Done {
         figure(name, "validation, dynamodb", read as f64 / 1e3, "thousand instructions");
     }
     Ok(())
+}
+
+/// Instructions until the first question for an event, and of one validation with a cache hit and with a strong read, by their names.
+/// `build` is the folder of the executables.
+#[cfg(test)]
+pub(crate) async fn instructions(redis: &str, build: &str) -> Done<Vec<(String, u64)>> {
+    let world = world(redis, build, "").await?;
+    let with_cache = world.variables(&[("CACHE_PROVIDER", "redis")]);
+    let mut counted = Vec::new();
+    for name in STARTED {
+        let program = [shown(&world.functions.join(name))];
+        counted.push((format!("start of {name}"), process::start_instructions(&program, &with_cache, &world.folder)?));
+    }
+    let bench = Bench::new(SessionsTable::new(world.cloud.sdk_config(), LocalCloud::SESSIONS), RealHost).await;
+    let event = validation(&bench.sign_in().await.tokens.access.text());
+    let program = [shown(&world.functions.join("sessions-current"))];
+    let of_table = world.variables(&[("CACHE_PROVIDER", "dynamodb")]);
+    for (name, variables) in [("validation, cache hit", with_cache), ("validation, dynamodb", of_table)] {
+        // A machine that is too slow asks the cache and the table, so the fewest count.
+        let tries = (0..2).map(|_| process::instructions(&program, &variables, &event, &world.folder));
+        let least = tries.collect::<Done<Vec<_>>>()?.into_iter().min().unwrap_or_default();
+        counted.push((name.to_owned(), least));
+    }
+    let _ = std::fs::remove_dir_all(&world.folder);
+    Ok(counted)
 }
 
 async fn world(redis: &str, functions: &str, peers: &str) -> Done<World> {

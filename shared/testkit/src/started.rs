@@ -1,6 +1,7 @@
 //! The executables of a service, as Lambda starts them: each in a process of its own, with a Runtime API that only listens
 //! (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>).
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{TcpListener, TcpStream};
@@ -54,6 +55,32 @@ const CONFIGURATION: [(&str, &str); 22] = [
 /// The environment of a configured function: what Lambda tells it, and every variable that some function needs.
 pub fn environment() -> impl Iterator<Item = (&'static str, &'static str)> {
     OF_LAMBDA.into_iter().chain(CONFIGURATION)
+}
+
+/// Builds the executables of these functions, if they are not built, and finds them. Only cargo knows where they are.
+pub fn executables<'a>(workspace: &Path, functions: impl Iterator<Item = &'a str>) -> BTreeMap<String, PathBuf> {
+    let functions: Vec<_> = functions.collect();
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut build = Command::new(cargo);
+    build.args(["build", "--offline", "--locked", "--quiet", "--workspace", "--message-format", "json"]);
+    build.args(functions.iter().flat_map(|function| ["--bin", function]));
+    // What cargo tells a test about its own package is not the surroundings of a build: a build script that depends on it runs
+    // again, and with it all that needs its crate, here and in the build that follows.
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
+            build.env_remove(name);
+        }
+    }
+    let output = build.current_dir(workspace).output().expect("cargo build runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let messages = String::from_utf8(output.stdout).expect("text");
+    let built =
+        messages.split("\"executable\":\"").skip(1).filter_map(|rest| rest.split('"').next()).map(PathBuf::from);
+    let mut found: BTreeMap<_, _> =
+        built.filter_map(|path| Some((path.file_name()?.to_str()?.to_owned(), path))).collect();
+    found.retain(|name, _| functions.contains(&name.as_str()));
+    assert_eq!(found.len(), functions.len(), "not every function has an executable");
+    found
 }
 
 /// A function under way. It ends with the test, also with one that fails.

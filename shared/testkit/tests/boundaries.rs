@@ -1,9 +1,12 @@
 //! The invariants of ARCHITECTURE.md that are about absences: what a crate must not link, what a file must not hold.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
+
+use holdfast_testkit::started;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the workspace")
@@ -154,6 +157,13 @@ fn handlers_depend_on_wiring_and_the_core_only() {
     }
 }
 
+/// The executable of each function, as the local cloud runs it.
+fn executables() -> &'static BTreeMap<String, PathBuf> {
+    static BUILT: LazyLock<BTreeMap<String, PathBuf>> =
+        LazyLock::new(|| started::executables(&root(), functions().iter().map(String::as_str)));
+    &BUILT
+}
+
 /// The clients of AWS and Redis that each function's executable may hold. Packages share their dependencies;
 /// executables do not: the linker drops what a function does not call, and with it the names of its operations.
 #[test]
@@ -213,27 +223,9 @@ fn an_executable_holds_only_the_clients_that_its_function_calls() {
         ("sessions-trust", sessions),
     ];
     assert_eq!(table.iter().map(|(function, _)| (*function).to_owned()).collect::<BTreeSet<_>>(), functions());
-    let mut build = Command::new(env!("CARGO"));
-    build.args(["build", "--offline", "--locked", "--quiet", "--workspace", "--message-format", "json"]);
-    build.args(functions().iter().flat_map(|function| ["--bin", function]));
-    // What cargo tells this test about its own package is not the surroundings of a build: a build script that depends on it
-    // runs again, and with it all that needs its crate, here and in the build that follows.
-    for (name, _) in std::env::vars_os() {
-        if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
-            build.env_remove(name);
-        }
-    }
-    let output = build.current_dir(root()).output().expect("cargo build runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let messages = String::from_utf8(output.stdout).expect("text");
     let mut wrong = Vec::new();
     for (function, allowed) in table {
-        let path = messages
-            .split("\"executable\":\"")
-            .filter_map(|rest| rest.split('"').next())
-            .find(|path| path.ends_with(&format!("/{function}")))
-            .unwrap_or_else(|| panic!("no executable of {function}"));
-        let content = fs::read(path).expect("an executable");
+        let content = fs::read(&executables()[*function]).expect("an executable");
         let content = String::from_utf8_lossy(&content);
         // As symbols name a crate: its length, then its name.
         let holds = |name: &str| content.contains(&format!("{}{name}", name.len()));
@@ -241,6 +233,76 @@ fn an_executable_holds_only_the_clients_that_its_function_calls() {
         held.extend(holds("redis").then_some("redis"));
         if held != *allowed {
             wrong.push(format!("{function}: {held:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// More crates are more code to trust, to update and to compile. The numbers hold for Linux on x86_64.
+#[test]
+fn each_service_links_no_more_crates_than_its_budget() {
+    let budgets = [("auth", 218), ("events", 218), ("ops", 218), ("push", 187), ("sessions", 218)];
+    assert_eq!(budgets.len(), services().len());
+    for (service, budget) in budgets {
+        let crates = tree(&format!("service-{service}")).len();
+        assert!(crates <= budget, "service-{service} links {crates} crates, and its budget is {budget}");
+    }
+}
+
+/// Millions of bytes of each executable of the local build, with 2 % for compilers that differ. An environment of Lambda loads all
+/// of them at its start.
+#[test]
+fn each_executable_is_no_larger_than_its_budget() {
+    let budgets: &[(&str, f64)] = &[
+        ("auth-login", 28.9),
+        ("auth-logout", 25.0),
+        ("auth-mfa-activate", 27.6),
+        ("auth-mfa-disable", 27.5),
+        ("auth-mfa-enroll", 26.9),
+        ("auth-mfa-recovery-codes", 25.5),
+        ("auth-mfa-verify", 27.8),
+        ("auth-password", 33.8),
+        ("auth-reauthenticate", 30.5),
+        ("auth-refresh", 24.8),
+        ("auth-register", 28.1),
+        ("events-audit-trail", 22.1),
+        ("events-cache-repair", 22.4),
+        ("events-last-login", 22.1),
+        ("events-relay", 23.3),
+        ("events-security-alerts", 23.7),
+        ("ops-cache-status", 22.3),
+        ("ops-health", 24.1),
+        ("ops-not-found", 11.5),
+        ("push-authorizer", 18.9),
+        ("push-close-sockets", 22.4),
+        ("push-connect", 22.7),
+        ("push-default", 24.7),
+        ("push-disconnect", 19.4),
+        ("push-fanout", 24.0),
+        ("push-history", 21.7),
+        ("push-publish", 21.6),
+        ("push-ticket", 19.7),
+        ("sessions-admin", 30.7),
+        ("sessions-authorizer", 24.9),
+        ("sessions-create", 26.4),
+        ("sessions-current", 24.9),
+        ("sessions-devices", 25.2),
+        ("sessions-introspect", 25.0),
+        ("sessions-list", 25.2),
+        ("sessions-remove-devices", 25.8),
+        ("sessions-revoke", 25.7),
+        ("sessions-revoke-all", 25.5),
+        ("sessions-trust", 25.9),
+    ];
+    let named: BTreeSet<_> = budgets.iter().map(|(function, _)| (*function).to_owned()).collect();
+    assert_eq!(named, functions());
+    let mut wrong = Vec::new();
+    for (function, budget) in budgets {
+        let bytes = fs::metadata(&executables()[*function]).expect("an executable").len();
+        #[allow(clippy::cast_precision_loss)]
+        let millions = bytes as f64 / 1e6;
+        if millions > budget * 1.02 {
+            wrong.push(format!("{function}: {millions:.2}, budget {budget}"));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
