@@ -394,9 +394,14 @@ async fn build(world: &World, name: &str) -> Done {
 }
 
 /// Instructions until the first question for an event, and of one validation with a cache hit and with a strong read, by their names.
-/// `build` is the folder of the executables.
+/// `build` is the folder of the executables. A machine that is too slow asks the cache and the table, so a validation is counted
+/// again until the count is low enough, at most six times.
 #[cfg(test)]
-pub(crate) async fn instructions(redis: &str, build: &str) -> Done<Vec<(String, u64)>> {
+pub(crate) async fn instructions(
+    redis: &str,
+    build: &str,
+    is_low: impl Fn(&str, u64) -> bool,
+) -> Done<Vec<(String, u64)>> {
     let world = world(redis, build, "").await?;
     let with_cache = world.variables(&[("CACHE_PROVIDER", "redis")]);
     let mut counted = Vec::new();
@@ -409,9 +414,13 @@ pub(crate) async fn instructions(redis: &str, build: &str) -> Done<Vec<(String, 
     let program = [shown(&world.functions.join("sessions-current"))];
     let of_table = world.variables(&[("CACHE_PROVIDER", "dynamodb")]);
     for (name, variables) in [("validation, cache hit", with_cache), ("validation, dynamodb", of_table)] {
-        // A machine that is too slow asks the cache and the table, so the fewest count.
-        let tries = (0..2).map(|_| process::instructions(&program, &variables, &event, &world.folder));
-        let least = tries.collect::<Done<Vec<_>>>()?.into_iter().min().unwrap_or_default();
+        let mut least = u64::MAX;
+        for _ in 0..6 {
+            least = least.min(process::instructions(&program, &variables, &event, &world.folder)?);
+            if is_low(name, least) {
+                break;
+            }
+        }
         counted.push((name.to_owned(), least));
     }
     let _ = std::fs::remove_dir_all(&world.folder);
