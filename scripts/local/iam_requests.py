@@ -8,7 +8,8 @@
 * It takes the name of an event bus for that of a rule, and names the default bus in the ARN of a rule. It does not know the rule whose targets
   change (Service Authorization Reference, "Amazon EventBridge").
 * It does not look for the tags of a network. Those of a flow log it does not keep.
-* It takes CreateDistributionWithTags for an action. It is an operation that needs CreateDistribution and TagResource (CloudFront API Reference).
+* It takes CreateDistributionWithTags for an action. It is an operation that needs CreateDistribution and TagResource (CloudFront API
+  Reference). Only the first is compared.
 """
 
 from __future__ import annotations

@@ -24,6 +24,8 @@ locals {
   # arn:aws:lambda:<region>:<account>:function:<name>:<alias>
   create_session = split(":", local.create_session_arn)
 
+  secret_region = var.client_secret_arn == null ? "" : split(":", var.client_secret_arn)[3]
+
   endpoint   = var.local_endpoint == "" ? module.api.endpoint : "${var.local_endpoint}/_aws/execute-api/${module.api.id}"
   public_url = coalesce(var.public_url, local.endpoint)
 }
@@ -87,7 +89,12 @@ module "service" {
         { CreateSession = { actions = ["lambda:InvokeFunction"], resources = [local.create_session_arn] } },
         # The function reads the value. Terraform does not, so the value is in no state, no plan and no environment variable.
         var.client_secret_arn == null ? {} : { ClientSecret = { actions = ["secretsmanager:GetSecretValue"], resources = [var.client_secret_arn] } },
-        var.client_secret_kms_key_arn == null ? {} : { ClientSecretKey = { actions = ["kms:Decrypt"], resources = [var.client_secret_kms_key_arn] } },
+        var.client_secret_kms_key_arn == null ? {} : { ClientSecretKey = {
+          actions   = ["kms:Decrypt"]
+          resources = [var.client_secret_kms_key_arn]
+          # The key may encrypt what others keep.
+          conditions = { StringEquals = { "kms:ViaService" = ["secretsmanager.${local.secret_region}.amazonaws.com${startswith(local.secret_region, "cn-") ? ".cn" : ""}"] } }
+        } },
       )
     }
   }

@@ -35,8 +35,8 @@ variable "client_secret_arn" {
   default     = null
 
   validation {
-    condition     = var.client_secret_arn == null ? true : can(regex("^arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+$", var.client_secret_arn))
-    error_message = "client_secret_arn must be the ARN of a secret of Secrets Manager, or null."
+    condition     = var.client_secret_arn == null ? true : can(regex("^arn:(aws|aws-cn|aws-us-gov):secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6}$", var.client_secret_arn))
+    error_message = "client_secret_arn must be the whole ARN of a secret of Secrets Manager, with the six characters at its end, or null."
   }
 }
 

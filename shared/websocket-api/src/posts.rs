@@ -3,12 +3,14 @@
 //! HTTP client, connections, credentials and their cache are those of the SDK's configuration. Only what happens between a text and
 //! its request is different: there are no interceptors, and the signing key is kept.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
 use aws_smithy_runtime::client::auth::no_auth::NoAuthScheme;
+use aws_smithy_runtime::client::http::connection_poisoning::CaptureSmithyConnection;
 use aws_smithy_runtime::client::orchestrator::endpoints::StaticUriEndpointResolver;
 use aws_smithy_runtime::client::retries::strategy::NeverRetryStrategy;
 use aws_smithy_runtime_api::client::auth::AuthSchemeId;
@@ -22,12 +24,15 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_types::date_time::{DateTime, Format};
 use aws_smithy_types::timeout::TimeoutConfig;
 
 use crate::signature::{Signed, SigningKey, date_time, encoded_path, encoded_segment};
 
 const SERVICE: &str = "execute-api";
 const CONTENT_TYPE: &str = "application/octet-stream";
+/// API Gateway refuses a signature that is five minutes old. A clock that differs by less is left alone.
+const LEAST_SKEW: i64 = 240;
 const SIGV4: AuthSchemeId = AuthSchemeId::new("sigv4");
 
 /// The answer to a post.
@@ -86,6 +91,8 @@ pub(crate) struct Posts {
     /// Made by the first post, as the SDK does it: it reads certificates.
     connector: OnceLock<SharedHttpConnector>,
     moment: RwLock<Option<Arc<Moment>>>,
+    /// Seconds by which the clock of API Gateway is ahead of this one.
+    skew: AtomicI64,
 }
 
 impl std::fmt::Debug for Posts {
@@ -128,6 +135,7 @@ impl Posts {
             config: ConfigBag::base(),
             connector: OnceLock::new(),
             moment: RwLock::default(),
+            skew: AtomicI64::new(0),
         })
     }
 
@@ -144,15 +152,47 @@ impl Posts {
     }
 
     async fn try_post(&self, id: &str, text: &str) -> Result<Answer, &'static str> {
+        let (answer, date) = self.send(id, text).await?;
+        // What is refused was not delivered.
+        if answer.status == 403 && date.is_some_and(|date| self.corrects_the_clock(date)) {
+            return Ok(self.send(id, text).await?.0);
+        }
+        Ok(answer)
+    }
+
+    /// One request: its answer, and the seconds since 1970 at API Gateway.
+    async fn send(&self, id: &str, text: &str) -> Result<(Answer, Option<i64>), &'static str> {
         let moment = self.moment().await?;
-        let request = self.request(id, text, &moment).ok_or("no such address")?;
+        let mut request = self.request(id, text, &moment).ok_or("no such address")?;
+        let connection = CaptureSmithyConnection::new();
+        request.add_extension(connection.clone());
         let connector = self.connector.get_or_init(|| self.http.http_connector(&self.settings, &self.components));
         let response = connector.call(request).await.map_err(|_| "not reached")?;
         let status = response.status().as_u16();
-        let error = response.headers().get("x-amzn-errortype").map(str::to_owned);
+        let header = |name| response.headers().get(name);
+        let error = header("x-amzn-errortype").map(str::to_owned);
+        let date = header("date").and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
+        // A server in trouble gets no further post on this connection.
+        if matches!(status, 500 | 502 | 503 | 504)
+            && let Some(connection) = connection.get()
+        {
+            connection.poison();
+        }
         // A connection is free for the next post after all of the answer was read.
         let _ = ByteStream::new(response.into_body()).collect().await;
-        Ok(Answer { status, error })
+        Ok((Answer { status, error }, date.map(|date| date.secs())))
+    }
+
+    /// Whether the clock of API Gateway differs so much from what was signed that a signature cannot count. The next one counts.
+    fn corrects_the_clock(&self, date: i64) -> bool {
+        let Some(clock) = self.components.time_source() else { return false };
+        let skew = date - seconds(clock.now());
+        let signed = self.skew.load(Ordering::Relaxed);
+        let is_wrong = (skew - signed).abs() >= LEAST_SKEW;
+        if is_wrong {
+            self.skew.store(skew, Ordering::Relaxed);
+        }
+        is_wrong
     }
 
     fn request(&self, id: &str, text: &str, moment: &Moment) -> Option<HttpRequest> {
@@ -189,8 +229,9 @@ impl Posts {
     /// What a signature needs now. The credentials are asked for once a second; the SDK's cache renews them at least five
     /// seconds before they expire.
     async fn moment(&self) -> Result<Arc<Moment>, &'static str> {
-        let now = self.components.time_source().ok_or("no clock")?.now();
-        let second = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let second = seconds(self.components.time_source().ok_or("no clock")?.now());
+        let second = second.saturating_add(self.skew.load(Ordering::Relaxed)).try_into().unwrap_or(0);
+        let now = UNIX_EPOCH + Duration::from_secs(second);
         let held = self.moment.read().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(held) = held.as_ref().filter(|held| held.second == second) {
             return Ok(held.clone());
@@ -211,6 +252,11 @@ impl Posts {
         *self.moment.write().unwrap_or_else(PoisonError::into_inner) = Some(moment.clone());
         Ok(moment)
     }
+}
+
+/// Counts the seconds since 1970.
+fn seconds(at: SystemTime) -> i64 {
+    at.duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]

@@ -99,7 +99,7 @@ run "a_confidential_client_reads_its_secret_itself" {
   }
   assert {
     condition = [for grant in module.service.grants["sign-in"] : grant if !startswith(grant, "logs:") && !startswith(grant, "xray:")] == [
-      "kms:Decrypt arn:aws:kms:us-east-1:123456789012:key/k",
+      "kms:Decrypt arn:aws:kms:us-east-1:123456789012:key/k if {\"StringEquals\":{\"kms:ViaService\":[\"secretsmanager.us-east-1.amazonaws.com\"]}}",
       "lambda:InvokeFunction arn:aws:lambda:us-east-1:123456789012:function:holdfast-test-sessions-create:live",
       "secretsmanager:GetSecretValue arn:aws:secretsmanager:us-east-1:123456789012:secret:shop/oidc-AbCdEf",
     ]
@@ -123,6 +123,12 @@ run "the_local_cloud_has_other_addresses" {
 run "refuses_a_secret_instead_of_its_name" {
   command = plan
   variables { client_secret_arn = "the-value" }
+  expect_failures = [var.client_secret_arn]
+}
+
+run "refuses_a_part_of_the_name_of_a_secret" {
+  command = plan
+  variables { client_secret_arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:shop/oidc" }
   expect_failures = [var.client_secret_arn]
 }
 

@@ -7,6 +7,7 @@ The dependencies of ../provider must be installed (npm ci). The executable gets 
 invokes a Lambda service of this script, which keeps the requests and answers like `sessions-create`.
 """
 
+import base64
 import html
 import http.client
 import json
@@ -20,7 +21,7 @@ import time
 import unittest
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, quote_plus, urlencode, urlsplit
 
 PROVIDER = Path(__file__).resolve().parents[1] / "provider" / "provider.js"
 PUBLIC = "http://127.0.0.1:9"
@@ -222,7 +223,8 @@ class RealProvider(unittest.TestCase):
             for each in (here, other):
                 each.function.terminate()
                 said = each.function.stdout.read()
-                self.assertFalse([part for part in (secret, "not-the-secret", *parse_qs(query)["code"]) if part in said])
+                forms = (secret, quote_plus(secret), base64.b64encode(f"shop:{quote_plus(secret)}".encode()).decode())
+                self.assertFalse([part for part in (*forms, "not-the-secret", *parse_qs(query)["code"]) if part in said])
 
     def test_a_provider_that_has_ended_is_503(self):
         here = SignIn(self, self.binary)

@@ -161,6 +161,10 @@ enum Act {
     AnswerAndClose,
     /// It closes the connection instead of an answer.
     Close,
+    /// It refuses, at this time of its own.
+    Refuse(&'static str),
+    /// It says that it cannot answer now.
+    Trouble,
 }
 
 /// A gateway that speaks HTTP/1.1 byte by byte.
@@ -222,10 +226,14 @@ async fn serve(mut stream: TcpStream, connection: usize, act: fn(usize) -> Act, 
             all.len() - 1
         };
         let act = act(nth);
-        if act != Act::Close {
-            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await.unwrap();
-        }
-        if act != Act::Answer {
+        let head = match act {
+            Act::Answer | Act::AnswerAndClose => "200 OK".to_owned(),
+            Act::Close => return,
+            Act::Refuse(date) => format!("403 Forbidden\r\ndate: {date}"),
+            Act::Trouble => "503 Service Unavailable".to_owned(),
+        };
+        stream.write_all(format!("HTTP/1.1 {head}\r\ncontent-length: 2\r\n\r\n{{}}").as_bytes()).await.unwrap();
+        if act == Act::AnswerAndClose {
             return;
         }
     }
@@ -251,6 +259,57 @@ async fn a_gateway_can_verify_every_signature() {
             }
         }
     }
+}
+
+/// Ten minutes after [`EVENING`], and the next day.
+const LATER: &str = "Mon, 30 Nov 2026 00:09:00 GMT";
+
+#[tokio::test]
+async fn a_wrong_clock_costs_no_delivery() {
+    let clock = Clock::at(EVENING);
+    let gateway = Wire::start("/v1", |nth| if nth == 0 { Act::Refuse(LATER) } else { Act::Answer }).await;
+    let client = Connections::new(&config(&clock, minted("AKID", None, None)).await, &gateway.endpoint);
+    for _ in 0..2 {
+        assert_eq!(client.post(&"s".parse().unwrap(), "{}").await, Posted::Done);
+    }
+    let arrived = gateway.arrived();
+    arrived.iter().for_each(Arrived::assert_signature);
+    let dates: Vec<&str> = arrived.iter().map(|one| &one.headers["x-amz-date"][..]).collect();
+    assert_eq!(dates, ["20261129T235900Z", "20261130T000900Z", "20261130T000900Z"]);
+}
+
+#[tokio::test]
+async fn a_post_that_is_refused_for_another_reason_is_not_repeated() {
+    let clock = Clock::at(EVENING);
+    for (act, requests) in [
+        // The clocks differ by less than a signature may be old, or the header is no date.
+        ((|_| Act::Refuse("Mon, 30 Nov 2026 00:02:59 GMT")) as fn(usize) -> Act, [1, 1]),
+        (|_| Act::Refuse("now"), [1, 1]),
+        // The right time did not help.
+        (|_| Act::Refuse(LATER), [2, 1]),
+    ] {
+        let gateway = Wire::start("/v1", act).await;
+        let client = Connections::new(&config(&clock, minted("AKID", None, None)).await, &gateway.endpoint);
+        for expected in requests {
+            let before = gateway.arrived().len();
+            assert_eq!(client.post(&"s".parse().unwrap(), "{}").await, Posted::Forbidden);
+            assert_eq!(gateway.arrived().len() - before, expected);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_in_trouble_gets_no_further_post_on_its_connection() {
+    let clock = Clock::at(EVENING);
+    let gateway = Wire::start("/v1", |nth| if nth == 1 { Act::Trouble } else { Act::Answer }).await;
+    let client = Connections::new(&config(&clock, minted("AKID", None, None)).await, &gateway.endpoint);
+    let mut outcomes = Vec::new();
+    for _ in 0..4 {
+        outcomes.push(client.post(&"s".parse().unwrap(), "{}").await);
+    }
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == Posted::Done).count(), 3, "{outcomes:?}");
+    let connections: Vec<usize> = gateway.arrived().iter().map(|one| one.connection).collect();
+    assert_eq!(connections, [0, 0, 1, 1]);
 }
 
 #[tokio::test]

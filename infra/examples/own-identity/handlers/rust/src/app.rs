@@ -41,16 +41,11 @@ impl App {
     /// Answers a request. Every failure has an answer, too.
     pub async fn handle(&self, event: &Event, now: SystemTime) -> Answer {
         let id = &event.request_context.request_id;
-        let route = async {
-            match event.route() {
-                ("GET", "/login") => self.login(event, now).await,
-                ("GET", "/callback") => return self.callback(event, now).await,
-                _ => Err(Refusal::not_found()),
-            }
-            .map_err(|refusal| (refusal, Vec::new()))
+        let decided = match event.route() {
+            ("GET", "/login") => in_time(self.login(event, now)).await.map_err(|refusal| (refusal, Vec::new())),
+            ("GET", "/callback") => self.callback(event, now).await,
+            _ => Err((Refusal::not_found(), Vec::new())),
         };
-        let late = || Err((Refusal::unavailable("The provider and Holdfast took too long."), Vec::new()));
-        let decided = Box::pin(tokio::time::timeout(TIMEOUT, route)).await.unwrap_or_else(|_| late());
         decided.unwrap_or_else(|(refusal, cookies)| {
             refusal.log(id);
             refusal.answer(id).cookies(cookies)
@@ -86,7 +81,7 @@ impl App {
         let Some(begun) = begun else {
             return Err((Refusal::start_again("This browser has no such sign-in."), Vec::new()));
         };
-        let session = self.session(&given, begun, event, now).await;
+        let session = in_time(self.session(&given, begun, event, now)).await;
         session.map(|answer| answer.cookies([cookie::remove()])).map_err(|refusal| (refusal, vec![cookie::remove()]))
     }
 
@@ -135,6 +130,12 @@ impl App {
         let page = self.settings.page(return_to).unwrap_or_else(|| self.settings.app_url.clone());
         Answer::redirect(page).cookies(made.set_cookies)
     }
+}
+
+/// The outcome of the work, or that it takes too long.
+async fn in_time<T>(work: impl Future<Output = Result<T, Refusal>>) -> Result<T, Refusal> {
+    let late = || Err(Refusal::unavailable("The provider and Holdfast took too long."));
+    Box::pin(tokio::time::timeout(TIMEOUT, work)).await.unwrap_or_else(|_| late())
 }
 
 fn claims(name: Option<String>) -> Map<String, Value> {

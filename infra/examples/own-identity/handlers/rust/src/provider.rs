@@ -166,7 +166,7 @@ impl Provider {
         self.user(claims.map_err(|why| Refusal::denied(format!("The ID token does not count: {why}.")))?, now)
     }
 
-    /// One request to the token endpoint. A code counts once, so a repetition cannot succeed.
+    /// One request to the token endpoint. A code counts once, so only a request whose client was refused is repeated.
     async fn exchange(
         &self,
         client: &Client,
@@ -227,9 +227,10 @@ impl Provider {
     }
 }
 
-/// Whether the provider has refused the client and not the code.
+/// Whether the provider has refused the client and not the code. Some name a wrong secret `unauthorized_client`.
 fn is_of_client(exchanged: &Result<CoreTokenResponse, ExchangeError>) -> bool {
-    matches!(exchanged, Err(RequestTokenError::ServerResponse(said)) if *said.error() == CoreErrorResponseType::InvalidClient)
+    let of_client = [CoreErrorResponseType::InvalidClient, CoreErrorResponseType::UnauthorizedClient];
+    matches!(exchanged, Err(RequestTokenError::ServerResponse(said)) if of_client.contains(said.error()))
 }
 
 /// The claims of an ID token: signature, issuer, audience, expiry and nonce are verified.

@@ -20,14 +20,24 @@ use crate::refusal::Refusal;
 use crate::settings::{SecretArn, is_loopback};
 use crate::web::Web;
 
+/// Any caller can cause a read. After one that failed, the next one waits so long.
+const BETWEEN_FAILURES: Duration = Duration::from_secs(5);
+
 /// Reads one secret of Secrets Manager.
 pub(crate) struct SecretReader {
     arn: SecretArn,
     url: String,
     credentials: SharedCredentialsProvider,
     web: Web,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
     /// The secret, and when it was read.
-    known: Mutex<Option<(ClientSecret, SystemTime)>>,
+    secret: Option<(ClientSecret, SystemTime)>,
+    /// When the last attempt to read it failed.
+    failed: Option<SystemTime>,
 }
 
 /// An answer of `GetSecretValue`, or an error. It has no `Debug`, which would print the secret.
@@ -50,22 +60,38 @@ impl SecretReader {
             web: Web::new("Secrets Manager", is_loopback(&address))?,
             url: address.into(),
             credentials: config.credentials_provider().ok_or("There are no AWS credentials.")?,
-            known: Mutex::new(None),
+            known: Mutex::default(),
             arn,
         })
     }
 
-    /// The secret, read at most `age` ago. One request reads it, and the others wait for that.
+    /// The secret, read at most `age` ago. One request reads it, and the others wait for that. If it cannot be read, the one that
+    /// is known stays, because the provider refuses it if it does not count any more.
     pub(crate) async fn secret(&self, now: SystemTime, age: Duration) -> Result<ClientSecret, Refusal> {
         let mut known = self.known.lock().await;
-        if let Some((secret, at)) = &*known
-            && now.duration_since(*at).is_ok_and(|passed| passed < age)
+        let within = |at: SystemTime, age| now.duration_since(at).is_ok_and(|passed| passed < age);
+        if let Some((secret, at)) = &known.secret
+            && within(*at, age)
         {
             return Ok(secret.clone());
         }
-        let secret = self.read(now).await?;
-        *known = Some((secret.clone(), now));
-        Ok(secret)
+        let read = if known.failed.is_some_and(|at| within(at, BETWEEN_FAILURES)) {
+            Err(Refusal::unavailable("The client secret could not be read a moment ago."))
+        } else {
+            self.read(now).await
+        };
+        match read {
+            Ok(secret) => {
+                *known = Known { secret: Some((secret.clone(), now)), failed: None };
+                Ok(secret)
+            }
+            Err(refusal) => {
+                if !known.failed.is_some_and(|at| within(at, BETWEEN_FAILURES)) {
+                    known.failed = Some(now);
+                }
+                known.secret.as_ref().map(|(secret, _)| secret.clone()).ok_or(refusal)
+            }
+        }
     }
 
     async fn read(&self, now: SystemTime) -> Result<ClientSecret, Refusal> {

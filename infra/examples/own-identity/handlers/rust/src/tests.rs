@@ -60,6 +60,8 @@ struct State {
     secret: &'static str,
     /// The provider accepts a client with this secret alone; none for a public client.
     accepted: Option<&'static str>,
+    /// What it says to another client.
+    refusal: &'static str,
 }
 
 impl State {
@@ -112,7 +114,7 @@ impl State {
                 json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "use": "sig", "kid": self.published, "x": key}]}),
             ),
             "/token" if self.accepted.is_some_and(|secret| !self.has_shown(secret)) => {
-                (401, json!({"error": "invalid_client"}))
+                (401, json!({"error": self.refusal}))
             }
             // The only path of Secrets Manager.
             "/" => (200, json!({"ARN": SECRET_ARN, "SecretString": format!("{}\n", self.secret)})),
@@ -157,6 +159,7 @@ impl World {
             asked: Vec::new(),
             authorizations: Vec::new(),
             secret: "s3cret & more",
+            refusal: "invalid_client",
             accepted: None,
             nonce: String::new(),
         }));
@@ -547,7 +550,8 @@ async fn a_rotated_client_secret_is_read_again_and_the_sign_in_continues() {
     world.set(|state| state.accepted = Some("s3cret & more"));
     assert_eq!(world.sign_in().await.status_code, 303);
     world.set(|state| (state.secret, state.accepted) = ("rotated", Some("rotated")));
-    // At most once a minute, because strangers can cause it.
+    // Some providers call it `unauthorized_client`. At most once a minute, because strangers can cause it.
+    world.set(|state| state.refusal = "unauthorized_client");
     let answer = world.sign_in_at(60).await;
     assert_eq!((refused(&answer), world.asked("/").len()), (is(500, "INTERNAL"), 1));
     assert_eq!(world.sign_in_at(61).await.status_code, 303);
@@ -556,6 +560,26 @@ async fn a_rotated_client_secret_is_read_again_and_the_sign_in_continues() {
     world.set(|state| state.accepted = Some("another"));
     assert_eq!(refused(&world.sign_in_at(200).await), is(500, "INTERNAL"));
     assert_eq!((world.asked("/").len(), world.asked("/token").len()), (3, 5));
+}
+
+#[tokio::test]
+async fn a_secret_that_cannot_be_read_again_stays_and_is_asked_for_every_five_seconds() {
+    let world = World::with(&CONFIDENTIAL).await;
+    let throttled = (400, json!({"__type": "ThrottlingException"}));
+    world.set(|state| {
+        state.accepted = Some("s3cret & more");
+        state.answers.insert("/", throttled.clone());
+    });
+    // Strangers can cause a read with each request.
+    for (seconds, reads) in [(1, 1), (2, 1), (5, 1), (6, 2)] {
+        assert_eq!(refused(&world.sign_in_at(seconds).await), is(503, "UNAVAILABLE"));
+        assert_eq!(world.asked("/").len(), reads, "{seconds} s");
+    }
+    world.set(|state| drop(state.answers.remove("/")));
+    assert_eq!(world.sign_in_at(20).await.status_code, 303);
+    // Secrets Manager is in trouble when the secret is five minutes old: the provider decides whether it counts.
+    world.set(|state| drop(state.answers.insert("/", throttled)));
+    assert_eq!(world.sign_in_at(400).await.status_code, 303);
 }
 
 #[tokio::test]
