@@ -9,7 +9,6 @@
 #                                     a first apply, and then these, in this order
 #   infra/switches.sh key             a first apply with a key of the environment (kms_mode = "cmk"), and then the switches after it.
 #                                     The local cloud cannot give a key to a log group that exists, so the key is no switch here.
-# An apply is repeated once if a new alias is made before the old one is deleted (docs/upgrading.md).
 # Needs terraform and the pinned tools (make tools). The functions are zips without code: what is applied is tried here, not
 # what it does. The exit code says whether anything failed.
 set -euo pipefail
@@ -105,15 +104,10 @@ apply() {
   for value in env=switches "region=us-east-1" "release_manifest=$work/release.json" "artifacts_bucket=$bucket" "$@"; do
     if grep -q "^variable \"${value%%=*}\"" "$work/infra/stacks/$stack"/*.tf; then given+=("-var=$value"); fi
   done
-  local again=false
-  until terraform -chdir="$work/infra/stacks/$stack" apply -auto-approve -refresh=false -input=false -no-color -parallelism=20 "${given[@]}" >"$log" 2>&1; do
-    if $again || ! grep -q 'Alias already exists' "$log"; then
-      grep -A 14 '^Error' "$log" | head -60
-      return 1
-    fi
-    again=true
-  done
-  if $again; then printf 'at the second try, '; fi
+  if ! terraform -chdir="$work/infra/stacks/$stack" apply -auto-approve -refresh=false -input=false -no-color -parallelism=20 "${given[@]}" >"$log" 2>&1; then
+    grep -A 14 '^Error' "$log" | head -60
+    return 1
+  fi
   grep -oE '[0-9]+ added, [0-9]+ changed, [0-9]+ destroyed' "$log" | head -1
 }
 

@@ -127,6 +127,9 @@ resource "aws_lambda_alias" "deployer" {
   lifecycle {
     ignore_changes = [function_version, routing_config]
   }
+
+  # Both have one name. With this, Terraform deletes the one that goes before it makes the other, in both directions.
+  depends_on = [aws_lambda_alias.terraform]
 }
 
 # Environments that are always initialised, for the version that the alias points to.
