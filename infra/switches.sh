@@ -15,7 +15,7 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 me=switches.sh
-known=(first key cache-made cache-deleting cache cache-deleting-again cache-left cache-off domain edge edge-off domain-off deployer terraform)
+known=(first key cache-made cache-deleting cache cache-deleting-again cache-left cache-off domain edge edge-off domain-off unaliased deployer unaliased-again terraform)
 for name in "$@"; do
   [[ " ${known[*]} " == *" $name "* && ($name != key || $1 == key) ]] || { echo "$me: there is no switch $name: use ${known[*]:2}, or key before them" >&2; exit 2; }
 done
@@ -92,6 +92,8 @@ values() {
     cache-made | cache-left) echo "redis_keep=true" ;;
     domain | edge-off) echo "$domain" ;;
     edge) echo "$edge" ;;
+    # Two owners cannot have an alias of one name at once (docs/upgrading.md).
+    unaliased | unaliased-again) echo "alias_owner=none" ;;
     deployer) echo "alias_owner=deployer" ;;
     *) echo "" ;;
   esac

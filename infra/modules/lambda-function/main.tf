@@ -106,7 +106,8 @@ resource "aws_lambda_function_recursion_config" "this" {
 }
 
 # Terraform or the deployer owns where the alias points, never both: while a deployer shifts weights, Terraform would
-# read them as drift and end the canary. Changing the owner makes a new alias: do it when a short interruption is allowed.
+# read them as drift and end the canary. Both have one name, and Terraform makes the new one first where a deployment of a
+# WebSocket API depends on it. So the owner changes by way of none.
 resource "aws_lambda_alias" "terraform" {
   for_each = var.alias_owner == "terraform" ? local.create : {}
 
@@ -127,9 +128,6 @@ resource "aws_lambda_alias" "deployer" {
   lifecycle {
     ignore_changes = [function_version, routing_config]
   }
-
-  # Both have one name. With this, Terraform deletes the one that goes before it makes the other, in both directions.
-  depends_on = [aws_lambda_alias.terraform]
 }
 
 # Environments that are always initialised, for the version that the alias points to.

@@ -136,6 +136,11 @@ def _is_form(request: Request) -> bool:
     return request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
 
 
+def _writes_booleans(request: Request) -> bool:
+    """Whether botocore writes every value of a boolean as true or false: in forms and in XML."""
+    return _is_form(request) or (request.body or b"").startswith(b"<")
+
+
 def _with_unknown(request: Request, shape: Shape) -> Request:
     """The request with a member that no model has, in its body or, if that is no list of members, in its query."""
     body = request.body or b""
@@ -157,8 +162,7 @@ def plant(request: Request, call: Call) -> Iterator[Planted]:
     for site, inner, value, location in sites(shape, call.members):
         for kind, at, change in changes(inner, value, site, location):
             name = tuple(step for step in at if isinstance(step, str))
-            # botocore writes every value of a boolean into a form as true or false.
-            if (kind, name) in seen or (kind == "type" and inner.type_name == "boolean" and _is_form(request)):
+            if (kind, name) in seen or (kind == "type" and inner.type_name == "boolean" and _writes_booleans(request)):
                 continue
             seen.add((kind, name))
             try:
