@@ -70,6 +70,10 @@ CORRECT = {
     "rest-xml": (rest("s3", "PUT", "/bucket", b'<VersioningConfiguration xmlns="x"><Status>Enabled</Status></VersioningConfiguration>',
                       [("versioning", "")]),
                  ("s3:PutBucketVersioning", {"Bucket": "bucket", "VersioningConfiguration": {"Status": "Enabled"}})),
+    "rest-xml with a boolean": (
+        rest("s3", "PUT", "/bucket", b'<PublicAccessBlockConfiguration xmlns="x"><BlockPublicAcls>true</BlockPublicAcls></PublicAccessBlockConfiguration>',
+             [("publicAccessBlock", "")]),
+        ("s3:PutPublicAccessBlock", {"Bucket": "bucket", "PublicAccessBlockConfiguration": {"BlockPublicAcls": True}})),
     "rest-xml with headers": (rest("s3", "PUT", "/bucket/a/b", b"content", [("x-id", "PutObject")], content_type="text/plain", x_amz_meta_one="1"),
                               ("s3:PutObject", {"Bucket": "bucket", "Key": "a/b", "ContentType": "text/plain", "Metadata": {"one": "1"}, "Body": b"content"})),
     "rest-xml by its query": (rest("s3", "PUT", "/bucket/a", b"x", [("partNumber", "2"), ("uploadId", "u")]),
