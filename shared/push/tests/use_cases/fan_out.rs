@@ -261,7 +261,8 @@ async fn the_rows_of_a_busy_socket_follow_its_session_after_some_messages() {
     }
     let all: Vec<_> = people.iter().collect();
     let mut moved = Vec::new();
-    for n in 0..200 {
+    // Each row moves by chance. That none moves with four messages, or that one stays after 300, happens once in millions of runs.
+    for n in 0..300 {
         publish(&world, &to(&all, &n.to_string())).await;
         world.work_off().await;
         let mut count = 0;
@@ -270,13 +271,13 @@ async fn the_rows_of_a_busy_socket_follow_its_session_after_some_messages() {
         }
         moved.push(count);
     }
-    assert!((1..=16).contains(&moved[0]), "{moved:?}");
+    assert!(moved[0] <= 24 && (1..=40).contains(&moved[3]), "{moved:?}");
     assert_eq!(moved.last(), Some(&64), "{moved:?}");
     // The rows are right, so the sessions are not read any more.
     world.sessions.set_down(true);
     publish(&world, &to(&all, "last")).await;
     world.work_off().await;
-    assert_eq!(world.gateway.posts(), 201 * 64);
+    assert_eq!(world.gateway.posts(), 301 * 64);
 }
 
 #[tokio::test]
