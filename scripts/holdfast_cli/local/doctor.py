@@ -142,6 +142,8 @@ def _disk(settings: Settings) -> Iterator[Finding]:
 def _for_tests() -> Iterator[Finding]:
     yield command("node", "install Node.js 20 or newer", "--version", least=(20,), needed_for="make test")
     yield command("npm", "install npm (it comes with Node.js)", "--version", needed_for="make test")
+    if sys.platform == "linux":
+        yield command("valgrind", "install the package valgrind", "--version", needed_for="make test")
     asked = os.environ.get("CHROMIUM")
     browser = shutil.which(asked) if asked else next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser:

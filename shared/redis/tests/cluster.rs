@@ -1,6 +1,7 @@
 //! A cluster of three primaries: the same contract, also while a slot moves from one to another.
 
 mod common;
+mod patient;
 
 use std::time::{Duration, Instant};
 
@@ -102,7 +103,7 @@ impl Cluster {
     }
 
     fn cache(&self) -> RedisCache<RealHost> {
-        common::patient(&self.config())
+        patient::cache(&self.config())
     }
 
     async fn slot_of(&self, at: Address) -> u32 {

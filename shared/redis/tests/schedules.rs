@@ -5,6 +5,7 @@
 //! writer reported as effective.
 
 mod common;
+mod patient;
 
 use holdfast_redis::server::{key_of_copy, key_of_lease};
 use holdfast_redis::{RedisCache, RedisConfig};
@@ -75,7 +76,7 @@ impl World {
         let wishes = SessionOptions { stay_signed_in: false, device: Device::default() };
         let (slot, _) = new_session(at, "a@b", &draw, &wishes, &Policy::default(), host.now(), "op".into());
         Self {
-            cache: common::patient(&config),
+            cache: patient::cache(&config),
             raw: common::connection(&server.url()).await,
             template: Cached::of(&slot, host.now(), 60).expect("live"),
             mutant,

@@ -1,6 +1,7 @@
 //! Servers that authenticate their clients: TLS with a private authority, users with rights, tokens that are renewed.
 
 mod common;
+mod patient;
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -92,7 +93,7 @@ impl Secured {
 }
 
 fn cache(config: &RedisConfig) -> RedisCache<RealHost> {
-    common::patient(config)
+    patient::cache(config)
 }
 
 fn notice(_: CacheEvent) {}

@@ -1,6 +1,7 @@
 //! The adapter against real servers that each test starts for itself.
 
 mod common;
+mod patient;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -53,7 +54,7 @@ fn notice(_: CacheEvent) {}
 #[tokio::test]
 async fn redis_keeps_the_contract_of_the_cache_server() {
     let server = RedisServer::start(&[]);
-    let cache = common::patient(&config(&server.url()));
+    let cache = patient::cache(&config(&server.url()));
     suite::all(&cache, &RealHost).await;
     suite::a_copy_lives_as_long_as_it_was_given(&cache, &RealHost).await;
 }
@@ -62,7 +63,7 @@ async fn redis_keeps_the_contract_of_the_cache_server() {
 async fn sessions_tell_the_same_story_behind_redis() {
     let server = RedisServer::start(&[]);
     let (store, host) = (MemoryStore::default(), ManualHost::default());
-    let redis = common::patient(&config(&server.url()));
+    let redis = patient::cache(&config(&server.url()));
     // The service's clock is set by hand; waiting for the server is real.
     let cache =
         LeasedCache { store: store.clone(), server: redis, host: Mixed(host.clone()), max_age_seconds: 60, notice };
@@ -660,7 +661,7 @@ async fn an_isolated_primary_is_believed_for_the_maximum_age_and_no_longer() {
     let (isolated, elected) = (RedisServer::start(&[]), RedisServer::start(&[]));
     let (store, host) = (MemoryStore::default(), ManualHost::default());
     let behind = |server: &RedisServer| {
-        let redis = common::patient(&config(&server.url()));
+        let redis = patient::cache(&config(&server.url()));
         LeasedCache { store: store.clone(), server: redis, host: Mixed(host.clone()), max_age_seconds: 60, notice }
     };
     let reader = Bench::behind(store.clone(), behind(&isolated), host.clone()).await;

@@ -152,15 +152,15 @@ impl Posts {
     }
 
     async fn try_post(&self, id: &str, text: &str) -> Result<Answer, &'static str> {
-        let (answer, date) = self.send(id, text).await?;
+        let (answer, ahead) = self.send(id, text).await?;
         // What is refused was not delivered.
-        if answer.status == 403 && date.is_some_and(|date| self.corrects_the_clock(date)) {
+        if answer.status == 403 && ahead.is_some_and(|ahead| ahead.abs() >= LEAST_SKEW) {
             return Ok(self.send(id, text).await?.0);
         }
         Ok(answer)
     }
 
-    /// One request: its answer, and the seconds since 1970 at API Gateway.
+    /// One request: its answer, and the seconds by which API Gateway was ahead of its signature. A refusal corrects the clock.
     async fn send(&self, id: &str, text: &str) -> Result<(Answer, Option<i64>), &'static str> {
         let moment = self.moment().await?;
         let mut request = self.request(id, text, &moment).ok_or("no such address")?;
@@ -180,19 +180,14 @@ impl Posts {
         }
         // A connection is free for the next post after all of the answer was read.
         let _ = ByteStream::new(response.into_body()).collect().await;
-        Ok((Answer { status, error }, date.map(|date| date.secs())))
-    }
-
-    /// Whether the clock of API Gateway differs so much from what was signed that a signature cannot count. The next one counts.
-    fn corrects_the_clock(&self, date: i64) -> bool {
-        let Some(clock) = self.components.time_source() else { return false };
-        let skew = date - seconds(clock.now());
-        let signed = self.skew.load(Ordering::Relaxed);
-        let is_wrong = (skew - signed).abs() >= LEAST_SKEW;
-        if is_wrong {
-            self.skew.store(skew, Ordering::Relaxed);
+        let ahead = date.map(|date| date.secs().saturating_sub(i64::try_from(moment.second).unwrap_or(i64::MAX)));
+        if status == 403
+            && ahead.is_some_and(|ahead| ahead.abs() >= LEAST_SKEW)
+            && let (Some(date), Some(clock)) = (date, self.components.time_source())
+        {
+            self.skew.store(date.secs().saturating_sub(seconds(clock.now())), Ordering::Relaxed);
         }
-        is_wrong
+        Ok((Answer { status, error }, ahead))
     }
 
     fn request(&self, id: &str, text: &str, moment: &Moment) -> Option<HttpRequest> {

@@ -2,19 +2,10 @@
 
 use std::time::Duration;
 
-use holdfast_redis::{RedisCache, RedisConfig, TimeLimits};
-use holdfast_testkit::host::RealHost;
 use redis::aio::MultiplexedConnection;
 
 /// Longer than any wait of a busy machine.
 const LONG: Duration = Duration::from_secs(20);
-
-/// A cache for tests that are not about time.
-#[allow(dead_code, reason = "some of these tests are about time only")]
-pub(crate) fn patient(config: &RedisConfig) -> RedisCache<RealHost> {
-    let limits = TimeLimits { connect: LONG, command: LONG };
-    RedisCache::with_time_limits(config, RealHost, limits).expect("a good address")
-}
 
 /// A connection that is not the one under test. Its deadlines are long, because a busy machine takes longer than the defaults of the
 /// library, and a test that fails for that shows nothing.

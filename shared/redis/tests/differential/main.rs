@@ -1,10 +1,10 @@
 //! A model and three providers run the same commands of a client, and all four must give the same answers.
 
 mod model;
+#[path = "../patient/mod.rs"]
+mod patient;
 
-use std::time::Duration;
-
-use holdfast_redis::{RedisCache, RedisConfig, TimeLimits};
+use holdfast_redis::RedisConfig;
 use holdfast_sessions::cache::CacheEvent;
 use holdfast_sessions::change::Origin;
 use holdfast_sessions::policy::Policy;
@@ -12,7 +12,7 @@ use holdfast_sessions::ports::{Clock as _, SessionCache};
 use holdfast_sessions::service::{LeasedCache, SignInRequest, StrongReads, TrustRequest};
 use holdfast_sessions::{DeviceId, Failure, SessionId};
 use holdfast_testkit::cache::{MemoryCache, leased};
-use holdfast_testkit::host::{PatientHost, RealHost};
+use holdfast_testkit::host::PatientHost;
 use holdfast_testkit::redis::RedisServer;
 use holdfast_testkit::suites::sessions::Bench;
 use holdfast_testkit::{ManualHost, MemoryStore};
@@ -235,10 +235,7 @@ async fn tell(url: &str, commands: &[Command]) -> Result<usize, TestCaseError> {
     let mut memory =
         World::new("a cache in memory", |store, host| leased(store, &MemoryCache::new(host.clone()), host)).await;
     let config = RedisConfig { url: url.to_owned(), cluster: false, tokens: None, authority: None };
-    // Time is not the subject.
-    let limits = TimeLimits { connect: Duration::from_secs(20), command: Duration::from_secs(20) };
-    let redis = RedisCache::with_time_limits(&config, RealHost, limits)
-        .map_err(|error| TestCaseError::fail(error.to_string()))?;
+    let redis = patient::cache(&config);
     let mut redis = World::new("redis", |store, host| LeasedCache {
         store: store.clone(),
         server: redis,

@@ -279,6 +279,17 @@ async fn a_wrong_clock_costs_no_delivery() {
 }
 
 #[tokio::test]
+async fn a_wrong_clock_costs_none_of_the_posts_that_are_under_way() {
+    let clock = Clock::at(EVENING);
+    let gateway = Wire::start("/v1", |nth| if nth < 20 { Act::Refuse(LATER) } else { Act::Answer }).await;
+    let client = Connections::new(&config(&clock, minted("AKID", None, None)).await, &gateway.endpoint);
+    let id = "s".parse().unwrap();
+    let posts = std::iter::repeat_with(|| client.post(&id, "{}")).take(20);
+    let outcomes = futures_util::future::join_all(posts).await;
+    assert!(outcomes.iter().all(|outcome| *outcome == Posted::Done), "{outcomes:?}");
+}
+
+#[tokio::test]
 async fn a_post_that_is_refused_for_another_reason_is_not_repeated() {
     let clock = Clock::at(EVENING);
     for (act, requests) in [

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::http::Answer;
 
 /// A sign-in ends without a session. The detail is for the log only.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Refusal {
     kind: Kind,
     detail: String,

@@ -36,8 +36,8 @@ pub(crate) struct SecretReader {
 struct Known {
     /// The secret, and when it was read.
     secret: Option<(ClientSecret, SystemTime)>,
-    /// When the last attempt to read it failed.
-    failed: Option<SystemTime>,
+    /// Why the last attempt to read it failed, and when.
+    failed: Option<(Refusal, SystemTime)>,
 }
 
 /// An answer of `GetSecretValue`, or an error. It has no `Debug`, which would print the secret.
@@ -75,23 +75,20 @@ impl SecretReader {
         {
             return Ok(secret.clone());
         }
-        let read = if known.failed.is_some_and(|at| within(at, BETWEEN_FAILURES)) {
-            Err(Refusal::unavailable("The client secret could not be read a moment ago."))
-        } else {
-            self.read(now).await
-        };
-        match read {
-            Ok(secret) => {
-                *known = Known { secret: Some((secret.clone(), now)), failed: None };
-                Ok(secret)
-            }
-            Err(refusal) => {
-                if !known.failed.is_some_and(|at| within(at, BETWEEN_FAILURES)) {
-                    known.failed = Some(now);
+        let refusal = match known.failed.clone().filter(|(_, at)| within(*at, BETWEEN_FAILURES)) {
+            Some((refusal, _)) => refusal,
+            None => match self.read(now).await {
+                Ok(secret) => {
+                    *known = Known { secret: Some((secret.clone(), now)), failed: None };
+                    return Ok(secret);
                 }
-                known.secret.as_ref().map(|(secret, _)| secret.clone()).ok_or(refusal)
-            }
-        }
+                Err(refusal) => {
+                    known.failed = Some((refusal.clone(), now));
+                    refusal
+                }
+            },
+        };
+        known.secret.as_ref().map(|(secret, _)| secret.clone()).ok_or(refusal)
     }
 
     async fn read(&self, now: SystemTime) -> Result<ClientSecret, Refusal> {
