@@ -159,7 +159,7 @@ class Doctor(unittest.TestCase):
                            ("Terraform v1.9.0: 1.10 or newer is needed", "developer.hashicorp.com"), ("v18.0.0: 20 or newer is needed", "Node.js 20"),
                            ("npm", "install npm"), ("chromium", "CHROMIUM=<path>"), ("redis-server", "there is no cache")):
             self.assertRegex(said, rf"{re.escape(what)}[^→]*→[^\n]*{re.escape(todo)}")
-        self.assertRegex(said, r"\d things are missing or wrong: .*make, cc, cargo, .*terraform.*, node, npm, chromium\.")
+        self.assertRegex(said, r"\d+ things are missing or wrong: .*make, cc, cargo, .*terraform.*, node, npm, chromium(, valgrind)?\.")
 
     def test_a_taken_port_is_named_with_its_variable(self):
         with cloud.processes.socket.socket() as holder:

@@ -142,8 +142,6 @@ def _disk(settings: Settings) -> Iterator[Finding]:
 def _for_tests() -> Iterator[Finding]:
     yield command("node", "install Node.js 20 or newer", "--version", least=(20,), needed_for="make test")
     yield command("npm", "install npm (it comes with Node.js)", "--version", needed_for="make test")
-    if sys.platform == "linux":
-        yield command("valgrind", "install the package valgrind", "--version", needed_for="make test")
     asked = os.environ.get("CHROMIUM")
     browser = shutil.which(asked) if asked else next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser:
@@ -151,6 +149,8 @@ def _for_tests() -> Iterator[Finding]:
     else:
         said = f"CHROMIUM={asked} is no program" if asked else "missing"
         yield Finding("chromium", _WRONG, said, "install the package chromium, or name one with CHROMIUM=<path>", "make test")
+    if sys.platform == "linux" and os.uname().machine == "x86_64":
+        yield command("valgrind", "install the package valgrind", "--version", needed_for="make test")
 
 
 def _optional() -> Iterator[Finding]:
