@@ -3,6 +3,7 @@
 Everything is real but AWS: provider, confidential client with a secret in Secrets Manager, API Gateway, function, and `sessions-create`.
 """
 
+import base64
 import json
 import os
 import secrets
@@ -127,7 +128,8 @@ class OwnIdentity(unittest.TestCase):
             for place in (json.dumps(function, default=str), state, began["location"], callback):
                 self.assertNotIn(secret, place)
             # A cookie that ends has no value.
-            for each in filter(None, (secret, *parameters["code"], *parameters["state"], *own.values(), *made.values())):
+            shown = base64.b64encode(f"shop:{secret}".encode()).decode()
+            for each in filter(None, (secret, shown, *parameters["code"], *parameters["state"], *own.values(), *made.values())):
                 self.assertNotIn(each, said)
 
 

@@ -1,4 +1,5 @@
-//! @connections: post, delete, get. Nothing is retried here: what a failed post means is decided per connection.
+//! @connections: post, delete, get. Nothing is retried here, except a post that was refused because the clock is wrong: what a
+//! failed post means is decided per connection.
 
 use std::sync::Arc;
 

@@ -32,7 +32,7 @@ use crate::signature::{Signed, SigningKey, date_time, encoded_path, encoded_segm
 const SERVICE: &str = "execute-api";
 const CONTENT_TYPE: &str = "application/octet-stream";
 /// API Gateway refuses a signature that is five minutes old. A clock that differs by less is left alone.
-const LEAST_SKEW: i64 = 240;
+const LEAST_SKEW: u64 = 240;
 const SIGV4: AuthSchemeId = AuthSchemeId::new("sigv4");
 
 /// The answer to a post.
@@ -72,7 +72,7 @@ impl Address {
 
 /// What signatures of one second have in common.
 struct Moment {
-    second: u64,
+    second: i64,
     date_time: String,
     key: Arc<SigningKey>,
 }
@@ -139,7 +139,8 @@ impl Posts {
         })
     }
 
-    /// Posts once. The HTTP client itself repeats only what it has not begun to write, because a kept connection was closed.
+    /// Posts once, or twice if the first signature was refused because this clock is wrong. The HTTP client itself repeats only what
+    /// it has not begun to write, because a kept connection was closed.
     ///
     /// # Errors
     /// Why there is no answer. The text may have been delivered all the same.
@@ -152,16 +153,21 @@ impl Posts {
     }
 
     async fn try_post(&self, id: &str, text: &str) -> Result<Answer, &'static str> {
-        let (answer, ahead) = self.send(id, text).await?;
-        // What is refused was not delivered.
-        if answer.status == 403 && ahead.is_some_and(|ahead| ahead.abs() >= LEAST_SKEW) {
+        let (answer, signed, date) = self.send(id, text).await?;
+        // What is refused was not delivered. Of many posts under way each was signed with the wrong time.
+        if answer.status == 403
+            && let Some(date) = date
+            && date.abs_diff(signed) >= LEAST_SKEW
+            && let Some(clock) = self.components.time_source()
+        {
+            self.skew.store(date.saturating_sub(seconds(clock.now())), Ordering::Relaxed);
             return Ok(self.send(id, text).await?.0);
         }
         Ok(answer)
     }
 
-    /// One request: its answer, and the seconds by which API Gateway was ahead of its signature. A refusal corrects the clock.
-    async fn send(&self, id: &str, text: &str) -> Result<(Answer, Option<i64>), &'static str> {
+    /// One request: its answer, the time of its signature, and the time at API Gateway, in seconds since 1970.
+    async fn send(&self, id: &str, text: &str) -> Result<(Answer, i64, Option<i64>), &'static str> {
         let moment = self.moment().await?;
         let mut request = self.request(id, text, &moment).ok_or("no such address")?;
         let connection = CaptureSmithyConnection::new();
@@ -180,14 +186,7 @@ impl Posts {
         }
         // A connection is free for the next post after all of the answer was read.
         let _ = ByteStream::new(response.into_body()).collect().await;
-        let ahead = date.map(|date| date.secs().saturating_sub(i64::try_from(moment.second).unwrap_or(i64::MAX)));
-        if status == 403
-            && ahead.is_some_and(|ahead| ahead.abs() >= LEAST_SKEW)
-            && let (Some(date), Some(clock)) = (date, self.components.time_source())
-        {
-            self.skew.store(date.secs().saturating_sub(seconds(clock.now())), Ordering::Relaxed);
-        }
-        Ok((Answer { status, error }, ahead))
+        Ok((Answer { status, error }, moment.second, date.map(|date| date.secs())))
     }
 
     fn request(&self, id: &str, text: &str, moment: &Moment) -> Option<HttpRequest> {
@@ -225,8 +224,8 @@ impl Posts {
     /// seconds before they expire.
     async fn moment(&self) -> Result<Arc<Moment>, &'static str> {
         let second = seconds(self.components.time_source().ok_or("no clock")?.now());
-        let second = second.saturating_add(self.skew.load(Ordering::Relaxed)).try_into().unwrap_or(0);
-        let now = UNIX_EPOCH + Duration::from_secs(second);
+        let second = second.saturating_add(self.skew.load(Ordering::Relaxed));
+        let now = UNIX_EPOCH + Duration::from_secs(second.try_into().unwrap_or(0));
         let held = self.moment.read().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(held) = held.as_ref().filter(|held| held.second == second) {
             return Ok(held.clone());
