@@ -57,6 +57,19 @@ class Report(unittest.TestCase):
             with self.assertRaises(Failed):
                 measured(script)
 
+    def test_a_peer_that_cannot_be_had_is_named_and_left_out(self):
+        def none(_):
+            raise Failed("npm could not install it.")
+
+        head: list[str] = []
+        with mock.patch.dict(bench.PEER, {"node-peer": none}), contextlib.redirect_stdout(io.StringIO()):
+            place = bench.peer(read(), "node-peer", head)
+        self.assertEqual((place, head), ("", ["* without node-peer: npm could not install it."]))
+        benchmark = bench.Benchmark("x", "Title", "What it is.", lambda executable, places: [executable, "-c", "true", places["node-peer"]])
+        with contextlib.redirect_stdout(io.StringIO()):
+            _, command = bench.measured(read(), benchmark, "/bin/sh", {"node-peer": place})
+        self.assertEqual(command, "sh -c true ")
+
     def test_the_machine_the_commit_and_the_versions_are_said(self):
         said = "\n".join(bench.machine(""))
         for part in ("`make bench`", "commit ", " cores, ", "load when it began", "rustc ", "ministack ", "Terraform "):

@@ -31,8 +31,8 @@ from holdfast_cli.operate import smoke
 from holdfast_cli.verify import plot
 
 FOLDER = ROOT / "target" / "bench"
-# Sessions as people keep them in Node. Their dependencies are installed at the first run.
-PEERS = ROOT / "shared" / "bench" / "peers" / "node"
+# Sessions as people keep them in Node and in Rust. Their lock files pin what they depend on, which is installed at the first run.
+PEERS = ROOT / "shared" / "bench" / "peers"
 
 # Name to where: the outputs.json of a local cloud, or the address of a server.
 Places = Mapping[str, "Path | str"]
@@ -49,7 +49,8 @@ class Benchmark:
     # From (the benchmarks' executable, its places: name to where) to the command.
     command: Callable[[str, Places], Sequence[Path | str]]
     # What it wants to run against: names of CLOUDS (local clouds of its own: outputs.json), `redis-server` (an address),
-    # `functions` (the folder of the release executables) or `peers` (the folder of what they are compared with in Node).
+    # `functions` (the folder of the release executables), `node-peer` (the folder of what they are compared with in Node) or `rust-peer`
+    # (an executable). A peer that cannot be had is an empty text.
     places: tuple[str, ...] = ()
 
 
@@ -70,11 +71,12 @@ BENCHMARKS = (
     Benchmark(
         "functions", "Functions at their own edge",
         "The release executables, each behind a Runtime API of ours, with a redis-server of this machine and a table that answers a read "
-        "after 3 ms. `wall` is from the event to the answer, `processor` is the time on a processor. The bare functions do one thing "
-        "with the same libraries and return as many bytes. Each takes 200 invocations in turns, nine times; a start is the median of 21. "
-        "Instructions are callgrind's, if valgrind is installed: the difference between 300 and 100 invocations.",
-        lambda executable, places: [executable, "functions", places["redis-server"], places["functions"], places["peers"]],
-        ("redis-server", "functions", "peers")),
+        "after 3 ms. `wall` is from the event to the answer, `processor` is the time on a processor. The functions have one processor of "
+        "the machine, and all else has another one. The bare functions do one thing with the same libraries and return as many bytes. Each "
+        "takes 200 invocations in turns, nine times; a start is the median of 21. Instructions are callgrind's, if valgrind is installed: the "
+        "difference between 300 and 100 invocations. The commit of a sign-in is sent by one process, as is the bare transaction.",
+        lambda executable, places: [executable, "functions", *(places[name] for name in ("redis-server", "functions", "node-peer", "rust-peer"))],
+        ("redis-server", "functions", "node-peer", "rust-peer")),
     Benchmark(
         "profiles", "Profiles of the release",
         "The function sessions-current, built from nothing in the profile of the release (Cargo.toml) and in profiles that differ from it in "
@@ -146,9 +148,8 @@ def bench(settings: Settings, only: str = "") -> None:
                     work = Path(folder).resolve() / name
                     if name == "functions":
                         places[name] = functions(settings)
-                    elif name == "peers":
-                        places[name] = PEERS
-                        tools.node_modules(settings, PEERS)
+                    elif name in PEER:
+                        places[name] = peer(settings, name, head)
                     elif name in CLOUDS:
                         places[name] = clouds.enter_context(deployed(settings, work, CLOUDS[name]))
                     else:
@@ -173,6 +174,32 @@ def functions(settings: Settings) -> Path:
     packages = sorted({f"service-{name.partition('-')[0]}" for name in MEASURED})
     _build(settings, "the functions", [*(f"--package={package}" for package in packages), *(f"--bin={name}" for name in MEASURED)])
     return smoke.target() / "release"
+
+
+def node_peer(settings: Settings) -> Path:
+    """The folder of express-session and its store for Redis."""
+    tools.node_modules(settings, PEERS / "node")
+    return PEERS / "node"
+
+
+def rust_peer(settings: Settings) -> Path:
+    """The executable of tower-sessions and its store for Redis."""
+    folder = smoke.target().parent / "rust-peer"
+    _build(settings, "the peer in Rust", [f"--manifest-path={PEERS / 'rust' / 'Cargo.toml'}", f"--target-dir={folder}"])
+    return next(folder.glob("**/release/peer-tower-sessions"))
+
+
+PEER: Mapping[str, Callable[[Settings], Path]] = {"node-peer": node_peer, "rust-peer": rust_peer}
+
+
+def peer(settings: Settings, name: str, head: list[str]) -> Path | str:
+    """Where a peer is. If it cannot be had, the report says it, and everything else is measured."""
+    try:
+        return PEER[name](settings)
+    except (Failed, Refused) as error:
+        head.append(f"* without {name}: {error}")
+        line(head[-1])
+        return ""
 
 
 def _build(settings: Settings, what: str, arguments: list[str]) -> None:
@@ -230,7 +257,7 @@ def measured(settings: Settings, benchmark: Benchmark, executable: str, places: 
     if commands.finish(child):
         raise Failed(f"benchmark {benchmark.name} failed.")
     # Without this run's own folders and ports.
-    for place in places.values():
+    for place in filter(None, places.values()):
         command = [part.replace(str(place), "…") for part in command]
     return found, " ".join([Path(command[0]).name, *command[1:]]).replace(f"{ROOT}/", "")
 

@@ -17,12 +17,16 @@ from pathlib import Path
 from holdfast_cli.core.settings import ROOT
 from holdfast_cli.deploy.build import zip_one
 
+# What a request goes through beside the libraries of AWS, hyper and tokio.
+PATH = ("holdfast-push", "holdfast-redis", "holdfast-runtime", "holdfast-sessions", "holdfast-websocket-api", "lambda_runtime",
+        "lambda_runtime_api_client", "redis")
 # Name to what cargo is told beside Cargo.toml.
 PROFILES: dict[str, tuple[str, ...]] = {
     "of the release": (),
     "thin link-time optimisation": ('profile.release.lto="thin"',),
     "16 units of code generation": ("profile.release.codegen-units=16",),
     "everything for speed": ("profile.release.opt-level=3",),
+    "own code, Lambda's and the cache's client for size": tuple(f'profile.release.package.{name}.opt-level="s"' for name in PATH),
 }
 MEASURED, NEXT = "sessions-current", "sessions-list"
 

@@ -1,6 +1,6 @@
-//! How many requests each operation sends to the table and to the cache, and how many instructions a start and a validation take. A
-//! request is a round trip that its caller waits for, and each one costs money. So a change of these numbers fails a test, and
-//! cannot come by accident.
+//! How many requests each operation sends to the table and to the cache, and how many instructions a start, a validation and a delivery
+//! take. A request is a round trip that its caller waits for, and each one costs money. So a change of these numbers fails a test,
+//! and cannot come by accident.
 
 use std::path::Path;
 use std::time::Duration;
@@ -19,8 +19,8 @@ use holdfast_testkit::redis::RedisServer;
 use holdfast_testkit::suites::sessions::Bench;
 use holdfast_testkit::{LocalCloud, started};
 
-use crate::functions;
 use crate::functions::process::has_callgrind;
+use crate::{fanout, functions};
 
 type Cache = LeasedCache<SessionsTable, RedisCache<RealHost>, RealHost>;
 
@@ -188,7 +188,7 @@ async fn each_operation_sends_as_many_requests_as_it_needs_and_no_more() {
 /// Thousands of instructions, counted in the local build on Linux and x86_64. Counts of one build differ by less than 2 %, also on a busy machine. Another
 /// processor runs other copies of a few loops, so a count may be 5 % above its budget.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-const INSTRUCTIONS: [(&str, u64); 7] = [
+const INSTRUCTIONS: [(&str, u64); 8] = [
     ("start of ops-not-found", 940),
     ("start of sessions-current", 4435),
     ("start of auth-login", 4570),
@@ -196,21 +196,30 @@ const INSTRUCTIONS: [(&str, u64); 7] = [
     ("start of push-fanout", 7320),
     ("validation, cache hit", 322),
     ("validation, dynamodb", 1226),
+    ("delivery of a message to a socket", 228),
 ];
+
+/// As many as two records have.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+const RECIPIENTS: usize = 500;
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_start_and_a_validation_take_no_more_instructions_than_their_budget() {
+async fn a_start_a_validation_and_a_delivery_take_no_more_instructions_than_their_budget() {
     assert!(has_callgrind(), "valgrind is missing: install your system's package valgrind");
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let built = started::executables(&workspace, functions::STARTED.into_iter());
+    let built = started::executables(&workspace, functions::STARTED.into_iter().chain(["holdfast-bench"]));
     let folder = built.values().next().and_then(|path| path.parent()).unwrap().to_string_lossy().into_owned();
     let redis = RedisServer::start(&[]);
     let is_low = |of: &str, count: u64| {
         let (_, budget) = INSTRUCTIONS.iter().find(|(name, _)| *name == of).expect("a budget of this name");
         count / 10 <= budget * 105
     };
-    let counted = Box::pin(functions::instructions(&redis.url(), &folder, is_low)).await.unwrap();
+    let mut counted = Box::pin(functions::instructions(&redis.url(), &folder, is_low)).await.unwrap();
+    let gateway = fanout::gateway(Duration::ZERO, RECIPIENTS).unwrap();
+    let each = fanout::of_a_delivery(&built["holdfast-bench"], "worker", &gateway, RECIPIENTS).unwrap();
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    counted.push(("delivery of a message to a socket".to_owned(), each as u64));
     assert_eq!(counted.len(), INSTRUCTIONS.len());
     let over: Vec<_> = counted.iter().filter(|(name, count)| !is_low(name, *count)).collect();
     assert!(over.is_empty(), "{over:?} of {counted:?}, and the budgets are {INSTRUCTIONS:?} thousand");

@@ -7,6 +7,7 @@
 //! Under callgrind, the SDK's client and the adapter alone are contestants too. They show what the adapter takes of a worker's
 //! instructions, and what posts through the SDK would take.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -147,16 +148,16 @@ impl Worker {
     }
 
     /// The adapter posts to all sockets, and nothing else happens.
-    async fn adapter_round(&self, text: &str) -> Done {
-        let ids: Vec<ConnectionId> = self.ids()?;
+    async fn adapter_round(&self, text: &str, sockets: usize) -> Done {
+        let ids: Vec<ConnectionId> = self.ids(sockets)?;
         let posts = stream::iter(&ids).map(|id| self.fan_out.gateway.post(id, text)).buffer_unordered(IN_FLIGHT);
         let delivered = posts.filter(|outcome| std::future::ready(*outcome == Posted::Done)).count().await;
-        if delivered == SOCKETS { Ok(()) } else { Err(format!("{delivered} of {SOCKETS} were delivered")) }
+        if delivered == sockets { Ok(()) } else { Err(format!("{delivered} of {sockets} were delivered")) }
     }
 
     /// The SDK's client posts to all sockets.
-    async fn sdk_round(&self, text: &str) -> Done {
-        let ids: Vec<ConnectionId> = self.ids()?;
+    async fn sdk_round(&self, text: &str, sockets: usize) -> Done {
+        let ids: Vec<ConnectionId> = self.ids(sockets)?;
         stream::iter(&ids)
             .map(async |id| {
                 let data = sdk::primitives::Blob::new(text.as_bytes());
@@ -169,8 +170,8 @@ impl Worker {
             .map_err(said)
     }
 
-    fn ids(&self) -> Done<Vec<ConnectionId>> {
-        (0..SOCKETS).map(|n| self.recipient(n).map(|recipient| recipient.connection)).collect()
+    fn ids(&self, sockets: usize) -> Done<Vec<ConnectionId>> {
+        (0..sockets).map(|n| self.recipient(n).map(|recipient| recipient.connection)).collect()
     }
 
     /// Delivers the message to the sockets from 0, ten records to an invocation.
@@ -229,13 +230,13 @@ impl Bare {
         Ok(Self { authority: authority.to_owned(), lanes })
     }
 
-    async fn round(&mut self, text: &str) -> Done {
+    async fn round(&mut self, text: &str, sockets: usize) -> Done {
         let body = Bytes::copy_from_slice(text.as_bytes());
         let authority = &self.authority;
         let lanes = self.lanes.iter_mut().enumerate().map(|(lane, sender)| {
             let body = body.clone();
             async move {
-                for n in (lane..SOCKETS).step_by(IN_FLIGHT) {
+                for n in (lane..sockets).step_by(IN_FLIGHT) {
                     let path = format!("/v1/@connections/{}", socket(n).replace('=', "%3D"));
                     let request = hyper::Request::post(path)
                         .header("host", authority)
@@ -307,7 +308,7 @@ pub(crate) fn run() -> Done {
             eprintln!("posts that take {latency} ms: {ROUNDS} rounds of {SOCKETS} each, in turns");
             for _ in 0..=ROUNDS {
                 ours.measure(worker.deliver(SOCKETS)).await?;
-                theirs.measure(bare.round(&text)).await?;
+                theirs.measure(bare.round(&text, SOCKETS)).await?;
             }
             let (ours, theirs) = (ours.rates(), theirs.rates());
             for (of, rates) in [("a worker", ours), ("a bare client", theirs)] {
@@ -327,22 +328,29 @@ const CONTESTANTS: [&str; 4] = ["bare", "sdk", "adapter", "worker"];
 /// Instructions of one delivery, by contestant.
 fn instructions() -> Done {
     let endpoint = gateway(Duration::ZERO, SOCKETS)?;
+    let executable = std::env::current_exe().map_err(said)?;
     for contestant in CONTESTANTS {
-        let [few, many] = [FEW, MANY].map(|rounds| counted(contestant, &endpoint, rounds));
-        #[allow(clippy::cast_precision_loss)]
-        let each = (many? - few?) as f64 / ((MANY - FEW) * SOCKETS) as f64;
+        let each = of_a_delivery(&executable, contestant, &endpoint, SOCKETS)?;
         figure(contestant, "instructions of a delivery", each / 1_000.0, "thousand");
     }
     Ok(())
 }
 
+/// Instructions of one of a contestant's deliveries to so many sockets, in the mean. `executable` is that of the benchmarks.
+pub(crate) fn of_a_delivery(executable: &Path, contestant: &str, endpoint: &str, sockets: usize) -> Done<f64> {
+    let [few, many] = [FEW, MANY].map(|rounds| counted(executable, contestant, endpoint, sockets, rounds));
+    #[allow(clippy::cast_precision_loss)]
+    let each = (many? - few?) as f64 / ((MANY - FEW) * sockets) as f64;
+    Ok(each)
+}
+
 /// Instructions of a process of its own that posts so many rounds.
-fn counted(contestant: &str, endpoint: &str, rounds: usize) -> Done<u64> {
+fn counted(executable: &Path, contestant: &str, endpoint: &str, sockets: usize, rounds: usize) -> Done<u64> {
     let file = std::env::temp_dir().join(format!("holdfast-bench-{}.callgrind", std::process::id()));
     let status = Command::new("valgrind")
         .args(["--tool=callgrind", "--quiet", &format!("--callgrind-out-file={}", file.display())])
-        .arg(std::env::current_exe().map_err(said)?)
-        .args(["fanout", contestant, endpoint, &rounds.to_string()])
+        .arg(executable)
+        .args(["fanout", contestant, endpoint, &sockets.to_string(), &rounds.to_string()])
         .stdout(Stdio::null())
         .status()
         .map_err(said)?;
@@ -352,18 +360,18 @@ fn counted(contestant: &str, endpoint: &str, rounds: usize) -> Done<u64> {
 }
 
 /// The process whose instructions are counted.
-pub(crate) fn post_rounds(contestant: &str, endpoint: &str, rounds: &str) -> Done {
-    let rounds: usize = rounds.parse().map_err(said)?;
+pub(crate) fn post_rounds(contestant: &str, endpoint: &str, sockets: &str, rounds: &str) -> Done {
+    let (sockets, rounds): (usize, usize) = (sockets.parse().map_err(said)?, rounds.parse().map_err(said)?);
     on_one_thread(async {
         let worker = Worker::new(endpoint).await?;
         let text = worker.text();
         let mut bare = Bare::new(endpoint).await?;
         for _ in 0..rounds {
             match contestant {
-                "bare" => bare.round(&text).await?,
-                "sdk" => worker.sdk_round(&text).await?,
-                "adapter" => worker.adapter_round(&text).await?,
-                "worker" => worker.deliver(SOCKETS).await?,
+                "bare" => bare.round(&text, sockets).await?,
+                "sdk" => worker.sdk_round(&text, sockets).await?,
+                "adapter" => worker.adapter_round(&text, sockets).await?,
+                "worker" => worker.deliver(sockets).await?,
                 other => return Err(format!("{other} is none of {CONTESTANTS:?}")),
             }
         }

@@ -1,6 +1,7 @@
 //! Functions at their own edge: the release executables behind a Runtime API of ours, with a real redis-server and a table that answers
 //! after a chosen time. What a caller waits for elsewhere (API Gateway, Lambda, the local cloud) is not in these figures.
 
+mod commit;
 pub(crate) mod process;
 mod runtime_api;
 mod server;
@@ -36,6 +37,9 @@ const STARTS: usize = 21;
 pub(crate) const STARTED: [&str; 5] =
     ["ops-not-found", "sessions-current", "auth-login", "auth-refresh", "push-fanout"];
 const LONG_RUN: usize = 10_000;
+/// The peers.
+const NODE: &str = "Node, express-session and connect-redis";
+const RUST: &str = "Rust, tower-sessions and its store for Redis";
 
 fn text(error: impl std::fmt::Display) -> String {
     error.to_string()
@@ -60,8 +64,8 @@ struct World {
     folder: PathBuf,
     /// The folder of the functions.
     functions: PathBuf,
-    /// The folder of what they are compared with in Node.
-    peers: PathBuf,
+    /// What they are compared with in Node (a folder) and in Rust (an executable). A peer that cannot be had is an empty path.
+    peers: [PathBuf; 2],
 }
 
 impl World {
@@ -95,38 +99,58 @@ impl World {
             let of = [("QUESTION", question), ("COPY", &copy), ("LEASE", &lease), ("ANSWER", &answer)];
             self.variables(&of)
         };
-        let of_table = self.variables(&[("PARTITION", &partition), ("SORT", &sort), ("ANSWER", &answer)]);
-        let contestant = |name, program: &Path, variables| Contestant {
+        let of_table = |question: &str, answer: &str| {
+            let of = [("QUESTION", question), ("PARTITION", &partition), ("SORT", &sort), ("ANSWER", answer)];
+            self.variables(&of)
+        };
+        let contestant = |name, program: &Path, variables, event: &Bytes| Contestant {
             name,
             command: vec![shown(program)],
             variables,
             event: event.clone(),
             is_right: |answer| answer["statusCode"] == 200,
         };
-        let node = Contestant {
-            name: "Node, express-session and connect-redis",
-            command: self.node("sessions.js"),
-            variables: self.variables(&[]),
-            event: self.signed_in_with_node(&answer)?,
-            is_right: |answer| answer["statusCode"] == 200,
-        };
-        let bare_redis = process::beside("bare-redis")?;
-        Ok(vec![
-            contestant("a validation, cache hit", &current, with_cache),
-            contestant("bare Rust, the same EVALSHA", &bare_redis, bare("EVALSHA")),
-            contestant("bare Rust, GET", &bare_redis, bare("GET")),
-            contestant("a validation, dynamodb", &current, self.variables(&[("CACHE_PROVIDER", "dynamodb")])),
-            contestant("bare Rust, strong GetItem", &process::beside("bare-table")?, of_table),
-            node,
-        ])
+        // The table keeps no write, so one refresh token is good for all refreshes.
+        let refresh = self.functions.join("auth-refresh");
+        let refreshing = refreshing(&signed_in.tokens.refresh.text());
+        let without_cache = self.variables(&[("CACHE_PROVIDER", "dynamodb")]);
+        let (_, refreshed) = Function::start(&[shown(&refresh)], &without_cache)?.invoke(&refreshing)?;
+        let refreshed = String::from_utf8(refreshed.to_vec()).map_err(text)?;
+        let (bare_redis, bare_table) = (process::beside("bare-redis")?, process::beside("bare-table")?);
+        let (read, write) = (of_table("GetItem", &answer), of_table("UpdateItem", &refreshed));
+        let mut contestants = vec![
+            contestant("a validation, cache hit", &current, with_cache, &event),
+            contestant("bare Rust, the same EVALSHA", &bare_redis, bare("EVALSHA"), &event),
+            contestant("bare Rust, GET", &bare_redis, bare("GET"), &event),
+            contestant("a validation, dynamodb", &current, without_cache.clone(), &event),
+            contestant("bare Rust, strong GetItem", &bare_table, read, &event),
+            contestant("a refresh, dynamodb", &refresh, without_cache, &refreshing),
+            contestant("bare Rust, strong GetItem and UpdateItem", &bare_table, write, &refreshing),
+        ];
+        let [node, rust] = &self.peers;
+        let peers = [(NODE, node, self.node("sessions.js")), (RUST, rust, vec![shown(rust)])];
+        for (name, place, command) in peers {
+            if place.as_os_str().is_empty() {
+                eprintln!("{name} cannot be had, and is left out");
+                continue;
+            }
+            contestants.push(Contestant {
+                name,
+                event: self.signed_in_with(&command, &answer)?,
+                command,
+                variables: self.variables(&[]),
+                is_right: |answer| answer["statusCode"] == 200,
+            });
+        }
+        Ok(contestants)
     }
 
     fn node(&self, file: &str) -> Vec<String> {
-        vec!["node".into(), shown(&self.peers.join(file))]
+        vec!["node".into(), shown(&self.peers[0].join(file))]
     }
 
-    /// Makes a session in Node that shows the same body as `answer`. Returns the event of a request with its cookie.
-    fn signed_in_with_node(&self, answer: &str) -> Done<Bytes> {
+    /// Makes a session of a peer that shows the same body as `answer`. Returns the event of a request with its cookie.
+    fn signed_in_with(&self, command: &[String], answer: &str) -> Done<Bytes> {
         let shown: Value = serde_json::from_str(answer).map_err(text)?;
         let mut login: Value = serde_json::from_slice(&validation("-")).map_err(text)?;
         login["rawPath"] = "/login".into();
@@ -135,14 +159,13 @@ impl World {
         login["headers"]["content-type"] = "application/json".into();
         login["headers"]["content-length"] = shown["body"].as_str().map_or(0, str::len).to_string().into();
         login["body"] = shown["body"].clone();
-        let command = self.node("sessions.js");
-        let function = Function::start(&command, &self.variables(&[]))?;
+        let function = Function::start(command, &self.variables(&[]))?;
         let (_, answer) = function.invoke(&Bytes::from(login.to_string()))?;
         let answer: Value = serde_json::from_slice(&answer).map_err(text)?;
         let cookie = answer["cookies"][0].as_str().or(answer["headers"]["set-cookie"].as_str()).unwrap_or_default();
         let cookie = cookie.split(';').next().unwrap_or_default();
-        if !cookie.starts_with("connect.sid=") {
-            return Err(format!("the peer in Node answered {answer}"));
+        if !cookie.contains('=') {
+            return Err(format!("a peer answered {answer}"));
         }
         let mut event: Value = serde_json::from_slice(&validation("-")).map_err(text)?;
         event["cookies"] = json!([cookie]);
@@ -179,6 +202,21 @@ fn validation(token: &str) -> Bytes {
     Bytes::from(event.to_string())
 }
 
+/// `POST /v1/auth/refresh` as an HTTP API sends it for a client that holds its tokens itself.
+fn refreshing(token: &str) -> Bytes {
+    let mut event: Value = serde_json::from_slice(&validation("-")).unwrap_or_default();
+    event["routeKey"] = "POST /v1/auth/refresh".into();
+    event["rawPath"] = "/v1/auth/refresh".into();
+    event["requestContext"]["http"]["method"] = "POST".into();
+    event["requestContext"]["http"]["path"] = "/v1/auth/refresh".into();
+    event["headers"]["content-type"] = "application/json".into();
+    if let Some(headers) = event["headers"].as_object_mut() {
+        headers.remove("authorization");
+    }
+    event["body"] = json!({"refreshToken": token}).to_string().into();
+    Bytes::from(event.to_string())
+}
+
 fn median<T: Copy + Ord>(values: &mut [T]) -> T {
     values.sort_unstable();
     values[values.len() / 2]
@@ -191,10 +229,26 @@ struct Cost {
     instructions: Option<u64>,
 }
 
+/// Gives the functions one processor, and everything that they talk to another one. Otherwise the kernel moves them, and a request
+/// takes twice as long when one processor has to wake the other.
+async fn apart(world: &World, functions: &[Function]) -> Done {
+    let client = redis::Client::open(world.redis.as_str()).map_err(text)?;
+    let mut server = client.get_multiplexed_async_connection().await.map_err(text)?;
+    let told: String = redis::cmd("INFO").arg("server").query_async(&mut server).await.map_err(text)?;
+    let server = told.lines().find_map(|line| line.strip_prefix("process_id:")?.trim().parse().ok());
+    let others = [Some(std::process::id()), server];
+    let kept = others.iter().flatten().all(|process| process::keep(*process, "0"));
+    if !kept || !functions.iter().all(|function| function.keep_on("1")) {
+        eprintln!("The processes are not kept on processors of their own (taskset), so the times vary more.");
+    }
+    Ok(())
+}
+
 async fn requests(world: &World) -> Done {
     let contestants = world.contestants().await?;
     let functions: Vec<Function> =
         contestants.iter().map(|c| Function::start(&c.command, &c.variables)).collect::<Done<_>>()?;
+    apart(world, &functions).await?;
     let mut walls: Vec<Vec<Duration>> = vec![Vec::new(); functions.len()];
     let mut processors = walls.clone();
     for (contestant, function) in contestants.iter().zip(&functions) {
@@ -249,9 +303,13 @@ async fn requests(world: &World) -> Done {
     compare("validation, cache hit", "bare, the same EVALSHA", &costs[0], &costs[1]);
     compare("validation, cache hit", "bare, GET", &costs[0], &costs[2]);
     compare("validation, dynamodb", "bare, strong GetItem", &costs[3], &costs[4]);
-    compare("validation, cache hit", "Node", &costs[0], &costs[5]);
+    compare("refresh, dynamodb", "bare, strong GetItem and UpdateItem", &costs[5], &costs[6]);
     let a_second = |cost: &Cost| 1.0 / cost.processor.as_secs_f64();
-    ratio("requests a second of processor, cache hit", "Node", a_second(&costs[0]), a_second(&costs[5]));
+    for (contestant, cost) in contestants.iter().zip(&costs).skip(7) {
+        compare("validation, cache hit", contestant.name, &costs[0], cost);
+        let (ours, theirs) = (a_second(&costs[0]), a_second(cost));
+        ratio("requests a second of processor, cache hit", contestant.name, ours, theirs);
+    }
     Ok(())
 }
 
@@ -273,7 +331,9 @@ fn starts(world: &World) -> Done {
     let variables = world.variables(&[("CACHE_PROVIDER", "redis")]);
     let mut programs = vec![("the smallest Rust function", vec![shown(&process::beside("bare-nothing")?)])];
     programs.extend(STARTED.map(|name| (name, vec![shown(&world.functions.join(name))])));
-    programs.push(("Node with the SDK's DynamoDB client and ioredis", world.node("start.js")));
+    if !world.peers[0].as_os_str().is_empty() {
+        programs.push(("Node with the SDK's DynamoDB client and ioredis", world.node("start.js")));
+    }
     let mut starts: Vec<Vec<Duration>> = vec![Vec::new(); programs.len()];
     let mut memory: Vec<Vec<u64>> = vec![Vec::new(); programs.len()];
     eprintln!("{STARTS} starts of each of {} functions, in turns", programs.len());
@@ -303,6 +363,7 @@ async fn long_run(world: &World) -> Done {
     let contestants = world.contestants().await?;
     let validation = &contestants[0];
     let function = Function::start(&validation.command, &validation.variables)?;
+    function.keep_on("1");
     let mut warm = Vec::new();
     eprintln!("{LONG_RUN} validations");
     for _ in 0..LONG_RUN {
@@ -313,6 +374,7 @@ async fn long_run(world: &World) -> Done {
     thaws(world, validation, &function, median(&mut warm)).await?;
     let validation = &contestants[3];
     let function = Function::start(&validation.command, &validation.variables)?;
+    function.keep_on("1");
     let mut warm = (0..WARM_UP).map(|_| Ok(function.invoke(&validation.event)?.0)).collect::<Done<Vec<_>>>()?;
     thaws(world, validation, &function, median(&mut warm)).await
 }
@@ -402,7 +464,7 @@ pub(crate) async fn instructions(
     build: &str,
     is_low: impl Fn(&str, u64) -> bool,
 ) -> Done<Vec<(String, u64)>> {
-    let world = world(redis, build, "").await?;
+    let world = world(redis, build, ["", ""]).await?;
     let with_cache = world.variables(&[("CACHE_PROVIDER", "redis")]);
     let mut counted = Vec::new();
     for name in STARTED {
@@ -427,7 +489,7 @@ pub(crate) async fn instructions(
     Ok(counted)
 }
 
-async fn world(redis: &str, functions: &str, peers: &str) -> Done<World> {
+async fn world(redis: &str, functions: &str, peers: [&str; 2]) -> Done<World> {
     let cloud = LocalCloud::start().await;
     let upstream = cloud.endpoint().trim_start_matches("http://").to_owned();
     let folder = std::env::temp_dir().join(format!("holdfast-bench-{}", std::process::id()));
@@ -437,15 +499,17 @@ async fn world(redis: &str, functions: &str, peers: &str) -> Done<World> {
     let _: String =
         redis::cmd("SCRIPT").arg("LOAD").arg(READ_SCRIPT.code()).query_async(&mut server).await.map_err(text)?;
     let table = Table::start(&upstream, LATENCY)?;
-    Ok(World { cloud, table, redis: redis.to_owned(), folder, functions: functions.into(), peers: peers.into() })
+    let (functions, peers) = (functions.into(), peers.map(PathBuf::from));
+    Ok(World { cloud, table, redis: redis.to_owned(), folder, functions, peers })
 }
 
-/// `functions` is the folder of the release executables, and `peers` that of the peers in Node.
-pub(crate) async fn run(redis: &str, functions: &str, peers: &str) -> Done {
-    let world = world(redis, functions, peers).await?;
+/// `functions` is the folder of the release executables. The peers are the folder of that in Node and the executable of that in Rust.
+pub(crate) async fn run(redis: &str, functions: &str, node: &str, rust: &str) -> Done {
+    let world = world(redis, functions, [node, rust]).await?;
     let measured = async {
         starts(&world)?;
         requests(&world).await?;
+        commit::run(&world).await?;
         long_run(&world).await
     }
     .await;
@@ -455,7 +519,7 @@ pub(crate) async fn run(redis: &str, functions: &str, peers: &str) -> Done {
 
 /// One build, whose executables are in the folder `functions`.
 pub(crate) async fn run_build(redis: &str, functions: &str, name: &str) -> Done {
-    let world = world(redis, functions, "").await?;
+    let world = world(redis, functions, ["", ""]).await?;
     let measured = build(&world, name).await;
     let _ = std::fs::remove_dir_all(&world.folder);
     measured

@@ -12,7 +12,7 @@ mod tokens;
 
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: holdfast-bench tokens | scripts REDIS_URL | http NAME=OUTPUTS.json NAME=OUTPUTS.json | fanout | flood | functions REDIS_URL FOLDER PEERS | build REDIS_URL FOLDER NAME | growth REDIS_URL | sockets OUTPUTS.json";
+const USAGE: &str = "usage: holdfast-bench tokens | scripts REDIS_URL | http NAME=OUTPUTS.json NAME=OUTPUTS.json | fanout | flood | functions REDIS_URL FOLDER NODE_PEER RUST_PEER | build REDIS_URL FOLDER NAME | growth REDIS_URL | sockets OUTPUTS.json";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -24,9 +24,9 @@ fn main() -> ExitCode {
         ["tokens"] => runtime.block_on(tokens::run()),
         ["scripts", server] => runtime.block_on(scripts::run(server)),
         ["fanout"] => fanout::run(),
-        ["fanout", contestant, endpoint, rounds] => fanout::post_rounds(contestant, endpoint, rounds),
+        ["fanout", contestant, endpoint, sockets, rounds] => fanout::post_rounds(contestant, endpoint, sockets, rounds),
         ["flood"] => runtime.block_on(flood::run()),
-        ["functions", redis, folder, peers] => runtime.block_on(functions::run(redis, folder, peers)),
+        ["functions", redis, folder, node, rust] => runtime.block_on(functions::run(redis, folder, node, rust)),
         ["build", redis, folder, name] => runtime.block_on(functions::run_build(redis, folder, name)),
         ["growth", server] => runtime.block_on(growth::run(server)),
         ["sockets", outputs] => runtime.block_on(sockets::run(outputs)),

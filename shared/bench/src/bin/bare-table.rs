@@ -1,4 +1,5 @@
-//! A function that reads one item strongly with the SDK's client and returns as many bytes as a validation, and does nothing else.
+//! A function that reads one item strongly with the SDK's client, and with `QUESTION=UpdateItem` also writes to it. It returns as many
+//! bytes as what it is compared with, and does nothing else.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -16,6 +17,7 @@ async fn main() -> Result<(), Error> {
     let client = Client::new(&config.load().await);
     let (table, partition, sort) = (variable("SESSIONS_TABLE")?, variable("PARTITION")?, variable("SORT")?);
     let answer = RawValue::from_string(variable("ANSWER")?)?;
+    let writes = variable("QUESTION")? == "UpdateItem";
     let handler = |_: LambdaEvent<Box<RawValue>>| {
         let read = client
             .get_item()
@@ -23,9 +25,21 @@ async fn main() -> Result<(), Error> {
             .key("PK", AttributeValue::S(partition.clone()))
             .key("SK", AttributeValue::S(sort.clone()))
             .consistent_read(true);
+        let write = client
+            .update_item()
+            .table_name(&table)
+            .key("PK", AttributeValue::S(partition.clone()))
+            .key("SK", AttributeValue::S(sort.clone()))
+            .update_expression("SET v = :next")
+            .condition_expression("v = :seen")
+            .expression_attribute_values(":next", AttributeValue::N("2".into()))
+            .expression_attribute_values(":seen", AttributeValue::N("1".into()));
         let answer = answer.clone();
         async move {
             read.send().await?;
+            if writes {
+                write.send().await?;
+            }
             Ok::<_, Error>(answer)
         }
     };

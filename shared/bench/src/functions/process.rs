@@ -88,6 +88,11 @@ impl Function {
         kib.map(|kib| kib * 1024).ok_or_else(|| "the kernel does not say how much memory a process has".into())
     }
 
+    /// Keeps it on one processor.
+    pub(super) fn keep_on(&self, processor: &str) -> bool {
+        keep(self.child.id(), processor)
+    }
+
     /// Sends it a signal, by the signal's name.
     pub(super) fn signal(&self, name: &str) -> Done {
         let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
@@ -99,6 +104,13 @@ impl Function {
         self.signal("TERM")?;
         self.child.wait().map(drop).map_err(super::text)
     }
+}
+
+/// Keeps all threads of a process on one processor, with the program taskset of Linux. Returns whether that worked.
+pub(super) fn keep(process: u32, processor: &str) -> bool {
+    let arguments = ["--all-tasks", "--cpu-list", "--pid", processor, &process.to_string()];
+    let kept = Command::new("taskset").args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    kept.is_ok_and(|status| status.success())
 }
 
 /// Two runs under callgrind with these numbers of invocations; the difference is free of the start.

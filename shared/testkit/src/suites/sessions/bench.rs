@@ -255,10 +255,15 @@ where
         }
     }
 
+    /// A sign-in whose password was right, and the plan to turn it into a session.
+    pub async fn planned(&self, slot: u8) -> Plan {
+        let login = self.login().await;
+        self.plan(&login, slot, None)
+    }
+
     /// Creates a session in that slot, in the shortest way.
     pub(super) async fn put_session(&self, slot: u8) -> Slot {
-        let login = self.login().await;
-        let plan = self.plan(&login, slot, None);
+        let plan = self.planned(slot).await;
         assert_eq!(self.store.commit(&plan).await, Ok(Committed::Done));
         plan.slot
     }
