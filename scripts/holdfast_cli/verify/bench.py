@@ -99,8 +99,10 @@ BENCHMARKS = (
         "nothing decided) that posts the same to the same gateway of ours, in turns and on one thread: 7 rounds of 5 000 posts each, the median. "
         "A post through API Gateway takes some 20 ms. `by processor` counts only the time that the thread was on a processor. Instructions are "
         "callgrind's, if valgrind is installed: the difference between three rounds and one. `adapter` is the worker's gateway without the worker, "
-        "`sdk` AWS's own client.",
-        lambda executable, _: [executable, "fanout"]),
+        "`sdk` AWS's own client. The peer in Node sends one post of the SDK for each socket, all at once, as AWS's examples do. Its rounds "
+        "come after.",
+        lambda executable, places: [executable, "fanout", places["node-peer"]],
+        ("node-peer",)),
     Benchmark(
         "growth", "Growth",
         "A redis-server of this machine with 1 000 to 1 000 000 copies: its own time for the one question of a validation (INFO commandstats, "

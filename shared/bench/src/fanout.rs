@@ -54,6 +54,8 @@ const SOCKETS: usize = RECORDS * MAX_RECIPIENTS;
 /// Two runs under callgrind with these numbers of rounds; the difference is free of the start.
 const FEW: usize = 1;
 const MANY: usize = 3;
+/// The peer: one post of the SDK for each socket, all at once.
+const NODE: &str = "Node, the SDK";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 type Done<T = ()> = Result<T, String>;
@@ -297,7 +299,24 @@ fn on_one_thread(work: impl Future<Output = Done>) -> Done {
     tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(said)?.block_on(work)
 }
 
-pub(crate) fn run() -> Done {
+/// Rounds of a peer in Node: seconds of each, on the clock and on processors. `folder` is that of the peers.
+fn node_rounds(folder: &str, endpoint: &str, text: &str) -> Done<Took> {
+    let arguments = [endpoint, text, &SOCKETS.to_string(), &(ROUNDS + 1).to_string()];
+    let output = Command::new("node")
+        .arg(Path::new(folder).join("fanout.js"))
+        .args(arguments)
+        // The SDK warns about versions of Node that it will not support.
+        .env("NODE_NO_WARNINGS", "1")
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(said)?;
+    let rounds: Vec<[f64; 2]> = serde_json::from_slice(&output.stdout).map_err(|_| "the peer in Node has failed")?;
+    let column = |of: usize| rounds.iter().map(|round| Duration::from_secs_f64(round[of])).collect();
+    Ok(Took { wall: column(0), processor: column(1) })
+}
+
+/// `node` is the folder of the peers in Node, or an empty text.
+pub(crate) fn run(node: &str) -> Done {
     on_one_thread(async {
         for latency in LATENCIES {
             let endpoint = gateway(Duration::from_millis(latency), SOCKETS)?;
@@ -317,6 +336,14 @@ pub(crate) fn run() -> Done {
             }
             ratio(&format!("worker, {latency} ms"), "bare client", ours[0], theirs[0]);
             ratio(&format!("worker, {latency} ms"), "bare client: processor", ours[1], theirs[1]);
+            if !node.is_empty() {
+                let rates = node_rounds(node, &endpoint, &text)?.rates();
+                let of = format!("{NODE}, posts of {latency} ms");
+                figure(&of, "deliveries", rates[0], "a second");
+                figure(&of, "deliveries by processor", rates[1], "a second of it");
+                ratio(&format!("worker, {latency} ms"), NODE, ours[0], rates[0]);
+                ratio(&format!("worker, {latency} ms"), &format!("{NODE}: processor"), ours[1], rates[1]);
+            }
         }
         Ok(())
     })?;

@@ -12,7 +12,7 @@ mod tokens;
 
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: holdfast-bench tokens | scripts REDIS_URL | http NAME=OUTPUTS.json NAME=OUTPUTS.json | fanout | flood | functions REDIS_URL FOLDER NODE_PEER RUST_PEER | build REDIS_URL FOLDER NAME | growth REDIS_URL | sockets OUTPUTS.json";
+const USAGE: &str = "usage: holdfast-bench tokens | scripts REDIS_URL | http NAME=OUTPUTS.json NAME=OUTPUTS.json | fanout NODE_PEER | flood | functions REDIS_URL FOLDER NODE_PEER RUST_PEER | build REDIS_URL FOLDER NAME | growth REDIS_URL | sockets OUTPUTS.json";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["tokens"] => runtime.block_on(tokens::run()),
         ["scripts", server] => runtime.block_on(scripts::run(server)),
-        ["fanout"] => fanout::run(),
+        ["fanout", node] => fanout::run(node),
         ["fanout", contestant, endpoint, sockets, rounds] => fanout::post_rounds(contestant, endpoint, sockets, rounds),
         ["flood"] => runtime.block_on(flood::run()),
         ["functions", redis, folder, node, rust] => runtime.block_on(functions::run(redis, folder, node, rust)),
