@@ -57,7 +57,7 @@ class Report(unittest.TestCase):
             with self.assertRaises(Failed):
                 measured(script)
 
-    def test_a_peer_that_cannot_be_had_is_named_and_left_out(self):
+    def test_a_peer_that_is_not_available_is_named_and_left_out(self):
         def none(_):
             raise Failed("npm could not install it.")
 

@@ -50,7 +50,7 @@ class Benchmark:
     command: Callable[[str, Places], Sequence[Path | str]]
     # What it wants to run against: names of CLOUDS (local clouds of its own: outputs.json), `redis-server` (an address),
     # `functions` (the folder of the release executables), `node-peer` (the folder of what they are compared with in Node) or `rust-peer`
-    # (an executable). A peer that cannot be had is an empty text.
+    # (an executable). For a peer that is not available, it is an empty text.
     places: tuple[str, ...] = ()
 
 
@@ -195,7 +195,7 @@ PEER: Mapping[str, Callable[[Settings], Path]] = {"node-peer": node_peer, "rust-
 
 
 def peer(settings: Settings, name: str, head: list[str]) -> Path | str:
-    """Where a peer is. If it cannot be had, the report says it, and everything else is measured."""
+    """Where a peer is. If it is not available, the report says it, and everything else is measured."""
     try:
         return PEER[name](settings)
     except (Failed, Refused) as error:

@@ -37,7 +37,7 @@ const STARTS: usize = 21;
 pub(crate) const STARTED: [&str; 5] =
     ["ops-not-found", "sessions-current", "auth-login", "auth-refresh", "push-fanout"];
 const LONG_RUN: usize = 10_000;
-/// The peers.
+/// Names of the peers in the report.
 const NODE: &str = "Node, express-session and connect-redis";
 const RUST: &str = "Rust, tower-sessions and its store for Redis";
 
@@ -64,7 +64,7 @@ struct World {
     folder: PathBuf,
     /// The folder of the functions.
     functions: PathBuf,
-    /// What they are compared with in Node (a folder) and in Rust (an executable). A peer that cannot be had is an empty path.
+    /// What they are compared with in Node (a folder) and in Rust (an executable). The path of a peer that is not available is empty.
     peers: [PathBuf; 2],
 }
 
@@ -131,7 +131,7 @@ impl World {
         let peers = [(NODE, node, self.node("sessions.js")), (RUST, rust, vec![shown(rust)])];
         for (name, place, command) in peers {
             if place.as_os_str().is_empty() {
-                eprintln!("{name} cannot be had, and is left out");
+                eprintln!("{name} is not available, and is left out");
                 continue;
             }
             contestants.push(Contestant {
