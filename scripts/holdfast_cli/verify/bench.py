@@ -71,10 +71,11 @@ BENCHMARKS = (
     Benchmark(
         "functions", "Functions at their own edge",
         "The release executables, each behind a Runtime API of ours, with a redis-server of this machine and a table that answers a read "
-        "after 3 ms. `wall` is from the event to the answer, `processor` is the time on a processor. The functions have one processor of "
-        "the machine, and all else has another one. The bare functions do one thing with the same libraries and return as many bytes. Each "
-        "takes 200 invocations in turns, nine times; a start is the median of 21. Instructions are callgrind's, if valgrind is installed: the "
-        "difference between 300 and 100 invocations. The commit of a sign-in is sent by one process, as is the bare transaction.",
+        "after 3 ms. `wall` is from the event to the answer, `processor` is the time on a processor. Requests are timed with the functions on "
+        "one processor of the machine and all else on another one, where the program taskset is installed. The bare functions do one thing "
+        "with the same libraries and return as many bytes. Each takes 200 invocations in turns, nine times; a start is the median of 21. "
+        "Instructions are callgrind's, if valgrind is installed: the difference between 300 and 100 invocations. The commit of a sign-in is "
+        "sent by one process, as is the bare transaction.",
         lambda executable, places: [executable, "functions", *(places[name] for name in ("redis-server", "functions", "node-peer", "rust-peer"))],
         ("redis-server", "functions", "node-peer", "rust-peer")),
     Benchmark(
@@ -99,8 +100,8 @@ BENCHMARKS = (
         "nothing decided) that posts the same to the same gateway of ours, in turns and on one thread: 7 rounds of 5 000 posts each, the median. "
         "A post through API Gateway takes some 20 ms. `by processor` counts only the time that the thread was on a processor. Instructions are "
         "callgrind's, if valgrind is installed: the difference between three rounds and one. `adapter` is the worker's gateway without the worker, "
-        "`sdk` AWS's own client. The peer in Node sends one post of the SDK for each socket, all at once, as AWS's examples do. Its rounds "
-        "come after.",
+        "`sdk` AWS's own client. The peer in Node sends one post of the SDK for each socket, as AWS's examples do, on 64 connections. "
+        "Its rounds come after.",
         lambda executable, places: [executable, "fanout", places["node-peer"]],
         ("node-peer",)),
     Benchmark(

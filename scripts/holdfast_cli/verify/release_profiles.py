@@ -26,7 +26,7 @@ PROFILES: dict[str, tuple[str, ...]] = {
     "thin link-time optimisation": ('profile.release.lto="thin"',),
     "16 units of code generation": ("profile.release.codegen-units=16",),
     "everything for speed": ("profile.release.opt-level=3",),
-    "own code, Lambda's and the cache's client for size": tuple(f'profile.release.package.{name}.opt-level="s"' for name in PATH),
+    "domain, runtime, Lambda's and the cache's client for size": tuple(f'profile.release.package.{name}.opt-level="s"' for name in PATH),
 }
 MEASURED, NEXT = "sessions-current", "sessions-list"
 

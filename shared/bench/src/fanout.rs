@@ -54,7 +54,7 @@ const SOCKETS: usize = RECORDS * MAX_RECIPIENTS;
 /// Two runs under callgrind with these numbers of rounds; the difference is free of the start.
 const FEW: usize = 1;
 const MANY: usize = 3;
-/// The peer: one post of the SDK for each socket, all at once.
+/// The peer: one post of the SDK for each socket.
 const NODE: &str = "Node, the SDK";
 const PATIENCE: Duration = Duration::from_secs(60);
 

@@ -39,6 +39,8 @@ pub(crate) const STARTED: [&str; 5] =
 const LONG_RUN: usize = 10_000;
 /// Names of the peers in the report.
 const NODE: &str = "Node, express-session and connect-redis";
+/// Without it, express works as for its developers.
+const PRODUCTION: [(&str, &str); 1] = [("NODE_ENV", "production")];
 const RUST: &str = "Rust, tower-sessions and its store for Redis";
 
 fn text(error: impl std::fmt::Display) -> String {
@@ -53,6 +55,13 @@ struct Contestant {
     event: Bytes,
     /// Whether an answer is right.
     is_right: fn(&Value) -> bool,
+}
+
+impl Contestant {
+    fn check(&self, answer: &Bytes) -> Done {
+        let answer: Value = serde_json::from_slice(answer).map_err(text)?;
+        if (self.is_right)(&answer) { Ok(()) } else { Err(format!("{} answered {answer}", self.name)) }
+    }
 }
 
 /// Everything that the functions talk to.
@@ -78,6 +87,14 @@ impl World {
         variables.push(("CONNECTIONS_TABLE".into(), LocalCloud::CONNECTIONS.into()));
         variables.push(("ACTIVITY_TABLE".into(), LocalCloud::ACTIVITY.into()));
         variables.extend(of.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        variables
+    }
+
+    /// The variables of a function without a cache.
+    fn without_cache(&self) -> Variables {
+        let mut variables = self.variables(&[("CACHE_PROVIDER", "dynamodb")]);
+        // With an address, changes delete in that cache.
+        variables.retain(|(name, _)| name != "REDIS_URL");
         variables
     }
 
@@ -113,7 +130,7 @@ impl World {
         // The table keeps no write, so one refresh token is good for all refreshes.
         let refresh = self.functions.join("auth-refresh");
         let refreshing = refreshing(&signed_in.tokens.refresh.text());
-        let without_cache = self.variables(&[("CACHE_PROVIDER", "dynamodb")]);
+        let without_cache = self.without_cache();
         let (_, refreshed) = Function::start(&[shown(&refresh)], &without_cache)?.invoke(&refreshing)?;
         let refreshed = String::from_utf8(refreshed.to_vec()).map_err(text)?;
         let (bare_redis, bare_table) = (process::beside("bare-redis")?, process::beside("bare-table")?);
@@ -138,7 +155,7 @@ impl World {
                 name,
                 event: self.signed_in_with(&command, &answer)?,
                 command,
-                variables: self.variables(&[]),
+                variables: self.variables(&PRODUCTION),
                 is_right: |answer| answer["statusCode"] == 200,
             });
         }
@@ -159,7 +176,7 @@ impl World {
         login["headers"]["content-type"] = "application/json".into();
         login["headers"]["content-length"] = shown["body"].as_str().map_or(0, str::len).to_string().into();
         login["body"] = shown["body"].clone();
-        let function = Function::start(command, &self.variables(&[]))?;
+        let function = Function::start(command, &self.variables(&PRODUCTION))?;
         let (_, answer) = function.invoke(&Bytes::from(login.to_string()))?;
         let answer: Value = serde_json::from_slice(&answer).map_err(text)?;
         let cookie = answer["cookies"][0].as_str().or(answer["headers"]["set-cookie"].as_str()).unwrap_or_default();
@@ -237,7 +254,7 @@ async fn apart(world: &World, functions: &[Function]) -> Done {
     let told: String = redis::cmd("INFO").arg("server").query_async(&mut server).await.map_err(text)?;
     let server = told.lines().find_map(|line| line.strip_prefix("process_id:")?.trim().parse().ok());
     let others = [Some(std::process::id()), server];
-    let kept = others.iter().flatten().all(|process| process::keep(*process, "0"));
+    let kept = others.iter().all(|process| process.is_some_and(|process| process::keep(process, "0")));
     if !kept || !functions.iter().all(|function| function.keep_on("1")) {
         eprintln!("The processes are not kept on processors of their own (taskset), so the times vary more.");
     }
@@ -253,11 +270,7 @@ async fn requests(world: &World) -> Done {
     let mut processors = walls.clone();
     for (contestant, function) in contestants.iter().zip(&functions) {
         for _ in 0..WARM_UP {
-            let (_, answer) = function.invoke(&contestant.event)?;
-            let answer: Value = serde_json::from_slice(&answer).map_err(text)?;
-            if !(contestant.is_right)(&answer) {
-                return Err(format!("{} answered {answer}", contestant.name));
-            }
+            contestant.check(&function.invoke(&contestant.event)?.1)?;
         }
     }
     eprintln!("{ROUNDS} rounds of {ROUND} invocations of each function, in turns");
@@ -265,11 +278,15 @@ async fn requests(world: &World) -> Done {
     for _ in 0..ROUNDS {
         for (index, function) in functions.iter().enumerate() {
             let (before, requests) = (function.processor_time()?, world.table.requests());
+            let mut last = Bytes::new();
             for _ in 0..ROUND {
-                walls[index].push(function.invoke(&contestants[index].event)?.0);
+                let (took, answer) = function.invoke(&contestants[index].event)?;
+                walls[index].push(took);
+                last = answer;
             }
             processors[index].push((function.processor_time()? - before) / u32::try_from(ROUND).map_err(text)?);
             asked[index] += world.table.requests() - requests;
+            contestants[index].check(&last)?;
         }
     }
     let mut costs = Vec::new();
@@ -328,7 +345,7 @@ fn compare(one: &str, other: &str, ours: &Cost, theirs: &Cost) {
 
 /// From the start of the process to its first question for an event.
 fn starts(world: &World) -> Done {
-    let variables = world.variables(&[("CACHE_PROVIDER", "redis")]);
+    let variables = world.variables(&[("CACHE_PROVIDER", "redis"), PRODUCTION[0]]);
     let mut programs = vec![("the smallest Rust function", vec![shown(&process::beside("bare-nothing")?)])];
     programs.extend(STARTED.map(|name| (name, vec![shown(&world.functions.join(name))])));
     if !world.peers[0].as_os_str().is_empty() {
@@ -409,10 +426,7 @@ async fn thaws(world: &World, validation: &Contestant, function: &Function, warm
                 answer
             };
             *asked += world.table.requests() - before;
-            let answer: Value = serde_json::from_slice(&answer).map_err(text)?;
-            if !(validation.is_right)(&answer) {
-                return Err(format!("after a freeze: {answer}"));
-            }
+            validation.check(&answer).map_err(|error| format!("after a freeze: {error}"))?;
             function.invoke(&validation.event)?;
         }
     }
@@ -439,7 +453,7 @@ async fn build(world: &World, name: &str) -> Done {
     let command = [shown(&program)];
     let start = process::start_instructions(&command, &with_cache, &world.folder)?;
     let hit = process::instructions(&command, &with_cache, &event, &world.folder)?;
-    let of_table = world.variables(&[("CACHE_PROVIDER", "dynamodb")]);
+    let of_table = world.without_cache();
     let read = process::instructions(&command, &of_table, &event, &world.folder)?;
     let mut starts = Vec::new();
     for _ in 0..STARTS {
@@ -474,7 +488,7 @@ pub(crate) async fn instructions(
     let bench = Bench::new(SessionsTable::new(world.cloud.sdk_config(), LocalCloud::SESSIONS), RealHost).await;
     let event = validation(&bench.sign_in().await.tokens.access.text());
     let program = [shown(&world.functions.join("sessions-current"))];
-    let of_table = world.variables(&[("CACHE_PROVIDER", "dynamodb")]);
+    let of_table = world.without_cache();
     for (name, variables) in [("validation, cache hit", with_cache), ("validation, dynamodb", of_table)] {
         let mut least = u64::MAX;
         for _ in 0..6 {

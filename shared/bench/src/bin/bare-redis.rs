@@ -30,8 +30,14 @@ async fn main() -> Result<(), Error> {
         let (mut server, command, answer): (MultiplexedConnection, _, _) =
             (server.clone(), command.clone(), answer.clone());
         async move {
-            let _: redis::Value = command.query_async(&mut server).await?;
-            Ok::<_, Error>(answer)
+            // A miss would compare another question.
+            match command.query_async(&mut server).await? {
+                redis::Value::BulkString(_) => Ok::<_, Error>(answer),
+                redis::Value::Array(parts) if parts.first() == Some(&redis::Value::BulkString(b"hit".to_vec())) => {
+                    Ok(answer)
+                }
+                other => Err(format!("the cache answered {other:?}").into()),
+            }
         }
     };
     Runtime::new(service_fn(handler)).run().await
