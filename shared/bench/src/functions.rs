@@ -37,6 +37,7 @@ const STARTS: usize = 21;
 pub(crate) const STARTED: [&str; 5] =
     ["ops-not-found", "sessions-current", "auth-login", "auth-refresh", "push-fanout"];
 const LONG_RUN: usize = 10_000;
+const FREEZE: Duration = Duration::from_millis(200);
 /// Names of the peers in the report.
 const NODE: &str = "Node, express-session and connect-redis";
 /// Without it, express works as for its developers.
@@ -397,13 +398,18 @@ async fn long_run(world: &World) -> Done {
 }
 
 /// Stops a function while the cache and the table close their connections, and lets it run again. The event comes then, or is there
-/// already. Only the first case is timed, because the second one begins with the signal.
+/// already. Only the first case is timed, because the second one begins with the signal. A freeze in which all connections stay
+/// open shows what the pause alone costs.
 async fn thaws(world: &World, validation: &Contestant, function: &Function, warm: Duration) -> Done {
     let client = redis::Client::open(world.redis.as_str()).map_err(text)?;
     let mut server = client.get_multiplexed_async_connection().await.map_err(text)?;
-    let mut first = Vec::new();
+    let (mut first, mut kept) = (Vec::new(), Vec::new());
     let mut asked = [0; 2];
     for _ in 0..ROUNDS {
+        function.signal("STOP")?;
+        tokio::time::sleep(FREEZE).await;
+        function.signal("CONT")?;
+        kept.push(function.invoke(&validation.event)?.0);
         for (is_there, asked) in [false, true].into_iter().zip(&mut asked) {
             function.signal("STOP")?;
             let _: i64 = redis::cmd("CLIENT")
@@ -412,7 +418,7 @@ async fn thaws(world: &World, validation: &Contestant, function: &Function, warm
                 .await
                 .map_err(text)?;
             world.table.close_connections();
-            tokio::time::sleep(Duration::from_millis(200)).await;
+            tokio::time::sleep(FREEZE).await;
             let before = world.table.requests();
             let answer = if is_there {
                 function.give(&validation.event)?;
@@ -431,13 +437,16 @@ async fn thaws(world: &World, validation: &Contestant, function: &Function, warm
         }
     }
     let of = format!("{}, after freeze and thaw", validation.name);
-    let first = median(&mut first);
+    let (first, kept) = (median(&mut first), median(&mut kept));
     figure(&of, "wall, median", micros(first), "µs");
+    figure(&of, "wall, median, connections kept", micros(kept), "µs");
     #[allow(clippy::cast_precision_loss)]
     for (name, asked) in ["requests to the table", "requests to the table, event waiting"].iter().zip(asked) {
         figure(&of, name, asked as f64 / ROUNDS as f64, "an invocation");
     }
-    ratio(&format!("{}, first after a thaw", validation.name), "a warm one", micros(first), micros(warm));
+    let of = format!("{}, first after a thaw", validation.name);
+    ratio(&of, "a warm one", micros(first), micros(warm));
+    ratio(&of, "one with its connections", micros(first), micros(kept));
     Ok(())
 }
 
