@@ -9,10 +9,12 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 from unittest import mock
 
+import tomllib
 from fakes import read
 
 from holdfast_cli.core.errors import Failed, Refused
-from holdfast_cli.verify import bench, plot
+from holdfast_cli.core.settings import ROOT
+from holdfast_cli.verify import bench, plot, release_profiles
 
 LINES = [
     {"of": "a", "figure": "p50", "value": 1.234, "unit": "ms"}, {"of": "a", "figure": "n", "value": 1000.0, "unit": ""},
@@ -69,6 +71,12 @@ class Report(unittest.TestCase):
         with contextlib.redirect_stdout(io.StringIO()):
             _, command = bench.measured(read(), benchmark, "/bin/sh", {"node-peer": place})
         self.assertEqual(command, "sh -c true ")
+
+    def test_a_release_compiles_what_each_request_goes_through_for_speed(self):
+        packages = tomllib.loads((ROOT / "Cargo.toml").read_text(encoding="utf-8"))["profile"]["release"]["package"]
+        self.assertEqual({name: packages.get(name) for name in release_profiles.PATH}, {name: {"opt-level": 3} for name in release_profiles.PATH})
+        locked = {package["name"] for package in tomllib.loads((ROOT / "Cargo.lock").read_text(encoding="utf-8"))["package"]}
+        self.assertEqual(set(packages) - locked, set(), "cargo only warns about a name that no package has")
 
     def test_the_machine_the_commit_and_the_versions_are_said(self):
         said = "\n".join(bench.machine(""))
