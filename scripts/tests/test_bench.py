@@ -3,13 +3,13 @@
 import contextlib
 import io
 import json
+import re
 import tempfile
 import unittest
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from unittest import mock
 
-import tomllib
 from fakes import read
 
 from holdfast_cli.core.errors import Failed, Refused
@@ -73,10 +73,11 @@ class Report(unittest.TestCase):
         self.assertEqual(command, "sh -c true ")
 
     def test_a_release_compiles_what_each_request_goes_through_for_speed(self):
-        packages = tomllib.loads((ROOT / "Cargo.toml").read_text(encoding="utf-8"))["profile"]["release"]["package"]
-        self.assertEqual({name: packages.get(name) for name in release_profiles.PATH}, {name: {"opt-level": 3} for name in release_profiles.PATH})
-        locked = {package["name"] for package in tomllib.loads((ROOT / "Cargo.lock").read_text(encoding="utf-8"))["package"]}
-        self.assertEqual(set(packages) - locked, set(), "cargo only warns about a name that no package has")
+        settings = (ROOT / "Cargo.toml").read_text(encoding="utf-8")
+        packages = dict(re.findall(r"^\[profile\.release\.package\.(.+)\]\nopt-level = (.+)$", settings, re.MULTILINE))
+        self.assertEqual({name: packages.get(name) for name in release_profiles.PATH}, dict.fromkeys(release_profiles.PATH, "3"))
+        locked = re.findall(r'^name = "(.+)"$', (ROOT / "Cargo.lock").read_text(encoding="utf-8"), re.MULTILINE)
+        self.assertEqual(set(packages) - set(locked), set(), "cargo only warns about a name that no package has")
 
     def test_the_machine_the_commit_and_the_versions_are_said(self):
         said = "\n".join(bench.machine(""))
