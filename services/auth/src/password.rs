@@ -25,9 +25,10 @@ pub struct Deps<S, C, H, V> {
 
 impl Deps<LiveTable, LiveCache, System, LiveVerifier> {
     /// Builds them from the environment.
+    #[inline]
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let limits = env.sign_in_limits()?;
-        let sdk = holdfast_wiring::sdk(env).await;
+        let sdk = holdfast_wiring::sdk(env);
         let verifier = holdfast_wiring::verifier(env, &sdk)?;
         Ok(Self { sessions: holdfast_wiring::sessions(env, &sdk).await?, verifier, limits })
     }

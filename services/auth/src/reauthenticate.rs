@@ -26,8 +26,9 @@ pub struct Deps<S, C, H, B, V> {
 
 impl Deps<LiveTable, LiveCache, System, LiveBox, LiveVerifier> {
     /// Builds them from the environment.
+    #[inline]
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
-        let sdk = holdfast_wiring::sdk(env).await;
+        let sdk = holdfast_wiring::sdk(env);
         let verifier = holdfast_wiring::verifier(env, &sdk)?;
         Ok(Self { factor: holdfast_wiring::factor(env, &sdk).await?, verifier })
     }

@@ -14,9 +14,10 @@ pub struct Deps<A, H> {
 
 impl Deps<LiveActivity, System> {
     /// Builds them from the environment.
+    #[inline]
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let keep_seconds = keep_seconds(env)?;
-        let trail = holdfast_wiring::activity_table(env, &holdfast_wiring::sdk(env).await)?;
+        let trail = holdfast_wiring::activity_table(env, &holdfast_wiring::sdk(env))?;
         Ok(Self { trail, host: System, keep_seconds })
     }
 }

@@ -22,9 +22,10 @@ pub struct Deps<L> {
 
 impl Deps<LiveServer> {
     /// Builds them from the environment.
+    #[inline]
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let reporting = Reporting::from_env(env)?;
-        let server = holdfast_wiring::cache_server(env, &holdfast_wiring::sdk(env).await)
+        let server = holdfast_wiring::cache_server(env, &holdfast_wiring::sdk(env))
             .await?
             .ok_or_else(|| ConfigError { variable: "REDIS_URL".into(), problem: "is not set".into() })?;
         Ok(Self { server, reporting })

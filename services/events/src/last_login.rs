@@ -12,8 +12,9 @@ pub struct Deps<L> {
 
 impl Deps<LiveActivity> {
     /// Builds them from the environment.
+    #[inline]
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
-        Ok(Self { logins: holdfast_wiring::activity_table(env, &holdfast_wiring::sdk(env).await)? })
+        Ok(Self { logins: holdfast_wiring::activity_table(env, &holdfast_wiring::sdk(env))? })
     }
 }
 

@@ -27,9 +27,10 @@ pub struct Deps<B, C, Q> {
 
 impl Deps<LiveBus, LiveClosing, LiveQueue> {
     /// Builds them from the environment.
+    #[inline]
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let reporting = Reporting::from_env(env)?;
-        let (bus, close, unreadable) = holdfast_wiring::relay_targets(env, &holdfast_wiring::sdk(env).await)?;
+        let (bus, close, unreadable) = holdfast_wiring::relay_targets(env, &holdfast_wiring::sdk(env))?;
         Ok(Self { bus, close, unreadable, reporting })
     }
 }

@@ -21,8 +21,9 @@ pub struct Deps<D, Q> {
 
 impl Deps<LiveActivity, LiveQueue> {
     /// Builds them from the environment.
+    #[inline]
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
-        let sdk = holdfast_wiring::sdk(env).await;
+        let sdk = holdfast_wiring::sdk(env);
         let push = holdfast_wiring::queue(env, &sdk, "PUSH_QUEUE_URL")?;
         Ok(Self { devices: holdfast_wiring::activity_table(env, &sdk)?, push })
     }

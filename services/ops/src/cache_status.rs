@@ -30,9 +30,10 @@ pub struct Deps<C> {
 
 impl Deps<LiveClusters> {
     /// Builds them from the environment.
+    #[inline]
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let name = env.text("CACHE_NAME")?;
-        Ok(Self { clusters: holdfast_wiring::clusters(env).await, name })
+        Ok(Self { clusters: holdfast_wiring::clusters(env), name })
     }
 }
 

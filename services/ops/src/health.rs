@@ -56,6 +56,7 @@ pub(crate) enum Details {
 
 impl Details {
     /// Reads `HEALTH_DETAILS`: `everyone`, or `iam` (also when it is not set).
+    #[inline]
     fn from_env(env: &Env) -> Result<Self, ConfigError> {
         match env.optional("HEALTH_DETAILS") {
             None | Some("iam") => Ok(Self::Iam),
@@ -74,11 +75,12 @@ impl Details {
 
 impl Deps<LiveTable, LiveServer> {
     /// Builds them from the environment.
+    #[inline]
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let provider = env.cache()?.provider;
         let version = env.text("HOLDFAST_VERSION")?;
         let details = Details::from_env(env)?;
-        let sdk = holdfast_wiring::sdk(env).await;
+        let sdk = holdfast_wiring::sdk(env);
         let server = holdfast_wiring::cache_server(env, &sdk).await?;
         Ok(Self { table: holdfast_wiring::sessions_table(env, &sdk).await?, provider, server, version, details })
     }

@@ -19,9 +19,10 @@ pub struct Deps<R, T, H> {
 
 impl Deps<LiveSessionsTable, LiveConnections, System> {
     /// Builds them from the environment.
+    #[inline]
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let origins = env.list("ALLOWED_ORIGINS");
-        let sdk = providers::sdk(env).await;
+        let sdk = providers::sdk(env);
         Ok(Self { door: providers::admission(env, &sdk).await?, origins })
     }
 }

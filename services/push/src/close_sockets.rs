@@ -25,8 +25,9 @@ pub struct Deps<T, G, Q, H> {
 
 impl Deps<LiveConnections, LiveGateway, LiveClosing, System> {
     /// Builds them from the environment.
+    #[inline]
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
-        let sdk = providers::sdk(env).await;
+        let sdk = providers::sdk(env);
         Ok(Self { closer: providers::closer(env, &sdk).await? })
     }
 }

@@ -22,10 +22,11 @@ pub struct Deps<R, T, G, Q, H> {
 
 impl Deps<LiveSessionsTable, LiveConnections, LiveGateway, LiveClosing, System> {
     /// Builds them from the environment.
+    #[inline]
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let ttl_seconds = env.int("CONNECTION_TTL_SECONDS", 60..=86_400, 7_800)?;
         let max_connections = env.int("MAX_CONNECTIONS_PER_USER", 1..=100, 10)?;
-        let sdk = providers::sdk(env).await;
+        let sdk = providers::sdk(env);
         let door = providers::connector(env, &sdk).await?;
         Ok(Self { door, ttl_seconds, max_connections: usize::try_from(max_connections).unwrap_or(10) })
     }

@@ -26,8 +26,9 @@ mod answers;
 const RESERVE_MILLIS: i64 = 7_000;
 
 /// Builds the dependencies of `push-default` from the environment.
+#[inline]
 pub async fn from_env(env: &Env) -> Result<LiveFrames, ConfigError> {
-    let sdk = providers::sdk(env).await;
+    let sdk = providers::sdk(env);
     providers::frames(env, &sdk).await
 }
 

@@ -19,8 +19,9 @@ pub struct Deps<T, H> {
 
 impl Deps<LiveConnections, System> {
     /// Builds them from the environment.
+    #[inline]
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
-        let sdk = providers::sdk(env).await;
+        let sdk = providers::sdk(env);
         Ok(Self { table: providers::connections(env, &sdk)?, host: System })
     }
 }

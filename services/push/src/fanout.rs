@@ -46,12 +46,13 @@ pub struct Deps<R, T, G, F, Q, M, H> {
 
 impl Deps<LiveSessionsTable, LiveConnections, LiveGateway, LiveLanesWithDeadLetters, LiveLanes, Metrics, System> {
     /// Builds them from the environment.
+    #[inline]
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let share =
             |variable, default| env.int(variable, 1..=10_000, default).map(|share| u32::try_from(share).unwrap_or(1));
         // If Terraform sets no value: 2 000 posts a second for each lane, by ten and by five workers.
         let shares = (share("PUSH_POSTS_PER_SECOND", 200)?, share("BROADCAST_POSTS_PER_SECOND", 400)?);
-        let sdk = providers::sdk(env).await;
+        let sdk = providers::sdk(env);
         let (fan_out, publisher) = (providers::fan_out(env, &sdk).await?, providers::publisher(env, &sdk).await?);
         Ok(Self { fan_out, publisher, shares })
     }

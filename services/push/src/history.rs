@@ -25,8 +25,9 @@ pub struct Deps<S, C, H, T, P> {
 
 impl Deps<LiveSessionsTable, LiveSessionCache, System, LiveConnections, LiveTopics> {
     /// Builds them from the environment.
+    #[inline]
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
-        let sdk = providers::sdk(env).await;
+        let sdk = providers::sdk(env);
         Ok(Self {
             sessions: providers::sessions(env, &sdk).await?,
             table: providers::connections(env, &sdk)?,

@@ -21,8 +21,9 @@ pub struct Deps<T, Q, M, H> {
 
 impl Deps<LiveConnections, LiveLanes, Metrics, System> {
     /// Builds them from the environment.
+    #[inline]
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
-        let sdk = providers::sdk(env).await;
+        let sdk = providers::sdk(env);
         Ok(Self { publisher: providers::publisher(env, &sdk).await? })
     }
 }

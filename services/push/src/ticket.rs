@@ -22,9 +22,10 @@ pub struct Deps<S, C, H, T> {
 
 impl Deps<LiveSessionsTable, LiveSessionCache, System, LiveConnections> {
     /// Builds them from the environment.
+    #[inline]
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let url = socket_url(env)?;
-        let sdk = providers::sdk(env).await;
+        let sdk = providers::sdk(env);
         let sessions = providers::sessions(env, &sdk).await?;
         Ok(Self { sessions, table: providers::connections(env, &sdk)?, host: System, url })
     }

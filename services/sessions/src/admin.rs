@@ -32,9 +32,10 @@ pub struct Deps<S, C, H, P, A, U> {
 
 impl Deps<LiveTable, LiveCache, System, LivePasswords, LiveActivity, LiveUserChannels> {
     /// Builds them from the environment.
+    #[inline]
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let limits = env.sign_in_limits()?;
-        let sdk = holdfast_wiring::sdk(env).await;
+        let sdk = holdfast_wiring::sdk(env);
         let sessions = holdfast_wiring::sessions(env, &sdk).await?;
         let (store, passwords) = (sessions.store.clone(), LivePasswords::default());
         // Operators create accounts whether users may or not, and draw on no budget.

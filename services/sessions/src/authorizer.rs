@@ -50,6 +50,7 @@ pub struct Deps<S, C, H> {
 
 impl Deps<LiveTable, LiveCache, System> {
     /// Builds them from the environment.
+    #[inline]
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let requirements = Requirements {
             mfa: env.flag_or("REQUIRE_MFA", false)?,
@@ -59,11 +60,7 @@ impl Deps<LiveTable, LiveCache, System> {
             },
         };
         let origins = env.list("ALLOWED_ORIGINS").into();
-        Ok(Self {
-            sessions: holdfast_wiring::sessions(env, &holdfast_wiring::sdk(env).await).await?,
-            origins,
-            requirements,
-        })
+        Ok(Self { sessions: holdfast_wiring::sessions(env, &holdfast_wiring::sdk(env)).await?, origins, requirements })
     }
 }
 

@@ -23,9 +23,10 @@ pub struct Deps<S, C, H> {
 
 impl Deps<LiveTable, LiveCache, System> {
     /// Builds them from the environment.
+    #[inline]
     pub async fn from_env(env: &Env) -> Result<Self, ConfigError> {
         let trust_seconds = env.sign_in_limits()?.device_trust_seconds;
-        Ok(Self { sessions: holdfast_wiring::sessions(env, &holdfast_wiring::sdk(env).await).await?, trust_seconds })
+        Ok(Self { sessions: holdfast_wiring::sessions(env, &holdfast_wiring::sdk(env)).await?, trust_seconds })
     }
 }
 

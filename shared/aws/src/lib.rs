@@ -6,11 +6,16 @@
 
 mod trust;
 
-use std::future::Future;
-use std::pin::Pin;
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::identity::IdentityCache;
+use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::connector_metadata::ConnectorMetadata;
@@ -18,12 +23,16 @@ use aws_smithy_runtime_api::client::http::{HttpClient, HttpConnectorSettings, Sh
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::origin::Origin;
+use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
 pub use trust::Roots;
 
 /// First back-off; doubles, with jitter. 25 ms is what AWS chose for DynamoDB in its 2026 retry defaults.
 const INITIAL_BACKOFF: Duration = Duration::from_millis(25);
 const ATTEMPTS: u32 = 3;
+/// Where every service is, for the local cloud. A service has its name appended.
+const ENDPOINT_URL: &str = "AWS_ENDPOINT_URL";
 /// A pooled connection that was idle for longer is probably broken, because the function was frozen.
 const POOL_IDLE: Duration = Duration::from_secs(20);
 
@@ -91,17 +100,61 @@ pub fn at_least(config: &SdkConfig, least: Patience) -> SdkConfig {
     config.to_builder().timeout_config(patience.time_outs()).build()
 }
 
-/// A configuration under way. Of one type, so that the code that loads it is compiled here and not in every function.
-pub type Loading = Pin<Box<dyn Future<Output = SdkConfig>>>;
+/// Returns the value of an environment variable, if it has one.
+pub type Variable = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
-/// Region, credentials and endpoint from the environment, as Lambda sets them.
-pub fn sdk_config(local: bool, roots: Roots) -> Loading {
-    Box::pin(patient(aws_config::defaults(BehaviorVersion::v2026_01_12()), Patience::for_endpoint(local), roots).load())
+/// Returns the configuration of a function's clients: Region, endpoints and credentials from environment variables, which
+/// is where Lambda puts them.
+///
+/// The SDK's own loader also looks for profiles, roles and metadata services. A function has none of these, but all of them
+/// are linked with it: a client of STS, parsers, and 7 % of the executable.
+pub fn sdk_config(variable: Variable, roots: Roots) -> SdkConfig {
+    let local = variable(ENDPOINT_URL).is_some();
+    of_environment(variable, Patience::for_endpoint(local), roots)
 }
 
 /// The same for a service that describes resources (ElastiCache).
-pub fn sdk_config_for_control(roots: Roots) -> Loading {
-    Box::pin(patient(aws_config::defaults(BehaviorVersion::v2026_01_12()), Patience::CONTROL, roots).load())
+pub fn sdk_config_for_control(variable: Variable, roots: Roots) -> SdkConfig {
+    of_environment(variable, Patience::CONTROL, roots)
+}
+
+fn of_environment(variable: Variable, patience: Patience, roots: Roots) -> SdkConfig {
+    let is_true = |name: &str| variable(name).map(|value| value.eq_ignore_ascii_case("true"));
+    let region = variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"));
+    let mut config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(region.map(Region::new))
+        .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
+        .identity_cache(IdentityCache::lazy().build())
+        .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+        .time_source(SharedTimeSource::new(SystemTimeSource::new()))
+        .http_client(http_client(roots))
+        .retry_config(retries())
+        .timeout_config(patience.time_outs());
+    config
+        .set_use_fips(is_true("AWS_USE_FIPS_ENDPOINT"))
+        .set_use_dual_stack(is_true("AWS_USE_DUALSTACK_ENDPOINT"))
+        .set_endpoint_url(variable(ENDPOINT_URL));
+    // Without an origin, the SDK replaces the number of attempts by its own.
+    config.insert_origin("retry_config", Origin::shared_config());
+    config.service_config(ServiceVariables(variable)).build()
+}
+
+/// The endpoint of one service, such as `AWS_ENDPOINT_URL_DYNAMODB`.
+struct ServiceVariables(Variable);
+
+/// Values may be secrets.
+impl fmt::Debug for ServiceVariables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ServiceVariables")
+    }
+}
+
+impl LoadServiceConfig for ServiceVariables {
+    fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        let service = key.service_id().to_ascii_uppercase().replace([' ', '-'], "_");
+        (self.0)(&format!("{}_{service}", key.env()))
+    }
 }
 
 /// The same patience and HTTP client for a loader that already knows where its credentials come from. Its endpoints may
@@ -111,10 +164,11 @@ pub fn sdk_config_with(loader: ConfigLoader, local: bool) -> ConfigLoader {
 }
 
 fn patient(loader: ConfigLoader, patience: Patience, roots: Roots) -> ConfigLoader {
-    loader
-        .http_client(http_client(roots))
-        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(INITIAL_BACKOFF))
-        .timeout_config(patience.time_outs())
+    loader.http_client(http_client(roots)).retry_config(retries()).timeout_config(patience.time_outs())
+}
+
+fn retries() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(INITIAL_BACKOFF)
 }
 
 /// An HTTP client with connections of its own. All clients of one configuration share them.
@@ -151,6 +205,48 @@ mod tests {
             .behavior_version(BehaviorVersion::v2026_01_12())
             .timeout_config(patience.time_outs())
             .build()
+    }
+
+    fn of_variables(variables: &'static [(&'static str, &'static str)]) -> SdkConfig {
+        let variable =
+            |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).into());
+        sdk_config(Arc::new(variable), Roots::Amazon)
+    }
+
+    #[test]
+    fn region_and_endpoints_are_those_of_the_environment() {
+        let config = of_variables(&[
+            ("AWS_REGION", "eu-central-1"),
+            ("AWS_DEFAULT_REGION", "us-east-1"),
+            ("AWS_ENDPOINT_URL", "http://127.0.0.1:1"),
+            ("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:2"),
+            ("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", "http://127.0.0.1:3"),
+            ("AWS_USE_FIPS_ENDPOINT", "true"),
+        ]);
+        assert_eq!(config.region(), Some(&Region::from_static("eu-central-1")));
+        assert_eq!((config.endpoint_url(), config.use_fips()), (Some("http://127.0.0.1:1"), Some(true)));
+        assert_eq!(config.timeout_config(), Some(&Patience::LOCAL.time_outs()));
+        let of = |service| {
+            let key = ServiceConfigKey::builder().service_id(service).env(ENDPOINT_URL).profile("endpoint_url").build();
+            config.service_config().unwrap().load_config(key.unwrap())
+        };
+        assert_eq!(of("DynamoDB").as_deref(), Some("http://127.0.0.1:2"));
+        assert_eq!(of("Cognito Identity Provider").as_deref(), Some("http://127.0.0.1:3"));
+        assert_eq!(of("SQS"), None);
+    }
+
+    #[test]
+    fn on_aws_nothing_but_the_region_is_needed_and_every_client_shares_the_rest() {
+        let config = of_variables(&[("AWS_DEFAULT_REGION", "eu-central-1"), ("AWS_USE_DUALSTACK_ENDPOINT", "TRUE")]);
+        assert_eq!(config.region(), Some(&Region::from_static("eu-central-1")));
+        assert_eq!((config.endpoint_url(), config.use_fips(), config.use_dual_stack()), (None, None, Some(true)));
+        assert_eq!(config.timeout_config(), Some(&Patience::STORE.time_outs()));
+        assert_eq!(config.retry_config().unwrap().max_attempts(), ATTEMPTS);
+        assert!(config.get_origin("retry_config").is_client_config());
+        assert!(config.http_client().is_some() && config.credentials_provider().is_some());
+        assert!(config.identity_cache().is_some() && config.sleep_impl().is_some() && config.time_source().is_some());
+        let control = sdk_config_for_control(Arc::new(|_: &str| None), Roots::Amazon);
+        assert_eq!((control.region(), control.timeout_config()), (None, Some(&Patience::CONTROL.time_outs())));
     }
 
     #[test]

@@ -61,7 +61,7 @@ async fn server() -> (SocketAddr, String) {
 
 /// Asks the server once. Returns the code of its answer, or why there was none.
 async fn ask(endpoint: &str, roots: Roots) -> String {
-    let config = holdfast_aws::sdk_config(true, roots).await;
+    let config = holdfast_aws::sdk_config(Arc::new(|name: &str| std::env::var(name).ok()), roots);
     let config = config
         .to_builder()
         .endpoint_url(endpoint)

@@ -48,11 +48,13 @@ fn trouble<E: ProvideErrorMetadata, R>(operation: &str, error: &SdkError<E, R>) 
 
 impl Cognito {
     /// `app` is the client's id. Connections are opened by the first call.
+    #[inline]
     pub fn new(config: &SdkConfig, app: String) -> Self {
         Self { client: Client::new(&holdfast_aws::at_least(config, PATIENCE)), app }
     }
 
     /// The tokens of the user with this password; `None` if the password is wrong.
+    #[inline]
     async fn authenticate(&self, email: &Email, password: &str) -> StoreResult<Option<AuthenticationResultType>> {
         let answer = self
             .client
@@ -97,6 +99,7 @@ fn vouched(id_token: &str, typed: &Email) -> Option<Vouched> {
 
 impl CredentialVerifier for Cognito {
     /// One call, whether there is an account or not. `stored` says nothing here: the pool decides.
+    #[inline]
     async fn verify(
         &self,
         email: &Email,
@@ -113,6 +116,7 @@ impl CredentialVerifier for Cognito {
 
     /// The pool changes the password first. If the next step fails, the pool has the new password, and the old sessions live
     /// until the change is repeated or they are ended. One transaction cannot span both.
+    #[inline]
     async fn change(&self, email: &Email, current: &str, new: &str, _salt: &[u8; 16]) -> StoreResult<String> {
         let tokens = self.authenticate(email, current).await?;
         let Some(token) = tokens.and_then(|tokens| tokens.access_token) else {

@@ -57,6 +57,7 @@ struct Hook {
 }
 
 impl Hook {
+    #[inline]
     fn new(config: &SdkConfig, name: impl Into<String>, variable: &'static str) -> Self {
         Self { client: Client::new(&holdfast_aws::at_least(config, PATIENCE)), name: name.into(), variable }
     }
@@ -115,12 +116,14 @@ pub struct TopicFunction(Hook);
 
 impl TopicFunction {
     /// `name` is the function's ARN, with or without an alias.
+    #[inline]
     pub fn new(config: &SdkConfig, name: impl Into<String>) -> Self {
         Self(Hook::new(config, name, "TOPIC_POLICY"))
     }
 }
 
 impl TopicAccess for TopicFunction {
+    #[inline]
     async fn readable(&self, user: UserId, topics: BTreeSet<Topic>) -> StoreResult<BTreeSet<Topic>> {
         let named = topics.into_iter().map(|topic| (topic.as_str().to_owned(), topic)).collect();
         self.0.allowed(user, named, Asked::Topics).await
@@ -133,12 +136,14 @@ pub struct PresenceFunction(Hook);
 
 impl PresenceFunction {
     /// `name` is the function's ARN, with or without an alias.
+    #[inline]
     pub fn new(config: &SdkConfig, name: impl Into<String>) -> Self {
         Self(Hook::new(config, name, "PRESENCE_POLICY"))
     }
 }
 
 impl PresenceAccess for PresenceFunction {
+    #[inline]
     async fn visible(&self, asker: UserId, users: BTreeSet<UserId>) -> StoreResult<BTreeSet<UserId>> {
         let named = users.into_iter().map(|user| (user.to_string(), user)).collect();
         self.0.allowed(asker, named, Asked::UserIds).await

@@ -5,6 +5,7 @@
 mod hooks;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use aws_config::SdkConfig;
 use holdfast_aws::Roots;
@@ -80,9 +81,10 @@ impl DeliveryMetrics for Metrics {
 }
 
 /// The configuration of the clients. A function makes it once and shares it, because each has an HTTP client of its own.
-pub async fn sdk(env: &Env) -> SdkConfig {
+pub fn sdk(env: &Env) -> SdkConfig {
     let roots = if env.has_amazon_certificates() { Roots::Amazon } else { Roots::System };
-    holdfast_aws::sdk_config(env.is_local(), roots).await
+    let variables = env.clone();
+    holdfast_aws::sdk_config(Arc::new(move |name| variables.optional(name).map(str::to_owned)), roots)
 }
 
 /// How many slots count. Where it is not said, all that exist do: a lowered limit is then enforced by the next sign-in
@@ -104,10 +106,12 @@ pub fn connections(env: &Env, sdk: &SdkConfig) -> Result<ConnectionsTable, Confi
     Ok(ConnectionsTable::new(sdk, env.text("CONNECTIONS_TABLE")?))
 }
 
+#[inline]
 fn gateway(env: &Env, sdk: &SdkConfig) -> Result<Connections, ConfigError> {
     Ok(Connections::new(sdk, &env.url("WS_CALLBACK_URL")?))
 }
 
+#[inline]
 fn queue(env: &Env, sdk: &SdkConfig, variable: &str) -> Result<Queue, ConfigError> {
     Ok(Queue::new(sdk, env.url(variable)?))
 }
@@ -122,6 +126,7 @@ pub enum LiveTopics {
 }
 
 impl TopicAccess for LiveTopics {
+    #[inline]
     async fn readable(&self, user: UserId, topics: BTreeSet<Topic>) -> StoreResult<BTreeSet<Topic>> {
         match self {
             LiveTopics::Prefixes(policy) => policy.readable(user, topics).await,
@@ -131,6 +136,7 @@ impl TopicAccess for LiveTopics {
 }
 
 /// `TOPIC_POLICY`: public prefixes, separated by commas, or the ARN of one function; nothing denies every topic.
+#[inline]
 pub fn topics(env: &Env, sdk: &SdkConfig) -> Result<LiveTopics, ConfigError> {
     let parts = env.list("TOPIC_POLICY");
     match parts.iter().find(|part| part.starts_with("arn:")) {
@@ -166,6 +172,7 @@ pub enum LivePresence {
 }
 
 impl PresenceAccess for LivePresence {
+    #[inline]
     async fn visible(&self, asker: UserId, users: BTreeSet<UserId>) -> StoreResult<BTreeSet<UserId>> {
         match self {
             LivePresence::Policy(policy) => policy.visible(asker, users).await,
@@ -175,6 +182,7 @@ impl PresenceAccess for LivePresence {
 }
 
 /// `PRESENCE_POLICY`: `self`, `everyone`, or the ARN of one function; nothing shows users their own presence only.
+#[inline]
 pub fn presence(env: &Env, sdk: &SdkConfig) -> Result<LivePresence, ConfigError> {
     match env.optional("PRESENCE_POLICY") {
         None | Some("self") => Ok(LivePresence::Policy(PresencePolicy::Own)),
@@ -194,6 +202,7 @@ pub async fn sessions(env: &Env, sdk: &SdkConfig) -> Result<LiveStrongSessions, 
 }
 
 /// What `$connect` needs.
+#[inline]
 pub async fn connector(env: &Env, sdk: &SdkConfig) -> Result<LiveConnector, ConfigError> {
     Ok(Connector {
         sessions: sessions_table(env, sdk).await?,
@@ -218,6 +227,7 @@ pub async fn admission(env: &Env, sdk: &SdkConfig) -> Result<LiveAdmission, Conf
 }
 
 /// What frames need.
+#[inline]
 pub async fn frames(env: &Env, sdk: &SdkConfig) -> Result<LiveFrames, ConfigError> {
     Ok(Frames {
         sessions: sessions_table(env, sdk).await?,
@@ -233,11 +243,13 @@ pub async fn frames(env: &Env, sdk: &SdkConfig) -> Result<LiveFrames, ConfigErro
     })
 }
 
+#[inline]
 fn lanes(env: &Env, sdk: &SdkConfig, direct: &str, broadcast: &str) -> Result<Lanes, ConfigError> {
     Ok(Lanes { direct: queue(env, sdk, direct)?, broadcast: queue(env, sdk, broadcast)? })
 }
 
 /// What publishing needs.
+#[inline]
 pub async fn publisher(env: &Env, sdk: &SdkConfig) -> Result<LivePublisher, ConfigError> {
     Ok(Publisher {
         table: connections(env, sdk)?,
@@ -248,6 +260,7 @@ pub async fn publisher(env: &Env, sdk: &SdkConfig) -> Result<LivePublisher, Conf
 }
 
 /// What delivery needs.
+#[inline]
 pub async fn fan_out(env: &Env, sdk: &SdkConfig) -> Result<LiveFanOut, ConfigError> {
     Ok(FanOut {
         sessions: sessions_table(env, sdk).await?,
@@ -264,6 +277,7 @@ pub async fn fan_out(env: &Env, sdk: &SdkConfig) -> Result<LiveFanOut, ConfigErr
 }
 
 /// What closing needs.
+#[inline]
 pub async fn closer(env: &Env, sdk: &SdkConfig) -> Result<LiveCloser, ConfigError> {
     Ok(Closer {
         table: connections(env, sdk)?,

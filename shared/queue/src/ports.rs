@@ -15,6 +15,7 @@ use crate::wire::{close_request_to_json, job_to_json, queued_to_json};
 pub struct Closing(pub Queue);
 
 impl CloseQueue for Closing {
+    #[inline]
     async fn ask(&self, request: &CloseRequest, delay_seconds: u32) -> StoreResult<()> {
         self.0.send(close_request_to_json(request), delay_seconds).await
     }
@@ -39,10 +40,12 @@ impl Lanes {
 }
 
 impl JobQueue for Lanes {
+    #[inline]
     async fn enqueue(&self, job: &Job, delay_seconds: u32) -> StoreResult<()> {
         self.of(job.lane()).send(job_to_json(job), delay_seconds).await
     }
 
+    #[inline]
     async fn hand_in(&self, queued: &Queued, delay_seconds: u32) -> StoreResult<()> {
         self.of(Lane::of_target(&queued.publish.target)).send(queued_to_json(queued), delay_seconds).await
     }
@@ -58,28 +61,33 @@ pub struct LanesWithDeadLetters {
 }
 
 impl JobQueue for LanesWithDeadLetters {
+    #[inline]
     async fn enqueue(&self, job: &Job, delay_seconds: u32) -> StoreResult<()> {
         self.lanes.enqueue(job, delay_seconds).await
     }
 
+    #[inline]
     async fn hand_in(&self, queued: &Queued, delay_seconds: u32) -> StoreResult<()> {
         self.lanes.hand_in(queued, delay_seconds).await
     }
 }
 
 impl DeadLetters for LanesWithDeadLetters {
+    #[inline]
     async fn dead_letter(&self, lane: Lane, job: &Job) -> StoreResult<()> {
         self.dead.of(lane).send(job_to_json(job), 0).await
     }
 }
 
 /// The queue that a record came from, of these.
+#[inline]
 fn source<'a>(queues: &[&'a Queue], record: &Received) -> StoreResult<&'a Queue> {
     let found = queues.iter().find(|queue| queue.name() == record.queue);
     found.copied().ok_or_else(|| StoreError::Unavailable(format!("{} is not a queue of this reader", record.queue)))
 }
 
 impl Redelivery for LanesWithDeadLetters {
+    #[inline]
     async fn redeliver(&self, record: &Received, delay_seconds: u32) -> StoreResult<()> {
         let Lanes { direct, broadcast } = &self.lanes;
         source(&[direct, broadcast], record)?.send_copy(record, delay_seconds).await
@@ -87,6 +95,7 @@ impl Redelivery for LanesWithDeadLetters {
 }
 
 impl Redelivery for Closing {
+    #[inline]
     async fn redeliver(&self, record: &Received, delay_seconds: u32) -> StoreResult<()> {
         source(&[&self.0], record)?.send_copy(record, delay_seconds).await
     }

@@ -22,6 +22,7 @@ pub struct Queue {
 
 impl Queue {
     /// Builds the client once; connections are opened by the first call.
+    #[inline]
     pub fn new(config: &SdkConfig, url: impl Into<String>) -> Self {
         Self { client: Client::new(&holdfast_aws::at_least(config, Patience::SERVICE)), url: url.into() }
     }
@@ -33,11 +34,13 @@ impl Queue {
 
     /// Sends one message, visible after `delay_seconds` (at most [`MAX_DELAY_SECONDS`]). After an error it may or may not
     /// have been sent.
+    #[inline]
     pub async fn send(&self, body: String, delay_seconds: u32) -> Result<(), StoreError> {
         sent(self.message(body, delay_seconds).send().await)
     }
 
     /// Sends a copy of a record, with its origin as `make redrive` writes it.
+    #[inline]
     pub(crate) async fn send_copy(&self, record: &Received, delay_seconds: u32) -> Result<(), StoreError> {
         let attributes = [
             ("HoldfastMessageId", record.id.clone()),
@@ -54,6 +57,7 @@ impl Queue {
         sent(message.send().await)
     }
 
+    #[inline]
     fn message(&self, body: String, delay_seconds: u32) -> SendMessageFluentBuilder {
         let delay = i32::try_from(delay_seconds.min(MAX_DELAY_SECONDS)).unwrap_or_default();
         let message = self.client.send_message().queue_url(&self.url).message_body(body);

@@ -20,11 +20,13 @@ pub struct Clusters {
 
 impl Clusters {
     /// Builds the client once.
+    #[inline]
     pub fn new(config: &SdkConfig) -> Self {
         Self { client: Client::new(config) }
     }
 
     /// The cache of this name, of any kind; `None` if there is none. An error says nothing about the cache itself.
+    #[inline]
     pub async fn describe(&self, name: &str) -> StoreResult<Option<Topology>> {
         if let Some(found) = self.replication_group(name).await? {
             return Ok(Some(found));
@@ -35,6 +37,7 @@ impl Clusters {
         self.single_node(name).await
     }
 
+    #[inline]
     async fn replication_group(&self, name: &str) -> StoreResult<Option<Topology>> {
         let answer = self.client.describe_replication_groups().replication_group_id(name).send().await;
         let Some(answer) = found("DescribeReplicationGroups", answer)? else { return Ok(None) };
@@ -52,12 +55,14 @@ impl Clusters {
         Ok(Some(topology::of_group(group, &members)))
     }
 
+    #[inline]
     async fn serverless(&self, name: &str) -> StoreResult<Option<Topology>> {
         let answer = self.client.describe_serverless_caches().serverless_cache_name(name).send().await;
         Ok(found("DescribeServerlessCaches", answer)?
             .and_then(|answer| answer.serverless_caches().first().map(topology::of_serverless)))
     }
 
+    #[inline]
     async fn single_node(&self, name: &str) -> StoreResult<Option<Topology>> {
         let answer =
             self.client.describe_cache_clusters().cache_cluster_id(name).show_cache_node_info(true).send().await;

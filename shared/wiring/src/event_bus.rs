@@ -19,12 +19,14 @@ pub struct Bus {
 
 impl Bus {
     /// Builds the client once.
+    #[inline]
     pub fn new(config: &SdkConfig, name: impl Into<String>) -> Self {
         Self { client: Client::new(&holdfast_aws::at_least(config, Patience::SERVICE)), name: name.into() }
     }
 }
 
 impl EventBus for Bus {
+    #[inline]
     async fn publish(&self, entries: &[BusEntry]) -> StoreResult<()> {
         for chunk in entries.chunks(MAX_ENTRIES) {
             let mut request = self.client.put_events();

@@ -27,6 +27,7 @@ pub struct KmsBox {
 
 impl KmsBox {
     /// `key` is the key's ARN, id or alias. Connections are opened by the first call.
+    #[inline]
     pub fn new(config: &SdkConfig, key: impl Into<String>) -> Self {
         Self { client: Client::new(&holdfast_aws::at_least(config, Patience::SERVICE)), key: key.into() }
     }
@@ -46,6 +47,7 @@ fn trouble<E: ProvideErrorMetadata, R>(operation: &str, error: &SdkError<E, R>) 
 }
 
 impl SecretBox for KmsBox {
+    #[inline]
     async fn seal(&self, user: UserId, plain: &[u8]) -> StoreResult<Vec<u8>> {
         let sealed = self
             .client
@@ -59,6 +61,7 @@ impl SecretBox for KmsBox {
         sealed.ciphertext_blob.map(Blob::into_inner).ok_or_else(|| StoreError::Corrupt("kms Encrypt: no answer".into()))
     }
 
+    #[inline]
     async fn open(&self, user: UserId, sealed: &[u8]) -> StoreResult<Vec<u8>> {
         let opened = self
             .client

@@ -6,8 +6,10 @@ pub mod event_bus;
 pub mod kms;
 mod verifier;
 
+use std::sync::Arc;
+
 use aws_config::SdkConfig;
-use holdfast_aws::Roots;
+use holdfast_aws::{Roots, Variable};
 use holdfast_credentials::Argon2id;
 use holdfast_dynamodb::{ActivityTable, ConnectionsTable, SessionsTable};
 use holdfast_queue::{Closing, Queue};
@@ -79,8 +81,13 @@ pub type LiveClosing = Closing;
 pub type LiveClusters = Clusters;
 
 /// The configuration of the clients. A function makes it once and shares it, because each has an HTTP client of its own.
-pub async fn sdk(env: &Env) -> SdkConfig {
-    holdfast_aws::sdk_config(env.is_local(), roots(env)).await
+pub fn sdk(env: &Env) -> SdkConfig {
+    holdfast_aws::sdk_config(variable(env), roots(env))
+}
+
+fn variable(env: &Env) -> Variable {
+    let env = env.clone();
+    Arc::new(move |name| env.optional(name).map(str::to_owned))
 }
 
 fn roots(env: &Env) -> Roots {
@@ -105,6 +112,7 @@ pub async fn sessions(env: &Env, sdk: &SdkConfig) -> Result<LiveSessions, Config
 }
 
 /// What the sign-in route needs.
+#[inline]
 pub async fn sign_in(env: &Env, sdk: &SdkConfig) -> Result<LiveSignIn, ConfigError> {
     let verifier = LiveVerifier::from_env(env, sdk)?;
     with_verifier(env, sdk, verifier).await
@@ -116,12 +124,14 @@ pub async fn vouched_sign_in(env: &Env, sdk: &SdkConfig) -> Result<LiveVouchedSi
 }
 
 /// What the route of the second step needs.
+#[inline]
 pub async fn second_factor(env: &Env, sdk: &SdkConfig) -> Result<LiveSecondFactor, ConfigError> {
     let secrets = secrets(env, sdk)?;
     Ok(LiveSecondFactor { sign_in: with_verifier(env, sdk, ()).await?, secrets })
 }
 
 /// What the routes that change a second factor need.
+#[inline]
 pub async fn factor(env: &Env, sdk: &SdkConfig) -> Result<LiveFactor, ConfigError> {
     let (issuer, limits) = (env.mfa_issuer()?, env.sign_in_limits()?);
     let secrets = secrets(env, sdk)?;
@@ -129,6 +139,7 @@ pub async fn factor(env: &Env, sdk: &SdkConfig) -> Result<LiveFactor, ConfigErro
 }
 
 /// `MFA_KEY_ID`: the key that seals seeds. There is no default: a seed is never kept in plain text.
+#[inline]
 fn secrets(env: &Env, sdk: &SdkConfig) -> Result<KmsBox, ConfigError> {
     Ok(KmsBox::new(sdk, env.text("MFA_KEY_ID")?))
 }
@@ -145,6 +156,7 @@ async fn with_verifier<P>(
 }
 
 /// Who knows whether a password is right, for the route that changes one.
+#[inline]
 pub fn verifier(env: &Env, sdk: &SdkConfig) -> Result<LiveVerifier, ConfigError> {
     LiveVerifier::from_env(env, sdk)
 }
@@ -175,20 +187,23 @@ pub fn connections_table(env: &Env, sdk: &SdkConfig) -> Result<ConnectionsTable,
 }
 
 /// The targets of the relay: the event bus, the queue `close`, and the queue of records that cannot be read.
+#[inline]
 pub fn relay_targets(env: &Env, sdk: &SdkConfig) -> Result<(LiveBus, LiveClosing, LiveQueue), ConfigError> {
     let (bus, close, unreadable) = (env.text("EVENT_BUS")?, env.url("CLOSE_QUEUE_URL")?, env.url("RELAY_DLQ_URL")?);
     Ok((Bus::new(sdk, bus), Closing(Queue::new(sdk, close)), Queue::new(sdk, unreadable)))
 }
 
 /// The queue whose URL this variable holds.
+#[inline]
 pub fn queue(env: &Env, sdk: &SdkConfig, variable: &str) -> Result<LiveQueue, ConfigError> {
     let url = env.url(variable)?;
     Ok(Queue::new(sdk, url))
 }
 
 /// ElastiCache, for the function that describes the cache.
-pub async fn clusters(env: &Env) -> LiveClusters {
-    Clusters::new(&holdfast_aws::sdk_config_for_control(roots(env)).await)
+#[inline]
+pub fn clusters(env: &Env) -> LiveClusters {
+    Clusters::new(&holdfast_aws::sdk_config_for_control(variable(env), roots(env)))
 }
 
 /// The cache server alone, if there is one: for health, and for repairing it.

@@ -17,6 +17,7 @@ pub enum LiveVerifier {
 }
 
 impl LiveVerifier {
+    #[inline]
     pub(crate) fn from_env(env: &Env, sdk: &SdkConfig) -> Result<Self, ConfigError> {
         match env.optional("CREDENTIAL_VERIFIER") {
             None | Some("password") => Ok(Self::Password(Argon2id::default())),
@@ -36,6 +37,7 @@ impl PasswordStrength for LiveVerifier {
 }
 
 impl CredentialVerifier for LiveVerifier {
+    #[inline]
     async fn verify(
         &self,
         email: &Email,
@@ -49,6 +51,7 @@ impl CredentialVerifier for LiveVerifier {
         }
     }
 
+    #[inline]
     async fn change(&self, email: &Email, current: &str, new: &str, salt: &[u8; 16]) -> StoreResult<String> {
         match self {
             Self::Password(verifier) => verifier.change(email, current, new, salt).await,

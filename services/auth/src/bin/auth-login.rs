@@ -6,8 +6,5 @@ use holdfast_runtime::boot;
 use service_auth::login;
 
 fn main() -> ExitCode {
-    boot::http(
-        |env| async move { holdfast_wiring::sign_in(&env, &holdfast_wiring::sdk(&env).await).await },
-        login::handle,
-    )
+    boot::http(|env| async move { holdfast_wiring::sign_in(&env, &holdfast_wiring::sdk(&env)).await }, login::handle)
 }

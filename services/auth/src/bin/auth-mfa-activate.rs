@@ -7,7 +7,7 @@ use service_auth::mfa_activate;
 
 fn main() -> ExitCode {
     boot::http(
-        |env| async move { holdfast_wiring::factor(&env, &holdfast_wiring::sdk(&env).await).await },
+        |env| async move { holdfast_wiring::factor(&env, &holdfast_wiring::sdk(&env)).await },
         mfa_activate::handle,
     )
 }

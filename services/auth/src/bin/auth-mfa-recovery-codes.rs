@@ -7,7 +7,7 @@ use service_auth::mfa_recovery_codes;
 
 fn main() -> ExitCode {
     boot::http(
-        |env| async move { holdfast_wiring::sessions(&env, &holdfast_wiring::sdk(&env).await).await },
+        |env| async move { holdfast_wiring::sessions(&env, &holdfast_wiring::sdk(&env)).await },
         mfa_recovery_codes::handle,
     )
 }

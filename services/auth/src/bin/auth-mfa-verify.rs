@@ -7,7 +7,7 @@ use service_auth::mfa_verify;
 
 fn main() -> ExitCode {
     boot::http(
-        |env| async move { holdfast_wiring::second_factor(&env, &holdfast_wiring::sdk(&env).await).await },
+        |env| async move { holdfast_wiring::second_factor(&env, &holdfast_wiring::sdk(&env)).await },
         mfa_verify::handle,
     )
 }

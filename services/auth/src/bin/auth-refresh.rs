@@ -6,8 +6,5 @@ use holdfast_runtime::boot;
 use service_auth::refresh;
 
 fn main() -> ExitCode {
-    boot::http(
-        |env| async move { holdfast_wiring::sessions(&env, &holdfast_wiring::sdk(&env).await).await },
-        refresh::handle,
-    )
+    boot::http(|env| async move { holdfast_wiring::sessions(&env, &holdfast_wiring::sdk(&env)).await }, refresh::handle)
 }

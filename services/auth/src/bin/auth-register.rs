@@ -7,7 +7,7 @@ use service_auth::register;
 
 fn main() -> ExitCode {
     boot::http(
-        |env| async move { holdfast_wiring::registration(&env, &holdfast_wiring::sdk(&env).await).await },
+        |env| async move { holdfast_wiring::registration(&env, &holdfast_wiring::sdk(&env)).await },
         register::handle,
     )
 }

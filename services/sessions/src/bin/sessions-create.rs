@@ -7,7 +7,7 @@ use service_sessions::create;
 
 fn main() -> ExitCode {
     boot::http(
-        |env| async move { holdfast_wiring::vouched_sign_in(&env, &holdfast_wiring::sdk(&env).await).await },
+        |env| async move { holdfast_wiring::vouched_sign_in(&env, &holdfast_wiring::sdk(&env)).await },
         create::handle,
     )
 }

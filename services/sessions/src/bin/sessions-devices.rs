@@ -6,8 +6,5 @@ use holdfast_runtime::boot;
 use service_sessions::devices;
 
 fn main() -> ExitCode {
-    boot::http(
-        |env| async move { holdfast_wiring::sessions(&env, &holdfast_wiring::sdk(&env).await).await },
-        devices::handle,
-    )
+    boot::http(|env| async move { holdfast_wiring::sessions(&env, &holdfast_wiring::sdk(&env)).await }, devices::handle)
 }

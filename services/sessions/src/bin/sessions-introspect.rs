@@ -7,7 +7,7 @@ use service_sessions::introspect;
 
 fn main() -> ExitCode {
     boot::http(
-        |env| async move { holdfast_wiring::sessions(&env, &holdfast_wiring::sdk(&env).await).await },
+        |env| async move { holdfast_wiring::sessions(&env, &holdfast_wiring::sdk(&env)).await },
         introspect::handle,
     )
 }

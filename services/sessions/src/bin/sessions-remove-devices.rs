@@ -7,7 +7,7 @@ use service_sessions::remove_devices;
 
 fn main() -> ExitCode {
     boot::http(
-        |env| async move { holdfast_wiring::sessions(&env, &holdfast_wiring::sdk(&env).await).await },
+        |env| async move { holdfast_wiring::sessions(&env, &holdfast_wiring::sdk(&env)).await },
         remove_devices::handle,
     )
 }

@@ -8,7 +8,7 @@ use service_sessions::revoke_all;
 fn main() -> ExitCode {
     boot::http_with_query(
         revoke_all::QUERY,
-        |env| async move { holdfast_wiring::sessions(&env, &holdfast_wiring::sdk(&env).await).await },
+        |env| async move { holdfast_wiring::sessions(&env, &holdfast_wiring::sdk(&env)).await },
         revoke_all::handle,
     )
 }

@@ -1,8 +1,11 @@
 //! A function that reads one item strongly with the SDK's client, and with `QUESTION=UpdateItem` also writes to it. It returns as many
 //! bytes as what it is compared with, and does nothing else.
 
+use std::sync::Arc;
+
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
+use holdfast_aws::Roots;
 use lambda_runtime::{Error, LambdaEvent, Runtime, service_fn};
 use serde_json::value::RawValue;
 
@@ -13,8 +16,8 @@ fn variable(name: &str) -> Result<String, Error> {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     // The same client as a function of Holdfast has, with its time-outs and its TLS.
-    let config = holdfast_aws::sdk_config_with(aws_config::defaults(aws_config::BehaviorVersion::v2026_01_12()), true);
-    let client = Client::new(&config.load().await);
+    let config = holdfast_aws::sdk_config(Arc::new(|name: &str| std::env::var(name).ok()), Roots::System);
+    let client = Client::new(&config);
     let (table, partition, sort) = (variable("SESSIONS_TABLE")?, variable("PARTITION")?, variable("SORT")?);
     let answer = RawValue::from_string(variable("ANSWER")?)?;
     let writes = variable("QUESTION")? == "UpdateItem";

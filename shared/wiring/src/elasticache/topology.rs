@@ -122,12 +122,14 @@ fn text(value: Option<&str>) -> String {
     value.unwrap_or_default().to_owned()
 }
 
+#[inline]
 fn address(endpoint: Option<&aws_sdk_elasticache::types::Endpoint>) -> String {
     endpoint
         .and_then(|e| e.address().map(|host| format!("{host}:{}", e.port().unwrap_or_default())))
         .unwrap_or_default()
 }
 
+#[inline]
 pub(crate) fn of_group(group: &ReplicationGroup, members: &[CacheCluster]) -> Topology {
     let member = |id: &str| members.iter().find(|cluster| cluster.cache_cluster_id() == Some(id));
     let shards: Vec<Shard> = group
@@ -171,6 +173,7 @@ pub(crate) fn of_group(group: &ReplicationGroup, members: &[CacheCluster]) -> To
     }
 }
 
+#[inline]
 pub(crate) fn of_serverless(cache: &ServerlessCache) -> Topology {
     Topology {
         kind: Kind::Serverless,
@@ -186,6 +189,7 @@ pub(crate) fn of_serverless(cache: &ServerlessCache) -> Topology {
     }
 }
 
+#[inline]
 pub(crate) fn of_node(cluster: &CacheCluster) -> Topology {
     let nodes = cluster
         .cache_nodes()
