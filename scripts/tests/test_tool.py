@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 from pathlib import Path
 from unittest import mock
@@ -463,6 +464,65 @@ class Unchanged(unittest.TestCase):
             used += re.findall(r"jsondecode\(file\(var\.release_manifest\)\)(\.\w+)?", text) + re.findall(r"local\.manifest(\.\w+)", text)
         self.assertEqual(set(used), {"", ".version", ".functions", ".arch"})
         self.assertEqual(used.count(""), 1)
+
+
+class FirstApply(unittest.TestCase):
+    """The first apply of the local environment: each stack starts when what it reads is published."""
+
+    READS = {"auth": ("platform/api",), "sessions": ("platform/api",), "push": ("platform/api",), "events": ("platform/api", "push/queue")}
+
+    def applied(self, publishes, chosen=settings.STACKS, failing=""):
+        """What happened in which order; `publishes`: the parameters of a stack, before it has ended."""
+        published, happened, lock = set(), [], threading.Lock()
+        there = {name: threading.Event() for name in settings.STACKS}
+
+        def say(what):
+            with lock:
+                happened.append(what)
+
+        def apply(run, stack):
+            say(f"{stack.name} starts")
+            if stack.name == failing:
+                raise Failed(f"{stack.name} failed")
+            published.update(f"/holdfast/local/{name}" for name in publishes.get(stack.name, ()))
+            there[stack.name].set()
+            # Whoever reads from it starts while it is being applied.
+            for reader, names in self.READS.items():
+                if reader in chosen and publishes.get(stack.name) and {name.split("/")[0] for name in names} <= {stack.name}:
+                    self.assertTrue(there[reader].wait(20), f"{reader} does not start beside {stack.name}")
+            say(f"{stack.name} ends")
+            run.applied.append(stack.name)
+
+        with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()), \
+                mock.patch.object(stacks, "LOOK", 0.01), mock.patch.object(stacks, "inputs", lambda name: self.READS.get(name, ())), \
+                mock.patch.object(unchanged, "parameters", lambda _: dict.fromkeys(published, "x")), \
+                mock.patch.object(unchanged, "fingerprint", lambda _: ""), mock.patch.object(stacks._Run, "apply", apply):
+            own = read(HOLDFAST_WORK_DIR=folder)
+            stacks.apply_all(own, [terraform.Stack(name, own) for name in chosen])
+        return happened
+
+    def test_a_stack_starts_beside_the_one_whose_parameters_it_reads_and_after_them(self):
+        happened = self.applied({"platform": ("platform/api",), "push": ("push/queue",)})
+        self.assertEqual(happened[0], "platform starts")
+        self.assertLess(happened.index("push starts"), happened.index("platform ends"))
+        self.assertLess(happened.index("push starts"), happened.index("events starts"))
+        self.assertEqual(len(happened), 10)
+
+    def test_a_stack_whose_parameters_never_come_is_not_applied(self):
+        with self.assertRaisesRegex(Failed, "^platform failed$"):
+            self.applied({}, failing="platform")
+        with self.assertRaisesRegex(Failed, "^stack events was not applied: it needs push/queue.$"):
+            self.applied({"platform": ("platform/api",)})
+
+    def test_what_stacks_of_another_run_publish_is_not_waited_for(self):
+        self.assertEqual(self.applied({}, ("auth",)), ["auth starts", "auth ends"])
+
+    def test_the_parameters_of_a_stack_are_those_that_its_code_names(self):
+        for name in settings.STACKS:
+            text = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "infra" / "stacks" / name).glob("*.tf"))
+            named = {found for found in re.findall(r'"([a-z]+/[a-z0-9-]+)"', text) if found.split("/")[0] in settings.STACKS}
+            self.assertEqual(set(terraform.inputs(name)), named, name)
+        self.assertIn("push/close-queue-url", terraform.inputs("events"))
 
 
 class Destroy(unittest.TestCase):

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import time
+
 from holdfast_cli.core.console import Step, answer, report, wants_json
 from holdfast_cli.core.errors import Failed
 from holdfast_cli.core.parallel import side_by_side
 from holdfast_cli.core.settings import Settings
 from holdfast_cli.deploy import unchanged
-from holdfast_cli.deploy.terraform import Stack
+from holdfast_cli.deploy.terraform import Stack, inputs
 
 # What may be applied side by side, in order: values cross stacks as parameters of SSM.
 STAGES = (("platform",), ("auth", "sessions", "push"), ("events",))
+
+# Seconds between two looks for a parameter.
+LOOK = 0.5
 
 # It owns the stage of the HTTP API, with the limits of single routes.
 STAGE_OWNER = "platform"
@@ -105,6 +110,36 @@ class _Run:
             self.skip(self.chosen)
 
 
+    def at_once(self) -> None:
+        """Applies all stacks for the first time. Each starts as soon as the parameters that it reads are published, beside the stacks that publish
+        them: most of an apply is waiting."""
+        applying = {stack.name for stack in self.chosen}
+
+        def one(stack: Stack) -> None:
+            try:
+                self.wait_for_inputs(stack, applying)
+                self.apply(stack)
+            finally:
+                applying.discard(stack.name)
+
+        side_by_side(one, self.chosen)
+
+    def wait_for_inputs(self, stack: Stack, applying: set[str]) -> None:
+        """Returns when every parameter is there that this stack reads from the others of this run."""
+        chosen = {stack.name for stack in self.chosen}
+        wanted = [name for name in inputs(stack.name) if name.split("/")[0] in chosen]
+        while True:
+            # Before the look, because a stack publishes its parameters before it ends.
+            publishing = set(applying)
+            there = unchanged.parameters(self.settings)
+            lacking = [name for name in wanted if f"/holdfast/{self.settings.env}/{name}" not in there]
+            if not lacking:
+                return
+            if any(name.split("/")[0] not in publishing for name in lacking):
+                raise Failed(f"stack {stack.name} was not applied: it needs {', '.join(lacking)}.")
+            time.sleep(LOOK)
+
+
 def make_network(settings: Settings, chosen: list[Stack], touched: list[str]) -> None:
     """Creates the cache and its network before a deploy that moves functions into it. Terraform's provider fails to plan a function that
     enters a network whose subnets have no ids yet (terraform-provider-aws #34913). It plans a function correctly that is created with its
@@ -132,6 +167,9 @@ def apply_all(settings: Settings, chosen: list[Stack], touched: list[str] | None
     # The first time there is nothing to compare with: later stacks need values that earlier ones write.
     if (not settings.is_local or all(stack.state.exists() for stack in chosen)) and not run.compare():
         return []
+    if settings.is_local and not any(stack.state.exists() for stack in chosen):
+        run.at_once()
+        return run.applied
     for stage in STAGES:
         run.stage(stage)
     if run.applied and not settings.on_local_cloud:

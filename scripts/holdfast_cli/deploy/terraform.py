@@ -36,6 +36,14 @@ def declared(stack: str) -> dict[str, str]:
     return found
 
 
+@cache
+def inputs(stack: str) -> tuple[str, ...]:
+    """The parameters that a stack reads from others, as `<stack>/<name>`."""
+    text = (ROOT / "infra" / "stacks" / stack / "main.tf").read_text()
+    found = re.search(r"^\s*inputs\s*=\s*toset\(\[(.*?)\]\)$", text, re.M | re.S)
+    return tuple(re.findall(r'"([a-z-]+/[a-z0-9-]+)"', found.group(1))) if found else ()
+
+
 def values_for(stack: str, settings: Settings) -> dict[str, str | list[str]]:
     """What this stack is given besides environments/<ENV>.tfvars: the release, the endpoint, and VARS."""
     types = declared(stack)
