@@ -189,13 +189,13 @@ async fn each_operation_sends_as_many_requests_as_it_needs_and_no_more() {
 /// processor runs other copies of a few loops, so a count may be 5 % above its budget.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 const INSTRUCTIONS: [(&str, u64); 8] = [
-    ("start of ops-not-found", 940),
-    ("start of sessions-current", 4435),
-    ("start of auth-login", 4570),
-    ("start of auth-refresh", 4410),
-    ("start of push-fanout", 7320),
-    ("validation, cache hit", 322),
-    ("validation, dynamodb", 1226),
+    ("start of ops-not-found", 1063),
+    ("start of sessions-current", 3382),
+    ("start of auth-login", 3521),
+    ("start of auth-refresh", 3361),
+    ("start of push-fanout", 6278),
+    ("validation, cache hit", 350),
+    ("validation, dynamodb", 1252),
     ("delivery of a message to a socket", 228),
 ];
 
