@@ -238,8 +238,7 @@ fn an_executable_holds_only_the_clients_that_its_function_calls() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// The functions of a file's shipped code: their signatures with what stands before them, and their bodies
-/// without spaces.
+/// The functions of a file's shipped code: their signatures with the line before them, and their bodies without spaces.
 fn functions_of(text: &str) -> Vec<(String, String)> {
     let shipped: Vec<&str> = text.split("#[cfg(test)]").next().unwrap_or_default().lines().collect();
     let mut found = Vec::new();
@@ -258,9 +257,8 @@ fn functions_of(text: &str) -> Vec<(String, String)> {
     found
 }
 
-/// A function that is compiled with its library brings every client that it names into each executable that links the
-/// library: the linker drops the client's code, and keeps the tables for unwinding it. A generic one, or one with `#[inline]`, is
-/// compiled where it is called.
+/// The linker takes a library's object as a whole, with every client that it names. It drops their code later, but keeps the
+/// tables for unwinding it. A generic function, or one with `#[inline]`, is compiled where it is called instead.
 #[test]
 fn what_uses_a_client_is_compiled_where_it_is_called() {
     let clients = ["cognitoidentityprovider", "elasticache", "eventbridge", "kms", "lambda", "sqs"];
