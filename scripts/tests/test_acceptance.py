@@ -5,14 +5,16 @@ import io
 import json
 import os
 import re
+import tempfile
 import time
 import unittest
 from unittest import mock
 
 from fakes import SCRIPTS, Scripted, called, deployed, read
 
-from holdfast_cli.core import console
+from holdfast_cli.core import catalogue, console
 from holdfast_cli.core.errors import Failed, Refused
+from holdfast_cli.deploy.releases import History
 from holdfast_cli.operate import tail
 from holdfast_cli.operate.routes import Response
 from holdfast_cli.verify.acceptance import account, people, queues, run, sockets, table
@@ -215,6 +217,38 @@ class Socket:
         if self.frames:
             return self.frames.pop(0)
         raise ConnectionClosedOK(None, None) if self.closes else TimeoutError
+
+
+class RollbackReady(unittest.TestCase):
+    """The release that a rollback deploys must be complete: the one before, or the first as long as it is alone."""
+
+    def ready(self, *releases, lacking=""):
+        with tempfile.TemporaryDirectory() as folder:
+            here = read(HOLDFAST_WORK_DIR=folder)
+            history = History(here)
+            for name, previous in releases:
+                functions = {key: {"s3Key": f"{key}/{name}.zip"} for key in catalogue.functions()}
+                history.add({"name": name, "previous": previous, "functions": functions})
+                for key, entry in functions.items():
+                    file = here.work / "artifacts" / entry["s3Key"]
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    if f"{key}/{name}" != lacking:
+                        file.write_bytes(b"zip")
+            return account.rollback_ready(Deployed(here, KNOWN))
+
+    def test_the_release_before_this_one_has_all_its_artifacts(self):
+        self.assertEqual(self.ready(("r1", None), ("r2", "r1")), f"release r1, the one before this one, has its {len(catalogue.functions())} artifacts")
+        with self.assertRaisesRegex(Failed, "release r1 cannot be deployed again: it has no artifact of auth-login"):
+            self.ready(("r1", None), ("r2", "r1"), lacking="auth-login/r1")
+
+    def test_the_first_release_has_all_its_artifacts_for_the_next_deploy(self):
+        self.assertIn("release r1, the first one, to which the next deploy can go back, has its", self.ready(("r1", None)))
+        with self.assertRaisesRegex(Failed, "release r1 cannot be deployed again: it has no artifact of auth-login"):
+            self.ready(("r1", None), lacking="auth-login/r1")
+
+    def test_without_a_record_of_releases_it_is_skipped(self):
+        with self.assertRaisesRegex(Skipped, "no release was recorded"):
+            self.ready()
 
 
 class Parts(unittest.TestCase):

@@ -184,16 +184,18 @@ def rollback_ready(deployed: Deployed) -> str:
     settings = deployed.settings
     history = releases.History(settings)
     current = history.current()
-    before = history.get(current["previous"]) if current else None
-    if current is None or before is None:
-        raise Skipped("this is the first release, so there is none before it.")
+    if current is None:
+        raise Skipped("no release was recorded for this environment.")
+    # A deploy that fails goes back to the current release. It is all that there is before the second one.
+    before = history.get(current["previous"]) or current
     lacking: list[str] = releases.lacking_in(before)
     for name, entry in before["functions"].items():
         file = settings.work / "artifacts" / entry["s3Key"]
         if not (file.exists() if settings.is_local else _is_object(deployed, entry["s3Key"])):
             lacking.append(name)
     insist(not lacking, f"release {before['name']} cannot be deployed again: it has no artifact of {', '.join(lacking)}")
-    return f"release {before['name']} has its {len(before['functions'])} artifacts"
+    which = "the first one, to which the next deploy can go back" if before is current else "the one before this one"
+    return f"release {before['name']}, {which}, has its {len(before['functions'])} artifacts"
 
 
 def _is_object(deployed: Deployed, key: str) -> bool:

@@ -15,7 +15,7 @@ CHECKS = (
     Check("queue-settings", "Every queue has a dead-letter queue, and hides a record long enough for its reader.", queues.queue_settings),
     Check("weights", "Every alias points at one version, so no canary is incomplete.", account.weights,
           needs_aws="locally functions have no alias."),
-    Check("rollback-ready", "The previous release still has all its artifacts.", account.rollback_ready),
+    Check("rollback-ready", "The release that a rollback deploys still has all its artifacts. Before the second release, it is the current one.", account.rollback_ready),
     Check("quotas", "The quotas of the account suffice for this configuration.", account.quotas,
           needs_aws="the local cloud has no quotas."),
     Check("zones", "The network of the cache is in two zones, and both are available.", account.zones,
