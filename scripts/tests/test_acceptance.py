@@ -246,6 +246,10 @@ class RollbackReady(unittest.TestCase):
         with self.assertRaisesRegex(Failed, "release r1 cannot be deployed again: it has no artifact of auth-login"):
             self.ready(("r1", None), lacking="auth-login/r1")
 
+    def test_a_release_before_this_one_whose_record_is_lost_is_not_taken_for_the_first(self):
+        with self.assertRaisesRegex(Failed, "the record of release r1 is missing"):
+            self.ready(("r2", "r1"))
+
     def test_without_a_record_of_releases_it_is_skipped(self):
         with self.assertRaisesRegex(Skipped, "no release was recorded"):
             self.ready()

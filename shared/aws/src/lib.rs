@@ -107,7 +107,7 @@ pub type Variable = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 /// is where Lambda puts them.
 ///
 /// The SDK's own loader also looks for profiles, roles and metadata services. A function has none of these, but all of them
-/// are linked with it: a client of STS, parsers, and 7 % of the executable.
+/// are linked with it: a client of STS, parsers, and an eighth of the executable.
 pub fn sdk_config(variable: Variable, roots: Roots) -> SdkConfig {
     let local = variable(ENDPOINT_URL).is_some();
     of_environment(variable, Patience::for_endpoint(local), roots)

@@ -187,7 +187,9 @@ def rollback_ready(deployed: Deployed) -> str:
     if current is None:
         raise Skipped("no release was recorded for this environment.")
     # A deploy that fails goes back to the current release. It is all that there is before the second one.
-    before = history.get(current["previous"]) or current
+    before = history.get(current["previous"]) if current["previous"] else current
+    if before is None:
+        raise Failed(f"the record of release {current['previous']} is missing, so nothing can go back to it")
     lacking: list[str] = releases.lacking_in(before)
     for name, entry in before["functions"].items():
         file = settings.work / "artifacts" / entry["s3Key"]
