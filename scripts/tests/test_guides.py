@@ -167,6 +167,9 @@ class Runs(unittest.TestCase):
         self.assertIn("line 2: did not end within", wrong)
         self.assertLess(time.monotonic() - began, 60)
 
+    def test_a_long_page_of_short_blocks_is_not_one_that_hangs(self):
+        self.assertEqual(ran("\n".join(["'''sh\nsleep 2\n'''"] * 4), patience=6), [])
+
     def test_a_reader_has_no_account_and_no_variables_of_make(self):
         self.assertEqual(ran("""
             '''sh

@@ -87,8 +87,11 @@ def environment(root: Path, given: Mapping[str, str]) -> dict[str, str]:
     return {**kept, **nowhere, "HOLDFAST": str(root)}
 
 
-def run(page: str, folder: Path, environ: Mapping[str, str], patience_seconds: float = 300) -> list[str]:
-    """Runs a page in `folder`, which is empty. Returns what is wrong, by line; nothing if the page is right."""
+def run(page: str, folder: Path, environ: Mapping[str, str], patience_seconds: float = 900) -> list[str]:
+    """Runs a page in `folder`, which is empty. Returns what is wrong, by line; nothing if the page is right.
+
+    A block ends within `patience_seconds`, also on a slow machine that does other work: the longest ones compile, install and apply.
+    """
     todo = [block for block in blocks(page) if block.is_run]
     log, work = folder / "log", folder / "work"
     log.mkdir()
@@ -98,9 +101,7 @@ def run(page: str, folder: Path, environ: Mapping[str, str], patience_seconds: f
         f"exec >{log}/{block.line}.out 2>{log}/{block.line}.err\n{block.commands}" for block in todo), encoding="utf-8")
     with subprocess.Popen(["bash", script], cwd=work, env=dict(environ), stdin=subprocess.DEVNULL, start_new_session=True) as shell:
         try:
-            code, late = shell.wait(patience_seconds), False
-        except subprocess.TimeoutExpired:
-            code, late = 1, True
+            code, late = _end(shell, log, patience_seconds)
         finally:
             # What a page has started and not ended.
             _kill(shell.pid)
@@ -117,6 +118,18 @@ def run(page: str, folder: Path, environ: Mapping[str, str], patience_seconds: f
         # `exit 0` in the middle of a page.
         wrong.append(f"line {todo[len(begun)].line}: was not reached")
     return wrong
+
+
+def _end(shell: subprocess.Popen[bytes], log: Path, patience_seconds: float) -> tuple[int, bool]:
+    """The exit code of a page, and whether one of its blocks hangs."""
+    begun = len(list(log.iterdir()))
+    while True:
+        try:
+            return shell.wait(patience_seconds), False
+        except subprocess.TimeoutExpired:
+            before, begun = begun, len(list(log.iterdir()))
+            if begun == before:
+                return 1, True
 
 
 def _kill(group: int) -> None:
