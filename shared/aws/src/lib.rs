@@ -33,8 +33,8 @@ const INITIAL_BACKOFF: Duration = Duration::from_millis(25);
 const ATTEMPTS: u32 = 3;
 /// Where every service is, for the local cloud. A service has its name appended.
 const ENDPOINT_URL: &str = "AWS_ENDPOINT_URL";
-/// A pooled connection that was idle for longer is probably broken, because the function was frozen.
-const POOL_IDLE: Duration = Duration::from_secs(20);
+/// A kept connection that was idle for longer is probably broken, because the function was frozen.
+pub const POOL_IDLE: Duration = Duration::from_secs(20);
 
 /// How long one call may take. Every time-out is given, because the SDK replaces each one that a client leaves open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

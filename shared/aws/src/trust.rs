@@ -1,6 +1,12 @@
 //! Which certificate authorities the clients trust.
 
+use std::sync::{Arc, LazyLock};
+
 use aws_smithy_http_client::tls::{TlsContext, TrustStore};
+use tokio_rustls::rustls::crypto::ring::default_provider;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 const AMAZON: &[u8] = include_bytes!("amazon_roots.pem");
 
@@ -22,6 +28,23 @@ impl Roots {
         };
         // Building fails for no context: the certificates are parsed when a connector is made.
         TlsContext::builder().with_trust_store(store).build().unwrap_or_default()
+    }
+
+    /// Returns what a connection of ours needs for TLS. Certificates that cannot be read are left out, and their servers are not
+    /// trusted.
+    ///
+    /// # Errors
+    /// The TLS library knows none of its own protocol versions.
+    pub fn tls(self) -> Result<ClientConfig, tokio_rustls::rustls::Error> {
+        static SYSTEM: LazyLock<Vec<CertificateDer<'static>>> =
+            LazyLock::new(|| rustls_native_certs::load_native_certs().certs);
+        let mut store = RootCertStore::empty();
+        match self {
+            Self::Amazon => store.add_parsable_certificates(CertificateDer::pem_slice_iter(AMAZON).flatten()),
+            Self::System => store.add_parsable_certificates(SYSTEM.iter().cloned()),
+        };
+        let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()));
+        Ok(builder.with_safe_default_protocol_versions()?.with_root_certificates(store).with_no_client_auth())
     }
 }
 

@@ -12,11 +12,11 @@ use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata as _};
 use holdfast_aws::Roots;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 /// What a request is answered with.
 const ANSWER: &str = "HTTP/1.1 400 Bad Request\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: 39\r\n\r\n{\"__type\":\"x#Reached\",\"message\":\"here\"}";
@@ -74,12 +74,21 @@ async fn ask(endpoint: &str, roots: Roots) -> String {
     error.code().map_or_else(|| DisplayErrorContext(&error).to_string(), str::to_owned)
 }
 
+/// Opens a connection with the library's configuration for connections of ours. Returns why it failed, or `trusted`.
+async fn shake_hands(endpoint: &str, roots: Roots) -> String {
+    let stream = TcpStream::connect(endpoint.trim_start_matches("https://")).await.unwrap();
+    let connector = TlsConnector::from(Arc::new(roots.tls().unwrap()));
+    let connected = connector.connect("localhost".try_into().unwrap(), stream).await;
+    connected.map_or_else(|error| format!("{error:?}"), |_| "trusted".to_owned())
+}
+
 /// The roots of the system are read once in a process, and `SSL_CERT_FILE` names them. So this binary runs itself again.
 #[tokio::test]
 async fn the_roots_of_amazon_admit_no_other_authority_and_those_of_the_system_may() {
     if let Ok(endpoint) = std::env::var(ENDPOINT) {
         let roots = if std::env::var(ROOTS).as_deref() == Ok("amazon") { Roots::Amazon } else { Roots::System };
         println!("answer: {}", ask(&endpoint, roots).await);
+        println!("handshake: {}", shake_hands(&endpoint, roots).await);
         return;
     }
     let (address, authority) = server().await;
@@ -101,10 +110,12 @@ async fn the_roots_of_amazon_admit_no_other_authority_and_those_of_the_system_ma
             .env(ROOTS, roots);
         let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let answer = text.lines().find_map(|line| line.split_once("answer: ").map(|(_, answer)| answer.to_owned()));
-        answers.push(answer.unwrap_or(text));
+        answers.push(["answer: ", "handshake: "].map(|kind| {
+            let found = text.lines().find_map(|line| line.split_once(kind).map(|(_, answer)| answer.to_owned()));
+            found.unwrap_or_else(|| text.clone())
+        }));
     }
     std::fs::remove_file(file).unwrap();
-    assert!(answers[0].contains("UnknownIssuer"), "{}", answers[0]);
-    assert_eq!(answers[1], "Reached");
+    assert!(answers[0].iter().all(|answer| answer.contains("UnknownIssuer")), "{:?}", answers[0]);
+    assert_eq!(answers[1], ["Reached", "trusted"]);
 }

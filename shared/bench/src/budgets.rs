@@ -196,7 +196,7 @@ const INSTRUCTIONS: [(&str, u64); 8] = [
     ("start of push-fanout", 6278),
     ("validation, cache hit", 350),
     ("validation, dynamodb", 1252),
-    ("delivery of a message to a socket", 228),
+    ("delivery of a message to a socket", 145),
 ];
 
 /// As many as two records have.

@@ -18,6 +18,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_apigatewaymanagement as sdk;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use holdfast_aws::Roots;
 use holdfast_fault_proxy::{ConnectionsGateway, Plan, Quotas};
 use holdfast_push::budget::RateLimiters;
 use holdfast_push::channel::Channel;
@@ -118,7 +119,7 @@ impl Worker {
                 sessions: OpenSessions::default(),
                 policy: Policy::default(),
                 table: MemoryTable::default(),
-                gateway: Connections::new(&config, endpoint),
+                gateway: Connections::new(&config, Roots::System, endpoint),
                 queue: MemoryQueues::default(),
                 tally: Counters::default(),
                 host: RealHost,

@@ -82,9 +82,13 @@ impl DeliveryMetrics for Metrics {
 
 /// The configuration of the clients. A function makes it once and shares it, because each has an HTTP client of its own.
 pub fn sdk(env: &Env) -> SdkConfig {
-    let roots = if env.has_amazon_certificates() { Roots::Amazon } else { Roots::System };
+    let roots = roots(env);
     let variables = env.clone();
     holdfast_aws::sdk_config(Arc::new(move |name| variables.optional(name).map(str::to_owned)), roots)
+}
+
+fn roots(env: &Env) -> Roots {
+    if env.has_amazon_certificates() { Roots::Amazon } else { Roots::System }
 }
 
 /// How many slots count. Where it is not said, all that exist do: a lowered limit is then enforced by the next sign-in
@@ -108,7 +112,7 @@ pub fn connections(env: &Env, sdk: &SdkConfig) -> Result<ConnectionsTable, Confi
 
 #[inline]
 fn gateway(env: &Env, sdk: &SdkConfig) -> Result<Connections, ConfigError> {
-    Ok(Connections::new(sdk, &env.url("WS_CALLBACK_URL")?))
+    Ok(Connections::new(sdk, roots(env), &env.url("WS_CALLBACK_URL")?))
 }
 
 #[inline]

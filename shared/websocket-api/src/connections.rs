@@ -7,13 +7,18 @@ use aws_config::SdkConfig;
 use aws_sdk_apigatewaymanagement::Client;
 use aws_sdk_apigatewaymanagement::config::Builder;
 use aws_sdk_apigatewaymanagement::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
-use holdfast_aws::Patience;
+use aws_smithy_types::timeout::TimeoutConfig;
+use holdfast_aws::{Patience, Roots};
 use holdfast_push::frame::ServerFrame;
 use holdfast_push::ids::ConnectionId;
 use holdfast_push::outcome::{Posted, Probe};
 use holdfast_push::ports::Gateway;
 
+use http::Uri;
+
+use crate::pool::{Connector, Host, Pool};
 use crate::posts::Posts;
 use crate::wire::frame_to_json;
 
@@ -32,11 +37,17 @@ pub struct Connections {
 impl Connections {
     /// `url` is the stage's callback URL (`https://<api>.execute-api.<region>.amazonaws.com/<stage>`): the SDK's own
     /// endpoint would be a host that does not exist.
-    pub fn new(config: &SdkConfig, url: &str) -> Self {
+    pub fn new(config: &SdkConfig, roots: Roots, url: &str) -> Self {
         let config = holdfast_aws::at_least(config, PATIENCE);
-        let posts = Posts::new(&config, url).map(Arc::new);
-        let config = Builder::from(&config).endpoint_url(url).retry_config(RetryConfig::disabled()).build();
-        Self { client: Client::from_conf(config), posts }
+        let mut client = Builder::from(&config).endpoint_url(url).retry_config(RetryConfig::disabled());
+        let patience = config.timeout_config().and_then(TimeoutConfig::connect_timeout);
+        let address: Option<Uri> = url.parse().ok();
+        let posts = address.as_ref().zip(address.as_ref().and_then(Host::of)).and_then(|(address, host)| {
+            let pool = Arc::new(Pool::new(host, roots, patience));
+            client.set_http_client(Some(SharedHttpClient::new(Connector(pool.clone()))));
+            Posts::new(&config, pool, address).map(Arc::new)
+        });
+        Self { client: Client::from_conf(client.build()), posts }
     }
 }
 
@@ -93,7 +104,7 @@ mod tests {
     #[test]
     fn a_frame_is_posted_as_its_json() {
         let config = SdkConfig::builder().behavior_version(aws_config::BehaviorVersion::v2026_01_12()).build();
-        let text = Connections::new(&config, "http://127.0.0.1:1").text(&ServerFrame::Pong(vec![]));
+        let text = Connections::new(&config, Roots::System, "http://127.0.0.1:1").text(&ServerFrame::Pong(vec![]));
         assert_eq!(text, frame_to_json(&ServerFrame::Pong(vec![])));
         assert!(text.contains("\"type\":\"pong\""), "{text}");
     }

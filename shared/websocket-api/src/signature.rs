@@ -1,41 +1,35 @@
 //! AWS Signature Version 4 with a key that lasts for a day. The SDK derives its key again for every request.
 //!
-//! Source: "Create a signed AWS API request" (AWS IAM User Guide). The key and the signature come from AWS's own crate.
+//! Source: "Create a signed AWS API request" (AWS IAM User Guide). The key comes from AWS's own crate.
 
 use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
-use aws_sigv4::sign::v4::{calculate_signature, generate_signing_key};
+use aws_sigv4::sign::v4::generate_signing_key;
 use data_encoding::HEXLOWER;
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
-/// What a signature covers of one request. There is no query.
-pub(crate) struct Signed<'a> {
-    pub(crate) method: &'a str,
-    /// The path as it is sent, with every segment encoded once more.
-    pub(crate) path: &'a str,
-    /// Names in lower case, in their order; values without blanks around them.
-    pub(crate) headers: &'a [(&'a str, &'a str)],
-    pub(crate) payload: &'a [u8],
-}
-
 /// Signs requests of one day (UTC) to one service of one Region, with one set of credentials.
 pub(crate) struct SigningKey {
     pub(crate) credentials: Credentials,
     /// Day, Region and service, for example `20150830/us-east-1/execute-api/aws4_request`.
     scope: String,
-    key: Vec<u8>,
+    /// Has taken the key.
+    mac: Hmac<Sha256>,
 }
 
 impl SigningKey {
-    pub(crate) fn new(credentials: &Credentials, region: &str, service: &str, at: SystemTime) -> Self {
-        let key = generate_signing_key(credentials.secret_access_key(), at, region, service).as_ref().to_vec();
+    /// Never `None`, because HMAC takes keys of any length.
+    pub(crate) fn new(credentials: &Credentials, region: &str, service: &str, at: SystemTime) -> Option<Self> {
+        let key = generate_signing_key(credentials.secret_access_key(), at, region, service);
+        let mac = Hmac::new_from_slice(key.as_ref()).ok()?;
         let scope = format!("{}/{region}/{service}/aws4_request", day_of(&date_time(at)));
-        Self { credentials: credentials.clone(), scope, key }
+        Some(Self { credentials: credentials.clone(), scope, mac })
     }
 
     /// Whether it still is the key, at the time `date_time`.
@@ -43,32 +37,63 @@ impl SigningKey {
         self.scope.starts_with(day_of(date_time)) && self.credentials == *credentials
     }
 
-    /// The header `authorization` of a request. Its `x-amz-date` must be `date_time`.
-    pub(crate) fn authorization(&self, date_time: &str, request: &Signed<'_>) -> String {
-        let mut names = String::with_capacity(64);
-        let mut canonical = String::with_capacity(2_048);
-        for part in [request.method, "\n", request.path, "\n\n"] {
-            canonical.push_str(part);
-        }
-        for (name, value) in request.headers {
-            for part in [name, ":", value, "\n"] {
-                canonical.push_str(part);
-            }
-            if !names.is_empty() {
-                names.push(';');
-            }
-            names.push_str(name);
-        }
-        for part in ["\n", &names, "\n"] {
-            canonical.push_str(part);
-        }
-        HEXLOWER.encode_append(&Sha256::digest(request.payload), &mut canonical);
+    /// For requests whose `x-amz-date` is `date_time`, and which have these headers. Names are in lower case and in their
+    /// order, values without blanks around them.
+    pub(crate) fn signer(&self, date_time: &str, headers: &[(&str, &str)]) -> Signer {
+        let names: Vec<&str> = headers.iter().map(|(name, _)| *name).collect();
+        let names = names.join(";");
+        let lines: String = headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
         let (scope, id) = (&self.scope, self.credentials.access_key_id());
-        let mut text = format!("{ALGORITHM}\n{date_time}\n{scope}\n");
-        HEXLOWER.encode_append(&Sha256::digest(canonical), &mut text);
-        let signature = calculate_signature(&self.key, text.as_bytes());
-        format!("{ALGORITHM} Credential={id}/{scope}, SignedHeaders={names}, Signature={signature}")
+        Signer {
+            after_path: format!("\n\n{lines}\n{names}\n"),
+            before_digest: format!("{ALGORITHM}\n{date_time}\n{scope}\n"),
+            before_signature: format!("{ALGORITHM} Credential={id}/{scope}, SignedHeaders={names}, Signature="),
+            mac: self.mac.clone(),
+        }
     }
+}
+
+/// Signs requests that differ in method, path and payload only. They have no query.
+pub(crate) struct Signer {
+    /// Of the canonical request: what comes between path and payload.
+    after_path: String,
+    /// Of the string to sign: what comes before the digest of the canonical request.
+    before_digest: String,
+    /// Of the header `authorization`.
+    before_signature: String,
+    mac: Hmac<Sha256>,
+}
+
+impl Signer {
+    /// The header `authorization`. `path` is the one that is sent, with every segment encoded once more.
+    pub(crate) fn authorization(&self, method: &str, path: &str, payload: &Digest) -> String {
+        let mut canonical = Sha256::new();
+        for part in [method, "\n", path, &self.after_path] {
+            canonical.update(part);
+        }
+        canonical.update(payload);
+        let mut mac = self.mac.clone();
+        mac.update(self.before_digest.as_bytes());
+        mac.update(&hexadecimal(&canonical.finalize()));
+        let mut authorization = String::with_capacity(self.before_signature.len() + size_of::<Digest>());
+        authorization.push_str(&self.before_signature);
+        HEXLOWER.encode_append(&mac.finalize().into_bytes(), &mut authorization);
+        authorization
+    }
+}
+
+/// A SHA-256 digest in hexadecimal digits.
+pub(crate) type Digest = [u8; 64];
+
+/// The digest of a payload.
+pub(crate) fn digest(payload: &[u8]) -> Digest {
+    hexadecimal(&Sha256::digest(payload))
+}
+
+fn hexadecimal(bytes: &[u8]) -> Digest {
+    let mut digits = [0; 64];
+    HEXLOWER.encode_mut(bytes, &mut digits);
+    digits
 }
 
 /// The time as signatures write it: `20150830T123600Z`.
@@ -115,10 +140,10 @@ mod tests {
         headers.retain(|(name, _)| more.iter().all(|(other, _)| name != other));
         headers.extend(more);
         headers.sort_unstable();
-        let key = SigningKey::new(credentials, "us-east-1", "service", then());
+        let key = SigningKey::new(credentials, "us-east-1", "service", then()).unwrap();
         let path = encoded_path(path).to_string();
-        let request = Signed { method, path: &path, headers: &headers, payload: payload.as_bytes() };
-        let authorization = key.authorization(&date_time(then()), &request);
+        let signer = key.signer(&date_time(then()), &headers);
+        let authorization = signer.authorization(method, &path, &digest(payload.as_bytes()));
         authorization.rsplit_once("Signature=").unwrap().1.to_owned()
     }
 
@@ -255,7 +280,7 @@ mod tests {
     fn a_key_is_for_one_day_and_one_set_of_credentials() {
         let credentials =
             |secret: &str, token: &str| Credentials::new("id", secret, Some(token.to_owned()), None, "test");
-        let key = SigningKey::new(&credentials("a", "t"), "us-east-1", "service", then());
+        let key = SigningKey::new(&credentials("a", "t"), "us-east-1", "service", then()).unwrap();
         assert!(key.is_for(&credentials("a", "t"), "20150830T000000Z"));
         assert!(key.is_for(&credentials("a", "t"), "20150830T235959Z"));
         for (secret, token, time) in [

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use holdfast_aws::Roots;
 use holdfast_fault_proxy::{ConnectionsGateway, Fault, Plan, Quotas};
 use holdfast_push::budget::RateLimiters;
 use holdfast_push::channel::Channel;
@@ -49,7 +50,7 @@ async fn config(local: bool) -> SdkConfig {
 
 async fn gateway(quotas: Quotas, plan: Plan) -> (ConnectionsGateway, Connections) {
     let gateway = ConnectionsGateway::start(quotas, plan).await.unwrap();
-    let client = Connections::new(&config(false).await, &gateway.endpoint());
+    let client = Connections::new(&config(false).await, Roots::System, &gateway.endpoint());
     (gateway, client)
 }
 

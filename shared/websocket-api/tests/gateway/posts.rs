@@ -13,6 +13,7 @@ use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, si
 use aws_sigv4::sign::v4::SigningParams;
 use aws_smithy_async::time::TimeSource;
 use aws_smithy_runtime_api::client::identity::Identity;
+use holdfast_aws::Roots;
 use holdfast_push::outcome::{Posted, Probe};
 use holdfast_push::ports::Gateway as _;
 use holdfast_websocket_api::Connections;
@@ -245,7 +246,8 @@ async fn a_gateway_can_verify_every_signature() {
     for stage in ["/v1", "", "/", "/_aws/execute-api/a1b2c3/$default"] {
         let gateway = Wire::start(stage, |_| Act::Answer).await;
         for token in [None, Some("a+session/token=="), Some("")] {
-            let client = Connections::new(&config(&clock, minted("AKID", token, None)).await, &gateway.endpoint);
+            let client =
+                Connections::new(&config(&clock, minted("AKID", token, None)).await, Roots::System, &gateway.endpoint);
             for id in ["L0SM9cOFvHcCIhw=", "a/b+c.d-e_f=", "x"] {
                 for text in ["{}", "", "{\"text\":\"Grüße\"}"] {
                     assert_eq!(client.post(&id.parse().unwrap(), text).await, Posted::Done);
@@ -268,7 +270,7 @@ const LATER: &str = "Mon, 30 Nov 2026 00:09:00 GMT";
 async fn a_wrong_clock_costs_no_delivery() {
     let clock = Clock::at(EVENING);
     let gateway = Wire::start("/v1", |nth| if nth == 0 { Act::Refuse(LATER) } else { Act::Answer }).await;
-    let client = Connections::new(&config(&clock, minted("AKID", None, None)).await, &gateway.endpoint);
+    let client = Connections::new(&config(&clock, minted("AKID", None, None)).await, Roots::System, &gateway.endpoint);
     for _ in 0..2 {
         assert_eq!(client.post(&"s".parse().unwrap(), "{}").await, Posted::Done);
     }
@@ -282,7 +284,7 @@ async fn a_wrong_clock_costs_no_delivery() {
 async fn a_wrong_clock_costs_none_of_the_posts_that_are_under_way() {
     let clock = Clock::at(EVENING);
     let gateway = Wire::start("/v1", |nth| if nth < 20 { Act::Refuse(LATER) } else { Act::Answer }).await;
-    let client = Connections::new(&config(&clock, minted("AKID", None, None)).await, &gateway.endpoint);
+    let client = Connections::new(&config(&clock, minted("AKID", None, None)).await, Roots::System, &gateway.endpoint);
     let id = "s".parse().unwrap();
     let posts = std::iter::repeat_with(|| client.post(&id, "{}")).take(20);
     let outcomes = futures_util::future::join_all(posts).await;
@@ -300,7 +302,8 @@ async fn a_post_that_is_refused_for_another_reason_is_not_repeated() {
         (|_| Act::Refuse(LATER), [2, 1]),
     ] {
         let gateway = Wire::start("/v1", act).await;
-        let client = Connections::new(&config(&clock, minted("AKID", None, None)).await, &gateway.endpoint);
+        let client =
+            Connections::new(&config(&clock, minted("AKID", None, None)).await, Roots::System, &gateway.endpoint);
         for expected in requests {
             let before = gateway.arrived().len();
             assert_eq!(client.post(&"s".parse().unwrap(), "{}").await, Posted::Forbidden);
@@ -313,7 +316,7 @@ async fn a_post_that_is_refused_for_another_reason_is_not_repeated() {
 async fn a_server_in_trouble_gets_no_further_post_on_its_connection() {
     let clock = Clock::at(EVENING);
     let gateway = Wire::start("/v1", |nth| if nth == 1 { Act::Trouble } else { Act::Answer }).await;
-    let client = Connections::new(&config(&clock, minted("AKID", None, None)).await, &gateway.endpoint);
+    let client = Connections::new(&config(&clock, minted("AKID", None, None)).await, Roots::System, &gateway.endpoint);
     let mut outcomes = Vec::new();
     for _ in 0..4 {
         outcomes.push(client.post(&"s".parse().unwrap(), "{}").await);
@@ -327,7 +330,7 @@ async fn a_server_in_trouble_gets_no_further_post_on_its_connection() {
 async fn the_key_changes_at_midnight() {
     let clock = Clock::at(EVENING);
     let gateway = Wire::start("/v1", |_| Act::Answer).await;
-    let client = Connections::new(&config(&clock, minted("AKID", None, None)).await, &gateway.endpoint);
+    let client = Connections::new(&config(&clock, minted("AKID", None, None)).await, Roots::System, &gateway.endpoint);
     for seconds in [0, 59, 1, 86_399, 1] {
         clock.add(seconds);
         assert_eq!(client.post(&"s".parse().unwrap(), "{}").await, Posted::Done);
@@ -344,7 +347,7 @@ async fn credentials_are_renewed_before_they_expire_and_not_earlier() {
     let asked = Arc::new(AtomicU64::new(0));
     let gateway = Wire::start("/v1", |_| Act::Answer).await;
     let provider = Rotating { clock: clock.clone(), asked: asked.clone() };
-    let client = Connections::new(&config(&clock, provider).await, &gateway.endpoint);
+    let client = Connections::new(&config(&clock, provider).await, Roots::System, &gateway.endpoint);
     let id = "s".parse().unwrap();
     // The SDK's cache renews them five to ten seconds early.
     for seconds in [0, 1, 48, 7, 1, 40] {
@@ -364,10 +367,13 @@ async fn credentials_are_renewed_before_they_expire_and_not_earlier() {
 async fn a_post_that_cannot_be_signed_is_not_sent() {
     let clock = Clock::at(EVENING);
     let gateway = Wire::start("/v1", |_| Act::Answer).await;
-    let without = Connections::new(&config(&clock, Without).await, &gateway.endpoint);
+    let without = Connections::new(&config(&clock, Without).await, Roots::System, &gateway.endpoint);
     assert_eq!(without.post(&"s".parse().unwrap(), "{}").await, Posted::Unknown);
     let nowhere = config(&clock, minted("AKID", None, None)).await.to_builder().region(None).build();
-    assert_eq!(Connections::new(&nowhere, &gateway.endpoint).post(&"s".parse().unwrap(), "{}").await, Posted::Unknown);
+    assert_eq!(
+        Connections::new(&nowhere, Roots::System, &gateway.endpoint).post(&"s".parse().unwrap(), "{}").await,
+        Posted::Unknown
+    );
     assert!(gateway.arrived().is_empty());
 }
 
@@ -375,7 +381,7 @@ async fn a_post_that_cannot_be_signed_is_not_sent() {
 async fn posts_and_what_the_sdk_calls_share_connections() {
     let clock = Clock::at(EVENING);
     let gateway = Wire::start("/v1", |_| Act::Answer).await;
-    let client = Connections::new(&config(&clock, minted("AKID", None, None)).await, &gateway.endpoint);
+    let client = Connections::new(&config(&clock, minted("AKID", None, None)).await, Roots::System, &gateway.endpoint);
     let id = "s".parse().unwrap();
     assert_eq!(client.post(&id, "{}").await, Posted::Done);
     assert_eq!(client.probe(&id).await, Probe::Alive);
@@ -390,7 +396,7 @@ async fn posts_and_what_the_sdk_calls_share_connections() {
 async fn a_kept_connection_that_was_closed_since_costs_no_delivery() {
     let clock = Clock::at(EVENING);
     let gateway = Wire::start("/v1", |_| Act::AnswerAndClose).await;
-    let client = Connections::new(&config(&clock, minted("AKID", None, None)).await, &gateway.endpoint);
+    let client = Connections::new(&config(&clock, minted("AKID", None, None)).await, Roots::System, &gateway.endpoint);
     for n in 0..3 {
         assert_eq!(client.post(&"s".parse().unwrap(), &n.to_string()).await, Posted::Done);
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -404,7 +410,7 @@ async fn a_kept_connection_that_was_closed_since_costs_no_delivery() {
 async fn a_connection_that_is_closed_under_a_post_delivers_at_most_once() {
     let clock = Clock::at(EVENING);
     let gateway = Wire::start("/v1", |_| Act::AnswerAndClose).await;
-    let client = Connections::new(&config(&clock, minted("AKID", None, None)).await, &gateway.endpoint);
+    let client = Connections::new(&config(&clock, minted("AKID", None, None)).await, Roots::System, &gateway.endpoint);
     let mut outcomes = Vec::new();
     for n in 0..200 {
         outcomes.push(client.post(&"s".parse().unwrap(), &n.to_string()).await);
@@ -423,7 +429,7 @@ async fn a_post_that_was_written_is_never_written_again() {
     let clock = Clock::at(EVENING);
     // Both on a connection that was kept and on a new one.
     let gateway = Wire::start("/v1", |nth| if nth == 0 || nth == 3 { Act::Answer } else { Act::Close }).await;
-    let client = Connections::new(&config(&clock, minted("AKID", None, None)).await, &gateway.endpoint);
+    let client = Connections::new(&config(&clock, minted("AKID", None, None)).await, Roots::System, &gateway.endpoint);
     let mut outcomes = Vec::new();
     for n in 0..4 {
         outcomes.push(client.post(&"s".parse().unwrap(), &n.to_string()).await);
@@ -437,9 +443,14 @@ async fn a_post_that_was_written_is_never_written_again() {
 async fn a_client_is_printed_without_its_secrets() {
     let clock = Clock::at(EVENING);
     let gateway = Wire::start("/v1", |_| Act::Answer).await;
-    let client = Connections::new(&config(&clock, minted("AKID", Some("a-token"), None)).await, &gateway.endpoint);
+    let client = Connections::new(
+        &config(&clock, minted("AKID", Some("a-token"), None)).await,
+        Roots::System,
+        &gateway.endpoint,
+    );
     assert_eq!(client.post(&"s".parse().unwrap(), "{}").await, Posted::Done);
     let printed = format!("{client:?}");
-    assert!(printed.contains(&format!("{}/@connections/", gateway.endpoint)), "{printed}");
+    let host = gateway.endpoint.trim_start_matches("http://").trim_end_matches("/v1");
+    assert!(printed.contains(host) && printed.contains("/v1/@connections/"), "{printed}");
     assert!(!printed.contains(&secret("AKID")) && !printed.contains("a-token"), "{printed}");
 }
