@@ -6,6 +6,7 @@ import io
 import itertools
 import json
 import tempfile
+import threading
 import time
 import unittest
 from pathlib import Path
@@ -126,6 +127,29 @@ class FirstTrouble(unittest.TestCase):
             self.assertIn("cannot get the AWS provider", str(caught.exception))
             self.assertNotIn("\n", str(caught.exception))
 
+    def made_ready(self, first, service=None):
+        """What the two halves of the preparation did. The build waits for Terraform."""
+        happened, laid = [], threading.Event()
+
+        def lay(*_):
+            happened.append("foundations")
+            laid.set()
+
+        def prepared(*_):
+            happened.append("prepared")
+            if not first or service:
+                laid.set()
+
+        with mock.patch.object(deploy.build, "build", lambda _: happened.append("built" if laid.wait(20) else "built alone")), \
+                mock.patch.object(terraform, "prepare", prepared), mock.patch.object(stacks, "lay_foundations", lay):
+            deploy.make_ready(read(**({"SERVICE": service} if service else {})), first)
+        return happened
+
+    def test_the_first_deploy_makes_what_needs_no_function_while_it_builds(self):
+        self.assertEqual(self.made_ready(first=True), ["prepared", "foundations", "built"])
+        self.assertEqual(self.made_ready(first=False), ["prepared", "built"])
+        self.assertEqual(self.made_ready(first=True, service="auth"), ["prepared", "built"])
+
     def test_after_it_others_can_be_started_again(self):
         with self.assertRaises(Failed):
             parallel.until_one_fails([lambda: commands.shown(["sleep", "30"]), lambda: (_ for _ in ()).throw(Failed("x"))])
@@ -207,7 +231,7 @@ class Releases(unittest.TestCase):
         """A deploy whose cloud is not there: what it applied, and how it ended. `ends`: how Terraform does, in the midst of stack auth."""
         applied = []
 
-        def apply_all(chosen, _stacks, touched=None):
+        def apply_all(chosen, _stacks, touched=None, _first=None):
             if ends:
                 touched.append("auth")
                 raise ends
@@ -219,7 +243,7 @@ class Releases(unittest.TestCase):
                 raise Failed("the smoke test failed")
 
         quiet = contextlib.redirect_stdout(io.StringIO())
-        with quiet, mock.patch.multiple(deploy, make_ready=lambda _: self.built(**digests), greet=lambda *_: None), \
+        with quiet, mock.patch.multiple(deploy, make_ready=lambda *_: self.built(**digests), greet=lambda *_: None), \
                 mock.patch.object(preparation, "prerequisites", lambda *_, **__: None), \
                 mock.patch.object(outputs, "write", lambda *_: {"httpUrl": "http://h"}), \
                 mock.patch.multiple(deploy.cloud, start=lambda *_: [], running=lambda *_: True), \

@@ -517,6 +517,37 @@ class FirstApply(unittest.TestCase):
     def test_what_stacks_of_another_run_publish_is_not_waited_for(self):
         self.assertEqual(self.applied({}, ("auth",)), ["auth starts", "auth ends"])
 
+    def test_foundations_are_parts_of_their_stacks_and_none_is_a_function(self):
+        for name in settings.STACKS:
+            text = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "infra" / "stacks" / name).glob("*.tf"))
+            for target in stacks.foundations(name):
+                kind, rest = target.partition("[")[0].split(".")[:2]
+                self.assertIn(f'module "{rest}" {{' if kind == "module" else f'resource "{kind}" "{rest}" {{', text, target)
+                self.assertNotEqual(rest, "service")
+        self.assertIn('module.subscriber["events-audit-trail"].module.dead_letter_queue', stacks.foundations("events"))
+
+    def test_foundations_are_made_in_the_order_of_what_they_read_and_are_not_whole_stacks(self):
+        with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+            own, calls = read(HOLDFAST_WORK_DIR=folder), Path(folder) / "calls"
+            chosen = terraform.stacks(own)
+            for stack in chosen:
+                for place in (stack.directory, stack.log.parent):
+                    place.mkdir(parents=True, exist_ok=True)
+            made = f'echo "$(basename "$PWD") $*" >>{calls}; if [ "$1" = plan ]; then exit 2; fi'
+
+            def parameters(_):
+                done = calls.read_text().split("\n") if calls.exists() else []
+                names = [name for name in settings.STACKS if any(text.startswith(f"{name} apply") for text in done)]
+                return {f"/holdfast/local/{name}": "x" for stack in settings.STACKS for name in terraform.inputs(stack) if name.split("/")[0] in names}
+
+            with Command(Path(folder) / "bin", terraform=made), mock.patch.object(unchanged, "parameters", parameters), \
+                    mock.patch.object(stacks, "LOOK", 0.01):
+                stacks.lay_foundations(own, chosen)
+            said = calls.read_text().splitlines()
+            self.assertEqual([text.split()[:2] for text in said], [[name, verb] for name in ("platform", "push", "events") for verb in ("plan", "apply")])
+            self.assertTrue(all("-target=" in text for text in said if " plan " in text))
+            self.assertFalse(any(unchanged.state_is_current(stack) for stack in chosen))
+
     def test_the_parameters_of_a_stack_are_those_that_its_code_names(self):
         for name in settings.STACKS:
             text = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "infra" / "stacks" / name).glob("*.tf"))

@@ -35,7 +35,8 @@ def deploy(settings: Settings, smoke: Smoke | None = None) -> None:
                 started = cloud.start(settings, redis)
             else:
                 aws.require_buckets(settings)
-            chosen = make_ready(settings)
+            first = stacks.is_first(settings, terraform.stacks(settings))
+            chosen = make_ready(settings, first)
             history = releases.History(settings)
             before = history.current()
             releases.check_switch(settings, before, settings.cache_mode)
@@ -44,7 +45,7 @@ def deploy(settings: Settings, smoke: Smoke | None = None) -> None:
                 aws.upload(settings)
             touched: list[str] = []
             try:
-                applied = stacks.apply_all(settings, chosen, touched)
+                applied = stacks.apply_all(settings, chosen, touched, first)
                 known = outputs.write(settings)
             except (Failed, Refused) as trouble:
                 if not touched:
@@ -91,10 +92,17 @@ def choose_cache(settings: Settings, redis: str | None) -> None:
         tools.require_redis(redis)
 
 
-def make_ready(settings: Settings) -> list[terraform.Stack]:
-    """Builds, while Terraform fetches what it needs; the stacks this run is about."""
+def make_ready(settings: Settings, first: bool = False) -> list[terraform.Stack]:
+    """Builds, while Terraform fetches what it needs, and makes what needs no build if this is the first deploy of all stacks. Returns the stacks
+    this run is about."""
     chosen = terraform.stacks(settings, settings.stacks)
-    until_one_fails([lambda: build.build(settings), lambda: terraform.prepare(settings, chosen)])
+
+    def prepare() -> None:
+        terraform.prepare(settings, chosen)
+        if first and len(chosen) == len(STACKS):
+            stacks.lay_foundations(settings, chosen)
+
+    until_one_fails([lambda: build.build(settings), prepare])
     return chosen
 
 

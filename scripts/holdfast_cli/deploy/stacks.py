@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
+from holdfast_cli.core import catalogue
 from holdfast_cli.core.console import Step, answer, report, wants_json
 from holdfast_cli.core.errors import Failed
 from holdfast_cli.core.parallel import side_by_side
@@ -16,6 +18,14 @@ STAGES = (("platform",), ("auth", "sessions", "push"), ("events",))
 
 # Seconds between two looks for a parameter.
 LOOK = 0.5
+
+# What needs no function, of the stacks that have it: tables, keys, queues, the event bus, and the parameters with their names. Most of an apply
+# is waiting for these.
+_FOUNDATIONS = {
+    "platform": ("aws_ssm_parameter.output", "aws_s3_bucket.local_artifacts"),
+    "push": ("module.queue", *(f'aws_ssm_parameter.output["{queue}-queue-{what}"]' for queue in ("push", "broadcast", "close") for what in ("url", "arn"))),
+    "events": ("aws_ssm_parameter.output", "module.bus_dlq", "module.repair_dlq", "module.activity"),
+}
 
 # It owns the stage of the HTTP API, with the limits of single routes.
 STAGE_OWNER = "platform"
@@ -109,35 +119,62 @@ class _Run:
             self.known, self.handed_over = {}, after
             self.skip(self.chosen)
 
-
     def at_once(self) -> None:
-        """Applies all stacks for the first time. Each starts as soon as the parameters that it reads are published, beside the stacks that publish
-        them: most of an apply is waiting."""
-        applying = {stack.name for stack in self.chosen}
+        """Applies all stacks for the first time, side by side as far as their parameters allow."""
+        # Their foundations are a few minutes old.
+        self.refreshed = {stack.name for stack in self.chosen if foundations(stack.name)}
+        as_published(self.settings, self.chosen, self.apply)
 
-        def one(stack: Stack) -> None:
-            try:
-                self.wait_for_inputs(stack, applying)
-                self.apply(stack)
-            finally:
-                applying.discard(stack.name)
 
-        side_by_side(one, self.chosen)
+def as_published(settings: Settings, chosen: list[Stack], work: Callable[[Stack], object]) -> None:
+    """Does some work with each stack as soon as the parameters that the stack reads are published, beside the stacks that publish them."""
+    at_work = {stack.name for stack in chosen}
 
-    def wait_for_inputs(self, stack: Stack, applying: set[str]) -> None:
-        """Returns when every parameter is there that this stack reads from the others of this run."""
-        chosen = {stack.name for stack in self.chosen}
-        wanted = [name for name in inputs(stack.name) if name.split("/")[0] in chosen]
-        while True:
-            # Before the look, because a stack publishes its parameters before it ends.
-            publishing = set(applying)
-            there = unchanged.parameters(self.settings)
-            lacking = [name for name in wanted if f"/holdfast/{self.settings.env}/{name}" not in there]
-            if not lacking:
-                return
-            if any(name.split("/")[0] not in publishing for name in lacking):
-                raise Failed(f"stack {stack.name} was not applied: it needs {', '.join(lacking)}.")
-            time.sleep(LOOK)
+    def one(stack: Stack) -> None:
+        try:
+            wait_for_inputs(settings, stack, {other.name for other in chosen}, at_work)
+            work(stack)
+        finally:
+            at_work.discard(stack.name)
+
+    side_by_side(one, chosen)
+
+
+def wait_for_inputs(settings: Settings, stack: Stack, chosen: set[str], at_work: set[str]) -> None:
+    """Returns when every parameter is there that a stack reads from the others of this run."""
+    wanted = [name for name in inputs(stack.name) if name.split("/")[0] in chosen]
+    while True:
+        # Before the look, because a stack publishes its parameters before it ends.
+        publishing = set(at_work)
+        there = unchanged.parameters(settings)
+        lacking = [name for name in wanted if f"/holdfast/{settings.env}/{name}" not in there]
+        if not lacking:
+            return
+        if any(name.split("/")[0] not in publishing for name in lacking):
+            raise Failed(f"stack {stack.name} was not applied: it needs {', '.join(lacking)}.")
+        time.sleep(LOOK)
+
+
+def foundations(stack: str) -> tuple[str, ...]:
+    """The addresses of what a stack has that needs no function."""
+    subscribers = [name for name, entry in catalogue.functions().items() if entry["stack"] == stack and "subscribes" in entry]
+    # Terraform finds no module in every instance of another: each is named.
+    return (*_FOUNDATIONS.get(stack, ()), *(f'module.subscriber["{name}"].module.dead_letter_queue' for name in subscribers))
+
+
+def is_first(settings: Settings, chosen: list[Stack]) -> bool:
+    """Whether a deploy makes the local environment, and does not change it."""
+    return settings.is_local and not any(stack.state.exists() for stack in chosen)
+
+
+def lay_foundations(settings: Settings, chosen: list[Stack]) -> None:
+    """Makes what needs no function, while the functions are compiled."""
+    def one(stack: Stack) -> None:
+        if stack.plan(refresh=False, targets=foundations(stack.name)):
+            stack.apply()
+
+    with Step("creating tables and queues"):
+        as_published(settings, [stack for stack in chosen if foundations(stack.name)], one)
 
 
 def make_network(settings: Settings, chosen: list[Stack], touched: list[str]) -> None:
@@ -158,18 +195,19 @@ def make_network(settings: Settings, chosen: list[Stack], touched: list[str]) ->
                     step.note = stack.summary()
 
 
-def apply_all(settings: Settings, chosen: list[Stack], touched: list[str] | None = None) -> list[str]:
+def apply_all(settings: Settings, chosen: list[Stack], touched: list[str] | None = None, first: bool | None = None) -> list[str]:
     """Applies the changes, stage by stage. Returns the names of the stacks that changed. The list `touched` gets the name
-    of each stack that may have changed, also if this fails."""
+    of each stack that may have changed, also if this fails. `first`: whether this makes the local environment, if the caller knows."""
+    first = is_first(settings, chosen) if first is None else first
     touched = touched if touched is not None else []
     make_network(settings, chosen, touched)
     run = _Run(settings, chosen, touched)
     # The first time there is nothing to compare with: later stacks need values that earlier ones write.
-    if (not settings.is_local or all(stack.state.exists() for stack in chosen)) and not run.compare():
-        return []
-    if settings.is_local and not any(stack.state.exists() for stack in chosen):
+    if first:
         run.at_once()
         return run.applied
+    if (not settings.is_local or all(stack.state.exists() for stack in chosen)) and not run.compare():
+        return []
     for stage in STAGES:
         run.stage(stage)
     if run.applied and not settings.on_local_cloud:

@@ -186,10 +186,10 @@ class Stack:
     def inputs(self) -> list[str]:
         return ["-input=false", "-no-color", "-lock-timeout=10s", f"-var-file={self.values}"]
 
-    def plan(self, look: bool = False, refresh: bool = True, **values: str) -> bool:
+    def plan(self, look: bool = False, refresh: bool = True, targets: tuple[str, ...] = (), **values: str) -> bool:
         """True if there is a change. With `look` the plan is only shown, and needs no lock and no permission to write one. Without `refresh`
-        the state is trusted. `values` replace those of variables."""
-        more = [*(["-lock=false"] if look else []), *([] if refresh else ["-refresh=false"]),
+        the state is trusted. With `targets` it is a plan of these alone, and of what they need. `values` replace those of variables."""
+        more = [*(["-lock=false"] if look else []), *([] if refresh else ["-refresh=false"]), *(f"-target={target}" for target in targets),
                 *(f"-var={name}={value}" for name, value in values.items())]
         code = self.terraform("plan", "-detailed-exitcode", "-parallelism=20", f"-out={self.plan_file}", *self.inputs(), *more)
         if code not in (0, 2):
