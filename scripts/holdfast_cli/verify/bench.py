@@ -65,14 +65,16 @@ BENCHMARKS = (
     Benchmark(
         "scripts", "The cache's scripts",
         "A redis-server of this machine, one connection, 2 000 of each in turns: r1 (a validation's one question), w2 (a change's "
-        "one delete), against a bare GET of the same copy. `server time` is the server's own account (INFO commandstats), taken apart.",
+        "one delete), against a bare GET of the same copy. `server time` is the server's own account (INFO commandstats), taken apart: the "
+        "median of nine runs.",
         lambda executable, places: [executable, "scripts", places["redis-server"]],
         ("redis-server",)),
     Benchmark(
         "functions", "Functions at their own edge",
         "The release executables, each behind a Runtime API of ours, with a redis-server of this machine and a table that answers a read "
         "after 3 ms. `wall` is from the event to the answer, `processor` is the time on a processor. Requests are timed with the functions on "
-        "one processor of the machine and all else on another one, where the program taskset is installed. The bare functions do one thing "
+        "one processor of the machine and all else on another one, where the program taskset is installed. After a freeze the processors are "
+        "kept awake, where the program chrt is installed. The bare functions do one thing "
         "with the same libraries and return as many bytes. Each takes 200 invocations in turns, nine times; a start is the median of 21. "
         "Instructions are callgrind's, if valgrind is installed: the difference between 300 and 100 invocations. The commit of a sign-in is "
         "sent by one process, as is the bare transaction.",
@@ -107,7 +109,7 @@ BENCHMARKS = (
     Benchmark(
         "growth", "Growth",
         "A redis-server of this machine with 1 000 to 1 000 000 copies: its own time for the one question of a validation (INFO commandstats, "
-        "mean of 2 000 questions about 2 000 copies). A worker of the fan-out with a message for 1 to 100 000 recipients, as in the benchmark "
+        "the median of nine runs, of 1 000 questions about as many copies each). A worker of the fan-out with a message for 1 to 100 000 recipients, as in the benchmark "
         "above, at 0 ms: the shortest of three.",
         lambda executable, places: [executable, "growth", places["redis-server"]],
         ("redis-server",)),

@@ -399,12 +399,16 @@ async fn long_run(world: &World) -> Done {
 
 /// Stops a function while the cache and the table close their connections, and lets it run again. The event comes then, or is there
 /// already. Only the first case is timed, because the second one begins with the signal. A freeze in which all connections stay
-/// open shows what the pause alone costs.
+/// open shows what the pause alone costs. The processors are kept awake, because a sleeping one begins late with any work.
 async fn thaws(world: &World, validation: &Contestant, function: &Function, warm: Duration) -> Done {
     let client = redis::Client::open(world.redis.as_str()).map_err(text)?;
     let mut server = client.get_multiplexed_async_connection().await.map_err(text)?;
     let (mut first, mut kept) = (Vec::new(), Vec::new());
     let mut asked = [0; 2];
+    let awake = ["0", "1"].map(process::Awake::keep);
+    if awake.iter().any(Option::is_none) {
+        eprintln!("The processors are not kept awake (chrt), so the first requests take longer.");
+    }
     for _ in 0..ROUNDS {
         function.signal("STOP")?;
         tokio::time::sleep(FREEZE).await;

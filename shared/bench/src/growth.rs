@@ -12,8 +12,8 @@ type Done<T = ()> = Result<T, String>;
 
 /// Sessions with a copy in the cache.
 const SESSIONS: [u32; 4] = [1_000, 10_000, 100_000, 1_000_000];
-/// Questions at each of these sizes.
-const QUESTIONS: u32 = 2_000;
+/// Questions of a run, at each of these sizes.
+const QUESTIONS: u32 = 1_000;
 /// Recipients of a message.
 const RECIPIENTS: [usize; 9] = [1, 10, 100, 1_000, 10_000, 25_000, 50_000, 75_000, 100_000];
 /// The shortest of so many is taken.

@@ -113,6 +113,25 @@ pub(super) fn keep(process: u32, processor: &str) -> bool {
     kept.is_ok_and(|status| status.success())
 }
 
+/// Keeps a processor awake with work that gives way to all other work. A processor that sleeps takes longer to begin than most requests take.
+pub(super) struct Awake(Child);
+
+impl Awake {
+    /// `None` without the programs chrt and taskset of Linux.
+    pub(super) fn keep(processor: &str) -> Option<Self> {
+        let work = ["--idle", "0", "taskset", "--cpu-list", processor, "sh", "-c", "while :; do :; done"];
+        let child = Command::new("chrt").args(work).stdin(Stdio::null()).stdout(Stdio::null()).spawn().ok()?;
+        Some(Self(child))
+    }
+}
+
+impl Drop for Awake {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Two runs under callgrind with these numbers of invocations; the difference is free of the start.
 const FEW: u64 = 100;
 const MANY: u64 = 300;

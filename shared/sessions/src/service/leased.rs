@@ -45,7 +45,15 @@ where
         let asked = pin!(self.server.read(at));
         let patience = pin!(self.host.sleep(HEDGE_MILLIS));
         match select(asked, patience).await {
-            Either::Left((answer, _)) => self.answer(at, presented, answer).await,
+            Either::Left((Ok(Found::Hit(copy)), _)) if copy.admits(at, presented, self.host.now()) => {
+                if u64::from_be_bytes(self.host.random()).is_multiple_of(AUDIT_ONE_IN) {
+                    // On the heap, here and below: a hit does not wait for any of this, and its future has no room for it.
+                    return Box::pin(self.audit(at, copy.slot)).await;
+                }
+                (self.notice)(CacheEvent::Hit);
+                Ok(Some(copy.slot))
+            }
+            Either::Left((answer, _)) => Box::pin(self.without_hit(at, presented, answer)).await,
             Either::Right(((), asked)) => {
                 (self.notice)(CacheEvent::Hedged);
                 // This read was sent before the cache's answer is known, so it may answer the caller but must never fill.
@@ -76,20 +84,14 @@ where
     L: LeaseCache,
     H: Clock + Rng,
 {
-    async fn answer(
+    /// The store's slot, after an answer of the cache that admits nobody.
+    async fn without_hit(
         &self,
         at: Address,
         presented: &TokenHash,
         answer: Result<Found, CacheTrouble>,
     ) -> StoreResult<Option<Slot>> {
         match answer {
-            Ok(Found::Hit(copy)) if copy.admits(at, presented, self.host.now()) => {
-                if u64::from_be_bytes(self.host.random()).is_multiple_of(AUDIT_ONE_IN) {
-                    return self.audit(at, copy.slot).await;
-                }
-                (self.notice)(CacheEvent::Hit);
-                Ok(Some(copy.slot))
-            }
             Ok(Found::Miss(Some(lease))) => {
                 (self.notice)(CacheEvent::Miss);
                 self.read_and_fill(at, presented, &lease).await

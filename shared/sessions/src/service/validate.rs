@@ -4,6 +4,7 @@ use super::{Current, Sessions};
 use crate::error::Failure;
 use crate::ports::{Clock, Conditional, Rng, SessionCache, SessionReads, SessionWrites};
 use crate::session::{self, Slot};
+use crate::time::Millis;
 use crate::token::AccessToken;
 
 impl<S, C, H> Sessions<S, C, H>
@@ -43,11 +44,13 @@ where
     /// Returns the session that one of these tokens opens, and moves `lastUsedAt` at most every five minutes. A store
     /// error in that write never fails the request.
     pub async fn authenticate(&self, presented: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Current, Failure> {
-        let mut current = self.identify(presented).await?;
+        let current = self.identify(presented).await?;
         let now = self.host.now();
-        if !current.slot.wants_touch(now) {
-            return Ok(current);
-        }
+        if current.slot.wants_touch(now) { Box::pin(self.touch(current, now)).await } else { Ok(current) }
+    }
+
+    /// On the heap of its caller, because few requests write, and the others need no room for it.
+    async fn touch(&self, mut current: Current, now: Millis) -> Result<Current, Failure> {
         let Slot { at, sid, .. } = current.slot;
         match self.store.touch(at, sid, now, &self.host.op()).await {
             Ok(Conditional::Done) => {
