@@ -1,7 +1,7 @@
 //! Posts, which are nearly all that a fan-out does. A post through the SDK takes several times the instructions.
 //!
-//! Credentials and their cache are those of the SDK's configuration. What the posts of one second or of one text have in common
-//! is computed once: the signing key, most of what is signed, headers, and the digest of the text.
+//! Credentials and their cache are those of the SDK's configuration. Some things are the same for all posts of a second or of a
+//! text: the signing key, headers, most of what is signed, and the digest of the text. They are computed once.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};

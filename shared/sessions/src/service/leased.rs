@@ -84,7 +84,7 @@ where
     L: LeaseCache,
     H: Clock + Rng,
 {
-    /// The store's slot, after an answer of the cache that admits nobody.
+    /// The store's slot, after an answer of the cache that does not admit the request.
     async fn without_hit(
         &self,
         at: Address,
