@@ -131,8 +131,8 @@ class FirstTrouble(unittest.TestCase):
         """What the two halves of the preparation did. The build waits for Terraform."""
         happened, laid = [], threading.Event()
 
-        def lay(*_):
-            happened.append("foundations")
+        def lay(_settings, _stacks, is_over):
+            happened.append("foundations, too late" if is_over() else "foundations")
             laid.set()
 
         def prepared(*_):

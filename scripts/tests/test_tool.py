@@ -525,6 +525,8 @@ class FirstApply(unittest.TestCase):
                 self.assertIn(f'module "{rest}" {{' if kind == "module" else f'resource "{kind}" "{rest}" {{', text, target)
                 self.assertNotEqual(rest, "service")
         self.assertIn('module.subscriber["events-audit-trail"].module.dead_letter_queue', stacks.foundations("events"))
+        subscriber = (ROOT / "infra" / "modules" / "event-subscriber" / "main.tf").read_text(encoding="utf-8")
+        self.assertIn('module "dead_letter_queue" {', subscriber)
 
     def test_foundations_are_made_in_the_order_of_what_they_read_and_are_not_whole_stacks(self):
         with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
@@ -542,11 +544,13 @@ class FirstApply(unittest.TestCase):
 
             with Command(Path(folder) / "bin", terraform=made), mock.patch.object(unchanged, "parameters", parameters), \
                     mock.patch.object(stacks, "LOOK", 0.01):
-                stacks.lay_foundations(own, chosen)
+                stacks.lay_foundations(own, chosen, lambda: True)
+                self.assertFalse(calls.exists(), "nothing begins after the build")
+                stacks.lay_foundations(own, chosen, lambda: False)
             said = calls.read_text().splitlines()
             self.assertEqual([text.split()[:2] for text in said], [[name, verb] for name in ("platform", "push", "events") for verb in ("plan", "apply")])
             self.assertTrue(all("-target=" in text for text in said if " plan " in text))
-            self.assertFalse(any(unchanged.state_is_current(stack) for stack in chosen))
+            self.assertEqual(list(chosen[0].top.glob("*.applied.json")), [], "no stack is remembered as applied")
 
     def test_the_parameters_of_a_stack_are_those_that_its_code_names(self):
         for name in settings.STACKS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -36,7 +37,13 @@ def deploy(settings: Settings, smoke: Smoke | None = None) -> None:
             else:
                 aws.require_buckets(settings)
             first = stacks.is_first(settings, terraform.stacks(settings))
-            chosen = make_ready(settings, first)
+            try:
+                chosen = make_ready(settings, first)
+            except (Failed, Refused) as trouble:
+                begun = [stack.name for stack in terraform.stacks(settings) if first and stack.state.exists()]
+                if not begun:
+                    raise
+                raise Failed(f"{trouble}\n{left(settings, None, begun)}") from None
             history = releases.History(settings)
             before = history.current()
             releases.check_switch(settings, before, settings.cache_mode)
@@ -96,13 +103,20 @@ def make_ready(settings: Settings, first: bool = False) -> list[terraform.Stack]
     """Builds, while Terraform fetches what it needs, and makes what needs no build if this is the first deploy of all stacks. Returns the stacks
     this run is about."""
     chosen = terraform.stacks(settings, settings.stacks)
+    is_built = threading.Event()
+
+    def compile_functions() -> None:
+        try:
+            build.build(settings)
+        finally:
+            is_built.set()
 
     def prepare() -> None:
         terraform.prepare(settings, chosen)
         if first and len(chosen) == len(STACKS):
-            stacks.lay_foundations(settings, chosen)
+            stacks.lay_foundations(settings, chosen, is_built.is_set)
 
-    until_one_fails([lambda: build.build(settings), prepare])
+    until_one_fails([compile_functions, prepare])
     return chosen
 
 

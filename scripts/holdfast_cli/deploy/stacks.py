@@ -126,33 +126,35 @@ class _Run:
         as_published(self.settings, self.chosen, self.apply)
 
 
-def as_published(settings: Settings, chosen: list[Stack], work: Callable[[Stack], object]) -> None:
-    """Does some work with each stack as soon as the parameters that the stack reads are published, beside the stacks that publish them."""
+def as_published(settings: Settings, chosen: list[Stack], work: Callable[[Stack], object], is_over: Callable[[], bool] = lambda: False) -> None:
+    """Does some work with each stack as soon as the parameters that the stack reads are published, beside the stacks that publish them. Begins
+    nothing once it `is_over`."""
     at_work = {stack.name for stack in chosen}
 
     def one(stack: Stack) -> None:
         try:
-            wait_for_inputs(settings, stack, {other.name for other in chosen}, at_work)
-            work(stack)
+            if wait_for_inputs(settings, stack, {other.name for other in chosen}, at_work, is_over):
+                work(stack)
         finally:
             at_work.discard(stack.name)
 
     side_by_side(one, chosen)
 
 
-def wait_for_inputs(settings: Settings, stack: Stack, chosen: set[str], at_work: set[str]) -> None:
-    """Returns when every parameter is there that a stack reads from the others of this run."""
+def wait_for_inputs(settings: Settings, stack: Stack, chosen: set[str], at_work: set[str], is_over: Callable[[], bool]) -> bool:
+    """Returns True when every parameter is there that a stack reads from the others of this run, and False once it `is_over`."""
     wanted = [name for name in inputs(stack.name) if name.split("/")[0] in chosen]
-    while True:
+    while not is_over():
         # Before the look, because a stack publishes its parameters before it ends.
         publishing = set(at_work)
         there = unchanged.parameters(settings)
         lacking = [name for name in wanted if f"/holdfast/{settings.env}/{name}" not in there]
         if not lacking:
-            return
+            return True
         if any(name.split("/")[0] not in publishing for name in lacking):
             raise Failed(f"stack {stack.name} was not applied: it needs {', '.join(lacking)}.")
         time.sleep(LOOK)
+    return False
 
 
 def foundations(stack: str) -> tuple[str, ...]:
@@ -167,14 +169,14 @@ def is_first(settings: Settings, chosen: list[Stack]) -> bool:
     return settings.is_local and not any(stack.state.exists() for stack in chosen)
 
 
-def lay_foundations(settings: Settings, chosen: list[Stack]) -> None:
-    """Makes what needs no function, while the functions are compiled."""
+def lay_foundations(settings: Settings, chosen: list[Stack], is_over: Callable[[], bool]) -> None:
+    """Makes what needs no function, while the functions are compiled. Begins nothing once the build `is_over`."""
     def one(stack: Stack) -> None:
-        if stack.plan(refresh=False, targets=foundations(stack.name)):
+        if stack.plan(refresh=False, targets=foundations(stack.name)) and not is_over():
             stack.apply()
 
     with Step("creating tables and queues"):
-        as_published(settings, [stack for stack in chosen if foundations(stack.name)], one)
+        as_published(settings, [stack for stack in chosen if foundations(stack.name)], one, is_over)
 
 
 def make_network(settings: Settings, chosen: list[Stack], touched: list[str]) -> None:

@@ -109,7 +109,7 @@ BENCHMARKS = (
     Benchmark(
         "growth", "Growth",
         "A redis-server of this machine with 1 000 to 1 000 000 copies: its own time for the one question of a validation (INFO commandstats, "
-        "the median of nine runs, of 1 000 questions about as many copies each). A worker of the fan-out with a message for 1 to 100 000 recipients, as in the benchmark "
+        "the median of nine runs, of 1 000 questions each about copies far from each other). A worker of the fan-out with a message for 1 to 100 000 recipients, as in the benchmark "
         "above, at 0 ms: the shortest of three.",
         lambda executable, places: [executable, "growth", places["redis-server"]],
         ("redis-server",)),

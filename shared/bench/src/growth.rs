@@ -2,8 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use holdfast_redis::scripts::copy_key;
-
 use crate::fanout::{Worker, gateway};
 use crate::figures::{curve, figure, ratio};
 use crate::scripts::{self, Bench};
@@ -40,14 +38,12 @@ async fn sessions(server: &str) -> Done {
     let mut points = Vec::new();
     for size in SESSIONS {
         eprintln!("{size} sessions in the cache");
-        // Of other sessions only the keys matter.
         while made < size {
             let some = (size - made).min(10_000);
-            let keys: Vec<String> = (0..some).map(|_| copy_key(bench.somebody())).collect();
-            bench.set(&keys).await?;
+            bench.store(made..made + some).await?;
             made += some;
         }
-        let micros = bench.hit_micros(QUESTIONS).await?;
+        let micros = bench.hit_micros(QUESTIONS, size).await?;
         figure(&format!("r1 with a hit, {size} sessions"), "server time", micros, "µs");
         ratio(&format!("r1 with a hit, {size} sessions"), "1 000", micros, *first.get_or_insert(micros));
         points.push([f64::from(size).log10(), micros]);

@@ -15,6 +15,8 @@ const COPY_BYTES: usize = 500;
 const ROUNDS: u32 = 2_000;
 /// The server's own time is the median of so many runs, because other work on the machine makes single runs longer.
 const RUNS: usize = 9;
+/// From one user to the next one that is asked about. It is a prime, so all users have their turn.
+const STRIDE: u64 = 7_919;
 
 /// What is measured, in the order of the report.
 const KINDS: [&str; 4] = ["GET of a copy", "r1 with a hit", "r1 with a miss (makes a lease)", "w2 (deletes a copy)"];
@@ -47,28 +49,30 @@ impl Bench {
         Ok(Bench { connection, fresh: 0 })
     }
 
-    /// Stores something of a copy's size under each of these keys.
-    pub(crate) async fn set(&mut self, keys: &[String]) -> Reply<()> {
+    /// Stores a copy that can be read for each of the users with these numbers.
+    pub(crate) async fn store(&mut self, users: std::ops::Range<u32>) -> Reply<()> {
+        let at = self.somebody();
+        self.fill(at).await?;
+        let copy: Vec<u8> = redis::cmd("GET")
+            .arg(copy_key(at))
+            .query_async(&mut self.connection)
+            .await
+            .map_err(|error| said(&error))?;
         let mut all = redis::pipe();
-        for key in keys {
-            all.set(key, [b'x'; COPY_BYTES].as_slice()).ignore();
+        for user in users {
+            all.set(copy_key(numbered(user)), copy.as_slice()).ignore();
         }
         all.query_async(&mut self.connection).await.map_err(|error| said(&error))
     }
 
-    /// Microseconds of the server's own time for a hit. Each question is about another copy.
-    pub(crate) async fn hit_micros(&mut self, questions: u32) -> Reply<f64> {
+    /// Microseconds of the server's own time for a hit. The questions are about users below this number, far from each other.
+    pub(crate) async fn hit_micros(&mut self, questions: u32, users: u32) -> Reply<f64> {
         let mut runs = Vec::with_capacity(RUNS);
-        for _ in 0..RUNS {
-            let mut copies = Vec::new();
-            for _ in 0..questions {
-                let at = self.somebody();
-                self.fill(at).await?;
-                copies.push(at);
-            }
+        for run in 0..u32::try_from(RUNS).unwrap_or(u32::MAX) {
             self.reset().await?;
-            for at in copies {
-                self.call(1, at).await?;
+            for question in 0..questions {
+                let user = u64::from(run * questions + question) * STRIDE % u64::from(users);
+                self.call(1, numbered(u32::try_from(user).unwrap_or_default())).await?;
             }
             runs.push(self.server_micros("evalsha").await?);
         }
@@ -104,7 +108,7 @@ impl Bench {
         if stored == 1 { Ok(()) } else { Err("r3 stored nothing".into()) }
     }
 
-    pub(crate) fn somebody(&mut self) -> Address {
+    fn somebody(&mut self) -> Address {
         self.fresh += 1;
         address(UserId::from_bytes(self.fresh.to_be_bytes()))
     }
@@ -156,6 +160,11 @@ impl Bench {
 fn median(runs: &mut [f64]) -> f64 {
     runs.sort_by(f64::total_cmp);
     runs[runs.len() / 2]
+}
+
+/// A user of [`Bench::store`], and none of [`Bench::somebody`].
+fn numbered(user: u32) -> Address {
+    address(UserId::from_bytes((1 << 64 | u128::from(user)).to_be_bytes()))
 }
 
 fn address(user: UserId) -> Address {

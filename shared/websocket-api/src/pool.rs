@@ -6,6 +6,7 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use aws_smithy_runtime_api::client::connection::{CaptureSmithyConnection, ConnectionMetadata};
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
@@ -22,9 +23,16 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
+/// How long a kept connection may take to end its last request. A server that has answered and reads no more would keep the next one
+/// waiting.
+const SETTLING: Duration = Duration::from_millis(100);
+/// Connections that are opened at once. Each begins with TLS, which takes a small function's processor for some ms. What becomes free
+/// meanwhile is used instead.
+const OPENING: usize = 16;
 /// More than any answer of API Gateway has.
 const MAX_ANSWER_BYTES: usize = 1 << 20;
 
@@ -72,6 +80,7 @@ pub(crate) struct Pool {
     patience: Option<Duration>,
     /// Made by the first connection, because it reads certificates.
     tls: OnceLock<TlsConnector>,
+    opening: Semaphore,
     /// The last one is the one that was used last.
     kept: Mutex<Vec<Kept>>,
 }
@@ -84,7 +93,7 @@ impl std::fmt::Debug for Pool {
 
 impl Pool {
     pub(crate) fn new(host: Host, roots: Roots, patience: Option<Duration>) -> Self {
-        Self { host, roots, patience, tls: OnceLock::new(), kept: Mutex::default() }
+        Self { host, roots, patience, tls: OnceLock::new(), opening: Semaphore::new(OPENING), kept: Mutex::default() }
     }
 
     /// The header `host` of every request.
@@ -99,12 +108,12 @@ impl Pool {
     /// Why there is no answer. The request may have been carried out all the same.
     pub(crate) async fn send(&self, mut request: Request<Full<Bytes>>) -> Result<Response<Bytes>, &'static str> {
         loop {
-            let (mut sender, is_kept) = match self.kept() {
-                Some(sender) => (sender, true),
-                None => (self.open().await?, false),
-            };
+            let (mut sender, is_kept) = self.connection().await?;
             // Its last answer was read, but its task may not have been polled since.
-            if is_kept && sender.ready().await.is_err() {
+            if is_kept
+                && !sender.is_ready()
+                && !matches!(tokio::time::timeout(SETTLING, sender.ready()).await, Ok(Ok(())))
+            {
                 continue;
             }
             match sender.try_send_request(request).await {
@@ -130,7 +139,13 @@ impl Pool {
                 | StatusCode::GATEWAY_TIMEOUT
         );
         if body.is_ok() && !is_in_trouble {
-            self.connections().push(Kept { sender, since: Instant::now() });
+            let since = Instant::now();
+            let mut kept = self.connections();
+            // Of many connections, only the last ones are used again when there is less to do.
+            while kept.first().is_some_and(|first| since.duration_since(first.since) > POOL_IDLE) {
+                kept.remove(0);
+            }
+            kept.push(Kept { sender, since });
         }
         Response::from_parts(head, body.unwrap_or_default())
     }
@@ -159,6 +174,18 @@ impl Pool {
         }
         let tls = TlsConnector::from(Arc::new(self.roots.tls().map_err(|_| "no TLS")?));
         Ok(self.tls.get_or_init(|| tls))
+    }
+
+    /// A connection, and whether it was kept.
+    async fn connection(&self) -> Result<(Sender, bool), &'static str> {
+        if let Some(sender) = self.kept() {
+            return Ok((sender, true));
+        }
+        let _permit = self.opening.acquire().await.map_err(|_| "closed")?;
+        match self.kept() {
+            Some(sender) => Ok((sender, true)),
+            None => Ok((self.open().await?, false)),
+        }
     }
 
     async fn open(&self) -> Result<Sender, &'static str> {
@@ -208,6 +235,12 @@ impl HttpConnector for Connector {
                 body.bytes().map(Bytes::copy_from_slice).ok_or_else(|| ConnectorError::user("a stream".into()))?;
             head.uri = head.uri.into_parts().path_and_query.map(Uri::from).unwrap_or_default();
             head.headers.insert(HOST, pool.host.header.clone());
+            if let Some(asked) = head.extensions.get::<CaptureSmithyConnection>() {
+                // The SDK asks for a way to give up the connection of a server in trouble. The pool has done that already.
+                asked.set_connection_retriever(|| {
+                    Some(ConnectionMetadata::builder().proxied(false).poison_fn(|| ()).build())
+                });
+            }
             let answer = pool.send(Request::from_parts(head, Full::new(body))).await;
             let answer = answer.map_err(|why| ConnectorError::io(why.into()))?;
             HttpResponse::try_from(answer.map(SdkBody::from)).map_err(|why| ConnectorError::other(why.into(), None))
@@ -335,6 +368,58 @@ mod tests {
         }
         assert_eq!(ask(&pool, "/b").await.unwrap(), "3 /b");
         assert_eq!(pool.connections().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn of_connections_that_were_idle_for_long_none_stays() {
+        let pool = server(None).await;
+        let _ = futures_util::future::join_all([(); 3].map(|()| ask(&pool, "/a"))).await;
+        for kept in pool.connections().iter_mut().take(2) {
+            kept.since = kept.since.checked_sub(POOL_IDLE * 2).unwrap();
+        }
+        ask(&pool, "/b").await.unwrap();
+        assert_eq!(pool.connections().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_burst_is_answered_and_opens_few_connections_at_once() {
+        let pool = server(None).await;
+        let burst = |pool| futures_util::future::join_all([(); 64].map(|()| ask(pool, "/c")));
+        let answers = burst(&pool).await;
+        assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+        // A server that takes connections, and no part in TLS.
+        let silent = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let url = format!("https://127.0.0.1:{}/", silent.local_addr().unwrap().port());
+        let waiting = Pool::new(Host::of(&url.parse().unwrap()).unwrap(), Roots::Amazon, None);
+        let mut taken = Vec::new();
+        let take = async {
+            loop {
+                taken.push(silent.accept().await.unwrap());
+            }
+        };
+        let some_time = tokio::time::sleep(Duration::from_millis(500));
+        tokio::select! { _ = burst(&waiting) => {}, () = take => {}, () = some_time => {} }
+        assert!((1..=OPENING).contains(&taken.len()), "{}", taken.len());
+    }
+
+    /// Its connection would never be ready for another request.
+    #[tokio::test]
+    async fn a_server_that_answers_and_does_not_read_keeps_no_request_waiting() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let url = format!("http://localhost:{}/", listener.local_addr().unwrap().port());
+        let pool = Pool::new(Host::of(&url.parse().unwrap()).unwrap(), Roots::Amazon, None);
+        tokio::spawn(async move {
+            let mut open = Vec::new();
+            while let Ok((mut stream, _)) = listener.accept().await {
+                stream.read_buf(&mut Vec::with_capacity(1_000)).await.unwrap();
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nx").await.unwrap();
+                open.push(stream);
+            }
+        });
+        let mut long = Request::new(Full::new(Bytes::from(vec![b'x'; 64 << 20])));
+        long.headers_mut().insert(HOST, pool.host().clone());
+        assert_eq!(pool.send(long).await.unwrap().into_body(), "x");
+        assert_eq!(tokio::time::timeout(Duration::from_secs(20), ask(&pool, "/a")).await.unwrap().unwrap(), "x");
     }
 
     #[tokio::test]

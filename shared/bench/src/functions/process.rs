@@ -121,7 +121,10 @@ impl Awake {
     pub(super) fn keep(processor: &str) -> Option<Self> {
         let work = ["--idle", "0", "taskset", "--cpu-list", processor, "sh", "-c", "while :; do :; done"];
         let child = Command::new("chrt").args(work).stdin(Stdio::null()).stdout(Stdio::null()).spawn().ok()?;
-        Some(Self(child))
+        let mut awake = Self(child);
+        // It would have ended by then if it had been refused.
+        std::thread::sleep(Duration::from_millis(50));
+        matches!(awake.0.try_wait(), Ok(None)).then_some(awake)
     }
 }
 

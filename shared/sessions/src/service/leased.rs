@@ -47,7 +47,7 @@ where
         match select(asked, patience).await {
             Either::Left((Ok(Found::Hit(copy)), _)) if copy.admits(at, presented, self.host.now()) => {
                 if u64::from_be_bytes(self.host.random()).is_multiple_of(AUDIT_ONE_IN) {
-                    // On the heap, here and below: a hit does not wait for any of this, and its future has no room for it.
+                    // On the heap, as what follows a miss: a hit waits for none of it, and its future has no room for it.
                     return Box::pin(self.audit(at, copy.slot)).await;
                 }
                 (self.notice)(CacheEvent::Hit);
