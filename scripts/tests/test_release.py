@@ -227,11 +227,24 @@ class Releases(unittest.TestCase):
         self.assertIn("auth-login", str(caught.exception))
         self.assertIn("commit c", str(caught.exception))
 
-    def played(self, broken, ends=None, shifted=None, **digests):
-        """A deploy whose cloud is not there: what it applied, and how it ended. `ends`: how Terraform does, in the midst of stack auth."""
-        applied = []
+    def played(self, broken, ends=None, shifted=None, unbuilt=None, **digests):
+        """A deploy whose cloud is not there: what it applied, and how it ended. `ends`: how Terraform does, in the midst of stack auth;
+        `unbuilt`: how the build does."""
+        applied, self.first = [], []
 
-        def apply_all(chosen, _stacks, touched=None, _first=None):
+        def make_ready(_settings, first):
+            self.first.append(first)
+            if first:
+                # As the foundations do it, whether the build succeeds or not.
+                stack = terraform.Stack("push", self.settings)
+                stack.state.parent.mkdir(exist_ok=True)
+                stack.state.write_text("{}")
+            if unbuilt:
+                raise unbuilt
+            return self.built(**digests)
+
+        def apply_all(chosen, _stacks, touched=None, first=None):
+            self.first.append(first)
             if ends:
                 touched.append("auth")
                 raise ends
@@ -243,7 +256,7 @@ class Releases(unittest.TestCase):
                 raise Failed("the smoke test failed")
 
         quiet = contextlib.redirect_stdout(io.StringIO())
-        with quiet, mock.patch.multiple(deploy, make_ready=lambda *_: self.built(**digests), greet=lambda *_: None), \
+        with quiet, mock.patch.multiple(deploy, make_ready=make_ready, greet=lambda *_: None), \
                 mock.patch.object(preparation, "prerequisites", lambda *_, **__: None), \
                 mock.patch.object(outputs, "write", lambda *_: {"httpUrl": "http://h"}), \
                 mock.patch.multiple(deploy.cloud, start=lambda *_: [], running=lambda *_: True), \
@@ -271,6 +284,18 @@ class Releases(unittest.TestCase):
         self.assertEqual(len(applied), 1)
         self.assertIn("no earlier release", trouble)
         self.assertIsNone(self.history.current())
+
+    def test_only_a_deploy_of_nothing_is_the_first_and_its_failed_build_says_what_stays(self):
+        _, trouble = self.played(False, unbuilt=Failed("the build failed"))
+        self.assertEqual(self.first, [True])
+        self.assertTrue(trouble.startswith("the build failed\nWhat Terraform changed in push stays: "), trouble)
+        _, trouble = self.played(False, unbuilt=Failed("the build failed"))
+        self.assertEqual((self.first, trouble), ([False], "the build failed"))
+        terraform.Stack("push", self.settings).state.unlink()
+        self.played(False)
+        self.assertEqual(self.first, [True, True])
+        self.played(False)
+        self.assertEqual(self.first, [False, False])
 
     def test_other_terraform_that_does_not_work_puts_the_callers_back_and_says_what_stays(self):
         self.played(False)
