@@ -23,7 +23,8 @@ LOOK = 0.5
 # is waiting for these.
 _FOUNDATIONS = {
     "platform": ("aws_ssm_parameter.output", "aws_s3_bucket.local_artifacts"),
-    "push": ("module.queue", *(f'aws_ssm_parameter.output["{queue}-queue-{what}"]' for queue in ("push", "broadcast", "close") for what in ("url", "arn"))),
+    "push": ("module.queue",
+             *(f'aws_ssm_parameter.output["{queue}-queue-{what}"]' for queue in ("push", "broadcast", "close") for what in ("url", "arn"))),
     "events": ("aws_ssm_parameter.output", "module.bus_dlq", "module.repair_dlq", "module.activity"),
 }
 

@@ -109,8 +109,8 @@ BENCHMARKS = (
     Benchmark(
         "growth", "Growth",
         "A redis-server of this machine with 1 000 to 1 000 000 copies: its own time for the one question of a validation (INFO commandstats, "
-        "the median of nine runs, of 1 000 questions each about copies far from each other). A worker of the fan-out with a message for 1 to 100 000 recipients, as in the benchmark "
-        "above, at 0 ms: the shortest of three.",
+        "the median of nine runs, of 1 000 questions each about copies far from each other). A worker of the fan-out with a message for 1 to "
+        "100 000 recipients, as in the benchmark above, at 0 ms: the shortest of three.",
         lambda executable, places: [executable, "growth", places["redis-server"]],
         ("redis-server",)),
     Benchmark(
