@@ -228,8 +228,8 @@ class Releases(unittest.TestCase):
         self.assertIn("commit c", str(caught.exception))
 
     def played(self, broken, ends=None, shifted=None, unbuilt=None, **digests):
-        """A deploy whose cloud is not there: what it applied, and how it ended. `ends`: how Terraform does, in the midst of stack auth;
-        `unbuilt`: how the build does."""
+        """A deploy whose cloud is not there: what it applied, and how it ended. `ends` is how Terraform ends in the midst of stack
+        auth, and `unbuilt` how the build ends."""
         applied, self.first = [], []
 
         def make_ready(_settings, first):
