@@ -27,9 +27,9 @@ VARIES = "…"
 PAGES = ("protect-your-api.md", "publish.md", "own-sign-in.md")
 
 
-# Terraform's provider repeats AddPermission when it gets no answer. If the first request was carried out, the second one finds its own statement
-# there, and after five minutes the apply fails. Seen on the local cloud, in one of some hundred applies. A reader removes the statement and
-# applies again, and so does this program in place of terraform.
+# An apply on the local cloud rarely fails after five minutes, because AddPermission finds a statement that nothing else can have made: one of
+# its own. The cause is not known. This program in place of terraform removes the statement and applies again, so that it does not hide what is
+# wrong with a page.
 _TERRAFORM = r"""#!{python}
 import re, subprocess, sys
 import boto3

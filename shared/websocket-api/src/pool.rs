@@ -209,7 +209,7 @@ impl Pool {
 async fn spoken<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S) -> Result<Sender, &'static str> {
     let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|_| "not reached")?;
     tokio::spawn(async move {
-        // Whoever waits for an answer learns that the connection has failed.
+        // A request that waits for its answer gets the error.
         let _ = connection.await;
     });
     Ok(sender)
