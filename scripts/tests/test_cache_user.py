@@ -27,10 +27,19 @@ def access_string():
     return made
 
 
+def body(name):
+    return re.search(rf'const {name}: &str = r"\n(.*?)\n";', SCRIPTS, re.S).group(1)
+
+
 def script(name):
     """The Lua code that the crate sends."""
-    body = re.search(rf'const {name}: &str = r"\n(.*?)\n";', SCRIPTS, re.S).group(1)
-    return body if name == "INCARNATION" else f"{script('INCARNATION')}\n{body}"
+    return body(name) if name == "INCARNATION" else f"{script('INCARNATION')}\n{body(name)}"
+
+
+def library(name):
+    """The library that the crate makes of a script, under another name."""
+    form = re.search(r'let library = format!\(\n\s+"(.*?)"\n', SCRIPTS, re.S).group(1).replace("\\n", "\n")
+    return form.replace("{name}", "test").replace("{INCARNATION}", f"{script('INCARNATION')}\n").replace("{body}", f"\n{body(name)}\n")
 
 
 class Client:
@@ -114,6 +123,16 @@ class CacheUser(unittest.TestCase):
         self.assertEqual(self.eval("DELETE", self.KEYS), ["deleted"])
         self.assertEqual(self.admin.call("DBSIZE"), 0)
 
+    def test_the_library_is_loaded_and_its_function_runs_on_our_keys(self):
+        self.assertEqual(self.client.call("FUNCTION", "LOAD", library("READ")), "test")
+        self.addCleanup(self.admin.call, "FUNCTION", "FLUSH")
+        self.addCleanup(self.admin.call, "FLUSHALL")
+        kind, lease = self.client.call("FCALL", "test", 2, *self.KEYS, "nonce", 2000)
+        self.assertEqual(kind, "lease")
+        self.assertEqual(self.eval("FILL", self.KEYS, lease, "copy", 60000), 1)
+        self.assertEqual(self.client.call("FCALL", "test", 2, *self.KEYS, "nonce", 2000), ["hit", "copy"])
+        self.assertIsInstance(self.client.call("FCALL", "test", 2, "other", "s:{0193}:3:l", "nonce", 2000), PermissionError)
+
     def test_all_scripts_are_tried(self):
         self.assertEqual(set(re.findall(r'^const (\w+): &str = r"$', SCRIPTS, re.M)), {"INCARNATION", "READ", "FILL", "DELETE", "WHO"})
 
@@ -142,12 +161,12 @@ class CacheUser(unittest.TestCase):
     def test_no_other_command_can_be_sent(self):
         for command in ("FLUSHALL", "FLUSHDB", "KEYS *", "SCAN 0", "CONFIG GET *", "ACL LIST", "CLIENT LIST", "MONITOR",
                         "REPLICAOF no one", "SCRIPT FLUSH", "SHUTDOWN", "SUBSCRIBE c", "PUBLISH c m", "EXPIRE s:{1}:1:v 1", "MGET s:{1}:1:v",
-                        "DUMP s:{1}:1:v", "CLUSTER FAILOVER", "FUNCTION LIST", "SELECT 1"):
+                        "DUMP s:{1}:1:v", "CLUSTER FAILOVER", "FUNCTION LIST", "FUNCTION FLUSH", "FUNCTION DELETE test", "SELECT 1"):
             self.assertIsInstance(self.client.call(*command.split()), PermissionError, command)
 
     def test_no_command_is_allowed_that_nothing_needs(self):
         lua = set(re.findall(r"redis\.p?call\('(\w+)'", SCRIPTS))
-        sent = {"EVAL", "EVALSHA", "PING", "ASKING", "CLUSTER|SLOTS"}
+        sent = {"EVAL", "EVALSHA", "FCALL", "FUNCTION|LOAD", "PING", "ASKING", "CLUSTER|SLOTS"}
         self.assertEqual({word[1:].upper() for word in access_string().split() if word.startswith("+")}, lua | sent)
 
 

@@ -147,5 +147,5 @@ module "cache" {
   # What the scripts of holdfast-redis touch and call, and what its client sends by itself; `asking` while shards of a
   # cluster are moved. On a real server: scripts/tests/test_cache_user.py.
   key_pattern = "s:{*"
-  commands    = concat(["eval", "evalsha", "get", "set", "del", "info", "time", "ping", "cluster|slots"], local.redis_mode == "node" && var.redis_node.shards > 1 ? ["asking"] : [])
+  commands    = concat(["eval", "evalsha", "fcall", "function|load", "get", "set", "del", "info", "time", "ping", "cluster|slots"], local.redis_mode == "node" && var.redis_node.shards > 1 ? ["asking"] : [])
 }

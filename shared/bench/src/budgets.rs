@@ -73,7 +73,7 @@ impl World {
             let line = told.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{name}:calls=")));
             line.and_then(|line| line.split(',').next()?.parse::<u64>().ok()).unwrap_or(0)
         };
-        calls("eval") + calls("evalsha")
+        calls("eval") + calls("evalsha") + calls("fcall")
     }
 
     /// The fewest requests of an operation in some tries. A slow machine makes the cache's readers ask the table as well, and a

@@ -23,6 +23,7 @@ use serde_json::{Value, json};
 use self::process::{Function, Variables};
 use self::table::Table;
 use crate::figures::{figure, ratio};
+use crate::scripts;
 
 pub(super) type Done<T = ()> = Result<T, String>;
 
@@ -138,7 +139,7 @@ impl World {
         let (read, write) = (of_table("GetItem", &answer), of_table("UpdateItem", &refreshed));
         let mut contestants = vec![
             contestant("a validation, cache hit", &current, with_cache, &event),
-            contestant("bare Rust, the same EVALSHA", &bare_redis, bare("EVALSHA"), &event),
+            contestant("bare Rust, the same function", &bare_redis, bare("FCALL"), &event),
             contestant("bare Rust, GET", &bare_redis, bare("GET"), &event),
             contestant("a validation, dynamodb", &current, without_cache.clone(), &event),
             contestant("bare Rust, strong GetItem", &bare_table, read, &event),
@@ -318,7 +319,7 @@ async fn requests(world: &World) -> Done {
         );
         costs.push(cost);
     }
-    compare("validation, cache hit", "bare, the same EVALSHA", &costs[0], &costs[1]);
+    compare("validation, cache hit", "bare, the same function", &costs[0], &costs[1]);
     compare("validation, cache hit", "bare, GET", &costs[0], &costs[2]);
     compare("validation, dynamodb", "bare, strong GetItem", &costs[3], &costs[4]);
     compare("refresh, dynamodb", "bare, strong GetItem and UpdateItem", &costs[5], &costs[6]);
@@ -523,8 +524,7 @@ async fn world(redis: &str, functions: &str, peers: [&str; 2]) -> Done<World> {
     std::fs::create_dir_all(&folder).map_err(text)?;
     let client = redis::Client::open(redis).map_err(text)?;
     let mut server = client.get_multiplexed_async_connection().await.map_err(text)?;
-    let _: String =
-        redis::cmd("SCRIPT").arg("LOAD").arg(READ_SCRIPT.code()).query_async(&mut server).await.map_err(text)?;
+    scripts::load(&mut server, &READ_SCRIPT).await.map_err(text)?;
     let table = Table::start(&upstream, LATENCY)?;
     let (functions, peers) = (functions.into(), peers.map(PathBuf::from));
     Ok(World { cloud, table, redis: redis.to_owned(), folder, functions, peers })

@@ -19,7 +19,23 @@ const RUNS: usize = 9;
 const STRIDE: u64 = 7_919;
 
 /// What is measured, in the order of the report.
-const KINDS: [&str; 4] = ["GET of a copy", "r1 with a hit", "r1 with a miss (makes a lease)", "w2 (deletes a copy)"];
+const KINDS: [&str; 5] = [
+    "GET of a copy",
+    "r1 with a hit",
+    "r1 with a miss (makes a lease)",
+    "r1 with a hit, on a server without functions",
+    "w2 (deletes a copy)",
+];
+/// The question that a library's function answers, and the same one that a script answers.
+const HIT: usize = 1;
+const HIT_OF_A_SCRIPT: usize = 3;
+
+/// Loads a script, and the function that does the same.
+pub(crate) async fn load(server: &mut MultiplexedConnection, script: &Script) -> Result<(), redis::RedisError> {
+    redis::cmd("SCRIPT").arg("LOAD").arg(script.code()).exec_async(server).await?;
+    let Some(function) = script.function() else { return Ok(()) };
+    redis::cmd("FUNCTION").arg(&["LOAD", "REPLACE"]).arg(function.library()).exec_async(server).await
+}
 
 pub(crate) struct Bench {
     connection: MultiplexedConnection,
@@ -39,12 +55,7 @@ impl Bench {
         let client = redis::Client::open(server).map_err(|error| said(&error))?;
         let mut connection = client.get_multiplexed_async_connection().await.map_err(|error| said(&error))?;
         for script in [&*READ_SCRIPT, &FILL_SCRIPT, &DELETE_SCRIPT] {
-            let _: String = redis::cmd("SCRIPT")
-                .arg("LOAD")
-                .arg(script.code())
-                .query_async(&mut connection)
-                .await
-                .map_err(|error| said(&error))?;
+            load(&mut connection, script).await.map_err(|error| said(&error))?;
         }
         Ok(Bench { connection, fresh: 0 })
     }
@@ -72,9 +83,9 @@ impl Bench {
             self.reset().await?;
             for question in 0..questions {
                 let user = u64::from(run * questions + question) * STRIDE % u64::from(users);
-                self.call(1, numbered(u32::try_from(user).unwrap_or_default())).await?;
+                self.call(HIT, numbered(u32::try_from(user).unwrap_or_default())).await?;
             }
-            runs.push(self.server_micros("evalsha").await?);
+            runs.push(self.server_micros("fcall").await?);
         }
         Ok(median(&mut runs))
     }
@@ -84,22 +95,32 @@ impl Bench {
         redis::cmd("CONFIG").arg("RESETSTAT").query_async(&mut self.connection).await.map_err(|error| said(&error))
     }
 
-    async fn script<T: redis::FromRedisValue>(
+    async fn ask<T: redis::FromRedisValue>(
         &mut self,
-        script: &Script,
+        (command, name): (&str, &str),
         at: Address,
         arguments: &[&[u8]],
     ) -> Reply<T> {
-        let mut command = redis::cmd("EVALSHA");
-        command.arg(script.hash()).arg(2).arg(copy_key(at)).arg(lease_key(at));
+        let mut command = redis::cmd(command);
+        command.arg(name).arg(2).arg(copy_key(at)).arg(lease_key(at));
         for argument in arguments {
             command.arg(*argument);
         }
         command.query_async(&mut self.connection).await.map_err(|error| said(&error))
     }
 
+    async fn script<T: redis::FromRedisValue>(
+        &mut self,
+        script: &Script,
+        at: Address,
+        arguments: &[&[u8]],
+    ) -> Reply<T> {
+        self.ask(("EVALSHA", script.hash()), at, arguments).await
+    }
+
     async fn read(&mut self, at: Address) -> Reply<Vec<Vec<u8>>> {
-        self.script(&READ_SCRIPT, at, &[b"nonce", LEASE_LIFE.to_string().as_bytes()]).await
+        let name = READ_SCRIPT.function().map_or("", |function| function.name());
+        self.ask(("FCALL", name), at, &[b"nonce", LEASE_LIFE.to_string().as_bytes()]).await
     }
 
     async fn fill(&mut self, at: Address) -> Reply<()> {
@@ -115,8 +136,8 @@ impl Bench {
 
     /// One call of a kind: how long its caller waited. It is an error if it was not of that kind after all.
     async fn call(&mut self, kind: usize, filled: Address) -> Reply<Duration> {
-        let at = if kind < 2 { filled } else { self.somebody() };
-        if kind == 3 {
+        let at = if [0, HIT, HIT_OF_A_SCRIPT].contains(&kind) { filled } else { self.somebody() };
+        if kind == 4 {
             self.fill(at).await?;
         }
         let began = Instant::now();
@@ -129,7 +150,12 @@ impl Bench {
                     .map_err(|error| said(&error))?;
                 copy.is_some()
             }
-            1 => self.read(at).await?.first().is_some_and(|kind| kind == b"hit"),
+            HIT => self.read(at).await?.first().is_some_and(|kind| kind == b"hit"),
+            HIT_OF_A_SCRIPT => {
+                let life = LEASE_LIFE.to_string();
+                let answer: Vec<Vec<u8>> = self.script(&READ_SCRIPT, at, &[b"nonce", life.as_bytes()]).await?;
+                answer.first().is_some_and(|kind| kind == b"hit")
+            }
             2 => self.read(at).await?.first().is_some_and(|kind| kind == b"lease"),
             _ => self
                 .script::<Vec<Vec<u8>>>(&DELETE_SCRIPT, at, &[])
@@ -182,7 +208,7 @@ pub(crate) async fn run(server: &str) -> Result<(), String> {
     let mut bench = Bench::new(server).await?;
     let filled = bench.somebody();
     bench.fill(filled).await?;
-    let mut times: [Times; 4] = Default::default();
+    let mut times: [Times; KINDS.len()] = Default::default();
     for round in 0..ROUNDS + 100 {
         for (kind, times) in times.iter_mut().enumerate() {
             let took = bench.call(kind, filled).await?;
@@ -197,7 +223,7 @@ pub(crate) async fn run(server: &str) -> Result<(), String> {
     }
     // `r1` alone, then `GET` alone: the server counts by command, not by script.
     let mut costs = Vec::new();
-    for (kind, command) in [(0, "get"), (1, "evalsha"), (2, "evalsha")] {
+    for (kind, command) in [(0, "get"), (HIT, "fcall"), (2, "fcall"), (HIT_OF_A_SCRIPT, "evalsha")] {
         let mut runs = Vec::with_capacity(RUNS);
         for _ in 0..RUNS {
             bench.reset().await?;
@@ -209,7 +235,7 @@ pub(crate) async fn run(server: &str) -> Result<(), String> {
         costs.push(median(&mut runs));
         figure(KINDS[kind], "server time", costs[costs.len() - 1], "µs");
     }
-    ratio("r1 with a hit", "GET, round trip p50", times[1].quantile_ms(0.5), times[0].quantile_ms(0.5));
+    ratio("r1 with a hit", "GET, round trip p50", times[HIT].quantile_ms(0.5), times[0].quantile_ms(0.5));
     figure("r1 with a hit", "more server time than GET", costs[1] - costs[0], "µs");
     Ok(())
 }

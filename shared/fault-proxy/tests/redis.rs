@@ -49,8 +49,9 @@ async fn sessions_survive_the_wire() {
     ];
     let mut injected = 0;
     for seed in 0..rounds {
-        let mut plans: Vec<_> = kinds.iter().map(|kind| Plan::new(seed).with("EVALSHA", *kind, 300)).collect();
-        plans.push(kinds.iter().fold(Plan::new(seed), |plan, kind| plan.with("EVALSHA", *kind, 50)));
+        let with = |plan: Plan, kind, often| plan.with("FCALL", kind, often).with("EVALSHA", kind, often);
+        let mut plans: Vec<_> = kinds.iter().map(|kind| with(Plan::new(seed), *kind, 300)).collect();
+        plans.push(kinds.iter().fold(Plan::new(seed), |plan, kind| with(plan, *kind, 50)));
         for plan in plans {
             let proxy = RedisProxy::start(&upstream(&server), plan.clone()).await.expect("a proxy");
             let store = MemoryStore::default();

@@ -14,11 +14,13 @@ use futures_util::future::{BoxFuture, FutureExt, Shared};
 use holdfast_sessions::Millis;
 use holdfast_sessions::breaker::{Breaker, Gate};
 use holdfast_sessions::ports::{CacheTrouble, Clock, Rng};
+use redis::cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr};
 use redis::{Cmd, FromRedisValue, RedisError, Value};
+use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
 use crate::config::{Connection, Opener, TimeLimits};
-use crate::scripts::{CLUSTER_SLOTS, Script, WHO_SCRIPT, cluster_slot};
+use crate::scripts::{CLUSTER_SLOTS, Function, Script, WHO_SCRIPT, cluster_slot};
 
 /// The number of breakers of a cluster, each for the same number of neighbouring slots. A node owns ranges of slots, so
 /// more parts than nodes are enough. The answers of the healthy half close a part on a boundary again.
@@ -31,12 +33,19 @@ const QUIET_MILLIS: i64 = 1_000;
 const OF_NO_USE: [&str; 8] =
     ["READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "BUSY", "NOAUTH", "WRONGPASS", "NOPERM"];
 
+/// The replies of a server that can execute no script now, so that the script need not be sent after the function.
+const EXECUTES_NOTHING: [&str; 6] = ["LOADING", "MASTERDOWN", "CLUSTERDOWN", "BUSY", "NOAUTH", "WRONGPASS"];
+/// The errors of a server that has no functions, or grants no right to them. Any other refusal of a function may pass.
+const NO_FUNCTIONS: [&str; 2] = ["ERR", "NOPERM"];
+
 type Opening = Shared<BoxFuture<'static, Result<Connection, CacheTrouble>>>;
 
 struct State {
     /// The connection that is open or being opened, with a number that increases with each one.
     opening: Option<(u64, Opening)>,
     opened: u64,
+    /// The connection whose server refuses functions, so that scripts are sent instead.
+    without_functions: Option<u64>,
     /// When a request was last answered.
     answered: Millis,
     /// One for a single server, [`PARTS`] for a cluster.
@@ -76,7 +85,7 @@ impl<H: Clock + Rng + Clone + 'static> Link<H> {
     pub(crate) fn new(opener: Opener, host: H, limits: TimeLimits) -> Arc<Self> {
         let parts = if matches!(opener, Opener::Cluster(_)) { PARTS } else { 1 };
         let breakers = vec![Breaker::default(); usize::from(parts)];
-        let state = State { opening: None, opened: 0, answered: Millis::new(0), breakers };
+        let state = State { opening: None, opened: 0, without_functions: None, answered: Millis::new(0), breakers };
         Arc::new(Self { opener: Arc::new(opener), host, limits, state: Mutex::new(state) })
     }
 
@@ -225,13 +234,15 @@ impl<H: Clock + Rng + Clone + 'static> Link<H> {
                 return Err(error);
             }
         };
-        let evalsha = command("EVALSHA", script.hash(), keys, arguments);
-        let mut answer = timeout(self.limits.command, query(&mut connection, &evalsha)).await;
-        // The script was not executed, so sending all of it repeats nothing.
-        if matches!(&answer, Ok(Err(error)) if error.code() == Some("NOSCRIPT")) {
-            let eval = command("EVAL", script.code(), keys, arguments);
-            answer = timeout(self.limits.command, query(&mut connection, &eval)).await;
-        }
+        let answer = match script.function() {
+            Some(function) => self.call_function(number, &mut connection, function, keys, arguments).await,
+            None => None,
+        };
+        let answer = match answer {
+            Some(answer) => answer,
+            // On the heap, so that a hit, which needs none of it, does not carry the room for it.
+            None => Box::pin(self.call_script(&mut connection, script, keys, arguments)).await,
+        };
         match answer {
             // The address leads to another primary now, or will soon.
             Ok(Ok(value)) if is_a_replicas(&value) => {
@@ -264,6 +275,59 @@ impl<H: Clock + Rng + Clone + 'static> Link<H> {
         }
     }
 
+    async fn send(&self, connection: &mut Connection, command: &Cmd) -> Answer {
+        timeout(self.limits.command, query(connection, command)).await
+    }
+
+    async fn call_script(
+        &self,
+        connection: &mut Connection,
+        script: &Script,
+        keys: &[String],
+        arguments: &[&[u8]],
+    ) -> Answer {
+        let answer = self.send(connection, &command("EVALSHA", script.hash(), keys, arguments)).await;
+        if refusal(&answer).is_none_or(|error| error.code() != Some("NOSCRIPT")) {
+            return answer;
+        }
+        // The script was not executed, so sending all of it repeats nothing.
+        self.send(connection, &command("EVAL", script.code(), keys, arguments)).await
+    }
+
+    /// Calls the function. The result is `None` if the server did not execute it, but may execute the script. A server refuses a
+    /// function as a whole where it refuses only single commands of a script: when memory is full, and on a replica.
+    async fn call_function(
+        &self,
+        number: u64,
+        connection: &mut Connection,
+        function: &Function,
+        keys: &[String],
+        arguments: &[&[u8]],
+    ) -> Option<Answer> {
+        if self.lock().without_functions == Some(number) {
+            return None;
+        }
+        let call = command("FCALL", function.name(), keys, arguments);
+        let mut answer = self.send(connection, &call).await;
+        if refusal(&answer).is_some_and(is_unknown_function) {
+            let load = redis::cmd("FUNCTION").arg("LOAD").arg(function.library()).to_owned();
+            let loaded = Box::pin(timeout(self.limits.command, query_primary(connection, &load, keys))).await;
+            match refusal(&loaded) {
+                Some(error) if !is_there_already(error) => {
+                    self.lock().without_functions = Some(number);
+                    return None;
+                }
+                None if !matches!(loaded, Ok(Ok(_))) => return Some(loaded),
+                _ => answer = Box::pin(self.send(connection, &call)).await,
+            }
+        }
+        let Some(code) = refusal(&answer).map(describe) else { return Some(answer) };
+        if NO_FUNCTIONS.contains(&code.as_str()) {
+            self.lock().without_functions = Some(number);
+        }
+        EXECUTES_NOTHING.contains(&code.as_str()).then_some(answer)
+    }
+
     /// Drops a connection whose replies cannot be trusted.
     pub(crate) fn reconnect(&self) {
         self.lock().opening = None;
@@ -273,6 +337,23 @@ impl<H: Clock + Rng + Clone + 'static> Link<H> {
     pub(crate) async fn warm_up(&self) {
         let _: Result<Reply<Vec<String>>, _> = self.run(&WHO_SCRIPT, &[], &[]).await;
     }
+}
+
+/// What came back in time.
+type Answer = Result<Result<Value, RedisError>, Elapsed>;
+
+/// The error that the server answered with.
+fn refusal(answer: &Answer) -> Option<&RedisError> {
+    answer.as_ref().ok()?.as_ref().err().filter(|error| is_reply(error))
+}
+
+fn is_unknown_function(error: &RedisError) -> bool {
+    error.detail() == Some("Function not found")
+}
+
+/// Another caller has loaded the library in the meantime.
+fn is_there_already(error: &RedisError) -> bool {
+    error.detail().is_some_and(|detail| detail.ends_with("already exists"))
 }
 
 struct GivenUp<'a, H: Clock + Rng + Clone + 'static> {
@@ -305,6 +386,18 @@ async fn query(connection: &mut Connection, command: &Cmd) -> Result<Value, Redi
     match connection {
         Connection::Single(connection, _) => command.query_async(connection).await,
         Connection::Cluster(connection) => command.query_async(connection).await,
+    }
+}
+
+/// Sends a command without keys to the primary of these keys.
+async fn query_primary(connection: &mut Connection, command: &Cmd, keys: &[String]) -> Result<Value, RedisError> {
+    match connection {
+        Connection::Single(connection, _) => command.query_async(connection).await,
+        Connection::Cluster(connection) => {
+            let slot = keys.first().map_or(0, |key| cluster_slot(key));
+            let primary = SingleNodeRoutingInfo::SpecificNode(Route::new(slot, SlotAddr::Master));
+            connection.route_command(command.clone(), RoutingInfo::SingleNode(primary)).await
+        }
     }
 }
 

@@ -15,19 +15,20 @@ use holdfast_sessions::token::Address;
 use holdfast_sessions::{SlotNo, UserId};
 
 /// Defines `incarnation()`: the id, or nil and a reply with the reason. An id without any digit but 0 identifies no
-/// server.
+/// server. `process` is the `run_id`. A script begins with none, and a function of a library keeps it.
 const INCARNATION: &str = r"
+local process
+local function id(info, name)
+  local found = type(info) == 'string' and string.match(info, name .. ':(%x+)')
+  return found and string.find(found, '[1-9a-f]') and found
+end
 local function incarnation()
-  local server = redis.pcall('INFO', 'server')
+  process = process or id(redis.pcall('INFO', 'server'), 'run_id')
   local replication = redis.pcall('INFO', 'replication')
-  if type(server) ~= 'string' or type(replication) ~= 'string' then return nil, 'hidden' end
-  local run = string.match(server, 'run_id:(%x+)')
-  local repl = string.match(replication, 'master_replid:(%x+)')
-  if not run or not repl or not string.find(run, '[1-9a-f]') or not string.find(repl, '[1-9a-f]') then
-    return nil, 'hidden'
-  end
+  local repl = id(replication, 'master_replid')
+  if not process or not repl then return nil, 'hidden' end
   if string.match(replication, 'role:(%a+)') ~= 'master' then return nil, 'replica' end
-  return run .. ':' .. repl
+  return process .. ':' .. repl
 end
 ";
 
@@ -82,13 +83,21 @@ return {'primary'}
 pub struct Script {
     code: String,
     hash: String,
+    function: Option<Function>,
 }
 
 impl Script {
     fn new(body: &str) -> Self {
         let code = format!("{INCARNATION}{body}");
         let hash = redis::Script::new(&code).get_hash().to_owned();
-        Self { code, hash }
+        Self { code, hash, function: None }
+    }
+
+    /// The same script, which a server may also keep as a function.
+    fn with_function(body: &str) -> Self {
+        let script = Self::new(body);
+        let function = Function::new(body, &script.hash);
+        Self { function: Some(function), ..script }
     }
 
     /// The text of the script, for `EVAL`.
@@ -100,10 +109,43 @@ impl Script {
     pub fn hash(&self) -> &str {
         &self.hash
     }
+
+    /// The function that does the same.
+    pub fn function(&self) -> Option<&Function> {
+        self.function.as_ref()
+    }
+}
+
+/// A script as the only function of a library. Both have a name that no other version of the script has, so that two versions of
+/// Holdfast can share a server.
+#[derive(Debug)]
+pub struct Function {
+    name: String,
+    library: String,
+}
+
+impl Function {
+    fn new(body: &str, hash: &str) -> Self {
+        let name = format!("holdfast_{hash}");
+        let library = format!(
+            "#!lua name={name}\n{INCARNATION}local function run(KEYS, ARGV){body}end\nredis.register_function('{name}', run)\n"
+        );
+        Self { name, library }
+    }
+
+    /// The name of the function, for `FCALL`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The text of the library, for `FUNCTION LOAD`.
+    pub fn library(&self) -> &str {
+        &self.library
+    }
 }
 
 /// The script r1, which reads.
-pub static READ_SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(READ));
+pub static READ_SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::with_function(READ));
 /// The script r3, which fills.
 pub static FILL_SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(FILL));
 /// The script w2, which deletes.

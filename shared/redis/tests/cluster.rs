@@ -164,6 +164,12 @@ async fn a_cluster_keeps_the_contract_of_the_cache_server() {
         owners[usize::try_from(cluster.slot_of(at).await * 3 / SLOTS).expect("small")] += 1;
     }
     assert!(owners.iter().all(|owned| *owned > 0), "{owners:?}");
+    // Each node was sent the library once, by the first read of a key of its own.
+    for node in &cluster.nodes {
+        let done = text(node, &["INFO", "commandstats"]).await;
+        assert!(done.contains("cmdstat_function|load:calls=1,"), "{done}");
+        assert!(done.contains("cmdstat_fcall:"), "{done}");
+    }
 }
 
 /// One of three shards falls silent. Its users are served from the store, and no other user notices.

@@ -27,7 +27,20 @@ use holdfast_testkit::suites::sessions::Bench;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
 /// All rights that the scripts need, on our keys alone. An ElastiCache user has the same rights.
-const RIGHTS: &[&str] = &["resetkeys", "~s:{*", "-@all", "+eval", "+evalsha", "+info", "+time", "+get", "+set", "+del"];
+const RIGHTS: &[&str] = &[
+    "resetkeys",
+    "~s:{*",
+    "-@all",
+    "+eval",
+    "+evalsha",
+    "+fcall",
+    "+function|load",
+    "+info",
+    "+time",
+    "+get",
+    "+set",
+    "+del",
+];
 
 fn anybody() -> Address {
     Address { user: UserId::from_bytes(RealHost.random()), slot: SlotNo::new(3).expect("a slot") }

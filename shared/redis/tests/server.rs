@@ -311,12 +311,18 @@ async fn a_duplicated_read_cannot_revive_a_dead_lease() {
     assert_eq!(cache.fill(at, &second, &copy, 1_000).await, Ok(true));
 }
 
+/// Sends words to the server, on a connection that is not the one under test.
+async fn tell(server: &RedisServer, words: &[&str]) {
+    let () = redis::cmd(words[0]).arg(&words[1..]).query_async(&mut raw(server).await).await.expect("done");
+}
+
 #[tokio::test]
 async fn the_scripts_are_loaded_again_after_the_server_forgot_them() {
     let server = RedisServer::start(&[]);
     let world = world(&server).await;
     let (session, token) = filled(&world).await;
-    let () = redis::cmd("SCRIPT").arg("FLUSH").query_async(&mut raw(&server).await).await.expect("flushed");
+    tell(&server, &["SCRIPT", "FLUSH"]).await;
+    tell(&server, &["FUNCTION", "FLUSH"]).await;
     assert!(world.sessions().identify(Some(&token)).await.is_ok());
     assert!(matches!(world.cache.server.read(session.slot.at).await, Ok(Found::Hit(_))));
     let all: Vec<_> = SlotNo::all().collect();
@@ -342,6 +348,79 @@ async fn a_script_is_sent_whole_once_and_by_its_name_afterwards() {
     }
     // The first one was not known by its name.
     assert_eq!(executions(&mut direct, "evalsha").await, 3);
+}
+
+#[tokio::test]
+async fn the_library_is_sent_once_and_its_function_is_called_afterwards() {
+    let server = RedisServer::start(&[]);
+    let (one, two) = (patient::cache(&config(&server.url())), patient::cache(&config(&server.url())));
+    let at = Address { user: UserId::from_bytes([1; 16]), slot: SlotNo::new(0).expect("a slot") };
+    let mut direct = raw(&server).await;
+    for cache in [&one, &two, &one] {
+        cache.read(at).await.expect("answered");
+        assert_eq!(executions(&mut direct, "function|load").await, 1);
+        assert_eq!(executions(&mut direct, "evalsha").await, 0);
+    }
+    // The first call did not know the function.
+    assert_eq!(executions(&mut direct, "fcall").await, 4);
+}
+
+#[tokio::test]
+async fn callers_that_load_the_library_at_the_same_time_all_get_an_answer() {
+    let server = RedisServer::start(&[]);
+    let caches: Vec<_> = (0..16).map(|_| patient::cache(&config(&server.url()))).collect();
+    for cache in &caches {
+        cache.check().await.expect("a primary");
+    }
+    let at = |nth| Address { user: UserId::from_bytes([nth; 16]), slot: SlotNo::new(0).expect("a slot") };
+    // Nothing is executed between a call and the load that follows it, until all have called.
+    let reads = (0_u8..).zip(&caches).map(|(nth, cache)| cache.read(at(nth)));
+    for found in futures_util::future::join_all(reads).await {
+        assert!(matches!(found, Ok(Found::Miss(Some(_)))), "{found:?}");
+    }
+    let mut direct = raw(&server).await;
+    assert_eq!(executions(&mut direct, "evalsha").await, 16, "only of the checks");
+    assert!(executions(&mut direct, "function|load").await > 1, "else this shows nothing");
+}
+
+/// Servers before version 7, and users without the rights. Asking for the function again would cost each read a request.
+#[tokio::test]
+async fn a_server_without_functions_is_asked_with_the_script() {
+    let without: [&[&str]; 3] = [
+        &["--rename-command", "FCALL", ""],
+        &["--user", "default", "on", "nopass", "~*", "&*", "+@all", "-fcall"],
+        &["--user", "default", "on", "nopass", "~*", "&*", "+@all", "-function"],
+    ];
+    for arguments in without {
+        let server = RedisServer::start(arguments);
+        let world = world(&server).await;
+        let (session, _) = filled(&world).await;
+        let mut direct = raw(&server).await;
+        let before = (executions(&mut direct, "evalsha").await, executions(&mut direct, "fcall").await);
+        for _ in 0..5 {
+            let found = answered(&world.cache.server, session.slot.at).await;
+            assert!(matches!(found, Found::Hit(_)), "{arguments:?}: {found:?}");
+        }
+        let after = (executions(&mut direct, "evalsha").await, executions(&mut direct, "fcall").await);
+        assert!(after.0 >= before.0 + 5, "{arguments:?}");
+        assert_eq!(after.1, before.1, "{arguments:?}: it is not tried again on the same connection");
+    }
+}
+
+/// The function keeps the id of the process. A server that was a replica in the meantime is the same process, but it may have missed
+/// a delete.
+#[tokio::test]
+async fn what_a_server_remembers_of_its_time_before_it_was_a_replica_is_not_a_hit() {
+    let server = RedisServer::start(&[]);
+    let world = world(&server).await;
+    let (session, _) = filled(&world).await;
+    assert!(matches!(answered(&world.cache.server, session.slot.at).await, Found::Hit(_)));
+    tell(&server, &["REPLICAOF", "127.0.0.1", "1"]).await;
+    tell(&server, &["REPLICAOF", "NO", "ONE"]).await;
+    let remembered = raw(&server).await.exists(key_of_copy(session.slot.at)).await.expect("asked");
+    assert!(remembered, "else this shows nothing");
+    let found = answered(&world.cache.server, session.slot.at).await;
+    assert!(matches!(found, Found::Miss(Some(_))), "{found:?}");
 }
 
 #[tokio::test]
@@ -376,7 +455,7 @@ async fn a_counting_server_that_answers(reply: &'static str) -> (String, Arc<Ato
             let mut stream = BufReader::new(stream);
             while let Some(words) = command(&mut stream).await {
                 let nonce = words.get(5).map_or("", String::as_str);
-                let is_script = words[0].starts_with("EVAL");
+                let is_script = words[0].starts_with("EVAL") || words[0] == "FCALL";
                 let answer = if is_script { reply.replace("NONCE", nonce) } else { "+OK\r\n".to_owned() };
                 stream.write_all(answer.as_bytes()).await.expect("answered");
             }
@@ -584,18 +663,11 @@ async fn a_connection_that_died_meanwhile_costs_no_read_of_the_truth() {
         assert_eq!(cut, 1);
         // The client reads that the connection is closed.
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        let before = calls(&mut direct, "evalsha").await;
+        let before = executions(&mut direct, "fcall").await;
         let found = world.cache.server.read(session.slot.at).await;
         assert!(matches!(found, Ok(Found::Hit(_))), "{found:?}");
-        assert_eq!(calls(&mut direct, "evalsha").await, before + 1, "it was sent once");
+        assert_eq!(executions(&mut direct, "fcall").await, before + 1, "it was sent once");
     }
-}
-
-/// How often the server has executed a command.
-async fn calls(direct: &mut redis::aio::MultiplexedConnection, command: &str) -> u64 {
-    let info: String = redis::cmd("INFO").arg("commandstats").query_async(direct).await.expect("told");
-    let line = info.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
-    line.and_then(|line| line.split(',').next()?.parse().ok()).unwrap_or(0)
 }
 
 /// The server neither answers nor refuses. Its queue of connections is full, which has the effect of dropped packets.

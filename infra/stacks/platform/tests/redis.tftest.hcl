@@ -126,7 +126,7 @@ run "redis_is_a_serverless_valkey_in_a_closed_network" {
     error_message = "The functions for second factors reach their key from the network."
   }
   assert {
-    condition     = module.cache.access_string == "on ~s:{* resetchannels -@all +eval +evalsha +get +set +del +info +time +ping +cluster|slots"
+    condition     = module.cache.access_string == "on ~s:{* resetchannels -@all +eval +evalsha +fcall +function|load +get +set +del +info +time +ping +cluster|slots"
     error_message = "The user may touch our keys, with what the scripts call."
   }
   assert {

@@ -1,5 +1,5 @@
 //! A function that asks the cache one question and returns as many bytes as a validation, and does nothing else. `QUESTION` is the
-//! cache's script of a validation (`EVALSHA`) or a plain `GET`.
+//! cache's function of a validation (`FCALL`) or a plain `GET`.
 
 use holdfast_redis::scripts::{LEASE_LIFE, READ_SCRIPT};
 use lambda_runtime::{Error, LambdaEvent, Runtime, service_fn};
@@ -16,13 +16,13 @@ async fn main() -> Result<(), Error> {
     let mut command = match variable("QUESTION")?.as_str() {
         "GET" => redis::cmd("GET"),
         _ => {
-            let mut command = redis::cmd("EVALSHA");
-            command.arg(READ_SCRIPT.hash()).arg(2);
+            let mut command = redis::cmd("FCALL");
+            command.arg(READ_SCRIPT.function().map(|function| function.name())).arg(2);
             command
         }
     };
     command.arg(variable("COPY")?);
-    if variable("QUESTION")? == "EVALSHA" {
+    if variable("QUESTION")? == "FCALL" {
         command.arg(variable("LEASE")?).arg("nonce").arg(LEASE_LIFE);
     }
     let answer = RawValue::from_string(variable("ANSWER")?)?;
