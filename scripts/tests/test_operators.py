@@ -256,17 +256,22 @@ class Cost(unittest.TestCase):
     def test_a_push_costs_the_memory_of_the_fan_out(self):
         variables = (PACKAGE.parents[1] / "infra" / "stacks" / "push" / "variables.tf").read_text(encoding="utf-8")
         self.assertEqual(re.search(r'variable "fanout_memory_mb" \{.*?default +=\s*(\d+)', variables, re.S)[1], str(self.assume["fanout_mb"]))
-        # A million messages: 10 ms of 256 MB and 30 ms of 1 769 MB, with two requests and 800 bytes of log each; 3 requests of SQS, 6 units
+        # A million messages: 10 ms of 256 MB and 30 ms of 1 769 MB, with two requests and 570 bytes of log each; 3 requests of SQS, 4 units
         # written, two read. For 60 of 100 posts the session is read, and the rows follow it once in 16 times.
         seconds = 1e6 * (0.010 * 256 + 0.030 * 1769) / 1024
-        past = 0.6 * ((2 + 1 / 16) * 0.125 + 4 / 16 * 0.625)
-        self.assertAlmostEqual(self.month(pushes=1_000_000)["Push"], seconds * 0.0000133334 + 2 * 0.2 + 0.8 * 0.5 + 3 * 0.4 + 6 * 0.625 + 2 * 0.125 + past)
+        past = 0.6 * ((2 + 1 / 16) * 0.125 + 3 / 16 * 0.625)
+        self.assertAlmostEqual(self.month(pushes=1_000_000)["Push"], seconds * 0.0000133334 + 2 * 0.2 + 0.57 * 0.5 + 3 * 0.4 + 4 * 0.625 + 2 * 0.125 + past)
 
     def test_the_units_of_a_push_are_those_of_the_transaction(self):
-        append = (PACKAGE.parents[1] / "shared/dynamodb/src/connections/channels.rs").read_text(encoding="utf-8").split("async fn append(")[1].split("async fn ")[0]
-        self.assertEqual(append.count("transact_items(") * 2, units.PUSH["writes"])
+        channels = (PACKAGE.parents[1] / "shared/dynamodb/src/connections/channels.rs").read_text(encoding="utf-8")
+
+        def items(name):
+            return channels.split(f"async fn {name}(")[1].split("async fn ")[0].count("transact_items(")
+        self.assertEqual(items("append_unrepeated") * 2, units.PUSH["writes"])
+        # The key is stored before, and answered afterwards.
+        self.assertEqual(items("append") * 2 + 2, units.KEYED_PUSH["writes"])
         renewal = (PACKAGE.parents[1] / "shared/push/src/service/renewal.rs").read_text(encoding="utf-8")
-        self.assertEqual(4 / int(re.search(r"EXTEND_ONE_IN: u64 = (\d+)", renewal)[1]), units.EXPIRED_POST["writes"])
+        self.assertEqual(3 / int(re.search(r"EXTEND_ONE_IN: u64 = (\d+)", renewal)[1]), units.EXPIRED_POST["writes"])
 
     def beats(self, posts=0.0, hours=1e6, **assume):
         return cost.heartbeats({**self.assume, **assume}, hours, hours * 3600 / self.assume["socket_seconds"], posts)
@@ -303,7 +308,7 @@ class Cost(unittest.TestCase):
             return sum(prices[name] * count for name, count in cost.heartbeat_prices(self.assume, cost.Heartbeats(**beats)).items())
 
         self.assertAlmostEqual(usd(keep_alives=1e6, pings=0), 1.0)
-        self.assertAlmostEqual(usd(keep_alives=0, pings=1e6), 2 + 0.2 + 0.2 + 0.010 * 0.25 * 13.3334 + 3 * 0.125 + 3 * 0.625)
+        self.assertAlmostEqual(usd(keep_alives=0, pings=1e6), 2 + 0.2 + 0.010 * 0.25 * 13.3334 + 3 * 0.125 + 2 * 0.625)
 
     def test_heartbeats_are_at_most_a_fifth_of_a_hundred_thousand_quiet_sockets(self):
         bill, _ = cost.month(self.found["prices"], self.assume, 0, 100_000, 30_000_000, "dynamodb")
@@ -318,10 +323,10 @@ class Cost(unittest.TestCase):
     def test_a_million_of_each_costs_what_its_row_of_the_bill_says(self):
         each = {provider: dict(cost.per_million(self.found["prices"], self.assume, provider)) for provider in cost.PROVIDERS}
         # A request, a function of 10 ms with its log, 5 traces of 100, a strong read.
-        validation = 1 + 0.2 + 0.2 + 0.010 * 0.25 * 13.3334 + 0.05 * 5
+        validation = 1 + 0.2 + 0.12 + 0.010 * 0.25 * 13.3334 + 0.05 * 5
         self.assertAlmostEqual(each["dynamodb"]["validations"], validation + 0.125)
         self.assertAlmostEqual(each["redis"]["validations"], validation + 0.05 * 0.125 + 1.05 * 0.0023)
-        self.assertAlmostEqual(each["dynamodb"]["refreshes"], validation + 0.125 + 0.625)
+        self.assertAlmostEqual(each["dynamodb"]["refreshes"], validation + 0.005 + 0.125 + 0.625)
         self.assertAlmostEqual(each["redis"]["sign-ins"] - each["dynamodb"]["sign-ins"], 0.0023)
         row = self.month(pushes=1_000_000)
         # The publisher's request and the traces are in other rows; what is posted is a message of the WebSocket API.

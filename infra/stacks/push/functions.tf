@@ -117,6 +117,7 @@ module "service" {
       permissions = {
         Sessions = local.read_session
         Connections = {
+          # The check is for the version before, which is still served while this one is deployed.
           actions   = ["dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]
           resources = [local.connections_arn]
         }

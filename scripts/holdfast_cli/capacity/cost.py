@@ -52,9 +52,17 @@ def load() -> tuple[dict[str, Any], Assumptions]:
 
 
 def lambdas(assume: Assumptions, count: float, milliseconds: float, megabytes: float | None = None) -> dict[str, float]:
-    """Prices of invocations: the request, the time, the log lines."""
-    return {"lambda_request": count, "lambda_gb_second": count * milliseconds / 1000 * (megabytes or assume["lambda_mb"]) / 1024,
-            "logs_gb": count * assume["log_bytes"] / 1e9}
+    """Prices of invocations: the request and the time."""
+    return {"lambda_request": count, "lambda_gb_second": count * milliseconds / 1000 * (megabytes or assume["lambda_mb"]) / 1024}
+
+
+def logged(count: float, what: str) -> dict[str, float]:
+    """The price of the lines that so many of one thing log."""
+    return {"logs_gb": count * units.LOG_BYTES[what] / 1e9}
+
+
+def functions_of_handshakes(assume: Assumptions, handshakes: float) -> dict[str, float]:
+    return lambdas(assume, units.HANDSHAKE_INVOCATIONS * handshakes, assume["lambda_ms"]) | logged(handshakes, "handshake")
 
 
 class Names(NamedTuple):
@@ -113,7 +121,7 @@ def heartbeat_prices(assume: Assumptions, beats: Heartbeats) -> dict[str, float]
     """Prices of heartbeats: messages, and for pings a function and what it reads and writes."""
     messages = units.KEEP_ALIVE_REQUESTS * beats.keep_alives + units.PING_REQUESTS * beats.pings
     return {"websocket_message": messages, "dynamodb_read": units.PING["reads"] * beats.pings, "dynamodb_write": units.PING["writes"] * beats.pings,
-            **lambdas(assume, beats.pings, assume["lambda_ms"])}
+            **lambdas(assume, beats.pings, assume["lambda_ms"]), **logged(beats.pings, "ping")}
 
 
 def push_prices(assume: Assumptions, pushes: float) -> dict[str, float]:
@@ -122,6 +130,7 @@ def push_prices(assume: Assumptions, pushes: float) -> dict[str, float]:
     past = posts * assume["past_expiry_percent"] / 100
     accepted, delivered = lambdas(assume, pushes, assume["lambda_ms"]), lambdas(assume, pushes, assume["fanout_ms"], assume["fanout_mb"])
     return {"sqs_request": units.PUSH_QUEUE_REQUESTS * pushes, **{name: count + delivered[name] for name, count in accepted.items()},
+            **logged(pushes, "push"),
             "dynamodb_read": units.PUSH["reads"] * pushes + units.EXPIRED_POST["reads"] * past,
             "dynamodb_write": units.PUSH["writes"] * pushes + units.EXPIRED_POST["writes"] * past}
 
@@ -147,8 +156,10 @@ def month(prices: Prices, assume: Assumptions, users: int, sockets: int, pushes:
         bill.add("Edge: CloudFront", f"{http:,.0f} requests", cloudfront_request=http)
         rules = assume["web_acl_rules"]
         bill.add("Edge: WAF", f"a web ACL with {rules} rules", web_acl=1, web_acl_rule=rules, web_acl_request=http)
-    bill.add("Lambda: requests", f"{validations + refreshes:,.0f} invocations", **lambdas(assume, validations + refreshes, assume["lambda_ms"]))
-    bill.add("Lambda: sign-in", f"{sign_ins:,.0f} invocations", **lambdas(assume, sign_ins, assume["lambda_sign_in_ms"]))
+    lines = validations * units.LOG_BYTES["validation"] + refreshes * units.LOG_BYTES["refresh"]
+    bill.add("Lambda: requests", f"{validations + refreshes:,.0f} invocations", logs_gb=lines / 1e9,
+             **lambdas(assume, validations + refreshes, assume["lambda_ms"]))
+    bill.add("Lambda: sign-in", f"{sign_ins:,.0f} invocations", **lambdas(assume, sign_ins, assume["lambda_sign_in_ms"]), **logged(sign_ins, "sign-in"))
     misses = validations if cache == "dynamodb" else validations * (100 - assume["cache_hit_percent"]) / 100
     bill.add("DynamoDB: validations", f"{misses:,.0f} strong reads", dynamodb_read=misses)
     bill.add("DynamoDB: sign-in, refresh", f"{sign_ins + refreshes:,.0f}",
@@ -159,13 +170,13 @@ def month(prices: Prices, assume: Assumptions, users: int, sockets: int, pushes:
     greetings = units.HANDSHAKE_MESSAGES * handshakes
     bill.add("WebSocket: messages", f"{posts:,.0f} posts, {greetings:,.0f} when sockets open", websocket_message=posts + greetings)
     bill.add("Heartbeats", f"{beats.keep_alives:,.0f} keep-alives, {beats.pings:,.0f} pings", **heartbeat_prices(assume, beats))
-    bill.add("Lambda: sockets", f"{4 * handshakes:,.0f} invocations", **lambdas(assume, 4 * handshakes, assume["lambda_ms"]))
+    bill.add("Lambda: sockets", f"{units.HANDSHAKE_INVOCATIONS * handshakes:,.0f} invocations", **functions_of_handshakes(assume, handshakes))
     bill.add("DynamoDB: sockets", f"{handshakes:,.0f} connections", dynamodb_read=units.HANDSHAKE["reads"] * handshakes,
              dynamodb_write=units.HANDSHAKE["writes"] * handshakes)
     bill.add("Push", f"{pushes:,.0f} messages", **push_prices(assume, pushes))
     events = 3 * sign_ins
-    bill.add("Events", f"{events:,.0f}", eventbridge_event=events, **lambdas(assume, events, assume["lambda_ms"]))
-    traced = traces(assume, validations, refreshes, sign_ins, beats.pings, *[handshakes] * 4, pushes, pushes, events)
+    bill.add("Events", f"{events:,.0f}", eventbridge_event=events, **lambdas(assume, events, assume["lambda_ms"]), **logged(events, "event"))
+    traced = traces(assume, validations, refreshes, sign_ins, beats.pings, *[handshakes] * units.HANDSHAKE_INVOCATIONS, pushes, pushes, events)
     bill.add("X-Ray", f"{traced:,.0f} traces", xray_trace=traced)
     watched = watching(assume, cache, bool(users or sockets or pushes))
     bill.add("Alarms", f"{watched['alarm']} metrics, {watched['composite_alarm']} composite", alarm=watched["alarm"],
@@ -199,21 +210,21 @@ def per_million(prices: Prices, assume: Assumptions, cache: str) -> list[tuple[s
     def price(**counts: float) -> float:
         return sum(prices[name]["usd"] * count * 1e6 for name, count in counts.items())
 
-    def call(milliseconds: float, **counts: float) -> float:
-        return price(http_api_request=1, **lambdas(assume, 1, milliseconds), xray_trace=traced, **counts)
+    def call(what: str, milliseconds: float, **counts: float) -> float:
+        return price(http_api_request=1, **lambdas(assume, 1, milliseconds), **logged(1, what), xray_trace=traced, **counts)
 
     traced = assume["trace_percent"] / 100
     ecpu = assume["cache_commands"] if cache == "redis" else 0
     miss = (100 - assume["cache_hit_percent"]) / 100 if cache == "redis" else 1
-    event = price(eventbridge_event=1, **lambdas(assume, 1, assume["lambda_ms"]), xray_trace=traced)
+    event = price(eventbridge_event=1, **lambdas(assume, 1, assume["lambda_ms"]), **logged(1, "event"), xray_trace=traced)
     # A push: the publisher's request, two functions, and the posts.
     push = push_prices(assume, 1)
     return [
         # A miss is filled, and asks twice.
-        ("validations", call(assume["lambda_ms"], dynamodb_read=miss, valkey_ecpu=ecpu * (1 + miss))),
-        ("sign-ins", 3 * event + call(assume["lambda_sign_in_ms"], dynamodb_read=units.SIGN_IN["reads"], dynamodb_write=units.SIGN_IN["writes"],
+        ("validations", call("validation", assume["lambda_ms"], dynamodb_read=miss, valkey_ecpu=ecpu * (1 + miss))),
+        ("sign-ins", 3 * event + call("sign-in", assume["lambda_sign_in_ms"], dynamodb_read=units.SIGN_IN["reads"], dynamodb_write=units.SIGN_IN["writes"],
                                       valkey_ecpu=ecpu)),
-        ("refreshes", call(assume["lambda_ms"], dynamodb_read=units.REFRESH["reads"], dynamodb_write=units.REFRESH["writes"], valkey_ecpu=ecpu)),
+        ("refreshes", call("refresh", assume["lambda_ms"], dynamodb_read=units.REFRESH["reads"], dynamodb_write=units.REFRESH["writes"], valkey_ecpu=ecpu)),
         ("pushes", price(http_api_request=1, websocket_message=assume["sockets_per_push"], xray_trace=2 * traced, **push)),
         ("socket hours", price(websocket_minute=60) + _socket_hour(prices, assume)),
     ]
@@ -222,12 +233,12 @@ def per_million(prices: Prices, assume: Assumptions, cache: str) -> list[tuple[s
 def _socket_hour(prices: Prices, assume: Assumptions) -> float:
     """A million hours of sockets that nothing is posted to, without their minutes: handshakes with their tickets, and heartbeats."""
     handshakes = 3600 / assume["socket_seconds"]
-    counts = {name: count * handshakes for name, count in lambdas(assume, 4, assume["lambda_ms"]).items()}
+    counts = functions_of_handshakes(assume, handshakes)
     counts |= {"http_api_request": handshakes, "websocket_message": units.HANDSHAKE_MESSAGES * handshakes,
                "dynamodb_read": units.HANDSHAKE["reads"] * handshakes,
                "dynamodb_write": units.HANDSHAKE["writes"] * handshakes}
     beats = heartbeats(assume, 1, handshakes, 0)
-    counts["xray_trace"] = (4 * handshakes + beats.pings) * assume["trace_percent"] / 100
+    counts["xray_trace"] = (units.HANDSHAKE_INVOCATIONS * handshakes + beats.pings) * assume["trace_percent"] / 100
     return sum(prices[name]["usd"] * count * 1e6 for more in (counts, heartbeat_prices(assume, beats)) for name, count in more.items())
 
 

@@ -1,16 +1,18 @@
-"""What one thing takes from DynamoDB, in read and write units, counted in the code that does it. The bill and the plan reckon
-with the same."""
+"""What one thing takes from DynamoDB, in read and write units, and what it logs. Both are counted in the code that does it. The bill and
+the plan reckon with the same."""
 
-# Ticket: a write. Authorizer: ticket and slot. $connect: the ticket consumed, the slot before and after, one transaction at twice the
-# price (three rows and a check) with an entry of the index, the user's sockets. `hello`: the frame counted; slot, topics, two heads.
-# The end: three rows, the entry, and the memory that it is gone.
-HANDSHAKE = {"reads": 9, "writes": 1 + 1 + 2 * 4 + 1 + 1 + 5}
-# The slot, the socket's topics, the head of its own channel; the frame counted, its window and the twin moved on.
-PING = {"reads": 3, "writes": 3}
-# The head; the user's sockets. One transaction at twice the price: the head, the message, its id.
-PUSH = {"reads": 1 + 1, "writes": 2 * 3}
-# The socket and its slot. Once in 16 times its topics, and the row, the twin and the entry with its index (EXTEND_ONE_IN, shared/push).
-EXPIRED_POST = {"reads": 2 + 1 / 16, "writes": 4 / 16}
+# Ticket: a write. Authorizer: ticket and slot. $connect: the ticket consumed, the slot before and after, two rows and the entry in
+# the index of one, whether it is closed, the user's sockets. `hello`: the frame counted; slot, topics, two heads. The end: the mark that it is
+# closed, two rows and the entry.
+HANDSHAKE = {"reads": 10, "writes": 1 + 1 + 3 + 1 + 4}
+# The slot, the socket's topics, the head of its own channel; the frame counted in a new window, the twin moved on.
+PING = {"reads": 3, "writes": 2}
+# The head; the user's sockets. One transaction at twice the price: the head, the message. With an idempotency key: the id of the message
+# in the transaction, the key stored and answered.
+PUSH = {"reads": 1 + 1, "writes": 2 * 2}
+KEYED_PUSH = {"reads": 1 + 1, "writes": 2 * 3 + 2}
+# The socket and its slot. Once in 16 times its topics, and the row with its entry in the index, and the twin (EXTEND_ONE_IN, shared/push).
+EXPIRED_POST = {"reads": 2 + 1 / 16, "writes": 3 / 16}
 # Budgets, account, slots; a transaction of three items at twice the price.
 SIGN_IN = {"reads": 6, "writes": 4 + 3 * 2}
 REFRESH = {"reads": 1, "writes": 1}
@@ -22,3 +24,17 @@ HANDSHAKE_REQUESTS = 4
 HANDSHAKE_MESSAGES = 2
 PING_REQUESTS = 2
 KEEP_ALIVE_REQUESTS = 1
+# Functions of a handshake: ticket, authorizer, $connect, `hello`, $disconnect.
+HANDSHAKE_INVOCATIONS = 5
+
+# The lines of metrics that functions log when all goes well, as function and metric. The others of a handshake, and pings, log nothing.
+LINES = {
+    "validation": (("sessions-current", "CACHE_MISS"),),
+    "sign-in": (("auth-login", "AUTHENTICATED"),),
+    "refresh": (("auth-refresh", "SESSION_REFRESHED"),),
+    "handshake": (("push-connect", "SOCKET_OPENED"), ("push-disconnect", "SOCKET_CLOSED")),
+    "push": (("push-publish", "PUSH_ACCEPTED"), ("push-fanout", "PUSH_DELIVERED,PUSH_LATENCY")),
+    "event": (("events-audit-trail", "AuditEntryWritten"),),
+}
+# Bytes of these lines. A test reads the real ones (scripts/live_tests/test_log_lines.py), whose environment may have a longer name.
+LOG_BYTES = {"validation": 240, "sign-in": 240, "refresh": 250, "handshake": 480, "push": 570, "event": 260, "ping": 0}

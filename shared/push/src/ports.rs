@@ -32,8 +32,11 @@ pub trait Tickets: Send + Sync {
 
 /// The rows of connections. All reads are strong.
 pub trait Sockets: Send + Sync {
-    /// Writes every row of a new socket. If the socket is already closed, it writes none and returns `false`.
-    fn open(&self, socket: &Socket, email: &str) -> impl Future<Output = StoreResult<bool>> + Send;
+    /// Writes the rows of a new socket one after the other: its own row first, then the one under its user. The caller
+    /// then asks [`Sockets::is_gone`].
+    fn open(&self, socket: &Socket, email: &str) -> impl Future<Output = StoreResult<()>> + Send;
+    /// Whether the socket is marked as closed.
+    fn is_gone(&self, id: &ConnectionId) -> impl Future<Output = StoreResult<bool>> + Send;
     /// Reads one socket.
     fn socket(&self, id: &ConnectionId) -> impl Future<Output = StoreResult<Option<Socket>>> + Send;
     /// Reads the sockets of a user.
@@ -41,12 +44,20 @@ pub trait Sockets: Send + Sync {
     /// Deletes every row of a socket, except the mark that it is closed. `user` finds the twin when the socket's own
     /// row is missing.
     fn forget(&self, id: &ConnectionId, user: Option<UserId>) -> impl Future<Output = StoreResult<()>> + Send;
-    /// Marks a socket as closed, so that a `$connect` that still runs writes nothing.
+    /// Marks a socket as closed, before its rows are deleted. A `$connect` that still runs sees the mark after it has
+    /// written its rows, and deletes them.
     fn mark_gone(&self, id: &ConnectionId, now: Millis) -> impl Future<Output = StoreResult<()>> + Send;
     /// Counts one frame. Returns `None` if there is no such socket.
     fn count_frame(&self, id: &ConnectionId) -> impl Future<Output = StoreResult<Option<FrameWindow>>> + Send;
-    /// Begins a new window if that of `seen` has ended, with the frames that it carries over, and moves `seenAt` to it.
-    /// Updates `sessionExpiresAt` on every row. Rows that were deleted stay deleted.
+    /// Counts one frame that begins a new window, if the last window began at least a minute before `now`. Returns `None`
+    /// otherwise, and if there is no such socket.
+    fn count_after_silence(
+        &self,
+        id: &ConnectionId,
+        now: Millis,
+    ) -> impl Future<Output = StoreResult<Option<FrameWindow>>> + Send;
+    /// Begins a new window if that of `seen` has ended, with the frames that it carries over, and moves `seenAt` of both
+    /// rows to the window. Updates `sessionExpiresAt` on every row. Rows that were deleted stay deleted.
     fn refresh(
         &self,
         seen: &FrameWindow,
@@ -163,6 +174,14 @@ pub trait Channels: Send + Sync {
         channel: &Channel,
         head: Position,
         messages: &[&Message],
+    ) -> impl Future<Output = StoreResult<Appended>> + Send;
+    /// Appends a message that no other call appends. Its id is not kept, which costs a third less. Where the answer is
+    /// not [`Appended::Done`], the message may be at the place after `head` all the same.
+    fn append_unrepeated(
+        &self,
+        channel: &Channel,
+        head: Position,
+        message: &Message,
     ) -> impl Future<Output = StoreResult<Appended>> + Send;
     /// Reads the messages from `after + 1` to `head.offset`, in order, with strong reads. Messages that were deleted
     /// are left out. The read stops after `max_bytes` of data.

@@ -16,6 +16,8 @@ pub const SILENT_SECONDS: i64 = 660;
 /// The length of the window in which frames are counted. `seenAt` moves at most this often. Two windows are the minute
 /// of the limit.
 pub const WINDOW_SECONDS: i64 = 30;
+/// A window that began so long ago, or earlier, carries nothing over to a window that begins now.
+pub const SILENCE_SECONDS: i64 = 2 * WINDOW_SECONDS;
 /// Frames a client may send in any minute.
 pub const FRAMES_PER_MINUTE: u32 = 100;
 /// The time in which a handshake completes. Until then, `@connections` answers 410 for a socket that is about to open.
@@ -75,6 +77,11 @@ pub struct FrameWindow {
 }
 
 impl FrameWindow {
+    /// The window of a frame at `now` that comes after a silence, so that no earlier frame counts with it.
+    pub fn after_silence(socket: Socket, now: Millis) -> Self {
+        Self { socket: Socket { seen_at: now, ..socket }, frames: 1, frames_before: 0 }
+    }
+
     /// The number of windows that have ended since this one began.
     fn ended(&self, now: Millis) -> i64 {
         (now.get() - self.socket.seen_at.get()).max(0) / (WINDOW_SECONDS * 1_000)

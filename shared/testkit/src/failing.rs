@@ -221,12 +221,14 @@ failing!(Tickets {
     fn consume(hash: &TokenHash, now: Millis) -> StoreResult<Option<TicketRow>>;
 });
 failing!(Sockets {
-    fn open(socket: &Socket, email: &str) -> StoreResult<bool>;
+    fn open(socket: &Socket, email: &str) -> StoreResult<()>;
+    fn is_gone(id: &ConnectionId) -> StoreResult<bool>;
     fn socket(id: &ConnectionId) -> StoreResult<Option<Socket>>;
     fn of_user(user: UserId) -> StoreResult<Vec<Socket>>;
     fn forget(id: &ConnectionId, user: Option<UserId>) -> StoreResult<()>;
     fn mark_gone(id: &ConnectionId, now: Millis) -> StoreResult<()>;
     fn count_frame(id: &ConnectionId) -> StoreResult<Option<FrameWindow>>;
+    fn count_after_silence(id: &ConnectionId, now: Millis) -> StoreResult<Option<FrameWindow>>;
     fn refresh(seen: &FrameWindow, session_expires_at: Millis, now: Millis) -> StoreResult<()>;
     fn extend(socket: &Socket, session_expires_at: Millis) -> StoreResult<()>;
     fn confirm_open(socket: &Socket, now: Millis) -> StoreResult<()>;
@@ -250,6 +252,7 @@ failing!(Channels {
     fn recent_head(channel: &Channel) -> StoreResult<Option<Position>>;
     fn begin(channel: &Channel, epoch: Epoch, now: Millis) -> StoreResult<Position>;
     fn append(channel: &Channel, head: Position, messages: &[&Message]) -> StoreResult<Appended>;
+    fn append_unrepeated(channel: &Channel, head: Position, message: &Message) -> StoreResult<Appended>;
     fn range(channel: &Channel, after: u64, head: Position, max_bytes: usize) -> StoreResult<Vec<Recorded>>;
 });
 failing!(PublishKeys {

@@ -77,7 +77,7 @@ impl World {
             session_expires_at: expires,
             expires_at: now.plus_seconds(7_800),
         };
-        assert!(frames.table.open(&socket, "a@example.com").await.unwrap());
+        frames.table.open(&socket, "a@example.com").await.unwrap();
         frames.table.join(&socket, &["public.followed".parse().unwrap()]).await.unwrap();
         frames.gateway.open(&id());
         Self(frames)

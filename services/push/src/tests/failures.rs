@@ -15,6 +15,14 @@ const ROUTES: &[Route] = &[
     Route { function: "push-history", ends: &["slot", "readable", "head", "range"], passes: &[], differs: &[] },
 ];
 
+/// A publish without an idempotency key, which neither takes a key nor keeps the id of its message.
+const WITHOUT_KEY: Route = Route {
+    function: "push-publish",
+    ends: &["head", "begin", "append_unrepeated", "enqueue"],
+    passes: &[],
+    differs: &[],
+};
+
 fn publish_call() -> Call {
     let body = json!({"to": {"topic": "public.x"}, "kind": "note", "data": 1, "idempotencyKey": "k"});
     Call::new("POST", "/v1/messages").json(&body).signed_by("arn:aws:sts::1:assumed-role/service/s")
@@ -33,6 +41,10 @@ fn call(function: &str, world: &World) -> Call {
 }
 
 async fn play(function: &str, failing: Option<(&'static str, Trouble)>) -> Played {
+    play_call(function, call, failing).await
+}
+
+async fn play_call(function: &str, call: fn(&str, &World) -> Call, failing: Option<(&'static str, Trouble)>) -> Played {
     let world = World::new().await;
     if function == "push-history" {
         world.serve("push-publish", &publish_call(), TIME).await;
@@ -56,6 +68,15 @@ async fn a_call_that_fails_ends_the_request_as_the_table_says() {
     }
 }
 
+#[tokio::test]
+async fn a_publish_without_a_key_fails_like_one_with_a_key() {
+    let without_key = |_: &str, _: &World| {
+        let body = json!({"to": {"topic": "public.x"}, "kind": "note", "data": 1});
+        Call::new("POST", "/v1/messages").json(&body).signed_by("arn:aws:sts::1:assumed-role/service/s")
+    };
+    WITHOUT_KEY.check(async |failing| play_call(WITHOUT_KEY.function, without_key, failing).await).await;
+}
+
 /// The function, the calls that fail, the answer, the line of the log, and the metric.
 type Row = (&'static str, &'static [&'static str], &'static str, &'static str, &'static str);
 
@@ -65,7 +86,7 @@ const ROWS: &[Row] = &[
     ("push-authorizer", &["slot", "ticket"], FAILS, "ERROR the handshake could not be judged", "–"),
     (
         "push-connect",
-        &["ask", "consume", "of_user", "open", "slot"],
+        &["ask", "consume", "is_gone", "of_user", "open", "slot"],
         "503",
         "ERROR the handshake could not be finished",
         "–",

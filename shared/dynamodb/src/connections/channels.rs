@@ -1,6 +1,6 @@
 //! Channels: a head, messages by offset, and the ids that make an append idempotent.
 
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure as OnRefusal};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure as OnRefusal, TransactWriteItem};
 use holdfast_push::channel::{Channel, Position};
 use holdfast_push::data::Data;
 use holdfast_push::ids::Epoch;
@@ -64,6 +64,35 @@ fn head_item(channel: &Channel, head: Position, now: Millis) -> Item {
     item
 }
 
+/// The places after a head.
+fn places(head: Position) -> impl Iterator<Item = Position> {
+    (head.offset + 1..).map(move |offset| Position { epoch: head.epoch, offset })
+}
+
+impl ConnectionsTable {
+    /// Moves the head from where it was read to the last of these messages.
+    fn moved_head(&self, channel: &Channel, head: Position, messages: &[&Message]) -> StoreResult<TransactWriteItem> {
+        let latest = messages.iter().map(|message| message.sent_at).max().unwrap_or_default();
+        Statement::new()
+            .set("offset", number(head.offset + messages.len() as u64))
+            // Renewed by every message, and far later than the last one and its id.
+            .set(TTL, number(head_ttl(latest)))
+            .when("#offset = :seen AND epoch = :epoch")
+            .value(":seen", number(head.offset))
+            .value(":epoch", string(head.epoch.to_string()))
+            .without_old_item()
+            .update_part(&self.table, (keys::channel(channel), keys::HEAD))
+    }
+
+    /// Stores a message at its place.
+    fn new_message(&self, channel: &Channel, place: Position, message: &Message) -> StoreResult<TransactWriteItem> {
+        let mut row = keyed(channel, keys::message(place.offset), place);
+        row.extend(message_attributes(message));
+        row.insert(TTL.to_owned(), number(keys::ttl(message.sent_at.plus_seconds(HISTORY_SECONDS))));
+        Statement::new().put_part(&self.table, row)
+    }
+}
+
 impl Channels for ConnectionsTable {
     async fn head(&self, channel: &Channel) -> StoreResult<Option<Position>> {
         self.get(keys::channel(channel), keys::HEAD, true).await?.as_ref().map(position).transpose()
@@ -88,26 +117,12 @@ impl Channels for ConnectionsTable {
     }
 
     async fn append(&self, channel: &Channel, head: Position, messages: &[&Message]) -> StoreResult<Appended> {
-        let latest = messages.iter().map(|message| message.sent_at).max().unwrap_or_default();
-        let moved = Statement::new()
-            .set("offset", number(head.offset + messages.len() as u64))
-            // Renewed by every message, and far later than the last one and its id.
-            .set(TTL, number(head_ttl(latest)))
-            .when("#offset = :seen AND epoch = :epoch")
-            .value(":seen", number(head.offset))
-            .value(":epoch", string(head.epoch.to_string()))
-            .without_old_item()
-            .update_part(&self.table, (keys::channel(channel), keys::HEAD))?;
-        let mut call = self.client.transact_write_items().transact_items(moved);
-        for (message, offset) in messages.iter().zip(head.offset + 1..) {
-            let place = Position { epoch: head.epoch, offset };
-            let mut row = keyed(channel, keys::message(offset), place);
-            row.extend(message_attributes(message));
-            row.insert(TTL.to_owned(), number(keys::ttl(message.sent_at.plus_seconds(HISTORY_SECONDS))));
+        let mut call = self.client.transact_write_items().transact_items(self.moved_head(channel, head, messages)?);
+        for (message, place) in messages.iter().zip(places(head)) {
             let mut id = keyed(channel, keys::appended(message.id), place);
             id.insert(TTL.to_owned(), number(keys::ttl(message.sent_at.plus_seconds(ID_SECONDS))));
             call = call
-                .transact_items(Statement::new().put_part(&self.table, row)?)
+                .transact_items(self.new_message(channel, place, message)?)
                 .transact_items(put_new(&self.table, id)?);
         }
         let outcome = transaction("TransactWriteItems", call.send().await)?;
@@ -123,6 +138,19 @@ impl Channels for ConnectionsTable {
             }
         }
         Ok(if already.is_empty() { Appended::Moved } else { Appended::Already(already) })
+    }
+
+    async fn append_unrepeated(&self, channel: &Channel, head: Position, message: &Message) -> StoreResult<Appended> {
+        let place = Position { epoch: head.epoch, offset: head.offset + 1 };
+        let call = self
+            .client
+            .transact_write_items()
+            .transact_items(self.moved_head(channel, head, &[message])?)
+            .transact_items(self.new_message(channel, place, message)?);
+        Ok(match transaction("TransactWriteItems", call.send().await)? {
+            TransactionOutcome::Done => Appended::Done,
+            TransactionOutcome::Cancelled(_) => Appended::Moved,
+        })
     }
 
     async fn range(

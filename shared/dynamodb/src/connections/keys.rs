@@ -19,12 +19,10 @@ pub const INDEX: &str = "GSI1";
 pub const INDEX_PK: &str = "GSI1PK";
 /// The sort key attribute of the index.
 pub const INDEX_SK: &str = "GSI1SK";
-/// Sort key of a socket's own row.
+/// Sort key of a socket's own row, which also puts it into the audience of broadcasts.
 pub const METADATA: &str = "METADATA";
 /// Sort key of the row that records that a socket was closed.
 pub const GONE: &str = "GONE";
-/// Sort key of the row that lists a socket for broadcasts.
-pub const SHARD: &str = "SHARD";
 /// What a socket's twin, and its entry in the index, sorts under.
 pub const CONNECTION: &str = "CONNECTION#";
 /// What a socket's topics sort under.
@@ -58,7 +56,7 @@ pub fn audience(channel: &Channel, shard: u8) -> Option<String> {
 pub fn membership(channel: &Channel) -> String {
     match channel {
         Channel::Topic(name) => topic(name),
-        Channel::User(_) | Channel::Broadcast => SHARD.to_owned(),
+        Channel::User(_) | Channel::Broadcast => METADATA.to_owned(),
     }
 }
 

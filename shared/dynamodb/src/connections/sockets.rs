@@ -1,10 +1,10 @@
-//! Sockets: the row, its twin under the user, its entry for broadcasts, and the record of its end.
+//! Sockets: the row, which is also its entry for broadcasts, its twin under the user, and the record of its end.
 
-use aws_sdk_dynamodb::types::{ReturnValue, TransactWriteItem};
-use holdfast_push::channel::{Channel, shard};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, TransactWriteItem};
+use holdfast_push::channel::{Channel, Topic, shard};
 use holdfast_push::ids::ConnectionId;
 use holdfast_push::ports::Sockets;
-use holdfast_push::socket::{FrameWindow, GONE_SECONDS, Socket};
+use holdfast_push::socket::{FrameWindow, GONE_SECONDS, SILENCE_SECONDS, Socket};
 use holdfast_sessions::ports::{Conditional, StoreError, StoreResult};
 use holdfast_sessions::{Millis, UserId};
 
@@ -12,7 +12,7 @@ use super::keys::{self, INDEX_PK, INDEX_SK, SK, TTL};
 use super::tickets::address;
 use super::{ConnectionsTable, Rows};
 use crate::attributes::{Item, Reader, item, number, string, timestamp};
-use crate::call::{conditional, transaction, trouble};
+use crate::call::{conditional, trouble};
 use crate::statement::Statement;
 
 fn read(item: &Item) -> StoreResult<Socket> {
@@ -49,12 +49,14 @@ fn row(socket: &Socket, pk: String, sk: impl Into<String>) -> Item {
     )
 }
 
-/// The socket's own row.
-fn own_row(socket: &Socket, email: &str) -> Item {
+/// The socket's own row, which puts it into the audience of broadcasts.
+fn own_row(socket: &Socket, email: &str) -> StoreResult<Item> {
     let mut own = row(socket, keys::connection(&socket.id), keys::METADATA);
     let more = [("userEmail", string(email)), ("frames", number(0)), ("framesBefore", number(0))];
-    own.extend(more.map(|(name, value)| (name.to_owned(), value)));
-    own
+    own.extend(
+        more.into_iter().chain(index_keys(socket, &Channel::Broadcast)?).map(|(name, of)| (name.to_owned(), of)),
+    );
+    Ok(own)
 }
 
 /// The twin of a socket's row, under its user.
@@ -62,16 +64,21 @@ fn twin_row(socket: &Socket) -> Item {
     row(socket, keys::user(socket.at.user), keys::connection(&socket.id))
 }
 
-/// The row that puts a socket into an audience.
-fn member_row(socket: &Socket, channel: &Channel) -> StoreResult<Item> {
+/// What puts a row into the index of an audience.
+fn index_keys(socket: &Socket, channel: &Channel) -> StoreResult<[(&'static str, AttributeValue); 2]> {
     let audience = keys::audience(channel, shard(&socket.id))
         .ok_or_else(|| StoreError::Corrupt("a user's channel has no audience".into()))?;
-    let key = keys::connection(&socket.id);
+    Ok([(INDEX_PK, string(audience)), (INDEX_SK, string(keys::connection(&socket.id)))])
+}
+
+/// The row that puts a socket into the audience of a topic.
+fn member_row(socket: &Socket, topic: &Topic) -> StoreResult<Item> {
+    let [audience, member] = index_keys(socket, &Channel::Topic(topic.clone()))?;
     Ok(item(
-        (key.clone(), keys::membership(channel)),
+        (keys::connection(&socket.id), keys::topic(topic)),
         [
-            (INDEX_PK, string(audience)),
-            (INDEX_SK, string(key)),
+            audience,
+            member,
             ("sid", string(socket.sid.to_string())),
             ("connectedAt", timestamp(socket.connected_at)),
             ("sessionExpiresAt", timestamp(socket.session_expires_at)),
@@ -81,9 +88,15 @@ fn member_row(socket: &Socket, channel: &Channel) -> StoreResult<Item> {
 }
 
 impl ConnectionsTable {
-    /// Puts a socket into an audience where it is not yet.
-    pub(super) fn new_member(&self, socket: &Socket, channel: &Channel) -> StoreResult<TransactWriteItem> {
-        Statement::absent().without_old_item().put_part(&self.table, member_row(socket, channel)?)
+    /// Puts a socket into the audience of a topic where it is not yet.
+    pub(super) fn new_member(&self, socket: &Socket, topic: &Topic) -> StoreResult<TransactWriteItem> {
+        Statement::absent().without_old_item().put_part(&self.table, member_row(socket, topic)?)
+    }
+
+    async fn put(&self, row: Item) -> StoreResult<()> {
+        let put = Statement::new().put_item(&self.client, &self.table, row);
+        put.send().await.map_err(|e| trouble("PutItem", &e))?;
+        Ok(())
     }
 
     /// Updates one row of a socket, if it is still there.
@@ -93,10 +106,28 @@ impl ConnectionsTable {
         conditional("UpdateItem", None, result).map(|_| ())
     }
 
-    /// Updates every row that puts a socket into an audience.
+    /// Counts a frame in a socket's own row, and returns the window of the frame; `None` if the condition is not met.
+    async fn count(&self, id: &ConnectionId, update: Statement) -> StoreResult<Option<FrameWindow>> {
+        let result = update
+            .update_item(&self.client, &self.table, (keys::connection(id), keys::METADATA))
+            .return_values(ReturnValue::AllNew)
+            .send()
+            .await;
+        let new = result.as_ref().ok().and_then(|answer| answer.attributes.clone());
+        match (conditional("UpdateItem", None, result)?, new) {
+            (Conditional::Done, Some(item)) => {
+                let r = Reader::new(&item);
+                let (frames, frames_before) = (r.int("frames")?, r.int("framesBefore")?);
+                Ok(Some(FrameWindow { socket: read(&item)?, frames, frames_before }))
+            }
+            (Conditional::Done, None) => Err(StoreError::Corrupt("no attributes of a connection".into())),
+            (Conditional::Refused(_), _) => Ok(None),
+        }
+    }
+
+    /// Updates every row that puts a socket into the audience of a topic.
     async fn update_members(&self, id: &ConnectionId, update: &Statement) -> StoreResult<()> {
         let pk = keys::connection(id);
-        self.update_row(pk.clone(), keys::SHARD, update.clone()).await?;
         for item in self.rows(pk.clone(), Rows::StartingWith(keys::TOPIC), |_| false).await? {
             self.update_row(pk.clone(), sort_key(&item), update.clone()).await?;
         }
@@ -105,23 +136,13 @@ impl ConnectionsTable {
 }
 
 impl Sockets for ConnectionsTable {
-    async fn open(&self, socket: &Socket, email: &str) -> StoreResult<bool> {
-        let put = |row| Statement::new().without_old_item().put_part(&self.table, row);
-        let not_gone = Statement::absent().check_part(&self.table, (keys::connection(&socket.id), keys::GONE))?;
-        let result = self
-            .client
-            .transact_write_items()
-            .transact_items(not_gone)
-            .transact_items(put(own_row(socket, email))?)
-            .transact_items(put(twin_row(socket))?)
-            .transact_items(put(member_row(socket, &Channel::Broadcast)?)?)
-            .send()
-            .await;
-        match transaction("TransactWriteItems", result)? {
-            crate::call::TransactionOutcome::Done => Ok(true),
-            refused if refused.refused(0).is_some() => Ok(false),
-            _ => Err(StoreError::Conflict("TransactWriteItems: conflict".into())),
-        }
+    async fn open(&self, socket: &Socket, email: &str) -> StoreResult<()> {
+        self.put(own_row(socket, email)?).await?;
+        self.put(twin_row(socket)).await
+    }
+
+    async fn is_gone(&self, id: &ConnectionId) -> StoreResult<bool> {
+        Ok(self.get(keys::connection(id), keys::GONE, true).await?.is_some())
     }
 
     async fn socket(&self, id: &ConnectionId) -> StoreResult<Option<Socket>> {
@@ -161,43 +182,35 @@ impl Sockets for ConnectionsTable {
             (keys::connection(id), keys::GONE),
             [("goneAt", timestamp(now)), (TTL, number(now.plus_seconds(GONE_SECONDS).seconds_up()))],
         );
-        let put = Statement::new().put_item(&self.client, &self.table, row);
-        put.send().await.map_err(|e| trouble("PutItem", &e))?;
-        Ok(())
+        self.put(row).await
     }
 
     async fn count_frame(&self, id: &ConnectionId) -> StoreResult<Option<FrameWindow>> {
-        let result = Statement::new()
-            .then("ADD frames :one")
-            .when("attribute_exists(PK)")
-            .value(":one", number(1))
-            .update_item(&self.client, &self.table, (keys::connection(id), keys::METADATA))
-            .return_values(ReturnValue::AllNew)
-            .send()
-            .await;
-        let new = result.as_ref().ok().and_then(|answer| answer.attributes.clone());
-        match (conditional("UpdateItem", None, result)?, new) {
-            (Conditional::Done, Some(item)) => {
-                let r = Reader::new(&item);
-                let (frames, frames_before) = (r.int("frames")?, r.int("framesBefore")?);
-                Ok(Some(FrameWindow { socket: read(&item)?, frames, frames_before }))
-            }
-            (Conditional::Done, None) => Err(StoreError::Corrupt("no attributes of a connection".into())),
-            (Conditional::Refused(_), _) => Ok(None),
-        }
+        let one_more = Statement::new().then("ADD frames :one").when("attribute_exists(PK)").value(":one", number(1));
+        self.count(id, one_more).await
+    }
+
+    async fn count_after_silence(&self, id: &ConnectionId, now: Millis) -> StoreResult<Option<FrameWindow>> {
+        let first = Statement::new()
+            .set("seenAt", timestamp(now))
+            .set("frames", number(1))
+            .set("framesBefore", number(0))
+            .when("seenAt <= :silent")
+            .value(":silent", timestamp(now.plus_seconds(-SILENCE_SECONDS)));
+        self.count(id, first).await
     }
 
     async fn refresh(&self, seen: &FrameWindow, session_expires_at: Millis, now: Millis) -> StoreResult<()> {
         let socket = &seen.socket;
         let pk = keys::connection(&socket.id);
         let expiry = Statement::new().set("sessionExpiresAt", timestamp(session_expires_at));
-        let (mut own, mut twin) = (expiry.clone(), expiry.clone());
+        let twin = expiry.clone().set("seenAt", timestamp(seen.window_of(now)));
+        let mut own = expiry.clone();
         if seen.window_is_over(now) {
             own = own
                 .set("seenAt", timestamp(seen.window_of(now)))
                 .set("frames", number(1))
                 .set("framesBefore", number(seen.carried(now)));
-            twin = twin.set("seenAt", timestamp(seen.window_of(now)));
         }
         self.update_row(pk.clone(), keys::METADATA, own).await?;
         self.update_row(keys::user(socket.at.user), pk, twin).await?;
@@ -223,12 +236,10 @@ impl Sockets for ConnectionsTable {
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_dynamodb::types::AttributeValue;
     use holdfast_sessions::token::Address;
     use holdfast_sessions::{SessionId, SlotNo};
-    use holdfast_testkit::CannedAws;
-    use serde_json::json;
 
+    use super::keys::PK;
     use super::*;
 
     fn sample() -> Socket {
@@ -241,26 +252,6 @@ mod tests {
             seen_at: now,
             session_expires_at: now.plus_seconds(86_400),
             expires_at: now.plus_seconds(7_800),
-        }
-    }
-
-    /// A socket that has closed is refused without another attempt, so contention must not look like that.
-    #[tokio::test]
-    async fn a_socket_is_gone_only_if_its_record_says_so() {
-        let reasons = |codes: [&str; 4]| {
-            json!({
-                "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
-                "CancellationReasons": codes.map(|code| json!({ "Code": code })),
-            })
-        };
-        let open = async |codes| {
-            let aws = CannedAws::new(&[(400, &reasons(codes).to_string())]);
-            ConnectionsTable::new(&aws.config(), "connections").open(&sample(), "a@example.com").await
-        };
-        assert_eq!(open(["ConditionalCheckFailed", "None", "None", "None"]).await, Ok(false));
-        for contention in ["TransactionConflict", "ThrottlingError"] {
-            let opened = open([contention, "None", "None", "None"]).await;
-            assert!(matches!(opened, Err(StoreError::Conflict(_))), "{contention}: {opened:?}");
         }
     }
 
@@ -278,10 +269,12 @@ mod tests {
     #[test]
     fn a_socket_is_as_large_as_the_plan_says() {
         let socket = sample();
-        let member = member_row(&socket, &Channel::Broadcast).unwrap();
-        let mut entry = member.clone();
-        entry.remove(TTL);
-        let rows = [own_row(&socket, "somebody@example.com"), twin_row(&socket), member, entry];
-        assert_eq!(rows.each_ref().map(size), [243, 211, 158, 149]);
+        let own = own_row(&socket, "somebody@example.com").unwrap();
+        // The keys of both, and what the index projects.
+        let mut entry = own.clone();
+        entry.retain(|name, _| {
+            [PK, SK, INDEX_PK, INDEX_SK, "sid", "connectedAt", "sessionExpiresAt"].contains(&name.as_str())
+        });
+        assert_eq!([own, twin_row(&socket), entry].each_ref().map(size), [288, 211, 152]);
     }
 }

@@ -29,7 +29,7 @@ impl Subscriptions for ConnectionsTable {
             .transact_write_items()
             .transact_items(counted.update_part(&self.table, (keys::connection(&socket.id), keys::METADATA))?);
         for topic in topics {
-            call = call.transact_items(self.new_member(socket, &Channel::Topic(topic.clone()))?);
+            call = call.transact_items(self.new_member(socket, topic)?);
         }
         let outcome = transaction("TransactWriteItems", call.send().await)?;
         Ok(match outcome.refused(0) {

@@ -45,6 +45,43 @@ pub(super) async fn append<C: Channels, H: Clock + Rng>(
     }
 }
 
+/// Appends a message that no other call appends, and returns its place. Returns [`StoreError::Conflict`] when the channel
+/// is written too fast.
+///
+/// An attempt can only succeed at the place after the head that it saw, and only while that head is the channel's. So an
+/// attempt without a clear answer is settled as soon as the head has moved: the message is at that place or nowhere.
+pub(super) async fn append_unrepeated<C: Channels, H: Clock + Rng>(
+    channels: &C,
+    host: &H,
+    channel: &Channel,
+    message: &Message,
+) -> StoreResult<Position> {
+    let started = host.now();
+    let mut attempt = 0;
+    let mut tried: Option<Position> = None;
+    loop {
+        let head = head_of(channels, host, channel).await?;
+        let place = Position { epoch: head.epoch, offset: head.offset + 1 };
+        if let Some(tried) = tried.filter(|tried| *tried != place) {
+            let there = channels.range(channel, tried.offset - 1, tried, usize::MAX).await?;
+            if there.iter().any(|recorded| recorded.message.id == message.id) {
+                return Ok(tried);
+            }
+        }
+        match channels.append_unrepeated(channel, head, message).await {
+            Ok(Appended::Done) => return Ok(place),
+            Ok(Appended::Moved) | Err(StoreError::Conflict(_)) => tried = Some(place),
+            Ok(Appended::Already(_)) => return Err(StoreError::Corrupt("an append that looks for no id".into())),
+            Err(error) => return Err(error),
+        }
+        if host.now() >= started.plus_millis(PATIENCE_MILLIS) {
+            return Err(StoreError::Conflict("channel".into()));
+        }
+        pause(host, attempt, BASE_MILLIS, CAP_MILLIS).await;
+        attempt += 1;
+    }
+}
+
 /// Appends messages in this order, as many in one transaction as fit. Messages that are already there keep their
 /// positions. Returns the positions in the order of `messages`. Returns [`StoreError::Conflict`] when the channel is
 /// written too fast. Messages that were appended until then stay, and the next attempt finds them.
@@ -137,6 +174,10 @@ mod tests {
         }
 
         async fn append(&self, _: &Channel, _: Position, _: &[&Message]) -> StoreResult<Appended> {
+            Ok(Appended::Already(self.0.clone()))
+        }
+
+        async fn append_unrepeated(&self, _: &Channel, _: Position, _: &Message) -> StoreResult<Appended> {
             Ok(Appended::Already(self.0.clone()))
         }
 

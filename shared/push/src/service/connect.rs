@@ -1,10 +1,11 @@
 //! Admits and opens sockets. Admission only reads. A connection writes its rows **before** it reads the session for the
 //! last time. The code that ends a session searches for rows after it has ended it. So the later of the two always sees
-//! the other.
+//! the other. The same holds when the client hangs up. `$disconnect` marks the socket as closed before it deletes
+//! rows, and a connection reads that mark after it has written them.
 
 use std::collections::BTreeSet;
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use holdfast_sessions::policy::Policy;
 use holdfast_sessions::ports::{Clock, Rng, SessionReads, StoreResult};
 use holdfast_sessions::token::{Address, Ticket};
@@ -118,10 +119,11 @@ where
             session_expires_at: slot.expires_at(),
             expires_at: now.plus_seconds(ttl_seconds),
         };
-        if !self.table.open(&socket, &slot.email).await? {
-            return Ok(Err(ConnectRefusal::HungUp));
-        }
-        match self.settle(&socket, cap).await {
+        let settled = match self.table.open(&socket, &slot.email).await {
+            Ok(()) => self.settle(&socket, cap).await,
+            Err(error) => Err(error),
+        };
+        match settled {
             Ok(Ok(())) => Ok(Ok(socket)),
             Ok(Err(refusal)) => {
                 self.table.forget(id, Some(ticket.at.user)).await?;
@@ -136,11 +138,15 @@ where
         }
     }
 
-    /// Checks, after the rows are written, whether the session is still live and which sockets must make room.
+    /// Checks, after the rows are written, whether the client has hung up, whether the session is still live, and which
+    /// sockets must make room.
     async fn settle(&self, socket: &Socket, cap: usize) -> StoreResult<Result<(), ConnectRefusal>> {
-        let slot = self.sessions.slot(socket.at).await?;
+        let (gone, slot) = join(self.table.is_gone(&socket.id), self.sessions.slot(socket.at)).await;
         let now = self.host.now();
-        if check_session(slot.as_ref(), socket.at, socket.sid, &self.policy, now).is_err() {
+        if gone? {
+            return Ok(Err(ConnectRefusal::HungUp));
+        }
+        if check_session(slot?.as_ref(), socket.at, socket.sid, &self.policy, now).is_err() {
             return Ok(Err(ConnectRefusal::SessionOver));
         }
         let sockets = self.table.of_user(socket.at.user).await?;

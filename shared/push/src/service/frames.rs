@@ -83,7 +83,8 @@ where
     pub async fn receive(&self, caller: &Caller, frame: Result<ClientFrame, FrameError>, deadline: Millis) -> Posted {
         let id = &caller.connection;
         let is_answered = frame != Ok(ClientFrame::KeepAlive);
-        let served = match self.check_session(caller).await {
+        let is_ping = frame == Ok(ClientFrame::Ping);
+        let served = match self.check_session(caller, is_ping).await {
             Ok(Ok(socket)) => match frame {
                 Ok(frame) => self.serve(&socket, frame, deadline).await,
                 Err(error) => Ok(self.say(id, &ServerFrame::Error(error), deadline).await),
@@ -99,16 +100,25 @@ where
         }
     }
 
+    /// Counts the frame, and returns its window and whether the frame came after a silence. A ping usually does, and is then
+    /// counted with one write instead of two.
+    async fn count(&self, id: &ConnectionId, is_ping: bool) -> StoreResult<Option<(FrameWindow, bool)>> {
+        if is_ping && let Some(seen) = self.table.count_after_silence(id, self.host.now()).await? {
+            return Ok(Some((seen, true)));
+        }
+        Ok(self.table.count_frame(id).await?.map(|seen| (seen, false)))
+    }
+
     /// Decides whether the socket may be served. If not, the result is the code of its `bye`.
-    async fn check_session(&self, caller: &Caller) -> StoreResult<Result<Socket, ByeCode>> {
-        let (slot, seen) = join(self.sessions.slot(caller.at), self.table.count_frame(&caller.connection)).await;
+    async fn check_session(&self, caller: &Caller, is_ping: bool) -> StoreResult<Result<Socket, ByeCode>> {
+        let (slot, seen) = join(self.sessions.slot(caller.at), self.count(&caller.connection, is_ping)).await;
         let now = self.host.now();
         let slot = slot?;
         let expires = match check_session(slot.as_ref(), caller.at, caller.sid, &self.policy, now) {
             Ok(live) => live.expires_at(),
             Err(over) => return Ok(Err(over.bye())),
         };
-        let Some(mut seen) = seen?.filter(|seen| seen.socket.sid == caller.sid) else {
+        let Some((mut seen, after_silence)) = seen?.filter(|(seen, _)| seen.socket.sid == caller.sid) else {
             return Ok(Err(ByeCode::StateLost));
         };
         if seen.is_too_fast(now) {
@@ -116,6 +126,8 @@ where
         }
         if seen.window_is_over(now) || seen.socket.session_expires_at != expires {
             self.refresh(&mut seen, expires, now).await?;
+        } else if after_silence {
+            self.table.confirm_open(&seen.socket, seen.socket.seen_at).await?;
         }
         Ok(Ok(seen.socket))
     }

@@ -4,7 +4,7 @@
 use holdfast_sessions::ports::{Clock, Rng, StoreError, StoreResult};
 use holdfast_sessions::{Code, Failure, Millis};
 
-use super::append::append;
+use super::append::{append, append_unrepeated};
 use crate::ids::MessageId;
 use crate::job::{Job, MAX_USERS, wait_for_progress};
 use crate::ports::{Begun, Channels, Count, DeliveryMetrics, JobQueue, PublishKeys};
@@ -45,13 +45,14 @@ where
     /// Accepts `publish` from `publisher`.
     pub async fn publish(&self, publisher: &str, publish: &Publish) -> Result<Published, Failure> {
         let id = MessageId::from_bytes(self.host.random());
-        self.accept(publisher, publish, id, self.host.now()).await.map_err(busy)
+        let is_repeated = publish.idempotency_key.is_some();
+        self.accept(publisher, publish, id, self.host.now(), is_repeated).await.map_err(busy)
     }
 
     /// Accepts a publish from the queue. If a channel is too busy or the table is throttled, the publish is sent to the
     /// queue again, until its message expires. That costs no delivery of the record.
     pub async fn publish_queued(&self, queued: &Queued) -> Result<Option<Published>, Failure> {
-        match self.accept(&queued.publisher, &queued.publish, queued.id, queued.sent_at).await {
+        match self.accept(&queued.publisher, &queued.publish, queued.id, queued.sent_at, true).await {
             Err(StoreError::Conflict(_) | StoreError::Throttled(_)) => {
                 let now = self.host.now();
                 // Nobody reads an expired message. So the requeuing ends with it.
@@ -66,12 +67,15 @@ where
         }
     }
 
+    /// `is_repeated` says whether another call may accept the message with the same id, because its caller or a queue
+    /// repeats it.
     async fn accept(
         &self,
         publisher: &str,
         publish: &Publish,
         id: MessageId,
         sent_at: Millis,
+        is_repeated: bool,
     ) -> StoreResult<Published> {
         let key = publish.idempotency_key.as_deref().map(|key| PublishKey::new(publisher, key));
         let now = self.host.now();
@@ -86,7 +90,7 @@ where
                 }
             },
         };
-        let answer = self.hand_over(&pending).await?;
+        let answer = self.hand_over(&pending, is_repeated).await?;
         if let Some(key) = &key {
             self.table.finish_publish(key, &answer).await?;
         }
@@ -95,7 +99,7 @@ where
     }
 
     /// Appends the message if it goes to one channel, then queues the deliveries. It can be repeated at any point.
-    async fn hand_over(&self, pending: &Pending) -> StoreResult<Answer> {
+    async fn hand_over(&self, pending: &Pending, is_repeated: bool) -> StoreResult<Answer> {
         let message = &pending.message;
         let recipients = match &pending.target {
             Target::Users(users) => Some(u32::try_from(users.len()).unwrap_or(u32::MAX)),
@@ -110,9 +114,10 @@ where
             }
             return Ok(Answer { message_id: message.id, recipients, channel: None, offset: None });
         };
-        let at = match message.ephemeral {
-            true => None,
-            false => Some(append(&self.table, &self.host, &channel, message).await?),
+        let at = match (message.ephemeral, is_repeated) {
+            (true, _) => None,
+            (false, true) => Some(append(&self.table, &self.host, &channel, message).await?),
+            (false, false) => Some(append_unrepeated(&self.table, &self.host, &channel, message).await?),
         };
         let job = Job::Channel { message: message.clone(), channel: channel.clone(), at, cursor: None };
         self.queue.enqueue(&job, 0).await?;

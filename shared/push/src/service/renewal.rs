@@ -10,7 +10,7 @@ use holdfast_sessions::ports::{Rng, SessionReads, StoreResult};
 use crate::ports::Sockets;
 use crate::socket::{Socket, check_session};
 
-/// The rows follow the session once in so many reads of it, by chance. Four writes cost as much as 20 reads. So a quiet
+/// The rows follow the session once in so many reads of it, by chance. Three writes cost as much as 15 reads. So a quiet
 /// socket costs hardly a write, and a busy one reads its session some twenty times before its rows are right again.
 const EXTEND_ONE_IN: u64 = 16;
 

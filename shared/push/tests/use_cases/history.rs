@@ -55,6 +55,10 @@ impl Channels for Scripted {
         unreachable!("a reader appends nothing")
     }
 
+    async fn append_unrepeated(&self, _: &Channel, _: Position, _: &Message) -> StoreResult<Appended> {
+        unreachable!("a reader appends nothing")
+    }
+
     async fn range(&self, _: &Channel, _: u64, _: Position, _: usize) -> StoreResult<Vec<Recorded>> {
         *self.readings.lock().unwrap() += 1;
         let mut answers = self.answers.lock().unwrap();

@@ -76,7 +76,8 @@ async fn handshake(world: &World, person: &Person, how: Handshake, against: Agai
                     session_expires_at: now.plus_seconds(3_600),
                     expires_at: now.plus_seconds(TTL),
                 };
-                door.table.open(&socket, "a@example.com").await.unwrap()
+                door.table.open(&socket, "a@example.com").await.unwrap();
+                true
             } else {
                 false
             }

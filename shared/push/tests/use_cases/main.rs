@@ -3,6 +3,7 @@
 // Helpers of tests are tests too.
 #![allow(clippy::unwrap_used)]
 
+mod appends;
 mod chains;
 mod close;
 mod connect;

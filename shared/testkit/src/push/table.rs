@@ -1,5 +1,5 @@
-//! The table `connections` behind its ports, as maps behind one lock. Every call is atomic, and nothing is ever lost or
-//! late.
+//! The table `connections` behind its ports, as maps behind one lock. Every call is atomic, except that a new socket's rows are
+//! written one after the other. Nothing is ever lost or late.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,12 +13,13 @@ use holdfast_push::ports::{
     Appended, Audience, Begun, Channels, Joined, Page, PublishKeys, RecoveryBudget, Sockets, Subscriptions, Tickets,
 };
 use holdfast_push::publish::{Answer, KEY_SECONDS, Pending, PublishKey};
-use holdfast_push::socket::{FrameWindow, MAX_TOPICS, Socket};
+use holdfast_push::socket::{FrameWindow, MAX_TOPICS, SILENCE_SECONDS, Socket};
 use holdfast_push::ticket::TicketRow;
 use holdfast_sessions::ports::{Clock as _, StoreError, StoreResult};
 use holdfast_sessions::{Millis, TokenHash, UserId};
 
 use crate::host::ManualHost;
+use crate::push::stepped::step;
 
 /// Recipients on a page of an audience. They are few, so that tests read several pages.
 const PAGE: usize = 100;
@@ -37,8 +38,8 @@ struct Line {
 struct Tables {
     tickets: HashMap<[u8; 32], TicketRow>,
     sockets: BTreeMap<ConnectionId, FrameWindow>,
-    /// When API Gateway last confirmed that a socket was open, as the row under its user shows it.
-    confirmed: HashMap<ConnectionId, Millis>,
+    /// The rows under the users.
+    twins: BTreeMap<ConnectionId, Socket>,
     /// When each socket was closed.
     gone: HashMap<ConnectionId, Millis>,
     topics: BTreeSet<(ConnectionId, Topic)>,
@@ -89,6 +90,7 @@ impl Tables {
         let stays = |void: Millis| now < void.plus_seconds(GRACE);
         self.tickets.retain(|_, ticket| stays(ticket.expires_at));
         self.sockets.retain(|_, seen| now < seen.socket.expires_at);
+        self.twins.retain(|_, twin| now < twin.expires_at);
         let sockets = &self.sockets;
         self.topics.retain(|(socket, _)| sockets.contains_key(socket));
         self.gone.retain(|_, at| now < at.plus_seconds(GONE));
@@ -131,6 +133,7 @@ impl MemoryTable {
         let mut state = self.lock();
         state.gone.insert(id.clone(), Millis::new(i64::MAX));
         state.sockets.remove(id);
+        state.twins.remove(id);
     }
 
     /// Lets every page of an audience continue where it began.
@@ -193,17 +196,20 @@ impl Tickets for MemoryTable {
 }
 
 impl Sockets for MemoryTable {
-    async fn open(&self, socket: &Socket, _email: &str) -> StoreResult<bool> {
+    /// Other callers may come between the two rows.
+    async fn open(&self, socket: &Socket, _email: &str) -> StoreResult<()> {
         if let Some(hook) = self.1.lock().unwrap_or_else(PoisonError::into_inner).take() {
             hook();
         }
-        let mut state = self.lock();
-        if state.gone.contains_key(&socket.id) {
-            return Ok(false);
-        }
         let seen = FrameWindow { socket: socket.clone(), frames: 0, frames_before: 0 };
-        state.sockets.insert(socket.id.clone(), seen);
-        Ok(true)
+        self.lock().sockets.insert(socket.id.clone(), seen);
+        step().await;
+        self.lock().twins.insert(socket.id.clone(), socket.clone());
+        Ok(())
+    }
+
+    async fn is_gone(&self, id: &ConnectionId) -> StoreResult<bool> {
+        Ok(self.lock().gone.contains_key(id))
     }
 
     async fn socket(&self, id: &ConnectionId) -> StoreResult<Option<Socket>> {
@@ -211,17 +217,16 @@ impl Sockets for MemoryTable {
     }
 
     async fn of_user(&self, user: UserId) -> StoreResult<Vec<Socket>> {
-        let state = self.lock();
-        let twin = |socket: &Socket| {
-            let confirmed = state.confirmed.get(&socket.id).copied().unwrap_or(socket.seen_at);
-            Socket { seen_at: socket.seen_at.max(confirmed), ..socket.clone() }
-        };
-        Ok(state.sockets.values().map(|seen| &seen.socket).filter(|s| s.at.user == user).map(twin).collect())
+        Ok(self.lock().twins.values().filter(|twin| twin.at.user == user).cloned().collect())
     }
 
-    async fn forget(&self, id: &ConnectionId, _user: Option<UserId>) -> StoreResult<()> {
+    /// As in the real table, the row under the user is found by the socket's own row, or by the user that the caller names.
+    async fn forget(&self, id: &ConnectionId, user: Option<UserId>) -> StoreResult<()> {
         let mut state = self.lock();
-        state.sockets.remove(id);
+        let owner = state.sockets.remove(id).map(|seen| seen.socket.at.user).or(user);
+        if state.twins.get(id).is_some_and(|twin| Some(twin.at.user) == owner) {
+            state.twins.remove(id);
+        }
         state.topics.retain(|(socket, _)| socket != id);
         Ok(())
     }
@@ -239,8 +244,19 @@ impl Sockets for MemoryTable {
         }))
     }
 
+    async fn count_after_silence(&self, id: &ConnectionId, now: Millis) -> StoreResult<Option<FrameWindow>> {
+        let mut state = self.lock();
+        let row = state.sockets.get_mut(id).filter(|row| now >= row.socket.seen_at.plus_seconds(SILENCE_SECONDS));
+        Ok(row.map(|row| {
+            *row = FrameWindow::after_silence(row.socket.clone(), now);
+            row.clone()
+        }))
+    }
+
     async fn refresh(&self, seen: &FrameWindow, session_expires_at: Millis, now: Millis) -> StoreResult<()> {
-        if let Some(row) = self.lock().sockets.get_mut(&seen.socket.id) {
+        let mut state = self.lock();
+        let id = &seen.socket.id;
+        if let Some(row) = state.sockets.get_mut(id) {
             row.socket.session_expires_at = session_expires_at;
             if seen.window_is_over(now) {
                 row.frames_before = seen.carried(now);
@@ -248,20 +264,27 @@ impl Sockets for MemoryTable {
                 row.socket.seen_at = seen.window_of(now);
             }
         }
+        if let Some(twin) = state.twins.get_mut(id) {
+            twin.session_expires_at = session_expires_at;
+            twin.seen_at = seen.window_of(now);
+        }
         Ok(())
     }
 
     async fn extend(&self, socket: &Socket, session_expires_at: Millis) -> StoreResult<()> {
-        if let Some(row) = self.lock().sockets.get_mut(&socket.id) {
+        let mut state = self.lock();
+        if let Some(row) = state.sockets.get_mut(&socket.id) {
             row.socket.session_expires_at = session_expires_at;
+        }
+        if let Some(twin) = state.twins.get_mut(&socket.id) {
+            twin.session_expires_at = session_expires_at;
         }
         Ok(())
     }
 
     async fn confirm_open(&self, socket: &Socket, now: Millis) -> StoreResult<()> {
-        let mut state = self.lock();
-        if state.sockets.contains_key(&socket.id) {
-            state.confirmed.insert(socket.id.clone(), now);
+        if let Some(twin) = self.lock().twins.get_mut(&socket.id) {
+            twin.seen_at = now;
         }
         Ok(())
     }
@@ -362,6 +385,23 @@ impl Channels for MemoryTable {
             line.head = Some(at);
             line.moved_at = message.sent_at;
         }
+        state.appends += 1;
+        Ok(Appended::Done)
+    }
+
+    async fn append_unrepeated(&self, channel: &Channel, head: Position, message: &Message) -> StoreResult<Appended> {
+        let mut state = self.lock();
+        if state.contended > 0 {
+            state.contended -= 1;
+            return Ok(Appended::Moved);
+        }
+        let line = state.channels.entry(channel.clone()).or_default();
+        if line.head != Some(head) {
+            return Ok(Appended::Moved);
+        }
+        let at = Position { epoch: head.epoch, offset: head.offset + 1 };
+        line.messages.insert(at.offset, Recorded { at, message: message.clone() });
+        (line.head, line.moved_at) = (Some(at), message.sent_at);
         state.appends += 1;
         Ok(Appended::Done)
     }

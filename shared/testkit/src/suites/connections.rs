@@ -11,12 +11,12 @@ use holdfast_push::budget::{RecoveryReservation, Row};
 use holdfast_push::channel::{Channel, Position, SHARDS, Topic};
 use holdfast_push::data::Data;
 use holdfast_push::ids::{ConnectionId, Epoch, MessageId};
-use holdfast_push::message::Message;
+use holdfast_push::message::{Message, Recorded};
 use holdfast_push::ports::{
     Appended, Audience, Begun, Channels, Joined, PublishKeys, RecoveryBudget, Sockets, Subscriptions, Tickets,
 };
 use holdfast_push::publish::{Answer, KEY_SECONDS, Pending, PublishKey, Target};
-use holdfast_push::socket::{Socket, WINDOW_SECONDS};
+use holdfast_push::socket::{FrameWindow, SILENCE_SECONDS, Socket, WINDOW_SECONDS};
 use holdfast_push::ticket::TicketRow;
 use holdfast_sessions::ports::{Clock, Rng, StoreError};
 use holdfast_sessions::token::{Address, Ticket};
@@ -93,7 +93,8 @@ impl<H: Clock + Rng> Names<'_, H> {
 
 async fn opened<S: Store, H: Clock + Rng>(store: &S, names: &Names<'_, H>, user: UserId) -> Socket {
     let socket = names.socket(user);
-    assert_eq!(store.open(&socket, "a@example.com").await, Ok(true));
+    assert_eq!(store.open(&socket, "a@example.com").await, Ok(()));
+    assert_eq!(store.is_gone(&socket.id).await, Ok(false));
     socket
 }
 
@@ -189,14 +190,20 @@ pub async fn a_socket_is_found_until_it_is_forgotten<S: Store, H: Clock + Rng>(s
     store.forget(&one.id, Some(user)).await.expect("nothing left to forget");
 }
 
-/// A socket that closed before its handshake was finished leaves no row.
-pub async fn a_socket_that_is_gone_is_not_opened<S: Store, H: Clock + Rng>(store: S, host: H) {
+/// The mark of a closed socket is seen with its rows, and without them.
+pub async fn a_socket_that_is_gone_is_marked<S: Store, H: Clock + Rng>(store: S, host: H) {
     let names = Names(&host);
-    let socket = names.socket(names.user());
-    store.mark_gone(&socket.id, host.now()).await.expect("marked");
-    assert_eq!(store.open(&socket, "a@example.com").await, Ok(false));
-    assert_eq!(store.socket(&socket.id).await, Ok(None));
-    assert_eq!(store.of_user(socket.at.user).await, Ok(vec![]));
+    let (early, late) = (names.socket(names.user()), opened(&store, &names, names.user()).await);
+    for socket in [&early, &late] {
+        store.mark_gone(&socket.id, host.now()).await.expect("marked");
+        assert_eq!(store.is_gone(&socket.id).await, Ok(true));
+    }
+    store.open(&early, "a@example.com").await.expect("written");
+    for socket in [&early, &late] {
+        store.forget(&socket.id, Some(socket.at.user)).await.expect("forgotten");
+        assert_eq!(store.is_gone(&socket.id).await, Ok(true));
+        assert_eq!((store.socket(&socket.id).await, store.of_user(socket.at.user).await), (Ok(None), Ok(vec![])));
+    }
 }
 
 /// Nothing that is said about a forgotten socket brings a row of it back.
@@ -243,6 +250,28 @@ pub async fn frames_are_counted_and_a_socket_is_kept_fresh<S: Store, H: Clock + 
         let until = page.recipients.into_iter().find(|r| r.connection == socket.id).expect("a member").until;
         assert_eq!(until, expires);
     }
+}
+
+/// A frame after a silence begins a window with one call, and no other frame does.
+pub async fn a_frame_after_a_silence_is_counted_at_once<S: Store, H: Clock + Rng>(store: S, host: H) {
+    let names = Names(&host);
+    let user = names.user();
+    let socket = opened(&store, &names, user).await;
+    for _ in 0..3 {
+        store.count_frame(&socket.id).await.expect("counted");
+    }
+    let silent = socket.seen_at.plus_seconds(SILENCE_SECONDS);
+    assert_eq!(store.count_after_silence(&socket.id, silent.plus_millis(-1)).await, Ok(None));
+    let of = |seen_at, frames| FrameWindow { socket: Socket { seen_at, ..socket.clone() }, frames, frames_before: 0 };
+    assert_eq!(store.count_frame(&socket.id).await, Ok(Some(of(socket.seen_at, 4))), "nothing was counted before");
+    assert_eq!(store.count_after_silence(&socket.id, silent).await, Ok(Some(of(silent, 1))));
+    assert_eq!(store.count_after_silence(&socket.id, silent.plus_seconds(1)).await, Ok(None));
+    assert_eq!(store.count_frame(&socket.id).await, Ok(Some(of(silent, 2))));
+    let twin = store.of_user(user).await.expect("read").remove(0);
+    assert_eq!(twin.seen_at, socket.seen_at, "the user's row is not touched");
+    store.forget(&socket.id, Some(user)).await.expect("forgotten");
+    assert_eq!(store.count_after_silence(&socket.id, silent.plus_seconds(600)).await, Ok(None));
+    assert_eq!(store.socket(&socket.id).await, Ok(None));
 }
 
 /// An extended session moves the expiry on every row, and an open socket is recorded under its user only. Neither touches
@@ -380,6 +409,28 @@ pub async fn a_message_is_appended_once<S: Store, H: Clock + Rng>(store: S, host
     assert_eq!(store.append(&channel, other, &[&two]).await, Ok(Appended::Moved), "another epoch");
 }
 
+/// A message that no other call appends takes its place after the head, and leaves no id.
+pub async fn a_message_is_appended_without_its_id<S: Store, H: Clock + Rng>(store: S, host: H) {
+    let names = Names(&host);
+    let channel = Channel::User(names.user());
+    let start = store.begin(&channel, names.epoch(), real_now()).await.expect("begun");
+    let (one, two) = (names.message("1"), names.message("2"));
+    assert_eq!(store.append_unrepeated(&channel, start, &one).await, Ok(Appended::Done));
+    let first = Position { offset: 1, ..start };
+    assert_eq!(store.append_unrepeated(&channel, start, &two).await, Ok(Appended::Moved));
+    let other = Position { epoch: names.epoch(), offset: 1 };
+    assert_eq!(store.append_unrepeated(&channel, other, &two).await, Ok(Appended::Moved), "another epoch");
+    assert_eq!(store.head(&channel).await, Ok(Some(first)), "nothing of a refused append stays");
+    let found = store.range(&channel, 0, first, usize::MAX).await.expect("read");
+    assert_eq!(found, [Recorded { at: first, message: one.clone() }]);
+    assert_eq!(store.append(&channel, first, &[&one]).await, Ok(Appended::Done), "its id is not known");
+    let tried =
+        join_all((0..8).map(|_| store.append_unrepeated(&channel, Position { offset: 2, ..start }, &two))).await;
+    // Contention may also be reported as such; what counts is what was written.
+    assert_eq!(tried.iter().filter(|answer| **answer == Ok(Appended::Done)).count(), 1, "{tried:?}");
+    assert_eq!(store.head(&channel).await, Ok(Some(Position { offset: 3, ..start })));
+}
+
 /// Of many who append at one head, one does.
 pub async fn one_head_takes_one_append<S: Store, H: Clock + Rng>(store: S, host: H) {
     let names = Names(&host);
@@ -479,14 +530,16 @@ pub async fn all<S: Store, H: Clock + Rng + Clone>(store: S, host: H) {
         an_expired_ticket_opens_nothing,
         a_socket_is_found_until_it_is_forgotten,
         a_silent_socket_is_extended_and_confirmed,
-        a_socket_that_is_gone_is_not_opened,
+        a_socket_that_is_gone_is_marked,
         a_forgotten_socket_stays_forgotten,
         frames_are_counted_and_a_socket_is_kept_fresh,
+        a_frame_after_a_silence_is_counted_at_once,
         topics_are_subscribed_to_and_left,
         a_socket_never_has_more_than_a_hundred_topics,
         an_epoch_is_chosen_once,
         messages_stand_in_order,
         a_message_is_appended_once,
+        a_message_is_appended_without_its_id,
         one_head_takes_one_append,
         reading_is_bounded,
         a_key_stands_for_its_first_request,

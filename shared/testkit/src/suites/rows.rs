@@ -119,7 +119,6 @@ pub fn of_connections(rows: &[Row], began: Millis, now: Millis) {
     let kinds = [
         "connection",
         "connection of a user",
-        "broadcast",
         "subscription",
         "closed connection",
         "ticket",
@@ -147,7 +146,6 @@ pub fn of_connections(rows: &[Row], began: Millis, now: Millis) {
         match (pk.split('#').next().unwrap_or_default(), sk.split('#').next().unwrap_or_default()) {
             ("CONNECTION", "METADATA") => ("connection", socket()),
             ("USER", "CONNECTION") => ("connection of a user", socket()),
-            ("CONNECTION", "SHARD") => ("broadcast", socket()),
             ("CONNECTION", "TOPIC") => ("subscription", socket()),
             ("CONNECTION", "GONE") => ("closed connection", Kept::Until(second(row, "goneAt") + HOUR)),
             ("TICKET", "TICKET") => ("ticket", Kept::Until(second(row, "expiresAt") + HOUR)),

@@ -58,14 +58,14 @@ pub async fn a_socket_is_there_for_two_hours<S: Store>(store: S, host: ManualHos
     assert!(store.count_frame(&socket.id).await.expect("counted").is_some());
 }
 
-/// A socket that closed before its rows were written is not opened for an hour: longer than any handshake is retried.
+/// That a socket was closed is known for an hour: longer than any handshake is retried.
 pub async fn a_closed_socket_is_remembered_for_an_hour<S: Store>(store: S, host: ManualHost, expire: impl AsyncFn()) {
     let names = Names(&host);
     let socket = names.socket(names.user());
     store.mark_gone(&socket.id, host.now()).await.expect("marked");
     host.advance_seconds(HOUR - 1);
     expire().await;
-    assert_eq!(store.open(&socket, "a@example.com").await, Ok(false));
+    assert_eq!(store.is_gone(&socket.id).await, Ok(true));
 }
 
 /// A message is in its channel for a day, and its id for three. A publish may be repeated for a day, and its queue may
