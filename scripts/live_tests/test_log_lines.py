@@ -36,7 +36,7 @@ class Lines(unittest.TestCase):
                 lengths = [longest(api.logs, function, names) for function, names in lines]
                 with self.subTest(what):
                     self.assertTrue(all(lengths), f"{lines}: {lengths}. Run `make smoke` before this test, so that each has happened.")
-                    # A longer name of an environment takes at most ten bytes more in a line.
+                    # There is room for a longer name of the environment.
                     self.assertLessEqual(sum(lengths), units.LOG_BYTES[what])
                     self.assertGreaterEqual(sum(lengths) + 20 * len(lines), units.LOG_BYTES[what])
 

@@ -38,7 +38,7 @@ def script(name):
 
 def library(name):
     """The library that the crate makes of a script, under another name."""
-    form = re.search(r'let library = format!\(\n\s+"(.*?)"\n', SCRIPTS, re.S).group(1).replace("\\n", "\n")
+    form = re.search(r'let library = .*?format!\(\n\s+"(.*?)"\n', SCRIPTS, re.S).group(1).replace("\\n", "\n")
     return form.replace("{name}", "test").replace("{INCARNATION}", f"{script('INCARNATION')}\n").replace("{body}", f"\n{body(name)}\n")
 
 

@@ -138,6 +138,7 @@ output "settings" {
     memory_mb            = function.memory_size
     publishes_versions   = function.publish
     reserved_concurrency = function.reserved_concurrent_executions
+    system_log_level     = function.logging_config[0].system_log_level
     timeout_seconds      = function.timeout
     tracing              = function.tracing_config[0].mode
   } }["this"], null)
@@ -158,6 +159,7 @@ output "definition" {
     permissions              = var.permissions
     permissions_boundary_arn = var.permissions_boundary_arn
     runtime                  = var.runtime
+    system_log_level         = var.system_log_level
     tags                     = var.tags
     timeout_seconds          = var.timeout_seconds
     tracing_enabled          = var.tracing_enabled

@@ -80,7 +80,9 @@ module "function" {
   vpc            = contains(local.in_cache_network, each.key) ? local.cache_network : each.value.vpc
 
   # A level below INFO passes Lambda's own filter, too. A level above it must not be set there: embedded metrics count as INFO.
-  application_log_level  = contains(["debug", "trace"], var.log_level) ? upper(var.log_level) : "INFO"
+  application_log_level = contains(["debug", "trace"], var.log_level) ? upper(var.log_level) : "INFO"
+  # Lambda's lines about the start and the end of each invocation cost more than a short invocation, and say what its metrics say.
+  system_log_level       = contains(["debug", "trace"], var.log_level) ? "INFO" : "WARN"
   recursive_loop_allowed = each.value.recursive_loop_allowed
 
   alias_owner              = var.alias_owner

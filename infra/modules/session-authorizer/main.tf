@@ -44,6 +44,7 @@ module "instance" {
   vpc         = each.value.vpc
 
   application_log_level    = each.value.application_log_level
+  system_log_level         = each.value.system_log_level
   alias_owner              = each.value.alias_owner
   tracing_enabled          = each.value.tracing_enabled
   log_retention_days       = each.value.log_retention_days

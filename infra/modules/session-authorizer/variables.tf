@@ -93,6 +93,7 @@ variable "instance" {
     memory_size_mb           = optional(number, 256)
     timeout_seconds          = optional(number, 10)
     application_log_level    = optional(string, "INFO")
+    system_log_level         = optional(string)
     alias_owner              = optional(string, "terraform")
     tracing_enabled          = optional(bool, true)
     log_retention_days       = optional(number, 30)

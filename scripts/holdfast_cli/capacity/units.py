@@ -3,8 +3,8 @@ the plan reckon with the same."""
 
 # Ticket: a write. Authorizer: ticket and slot. $connect: the ticket consumed, the slot before and after, two rows and the entry in
 # the index of one, whether it is closed, the user's sockets. `hello`: the frame counted; slot, topics, two heads. The end: the mark that it is
-# closed, two rows and the entry.
-HANDSHAKE = {"reads": 10, "writes": 1 + 1 + 3 + 1 + 4}
+# closed; its rows read; two rows and the entry deleted.
+HANDSHAKE = {"reads": 11, "writes": 1 + 1 + 3 + 1 + 4}
 # The slot, the socket's topics, the head of its own channel; the frame counted in a new window, the twin moved on.
 PING = {"reads": 3, "writes": 2}
 # The head; the user's sockets. One transaction at twice the price: the head, the message. With an idempotency key: the id of the message

@@ -1,4 +1,5 @@
-//! Records that the socket is closed, then removes its rows. A concurrent `$connect` writes no row after that.
+//! Records that the socket is closed, then removes its rows. A concurrent `$connect` reads that record after it has written rows,
+//! and removes them.
 
 use std::time::Duration;
 

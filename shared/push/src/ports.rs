@@ -183,6 +183,9 @@ pub trait Channels: Send + Sync {
         head: Position,
         message: &Message,
     ) -> impl Future<Output = StoreResult<Appended>> + Send;
+    /// Reads the message at a place with a strong read; `None` if there is none.
+    fn message(&self, channel: &Channel, place: Position)
+    -> impl Future<Output = StoreResult<Option<Recorded>>> + Send;
     /// Reads the messages from `after + 1` to `head.offset`, in order, with strong reads. Messages that were deleted
     /// are left out. The read stops after `max_bytes` of data.
     fn range(

@@ -6,7 +6,7 @@
 //! # Layout
 //! * [`config`]: the address of the server, and the credentials for it.
 //! * [`iam`]: tokens for ElastiCache, which are signed locally and renewed before they expire.
-//! * [`scripts`]: the three Lua scripts, and their keys.
+//! * [`scripts`]: the four Lua scripts, the library of one of them, and their keys.
 //! * [`value`]: how a copy is stored.
 //! * [`link`]: one connection, with its deadlines and its breaker. A task of its own opens it.
 //! * [`server`]: the port over all of these.

@@ -234,15 +234,18 @@ impl<H: Clock + Rng + Clone + 'static> Link<H> {
                 return Err(error);
             }
         };
-        let answer = match script.function() {
-            Some(function) => self.call_function(number, &mut connection, function, keys, arguments).await,
-            None => None,
-        };
-        let answer = match answer {
-            Some(answer) => answer,
+        let call = async {
+            if let Some(function) = script.function() {
+                let answer = self.call_function(number, &mut connection, function, keys, arguments).await;
+                if let Some(answer) = answer {
+                    return answer;
+                }
+            }
             // On the heap, so that a hit, which needs none of it, does not carry the room for it.
-            None => Box::pin(self.call_script(&mut connection, script, keys, arguments)).await,
+            Box::pin(self.call_script(&mut connection, script, keys, arguments)).await
         };
+        // A server that forgot what it was sent, or refuses it, is sent more than one command.
+        let answer = timeout(self.limits.command * 2, call).await.unwrap_or_else(Err);
         match answer {
             // The address leads to another primary now, or will soon.
             Ok(Ok(value)) if is_a_replicas(&value) => {
@@ -312,14 +315,11 @@ impl<H: Clock + Rng + Clone + 'static> Link<H> {
         if refusal(&answer).is_some_and(is_unknown_function) {
             let load = redis::cmd("FUNCTION").arg("LOAD").arg(function.library()).to_owned();
             let loaded = Box::pin(timeout(self.limits.command, query_primary(connection, &load, keys))).await;
-            match refusal(&loaded) {
-                Some(error) if !is_there_already(error) => {
-                    self.lock().without_functions = Some(number);
-                    return None;
-                }
-                None if !matches!(loaded, Ok(Ok(_))) => return Some(loaded),
-                _ => answer = Box::pin(self.send(connection, &call)).await,
-            }
+            let is_loaded = match refusal(&loaded) {
+                Some(error) => is_there_already(error),
+                None => matches!(loaded, Ok(Ok(_))),
+            };
+            answer = if is_loaded { Box::pin(self.send(connection, &call)).await } else { loaded };
         }
         let Some(code) = refusal(&answer).map(describe) else { return Some(answer) };
         if NO_FUNCTIONS.contains(&code.as_str()) {

@@ -95,9 +95,7 @@ impl Script {
 
     /// The same script, which a server may also keep as a function.
     fn with_function(body: &str) -> Self {
-        let script = Self::new(body);
-        let function = Function::new(body, &script.hash);
-        Self { function: Some(function), ..script }
+        Self { function: Some(Function::new(body)), ..Self::new(body) }
     }
 
     /// The text of the script, for `EVAL`.
@@ -125,12 +123,14 @@ pub struct Function {
 }
 
 impl Function {
-    fn new(body: &str, hash: &str) -> Self {
-        let name = format!("holdfast_{hash}");
-        let library = format!(
-            "#!lua name={name}\n{INCARNATION}local function run(KEYS, ARGV){body}end\nredis.register_function('{name}', run)\n"
-        );
-        Self { name, library }
+    fn new(body: &str) -> Self {
+        let library = |name: &str| {
+            format!(
+                "#!lua name={name}\n{INCARNATION}local function run(KEYS, ARGV){body}end\nredis.register_function('{name}', run)\n"
+            )
+        };
+        let name = format!("holdfast_{}", redis::Script::new(&library("")).get_hash());
+        Self { library: library(&name), name }
     }
 
     /// The name of the function, for `FCALL`.

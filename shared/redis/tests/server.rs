@@ -407,6 +407,24 @@ async fn a_server_without_functions_is_asked_with_the_script() {
     }
 }
 
+/// The refusal passes, so it must not cost the connection its functions.
+#[tokio::test]
+async fn a_library_that_does_not_fit_into_memory_is_loaded_later() {
+    let server = RedisServer::start(&["--maxmemory-policy", "noeviction"]);
+    let world = world(&server).await;
+    let (session, _) = filled(&world).await;
+    tell(&server, &["FUNCTION", "FLUSH"]).await;
+    tell(&server, &["CONFIG", "SET", "maxmemory", "1"]).await;
+    for _ in 0..2 {
+        assert!(matches!(answered(&world.cache.server, session.slot.at).await, Found::Hit(_)), "the script serves");
+    }
+    tell(&server, &["CONFIG", "SET", "maxmemory", "0"]).await;
+    let mut direct = raw(&server).await;
+    let before = executions(&mut direct, "evalsha").await;
+    assert!(matches!(answered(&world.cache.server, session.slot.at).await, Found::Hit(_)));
+    assert_eq!(executions(&mut direct, "evalsha").await, before, "the function serves again");
+}
+
 /// The function keeps the id of the process. A server that was a replica in the meantime is the same process, but it may have missed
 /// a delete.
 #[tokio::test]

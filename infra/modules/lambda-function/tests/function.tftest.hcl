@@ -178,8 +178,9 @@ run "each_setting_is_what_was_asked_for" {
     permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
     tags                     = { project = "shop" }
     vpc                      = { subnet_ids = ["subnet-1"], security_group_ids = ["sg-1"] }
-    # Lambda's own filter.
+    # Lambda's own filters.
     application_log_level  = "DEBUG"
+    system_log_level       = "WARN"
     recursive_loop_allowed = true
     queue_sources          = { work = { queue_arn = "arn:aws:sqs:us-east-1:123456789012:work", maximum_concurrency = 5, batch_size = 4, batching_window_seconds = 2 } }
     stream_sources = { items = {
@@ -207,6 +208,7 @@ run "each_setting_is_what_was_asked_for" {
       memory_mb            = 384
       publishes_versions   = true
       reserved_concurrency = 3
+      system_log_level     = "WARN"
       timeout_seconds      = 45
       tracing              = "PassThrough"
     })
@@ -226,6 +228,7 @@ run "each_setting_is_what_was_asked_for" {
       permissions              = { Table = { actions = ["dynamodb:GetItem"], conditions = {}, resources = ["arn:aws:dynamodb:us-east-1:123456789012:table/t"] } }
       permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
       runtime                  = "python3.13"
+      system_log_level         = "WARN"
       tags                     = { project = "shop" }
       timeout_seconds          = 45
       tracing_enabled          = false

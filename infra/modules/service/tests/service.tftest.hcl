@@ -264,7 +264,7 @@ run "a_level_below_info_passes_lambdas_own_filter_too" {
   command = apply
   variables { log_level = "trace" }
   assert {
-    condition     = { for key, settings in output.settings : key => settings.log_level } == { shop-buy = "TRACE", shop-ship = "TRACE" }
+    condition     = { for key, settings in output.settings : key => settings.log_level } == { shop-buy = "TRACE", shop-ship = "TRACE" } && alltrue([for settings in values(output.settings) : settings.system_log_level == "INFO"])
     error_message = "Lambda would drop every line that the function writes below INFO."
   }
 }
@@ -273,7 +273,7 @@ run "a_level_above_info_does_not_filter_the_metrics" {
   command = apply
   variables { log_level = "error" }
   assert {
-    condition     = { for key, settings in output.settings : key => settings.log_level } == { shop-buy = "INFO", shop-ship = "INFO" } && output.environment.shop-buy.LOG_LEVEL == "error"
+    condition     = { for key, settings in output.settings : key => settings.log_level } == { shop-buy = "INFO", shop-ship = "INFO" } && alltrue([for settings in values(output.settings) : settings.system_log_level == "WARN"]) && output.environment.shop-buy.LOG_LEVEL == "error"
     error_message = "The function filters its own lines; its metrics must pass Lambda."
   }
 }

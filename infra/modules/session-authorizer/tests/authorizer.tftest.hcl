@@ -121,6 +121,7 @@ run "an_instance_has_requirements_of_its_own" {
       memory_size_mb           = 384
       timeout_seconds          = 5
       application_log_level    = "DEBUG"
+      system_log_level         = "WARN"
       tracing_enabled          = false
       log_retention_days       = 7
       kms_key_arn              = "arn:aws:kms:us-east-1:123456789012:key/k"
@@ -170,6 +171,7 @@ run "an_instance_has_requirements_of_its_own" {
       memory_mb            = 384
       publishes_versions   = true
       reserved_concurrency = null
+      system_log_level     = "WARN"
       timeout_seconds      = 5
       tracing              = "PassThrough"
       }, {

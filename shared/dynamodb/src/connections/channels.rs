@@ -46,6 +46,10 @@ pub(super) fn read_message(item: &Item) -> StoreResult<Message> {
     })
 }
 
+fn recorded(item: &Item) -> StoreResult<Recorded> {
+    Ok(Recorded { at: position(item)?, message: read_message(item)? })
+}
+
 fn keyed(channel: &Channel, sk: impl Into<String>, at: Position) -> Item {
     item((keys::channel(channel), sk), [("epoch", string(at.epoch.to_string())), ("offset", number(at.offset))])
 }
@@ -153,6 +157,10 @@ impl Channels for ConnectionsTable {
         })
     }
 
+    async fn message(&self, channel: &Channel, place: Position) -> StoreResult<Option<Recorded>> {
+        self.get(keys::channel(channel), keys::message(place.offset), true).await?.as_ref().map(recorded).transpose()
+    }
+
     async fn range(
         &self,
         channel: &Channel,
@@ -169,7 +177,7 @@ impl Channels for ConnectionsTable {
             items.iter().filter_map(|item| item.get("data")).filter_map(|v| v.as_s().ok()).map(String::len).sum()
         };
         let rows = self.rows(keys::channel(channel), which, |found| size(found) > max_bytes).await?;
-        rows.iter().map(|item| Ok(Recorded { at: position(item)?, message: read_message(item)? })).collect()
+        rows.iter().map(recorded).collect()
     }
 }
 

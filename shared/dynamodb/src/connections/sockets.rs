@@ -93,10 +93,11 @@ impl ConnectionsTable {
         Statement::absent().without_old_item().put_part(&self.table, member_row(socket, topic)?)
     }
 
-    async fn put(&self, row: Item) -> StoreResult<()> {
-        let put = Statement::new().put_item(&self.client, &self.table, row);
-        put.send().await.map_err(|e| trouble("PutItem", &e))?;
-        Ok(())
+    /// Writes a row of a socket unless it is there. Then an earlier try of the same call has written it, and an update may have
+    /// followed, which a late try must not undo.
+    async fn put_new(&self, row: Item) -> StoreResult<()> {
+        let put = Statement::absent().put_item(&self.client, &self.table, row);
+        conditional("PutItem", None, put.send().await).map(|_| ())
     }
 
     /// Updates one row of a socket, if it is still there.
@@ -137,8 +138,8 @@ impl ConnectionsTable {
 
 impl Sockets for ConnectionsTable {
     async fn open(&self, socket: &Socket, email: &str) -> StoreResult<()> {
-        self.put(own_row(socket, email)?).await?;
-        self.put(twin_row(socket)).await
+        self.put_new(own_row(socket, email)?).await?;
+        self.put_new(twin_row(socket)).await
     }
 
     async fn is_gone(&self, id: &ConnectionId) -> StoreResult<bool> {
@@ -182,7 +183,9 @@ impl Sockets for ConnectionsTable {
             (keys::connection(id), keys::GONE),
             [("goneAt", timestamp(now)), (TTL, number(now.plus_seconds(GONE_SECONDS).seconds_up()))],
         );
-        self.put(row).await
+        let put = Statement::new().put_item(&self.client, &self.table, row);
+        put.send().await.map_err(|e| trouble("PutItem", &e))?;
+        Ok(())
     }
 
     async fn count_frame(&self, id: &ConnectionId) -> StoreResult<Option<FrameWindow>> {

@@ -49,7 +49,8 @@ pub(super) async fn append<C: Channels, H: Clock + Rng>(
 /// is written too fast.
 ///
 /// An attempt can only succeed at the place after the head that it saw, and only while that head is the channel's. So an
-/// attempt without a clear answer is settled as soon as the head has moved: the message is at that place or nowhere.
+/// attempt that meets a conflict is settled as soon as the head has moved: the message is at that place or nowhere. After an error,
+/// it may be in the channel.
 pub(super) async fn append_unrepeated<C: Channels, H: Clock + Rng>(
     channels: &C,
     host: &H,
@@ -63,8 +64,8 @@ pub(super) async fn append_unrepeated<C: Channels, H: Clock + Rng>(
         let head = head_of(channels, host, channel).await?;
         let place = Position { epoch: head.epoch, offset: head.offset + 1 };
         if let Some(tried) = tried.filter(|tried| *tried != place) {
-            let there = channels.range(channel, tried.offset - 1, tried, usize::MAX).await?;
-            if there.iter().any(|recorded| recorded.message.id == message.id) {
+            let there = channels.message(channel, tried).await?;
+            if there.is_some_and(|recorded| recorded.message.id == message.id) {
                 return Ok(tried);
             }
         }
@@ -179,6 +180,10 @@ mod tests {
 
         async fn append_unrepeated(&self, _: &Channel, _: Position, _: &Message) -> StoreResult<Appended> {
             Ok(Appended::Already(self.0.clone()))
+        }
+
+        async fn message(&self, _: &Channel, _: Position) -> StoreResult<Option<Recorded>> {
+            Ok(None)
         }
 
         async fn range(&self, _: &Channel, _: u64, _: Position, _: usize) -> StoreResult<Vec<Recorded>> {

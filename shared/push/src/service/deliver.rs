@@ -4,9 +4,9 @@
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use holdfast_sessions::Millis;
 use holdfast_sessions::policy::Policy;
 use holdfast_sessions::ports::{Clock, Rng, SessionReads, StoreResult};
+use holdfast_sessions::{Millis, UserId};
 
 use super::renewal::session_expiry;
 use crate::budget::RateLimiters;
@@ -98,21 +98,24 @@ where
         let texts: Vec<String> =
             places.iter().map(|(channel, at)| self.gateway.text(&frame(message, channel, *at))).collect();
         let texts = &texts;
-        let lane = places.first().map_or(Lane::Direct, |(channel, _)| Lane::of(channel));
+        let places = &places;
         let posts: Vec<(usize, Recipient)> = groups
             .into_iter()
             .enumerate()
             .flat_map(|(group, g)| g.recipients.into_iter().map(move |recipient| (group, recipient)))
             .collect();
         let results: Vec<(usize, DeliveryResult)> = stream::iter(posts)
-            .map(|(group, to)| async move { (group, self.post(message, lane, &texts[group], to, limits).await) })
+            .map(|(group, to)| async move {
+                let frame = (&places[group].0, texts[group].as_str());
+                (group, self.post(message, frame, to, limits).await)
+            })
             .buffer_unordered(IN_FLIGHT)
             .collect()
             .await;
 
-        let mut later = Remainder::new(&places);
-        let mut untried = Remainder::new(&places);
-        let mut given_up = Remainder::new(&places);
+        let mut later = Remainder::new(places);
+        let mut untried = Remainder::new(places);
+        let mut given_up = Remainder::new(places);
         let mut forbidden = false;
         for (group, result) in results {
             match result {
@@ -166,11 +169,12 @@ where
     async fn post(
         &self,
         message: &Message,
-        lane: Lane,
-        text: &str,
+        (channel, text): (&Channel, &str),
         mut recipient: Recipient,
         limits: &Limits<'_>,
     ) -> DeliveryResult {
+        let lane = Lane::of(channel);
+        let user = if let Channel::User(user) = channel { Some(*user) } else { None };
         let wait = limits.pace.of(lane).take(self.host.now());
         if self.host.now().plus_millis(i64::try_from(wait).unwrap_or(i64::MAX)) >= limits.deadline {
             return DeliveryResult::Untried(recipient);
@@ -210,7 +214,7 @@ where
                 self.tally.add(Count::Forbidden, 1);
                 DeliveryResult::Forbidden(recipient)
             }
-            Next::Probe => match self.is_dead(&recipient.connection).await {
+            Next::Probe => match self.is_dead(&recipient.connection, user).await {
                 Ok(true) => {
                     self.tally.add(Count::Gone, 1);
                     DeliveryResult::Finished
@@ -236,13 +240,19 @@ where
     }
 
     /// Whether a 410 is final. It is, if API Gateway repeats it and the handshake must have ended. The rows are deleted
-    /// then.
-    async fn is_dead(&self, id: &ConnectionId) -> StoreResult<bool> {
+    /// then. `user` is the one whose row named the socket.
+    async fn is_dead(&self, id: &ConnectionId, user: Option<UserId>) -> StoreResult<bool> {
         if self.gateway.probe(id).await != Probe::Gone {
             return Ok(false);
         }
         match self.table.socket(id).await? {
-            None => Ok(true),
+            // A handshake writes the user's row last. So this one is of a handshake that failed, or of a socket that closed.
+            None => {
+                if user.is_some() {
+                    self.table.forget(id, user).await?;
+                }
+                Ok(true)
+            }
             Some(socket) if socket.is_settled(self.host.now()) => {
                 self.table.forget(id, Some(socket.at.user)).await?;
                 Ok(true)

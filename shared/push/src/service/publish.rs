@@ -45,8 +45,8 @@ where
     /// Accepts `publish` from `publisher`.
     pub async fn publish(&self, publisher: &str, publish: &Publish) -> Result<Published, Failure> {
         let id = MessageId::from_bytes(self.host.random());
-        let is_repeated = publish.idempotency_key.is_some();
-        self.accept(publisher, publish, id, self.host.now(), is_repeated).await.map_err(busy)
+        let may_be_repeated = publish.idempotency_key.is_some();
+        self.accept(publisher, publish, id, self.host.now(), may_be_repeated).await.map_err(busy)
     }
 
     /// Accepts a publish from the queue. If a channel is too busy or the table is throttled, the publish is sent to the
@@ -67,7 +67,7 @@ where
         }
     }
 
-    /// `is_repeated` says whether another call may accept the message with the same id, because its caller or a queue
+    /// `may_be_repeated` says whether another call may accept the message with the same id, because its caller or a queue
     /// repeats it.
     async fn accept(
         &self,
@@ -75,7 +75,7 @@ where
         publish: &Publish,
         id: MessageId,
         sent_at: Millis,
-        is_repeated: bool,
+        may_be_repeated: bool,
     ) -> StoreResult<Published> {
         let key = publish.idempotency_key.as_deref().map(|key| PublishKey::new(publisher, key));
         let now = self.host.now();
@@ -90,7 +90,7 @@ where
                 }
             },
         };
-        let answer = self.hand_over(&pending, is_repeated).await?;
+        let answer = self.hand_over(&pending, may_be_repeated).await?;
         if let Some(key) = &key {
             self.table.finish_publish(key, &answer).await?;
         }
@@ -99,7 +99,7 @@ where
     }
 
     /// Appends the message if it goes to one channel, then queues the deliveries. It can be repeated at any point.
-    async fn hand_over(&self, pending: &Pending, is_repeated: bool) -> StoreResult<Answer> {
+    async fn hand_over(&self, pending: &Pending, may_be_repeated: bool) -> StoreResult<Answer> {
         let message = &pending.message;
         let recipients = match &pending.target {
             Target::Users(users) => Some(u32::try_from(users.len()).unwrap_or(u32::MAX)),
@@ -114,7 +114,7 @@ where
             }
             return Ok(Answer { message_id: message.id, recipients, channel: None, offset: None });
         };
-        let at = match (message.ephemeral, is_repeated) {
+        let at = match (message.ephemeral, may_be_repeated) {
             (true, _) => None,
             (false, true) => Some(append(&self.table, &self.host, &channel, message).await?),
             (false, false) => Some(append_unrepeated(&self.table, &self.host, &channel, message).await?),

@@ -1,5 +1,5 @@
 //! Publishers without idempotency keys write to one channel, in every order of their calls. The answer of an append may be a
-//! conflict, whether or not the append was carried out.
+//! conflict, whether or not the append was carried out, or will be.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -26,15 +26,19 @@ enum Fate {
     DoneAndDenied,
     /// It is not carried out, and reported as a conflict.
     Denied,
+    /// It is reported as a conflict, and carried out when the publisher tries again.
+    DeniedAndDoneLater,
 }
 
-const FATES: [Fate; 3] = [Fate::Answered, Fate::DoneAndDenied, Fate::Denied];
+const FATES: [Fate; 4] = [Fate::Answered, Fate::DoneAndDenied, Fate::Denied, Fate::DeniedAndDoneLater];
 
 /// A table of one publisher, with the fates of its first appends.
 #[derive(Clone)]
 struct Unsure {
     table: Stepped<MemoryTable>,
     fates: Arc<Mutex<Vec<Fate>>>,
+    /// The head of an append that is still to be carried out.
+    late: Arc<Mutex<Option<Position>>>,
 }
 
 impl Channels for Unsure {
@@ -56,6 +60,10 @@ impl Channels for Unsure {
 
     async fn append_unrepeated(&self, channel: &Channel, head: Position, message: &Message) -> StoreResult<Appended> {
         let conflict = || Err(StoreError::Conflict("in progress".into()));
+        let late = self.late.lock().unwrap().take();
+        if let Some(late) = late {
+            let _ = self.table.append_unrepeated(channel, late, message).await?;
+        }
         let fate = self.fates.lock().unwrap().pop().unwrap_or(Fate::Answered);
         match fate {
             Fate::Answered => self.table.append_unrepeated(channel, head, message).await,
@@ -64,7 +72,15 @@ impl Channels for Unsure {
                 Err(error) => Err(error),
             },
             Fate::Denied => conflict(),
+            Fate::DeniedAndDoneLater => {
+                *self.late.lock().unwrap() = Some(head);
+                conflict()
+            }
         }
+    }
+
+    async fn message(&self, channel: &Channel, place: Position) -> StoreResult<Option<Recorded>> {
+        self.table.message(channel, place).await
     }
 
     async fn range(&self, channel: &Channel, after: u64, head: Position, most: usize) -> StoreResult<Vec<Recorded>> {
@@ -97,7 +113,8 @@ fn each_message_is_in_the_channel_once_and_where_its_answer_says() {
             let begun = world.table.begin(&channel, start.epoch, Millis::new(0));
             assert_eq!(futures_util::FutureExt::now_or_never(begun), Some(Ok(start)));
             let publish = |fate: Fate| {
-                let table = Unsure { table: Stepped(world.table.clone()), fates: Arc::new(Mutex::new(vec![fate])) };
+                let fates = Arc::new(Mutex::new(vec![fate]));
+                let table = Unsure { table: Stepped(world.table.clone()), fates, late: Arc::default() };
                 let (queue, tally) = (world.queues.clone(), world.counters.clone());
                 let publisher = Publisher { table, queue, tally, host: world.host.clone() };
                 let answers = &answers;
@@ -113,6 +130,6 @@ fn each_message_is_in_the_channel_once_and_where_its_answer_says() {
             assert_eq!((&kept, offsets.as_slice()), (&*answers.borrow(), [1, 2].as_slice()), "{plan:?}");
         });
     }
-    eprintln!("two publishers of one channel, nine fates: {orders} orders");
+    eprintln!("two publishers of one channel, sixteen fates: {orders} orders");
     assert!(orders > 500, "{orders}");
 }

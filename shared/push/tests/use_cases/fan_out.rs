@@ -147,6 +147,26 @@ async fn a_410_is_believed_when_it_is_repeated_and_the_handshake_is_over() {
     assert!(world.queues.dead().is_empty());
 }
 
+/// The client hung up between the two rows of the handshake, and its function stopped after them.
+#[tokio::test]
+async fn a_row_of_a_user_without_the_sockets_own_row_is_deleted_by_the_first_post() {
+    let world = World::default();
+    let ada = world.person();
+    let socket = world.connect(&ada, "a").await.unwrap();
+    world.table.forget(&id("a"), None).await.unwrap();
+    let mut opening = Box::pin(world.table.open(&socket, "a@example.com"));
+    assert!(futures_util::poll!(&mut opening).is_pending(), "the socket's own row is written");
+    world.table.forget(&id("a"), None).await.unwrap();
+    opening.await.unwrap();
+    world.gateway.drop_socket(&id("a"));
+    assert_eq!(world.table.socket(&id("a")).await, Ok(None));
+    assert_eq!(world.table.of_user(ada.at.user).await.unwrap().len(), 1, "else this shows nothing");
+    publish(&world, &to(&[&ada], "1")).await;
+    world.work_off().await;
+    assert_eq!(world.table.of_user(ada.at.user).await, Ok(vec![]));
+    assert_eq!(world.counters.of(Count::Gone), 1);
+}
+
 #[tokio::test]
 async fn a_live_socket_survives_a_false_410() {
     let world = World::default();

@@ -59,6 +59,10 @@ impl Channels for Scripted {
         unreachable!("a reader appends nothing")
     }
 
+    async fn message(&self, _: &Channel, _: Position) -> StoreResult<Option<Recorded>> {
+        unreachable!("a reader reads ranges")
+    }
+
     async fn range(&self, _: &Channel, _: u64, _: Position, _: usize) -> StoreResult<Vec<Recorded>> {
         *self.readings.lock().unwrap() += 1;
         let mut answers = self.answers.lock().unwrap();

@@ -1,6 +1,6 @@
 //! A handshake against the end of its session, in every order of their calls, with the real use cases.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use holdfast_push::budget::RateLimiters;
 use holdfast_push::close::{CloseRequest, SessionOver};
@@ -22,18 +22,20 @@ enum Against {
     RevocationAndHangUp,
     /// A message is also posted to the sockets that are found.
     RevocationAndPost,
+    /// No session ends. The client hangs up at any time, also before the handshake is answered.
+    HangUp,
 }
 
 impl Against {
     /// How often the closer checks again while the handshake may still be under way. It checks after 2 s each time, and
-    /// a handshake takes at most 10 s. It does not check beside a post, because there are 35 million orders already.
+    /// a handshake takes at most 10 s. It does not check beside a third actor, because there are millions of orders already.
     fn looks(self) -> usize {
-        usize::from(self != Against::RevocationAndPost)
+        usize::from(self == Against::Revocation)
     }
 
     /// Whether the authorizer, which only reads, is part of it.
     fn with_admission(self) -> bool {
-        self != Against::RevocationAndPost
+        [Against::Revocation, Against::HangUp].contains(&self)
     }
 }
 
@@ -45,7 +47,7 @@ enum Handshake {
     LooksFirst,
 }
 
-async fn handshake(world: &World, person: &Person, how: Handshake, against: Against) {
+async fn handshake(world: &World, person: &Person, how: Handshake, against: Against, hung_up: &Cell<bool>) {
     let ticket = world.ticket(person).await;
     let door = Connector {
         sessions: Stepped(world.sessions.clone()),
@@ -83,9 +85,9 @@ async fn handshake(world: &World, person: &Person, how: Handshake, against: Agai
             }
         }
     };
-    // API Gateway completes the handshake some time after `$connect` has returned.
+    // API Gateway completes the handshake some time after `$connect` has returned, unless the client has hung up.
     step().await;
-    if accepted {
+    if accepted && !hung_up.get() {
         world.gateway.open(&id("s"));
     }
 }
@@ -121,12 +123,13 @@ async fn revocation(world: &World, person: &Person, against: Against) {
     }
 }
 
-/// `$disconnect`: possible only once the socket is open.
-async fn hang_up(world: &World, person: &Person) {
+/// `$disconnect`. Beside a revocation it happens only once the socket is open, because there would be too many orders.
+async fn hang_up(world: &World, person: &Person, against: Against, hung_up: &Cell<bool>) {
     step().await;
-    if !world.gateway.is_open(&id("s")) {
+    if against != Against::HangUp && !world.gateway.is_open(&id("s")) {
         return;
     }
+    hung_up.set(true);
     world.gateway.drop_socket(&id("s"));
     let table = Stepped(world.table.clone());
     table.mark_gone(&id("s"), world.host.now()).await.unwrap();
@@ -158,11 +161,16 @@ fn explore(how: Handshake, against: Against) -> (usize, usize) {
     let count = every_schedule(|schedule| {
         let world = World::default();
         let person = world.person();
-        let mut actors: Vec<Actor<'_>> =
-            vec![Box::pin(handshake(&world, &person, how, against)), Box::pin(revocation(&world, &person, against))];
+        let hung_up = Cell::new(false);
+        let mut actors: Vec<Actor<'_>> = vec![Box::pin(handshake(&world, &person, how, against, &hung_up))];
+        if against != Against::HangUp {
+            actors.push(Box::pin(revocation(&world, &person, against)));
+        }
         match against {
             Against::Revocation => {}
-            Against::RevocationAndHangUp => actors.push(Box::pin(hang_up(&world, &person))),
+            Against::RevocationAndHangUp | Against::HangUp => {
+                actors.push(Box::pin(hang_up(&world, &person, against, &hung_up)));
+            }
             Against::RevocationAndPost => actors.push(Box::pin(post(&world, &person))),
         }
         schedule.run(actors);
@@ -172,8 +180,10 @@ fn explore(how: Handshake, against: Against) -> (usize, usize) {
                 world.host.advance_seconds(i64::from(delay));
                 world.closer().handle(&request).await.unwrap();
             }
-            let rows = world.table.of_user(person.at.user).await.unwrap();
-            *survived.borrow_mut() += usize::from(world.gateway.is_open(&id("s")) || !rows.is_empty());
+            let twins = world.table.of_user(person.at.user).await.unwrap();
+            let own = world.table.socket(&id("s")).await.unwrap();
+            *survived.borrow_mut() +=
+                usize::from(world.gateway.is_open(&id("s")) || !twins.is_empty() || own.is_some());
         });
     });
     (survived.into_inner(), count)
@@ -191,6 +201,13 @@ fn nor_does_a_client_that_hangs_up_in_between() {
     let (survived, count) = explore(Handshake::AsItIs, Against::RevocationAndHangUp);
     eprintln!("handshake × revocation × hang-up: {count} orders, {survived} sockets left");
     assert_eq!(survived, 0, "of {count}");
+}
+
+#[test]
+fn a_client_that_hangs_up_at_any_time_leaves_no_row() {
+    let (survived, count) = explore(Handshake::AsItIs, Against::HangUp);
+    eprintln!("handshake × hang-up at any time: {count} orders, {survived} sockets left");
+    assert!(survived == 0 && count > 1_000, "{survived} of {count}");
 }
 
 #[test]

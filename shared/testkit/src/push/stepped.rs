@@ -89,6 +89,7 @@ stepped!(Channels {
     fn begin(channel: &Channel, epoch: Epoch, now: Millis) -> StoreResult<Position>;
     fn append(channel: &Channel, head: Position, messages: &[&Message]) -> StoreResult<Appended>;
     fn append_unrepeated(channel: &Channel, head: Position, message: &Message) -> StoreResult<Appended>;
+    fn message(channel: &Channel, place: Position) -> StoreResult<Option<Recorded>>;
     fn range(channel: &Channel, after: u64, head: Position, max_bytes: usize) -> StoreResult<Vec<Recorded>>;
 });
 stepped!(PublishKeys {

@@ -1,5 +1,5 @@
-//! The table `connections` behind its ports, as maps behind one lock. Every call is atomic, except that a new socket's rows are
-//! written one after the other. Nothing is ever lost or late.
+//! The table `connections` behind its ports, as maps behind one lock. Every call is atomic, except that a socket's rows are
+//! written and deleted one after the other. Nothing is ever lost or late.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -222,12 +222,20 @@ impl Sockets for MemoryTable {
 
     /// As in the real table, the row under the user is found by the socket's own row, or by the user that the caller names.
     async fn forget(&self, id: &ConnectionId, user: Option<UserId>) -> StoreResult<()> {
-        let mut state = self.lock();
-        let owner = state.sockets.remove(id).map(|seen| seen.socket.at.user).or(user);
-        if state.twins.get(id).is_some_and(|twin| Some(twin.at.user) == owner) {
-            state.twins.remove(id);
+        let own = self.lock().sockets.get(id).cloned();
+        let owner = own.as_ref().map(|seen| seen.socket.at.user).or(user);
+        step().await;
+        {
+            let mut state = self.lock();
+            state.topics.retain(|(socket, _)| socket != id);
+            if state.twins.get(id).is_some_and(|twin| Some(twin.at.user) == owner) {
+                state.twins.remove(id);
+            }
         }
-        state.topics.retain(|(socket, _)| socket != id);
+        step().await;
+        if own.is_some() {
+            self.lock().sockets.remove(id);
+        }
         Ok(())
     }
 
@@ -404,6 +412,10 @@ impl Channels for MemoryTable {
         (line.head, line.moved_at) = (Some(at), message.sent_at);
         state.appends += 1;
         Ok(Appended::Done)
+    }
+
+    async fn message(&self, channel: &Channel, place: Position) -> StoreResult<Option<Recorded>> {
+        Ok(self.lock().channels.get(channel).and_then(|line| line.messages.get(&place.offset).cloned()))
     }
 
     async fn range(

@@ -423,6 +423,8 @@ pub async fn a_message_is_appended_without_its_id<S: Store, H: Clock + Rng>(stor
     assert_eq!(store.head(&channel).await, Ok(Some(first)), "nothing of a refused append stays");
     let found = store.range(&channel, 0, first, usize::MAX).await.expect("read");
     assert_eq!(found, [Recorded { at: first, message: one.clone() }]);
+    assert_eq!(store.message(&channel, first).await, Ok(found.into_iter().next()));
+    assert_eq!(store.message(&channel, Position { offset: 2, ..start }).await, Ok(None));
     assert_eq!(store.append(&channel, first, &[&one]).await, Ok(Appended::Done), "its id is not known");
     let tried =
         join_all((0..8).map(|_| store.append_unrepeated(&channel, Position { offset: 2, ..start }, &two))).await;
