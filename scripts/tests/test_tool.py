@@ -18,7 +18,7 @@ from fakes import PACKAGE, SCRIPTS, Command, all_verbs, called, read
 
 from holdfast_cli import cli
 from holdfast_cli.core import commands, console, interpreter, processes, settings
-from holdfast_cli.core.errors import Failed
+from holdfast_cli.core.errors import Failed, Refused
 from holdfast_cli.deploy import build, destroy, stacks, terraform, unchanged
 from holdfast_cli.local import cloud, doctor, providers
 
@@ -433,6 +433,12 @@ class Unchanged(unittest.TestCase):
         self.planned()
         stack = terraform.Stack("auth", read(ENV="staging", HOLDFAST_WORK_DIR=str(self.folder)))
         self.assertFalse(unchanged.is_unchanged(stack, "", {}))
+
+    def test_parameters_that_cannot_be_read_are_none(self):
+        # A local cloud that is busy does not answer for a moment, and a deploy that waits for a parameter asks again.
+        for trouble in (Refused("AWS refuses it"), Failed("the local cloud does not answer", "UNREACHABLE")):
+            with mock.patch.object(unchanged.aws, "parameters", side_effect=trouble):
+                self.assertEqual(unchanged.parameters(read()), {})
 
     def test_later_stacks_are_planned_again_only_where_something_they_read_has_changed(self):
         self.assertEqual(self.planned(platform=2, auth=2, push=2), self.ALL)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from holdfast_cli.core import catalogue
-from holdfast_cli.core.errors import Refused
+from holdfast_cli.core.errors import Trouble
 from holdfast_cli.core.settings import ROOT, Settings
 from holdfast_cli.deploy import aws, manifest
 from holdfast_cli.deploy.terraform import Stack
@@ -32,7 +32,7 @@ def parameters(settings: Settings) -> dict[str, str]:
     """The parameters that the stacks of the local environment exchange; none if they cannot be read."""
     try:
         return aws.parameters(settings, f"/holdfast/{settings.env}/") if settings.is_local else {}
-    except Refused:
+    except Trouble:
         return {}
 
 

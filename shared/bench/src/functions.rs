@@ -399,18 +399,20 @@ async fn long_run(world: &World) -> Done {
 }
 
 /// Stops a function while the cache and the table close their connections, and lets it run again. The event comes then, or is there
-/// already. Only the first case is timed, because the second one begins with the signal. A freeze in which all connections stay
-/// open shows what the pause alone costs. The processors are kept awake, because a sleeping one begins late with any work.
+/// already. Only the first case is timed, because the second one begins with the signal. A pause without a freeze, and a freeze in
+/// which all connections stay open, show what each of them costs alone. The processors are kept awake, because a sleeping one begins late with any work.
 async fn thaws(world: &World, validation: &Contestant, function: &Function, warm: Duration) -> Done {
     let client = redis::Client::open(world.redis.as_str()).map_err(text)?;
     let mut server = client.get_multiplexed_async_connection().await.map_err(text)?;
-    let (mut first, mut kept) = (Vec::new(), Vec::new());
+    let (mut first, mut kept, mut paused) = (Vec::new(), Vec::new(), Vec::new());
     let mut asked = [0; 2];
     let awake = ["0", "1"].map(process::Awake::keep);
     if awake.iter().any(Option::is_none) {
         eprintln!("The processors are not kept awake (chrt), so the first requests take longer.");
     }
     for _ in 0..ROUNDS {
+        tokio::time::sleep(FREEZE).await;
+        paused.push(function.invoke(&validation.event)?.0);
         function.signal("STOP")?;
         tokio::time::sleep(FREEZE).await;
         function.signal("CONT")?;
@@ -442,9 +444,10 @@ async fn thaws(world: &World, validation: &Contestant, function: &Function, warm
         }
     }
     let of = format!("{}, after freeze and thaw", validation.name);
-    let (first, kept) = (median(&mut first), median(&mut kept));
+    let (first, kept, paused) = (median(&mut first), median(&mut kept), median(&mut paused));
     figure(&of, "wall, median", micros(first), "µs");
     figure(&of, "wall, median, connections kept", micros(kept), "µs");
+    figure(&of, "wall, median, after a pause of this length without a freeze", micros(paused), "µs");
     #[allow(clippy::cast_precision_loss)]
     for (name, asked) in ["requests to the table", "requests to the table, event waiting"].iter().zip(asked) {
         figure(&of, name, asked as f64 / ROUNDS as f64, "an invocation");
@@ -452,6 +455,7 @@ async fn thaws(world: &World, validation: &Contestant, function: &Function, warm
     let of = format!("{}, first after a thaw", validation.name);
     ratio(&of, "a warm one", micros(first), micros(warm));
     ratio(&of, "one with its connections", micros(first), micros(kept));
+    ratio(&of, "a warm one after a pause of this length", micros(first), micros(paused));
     Ok(())
 }
 
