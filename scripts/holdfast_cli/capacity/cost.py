@@ -159,7 +159,8 @@ def month(prices: Prices, assume: Assumptions, users: int, sockets: int, pushes:
     lines = validations * units.LOG_BYTES["validation"] + refreshes * units.LOG_BYTES["refresh"]
     bill.add("Lambda: requests", f"{validations + refreshes:,.0f} invocations", logs_gb=lines / 1e9,
              **lambdas(assume, validations + refreshes, assume["lambda_ms"]))
-    bill.add("Lambda: sign-in", f"{sign_ins:,.0f} invocations", **lambdas(assume, sign_ins, assume["lambda_sign_in_ms"]), **logged(sign_ins, "sign-in"))
+    bill.add("Lambda: sign-in", f"{sign_ins:,.0f} invocations", **lambdas(assume, sign_ins, assume["lambda_sign_in_ms"]),
+             **logged(sign_ins, "sign-in"))
     misses = validations if cache == "dynamodb" else validations * (100 - assume["cache_hit_percent"]) / 100
     bill.add("DynamoDB: validations", f"{misses:,.0f} strong reads", dynamodb_read=misses)
     bill.add("DynamoDB: sign-in, refresh", f"{sign_ins + refreshes:,.0f}",
@@ -222,9 +223,10 @@ def per_million(prices: Prices, assume: Assumptions, cache: str) -> list[tuple[s
     return [
         # A miss is filled, and asks twice.
         ("validations", call("validation", assume["lambda_ms"], dynamodb_read=miss, valkey_ecpu=ecpu * (1 + miss))),
-        ("sign-ins", 3 * event + call("sign-in", assume["lambda_sign_in_ms"], dynamodb_read=units.SIGN_IN["reads"], dynamodb_write=units.SIGN_IN["writes"],
-                                      valkey_ecpu=ecpu)),
-        ("refreshes", call("refresh", assume["lambda_ms"], dynamodb_read=units.REFRESH["reads"], dynamodb_write=units.REFRESH["writes"], valkey_ecpu=ecpu)),
+        ("sign-ins", 3 * event + call("sign-in", assume["lambda_sign_in_ms"], dynamodb_read=units.SIGN_IN["reads"],
+                                      dynamodb_write=units.SIGN_IN["writes"], valkey_ecpu=ecpu)),
+        ("refreshes", call("refresh", assume["lambda_ms"], dynamodb_read=units.REFRESH["reads"],
+                           dynamodb_write=units.REFRESH["writes"], valkey_ecpu=ecpu)),
         ("pushes", price(http_api_request=1, websocket_message=assume["sockets_per_push"], xray_trace=2 * traced, **push)),
         ("socket hours", price(websocket_minute=60) + _socket_hour(prices, assume)),
     ]

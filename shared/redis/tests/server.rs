@@ -5,9 +5,10 @@ mod patient;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use holdfast_redis::server::{key_of_copy, key_of_lease};
-use holdfast_redis::{RedisCache, RedisConfig};
+use holdfast_redis::{RedisCache, RedisConfig, TimeLimits};
 use holdfast_sessions::cache::{CacheEvent, Cached, Lease};
 use holdfast_sessions::change::Origin;
 use holdfast_sessions::ports::{Clock, Effect, Fence, Found, LeaseCache, Rng, SessionCache, SessionReads as _};
@@ -458,11 +459,11 @@ async fn a_cache_that_is_warmed_up_has_the_connection_that_its_first_call_needs(
 /// Serves connections like a cache server, but answers every script with this reply. `NONCE` in it stands for the nonce
 /// of a read.
 async fn a_server_that_answers(reply: &'static str) -> String {
-    a_counting_server_that_answers(reply).await.0
+    a_counting_server_that_answers(reply, Duration::ZERO).await.0
 }
 
 /// The same, with the number of connections that it has been asked for.
-async fn a_counting_server_that_answers(reply: &'static str) -> (String, Arc<AtomicUsize>) {
+async fn a_counting_server_that_answers(reply: &'static str, wait: Duration) -> (String, Arc<AtomicUsize>) {
     let connections = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&connections);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -475,6 +476,9 @@ async fn a_counting_server_that_answers(reply: &'static str) -> (String, Arc<Ato
                 let nonce = words.get(5).map_or("", String::as_str);
                 let is_script = words[0].starts_with("EVAL") || words[0] == "FCALL";
                 let answer = if is_script { reply.replace("NONCE", nonce) } else { "+OK\r\n".to_owned() };
+                if is_script {
+                    tokio::time::sleep(wait).await;
+                }
                 stream.write_all(answer.as_bytes()).await.expect("answered");
             }
         }
@@ -514,6 +518,20 @@ async fn a_reply_that_no_script_gives_is_trouble_and_no_miss() {
         let read = cache_at(&a_server_that_answers(reply).await).read(at).await;
         assert!(read.is_err(), "{reply:?}: {read:?}");
     }
+}
+
+#[tokio::test]
+async fn a_command_has_all_of_its_time_and_a_call_of_several_commands_has_twice_as_much() {
+    let at = Address { user: UserId::from_bytes([1; 16]), slot: SlotNo::new(0).expect("a slot") };
+    let limits = TimeLimits { command: Duration::from_millis(1_500), ..TimeLimits::default() };
+    let of = async |reply| {
+        let (url, _) = a_counting_server_that_answers(reply, Duration::from_millis(1_200)).await;
+        RedisCache::with_time_limits(&config(&url), RealHost, limits).expect("a good address").read(at).await
+    };
+    assert_eq!(of("*1\r\n$4\r\nmiss\r\n").await, Ok(Found::Miss(None)));
+    // The function, its library, the function again and the script: the third answer is too late.
+    let refused = of("-ERR Function not found\r\n").await;
+    assert_eq!(refused, Err(holdfast_sessions::ports::CacheTrouble("no reply in time".into())));
 }
 
 /// How many warnings the code under test has written.
@@ -568,7 +586,7 @@ async fn connections(direct: &mut redis::aio::MultiplexedConnection) -> u64 {
 async fn a_server_that_can_help_nobody_is_asked_again_by_its_address_and_then_left_alone() {
     let at = Address { user: UserId::from_bytes([1; 16]), slot: SlotNo::new(0).expect("a slot") };
     for reply in ["*1\r\n$7\r\nreplica\r\n", "-READONLY a replica\r\n", "-LOADING its data\r\n", "-NOPERM\r\n"] {
-        let (url, connections) = a_counting_server_that_answers(reply).await;
+        let (url, connections) = a_counting_server_that_answers(reply, Duration::ZERO).await;
         let cache = cache_at(&url);
         for _ in 0..100 {
             let _ = cache.read(at).await;
