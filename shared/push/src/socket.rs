@@ -221,6 +221,15 @@ pub(crate) mod tests {
         }
     }
 
+    #[test]
+    fn a_frame_after_a_silence_begins_a_window_of_its_own() {
+        assert_eq!(SILENCE_SECONDS, 60, "two windows, as a minute of the limit");
+        let now = Millis::new(100_000);
+        let seen = FrameWindow::after_silence(socket("a", 0), now);
+        assert_eq!((seen.socket.seen_at, seen.frames, seen.frames_before), (now, 1, 0));
+        assert_eq!((seen.rate(now), seen.socket.connected_at), (1, Millis::new(0)));
+    }
+
     fn gone(sockets: &[Socket], closed: &[&str], cap: usize) -> Vec<String> {
         let closed = closed.iter().map(|id| id.parse().unwrap()).collect();
         excess_connections(sockets, &closed, cap).iter().map(|s| s.id.to_string()).collect()

@@ -405,6 +405,7 @@ async fn a_server_without_functions_is_asked_with_the_script() {
         let after = (executions(&mut direct, "evalsha").await, executions(&mut direct, "fcall").await);
         assert!(after.0 >= before.0 + 5, "{arguments:?}");
         assert_eq!(after.1, before.1, "{arguments:?}: it is not tried again on the same connection");
+        assert_eq!(executions(&mut direct, "function|load").await, 0, "{arguments:?}: no library is sent in vain");
     }
 }
 
@@ -457,7 +458,7 @@ async fn a_cache_that_is_warmed_up_has_the_connection_that_its_first_call_needs(
 }
 
 /// Serves connections like a cache server, but answers every script with this reply. `NONCE` in it stands for the nonce
-/// of a read.
+/// of a read. With an empty reply it closes the connection.
 async fn a_server_that_answers(reply: &'static str) -> String {
     a_counting_server_that_answers(reply, Duration::ZERO).await.0
 }
@@ -478,6 +479,9 @@ async fn a_counting_server_that_answers(reply: &'static str, wait: Duration) -> 
                 let answer = if is_script { reply.replace("NONCE", nonce) } else { "+OK\r\n".to_owned() };
                 if is_script {
                     tokio::time::sleep(wait).await;
+                }
+                if answer.is_empty() {
+                    break;
                 }
                 stream.write_all(answer.as_bytes()).await.expect("answered");
             }
@@ -509,6 +513,7 @@ async fn a_reply_that_no_script_gives_is_trouble_and_no_miss() {
     let lease = cache_at(&a_server_that_answers("*2\r\n$5\r\nlease\r\n$18\r\nNONCE:1\r\n").await).read(at).await;
     assert!(matches!(lease, Ok(Found::Miss(Some(_)))), "else this shows nothing: {lease:?}");
     let odd = [
+        "",
         "*0\r\n",
         "*1\r\n$3\r\nodd\r\n",
         "*2\r\n$3\r\nodd\r\n$18\r\nNONCE:1\r\n",

@@ -164,6 +164,30 @@ async fn a_frame_that_cannot_be_answered_is_counted_and_api_gateway_is_told_noth
     }
 }
 
+/// The bill reckons with as few writes.
+#[tokio::test]
+async fn a_ping_after_a_silence_is_counted_in_one_call() {
+    let world = World::new().await;
+    let ticket = world.ticket().await;
+    world.socket("push-connect", handshake(&world, "c=", &ticket), TIME).await.0.unwrap();
+    world.gateway.open(&id("c="));
+    for (action, seconds, expected) in [
+        ("ping", 59, ["count_after_silence", "count_frame", "refresh"].as_slice()),
+        ("ping", 60, &["confirm_open", "count_after_silence"]),
+        ("unsubscribe\",\"topic\":\"public.x", 60, &["count_frame", "refresh"]),
+    ] {
+        world.host.advance_seconds(seconds);
+        world.calls();
+        let event =
+            SocketEvent { body: Some(format!("{{\"action\":\"{action}\"}}")), ..socket_event(&world, "MESSAGE", "c=") };
+        let (answer, _) = world.socket("push-default", event, TIME).await;
+        assert_eq!(status(&answer), 200);
+        let of_the_frame = ["confirm_open", "count_after_silence", "count_frame", "refresh"];
+        let calls: Vec<_> = world.calls().into_iter().filter(|call| of_the_frame.contains(call)).collect();
+        assert_eq!(calls, expected, "{action} after {seconds} s");
+    }
+}
+
 #[tokio::test]
 async fn a_frame_whose_store_fails_is_answered_with_an_error() {
     for trouble in Trouble::ERRORS {
