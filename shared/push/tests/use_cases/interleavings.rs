@@ -211,7 +211,7 @@ fn a_client_that_hangs_up_at_any_time_leaves_no_row() {
 }
 
 #[test]
-#[ignore = "a quarter of an hour, 35 million orders; docs/correctness.md has the command"]
+#[ignore = "more than 35 million orders; docs/correctness.md has the command"]
 fn nor_does_a_post_in_between() {
     let (survived, count) = explore(Handshake::AsItIs, Against::RevocationAndPost);
     eprintln!("handshake × revocation × post: {count} orders, {survived} sockets left");

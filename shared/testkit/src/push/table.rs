@@ -202,9 +202,9 @@ impl Sockets for MemoryTable {
             hook();
         }
         let seen = FrameWindow { socket: socket.clone(), frames: 0, frames_before: 0 };
-        self.lock().sockets.insert(socket.id.clone(), seen);
+        self.lock().sockets.entry(socket.id.clone()).or_insert(seen);
         step().await;
-        self.lock().twins.insert(socket.id.clone(), socket.clone());
+        self.lock().twins.entry(socket.id.clone()).or_insert_with(|| socket.clone());
         Ok(())
     }
 

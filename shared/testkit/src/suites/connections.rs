@@ -252,6 +252,21 @@ pub async fn frames_are_counted_and_a_socket_is_kept_fresh<S: Store, H: Clock + 
     }
 }
 
+/// A try of a handshake's writes that arrives late undoes nothing that followed.
+pub async fn a_late_try_of_opening_a_socket_changes_nothing<S: Store, H: Clock + Rng>(store: S, host: H) {
+    let names = Names(&host);
+    let user = names.user();
+    let socket = opened(&store, &names, user).await;
+    let seen = store.count_frame(&socket.id).await.expect("counted").expect("a socket");
+    let (later, expires) = (socket.seen_at.plus_seconds(WINDOW_SECONDS), socket.session_expires_at.plus_seconds(900));
+    store.refresh(&seen, expires, later).await.expect("refreshed");
+    let before = (store.socket(&socket.id).await, store.of_user(user).await);
+    assert_eq!(store.open(&socket, "a@example.com").await, Ok(()));
+    assert_eq!((store.socket(&socket.id).await, store.of_user(user).await), before);
+    let again = store.count_frame(&socket.id).await.expect("counted").expect("a socket");
+    assert_eq!((again.frames, again.socket.session_expires_at), (2, expires));
+}
+
 /// A frame after a silence begins a window with one call, and no other frame does.
 pub async fn a_frame_after_a_silence_is_counted_at_once<S: Store, H: Clock + Rng>(store: S, host: H) {
     let names = Names(&host);
@@ -536,6 +551,7 @@ pub async fn all<S: Store, H: Clock + Rng + Clone>(store: S, host: H) {
         a_forgotten_socket_stays_forgotten,
         frames_are_counted_and_a_socket_is_kept_fresh,
         a_frame_after_a_silence_is_counted_at_once,
+        a_late_try_of_opening_a_socket_changes_nothing,
         topics_are_subscribed_to_and_left,
         a_socket_never_has_more_than_a_hundred_topics,
         an_epoch_is_chosen_once,
