@@ -7,9 +7,9 @@ the plan reckon with the same."""
 HANDSHAKE = {"reads": 11, "writes": 1 + 1 + 3 + 1 + 4}
 # The slot, the socket's topics, the head of its own channel; the frame counted in a new window, the twin moved on.
 PING = {"reads": 3, "writes": 2}
-# The head; the user's sockets. One transaction at twice the price: the head, the message. With an idempotency key: the id of the message
-# in the transaction, the key stored and answered.
-PUSH = {"reads": 1 + 1, "writes": 2 * 2}
+# The head; the user's sockets. The message; the head. With an idempotency key, one transaction at twice the price: the head, the message
+# and its id; the key stored and answered.
+PUSH = {"reads": 1 + 1, "writes": 1 + 1}
 KEYED_PUSH = {"reads": 1 + 1, "writes": 2 * 3 + 2}
 # The socket and its slot. Once in 16 times its topics, and the row with its entry in the index, and the twin (EXTEND_ONE_IN, shared/push).
 EXPIRED_POST = {"reads": 2 + 1 / 16, "writes": 3 / 16}

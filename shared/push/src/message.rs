@@ -45,3 +45,10 @@ pub struct Recorded {
     /// The message that is stored.
     pub message: Message,
 }
+
+impl Recorded {
+    /// Whether this is that message, at that place.
+    pub fn is(&self, place: Position, message: &Message) -> bool {
+        self.at == place && self.message.id == message.id
+    }
+}

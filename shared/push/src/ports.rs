@@ -175,14 +175,17 @@ pub trait Channels: Send + Sync {
         head: Position,
         messages: &[&Message],
     ) -> impl Future<Output = StoreResult<Appended>> + Send;
-    /// Appends a message that no other call appends. Its id is not kept, which costs a third less. Where the answer is
-    /// not [`Appended::Done`], the message may be at the place after `head` all the same.
-    fn append_unrepeated(
+    /// Puts a message at the place after the head, where no reader sees it yet. Returns the message that is at that
+    /// place already, if there is one; then nothing is put there.
+    fn record(
         &self,
         channel: &Channel,
-        head: Position,
+        place: Position,
         message: &Message,
-    ) -> impl Future<Output = StoreResult<Appended>> + Send;
+    ) -> impl Future<Output = StoreResult<Option<Recorded>>> + Send;
+    /// Moves the head by one, to the message that is recorded there. Returns `false` if the head is not where it has to be
+    /// for that, or of another epoch; then nothing changes.
+    fn advance(&self, channel: &Channel, to: &Recorded) -> impl Future<Output = StoreResult<bool>> + Send;
     /// Reads the message at a place with a strong read; `None` if there is none.
     fn message(&self, channel: &Channel, place: Position)
     -> impl Future<Output = StoreResult<Option<Recorded>>> + Send;

@@ -18,7 +18,7 @@ const ROUTES: &[Route] = &[
 /// A publish without an idempotency key, which neither takes a key nor keeps the id of its message.
 const WITHOUT_KEY: Route = Route {
     function: "push-publish",
-    ends: &["head", "begin", "append_unrepeated", "enqueue"],
+    ends: &["head", "begin", "record", "advance", "enqueue"],
     passes: &[],
     differs: &[],
 };

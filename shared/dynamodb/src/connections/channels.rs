@@ -1,6 +1,6 @@
 //! Channels: a head, messages by offset, and the ids that make an append idempotent.
 
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure as OnRefusal, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure as OnRefusal};
 use holdfast_push::channel::{Channel, Position};
 use holdfast_push::data::Data;
 use holdfast_push::ids::Epoch;
@@ -73,28 +73,23 @@ fn places(head: Position) -> impl Iterator<Item = Position> {
     (head.offset + 1..).map(move |offset| Position { epoch: head.epoch, offset })
 }
 
-impl ConnectionsTable {
-    /// Moves the head from where it was read to the last of these messages.
-    fn moved_head(&self, channel: &Channel, head: Position, messages: &[&Message]) -> StoreResult<TransactWriteItem> {
-        let latest = messages.iter().map(|message| message.sent_at).max().unwrap_or_default();
-        Statement::new()
-            .set("offset", number(head.offset + messages.len() as u64))
-            // Renewed by every message, and far later than the last one and its id.
-            .set(TTL, number(head_ttl(latest)))
-            .when("#offset = :seen AND epoch = :epoch")
-            .value(":seen", number(head.offset))
-            .value(":epoch", string(head.epoch.to_string()))
-            .without_old_item()
-            .update_part(&self.table, (keys::channel(channel), keys::HEAD))
-    }
+/// Moves the head from where it was read to a later offset, which the message of that time has.
+fn moved_head(seen: Position, to: u64, sent_at: Millis) -> Statement {
+    Statement::new()
+        .set("offset", number(to))
+        // Renewed by every message, and far later than the last one and its id.
+        .set(TTL, number(head_ttl(sent_at)))
+        .when("#offset = :seen AND epoch = :epoch")
+        .value(":seen", number(seen.offset))
+        .value(":epoch", string(seen.epoch.to_string()))
+}
 
-    /// Stores a message at its place.
-    fn new_message(&self, channel: &Channel, place: Position, message: &Message) -> StoreResult<TransactWriteItem> {
-        let mut row = keyed(channel, keys::message(place.offset), place);
-        row.extend(message_attributes(message));
-        row.insert(TTL.to_owned(), number(keys::ttl(message.sent_at.plus_seconds(HISTORY_SECONDS))));
-        Statement::new().put_part(&self.table, row)
-    }
+/// The row of a message at its place.
+fn message_row(channel: &Channel, place: Position, message: &Message) -> Item {
+    let mut row = keyed(channel, keys::message(place.offset), place);
+    row.extend(message_attributes(message));
+    row.insert(TTL.to_owned(), number(keys::ttl(message.sent_at.plus_seconds(HISTORY_SECONDS))));
+    row
 }
 
 impl Channels for ConnectionsTable {
@@ -121,12 +116,16 @@ impl Channels for ConnectionsTable {
     }
 
     async fn append(&self, channel: &Channel, head: Position, messages: &[&Message]) -> StoreResult<Appended> {
-        let mut call = self.client.transact_write_items().transact_items(self.moved_head(channel, head, messages)?);
+        let latest = messages.iter().map(|message| message.sent_at).max().unwrap_or_default();
+        let moved = moved_head(head, head.offset + messages.len() as u64, latest)
+            .without_old_item()
+            .update_part(&self.table, (keys::channel(channel), keys::HEAD))?;
+        let mut call = self.client.transact_write_items().transact_items(moved);
         for (message, place) in messages.iter().zip(places(head)) {
             let mut id = keyed(channel, keys::appended(message.id), place);
             id.insert(TTL.to_owned(), number(keys::ttl(message.sent_at.plus_seconds(ID_SECONDS))));
             call = call
-                .transact_items(self.new_message(channel, place, message)?)
+                .transact_items(Statement::new().put_part(&self.table, message_row(channel, place, message))?)
                 .transact_items(put_new(&self.table, id)?);
         }
         let outcome = transaction("TransactWriteItems", call.send().await)?;
@@ -144,17 +143,29 @@ impl Channels for ConnectionsTable {
         Ok(if already.is_empty() { Appended::Moved } else { Appended::Already(already) })
     }
 
-    async fn append_unrepeated(&self, channel: &Channel, head: Position, message: &Message) -> StoreResult<Appended> {
-        let place = Position { epoch: head.epoch, offset: head.offset + 1 };
-        let call = self
-            .client
-            .transact_write_items()
-            .transact_items(self.moved_head(channel, head, &[message])?)
-            .transact_items(self.new_message(channel, place, message)?);
-        Ok(match transaction("TransactWriteItems", call.send().await)? {
-            TransactionOutcome::Done => Appended::Done,
-            TransactionOutcome::Cancelled(_) => Appended::Moved,
-        })
+    async fn record(&self, channel: &Channel, place: Position, message: &Message) -> StoreResult<Option<Recorded>> {
+        let result = Statement::absent()
+            .put_item(&self.client, &self.table, message_row(channel, place, message))
+            .return_values_on_condition_check_failure(OnRefusal::AllOld)
+            .send()
+            .await;
+        match conditional("PutItem", None, result)? {
+            Conditional::Done => Ok(None),
+            Conditional::Refused(Some(there)) => recorded(&there).map(Some),
+            Conditional::Refused(None) => Err(StoreError::Corrupt("a message that is there and is not".into())),
+        }
+    }
+
+    async fn advance(&self, channel: &Channel, to: &Recorded) -> StoreResult<bool> {
+        let Some(before) = to.at.offset.checked_sub(1) else {
+            return Err(StoreError::Corrupt("a message at the place 0".into()));
+        };
+        let seen = Position { offset: before, ..to.at };
+        let result = moved_head(seen, to.at.offset, to.message.sent_at)
+            .update_item(&self.client, &self.table, (keys::channel(channel), keys::HEAD))
+            .send()
+            .await;
+        Ok(matches!(conditional("UpdateItem", None, result)?, Conditional::Done))
     }
 
     async fn message(&self, channel: &Channel, place: Position) -> StoreResult<Option<Recorded>> {

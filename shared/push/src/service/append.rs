@@ -1,5 +1,5 @@
-//! Appends messages to a channel. Each attempt is one transaction, so that offsets have no gaps and no hole appears
-//! later.
+//! Appends messages to a channel, so that offsets have no gaps and no hole appears later. A message that may come again is
+//! appended in one transaction with its id; one that does not is put behind the head before the head moves.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use holdfast_sessions::ports::{Clock, Rng, StoreError, StoreResult};
 use super::pause;
 use crate::channel::{Channel, Position};
 use crate::ids::Epoch;
-use crate::message::Message;
+use crate::message::{Message, Recorded};
 use crate::ports::{Appended, Channels};
 
 /// The total time of the retries. After it the channel is too busy (`CHANNEL_BUSY` in docs/api.md).
@@ -46,11 +46,12 @@ pub(super) async fn append<C: Channels, H: Clock + Rng>(
 }
 
 /// Appends a message that no other call appends, and returns its place. Returns [`StoreError::Conflict`] when the channel
-/// is written too fast.
+/// is written too fast. After an error, the message may be in the channel.
 ///
-/// An attempt can only succeed at the place after the head that it saw, and only while that head is the channel's. So an
-/// attempt that meets a conflict is settled as soon as the head has moved: the message is at that place or nowhere. After an error,
-/// it may be in the channel.
+/// This takes two plain writes, which cost half of a transaction of the two. The message is put at the place after the
+/// head, and then the head moves there. The place is free, or holds a message whose publisher has not moved the head
+/// yet, so this call moves it for that one. Nothing up to the head changes any more. A transaction of [`append`] writes over what is
+/// behind the head. So where another call has moved the head, the place is read again.
 pub(super) async fn append_unrepeated<C: Channels, H: Clock + Rng>(
     channels: &C,
     host: &H,
@@ -63,16 +64,17 @@ pub(super) async fn append_unrepeated<C: Channels, H: Clock + Rng>(
     loop {
         let head = head_of(channels, host, channel).await?;
         let place = Position { epoch: head.epoch, offset: head.offset + 1 };
-        if let Some(tried) = tried.filter(|tried| *tried != place) {
+        if let Some(tried) = tried.filter(|tried| tried.epoch == head.epoch && tried.offset <= head.offset) {
             let there = channels.message(channel, tried).await?;
-            if there.is_some_and(|recorded| recorded.message.id == message.id) {
+            if there.is_some_and(|recorded| recorded.is(tried, message)) {
                 return Ok(tried);
             }
         }
-        match channels.append_unrepeated(channel, head, message).await {
-            Ok(Appended::Done) => return Ok(place),
-            Ok(Appended::Moved) | Err(StoreError::Conflict(_)) => tried = Some(place),
-            Ok(Appended::Already(_)) => return Err(StoreError::Corrupt("an append that looks for no id".into())),
+        match place_at(channels, channel, place, message).await {
+            Ok(Placed::Appended) => return Ok(place),
+            Ok(Placed::Unsure) | Err(StoreError::Conflict(_)) => tried = Some(place),
+            // The transaction compares the epoch before it writes over anything.
+            Ok(Placed::Blocked) => return append(channels, host, channel, message).await,
             Err(error) => return Err(error),
         }
         if host.now() >= started.plus_millis(PATIENCE_MILLIS) {
@@ -81,6 +83,31 @@ pub(super) async fn append_unrepeated<C: Channels, H: Clock + Rng>(
         pause(host, attempt, BASE_MILLIS, CAP_MILLIS).await;
         attempt += 1;
     }
+}
+
+/// The result of one attempt at one place.
+enum Placed {
+    /// The message is in the channel.
+    Appended,
+    /// The message is in the channel or not; the place shows it as soon as the head has moved.
+    Unsure,
+    /// The place holds a message of another epoch, whose deletion DynamoDB has not got to.
+    Blocked,
+}
+
+async fn place_at<C: Channels>(
+    channels: &C,
+    channel: &Channel,
+    place: Position,
+    message: &Message,
+) -> StoreResult<Placed> {
+    let there = match channels.record(channel, place, message).await? {
+        None => Recorded { at: place, message: message.clone() },
+        Some(there) if there.at.epoch == place.epoch => there,
+        Some(_) => return Ok(Placed::Blocked),
+    };
+    let moved = channels.advance(channel, &there).await?;
+    Ok(if moved && there.is(place, message) { Placed::Appended } else { Placed::Unsure })
 }
 
 /// Appends messages in this order, as many in one transaction as fit. Messages that are already there keep their
@@ -154,7 +181,6 @@ mod tests {
     use super::*;
     use crate::data::Data;
     use crate::ids::MessageId;
-    use crate::message::Recorded;
 
     /// A store that refuses an append and names the places of these messages.
     struct Refusing(Vec<(usize, Position)>);
@@ -178,8 +204,12 @@ mod tests {
             Ok(Appended::Already(self.0.clone()))
         }
 
-        async fn append_unrepeated(&self, _: &Channel, _: Position, _: &Message) -> StoreResult<Appended> {
-            Ok(Appended::Already(self.0.clone()))
+        async fn record(&self, _: &Channel, _: Position, _: &Message) -> StoreResult<Option<Recorded>> {
+            Ok(None)
+        }
+
+        async fn advance(&self, _: &Channel, _: &Recorded) -> StoreResult<bool> {
+            Ok(true)
         }
 
         async fn message(&self, _: &Channel, _: Position) -> StoreResult<Option<Recorded>> {

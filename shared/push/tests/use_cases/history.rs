@@ -55,7 +55,11 @@ impl Channels for Scripted {
         unreachable!("a reader appends nothing")
     }
 
-    async fn append_unrepeated(&self, _: &Channel, _: Position, _: &Message) -> StoreResult<Appended> {
+    async fn record(&self, _: &Channel, _: Position, _: &Message) -> StoreResult<Option<Recorded>> {
+        unreachable!("a reader appends nothing")
+    }
+
+    async fn advance(&self, _: &Channel, _: &Recorded) -> StoreResult<bool> {
         unreachable!("a reader appends nothing")
     }
 

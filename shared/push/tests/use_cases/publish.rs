@@ -1,6 +1,7 @@
-use holdfast_push::channel::Channel;
+use holdfast_push::channel::{Channel, Position};
+use holdfast_push::ids::{Epoch, MessageId};
 use holdfast_push::job::{Job, Lane};
-use holdfast_push::ports::Count;
+use holdfast_push::ports::{Channels as _, Count};
 use holdfast_push::publish::{Answer, Publish, Queued};
 use holdfast_sessions::ports::StoreError;
 use holdfast_sessions::{Code, Millis};
@@ -157,6 +158,21 @@ async fn writers_that_meet_get_different_offsets() {
         let answer = world.publisher().publish(SHOP, &to(&[&person], "1")).await.unwrap().answer;
         assert_eq!(answer.offset, Some(n));
     }
+}
+
+/// A table that was restored, or a channel that was silent for a month, begins a new epoch, and rows of the one before are there.
+#[tokio::test]
+async fn a_message_takes_the_place_of_one_of_another_epoch() {
+    let world = World::default();
+    let person = world.person();
+    let old = Position { epoch: Epoch::from_bytes([9; 8]), offset: 1 };
+    let message = to(&[&person], "0").message(MessageId::from_bytes([9; 16]), Millis::new(0));
+    assert_eq!(world.table.record(&person.channel(), old, &message).await, Ok(None));
+    let answer = world.publisher().publish(SHOP, &to(&[&person], "1")).await.unwrap().answer;
+    let kept = world.table.messages(&person.channel());
+    assert_eq!(answer.offset, Some(1));
+    assert_eq!(kept.iter().map(|kept| kept.message.id).collect::<Vec<_>>(), [answer.message_id]);
+    assert_ne!(kept[0].at.epoch, old.epoch);
 }
 
 #[tokio::test]

@@ -88,7 +88,8 @@ stepped!(Channels {
     fn recent_head(channel: &Channel) -> StoreResult<Option<Position>>;
     fn begin(channel: &Channel, epoch: Epoch, now: Millis) -> StoreResult<Position>;
     fn append(channel: &Channel, head: Position, messages: &[&Message]) -> StoreResult<Appended>;
-    fn append_unrepeated(channel: &Channel, head: Position, message: &Message) -> StoreResult<Appended>;
+    fn record(channel: &Channel, place: Position, message: &Message) -> StoreResult<Option<Recorded>>;
+    fn advance(channel: &Channel, to: &Recorded) -> StoreResult<bool>;
     fn message(channel: &Channel, place: Position) -> StoreResult<Option<Recorded>>;
     fn range(channel: &Channel, after: u64, head: Position, max_bytes: usize) -> StoreResult<Vec<Recorded>>;
 });

@@ -1,6 +1,7 @@
 //! The table `connections` behind its ports, as maps behind one lock. Every call is atomic, except that a socket's rows are
 //! written and deleted one after the other. Nothing is ever lost or late.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -172,9 +173,12 @@ impl MemoryTable {
         }
     }
 
-    /// Messages of a channel, in order.
+    /// Messages of a channel up to its head, in order.
     pub fn messages(&self, channel: &Channel) -> Vec<Recorded> {
-        self.lock().channels.get(channel).map(|line| line.messages.values().cloned().collect()).unwrap_or_default()
+        let state = self.lock();
+        let Some(line) = state.channels.get(channel) else { return Vec::new() };
+        let head = line.head.map_or(0, |head| head.offset);
+        line.messages.range(..=head).map(|(_, recorded)| recorded.clone()).collect()
     }
 }
 
@@ -397,21 +401,31 @@ impl Channels for MemoryTable {
         Ok(Appended::Done)
     }
 
-    async fn append_unrepeated(&self, channel: &Channel, head: Position, message: &Message) -> StoreResult<Appended> {
+    async fn record(&self, channel: &Channel, place: Position, message: &Message) -> StoreResult<Option<Recorded>> {
         let mut state = self.lock();
         if state.contended > 0 {
             state.contended -= 1;
-            return Ok(Appended::Moved);
+            return Err(StoreError::Conflict("another writer".into()));
         }
         let line = state.channels.entry(channel.clone()).or_default();
-        if line.head != Some(head) {
-            return Ok(Appended::Moved);
+        match line.messages.entry(place.offset) {
+            Entry::Occupied(there) => Ok(Some(there.get().clone())),
+            Entry::Vacant(free) => {
+                free.insert(Recorded { at: place, message: message.clone() });
+                Ok(None)
+            }
         }
-        let at = Position { epoch: head.epoch, offset: head.offset + 1 };
-        line.messages.insert(at.offset, Recorded { at, message: message.clone() });
-        (line.head, line.moved_at) = (Some(at), message.sent_at);
+    }
+
+    async fn advance(&self, channel: &Channel, to: &Recorded) -> StoreResult<bool> {
+        let mut state = self.lock();
+        let line = state.channels.entry(channel.clone()).or_default();
+        if line.head.is_none_or(|head| head.epoch != to.at.epoch || head.offset + 1 != to.at.offset) {
+            return Ok(false);
+        }
+        (line.head, line.moved_at) = (Some(to.at), to.message.sent_at);
         state.appends += 1;
-        Ok(Appended::Done)
+        Ok(true)
     }
 
     async fn message(&self, channel: &Channel, place: Position) -> StoreResult<Option<Recorded>> {

@@ -424,28 +424,60 @@ pub async fn a_message_is_appended_once<S: Store, H: Clock + Rng>(store: S, host
     assert_eq!(store.append(&channel, other, &[&two]).await, Ok(Appended::Moved), "another epoch");
 }
 
-/// A message that no other call appends takes its place after the head, and leaves no id.
-pub async fn a_message_is_appended_without_its_id<S: Store, H: Clock + Rng>(store: S, host: H) {
+/// A message that is put behind the head is in the channel as soon as the head has moved to it, and leaves no id.
+pub async fn a_message_is_recorded_before_the_head_moves<S: Store, H: Clock + Rng>(store: S, host: H) {
     let names = Names(&host);
     let channel = Channel::User(names.user());
     let start = store.begin(&channel, names.epoch(), real_now()).await.expect("begun");
+    let at = |offset| Position { offset, ..start };
     let (one, two) = (names.message("1"), names.message("2"));
-    assert_eq!(store.append_unrepeated(&channel, start, &one).await, Ok(Appended::Done));
-    let first = Position { offset: 1, ..start };
-    assert_eq!(store.append_unrepeated(&channel, start, &two).await, Ok(Appended::Moved));
+    let first = Recorded { at: at(1), message: one.clone() };
+    assert_eq!(store.record(&channel, at(1), &one).await, Ok(None));
     let other = Position { epoch: names.epoch(), offset: 1 };
-    assert_eq!(store.append_unrepeated(&channel, other, &two).await, Ok(Appended::Moved), "another epoch");
-    assert_eq!(store.head(&channel).await, Ok(Some(first)), "nothing of a refused append stays");
-    let found = store.range(&channel, 0, first, usize::MAX).await.expect("read");
-    assert_eq!(found, [Recorded { at: first, message: one.clone() }]);
-    assert_eq!(store.message(&channel, first).await, Ok(found.into_iter().next()));
-    assert_eq!(store.message(&channel, Position { offset: 2, ..start }).await, Ok(None));
-    assert_eq!(store.append(&channel, first, &[&one]).await, Ok(Appended::Done), "its id is not known");
-    let tried =
-        join_all((0..8).map(|_| store.append_unrepeated(&channel, Position { offset: 2, ..start }, &two))).await;
+    for (place, message) in [(at(1), &two), (at(1), &one), (other, &two)] {
+        assert_eq!(store.record(&channel, place, message).await, Ok(Some(first.clone())), "the place is taken");
+    }
+    for wrong in [Recorded { at: other, ..first.clone() }, Recorded { at: at(2), ..first.clone() }] {
+        assert_eq!(store.advance(&channel, &wrong).await, Ok(false), "{wrong:?}");
+    }
+    assert_eq!(store.head(&channel).await, Ok(Some(start)), "nothing is appended yet");
+    assert_eq!(store.advance(&channel, &first).await, Ok(true));
+    assert_eq!(store.advance(&channel, &first).await, Ok(false), "the head has moved");
+    assert_eq!(store.head(&channel).await, Ok(Some(at(1))));
+    assert_eq!(store.range(&channel, 0, at(1), usize::MAX).await, Ok(vec![first.clone()]));
+    assert_eq!(store.message(&channel, at(1)).await, Ok(Some(first)));
+    assert_eq!(store.message(&channel, at(2)).await, Ok(None));
+    assert_eq!(store.append(&channel, at(1), &[&one]).await, Ok(Appended::Done), "its id is not known");
+}
+
+/// A transaction writes over what is behind the head. The caller that put it there sees the head move, and another message.
+pub async fn a_transaction_takes_the_place_behind_the_head<S: Store, H: Clock + Rng>(store: S, host: H) {
+    let names = Names(&host);
+    let channel = Channel::User(names.user());
+    let start = store.begin(&channel, names.epoch(), real_now()).await.expect("begun");
+    let first = Position { offset: 1, ..start };
+    let (one, two) = (names.message("1"), names.message("2"));
+    assert_eq!(store.record(&channel, first, &one).await, Ok(None));
+    assert_eq!(store.append(&channel, start, &[&two]).await, Ok(Appended::Done));
+    assert_eq!(store.advance(&channel, &Recorded { at: first, message: one }).await, Ok(false));
+    assert_eq!(store.message(&channel, first).await, Ok(Some(Recorded { at: first, message: two })));
+    assert_eq!(store.head(&channel).await, Ok(Some(first)));
+}
+
+/// Of many who put a message at one place, one does; of many who move the head there, one does.
+pub async fn one_place_takes_one_message<S: Store, H: Clock + Rng>(store: S, host: H) {
+    let names = Names(&host);
+    let channel = Channel::User(names.user());
+    let start = store.begin(&channel, names.epoch(), real_now()).await.expect("begun");
+    let first = Position { offset: 1, ..start };
+    let messages: Vec<_> = (0..8).map(|n| names.message(&n.to_string())).collect();
+    let tried = join_all(messages.iter().map(|message| store.record(&channel, first, message))).await;
     // Contention may also be reported as such; what counts is what was written.
-    assert_eq!(tried.iter().filter(|answer| **answer == Ok(Appended::Done)).count(), 1, "{tried:?}");
-    assert_eq!(store.head(&channel).await, Ok(Some(Position { offset: 3, ..start })));
+    assert_eq!(tried.iter().filter(|answer| **answer == Ok(None)).count(), 1, "{tried:?}");
+    let there = store.message(&channel, first).await.expect("read").expect("a message");
+    let moved = join_all((0..8).map(|_| store.advance(&channel, &there))).await;
+    assert_eq!(moved.iter().filter(|answer| **answer == Ok(true)).count(), 1, "{moved:?}");
+    assert_eq!(store.head(&channel).await, Ok(Some(first)));
 }
 
 /// Of many who append at one head, one does.
@@ -557,7 +589,9 @@ pub async fn all<S: Store, H: Clock + Rng + Clone>(store: S, host: H) {
         an_epoch_is_chosen_once,
         messages_stand_in_order,
         a_message_is_appended_once,
-        a_message_is_appended_without_its_id,
+        a_message_is_recorded_before_the_head_moves,
+        a_transaction_takes_the_place_behind_the_head,
+        one_place_takes_one_message,
         one_head_takes_one_append,
         reading_is_bounded,
         a_key_stands_for_its_first_request,
