@@ -15,14 +15,12 @@ const MINUTE_MS = 60_000;
  * API Gateway ends a socket after 10 minutes without a frame in either direction. So a keep-alive follows this silence. In a hidden
  * page the timer may be a minute late.
  */
-const KEEP_ALIVE_MS = { hidden: 510_000, shown: 560_000 };
+const KEEP_ALIVE_MS = { hidden: 525_000, shown: 580_000 };
 /** A keep-alive that comes later than this finds no socket. */
 const IDLE_MS = 10 * MINUTE_MS;
-/** When so long nothing came, the client asks whether anything is missing. Everything that comes answers that, too. */
-const PING_MS = /** @type {const} */ ([60 * MINUTE_MS, 70 * MINUTE_MS]);
 /** After this silence a page that is shown again, or the return of the network, is a reason to ask. */
 const DOUBT_MS = 4 * MINUTE_MS;
-/** API Gateway ends every socket after 2 hours. */
+/** API Gateway ends every socket after 2 hours. The `hello` of the next one also asks whether anything is missing. */
 const RENEW_MS = /** @type {const} */ ([105 * MINUTE_MS, 115 * MINUTE_MS]);
 /** A socket that lived this long was a good one: the next back-off begins anew. */
 const STABLE_MS = MINUTE_MS;
@@ -67,7 +65,6 @@ export class HoldfastClient {
   #run = 0;
   #retry;
   #keepAlive;
-  #ping;
   #renew;
   #ignoreThePage = () => {};
 
@@ -78,7 +75,6 @@ export class HoldfastClient {
     this.#random = options.random ?? Math.random;
     this.#retry = new Timer(this.#clock);
     this.#keepAlive = new Timer(this.#clock);
-    this.#ping = new Timer(this.#clock);
     this.#renew = new Timer(this.#clock);
     this.#reader = new Reader(options.marks ?? memoryMarks(), {
       hands: {
@@ -163,7 +159,7 @@ export class HoldfastClient {
     if (this.#state === "waiting") this.#connect();
   }
 
-  /** Asks now whether anything is missing, instead of at the next ping. A dead socket is found out, too. */
+  /** Asks now whether anything is missing, instead of when the next socket is opened. A dead socket is found out, too. */
   check() {
     if (this.#state === "live") this.#sendPing();
   }
@@ -328,7 +324,6 @@ export class HoldfastClient {
     if (this.#state === "live") return;
     this.#liveAt = this.#clock.now();
     this.#staySeen();
-    this.#schedulePing();
     this.#renew.set(between(...RENEW_MS, this.#random), () => this.#replace());
     this.#change("live");
   }
@@ -354,20 +349,7 @@ export class HoldfastClient {
     this.#keepAlive.set(Math.min(waitMs, KEEP_ALIVE_MS.hidden), () => this.#staySeen());
   }
 
-  /**
-   * @param {number} silenceMs after which the client asks
-   * @param {number} waitMs
-   */
-  #schedulePing(silenceMs = between(...PING_MS, this.#random), waitMs = silenceMs) {
-    this.#ping.set(Math.min(waitMs, silenceMs), () => {
-      const leftMs = Math.ceil(silenceMs - (this.#clock.now() - this.#heardAt));
-      if (leftMs <= 0) this.#sendPing();
-      else this.#schedulePing(silenceMs, leftMs);
-    });
-  }
-
   #sendPing() {
-    this.#schedulePing();
     // An error is as good a sign of life as a pong; no answer at all ends the connection.
     this.#connection?.ask({ action: "ping" }, ({ type }) => type === "pong").catch(() => {});
   }
@@ -409,7 +391,6 @@ export class HoldfastClient {
     this.#connection = null;
     this.#conversation.end();
     this.#keepAlive.clear();
-    this.#ping.clear();
     this.#renew.clear();
     if (this.#state === "live" && this.#clock.now() - this.#liveAt >= STABLE_MS) this.#attempt = 0;
     connection?.drop();

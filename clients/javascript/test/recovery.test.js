@@ -143,8 +143,8 @@ class Run {
       if (this.wrong) throw this.wrong;
     }
     this.server.perfect();
-    // Long enough for the longest silence, a ping, and the longest back-off.
-    await this.clock.advance(75 * 60_000);
+    // Long enough for a new socket, and the longest back-off.
+    await this.clock.advance(120 * 60_000);
     if (this.wrong) throw this.wrong;
     assert.equal(this.client.state, "live");
     const names = [`user:${this.server.user}`, "broadcast", ...[...this.wanted].map((topic) => `topic:${topic}`)];

@@ -103,7 +103,7 @@ class Heartbeats(NamedTuple):
 
 
 def heartbeats(assume: Assumptions, socket_hours: float, handshakes: float, posts: float) -> Heartbeats:
-    """A client sends each after a silence, and anything else that goes over the socket begins the silence anew. Things that come at
+    """A client sends a keep-alive after a silence, and anything else that goes over the socket begins the silence anew. Things that come at
     random, `rate` an hour, leave `rate` ÷ (e^(rate × silence) − 1) silences of that length an hour."""
     def silences(rate: float, hours: float) -> float:
         return rate / math.expm1(rate * hours) if rate else 1 / hours
@@ -112,9 +112,8 @@ def heartbeats(assume: Assumptions, socket_hours: float, handshakes: float, post
         return Heartbeats(0, 0)
     woken = assume["wakes_per_socket_hour"]
     heard = (handshakes + posts) / socket_hours + woken
-    asked = silences(heard, assume["ping_seconds"] / 3600)
-    keep_alives = silences(heard + asked, assume["keep_alive_seconds"] / 3600)
-    return Heartbeats(keep_alives * socket_hours, (asked + woken) * socket_hours)
+    keep_alives = silences(heard, assume["keep_alive_seconds"] / 3600)
+    return Heartbeats(keep_alives * socket_hours, woken * socket_hours)
 
 
 def heartbeat_prices(assume: Assumptions, beats: Heartbeats) -> dict[str, float]:

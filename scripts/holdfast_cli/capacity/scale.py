@@ -28,7 +28,7 @@ def plan(have: Figures, sockets: int, seconds: int) -> dict[str, Any]:
     """Figures a second at the peak, for `sockets` open at once and a broadcast that is to reach all of them in `seconds`."""
     handshakes = sockets / have["socket_seconds"]
     # As if nothing else went over the sockets.
-    pings, keep_alives = sockets / have["ping_seconds"], sockets / have["keep_alive_seconds"]
+    pings, keep_alives = sockets * have["wakes_per_socket_hour"] / 3600, sockets / have["keep_alive_seconds"]
     requests = sockets * have["requests_per_user"] / DAY * have["peak"]
     broadcast = sockets / seconds
     direct = sockets * have["direct_per_user"] / DAY * have["peak"]
@@ -70,7 +70,7 @@ def rows(have: Figures, sockets: int, seconds: int) -> tuple[tuple[str, str, str
         ("opening all sockets", f"{n(of['opening'])} s", f"{count} ÷ {n(have['new_sockets_per_second'])} new sockets a second"),
         ("handshakes, permanently", f"{n(of['handshakes'])} a second", f"{count} ÷ {n(have['socket_seconds'])} s; {n(of['handshakes'] / have['new_sockets_per_second'] * 100)} % of that quota"),
         ("keep-alives", f"{n(of['keep_alives'])} a second", f"{count} ÷ {have['keep_alive_seconds']} s; 1 request each, and no function; {n(of['keep_alives'] * 100 / of['needed'])} % of the requests below, of {have['keep_alive_percent']} %"),
-        ("pings", f"{n(of['pings'])} a second", f"{count} ÷ {n(have['ping_seconds'])} s; each with its `pong` is 2 requests"),
+        ("pings", f"{n(of['pings'])} a second", f"{count} × {have['wakes_per_socket_hour']} an hour; each with its `pong` is 2 requests"),
         ("HTTP requests at the peak", f"{n(of['requests'])} a second", f"{have['requests_per_user']} a user and day × {have['peak']}"),
         ("direct messages at the peak", f"{n(of['direct'])} posts a second", f"{have['direct_per_user']} a user and day × {have['peak']}"),
         (f"a broadcast in {n(seconds)} s", f"{n(of['broadcast'])} posts a second", f"{count} ÷ {n(seconds)} s"),

@@ -30,7 +30,7 @@ _LIMIT = f"more than {POST_BYTES} bytes should get 413, and nothing else. If API
 SLACK_SECONDS = 120
 PING_SECONDS = 240
 # What clients wait at most before they send a keep-alive, and how long none may be answered.
-KEEP_ALIVE_SECONDS, QUIET_SECONDS = 560, 3
+KEEP_ALIVE_SECONDS, QUIET_SECONDS = 580, 3
 # The time-out of a call of `@connections` in the functions.
 POST_SECONDS = 3
 # How many sessions end at a time; one more ends them.
