@@ -50,3 +50,6 @@ alias_owner = "deployer"
 # Executions that no other function can take, and that a flood of sign-ins cannot exceed. The account's quota has to leave 100 unreserved
 # (new accounts have 10 in all: ask for more first).
 # reserved_concurrency = { sessions-current = 200, auth-refresh = 50, auth-login = 50 }
+
+# Provisioned capacity for tables with a steady load; an existing table is switched first (docs/deploying.md).
+# table_capacity = { sessions = { read = { min = 200, max = 2000 }, write = { min = 100, max = 1000 } } }

@@ -315,11 +315,29 @@ class Cost(unittest.TestCase):
         bill, _ = cost.month(self.found["prices"], self.assume, 0, 100_000, 30_000_000, "dynamodb")
         total, beats = cost.of_sockets(bill)
         self.assertAlmostEqual(total, sum(usd for name, _, usd, _ in bill.rows if name in cost.SOCKET_ROWS))
-        self.assertEqual(set(cost.SOCKET_ROWS) - {row[0] for row in bill.rows}, set())
+        self.assertEqual(set(cost.SOCKET_ROWS) - {row[0] for row in bill.rows}, {"DynamoDB: minimum"})
         self.assertLess(beats, 0.2 * total)
         with contextlib.redirect_stdout(io.StringIO()) as said:
             cost.cost(read(ENV="staging"), "0", "100_000", "30_000_000")
         self.assertIn(f"Sockets and push are {total:,.2f} $ of it. Heartbeats are {beats:,.2f} $ of these ({100 * beats / total:.0f} %).", said.getvalue())
+
+    def test_a_hundred_thousand_quiet_sockets_are_750_dollars_with_provisioned_capacity(self):
+        bill, _ = cost.month(self.found["prices"], self.assume, 0, 100_000, 30_000_000, "dynamodb", has_provisioned=True)
+        total, beats = cost.of_sockets(bill)
+        self.assertLess(total, 750)
+        self.assertLess(beats, 0.2 * total)
+
+    def test_a_provisioned_unit_costs_its_part_of_an_hour(self):
+        prices = cost.provisioned(self.found["prices"], {**self.assume, "provisioned_percent": 50})
+        # A unit is 3 600 writes an hour, and every second one is used.
+        self.assertAlmostEqual(prices["dynamodb_write"]["usd"] * 1e6, 0.00065 / 1800 * 1e6)
+        self.assertAlmostEqual(prices["dynamodb_read"]["usd"] * 1e6, 0.00013 / 1800 * 1e6)
+        self.assertEqual(prices["lambda_request"], self.found["prices"]["lambda_request"])
+        with_it, without = (cost.month(self.found["prices"], self.assume, 0, 0, 0, "dynamodb", has_provisioned=kind)[0].total() for kind in (True, False))
+        self.assertAlmostEqual(with_it - without, self.assume["provisioned_minimum"] * 730 * 0.00078)
+        some = {"read": {"min": 5, "max": 500}, "write": {"min": 5, "max": 500}}
+        for capacity, provisioned in (({"sessions": some, "connections": some}, True), ({"connections": some}, False), (None, False), ("x", False)):
+            self.assertEqual(cost.is_provisioned({"table_capacity": capacity}), provisioned)
 
     def test_a_million_of_each_costs_what_its_row_of_the_bill_says(self):
         each = {provider: dict(cost.per_million(self.found["prices"], self.assume, provider)) for provider in cost.PROVIDERS}

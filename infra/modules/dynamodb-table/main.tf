@@ -10,18 +10,20 @@ locals {
     { for index in values(var.local_secondary_indexes) : index.range_key.name => index.range_key.type },
   )
 
-  arn         = try(aws_dynamodb_table.this["this"].arn, null)
+  # The one that exists of the two (provisioned.tf); null without one.
+  table       = one(concat(values(aws_dynamodb_table.this), values(aws_dynamodb_table.provisioned)))
+  arn         = try(local.table.arn, null)
   index_names = concat(keys(var.global_secondary_indexes), keys(var.local_secondary_indexes))
 }
 
 resource "aws_dynamodb_table" "this" {
-  for_each = var.create ? { this = true } : {}
+  for_each = var.create && var.provisioned_capacity == null ? { this = true } : {}
 
   name      = local.name
   hash_key  = var.hash_key.name
   range_key = try(var.range_key.name, null)
 
-  # On-demand only: a switch to provisioned capacity and back is where tables get replaced.
+  # Always on demand: a provisioned table needs a resource of its own, which ignores the capacity that auto scaling sets (provisioned.tf).
   billing_mode                = "PAY_PER_REQUEST"
   table_class                 = var.table_class
   deletion_protection_enabled = var.deletion_protection_enabled

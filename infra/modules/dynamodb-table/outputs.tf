@@ -1,6 +1,6 @@
 output "name" {
   description = "Name of the table."
-  value       = try(aws_dynamodb_table.this["this"].name, null)
+  value       = try(local.table.name, null)
 }
 
 output "arn" {
@@ -10,7 +10,7 @@ output "arn" {
 
 output "stream_arn" {
   description = "ARN of the table's stream; null without one."
-  value       = var.stream_view_type == null ? null : try(aws_dynamodb_table.this["this"].stream_arn, null)
+  value       = var.stream_view_type == null ? null : try(local.table.stream_arn, null)
 }
 
 output "index_arns" {
@@ -50,9 +50,13 @@ output "policy_documents" {
 
 output "settings" {
   description = "Settings of the table, taken from the table, for reviews and tests."
-  value = try({ for table in [aws_dynamodb_table.this["this"]] : "this" => {
-    attributes          = { for attribute in table.attribute : attribute.name => attribute.type }
-    billing_mode        = table.billing_mode
+  value = try({ for table in [local.table] : "this" => {
+    attributes   = { for attribute in table.attribute : attribute.name => attribute.type }
+    billing_mode = table.billing_mode
+    capacity = { for key, target in aws_appautoscaling_target.this : key => format(
+      "%v to %v at %v %% (%v)", target.min_capacity, target.max_capacity,
+      aws_appautoscaling_policy.this[key].target_tracking_scaling_policy_configuration[0].target_value, target.scalable_dimension,
+    ) }
     deletion_protection = table.deletion_protection_enabled
     indexes = { for index in table.global_secondary_index : index.name => {
       keys       = compact([index.hash_key, index.range_key])

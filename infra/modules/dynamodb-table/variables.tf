@@ -224,6 +224,45 @@ variable "max_request_units" {
   }
 }
 
+variable "provisioned_capacity" {
+  description = "Read and write units a second that auto scaling keeps between min and max, for the table and for each global secondary index; null for an on-demand table. It aims at target_utilization percent of use (20 to 90). An existing table is moved in the state first, see the notes."
+  type = object({
+    read = object({
+      min = number
+      max = number
+    })
+    write = object({
+      min = number
+      max = number
+    })
+    target_utilization = optional(number, 70)
+  })
+  default = null
+
+  validation {
+    condition = var.provisioned_capacity == null ? true : alltrue([
+      for range in [var.provisioned_capacity.read, var.provisioned_capacity.write] :
+      range.min >= 1 && range.max >= range.min && floor(range.min) == range.min && floor(range.max) == range.max
+    ])
+    error_message = "provisioned_capacity.read and .write must have whole numbers, a min of at least 1 and a max of at least min."
+  }
+
+  validation {
+    condition     = var.provisioned_capacity == null ? true : var.provisioned_capacity.target_utilization >= 20 && var.provisioned_capacity.target_utilization <= 90
+    error_message = "provisioned_capacity.target_utilization must be 20 to 90 percent."
+  }
+
+  validation {
+    condition     = var.provisioned_capacity == null || var.max_request_units == null
+    error_message = "provisioned_capacity must be null with max_request_units, which limits on-demand tables only. The max of read and write limits a provisioned table."
+  }
+
+  validation {
+    condition     = var.provisioned_capacity == null || length(var.replicas) == 0
+    error_message = "provisioned_capacity must be null with replicas: DynamoDB adds a replica to a provisioned table only after auto scaling of its writes. Leave the table on demand."
+  }
+}
+
 variable "kms_key_arn" {
   description = "Customer-managed KMS key for encryption at rest; null for the key that DynamoDB owns."
   type        = string

@@ -115,6 +115,33 @@ variable "allowed_account_ids" {
   }
 }
 
+variable "table_capacity" {
+  description = "Tables with provisioned capacity that auto scaling adjusts, such as { sessions = { read = { min = 20, max = 400 }, write = { min = 10, max = 200 } } }. A table that is not named is on demand. An existing table is switched first (docs/deploying.md). The role deploy of bootstrap may scale tables if one is named."
+  type = map(object({
+    read = object({
+      min = number
+      max = number
+    })
+    write = object({
+      min = number
+      max = number
+    })
+    target_utilization = optional(number, 70)
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = length(setsubtract(keys(var.table_capacity), ["activity", "connections", "sessions"])) == 0
+    error_message = "table_capacity must name the tables sessions, connections or activity."
+  }
+
+  validation {
+    condition     = length(var.table_capacity) == 0 || var.local_endpoint == ""
+    error_message = "table_capacity must be empty on the local cloud, which has no auto scaling."
+  }
+}
+
 variable "topic_policy" {
   description = "Access to topics: comma-separated public prefixes, or the ARN of a function that decides; empty to deny all. The boundary of bootstrap allows push to call a function that it names, although its name does not start with name_prefix."
   type        = string

@@ -122,7 +122,7 @@ locals {
     }
   }
 
-  # Domain names and an edge, in a policy of their own: the role's inline policy has no room for more.
+  # Domain names, an edge and the scaling of tables, in a policy of their own: the role's inline policy has no room for more.
   names_policy_name = "${module.context.name_prefix}-deploy-names"
   names_policy_arn  = "${local.arn}:iam::${local.account}:policy/${local.names_policy_name}"
 
@@ -166,7 +166,7 @@ locals {
       Effect   = "Allow"
       Action   = statement.actions
       Resource = statement.resources
-    }], local.record_statements, local.truststore_statements)
+    }], local.record_statements, local.truststore_statements, local.scaling_statements)
   })
 
   # Records of domain names, in the zones that are named only.
@@ -184,6 +184,50 @@ locals {
     Action   = ["s3:GetObject", "s3:GetObjectVersion"]
     Resource = sort(arns)
   } if length(arns) > 0]
+
+  # The capacity of tables that table_capacity names. Without one, a deploy has no such right.
+  scaling_statements = flatten([for tables in [keys(var.table_capacity)] : [
+    {
+      # Targets have ids, not names: what can be scoped is the service.
+      Sid       = "Scaling"
+      Effect    = "Allow"
+      Action    = ["application-autoscaling:DeleteScalingPolicy", "application-autoscaling:DeregisterScalableTarget", "application-autoscaling:PutScalingPolicy", "application-autoscaling:RegisterScalableTarget"]
+      Resource  = local.scalable_targets
+      Condition = { StringEquals = { "application-autoscaling:service-namespace" = ["dynamodb"] } }
+    },
+    {
+      # AWS knows no service as a condition for the tags.
+      Sid      = "ScalingTags"
+      Effect   = "Allow"
+      Action   = ["application-autoscaling:ListTagsForResource", "application-autoscaling:TagResource", "application-autoscaling:UntagResource"]
+      Resource = local.scalable_targets
+    },
+    {
+      # AWS has no resources to name for these.
+      Sid      = "ScalingReads"
+      Effect   = "Allow"
+      Action   = ["application-autoscaling:DescribeScalableTargets", "application-autoscaling:DescribeScalingPolicies"]
+      Resource = ["*"]
+    },
+    {
+      # Application Auto Scaling makes the alarms with its own role. But first it tries the caller's rights, by requests that name no alarm.
+      Sid      = "ScalingAlarms"
+      Effect   = "Allow"
+      Action   = ["cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm"]
+      Resource = ["${local.arn}:cloudwatch:${local.own}:alarm:*"]
+    },
+    {
+      # The first target of an account makes that role.
+      Sid       = "ScalingServiceRole"
+      Effect    = "Allow"
+      Action    = ["iam:CreateServiceLinkedRole"]
+      Resource  = ["${local.arn}:iam::${local.account}:role/aws-service-role/${local.scaling_service}/AWSServiceRoleForApplicationAutoScaling_DynamoDBTable"]
+      Condition = { StringEquals = { "iam:AWSServiceName" = [local.scaling_service] } }
+    },
+  ] if length(tables) > 0])
+
+  scalable_targets = ["${local.arn}:application-autoscaling:${local.own}:scalable-target/*"]
+  scaling_service  = "dynamodb.application-autoscaling.amazonaws.com"
 
   # Services that make a role of their own in the account when they are first used.
   linked_services = ["elasticache.amazonaws.com", "ops.apigateway.amazonaws.com"]
@@ -264,7 +308,7 @@ locals {
           # minutes to see that of a new key.
           Sid      = "Others"
           Effect   = "Deny"
-          Action   = ["acm:*", "cloudfront:*", "ec2:*", "kms:*"]
+          Action   = ["acm:*", "application-autoscaling:*", "cloudfront:*", "ec2:*", "kms:*"]
           Resource = ["*"]
           Condition = {
             Null            = { "aws:ResourceTag/environment" = "false" }

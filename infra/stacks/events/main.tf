@@ -74,6 +74,7 @@ module "activity" {
   hash_key                       = { name = "PK", type = "S" }
   range_key                      = { name = "SK", type = "S" }
   ttl_attribute                  = "ttl"
+  provisioned_capacity           = lookup(var.table_capacity, "activity", null)
   deletion_protection_enabled    = var.deletion_protection_enabled
   point_in_time_recovery_enabled = var.point_in_time_recovery_enabled
   kms_key_arn                    = module.context.kms_key_arn

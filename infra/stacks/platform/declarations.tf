@@ -260,6 +260,33 @@ variable "point_in_time_recovery_enabled" {
   default     = true
 }
 
+variable "table_capacity" {
+  description = "Tables with provisioned capacity that auto scaling adjusts, such as { sessions = { read = { min = 20, max = 400 }, write = { min = 10, max = 200 } } }. A table that is not named is on demand. An existing table is switched first (docs/deploying.md). The role deploy of bootstrap may scale tables if one is named."
+  type = map(object({
+    read = object({
+      min = number
+      max = number
+    })
+    write = object({
+      min = number
+      max = number
+    })
+    target_utilization = optional(number, 70)
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = length(setsubtract(keys(var.table_capacity), ["activity", "connections", "sessions"])) == 0
+    error_message = "table_capacity must name the tables sessions, connections or activity."
+  }
+
+  validation {
+    condition     = length(var.table_capacity) == 0 || var.local_endpoint == ""
+    error_message = "table_capacity must be empty on the local cloud, which has no auto scaling."
+  }
+}
+
 # The routes of this stack that exist. API Gateway refuses limits for a route that does not exist, so the stack platform, which owns the
 # stage, sets limits only for the routes that it finds here.
 resource "aws_ssm_parameter" "routes" {

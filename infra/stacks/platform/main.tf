@@ -70,6 +70,7 @@ module "sessions_table" {
   hash_key                       = { name = "PK" }
   range_key                      = { name = "SK" }
   ttl_attribute                  = "ttl"
+  provisioned_capacity           = lookup(var.table_capacity, "sessions", null)
   stream_view_type               = "NEW_AND_OLD_IMAGES"
   deletion_protection_enabled    = var.deletion_protection_enabled
   point_in_time_recovery_enabled = var.point_in_time_recovery_enabled
@@ -94,6 +95,7 @@ module "connections_table" {
     }
   }
 
+  provisioned_capacity           = lookup(var.table_capacity, "connections", null)
   deletion_protection_enabled    = var.deletion_protection_enabled
   point_in_time_recovery_enabled = var.point_in_time_recovery_enabled
   kms_key_arn                    = local.kms_key_arn

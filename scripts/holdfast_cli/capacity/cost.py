@@ -18,6 +18,8 @@ from holdfast_cli.deploy import environments
 FILE = ROOT / "scripts" / "prices.json"
 DAYS, HOURS = 30, 730
 PROVIDERS = ("dynamodb", "redis")
+# What a unit on demand costs, and an hour of it.
+CAPACITY = {"dynamodb_read": "dynamodb_read_hour", "dynamodb_write": "dynamodb_write_hour"}
 
 Prices = dict[str, dict[str, Any]]
 Assumptions = dict[str, Any]
@@ -49,6 +51,18 @@ def unsourced(entry: dict[str, Any]) -> bool:
 def load() -> tuple[dict[str, Any], Assumptions]:
     found = json.loads(FILE.read_text(encoding="utf-8"))
     return found, {name: entry["value"] for name, entry in found["assumptions"].items()}
+
+
+def provisioned(prices: Prices, assume: Assumptions) -> Prices:
+    """The prices with provisioned capacity: a unit costs its part of an hour, and a part of all units is not used."""
+    used = 3600 * assume["provisioned_percent"] / 100
+    return {**prices, **{unit: {**prices[hour], "usd": prices[hour]["usd"] / used} for unit, hour in CAPACITY.items()}}
+
+
+def is_provisioned(values: Values) -> bool:
+    """Whether both tables have provisioned capacity (`table_capacity` in the environment's file)."""
+    capacity = values.get("table_capacity")
+    return isinstance(capacity, dict) and bool(capacity.get("sessions") and capacity.get("connections"))
 
 
 def lambdas(assume: Assumptions, count: float, milliseconds: float, megabytes: float | None = None) -> dict[str, float]:
@@ -135,9 +149,9 @@ def push_prices(assume: Assumptions, pushes: float) -> dict[str, float]:
 
 
 def month(prices: Prices, assume: Assumptions, users: int, sockets: int, pushes: int, cache: str, own_key: bool = False,
-          names: Names = NO_NAMES) -> tuple[Bill, float]:
+          names: Names = NO_NAMES, has_provisioned: bool = False) -> tuple[Bill, float]:
     """The bill of a month: `users` active every day, `sockets` open at once, `pushes` messages a month."""
-    bill = Bill(prices)
+    bill = Bill(provisioned(prices, assume) if has_provisioned else prices)
     validations = users * assume["requests_per_user"] * DAYS
     sign_ins = users * assume["sign_ins_per_user"] * DAYS
     refreshes = users * assume["refreshes_per_user"] * DAYS
@@ -165,6 +179,9 @@ def month(prices: Prices, assume: Assumptions, users: int, sockets: int, pushes:
     bill.add("DynamoDB: sign-in, refresh", f"{sign_ins + refreshes:,.0f}",
              dynamodb_read=sign_ins * units.SIGN_IN["reads"] + refreshes * units.REFRESH["reads"],
              dynamodb_write=sign_ins * units.SIGN_IN["writes"] + refreshes * units.REFRESH["writes"])
+    if has_provisioned:
+        least = assume["provisioned_minimum"] * HOURS
+        bill.add("DynamoDB: minimum", f"{assume['provisioned_minimum']} units at any time", dynamodb_read_hour=least, dynamodb_write_hour=least)
     bill.add("DynamoDB: storage", f"{users:,} accounts", dynamodb_storage_gb=users / 1e6 * assume["gb_per_million_users"])
     bill.add("WebSocket: minutes", f"{socket_hours * 60:,.0f} minutes", websocket_minute=socket_hours * 60)
     greetings = units.HANDSHAKE_MESSAGES * handshakes
@@ -196,13 +213,17 @@ def month(prices: Prices, assume: Assumptions, users: int, sockets: int, pushes:
     return bill, validations
 
 
-SOCKET_ROWS = ("WebSocket: minutes", "WebSocket: messages", "Heartbeats", "Lambda: sockets", "DynamoDB: sockets", "Push")
+# The minimum of provisioned capacity is part of them, because sockets and messages need most of the capacity.
+SOCKET_ROWS = ("DynamoDB: minimum", "WebSocket: minutes", "WebSocket: messages", "Heartbeats", "Lambda: sockets", "DynamoDB: sockets", "Push")
+
+# What the same load costs besides, and the total leaves out: requests for tickets, and traces.
+BESIDES = ("HTTP API", "X-Ray")
 
 
 def of_sockets(bill: Bill) -> tuple[float, float]:
     """The cost of sockets and push together, and the part of it that is heartbeats."""
     rows = {name: usd for name, _, usd, _ in bill.rows}
-    return sum(rows[name] for name in SOCKET_ROWS), rows["Heartbeats"]
+    return sum(rows.get(name, 0) for name in SOCKET_ROWS), rows["Heartbeats"]
 
 
 def per_million(prices: Prices, assume: Assumptions, cache: str) -> list[tuple[str, float]]:
@@ -254,12 +275,18 @@ def markdown() -> str:
     lines = ["| a million | without a cache | with a cache |", "|---|---:|---:|"]
     lines += [f"| {name} | ${usd:,.2f} | ${cached:,.2f} |" for (name, usd), (_, cached) in
               zip(*(per_million(prices, assume, provider) for provider in PROVIDERS), strict=True)]
-    bill, _ = month(prices, assume, LOAD["users"], LOAD["sockets"], LOAD["pushes"], "dynamodb")
-    total, _ = of_sockets(bill)
+    bills = [month(prices, assume, LOAD["users"], LOAD["sockets"], LOAD["pushes"], "dynamodb", has_provisioned=kind)[0] for kind in (False, True)]
+    totals = [of_sockets(bill)[0] for bill in bills]
+    usd_of = [{name: usd for name, _, usd, _ in bill.rows} for bill in bills]
     what = f"{LOAD['sockets']:,} sockets, open for {assume['socket_hours']} hours a day, and {LOAD['pushes']:,} pushes"
-    lines += ["", f"| {what} | a month | part |", "|---|---:|---:|"]
-    lines += [f"| {name} ({what}) | ${usd:,.2f} | {100 * usd / total:.0f} % |" for name, what, usd, _ in bill.rows if name in SOCKET_ROWS]
-    return "\n".join([*lines, f"| **all of these** | **${total:,.2f}** | |"])
+    lines += ["", f"| {what} | on demand | part | provisioned | part |", "|---|---:|---:|---:|---:|"]
+    for name, what, _, _ in bills[1].rows:
+        if name in SOCKET_ROWS:
+            each = [f"${usd.get(name, 0):,.2f} | {100 * usd.get(name, 0) / total:.0f} %" for usd, total in zip(usd_of, totals, strict=True)]
+            lines.append(f"| {name} ({what}) | {' | '.join(each)} |")
+    lines.append(f"| **all of these** | **${totals[0]:,.2f}** | | **${totals[1]:,.2f}** | |")
+    lines += [f"| not in it: {name} ({what}) | ${usd:,.2f} | | ${usd:,.2f} | |" for name, what, usd, _ in bills[1].rows if name in BESIDES]
+    return "\n".join(lines)
 
 
 def cache_size(assume: Assumptions, users: int) -> str:
@@ -299,24 +326,28 @@ def show(settings: Settings, users: int, sockets: int, pushes: int) -> None:
     cache = cache or "dynamodb"
     own_key = (settings.variables.get("kms_mode") or tfvars.string(values.get("kms_mode"))) == "cmk"
     names = names_of(values)
-    bill, validations = month(found["prices"], assume, users, sockets, pushes, cache, own_key, names)
+    has_provisioned = is_provisioned(values)
+    capacity = "provisioned" if has_provisioned else "on demand"
+    bill, validations = month(found["prices"], assume, users, sockets, pushes, cache, own_key, names, has_provisioned)
     other = "redis" if cache == "dynamodb" else "dynamodb"
-    against = month(found["prices"], assume, users, sockets, pushes, other, own_key, names)[0].total()
+    against = month(found["prices"], assume, users, sockets, pushes, other, own_key, names, has_provisioned)[0].total()
+    reckoned: Prices = provisioned(found["prices"], assume) if has_provisioned else found["prices"]
     sockets_usd, beats_usd = of_sockets(bill)
     if wants_json():
         answer({
             "region": found["region"], "pricesOf": found["date"], "activeUsers": users, "sockets": sockets, "pushes": pushes, "cache": cache,
+            "capacity": capacity,
             "components": [{"name": name, "what": what, "usd": round(usd, 4), "hasUnsourcedPrice": unsure} for name, what, usd, unsure in bill.rows],
             "socketsAndPush": {"usdPerMonth": round(sockets_usd, 2), "heartbeatsUsdPerMonth": round(beats_usd, 2)},
-            "usdPerMillion": {provider: {name: round(usd, 3) for name, usd in per_million(found["prices"], assume, provider)}
+            "usdPerMillion": {provider: {name: round(usd, 3) for name, usd in per_million(reckoned, assume, provider)}
                               for provider in PROVIDERS},
             "usdPerMonth": round(bill.total(), 2), "other": {"cache": other, "usdPerMonth": round(against, 2)},
-            "cachePaysAboveValidations": break_even(found["prices"], assume), "validations": validations})
+            "cachePaysAboveValidations": break_even(reckoned, assume), "validations": validations})
         return
     if settings.is_local:
         line("ENV=local costs nothing. On AWS the same would cost:\n")
     line(f"A month in {found['region']} ({found['date']} prices, no free tier): {users:,} active users, {sockets:,} sockets, {pushes:,} pushes, "
-         f"cache {cache}\n")
+         f"cache {cache}, tables {capacity}\n")
     for component, what, usd, unsure in bill.rows:
         line(f"  {component:27} {usd:12,.2f} ${'*' if unsure else ' '}  {what}")
     line(f"  {'all':27} {bill.total():12,.2f} $")
@@ -327,10 +358,10 @@ def show(settings: Settings, users: int, sockets: int, pushes: int) -> None:
         line(f"\nSockets and push are {sockets_usd:,.2f} $ of it. Heartbeats are {beats_usd:,.2f} $ of these ({part:.0f} %).")
     line("\nA million of each costs, with its requests, functions and traces (the cache itself has its price above):\n")
     line(f"  {'':14}" + "".join(f" {'CACHE=' + provider:>16}" for provider in PROVIDERS))
-    for (name, usd), (_, cached) in zip(*(per_million(found["prices"], assume, provider) for provider in PROVIDERS), strict=True):
+    for (name, usd), (_, cached) in zip(*(per_million(reckoned, assume, provider) for provider in PROVIDERS), strict=True):
         line(f"  {name:14} {usd:14,.2f} $ {cached:14,.2f} $")
     line(f"\nWith CACHE={other}: {against:,.2f} $ ({against - bill.total():+,.2f} $).")
-    pays = break_even(found["prices"], assume) or float("inf")
+    pays = break_even(reckoned, assume) or float("inf")
     each = assume["requests_per_user"] * DAYS
     line(f"Valkey Serverless, the network's endpoint to KMS, and what watches it, cost at least {floor(found['prices'], assume):.2f} $ a month "
          f"and pay above {pays / 1e6:,.0f} million validations a month: {pays / each:,.0f} users "

@@ -41,6 +41,7 @@ run "keys_of_table_and_index_are_declared_once" {
     condition = jsonencode(output.settings) == jsonencode({
       attributes             = { GSI1PK = "S", PK = "S", SK = "S" }
       billing_mode           = "PAY_PER_REQUEST"
+      capacity               = {}
       deletion_protection    = true
       indexes                = { GSI1 = { attributes = ["a", "b"], keys = ["GSI1PK", "SK"], projection = "INCLUDE" } }
       keys                   = ["PK", "SK"]
@@ -74,7 +75,7 @@ run "create_false_makes_nothing" {
   command = plan
   variables { create = false }
   assert {
-    condition     = length(aws_dynamodb_table.this) == 0 && output.arn == null && output.policy_documents == null
+    condition     = length(aws_dynamodb_table.this) + length(aws_dynamodb_table.provisioned) == 0 && output.arn == null && output.policy_documents == null
     error_message = "Nothing may be created."
   }
 }
@@ -241,4 +242,185 @@ run "refuses_a_local_index_with_a_sort_key_of_two_types" {
     local_secondary_indexes = { ByKey = { range_key = { name = "SK", type = "N" } } }
   }
   expect_failures = [var.local_secondary_indexes]
+}
+
+run "on_demand_has_no_auto_scaling" {
+  command = plan
+  assert {
+    condition     = length(aws_dynamodb_table.provisioned) == 0 && length(aws_appautoscaling_target.this) == 0 && length(aws_appautoscaling_policy.this) == 0
+    error_message = "Without provisioned_capacity there is one on-demand table, and nothing else."
+  }
+}
+
+run "provisioned_capacity_scales_the_table_and_each_index" {
+  command = apply
+  variables {
+    range_key        = { name = "SK" }
+    ttl_attribute    = "ttl"
+    stream_view_type = "NEW_AND_OLD_IMAGES"
+    kms_key_arn      = "arn:aws:kms:us-east-1:123456789012:key/k"
+    tags             = { purpose = "test" }
+    global_secondary_indexes = {
+      GSI1 = { hash_key = { name = "GSI1PK" }, range_key = { name = "SK" }, projection_type = "INCLUDE", non_key_attributes = ["b", "a"] }
+      GSI2 = { hash_key = { name = "GSI2PK" } }
+    }
+    local_secondary_indexes = { ByTime = { range_key = { name = "at", type = "N" }, projection_type = "INCLUDE", non_key_attributes = ["state"] } }
+    provisioned_capacity    = { read = { min = 20, max = 400 }, write = { min = 10, max = 200 }, target_utilization = 60 }
+  }
+  assert {
+    condition     = length(aws_dynamodb_table.this) == 0 && length(aws_dynamodb_table.provisioned) == 1 && length(aws_appautoscaling_target.this) == 6 && length(aws_appautoscaling_policy.this) == 6
+    error_message = "One table, and two targets with their policies for the table and for each index."
+  }
+  assert {
+    condition = { for key, target in aws_appautoscaling_target.this : key => join(" ", [target.service_namespace, target.resource_id, target.scalable_dimension, target.min_capacity, target.max_capacity]) } == {
+      "index/GSI1/read"  = "dynamodb table/example/index/GSI1 dynamodb:index:ReadCapacityUnits 20 400"
+      "index/GSI1/write" = "dynamodb table/example/index/GSI1 dynamodb:index:WriteCapacityUnits 10 200"
+      "index/GSI2/read"  = "dynamodb table/example/index/GSI2 dynamodb:index:ReadCapacityUnits 20 400"
+      "index/GSI2/write" = "dynamodb table/example/index/GSI2 dynamodb:index:WriteCapacityUnits 10 200"
+      "table/read"       = "dynamodb table/example dynamodb:table:ReadCapacityUnits 20 400"
+      "table/write"      = "dynamodb table/example dynamodb:table:WriteCapacityUnits 10 200"
+    }
+    error_message = "Reads and writes have limits of their own: ${jsonencode(output.settings.capacity)}"
+  }
+  assert {
+    condition = { for key, policy in aws_appautoscaling_policy.this : key => join(" ", [
+      policy.name, policy.policy_type, policy.resource_id, policy.scalable_dimension, policy.target_tracking_scaling_policy_configuration[0].target_value,
+      ]) } == { for key, target in aws_appautoscaling_target.this : key => join(" ", [
+      "DynamoDB${endswith(key, "read") ? "Read" : "Write"}CapacityUtilization:${target.resource_id}", "TargetTrackingScaling", target.resource_id, target.scalable_dimension, 60,
+    ]) }
+    error_message = "Each policy belongs to its target."
+  }
+  assert {
+    condition     = alltrue([for key, policy in aws_appautoscaling_policy.this : policy.target_tracking_scaling_policy_configuration[0].predefined_metric_specification[0].predefined_metric_type == "DynamoDB${endswith(key, "read") ? "Read" : "Write"}CapacityUtilization"])
+    error_message = "Reads follow the use of read capacity, writes that of write capacity."
+  }
+  assert {
+    condition     = aws_dynamodb_table.provisioned["this"].read_capacity == 20 && aws_dynamodb_table.provisioned["this"].write_capacity == 10 && alltrue([for index in aws_dynamodb_table.provisioned["this"].global_secondary_index : index.read_capacity == 20 && index.write_capacity == 10])
+    error_message = "A new table and its indexes start with the least capacity."
+  }
+  assert {
+    condition = jsonencode(output.settings) == jsonencode({
+      attributes   = { GSI1PK = "S", GSI2PK = "S", PK = "S", SK = "S", at = "N" }
+      billing_mode = "PROVISIONED"
+      capacity = {
+        "index/GSI1/read"  = "20 to 400 at 60 % (dynamodb:index:ReadCapacityUnits)"
+        "index/GSI1/write" = "10 to 200 at 60 % (dynamodb:index:WriteCapacityUnits)"
+        "index/GSI2/read"  = "20 to 400 at 60 % (dynamodb:index:ReadCapacityUnits)"
+        "index/GSI2/write" = "10 to 200 at 60 % (dynamodb:index:WriteCapacityUnits)"
+        "table/read"       = "20 to 400 at 60 % (dynamodb:table:ReadCapacityUnits)"
+        "table/write"      = "10 to 200 at 60 % (dynamodb:table:WriteCapacityUnits)"
+      }
+      deletion_protection = true
+      indexes = {
+        GSI1 = { attributes = ["a", "b"], keys = ["GSI1PK", "SK"], projection = "INCLUDE" }
+        GSI2 = { attributes = [], keys = ["GSI2PK"], projection = "KEYS_ONLY" }
+      }
+      keys                   = ["PK", "SK"]
+      kms_key_arns           = ["arn:aws:kms:us-east-1:123456789012:key/k"]
+      name                   = "example"
+      point_in_time_recovery = true
+      stream                 = "NEW_AND_OLD_IMAGES"
+      ttl_attributes         = ["ttl"]
+    })
+    error_message = "Everything else is as for an on-demand table: ${jsonencode(output.settings)}"
+  }
+  assert {
+    condition     = aws_dynamodb_table.provisioned["this"].table_class == "STANDARD" && aws_dynamodb_table.provisioned["this"].tags == tomap({ purpose = "test" }) && alltrue([for target in aws_appautoscaling_target.this : target.tags == tomap({ purpose = "test" })])
+    error_message = "Class and tags as asked for."
+  }
+  assert {
+    condition     = [for index in aws_dynamodb_table.provisioned["this"].local_secondary_index : jsonencode([index.name, index.range_key, index.projection_type, coalesce(index.non_key_attributes, [])])] == [jsonencode(["ByTime", "at", "INCLUDE", ["state"]])]
+    error_message = "The local index as asked for."
+  }
+  assert {
+    condition     = output.name == "example" && output.arn == "arn:aws:dynamodb:us-east-1:123456789012:table/example" && output.stream_arn == "${output.arn}/stream/2026" && output.index_arns.GSI1 == "${output.arn}/index/GSI1" && contains(jsondecode(output.policy_documents.read).Statement[0].Resource, output.index_arns.GSI2)
+    error_message = "The outputs are those of the table that exists."
+  }
+}
+
+run "a_change_of_indexes_that_would_be_ignored_is_refused" {
+  command = plan
+  variables {
+    range_key        = { name = "SK" }
+    ttl_attribute    = "ttl"
+    stream_view_type = "NEW_AND_OLD_IMAGES"
+    kms_key_arn      = "arn:aws:kms:us-east-1:123456789012:key/k"
+    tags             = { purpose = "test" }
+    global_secondary_indexes = {
+      GSI1 = { hash_key = { name = "GSI1PK" }, range_key = { name = "SK" }, projection_type = "INCLUDE", non_key_attributes = ["a", "b"] }
+      GSI3 = { hash_key = { name = "GSI2PK" } }
+    }
+    local_secondary_indexes = { ByTime = { range_key = { name = "at", type = "N" }, projection_type = "INCLUDE", non_key_attributes = ["state"] } }
+    provisioned_capacity    = { read = { min = 20, max = 400 }, write = { min = 10, max = 200 }, target_utilization = 60 }
+  }
+  expect_failures = [aws_dynamodb_table.provisioned]
+}
+
+run "more_capacity_changes_auto_scaling_and_not_the_table" {
+  command = plan
+  variables {
+    range_key        = { name = "SK" }
+    ttl_attribute    = "ttl"
+    stream_view_type = "NEW_AND_OLD_IMAGES"
+    kms_key_arn      = "arn:aws:kms:us-east-1:123456789012:key/k"
+    tags             = { purpose = "test" }
+    global_secondary_indexes = {
+      GSI1 = { hash_key = { name = "GSI1PK" }, range_key = { name = "SK" }, projection_type = "INCLUDE", non_key_attributes = ["b", "a"] }
+      GSI2 = { hash_key = { name = "GSI2PK" } }
+    }
+    local_secondary_indexes = { ByTime = { range_key = { name = "at", type = "N" }, projection_type = "INCLUDE", non_key_attributes = ["state"] } }
+    provisioned_capacity    = { read = { min = 50, max = 500 }, write = { min = 30, max = 300 } }
+  }
+  assert {
+    condition     = aws_dynamodb_table.provisioned["this"].read_capacity == 20 && aws_dynamodb_table.provisioned["this"].write_capacity == 10 && alltrue([for index in aws_dynamodb_table.provisioned["this"].global_secondary_index : index.read_capacity == 20 && index.write_capacity == 10])
+    error_message = "Terraform must not undo what auto scaling has set."
+  }
+  assert {
+    condition     = output.settings.capacity["index/GSI2/write"] == "30 to 300 at 70 % (dynamodb:index:WriteCapacityUnits)" && output.settings.capacity["table/read"] == "50 to 500 at 70 % (dynamodb:table:ReadCapacityUnits)"
+    error_message = "The limits change in place, and 70 % is the default."
+  }
+}
+
+run "refuses_no_capacity_and_a_utilization_that_dynamodb_does_not_allow" {
+  command = plan
+  variables { provisioned_capacity = { read = { min = 0, max = 10 }, write = { min = 1, max = 10 }, target_utilization = 95 } }
+  # One for the capacity, one for the utilization.
+  expect_failures = [var.provisioned_capacity, var.provisioned_capacity]
+}
+
+run "refuses_a_maximum_below_the_minimum" {
+  command = plan
+  variables { provisioned_capacity = { read = { min = 5, max = 10 }, write = { min = 5, max = 4 } } }
+  expect_failures = [var.provisioned_capacity]
+}
+
+run "refuses_a_part_of_a_unit" {
+  command = plan
+  variables { provisioned_capacity = { read = { min = 5, max = 10 }, write = { min = 1.5, max = 4 } } }
+  expect_failures = [var.provisioned_capacity]
+}
+
+run "refuses_a_utilization_that_is_too_low" {
+  command = plan
+  variables { provisioned_capacity = { read = { min = 5, max = 10 }, write = { min = 1, max = 4 }, target_utilization = 19 } }
+  expect_failures = [var.provisioned_capacity]
+}
+
+run "refuses_a_limit_of_on_demand_tables_with_provisioned_capacity" {
+  command = plan
+  variables {
+    provisioned_capacity = { read = { min = 5, max = 10 }, write = { min = 5, max = 10 } }
+    max_request_units    = { read = 10 }
+  }
+  expect_failures = [var.provisioned_capacity]
+}
+
+run "refuses_replicas_with_provisioned_capacity" {
+  command = plan
+  variables {
+    provisioned_capacity = { read = { min = 5, max = 10 }, write = { min = 5, max = 10 } }
+    stream_view_type     = "NEW_AND_OLD_IMAGES"
+    replicas             = { eu-central-1 = {} }
+  }
+  expect_failures = [var.provisioned_capacity]
 }

@@ -182,11 +182,11 @@ run "with_a_repository_a_pipeline_gets_roles" {
 
   # What has an id for a name and is another environment's is left alone.
   assert {
-    condition = [for statement in jsondecode(local.deploy_policy).Statement : [statement.Effect, statement.Action, statement.Resource, statement.Condition] if statement.Sid == "Others"] == [["Deny", ["acm:*", "cloudfront:*", "ec2:*", "kms:*"], ["*"], {
+    condition = [for statement in jsondecode(local.deploy_policy).Statement : [statement.Effect, statement.Action, statement.Resource, statement.Condition] if statement.Sid == "Others"] == [["Deny", ["acm:*", "application-autoscaling:*", "cloudfront:*", "ec2:*", "kms:*"], ["*"], {
       Null            = { "aws:ResourceTag/environment" = "false" }
       StringNotEquals = { "aws:ResourceTag/environment" = ["test"] }
     }]]
-    error_message = "A key, a network, a certificate or a distribution that says it is another environment's must not be used, changed or deleted."
+    error_message = "A key, a network, a certificate, a distribution or a scalable target that says it is another environment's must not be used, changed or deleted."
   }
   assert {
     condition = { for statement in jsondecode(local.deploy_policy).Statement : statement.Sid => [statement.Resource, try(statement.Condition, null)] if statement.Effect == "Allow" && anytrue([for action in statement.Action : contains(["lambda:CreateEventSourceMapping", "lambda:DeleteEventSourceMapping", "lambda:UpdateEventSourceMapping"], action)]) } == {
@@ -315,6 +315,49 @@ run "a_pipeline_may_do_what_aws_checks_beside_the_resource_that_is_named" {
   }
 }
 
+run "a_pipeline_may_scale_tables_if_one_is_named" {
+  command = apply
+  variables {
+    github_repository = "owner/name"
+    table_capacity    = { sessions = { read = { min = 20, max = 400 }, write = { min = 10, max = 200 } } }
+  }
+  assert {
+    condition = jsonencode([for statement in jsondecode(aws_iam_policy.names["this"].policy).Statement : [statement.Action, statement.Resource, try(statement.Condition, null)] if startswith(statement.Sid, "Scaling")]) == jsonencode([
+      [
+        ["application-autoscaling:DeleteScalingPolicy", "application-autoscaling:DeregisterScalableTarget", "application-autoscaling:PutScalingPolicy", "application-autoscaling:RegisterScalableTarget"],
+        ["arn:aws:application-autoscaling:us-east-1:123456789012:scalable-target/*"],
+        { StringEquals = { "application-autoscaling:service-namespace" = ["dynamodb"] } },
+      ],
+      [
+        ["application-autoscaling:ListTagsForResource", "application-autoscaling:TagResource", "application-autoscaling:UntagResource"],
+        ["arn:aws:application-autoscaling:us-east-1:123456789012:scalable-target/*"],
+        null,
+      ],
+      [["application-autoscaling:DescribeScalableTargets", "application-autoscaling:DescribeScalingPolicies"], ["*"], null],
+      [["cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm"], ["arn:aws:cloudwatch:us-east-1:123456789012:alarm:*"], null],
+      [
+        ["iam:CreateServiceLinkedRole"],
+        ["arn:aws:iam::123456789012:role/aws-service-role/dynamodb.application-autoscaling.amazonaws.com/AWSServiceRoleForApplicationAutoScaling_DynamoDBTable"],
+        { StringEquals = { "iam:AWSServiceName" = ["dynamodb.application-autoscaling.amazonaws.com"] } },
+      ],
+    ])
+    error_message = "Targets and policies of DynamoDB, the role that Application Auto Scaling makes, and what it asks of its callers."
+  }
+  assert {
+    condition     = contains(local.deploy_unscoped_actions, "cloudwatch:DescribeAlarms") && contains(local.deploy_statements.Tables.actions, "dynamodb:*")
+    error_message = "Application Auto Scaling asks for the right to describe alarms, and to describe and update the table, too."
+  }
+}
+
+run "a_pipeline_may_not_scale_tables_if_none_is_named" {
+  command = apply
+  variables { github_repository = "owner/name" }
+  assert {
+    condition     = !strcontains(local.names_policy, "autoscaling") && !strcontains(local.names_policy, "cloudwatch")
+    error_message = "Above all, no right to the alarms of others."
+  }
+}
+
 run "refuses_a_truststore_that_is_no_object" {
   command = plan
   variables { truststore_object_arns = ["arn:aws:s3:::bucket"] }
@@ -349,6 +392,7 @@ run "the_policy_fits_with_the_longest_names" {
   command = apply
   variables {
     env               = "twenty-characters-xx"
+    table_capacity    = { sessions = { read = { min = 1, max = 2 }, write = { min = 1, max = 2 } } }
     name_prefix       = "a-prefix-of-forty-characters-is-allowed-"
     region            = "ap-southeast-1"
     github_repository = "owner/name"

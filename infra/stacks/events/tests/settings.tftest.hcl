@@ -279,6 +279,7 @@ run "each_setting_follows_its_variable" {
     audit_retention_days           = 500
     deletion_protection_enabled    = false
     point_in_time_recovery_enabled = false
+    table_capacity                 = { activity = { read = { min = 20, max = 400 }, write = { min = 10, max = 200 }, target_utilization = 60 } }
     reserved_concurrency           = { events-relay = 7 }
   }
 

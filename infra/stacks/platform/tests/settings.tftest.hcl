@@ -60,6 +60,16 @@ override_resource {
 }
 
 override_resource {
+  target = module.sessions_table.aws_dynamodb_table.provisioned
+  values = { arn = "arn:aws:dynamodb:us-east-1:123456789012:table/sessions", stream_arn = "arn:aws:dynamodb:us-east-1:123456789012:table/sessions/stream/2026" }
+}
+
+override_resource {
+  target = module.connections_table.aws_dynamodb_table.provisioned
+  values = { arn = "arn:aws:dynamodb:us-east-1:123456789012:table/connections", stream_arn = "arn:aws:dynamodb:us-east-1:123456789012:table/connections/stream/2026" }
+}
+
+override_resource {
   target = module.mfa_key.aws_kms_key.this
   values = { arn = "arn:aws:kms:us-east-1:123456789012:key/mfa", key_id = "mfa" }
 }
@@ -219,6 +229,7 @@ run "each_setting_follows_its_variable" {
     health_details                 = "everyone"
     deletion_protection_enabled    = false
     point_in_time_recovery_enabled = false
+    table_capacity                 = { sessions = { read = { min = 20, max = 400 }, write = { min = 10, max = 200 } }, connections = { read = { min = 30, max = 300 }, write = { min = 40, max = 500 }, target_utilization = 60 } }
     http_domain                    = { name = "api.a.example", site = "a.example", certificate_arn = "arn:aws:acm:eu-central-1:123456789012:certificate/0123-abc", only = true }
     kms_mode                       = "cmk"
     table_names                    = { sessions = "changed-sessions-2", connections = "changed-connections-2", activity = "changed-activity-2" }

@@ -501,3 +501,32 @@ run "refuses_a_table_that_no_role_reaches" {
   variables { table_names = { sessions = "restored" } }
   expect_failures = [var.table_names]
 }
+
+run "a_table_that_is_named_has_provisioned_capacity_and_the_other_is_on_demand" {
+  command = plan
+  variables { table_capacity = { connections = { read = { min = 20, max = 400 }, write = { min = 10, max = 200 } } } }
+  assert {
+    condition     = module.sessions_table.settings.billing_mode == "PAY_PER_REQUEST" && length(module.sessions_table.settings.capacity) == 0 && module.connections_table.settings.billing_mode == "PROVISIONED"
+    error_message = "Each table has its own mode."
+  }
+  assert {
+    condition     = keys(module.connections_table.settings.capacity) == ["index/GSI1/read", "index/GSI1/write", "table/read", "table/write"]
+    error_message = "The index is scaled like the table."
+  }
+}
+
+run "refuses_provisioned_capacity_on_the_local_cloud" {
+  command = plan
+  variables {
+    local_endpoint   = "http://127.0.0.1:4566"
+    artifacts_bucket = ""
+    table_capacity   = { sessions = { read = { min = 20, max = 400 }, write = { min = 10, max = 200 } } }
+  }
+  expect_failures = [var.table_capacity]
+}
+
+run "refuses_capacity_of_a_table_that_does_not_exist" {
+  command = plan
+  variables { table_capacity = { session = { read = { min = 20, max = 400 }, write = { min = 10, max = 200 } } } }
+  expect_failures = [var.table_capacity]
+}
