@@ -19,7 +19,7 @@ from unittest import mock
 
 from fakes import SCRIPTS, called, read
 
-from holdfast_cli.core import console, environment, processes, settings, tfvars
+from holdfast_cli.core import catalogue, console, environment, processes, settings, tfvars
 from holdfast_cli.core.errors import Failed, Refused
 from holdfast_cli.deploy import build, deploy, environments, outputs, terraform
 from holdfast_cli.local import cloud
@@ -113,6 +113,34 @@ class Variables(unittest.TestCase):
         for stack in settings.STACKS:
             self.assertIn("release_manifest", terraform.values_for(stack, read()), stack)
             self.assertIn("local_endpoint", terraform.values_for(stack, read()), stack)
+
+
+class Compiler(unittest.TestCase):
+    """scripts/compiler/holdfast-rustc, with `echo` in place of rustc."""
+
+    def asked(self, *arguments):
+        found = subprocess.run([SCRIPTS / "compiler" / build.COMPILER, "echo", *arguments], capture_output=True, text=True, check=True)
+        return found.stdout.split()
+
+    def test_two_functions_are_optimised_when_they_are_linked(self):
+        for name in ("auth-password", "sessions-admin"):
+            self.assertIn(name, catalogue.functions())
+            crate = ["--crate-name", name.replace("-", "_"), "--edition=2024", "--crate-type", "bin"]
+            self.assertEqual(self.asked(*crate, "-C", "lto=off")[:9], [*crate, "-C", "lto=off", "-C", "lto=fat"])
+
+    def test_everything_else_is_compiled_as_cargo_says(self):
+        for name, kind in (("auth_login", "bin"), ("auth_password", "lib"), ("service_auth", "lib"), ("build_script_build", "bin")):
+            crate = ["--crate-name", name, "--crate-type", kind, "-C", "lto=off"]
+            self.assertEqual(self.asked(*crate), crate)
+
+    def test_a_build_fails_where_the_compiler_does(self):
+        self.assertEqual(subprocess.run([SCRIPTS / "compiler" / build.COMPILER, "sh", "-c", "exit 3"], check=False).returncode, 3)
+
+    def test_a_release_is_built_with_it_and_named_without_a_folder(self):
+        flags = build.release_flags()
+        self.assertEqual(flags["RUSTC_WORKSPACE_WRAPPER"], build.COMPILER)
+        self.assertIn("-Cembed-bitcode=yes", flags["RUSTFLAGS"])
+        self.assertEqual(shutil.which(build.COMPILER, path=environment.path_with_tools(read())), str(SCRIPTS / "compiler" / build.COMPILER))
 
 
 class Artifacts(unittest.TestCase):

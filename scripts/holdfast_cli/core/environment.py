@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from holdfast_cli.core.settings import Settings
+from holdfast_cli.core.settings import ROOT, Settings
 
 # What would change a Terraform run behind this tool's back; where providers come from (TF_CLI_CONFIG_FILE) is left alone.
 _TERRAFORM = ("TF_VAR_", "TF_CLI_ARGS", "TF_WORKSPACE", "TF_DATA_DIR")
@@ -40,4 +40,4 @@ def of(settings: Settings) -> dict[str, str]:
 
 
 def path_with_tools(settings: Settings) -> str:
-    return f"{settings.tools / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
+    return os.pathsep.join([str(settings.tools / "bin"), str(ROOT / "scripts" / "compiler"), os.environ.get("PATH", "")])

@@ -25,10 +25,12 @@ _COUNTED = {"CARGO_TERM_PROGRESS_WHEN": "always", "CARGO_TERM_PROGRESS_WIDTH": "
 # Only tests link this crate, but its dependencies have a feature (hyper's server) that functions do without. A local build includes it, so
 # that tests and functions have the same features. Without it, each of the two builds compiles hyper and everything above it.
 _SAME_FEATURES = {"holdfast-fault-proxy"}
+# Runs rustc for a release (scripts/compiler).
+COMPILER = "holdfast-rustc"
 _COUNT = re.compile(r"\bBuilding \[[^\]]*\] (\d+)/(\d+)")
 
 
-def zip_one(name: str, content: bytes, level: int = 6) -> bytes:
+def zip_one(name: str, content: bytes, level: int = 9) -> bytes:
     """A zip with a single executable entry whose bytes depend on `name` and `content` alone: time 1980-01-01, mode 0755."""
     deflate = zlib.compressobj(level, zlib.DEFLATED, -15)
     packed = deflate.compress(content) + deflate.flush()
@@ -51,11 +53,14 @@ def _installed_targets() -> list[str] | None:
 
 
 def release_flags(root: Path = ROOT) -> dict[str, str]:
-    """What makes a release the same wherever it is built: no path of the machine in it."""
+    """What makes a release the same wherever it is built, no path of the machine in it, and two of its functions small. Their compiler
+    (scripts/compiler) is named without its folder, because cargo hashes its name into what it builds."""
     home = os.environ.get("CARGO_HOME") or Path.home() / ".cargo"
     # Not the encoded form: cargo-lambda adds the processor of the function's machine to this one.
     flags = [f"--remap-path-prefix={path}={name}" for path, name in ((root, "/holdfast"), (home, "/cargo")) if " " not in str(path)]
-    return {"RUSTFLAGS": " ".join(filter(None, [os.environ.get("RUSTFLAGS"), *flags]))}
+    # Optimisation at link time reads the libraries' bitcode, which cargo leaves out where the profile has none.
+    flags.append("-Cembed-bitcode=yes")
+    return {"RUSTFLAGS": " ".join(filter(None, [os.environ.get("RUSTFLAGS"), *flags])), "RUSTC_WORKSPACE_WRAPPER": COMPILER}
 
 
 def cargo_lambda(settings: Settings, wanted: list[str], workspace: crates.Workspace, release: bool | None = None) -> list[str]:
@@ -176,7 +181,7 @@ def package(settings: Settings, wanted: list[str]) -> int:
         if digest and file.exists():
             return key, digest, file, False
         # The local cloud unpacks each at once: a smaller file is not worth the time.
-        data = zip_one("bootstrap", content, 1 if settings.on_local_cloud else 6)
+        data = zip_one("bootstrap", content, 1) if settings.on_local_cloud else zip_one("bootstrap", content)
         digest = hashlib.sha256(data).hexdigest()
         file = folder / name / f"{digest}.zip"
         file.parent.mkdir(parents=True, exist_ok=True)
