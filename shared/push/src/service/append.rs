@@ -70,15 +70,15 @@ pub(super) async fn append_unrepeated<C: Channels, H: Clock + Rng>(
                 return Ok(tried);
             }
         }
+        if attempt > 0 && host.now() >= started.plus_millis(PATIENCE_MILLIS) {
+            return Err(StoreError::Conflict("channel".into()));
+        }
         match place_at(channels, channel, place, message).await {
             Ok(Placed::Appended) => return Ok(place),
             Ok(Placed::Unsure) | Err(StoreError::Conflict(_)) => tried = Some(place),
             // The transaction compares the epoch before it writes over anything.
             Ok(Placed::Blocked) => return append(channels, host, channel, message).await,
             Err(error) => return Err(error),
-        }
-        if host.now() >= started.plus_millis(PATIENCE_MILLIS) {
-            return Err(StoreError::Conflict("channel".into()));
         }
         pause(host, attempt, BASE_MILLIS, CAP_MILLIS).await;
         attempt += 1;
