@@ -52,4 +52,4 @@ alias_owner = "deployer"
 # reserved_concurrency = { sessions-current = 200, auth-refresh = 50, auth-login = 50 }
 
 # Provisioned capacity for tables with a steady load; an existing table is switched first (docs/deploying.md).
-# table_capacity = { sessions = { read = { min = 200, max = 2000 }, write = { min = 100, max = 1000 } } }
+# table_capacity = { sessions = { read = { min = 5, max = 2000 }, write = { min = 5, max = 1000 } } }

@@ -322,7 +322,7 @@ class Cost(unittest.TestCase):
         self.assertIn(f"Sockets and push are {total:,.2f} $ of it. Heartbeats are {beats:,.2f} $ of these ({100 * beats / total:.0f} %).", said.getvalue())
 
     def test_a_hundred_thousand_quiet_sockets_are_750_dollars_with_provisioned_capacity(self):
-        bill, _ = cost.month(self.found["prices"], self.assume, 0, 100_000, 30_000_000, "dynamodb", has_provisioned=True)
+        bill, _ = cost.month(self.found["prices"], self.assume, 0, 100_000, 30_000_000, "dynamodb", least=(15, 15))
         total, beats = cost.of_sockets(bill)
         self.assertLess(total, 750)
         self.assertLess(beats, 0.2 * total)
@@ -333,11 +333,13 @@ class Cost(unittest.TestCase):
         self.assertAlmostEqual(prices["dynamodb_write"]["usd"] * 1e6, 0.00065 / 1800 * 1e6)
         self.assertAlmostEqual(prices["dynamodb_read"]["usd"] * 1e6, 0.00013 / 1800 * 1e6)
         self.assertEqual(prices["lambda_request"], self.found["prices"]["lambda_request"])
-        with_it, without = (cost.month(self.found["prices"], self.assume, 0, 0, 0, "dynamodb", has_provisioned=kind)[0].total() for kind in (True, False))
-        self.assertAlmostEqual(with_it - without, self.assume["provisioned_minimum"] * 730 * 0.00078)
-        some = {"read": {"min": 5, "max": 500}, "write": {"min": 5, "max": 500}}
-        for capacity, provisioned in (({"sessions": some, "connections": some}, True), ({"connections": some}, False), (None, False), ("x", False)):
-            self.assertEqual(cost.is_provisioned({"table_capacity": capacity}), provisioned)
+        with_it, without = (cost.month(self.found["prices"], self.assume, 0, 0, 0, "dynamodb", least=least)[0].total() for least in ((200, 100), None))
+        self.assertAlmostEqual(with_it - without, 730 * (200 * 0.00013 + 100 * 0.00065))
+
+    def test_the_least_capacity_is_that_of_the_tables_and_the_index(self):
+        some, more = ({"read": {"min": n, "max": 500}, "write": {"min": 2 * n, "max": 500}} for n in (5, 7))
+        for capacity, least in (({"sessions": some, "connections": more}, (19, 38)), ({"connections": some}, None), (None, None), ("x", None)):
+            self.assertEqual(cost.least_capacity({"table_capacity": capacity}), least)
 
     def test_a_million_of_each_costs_what_its_row_of_the_bill_says(self):
         each = {provider: dict(cost.per_million(self.found["prices"], self.assume, provider)) for provider in cost.PROVIDERS}

@@ -124,6 +124,8 @@ export class HoldfastClient {
     this.#ignoreThePage = listenToThePage(this.#options.page ?? globalThis, {
       online: () => this.#wake(true),
       visible: () => this.#wake(this.#clock.now() - this.#heardAt > DOUBT_MS),
+      // Its timers may be late from now on.
+      hidden: () => this.#staySeen(),
     });
     this.#change("connecting");
     this.#load(++this.#turn);
@@ -343,7 +345,6 @@ export class HoldfastClient {
     // This machine slept. The socket looks open, but API Gateway has ended it.
     if (quietMs >= IDLE_MS) this.#sendPing();
     else if (quietMs >= limitMs) connection.keepAlive();
-    // A page that is hidden meanwhile has exact timers for longer than the second wait.
     const next = [KEEP_ALIVE_MS.hidden, KEEP_ALIVE_MS.shown].find((ms) => ms > connection.quietMs);
     const waitMs = next === undefined ? KEEP_ALIVE_MS.hidden : next - connection.quietMs;
     this.#keepAlive.set(Math.min(waitMs, KEEP_ALIVE_MS.hidden), () => this.#staySeen());

@@ -10,12 +10,12 @@ export function isHidden(page) {
 
 /**
  * @param {any} page `globalThis`, or what stands in for it
- * @param {{online: () => void, visible: () => void}} tell
+ * @param {{online: () => void, visible: () => void, hidden: () => void}} tell
  * @returns {() => void} stops listening
  */
-export function listenToThePage(page, { online, visible }) {
+export function listenToThePage(page, { online, visible, hidden }) {
   if (typeof page.addEventListener !== "function") return () => {};
-  const seen = () => page.document?.visibilityState === "visible" && visible();
+  const seen = () => (isHidden(page) ? hidden() : visible());
   page.addEventListener("online", online);
   page.document?.addEventListener?.("visibilitychange", seen);
   return () => {

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from holdfast_cli.capacity import units
 from holdfast_cli.core import tfvars
@@ -59,10 +59,18 @@ def provisioned(prices: Prices, assume: Assumptions) -> Prices:
     return {**prices, **{unit: {**prices[hour], "usd": prices[hour]["usd"] / used} for unit, hour in CAPACITY.items()}}
 
 
-def is_provisioned(values: Values) -> bool:
-    """Whether both tables have provisioned capacity (`table_capacity` in the environment's file)."""
-    capacity = values.get("table_capacity")
-    return isinstance(capacity, dict) and bool(capacity.get("sessions") and capacity.get("connections"))
+# The tables of users and sockets, and how many things of each have a capacity of their own: a table and its indexes.
+_SCALED = {"sessions": 1, "connections": 2}
+
+
+def least_capacity(values: Values) -> tuple[float, float] | None:
+    """The read and write units that are always provisioned, if both tables have provisioned capacity (`table_capacity` in the environment's file)."""
+    found = values.get("table_capacity")
+    capacity = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+    if not all(capacity.get(name) for name in _SCALED):
+        return None
+    reads, writes = (sum(float(capacity[name][kind]["min"]) * parts for name, parts in _SCALED.items()) for kind in ("read", "write"))
+    return reads, writes
 
 
 def lambdas(assume: Assumptions, count: float, milliseconds: float, megabytes: float | None = None) -> dict[str, float]:
@@ -149,9 +157,10 @@ def push_prices(assume: Assumptions, pushes: float) -> dict[str, float]:
 
 
 def month(prices: Prices, assume: Assumptions, users: int, sockets: int, pushes: int, cache: str, own_key: bool = False,
-          names: Names = NO_NAMES, has_provisioned: bool = False) -> tuple[Bill, float]:
-    """The bill of a month: `users` active every day, `sockets` open at once, `pushes` messages a month."""
-    bill = Bill(provisioned(prices, assume) if has_provisioned else prices)
+          names: Names = NO_NAMES, least: tuple[float, float] | None = None) -> tuple[Bill, float]:
+    """The bill of a month: `users` active every day, `sockets` open at once, `pushes` messages a month. The tables are on demand, or have
+    provisioned capacity with these `least` read and write units."""
+    bill = Bill(provisioned(prices, assume) if least else prices)
     validations = users * assume["requests_per_user"] * DAYS
     sign_ins = users * assume["sign_ins_per_user"] * DAYS
     refreshes = users * assume["refreshes_per_user"] * DAYS
@@ -179,9 +188,10 @@ def month(prices: Prices, assume: Assumptions, users: int, sockets: int, pushes:
     bill.add("DynamoDB: sign-in, refresh", f"{sign_ins + refreshes:,.0f}",
              dynamodb_read=sign_ins * units.SIGN_IN["reads"] + refreshes * units.REFRESH["reads"],
              dynamodb_write=sign_ins * units.SIGN_IN["writes"] + refreshes * units.REFRESH["writes"])
-    if has_provisioned:
-        least = assume["provisioned_minimum"] * HOURS
-        bill.add("DynamoDB: minimum", f"{assume['provisioned_minimum']} units at any time", dynamodb_read_hour=least, dynamodb_write_hour=least)
+    if least:
+        reads, writes = least
+        bill.add("DynamoDB: minimum", f"{reads:,.0f} read units, {writes:,.0f} write units, as if unused",
+                 dynamodb_read_hour=reads * HOURS, dynamodb_write_hour=writes * HOURS)
     bill.add("DynamoDB: storage", f"{users:,} accounts", dynamodb_storage_gb=users / 1e6 * assume["gb_per_million_users"])
     bill.add("WebSocket: minutes", f"{socket_hours * 60:,.0f} minutes", websocket_minute=socket_hours * 60)
     greetings = units.HANDSHAKE_MESSAGES * handshakes
@@ -275,7 +285,12 @@ def markdown() -> str:
     lines = ["| a million | without a cache | with a cache |", "|---|---:|---:|"]
     lines += [f"| {name} | ${usd:,.2f} | ${cached:,.2f} |" for (name, usd), (_, cached) in
               zip(*(per_million(prices, assume, provider) for provider in PROVIDERS), strict=True)]
-    bills = [month(prices, assume, LOAD["users"], LOAD["sockets"], LOAD["pushes"], "dynamodb", has_provisioned=kind)[0] for kind in (False, True)]
+    least = (assume["provisioned_minimum"], assume["provisioned_minimum"])
+
+    def bill_of(capacity: tuple[float, float] | None, **changed: float) -> Bill:
+        return month(prices, {**assume, **changed}, LOAD["users"], LOAD["sockets"], LOAD["pushes"], "dynamodb", least=capacity)[0]
+
+    bills = [bill_of(None), bill_of(least)]
     totals = [of_sockets(bill)[0] for bill in bills]
     usd_of = [{name: usd for name, _, usd, _ in bill.rows} for bill in bills]
     what = f"{LOAD['sockets']:,} sockets, open for {assume['socket_hours']} hours a day, and {LOAD['pushes']:,} pushes"
@@ -285,6 +300,8 @@ def markdown() -> str:
             each = [f"${usd.get(name, 0):,.2f} | {100 * usd.get(name, 0) / total:.0f} %" for usd, total in zip(usd_of, totals, strict=True)]
             lines.append(f"| {name} ({what}) | {' | '.join(each)} |")
     lines.append(f"| **all of these** | **${totals[0]:,.2f}** | | **${totals[1]:,.2f}** | |")
+    lines += [f"| the same, if {part} of 100 provisioned units are used | | | ${of_sockets(bill_of(least, provisioned_percent=part))[0]:,.2f} | |"
+              for part in (70, 50, 40)]
     lines += [f"| not in it: {name} ({what}) | ${usd:,.2f} | | ${usd:,.2f} | |" for name, what, usd, _ in bills[1].rows if name in BESIDES]
     return "\n".join(lines)
 
@@ -326,12 +343,12 @@ def show(settings: Settings, users: int, sockets: int, pushes: int) -> None:
     cache = cache or "dynamodb"
     own_key = (settings.variables.get("kms_mode") or tfvars.string(values.get("kms_mode"))) == "cmk"
     names = names_of(values)
-    has_provisioned = is_provisioned(values)
-    capacity = "provisioned" if has_provisioned else "on demand"
-    bill, validations = month(found["prices"], assume, users, sockets, pushes, cache, own_key, names, has_provisioned)
+    least = least_capacity(values)
+    capacity = "provisioned" if least else "on demand"
+    bill, validations = month(found["prices"], assume, users, sockets, pushes, cache, own_key, names, least)
     other = "redis" if cache == "dynamodb" else "dynamodb"
-    against = month(found["prices"], assume, users, sockets, pushes, other, own_key, names, has_provisioned)[0].total()
-    reckoned: Prices = provisioned(found["prices"], assume) if has_provisioned else found["prices"]
+    against = month(found["prices"], assume, users, sockets, pushes, other, own_key, names, least)[0].total()
+    reckoned: Prices = provisioned(found["prices"], assume) if least else found["prices"]
     sockets_usd, beats_usd = of_sockets(bill)
     if wants_json():
         answer({

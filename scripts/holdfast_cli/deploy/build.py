@@ -60,6 +60,8 @@ def release_flags(root: Path = ROOT) -> dict[str, str]:
     flags = [f"--remap-path-prefix={path}={name}" for path, name in ((root, "/holdfast"), (home, "/cargo")) if " " not in str(path)]
     # Optimisation at link time reads the libraries' bitcode, which cargo leaves out where the profile has none.
     flags.append("-Cembed-bitcode=yes")
+    # Cargo knows the name of that compiler only, so what it says is a part of what everything is named by.
+    flags.append(f"-Cmetadata={hashlib.sha256((ROOT / 'scripts/compiler' / COMPILER).read_bytes()).hexdigest()[:16]}")
     return {"RUSTFLAGS": " ".join(filter(None, [os.environ.get("RUSTFLAGS"), *flags])), "RUSTC_WORKSPACE_WRAPPER": COMPILER}
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -33,8 +34,8 @@ def built(settings: Settings, folder: Path, wanted: list[str]) -> dict[str, byte
     """Builds in `folder`; the executable of every function."""
     command = build.cargo_lambda(settings, wanted, crates.workspace(), release=True)
     command[command.index("--lambda-dir") + 1] = str(folder / "out")
-    env = {**environment.clean(), **build.release_flags(folder), "PATH": environment.path_with_tools(settings),
-           "CARGO_TARGET_DIR": str(folder / "target")}
+    path = os.pathsep.join([str(folder / "scripts" / "compiler"), environment.path_with_tools(settings)])
+    env = {**environment.clean(), **build.release_flags(folder), "PATH": path, "CARGO_TARGET_DIR": str(folder / "target")}
     log = settings.log(f"reproduce-{folder.name}.log")
     log.write_text("")
     if commands.logged(command, log, cwd=folder, env=env):

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use holdfast_sessions::Millis;
 use holdfast_sessions::ports::{Clock, Rng, StoreError, StoreResult};
 
 use super::pause;
@@ -15,6 +16,8 @@ use crate::ports::{Appended, Channels};
 const PATIENCE_MILLIS: i64 = 1_000;
 const BASE_MILLIS: u64 = 8;
 const CAP_MILLIS: u64 = 250;
+/// A message that is behind the head for longer than this was given up by its publisher, and does not come into the channel.
+const ABANDONED_MILLIS: i64 = 1_000;
 /// The number of messages in one transaction. They need two items each and one for the head, of the 100 that DynamoDB
 /// takes. At 32 KiB each they are well under its 4 MB.
 const MAX_APPEND: usize = 40;
@@ -51,7 +54,7 @@ pub(super) async fn append<C: Channels, H: Clock + Rng>(
 /// This takes two plain writes, which cost half of a transaction of the two. The message is put at the place after the
 /// head, and then the head moves there. The place is free, or holds a message whose publisher has not moved the head
 /// yet, so this call moves it for that one. Nothing up to the head changes any more. A transaction of [`append`] writes over what is
-/// behind the head. So where another call has moved the head, the place is read again.
+/// behind the head, such as a message that its publisher has given up. So where another call has moved the head, the place is read again.
 pub(super) async fn append_unrepeated<C: Channels, H: Clock + Rng>(
     channels: &C,
     host: &H,
@@ -73,10 +76,10 @@ pub(super) async fn append_unrepeated<C: Channels, H: Clock + Rng>(
         if attempt > 0 && host.now() >= started.plus_millis(PATIENCE_MILLIS) {
             return Err(StoreError::Conflict("channel".into()));
         }
-        match place_at(channels, channel, place, message).await {
+        match place_at(channels, host, channel, place, message).await {
             Ok(Placed::Appended) => return Ok(place),
             Ok(Placed::Unsure) | Err(StoreError::Conflict(_)) => tried = Some(place),
-            // The transaction compares the epoch before it writes over anything.
+            // The transaction compares the head before it writes over anything.
             Ok(Placed::Blocked) => return append(channels, host, channel, message).await,
             Err(error) => return Err(error),
         }
@@ -91,23 +94,33 @@ enum Placed {
     Appended,
     /// The message is in the channel or not; the place shows it as soon as the head has moved.
     Unsure,
-    /// The place holds a message of another epoch, whose deletion DynamoDB has not got to.
+    /// The place holds a message of another epoch, whose deletion DynamoDB has not got to, or one that was given up.
     Blocked,
 }
 
-async fn place_at<C: Channels>(
+async fn place_at<C: Channels, H: Clock>(
     channels: &C,
+    host: &H,
     channel: &Channel,
     place: Position,
     message: &Message,
 ) -> StoreResult<Placed> {
     let there = match channels.record(channel, place, message).await? {
         None => Recorded { at: place, message: message.clone() },
-        Some(there) if there.at.epoch == place.epoch => there,
+        Some(there) if there.is(place, message) => there,
+        Some(there) if there.at.epoch == place.epoch && !is_abandoned(&there.message, host.now()) => there,
         Some(_) => return Ok(Placed::Blocked),
     };
-    let moved = channels.advance(channel, &there).await?;
+    let moved = match channels.advance(channel, &there).await {
+        // Otherwise the message stays behind the head.
+        Err(StoreError::Unavailable(_)) => channels.advance(channel, &there).await?,
+        answer => answer?,
+    };
     Ok(if moved && there.is(place, message) { Placed::Appended } else { Placed::Unsure })
+}
+
+fn is_abandoned(message: &Message, now: Millis) -> bool {
+    now >= message.sent_at.plus_millis(ABANDONED_MILLIS)
 }
 
 /// Appends messages in this order, as many in one transaction as fit. Messages that are already there keep their
@@ -175,7 +188,6 @@ async fn append_part<C: Channels, H: Clock + Rng>(
 
 #[cfg(test)]
 mod tests {
-    use holdfast_sessions::Millis;
     use holdfast_testkit::ManualHost;
 
     use super::*;

@@ -1,5 +1,5 @@
 //! The heads of shared channels that a process keeps, so that a thousand pings are not a thousand reads. A head that is
-//! some seconds old only delays a client's `hello` until its next ping.
+//! some seconds old only delays a client's `hello` until the next message of the channel, or its next socket.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

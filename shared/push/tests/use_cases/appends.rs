@@ -13,6 +13,7 @@ use holdfast_push::publish::{Answer, Pending, PublishKey};
 use holdfast_push::service::Publisher;
 use holdfast_sessions::Millis;
 use holdfast_sessions::ports::{StoreError, StoreResult};
+use holdfast_testkit::ManualHost;
 use holdfast_testkit::push::MemoryTable;
 use holdfast_testkit::push::stepped::{Actor, Stepped, every_schedule};
 
@@ -31,6 +32,8 @@ enum Fate {
     DoneAndFailed,
     /// It is not carried out, and the publisher learns of a fault.
     Failed,
+    /// The publisher learns of a fault, and it is carried out at any time afterwards.
+    FailedAndDoneLater,
 }
 
 const FATES: [Fate; 5] =
@@ -96,11 +99,11 @@ impl Unsure {
         let Some(fate) = fate else { return call.await };
         if matches!(fate, Fate::DoneAndDenied | Fate::DoneAndFailed) {
             call.await?;
-        } else if fate == Fate::DeniedAndDoneLater {
+        } else if matches!(fate, Fate::DeniedAndDoneLater | Fate::FailedAndDoneLater) {
             *self.late.lock().unwrap() = Some(write);
         }
         Err(match fate {
-            Fate::Failed | Fate::DoneAndFailed => StoreError::Unavailable("a fault".into()),
+            Fate::Failed | Fate::DoneAndFailed | Fate::FailedAndDoneLater => StoreError::Unavailable("a fault".into()),
             _ => StoreError::Conflict("in progress".into()),
         })
     }
@@ -154,8 +157,9 @@ impl PublishKeys for Unsure {
     }
 }
 
-/// Runs publishers without keys, each with its plan, beside so many with a key, in every order. Returns the number of orders.
-fn play(plans: &[Plan], keyed: usize) -> usize {
+/// Runs publishers without keys, each with its plan, beside so many with a key, in every order. The clock of the last one is
+/// ahead by these seconds. Returns the number of orders.
+fn play(plans: &[Plan], ahead: i64, keyed: usize) -> usize {
     every_schedule(|schedule| {
         let world = World::default();
         let person = world.person();
@@ -165,11 +169,16 @@ fn play(plans: &[Plan], keyed: usize) -> usize {
         let channel = person.channel();
         let begun = world.table.begin(&channel, start.epoch, Millis::new(0));
         assert_eq!(futures_util::FutureExt::now_or_never(begun), Some(Ok(start)));
-        let publish = |plan: Plan, key: Option<usize>| {
-            let table =
-                Unsure { table: Stepped(world.table.clone()), plan: Arc::new(Mutex::new(plan)), late: Arc::default() };
+        let later = ManualHost::default();
+        later.advance_seconds(ahead);
+        let unsure = |plan: Plan| Unsure {
+            table: Stepped(world.table.clone()),
+            plan: Arc::new(Mutex::new(plan)),
+            late: Arc::default(),
+        };
+        let publish = |table: Unsure, host: ManualHost, key: Option<usize>| {
             let (queue, tally) = (world.queues.clone(), world.counters.clone());
-            let publisher = Publisher { table, queue, tally, host: world.host.clone() };
+            let publisher = Publisher { table, queue, tally, host };
             let mut request = to(&[&person], "1");
             request.idempotency_key = key.map(|key| key.to_string());
             let (answered, failed) = (&answered, &failed);
@@ -183,9 +192,20 @@ fn play(plans: &[Plan], keyed: usize) -> usize {
                 }
             }
         };
-        let without = plans.iter().map(|plan| -> Actor<'_> { Box::pin(publish(*plan, None)) });
-        let with = (0..keyed).map(|key| -> Actor<'_> { Box::pin(publish(Plan::Smooth, Some(key))) });
-        schedule.run(without.chain(with).collect());
+        let mut actors: Vec<Actor<'_>> = Vec::new();
+        for (index, plan) in plans.iter().enumerate() {
+            let table = unsure(*plan);
+            let host = if index + 1 == plans.len() { &later } else { &world.host };
+            if let Plan::Recording(Fate::FailedAndDoneLater) | Plan::Advancing(Fate::FailedAndDoneLater) = plan {
+                let (table, channel) = (table.clone(), &channel);
+                actors.push(Box::pin(async move { table.catch_up(channel).await.unwrap() }));
+            }
+            actors.push(Box::pin(publish(table, host.clone(), None)));
+        }
+        for key in 0..keyed {
+            actors.push(Box::pin(publish(unsure(Plan::Smooth), world.host.clone(), Some(key))));
+        }
+        schedule.run(actors);
         let kept = world.table.messages(&channel);
         let places: Vec<u64> = kept.iter().map(|recorded| recorded.at.offset).collect();
         assert_eq!(places, (1..=kept.len() as u64).collect::<Vec<_>>(), "no gaps: {plans:?}");
@@ -197,9 +217,9 @@ fn play(plans: &[Plan], keyed: usize) -> usize {
         assert_eq!(answered.len() + failed, plans.len() + keyed);
         assert!(kept.len() <= answered.len() + failed, "a message that nobody sent: {plans:?}");
         let may_fail = plans.iter().filter(|plan| {
-            matches!(plan, Plan::Recording(fate) | Plan::Advancing(fate) if matches!(fate, Fate::Failed | Fate::DoneAndFailed))
+            matches!(plan, Plan::Recording(Fate::Failed | Fate::DoneAndFailed | Fate::FailedAndDoneLater))
         });
-        assert!(failed <= may_fail.count(), "only a fault ends a publish: {plans:?}");
+        assert!(failed <= may_fail.count(), "only a fault of the first write ends a publish: {plans:?}");
     })
 }
 
@@ -209,7 +229,7 @@ fn each_message_is_in_the_channel_once_and_where_its_answer_says() {
     let mut orders = 0;
     for (index, one) in all.iter().enumerate() {
         for two in &all[index..] {
-            orders += play(&[*one, *two], 0);
+            orders += play(&[*one, *two], 0, 0);
         }
     }
     eprintln!("two publishers of one channel, {} fates each: {orders} orders", all.len());
@@ -220,10 +240,36 @@ fn each_message_is_in_the_channel_once_and_where_its_answer_says() {
 fn a_publisher_with_a_key_takes_no_place_that_was_answered() {
     let mut orders = 0;
     for plan in plans() {
-        orders += play(&[plan], 1);
+        orders += play(&[plan], 0, 1);
     }
     // A publisher that fails leaves its message behind the head, for whoever comes next.
-    orders += play(&[Plan::Smooth, Plan::Recording(Fate::DoneAndFailed)], 1);
+    orders += play(&[Plan::Smooth, Plan::Recording(Fate::DoneAndFailed)], 0, 1);
     eprintln!("publishers of one channel with and without a key: {orders} orders");
+    assert!(orders > 1_000, "{orders}");
+}
+
+/// A call that was given up may reach the table seconds later, while others write.
+#[test]
+fn a_write_that_comes_late_takes_no_place_that_was_answered() {
+    let mut orders = 0;
+    for plan in [Plan::Recording(Fate::FailedAndDoneLater), Plan::Advancing(Fate::FailedAndDoneLater)] {
+        for other in [Plan::Smooth, Plan::Recording(Fate::DoneAndFailed), Plan::Advancing(Fate::Failed)] {
+            orders += play(&[plan, other], 0, 0);
+        }
+        orders += play(&[plan, Plan::Smooth], 3, 0);
+        orders += play(&[plan], 0, 1);
+    }
+    eprintln!("publishers whose write comes late: {orders} orders");
+    assert!(orders > 1_000, "{orders}");
+}
+
+/// The second publisher takes the message of the first one for given up, although it is not.
+#[test]
+fn a_message_that_is_taken_for_given_up_is_appended_all_the_same() {
+    let mut orders = 0;
+    for plan in plans() {
+        orders += play(&[plan, Plan::Smooth], 3, 0);
+    }
+    eprintln!("publishers of one channel with different clocks: {orders} orders");
     assert!(orders > 1_000, "{orders}");
 }

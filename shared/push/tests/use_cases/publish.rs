@@ -3,7 +3,7 @@ use holdfast_push::ids::{Epoch, MessageId};
 use holdfast_push::job::{Job, Lane};
 use holdfast_push::ports::{Channels as _, Count};
 use holdfast_push::publish::{Answer, Publish, Queued};
-use holdfast_sessions::ports::StoreError;
+use holdfast_sessions::ports::{Clock as _, StoreError};
 use holdfast_sessions::{Code, Millis};
 
 use crate::world::{World, to, to_all, to_topic};
@@ -173,6 +173,23 @@ async fn a_message_takes_the_place_of_one_of_another_epoch() {
     assert_eq!(answer.offset, Some(1));
     assert_eq!(kept.iter().map(|kept| kept.message.id).collect::<Vec<_>>(), [answer.message_id]);
     assert_ne!(kept[0].at.epoch, old.epoch);
+}
+
+/// Its publisher got an error and may have sent it again, so it does not come a day later with the next message.
+#[tokio::test]
+async fn a_message_that_its_publisher_has_given_up_is_written_over() {
+    for (millis, offset) in [(999, 2), (1_000, 1)] {
+        let world = World::default();
+        let person = world.person();
+        let head = world.table.begin(&person.channel(), Epoch::from_bytes([9; 8]), Millis::new(0)).await.unwrap();
+        let message =
+            to(&[&person], "0").message(MessageId::from_bytes([9; 16]), world.host.now().plus_millis(-millis));
+        assert_eq!(world.table.record(&person.channel(), Position { offset: 1, ..head }, &message).await, Ok(None));
+        let answer = world.publisher().publish(SHOP, &to(&[&person], "1")).await.unwrap().answer;
+        let kept = world.table.messages(&person.channel());
+        assert_eq!((answer.offset, kept.len()), (Some(offset), offset as usize), "{millis} ms");
+        assert_eq!(kept.last().map(|kept| kept.message.id), Some(answer.message_id));
+    }
 }
 
 #[tokio::test]
