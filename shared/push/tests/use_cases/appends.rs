@@ -242,7 +242,7 @@ fn a_publisher_with_a_key_takes_no_place_that_was_answered() {
     for plan in plans() {
         orders += play(&[plan], 0, 1);
     }
-    // A publisher that fails leaves its message behind the head, for whoever comes next.
+    // A publisher that fails leaves its message behind the head, where the next one finds it.
     orders += play(&[Plan::Smooth, Plan::Recording(Fate::DoneAndFailed)], 0, 1);
     eprintln!("publishers of one channel with and without a key: {orders} orders");
     assert!(orders > 1_000, "{orders}");
