@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import time
+from collections import deque
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -101,7 +103,35 @@ def port_is_busy(port: int) -> bool:
         return False
 
 
+# Above the ports of common servers, and below those that systems lend to outgoing connections.
+_OWN_PORTS = range(15_000, 32_768)
+
+
+def lent_ports() -> range:
+    """The ports that this system lends to outgoing connections. Systems without this file lend those from 49 152."""
+    try:
+        low, high = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()
+        return range(int(low), int(high) + 1)
+    except (OSError, ValueError):
+        return range(49_152, 65_536)
+
+
+def _candidates() -> list[int]:
+    lent = lent_ports()
+    own = [port for port in _OWN_PORTS if port not in lent]
+    start = secrets.randbelow(max(1, len(own)))
+    return own[start:] + own[:start]
+
+
+_ports = deque(_candidates())
+
+
 def free_port() -> int:
+    """A port on 127.0.0.1 that is free, and that no outgoing connection takes before a server has it. This process gets it once."""
+    while _ports:
+        port = _ports.popleft()
+        if not port_is_busy(port):
+            return port
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

@@ -1,7 +1,6 @@
 //! A local cloud for one test, with its own process, port and directory. Dropping it removes it.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -15,6 +14,7 @@ use aws_sdk_dynamodb::types::{
 };
 use holdfast_sessions::Millis;
 
+use crate::ports::free_port;
 use crate::suites::rows::Row;
 
 /// How long the emulator may take to answer after its start (it takes half a second).
@@ -38,10 +38,6 @@ fn tool(name: &str) -> PathBuf {
         Some(path) => path.clone(),
         None => panic!("{name} is not in {}: run `make tools` first", tools.display()),
     }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).and_then(|l| l.local_addr()).map(|a| a.port()).expect("a free port on loopback")
 }
 
 impl LocalCloud {

@@ -4,6 +4,7 @@
 //! * [`cloud`]: starts the pinned emulator on a free port, with the tables. Dropping it removes it.
 //! * [`memory`]: the session ports over a map behind one lock.
 //! * [`cache`]: a cache server in memory that can forget, restart and fail.
+//! * [`ports`]: free ports, for servers that a test starts.
 //! * [`canned`]: AWS by canned answers, for what no emulator says.
 //! * [`slow`]: AWS that answers late, for tests of the time-outs.
 //! * [`activity`]: the table of subscribers and the event bus in memory.
@@ -25,6 +26,7 @@ pub mod failures;
 pub mod faulty;
 pub mod host;
 pub mod memory;
+pub mod ports;
 pub mod push;
 pub mod redis;
 pub mod seeded;

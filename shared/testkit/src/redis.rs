@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use crate::ports::free_port;
 
 /// How long a server may take to listen after its start (it takes some milliseconds).
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -17,11 +19,6 @@ pub struct RedisServer {
     directory: PathBuf,
     port: u16,
     arguments: Vec<String>,
-}
-
-/// A port that was free a moment ago.
-pub fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).and_then(|l| l.local_addr()).map(|a| a.port()).expect("a free port on loopback")
 }
 
 impl RedisServer {
