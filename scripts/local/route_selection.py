@@ -5,13 +5,10 @@ for every other expression. API Gateway also takes braces with a text after them
 
 from __future__ import annotations
 
-import importlib.abc
-import importlib.util
 import re
-import sys
-from importlib.machinery import ModuleSpec
-from types import ModuleType
 from typing import Any
+
+import after_import
 
 _MODULE = "ministack.services.apigateway"
 _BRACES = re.compile(r"\$\{(request\.body\.[\w.]+)\}([\w.-]*)")
@@ -27,25 +24,5 @@ def correct(module: Any) -> None:
     module._evaluate_route_selection = evaluate
 
 
-class _AfterImport(importlib.abc.MetaPathFinder):
-    """Corrects the module when it is imported. Functions in Python load this file too, and never import the module."""
-
-    def find_spec(self, fullname: str, path: object = None, target: object = None) -> ModuleSpec | None:
-        if fullname != _MODULE:
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(fullname)
-        loader = spec.loader if spec else None
-        if loader is not None:
-            execute = loader.exec_module
-
-            def exec_module(module: ModuleType) -> None:
-                execute(module)
-                correct(module)
-
-            loader.exec_module = exec_module
-        return spec
-
-
 def install() -> None:
-    sys.meta_path.insert(0, _AfterImport())
+    after_import.install(_MODULE, correct)

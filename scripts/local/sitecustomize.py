@@ -4,9 +4,11 @@ Nagle's algorithm the second waits for the acknowledgement of the first, which c
 import os
 import socketserver
 
+import late_answers
 import route_selection
 
 route_selection.install()
+late_answers.install()
 
 socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 

@@ -7,11 +7,11 @@ import time
 import unittest
 from pathlib import Path
 
-from fakes import Command
+from fakes import settings
 
 from holdfast_cli.verify import guides
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = settings.ROOT
 
 
 def page(text):
@@ -169,25 +169,6 @@ class Runs(unittest.TestCase):
 
     def test_a_long_page_of_short_blocks_is_not_one_that_hangs(self):
         self.assertEqual(ran("\n".join(["'''sh\nsleep 2\n'''"] * 4), patience=6), [])
-
-    def test_an_apply_that_met_its_own_permission_is_repeated_without_it(self):
-        with tempfile.TemporaryDirectory() as folder:
-            calls = Path(folder) / "calls"
-            conflict = ("Error: adding Lambda Permission (f-authorizer/api-x): operation error Lambda: AddPermission, ResourceConflictException: "
-                        "The statement id (api-x) provided already exists. Please provide a new statement id.")
-            once = f'echo "$*" >>{calls}; [ $(wc -l <{calls}) -gt {{}} ] || {{{{ echo "{{}}" >&2; exit 1; }}}}'
-            removes = Path(folder) / "boto3.py"
-            removes.write_text("class client:\n    def __init__(self, name): pass\n    def remove_permission(self, **what):\n"
-                               f"        open({str(calls)!r}, 'a').write(str(what) + '\\n')\n")
-            page = "'''sh\nexport PYTHONPATH=" + folder + "\nterraform apply x\n'''"
-            with Command(Path(folder) / "bin", terraform=once.format(1, conflict)):
-                self.assertEqual(ran(page), [])
-            self.assertEqual(calls.read_text().splitlines(), ["apply x", str({"FunctionName": "f-authorizer", "StatementId": "api-x"}), "apply x"])
-            calls.unlink()
-            with Command(Path(folder) / "bin", terraform=once.format(1, "Error: something else already exists")):
-                [wrong] = ran(page)
-            self.assertIn("something else", wrong)
-            self.assertEqual(calls.read_text().splitlines(), ["apply x"])
 
     def test_a_reader_has_no_account_and_no_variables_of_make(self):
         self.assertEqual(ran("""

@@ -10,10 +10,8 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,28 +23,6 @@ EXCERPTS = ("hcl", "js", "rust")
 VARIES = "…"
 # The pages of docs/ whose commands scripts/live_tests/test_guides.py runs.
 PAGES = ("protect-your-api.md", "publish.md", "own-sign-in.md")
-
-
-# An apply on the local cloud rarely fails after five minutes, because AddPermission finds a statement that nothing else can have made: one of
-# its own. The cause is not known. This program in place of terraform removes the statement and applies again, so that it does not hide what is
-# wrong with a page.
-_TERRAFORM = r"""#!{python}
-import re, subprocess, sys
-import boto3
-
-def run():
-    ran = subprocess.run([{terraform!r}, *sys.argv[1:]], stderr=subprocess.PIPE)
-    sys.stderr.buffer.write(ran.stderr)
-    return ran.returncode, ran.stderr.decode(errors="replace")
-
-code, said = run()
-left = re.search(r"adding Lambda Permission \(([^/()]+)/([^/()]+)\).*The statement id \(\2\) provided already exists", said)
-if code and left:
-    sys.stderr.write("removing the statement " + left[2] + ", and applying again\n")
-    boto3.client("lambda").remove_permission(FunctionName=left[1], StatementId=left[2])
-    code, _ = run()
-sys.exit(code)
-"""
 
 
 @dataclass
@@ -120,12 +96,6 @@ def run(page: str, folder: Path, environ: Mapping[str, str], patience_seconds: f
     log, work = folder / "log", folder / "work"
     log.mkdir()
     work.mkdir()
-    if terraform := shutil.which("terraform", path=environ.get("PATH")):
-        (folder / "bin").mkdir()
-        wrapper = folder / "bin" / "terraform"
-        wrapper.write_text(_TERRAFORM.format(python=sys.executable, terraform=terraform), encoding="utf-8")
-        wrapper.chmod(0o755)
-        environ = {**environ, "PATH": f"{wrapper.parent}{os.pathsep}{environ['PATH']}"}
     script = folder / "commands.sh"
     script.write_text("set -euo pipefail\n" + "".join(
         f"exec >{log}/{block.line}.out 2>{log}/{block.line}.err\n{block.commands}" for block in todo), encoding="utf-8")
