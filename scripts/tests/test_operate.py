@@ -122,14 +122,16 @@ class Compiler(unittest.TestCase):
         found = subprocess.run([SCRIPTS / "compiler" / build.COMPILER, "echo", *arguments], capture_output=True, text=True, check=True)
         return found.stdout.split()
 
-    def test_two_functions_are_optimised_when_they_are_linked(self):
-        for name in ("auth-password", "sessions-admin"):
+    def test_some_functions_are_optimised_when_they_are_linked(self):
+        checks = ("sessions-authorizer", "sessions-current", "sessions-introspect")
+        for name in ("auth-password", "sessions-admin", *checks):
             self.assertIn(name, catalogue.functions())
             crate = ["--crate-name", name.replace("-", "_"), "--edition=2024", "--crate-type", "bin"]
-            self.assertEqual(self.asked(*crate, "-C", "lto=off")[:9], [*crate, "-C", "lto=off", "-C", "lto=fat"])
+            level = "opt-level=3" if name in checks else "opt-level=2"
+            self.assertEqual(self.asked(*crate, "-C", "lto=off")[:11], [*crate, "-C", "lto=off", "-C", "lto=fat", "-C", level])
 
     def test_everything_else_is_compiled_as_cargo_says(self):
-        for name, kind in (("auth_login", "bin"), ("auth_password", "lib"), ("service_auth", "lib"), ("build_script_build", "bin")):
+        for name, kind in (("auth_login", "bin"), ("auth_password", "lib"), ("sessions_current", "lib"), ("service_auth", "lib"), ("build_script_build", "bin")):
             crate = ["--crate-name", name, "--crate-type", kind, "-C", "lto=off"]
             self.assertEqual(self.asked(*crate), crate)
 

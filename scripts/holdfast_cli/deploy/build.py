@@ -53,7 +53,7 @@ def _installed_targets() -> list[str] | None:
 
 
 def release_flags(root: Path = ROOT) -> dict[str, str]:
-    """What makes a release the same wherever it is built, no path of the machine in it, and two of its functions small. Their compiler
+    """What makes a release the same wherever it is built, no path of the machine in it, and some of its functions small or fast. Their compiler
     (scripts/compiler) is named without its folder, because cargo hashes its name into what it builds."""
     home = os.environ.get("CARGO_HOME") or Path.home() / ".cargo"
     # Not the encoded form: cargo-lambda adds the processor of the function's machine to this one.

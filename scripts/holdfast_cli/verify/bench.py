@@ -24,7 +24,7 @@ from holdfast_cli.core import settings as settings_module
 from holdfast_cli.core.console import Step, line
 from holdfast_cli.core.errors import Failed, Refused
 from holdfast_cli.core.settings import ROOT, Settings, alternatives
-from holdfast_cli.deploy import deploy, preparation
+from holdfast_cli.deploy import build, deploy, preparation
 from holdfast_cli.local import cloud
 from holdfast_cli.local.cloud import test_environment
 from holdfast_cli.operate import smoke
@@ -211,7 +211,8 @@ def _build(settings: Settings, what: str, arguments: list[str]) -> None:
     with Step(f"building {what}"):
         log = settings.log("bench-build.log")
         log.write_text("", encoding="utf-8")
-        if commands.logged(["cargo", "build", "--locked", "--release", *arguments], log, cwd=ROOT, env=test_environment(settings)):
+        env = test_environment(settings, **build.release_flags())
+        if commands.logged(["cargo", "build", "--locked", "--release", *arguments], log, cwd=ROOT, env=env):
             raise Failed(f"{what} could not be built: {log}")
 
 

@@ -131,7 +131,7 @@ impl RedisConfig {
             return Ok(Opener::Cluster(builder.build().map_err(unusable)?));
         }
         // Only with this version does the client say when a connection has been closed.
-        let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+        let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3).set_skip_set_lib_name();
         let info = info.set_redis_settings(settings).set_tcp_settings(tcp);
         let client = match certificates {
             Some(certificates) => Client::build_with_tls(info, certificates).map_err(unusable)?,
@@ -139,8 +139,11 @@ impl RedisConfig {
         };
         let mut config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(limits.connect))
-            .set_response_timeout(Some(limits.command));
+            // The link limits the time of each command, and a second timer costs a hit two calls of the kernel.
+            .set_response_timeout(None);
         if let Some(tokens) = &self.tokens {
+            // The client itself sends new tokens.
+            config = config.set_response_timeout(Some(limits.command));
             config = config.set_credentials_provider(SharedTokens(tokens.clone()));
         }
         Ok(Opener::Single(client, config))

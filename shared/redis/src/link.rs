@@ -9,6 +9,7 @@
 //! cluster has a breaker for each part of its slots, so that the failure of one node affects only its own users.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt, Shared};
 use holdfast_sessions::Millis;
@@ -17,7 +18,7 @@ use holdfast_sessions::ports::{CacheTrouble, Clock, Rng};
 use redis::cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr};
 use redis::{Cmd, FromRedisValue, RedisError, Value};
 use tokio::time::error::Elapsed;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::config::{Connection, Opener, TimeLimits};
 use crate::scripts::{CLUSTER_SLOTS, Function, Script, WHO_SCRIPT, cluster_slot};
@@ -227,25 +228,25 @@ impl<H: Clock + Rng + Clone + 'static> Link<H> {
         arguments: &[&[u8]],
     ) -> Result<Reply<T>, CacheTrouble> {
         let (number, opening) = self.opening();
-        let mut connection = match opening.await {
+        let connection = match opening.await {
             Ok(connection) => connection,
             Err(error) => {
                 self.drop_connection(number);
                 return Err(error);
             }
         };
-        let call = async {
-            if let Some(function) = script.function() {
-                let answer = self.call_function(number, &mut connection, function, keys, arguments).await;
-                if let Some(answer) = answer {
-                    return answer;
-                }
-            }
-            // On the heap, so that a hit, which needs none of it, does not carry the room for it.
-            Box::pin(self.call_script(&mut connection, script, keys, arguments)).await
-        };
         // A server that forgot what it was sent, or refuses it, is sent more than one command.
-        let answer = timeout(self.limits.command * 2, call).await.unwrap_or_else(Err);
+        let mut asked =
+            Asked { connection, number, limit: self.limits.command, end: Instant::now() + self.limits.command * 2 };
+        let function = match script.function() {
+            Some(function) => self.call_function(&mut asked, function, keys, arguments).await,
+            None => None,
+        };
+        let answer = match function {
+            Some(answer) => answer,
+            // On the heap, so that a hit, which needs none of it, does not carry the room for it.
+            None => Box::pin(call_script(&mut asked, script, keys, arguments)).await,
+        };
         match answer {
             // The address leads to another primary now, or will soon.
             Ok(Ok(value)) if is_a_replicas(&value) => {
@@ -278,52 +279,32 @@ impl<H: Clock + Rng + Clone + 'static> Link<H> {
         }
     }
 
-    async fn send(&self, connection: &mut Connection, command: &Cmd) -> Answer {
-        timeout(self.limits.command, query(connection, command)).await
-    }
-
-    async fn call_script(
-        &self,
-        connection: &mut Connection,
-        script: &Script,
-        keys: &[String],
-        arguments: &[&[u8]],
-    ) -> Answer {
-        let answer = self.send(connection, &command("EVALSHA", script.hash(), keys, arguments)).await;
-        if refusal(&answer).is_none_or(|error| error.code() != Some("NOSCRIPT")) {
-            return answer;
-        }
-        // The script was not executed, so sending all of it repeats nothing.
-        self.send(connection, &command("EVAL", script.code(), keys, arguments)).await
-    }
-
     /// Calls the function. The result is `None` if the server did not execute it, but may execute the script. A server refuses a
     /// function as a whole where it refuses only single commands of a script: when memory is full, and on a replica.
     async fn call_function(
         &self,
-        number: u64,
-        connection: &mut Connection,
+        asked: &mut Asked,
         function: &Function,
         keys: &[String],
         arguments: &[&[u8]],
     ) -> Option<Answer> {
-        if self.lock().without_functions == Some(number) {
+        if self.lock().without_functions == Some(asked.number) {
             return None;
         }
         let call = command("FCALL", function.name(), keys, arguments);
-        let mut answer = self.send(connection, &call).await;
+        let mut answer = asked.send(&call).await;
         if refusal(&answer).is_some_and(is_unknown_function) {
             let load = redis::cmd("FUNCTION").arg("LOAD").arg(function.library()).to_owned();
-            let loaded = Box::pin(timeout(self.limits.command, query_primary(connection, &load, keys))).await;
+            let loaded = Box::pin(asked.send_to_primary(&load, keys)).await;
             let is_loaded = match refusal(&loaded) {
                 Some(error) => is_there_already(error),
                 None => matches!(loaded, Ok(Ok(_))),
             };
-            answer = if is_loaded { Box::pin(self.send(connection, &call)).await } else { loaded };
+            answer = if is_loaded { Box::pin(asked.send(&call)).await } else { loaded };
         }
         let Some(code) = refusal(&answer).map(describe) else { return Some(answer) };
         if NO_FUNCTIONS.contains(&code.as_str()) {
-            self.lock().without_functions = Some(number);
+            self.lock().without_functions = Some(asked.number);
         }
         EXECUTES_NOTHING.contains(&code.as_str()).then_some(answer)
     }
@@ -382,6 +363,42 @@ fn command(name: &str, script: &str, keys: &[String], arguments: &[&[u8]]) -> Cm
     command
 }
 
+/// A server that is asked by one call, with the time that the call has.
+struct Asked {
+    connection: Connection,
+    /// The number of the connection.
+    number: u64,
+    /// The longest time of one command.
+    limit: Duration,
+    /// When the call ends.
+    end: Instant,
+}
+
+impl Asked {
+    /// One timer for both limits: each timer of a hit costs two calls of the kernel.
+    fn until(&self) -> Instant {
+        self.end.min(Instant::now() + self.limit)
+    }
+
+    async fn send(&mut self, command: &Cmd) -> Answer {
+        timeout_at(self.until(), query(&mut self.connection, command)).await
+    }
+
+    /// Sends a command without keys to the primary of these keys.
+    async fn send_to_primary(&mut self, command: &Cmd, keys: &[String]) -> Answer {
+        timeout_at(self.until(), query_primary(&mut self.connection, command, keys)).await
+    }
+}
+
+async fn call_script(asked: &mut Asked, script: &Script, keys: &[String], arguments: &[&[u8]]) -> Answer {
+    let answer = asked.send(&command("EVALSHA", script.hash(), keys, arguments)).await;
+    if refusal(&answer).is_none_or(|error| error.code() != Some("NOSCRIPT")) {
+        return answer;
+    }
+    // The script was not executed, so sending all of it repeats nothing.
+    asked.send(&command("EVAL", script.code(), keys, arguments)).await
+}
+
 async fn query(connection: &mut Connection, command: &Cmd) -> Result<Value, RedisError> {
     match connection {
         Connection::Single(connection, _) => command.query_async(connection).await,
@@ -389,7 +406,6 @@ async fn query(connection: &mut Connection, command: &Cmd) -> Result<Value, Redi
     }
 }
 
-/// Sends a command without keys to the primary of these keys.
 async fn query_primary(connection: &mut Connection, command: &Cmd, keys: &[String]) -> Result<Value, RedisError> {
     match connection {
         Connection::Single(connection, _) => command.query_async(connection).await,

@@ -12,6 +12,7 @@
 //! All keys of a user share the hash tag `{userId}`. They are in one slot of a cluster, so a script may touch several
 //! of them.
 
+use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use holdfast_sessions::cache::LEASE_MILLIS;
@@ -162,12 +163,19 @@ pub const LEASE_LIFE: i64 = LEASE_MILLIS;
 
 /// The key of the copy of a slot.
 pub fn copy_key(at: Address) -> String {
-    format!("s:{{{}}}:{}:v", at.user, at.slot)
+    key(at, 'v')
 }
 
 /// The key of the lease to fill that copy.
 pub fn lease_key(at: Address) -> String {
-    format!("s:{{{}}}:{}:l", at.user, at.slot)
+    key(at, 'l')
+}
+
+fn key(at: Address, kind: char) -> String {
+    let mut key = String::with_capacity(32);
+    // Writing to a text does not fail.
+    let _ = write!(key, "s:{{{}}}:{}:{kind}", at.user, at.slot);
+    key
 }
 
 /// Hash slots of a cluster (Redis cluster specification, "Key distribution model").

@@ -1,5 +1,7 @@
 //! The text of a copy of a slot. Its names are short, because it is sent on every hit.
 
+use std::borrow::Cow;
+
 use holdfast_sessions::account::Identity;
 use holdfast_sessions::cache::Cached;
 use holdfast_sessions::claims::Claims;
@@ -18,18 +20,21 @@ const MAX_BYTES: usize = 12 * 1024;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct StoredValue {
+struct StoredValue<'a> {
     f: u8,
-    u: String,
+    #[serde(borrow)]
+    u: Cow<'a, str>,
     n: u8,
-    s: String,
+    #[serde(borrow)]
+    s: Cow<'a, str>,
     m: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     id: Option<(String, String)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cl: Option<String>,
     v: u64,
-    a: String,
+    #[serde(borrow)]
+    a: Cow<'a, str>,
     ae: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     p: Option<(String, i64)>,
@@ -57,14 +62,14 @@ pub fn write(copy: &Cached) -> Option<String> {
     let hash = |hash: &TokenHash| ids::encode(hash.as_bytes());
     let stored = StoredValue {
         f: FORM,
-        u: slot.at.user.to_string(),
+        u: slot.at.user.to_string().into(),
         n: slot.at.slot.get(),
-        s: slot.sid.to_string(),
+        s: slot.sid.to_string().into(),
         m: slot.email.clone(),
         id: slot.identity.as_ref().map(|identity| (identity.provider.clone(), identity.subject.clone())),
         cl: (!slot.claims.is_empty()).then(|| slot.claims.as_str().to_owned()),
         v: slot.version,
-        a: hash(&keys.access),
+        a: hash(&keys.access).into(),
         ae: keys.access_expires_at.get(),
         p: keys.previous_access.as_ref().map(|(previous, until)| (hash(previous), until.get())),
         c: slot.created_at.get(),

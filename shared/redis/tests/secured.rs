@@ -182,7 +182,16 @@ async fn a_user_with_exactly_these_rights_is_enough() {
     let url = |password: &str| format!("redis://app:{password}@127.0.0.1:{}/0", server.port());
     let config = |password: &str| RedisConfig { url: url(password), cluster: false, tokens: None, authority: None };
     redis::cmd("ACL").arg("SETUSER").arg("default").arg("off").exec_async(&mut connection).await.expect("off");
-    suite::all(&cache(&config("secret-of-app")), &RealHost).await;
+    let app = cache(&config("secret-of-app"));
+    redis::cmd("CONFIG").arg("RESETSTAT").exec_async(&mut connection).await.expect("no statistics");
+    app.check().await.expect("a primary");
+    let at = Address { user: UserId::from_bytes([1; 16]), slot: SlotNo::new(0).expect("a slot") };
+    assert!(matches!(app.read(at).await, Ok(Found::Miss(Some(_)))));
+    // It is asked for nothing that it refuses, but for the script and the function that it does not know yet.
+    let told: String = redis::cmd("INFO").arg("errorstats").query_async(&mut connection).await.expect("statistics");
+    let refused: Vec<_> = told.lines().filter(|line| line.starts_with("errorstat_")).collect();
+    assert_eq!(refused, ["errorstat_ERR:count=1", "errorstat_NOSCRIPT:count=1"]);
+    suite::all(&app, &RealHost).await;
     is_a_miss_with_a_reason(&config("wrong"), "wrongpass").await;
     is_a_miss_with_a_reason(&RedisConfig { url: server.url(), ..config("") }, "noauth").await;
 }

@@ -3,6 +3,7 @@
 mod body;
 mod etag;
 pub(crate) mod event;
+mod headers;
 pub(crate) mod lenient;
 pub(crate) mod payload;
 pub mod problem;
@@ -22,9 +23,13 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use event::{Body, Event};
+use headers::Headers;
 use lenient::Text;
 pub(crate) use response::ApiGatewayResponse;
 pub use response::{Rejection, Response};
+
+/// The headers of most requests fit in.
+const HEADER_BYTES: usize = 1_024;
 
 /// The largest body of every route but the publisher's, in bytes (docs/api.md).
 pub const MAX_BODY_BYTES: usize = 16 * 1024;
@@ -44,7 +49,7 @@ struct Parts {
     method: String,
     path: String,
     route: String,
-    headers: Vec<(String, String)>,
+    headers: Headers,
     query: Result<Vec<(String, String)>, Failure>,
     path_parameters: Vec<(String, String)>,
     source_ip: String,
@@ -77,9 +82,16 @@ impl Request {
             Body::Text(text) => Some(text.into_owned().into_bytes()),
             Body::Other => None,
         };
-        let mut headers: Vec<(String, String)> = event.headers.headers().collect();
+        let mut headers = Headers::with_capacity(event.headers.0.len() + event.cookies.0.len(), HEADER_BYTES);
+        for (name, values) in event.headers.0 {
+            if let Some(value) = values.joined() {
+                headers.push(&name, &value);
+            }
+        }
         // API Gateway takes cookies out of the headers; the local cloud leaves them there.
-        headers.extend(event.cookies.0.into_iter().map(|cookie| ("cookie".to_owned(), cookie.into_owned())));
+        for cookie in event.cookies.0 {
+            headers.push("cookie", &cookie);
+        }
         let query = match event.raw_query.0 {
             Some(raw) => query::parse(&raw, parameters),
             None => query::check(event.query.texts().collect(), parameters),
@@ -178,7 +190,7 @@ impl Request {
 
     /// All headers of a lower-case name.
     pub(crate) fn headers(&self, name: &str) -> impl Iterator<Item = &str> {
-        self.0.headers.iter().filter(move |(n, _)| n == name).map(|(_, v)| v.as_str())
+        self.0.headers.of(name)
     }
 
     /// A path parameter.

@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
-use super::{Parts, Request, is_usable_id, payload, query};
+use super::{Headers, Parts, Request, is_usable_id, payload, query};
 
 /// The request of an HTTP API's event.
 pub(crate) fn request(event: &Value, invocation_id: &str, parameters: &[&str]) -> Request {
@@ -18,9 +18,13 @@ pub(crate) fn request(event: &Value, invocation_id: &str, parameters: &[&str]) -
         Value::String(text) => Some(text.clone().into_bytes()),
         _ => None,
     };
-    let mut headers = payload::headers(&event["headers"]);
-    let cookies = event["cookies"].as_array().into_iter().flatten().filter_map(payload::text);
-    headers.extend(cookies.map(|cookie| ("cookie".to_owned(), cookie)));
+    let mut headers = Headers::default();
+    for (name, value) in payload::headers(&event["headers"]) {
+        headers.push(&name, &value);
+    }
+    for cookie in event["cookies"].as_array().into_iter().flatten().filter_map(payload::text) {
+        headers.push("cookie", &cookie);
+    }
     let query = match &event["rawQueryString"] {
         Value::String(raw) => query::parse(raw, parameters),
         _ => query::check(payload::pairs(&event["queryStringParameters"]), parameters),

@@ -176,7 +176,7 @@ pub(crate) enum Values<'a> {
 
 impl<'a> Values<'a> {
     /// Several values in one, joined by commas (RFC 9110 §5.3).
-    fn joined(self) -> Option<Cow<'a, str>> {
+    pub(crate) fn joined(self) -> Option<Cow<'a, str>> {
         match self {
             Self::None => None,
             Self::One(text) => Some(text),
@@ -211,14 +211,6 @@ impl<'a> Fields<'a> {
     /// Those with a text.
     pub(crate) fn texts(self) -> impl Iterator<Item = (String, String)> {
         self.0.into_iter().filter_map(|(name, value)| Some((name.into_owned(), value.joined()?.into_owned())))
-    }
-
-    /// The same with lower-case names, as headers are looked up.
-    pub(crate) fn headers(self) -> impl Iterator<Item = (String, String)> {
-        self.texts().map(|(mut name, value)| {
-            name.make_ascii_lowercase();
-            (name, value)
-        })
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a handler answers: a response, or a failure that becomes a problem document (RFC 9457).
 
+use std::borrow::Cow;
+
 use holdfast_sessions::{Code, Failure};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -22,14 +24,14 @@ pub struct Response {
 pub(crate) struct ApiGatewayResponse {
     status_code: u16,
     #[serde(serialize_with = "as_object")]
-    headers: Vec<(&'static str, String)>,
+    headers: Vec<(&'static str, Cow<'static, str>)>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     cookies: Vec<String>,
     body: String,
     is_base64_encoded: bool,
 }
 
-fn as_object<S: Serializer>(headers: &[(&'static str, String)], serializer: S) -> Result<S::Ok, S::Error> {
+fn as_object<S: Serializer>(headers: &[(&'static str, Cow<'static, str>)], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(headers.iter().map(|(name, value)| (name, value)))
 }
 
@@ -130,12 +132,12 @@ impl Response {
     pub(crate) fn into_event(self, request_id: &str) -> ApiGatewayResponse {
         let mut headers = Vec::with_capacity(4 + self.headers.len());
         if !self.content_type.is_empty() {
-            headers.push(("content-type", self.content_type.to_owned()));
+            headers.push(("content-type", self.content_type.into()));
         }
-        headers.push(("cache-control", "no-store".to_owned()));
-        headers.push(("x-request-id", request_id.to_owned()));
-        headers.push(("x-content-type-options", "nosniff".to_owned()));
-        headers.extend(self.headers);
+        headers.push(("cache-control", "no-store".into()));
+        headers.push(("x-request-id", request_id.to_owned().into()));
+        headers.push(("x-content-type-options", "nosniff".into()));
+        headers.extend(self.headers.into_iter().map(|(name, value)| (name, value.into())));
         ApiGatewayResponse {
             status_code: self.status,
             headers,

@@ -28,10 +28,9 @@ where
         let found = self.cache.look_up(token.at, &hash).await?;
         // The clock is read after the session, because a read may take longer than a session has left.
         let now = self.host.now();
-        match session::live(found.as_ref(), token.at.slot, &self.policy, now) {
-            Some(slot) if session::accepts_access_token(slot, &hash, now) => Ok(Some(Current { slot: slot.clone() })),
-            _ => Ok(None),
-        }
+        let is_open = session::live(found.as_ref(), token.at.slot, &self.policy, now)
+            .is_some_and(|slot| session::accepts_access_token(slot, &hash, now));
+        Ok(found.filter(|_| is_open).map(|slot| Current { slot }))
     }
 }
 
