@@ -391,11 +391,30 @@ async fn long_run(world: &World) -> Done {
     #[allow(clippy::cast_precision_loss)]
     figure(validation.name, &format!("memory after {LONG_RUN} requests"), function.resident()? as f64 / 1e6, "MB");
     thaws(world, validation, &function, median(&mut warm)).await?;
+    pauses(&contestants[1]).await?;
     let validation = &contestants[3];
     let function = Function::start(&validation.command, &validation.variables)?;
     function.keep_on("1");
     let mut warm = (0..WARM_UP).map(|_| Ok(function.invoke(&validation.event)?.0)).collect::<Done<Vec<_>>>()?;
     thaws(world, validation, &function, median(&mut warm)).await
+}
+
+/// What a pause of the length of a freeze costs a bare function. No other function can be expected to take less.
+async fn pauses(bare: &Contestant) -> Done {
+    let function = Function::start(&bare.command, &bare.variables)?;
+    function.keep_on("1");
+    let mut warm = (0..LONG_RUN).map(|_| Ok(function.invoke(&bare.event)?.0)).collect::<Done<Vec<_>>>()?;
+    let _awake = ["0", "1"].map(process::Awake::keep);
+    let mut paused = Vec::new();
+    for _ in 0..ROUNDS {
+        tokio::time::sleep(FREEZE).await;
+        paused.push(function.invoke(&bare.event)?.0);
+    }
+    let of = format!("{}, after a pause of the length of a freeze", bare.name);
+    let paused = median(&mut paused);
+    figure(&of, "wall, median", micros(paused), "µs");
+    ratio(&of, "a warm one", micros(paused), micros(median(&mut warm)));
+    Ok(())
 }
 
 /// Stops a function while the cache and the table close their connections, and lets it run again. The event comes then, or is there

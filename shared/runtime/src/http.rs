@@ -9,6 +9,7 @@ pub(crate) mod payload;
 pub mod problem;
 pub(crate) mod proxy;
 mod query;
+mod quoted;
 mod response;
 
 use std::borrow::Cow;
