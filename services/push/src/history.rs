@@ -70,7 +70,7 @@ where
     let Some(head) = deps.table.head(&channel).await? else {
         // Nobody ever wrote or listened here: there is nothing to miss, and no epoch to be right about.
         let nothing = request.query("epoch").is_none() && after.unwrap_or_default() == 0;
-        return Ok(Response::json_text(200, &empty_page(nothing)));
+        return Ok(Response::json_text(200, empty_page(nothing)));
     };
     let offset = match after {
         Some(after) => after,
@@ -90,7 +90,7 @@ where
         Recovery::Complete(messages) => page_to_json(&channel, head, Some(&messages), now),
         Recovery::Lost => page_to_json(&channel, head, None, now),
     };
-    Ok(Response::json_text(200, &text))
+    Ok(Response::json_text(200, text))
 }
 
 fn bad(detail: &'static str) -> Failure {

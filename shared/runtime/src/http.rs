@@ -9,7 +9,6 @@ pub(crate) mod payload;
 pub mod problem;
 pub(crate) mod proxy;
 mod query;
-mod quoted;
 mod response;
 
 use std::borrow::Cow;

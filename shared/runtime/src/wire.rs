@@ -392,7 +392,7 @@ mod tests {
         let claims = Claims::parse(r#"{"role":"admin","amount":1.50,"tags":[1,"é\u0000"]}"#).unwrap();
         for slot in [slot.clone(), trusted(60), Slot { claims, email: "a\"é\n@example.com".into(), ..of_pool }] {
             let response = validated(&slot).unwrap();
-            assert_eq!((response.status(), response.text()), (200, session(&slot, slot.sid).to_string()));
+            assert_eq!((response.status(), response.text()), (200, session(&slot, slot.sid).to_string().as_str()));
         }
     }
 

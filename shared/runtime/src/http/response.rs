@@ -7,7 +7,6 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::problem;
-use super::quoted::Quoted;
 
 /// The response of a handler, before it is written as an event.
 #[derive(Clone, Debug)]
@@ -16,7 +15,7 @@ pub struct Response {
     content_type: &'static str,
     headers: Vec<(&'static str, String)>,
     cookies: Vec<String>,
-    body: Quoted,
+    body: String,
 }
 
 /// What a function returns to API Gateway, in its payload format 2.0.
@@ -28,7 +27,7 @@ pub(crate) struct ApiGatewayResponse {
     headers: Vec<(&'static str, Cow<'static, str>)>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     cookies: Vec<String>,
-    body: Quoted,
+    body: String,
     is_base64_encoded: bool,
 }
 
@@ -37,7 +36,7 @@ fn as_object<S: Serializer>(headers: &[(&'static str, Cow<'static, str>)], seria
 }
 
 impl Response {
-    fn new(status: u16, content_type: &'static str, body: Quoted) -> Self {
+    fn new(status: u16, content_type: &'static str, body: String) -> Self {
         Self { status, content_type, headers: Vec::new(), cookies: Vec::new(), body }
     }
 
@@ -46,19 +45,21 @@ impl Response {
     /// # Errors
     /// Fails when the value cannot be written as JSON.
     pub fn json(status: u16, body: &impl Serialize) -> Result<Self, Failure> {
-        let written = Quoted::json(body);
-        let unwritten = |_| Failure::new(Code::Internal, "The answer could not be written.");
-        Ok(Self::new(status, "application/json", written.map_err(unwritten)?))
+        let unwritten = || Failure::new(Code::Internal, "The answer could not be written.");
+        // A session fits in, so its text does not grow step by step.
+        let mut text = Vec::with_capacity(1_024);
+        serde_json::to_writer(&mut text, body).map_err(|_| unwritten())?;
+        Ok(Self::json_text(status, String::from_utf8(text).map_err(|_| unwritten())?))
     }
 
     /// JSON that is text already: a client's own numbers and field order, which a tree would not keep.
-    pub fn json_text(status: u16, text: &str) -> Self {
-        Self::new(status, "application/json", Quoted::text(text))
+    pub fn json_text(status: u16, text: String) -> Self {
+        Self::new(status, "application/json", text)
     }
 
     /// The status 204, with headers and without a body.
     pub fn no_content() -> Self {
-        Self::new(204, "", Quoted::text(""))
+        Self::new(204, "", String::new())
     }
 
     /// The same response with another status.
@@ -107,7 +108,7 @@ impl Response {
         if failure.code == Code::Unauthenticated {
             headers.push(("www-authenticate", "Bearer".to_owned()));
         }
-        let body = Quoted::text(&Value::Object(body).to_string());
+        let body = Value::Object(body).to_string();
         Self { headers, ..Self::new(problem::status(failure.code), "application/problem+json", body) }
     }
 
@@ -124,7 +125,7 @@ impl Response {
     /// The same answer without its body, as `HEAD` gets it (RFC 9110 §9.3.2).
     #[must_use]
     pub(crate) fn without_body(self) -> Self {
-        Self { body: Quoted::text(""), ..self }
+        Self { body: String::new(), ..self }
     }
 
     /// API Gateway's payload format 2.0.
@@ -186,13 +187,13 @@ impl Rejection {
 #[cfg(test)]
 impl Response {
     /// The body as its text.
-    pub(crate) fn text(&self) -> String {
-        self.body.read()
+    pub(crate) fn text(&self) -> &str {
+        &self.body
     }
 
     /// The body, which must be JSON.
     pub(crate) fn body(&self) -> Value {
-        serde_json::from_str(&self.text()).unwrap()
+        serde_json::from_str(&self.body).unwrap()
     }
 }
 
@@ -218,7 +219,7 @@ mod tests {
         let event = sent(response);
         assert_eq!((&event["statusCode"], &event["body"]), (&json!(201), &json!("{\"a\":1}")));
         assert_eq!((&event["headers"]["etag"], &event["cookies"]), (&json!("\"7\""), &json!(["a=b"])));
-        let text = sent(Response::json_text(200, "{\"b\":1.0,\"a\":2}"));
+        let text = sent(Response::json_text(200, "{\"b\":1.0,\"a\":2}".into()));
         assert_eq!(text["body"], "{\"b\":1.0,\"a\":2}");
         assert_eq!((&text["headers"]["content-type"], text.get("cookies")), (&json!("application/json"), None));
         let nothing = sent(Response::no_content());
