@@ -1,8 +1,8 @@
 """Lets the local cloud answer Terraform a little later than it can. `scripts/local/sitecustomize.py` installs it.
 
-The SDK of Terraform's provider sends the head and the body of a request as two packets. If the answer begins before the SDK has noticed that
-all of the body is sent, it closes the connection and sends the request again, though the first one was executed (seen in captured packets).
-Then a name that was made exists already (`EntityAlreadyExists`, `ResourceConflictException`), and the apply fails. AWS is too far away to
+The SDK of Terraform's provider sends the head and the body of a request as two packets. It closes the connection if the answer begins before
+it has noticed that all of the body is sent (seen in captured packets). Then it sends the request again, though the first one was executed.
+What the first one made exists already (`EntityAlreadyExists`, `ResourceConflictException`), and the apply fails. AWS is too far away to
 answer that early. The local cloud does so about once in a few thousand requests of a busy machine.
 
 On a busy machine, with 20 ms between the head and the body of an answer so that each closed connection shows, 52 of 1 544 requests were sent

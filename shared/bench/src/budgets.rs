@@ -194,8 +194,8 @@ const INSTRUCTIONS: [(&str, u64); 8] = [
     ("start of auth-login", 3521),
     ("start of auth-refresh", 3361),
     ("start of push-fanout", 6278),
-    ("validation, cache hit", 322),
-    ("validation, dynamodb", 1228),
+    ("validation, cache hit", 306),
+    ("validation, dynamodb", 1216),
     ("delivery of a message to a socket", 145),
 ];
 
