@@ -14,6 +14,7 @@ from fakes import read
 
 from holdfast_cli.core.errors import Failed, Refused
 from holdfast_cli.core.settings import ROOT
+from holdfast_cli.deploy import build
 from holdfast_cli.verify import bench, plot, release_profiles
 
 LINES = [
@@ -53,6 +54,13 @@ class Report(unittest.TestCase):
                 self.assertIn(part, text)
             self.assertEqual([file.name for file in Path(folder).glob("*.svg")], ["x-how-long.svg"])
             self.assertEqual(len((Path(folder) / "figures.jsonl").read_text(encoding="utf-8").splitlines()), len(LINES))
+
+    def test_what_is_measured_is_built_as_a_release_is(self):
+        with tempfile.TemporaryDirectory() as folder, mock.patch.object(bench.commands, "logged", return_value=0) as logged, \
+                contextlib.redirect_stdout(io.StringIO()):
+            bench.functions(read(HOLDFAST_WORK_DIR=folder))
+        env = logged.call_args.kwargs["env"]
+        self.assertEqual({name: env[name] for name in build.release_flags()}, build.release_flags())
 
     def test_a_benchmark_that_fails_or_prints_something_else_makes_no_report(self):
         for script in ("echo '{}'; exit 3", "echo hello"):

@@ -149,7 +149,7 @@ class CacheUser(unittest.TestCase):
         self.assertNotIsInstance(fresh.call("HELLO", "3", "AUTH", "app", "any"), Exception)
 
     def test_what_it_may_not_send_it_can_do_without(self):
-        # The client says who it is and does not look at the answer; servers before 7.2 do not know the command at all.
+        # In a cluster the client says who it is, and does not look at the answer. Servers before 7.2 do not know the command at all.
         self.assertIsInstance(self.client.call("CLIENT", "SETINFO", "LIB-NAME", "redis-rs"), Exception)
         self.assertEqual(self.client.call("PING"), "PONG")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import secrets
@@ -108,7 +109,7 @@ _OWN_PORTS = range(15_000, 32_768)
 
 
 def lent_ports() -> range:
-    """The ports that this system lends to outgoing connections. Systems without this file lend those from 49 152."""
+    """The ports that this system lends to outgoing connections. Where it does not say, they are those of macOS, from 49 152."""
     try:
         low, high = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()
         return range(int(low), int(high) + 1)
@@ -116,22 +117,23 @@ def lent_ports() -> range:
         return range(49_152, 65_536)
 
 
-def _candidates() -> list[int]:
+@functools.cache
+def _own_ports() -> deque[int]:
+    """Those that are left. Each process begins at another one."""
     lent = lent_ports()
-    own = [port for port in _OWN_PORTS if port not in lent]
-    start = secrets.randbelow(max(1, len(own)))
-    return own[start:] + own[:start]
-
-
-_ports = deque(_candidates())
+    own = deque(port for port in _OWN_PORTS if port not in lent)
+    own.rotate(secrets.randbelow(max(1, len(own))))
+    return own
 
 
 def free_port() -> int:
-    """A port on 127.0.0.1 that is free, and that no outgoing connection takes before a server has it. This process gets it once."""
-    while _ports:
-        port = _ports.popleft()
-        if not port_is_busy(port):
-            return port
+    """A port on 127.0.0.1 that is free, and that no outgoing connection takes before a server has it. This process gets it once, as long as
+    such ports are left. Where the system lends them all, it is any free port."""
+    with suppress(IndexError):
+        while True:
+            port = _own_ports().popleft()
+            if not port_is_busy(port):
+                return port
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

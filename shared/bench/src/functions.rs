@@ -408,7 +408,9 @@ async fn pauses(bare: &Contestant) -> Done {
     let mut paused = Vec::new();
     for _ in 0..ROUNDS {
         tokio::time::sleep(FREEZE).await;
-        paused.push(function.invoke(&bare.event)?.0);
+        let (took, answer) = function.invoke(&bare.event)?;
+        paused.push(took);
+        bare.check(&answer)?;
     }
     let of = format!("{}, after a pause of the length of a freeze", bare.name);
     let paused = median(&mut paused);

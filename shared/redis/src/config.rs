@@ -139,11 +139,10 @@ impl RedisConfig {
         };
         let mut config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(limits.connect))
-            // The link limits the time of each command, and a second timer costs a hit two calls of the kernel.
+            // The link limits the time of each command, and a second timer costs a hit two calls of the kernel. The
+            // client sends new tokens itself. Those may be slow, because it renews no more after one that failed.
             .set_response_timeout(None);
         if let Some(tokens) = &self.tokens {
-            // The client itself sends new tokens.
-            config = config.set_response_timeout(Some(limits.command));
             config = config.set_credentials_provider(SharedTokens(tokens.clone()));
         }
         Ok(Opener::Single(client, config))

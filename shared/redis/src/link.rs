@@ -375,7 +375,7 @@ struct Asked {
 }
 
 impl Asked {
-    /// One timer for both limits: each timer of a hit costs two calls of the kernel.
+    /// One timer for the limit of a command and that of the call: each timer of a hit costs two calls of the kernel.
     fn until(&self) -> Instant {
         self.end.min(Instant::now() + self.limit)
     }

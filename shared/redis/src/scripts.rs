@@ -173,8 +173,8 @@ pub fn lease_key(at: Address) -> String {
 
 fn key(at: Address, kind: char) -> String {
     let mut key = String::with_capacity(32);
-    // Writing to a text does not fail.
-    let _ = write!(key, "s:{{{}}}:{}:{kind}", at.user, at.slot);
+    let written = write!(key, "s:{{{}}}:{}:{kind}", at.user, at.slot);
+    debug_assert!(written.is_ok(), "neither a text nor an id fails");
     key
 }
 

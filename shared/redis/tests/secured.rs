@@ -13,7 +13,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::future::ProvideCredentials as Provided;
 use holdfast_redis::iam::{IamTokens, RENEW_AFTER};
-use holdfast_redis::{RedisCache, RedisConfig};
+use holdfast_redis::{RedisCache, RedisConfig, TimeLimits};
 use holdfast_sessions::cache::CacheEvent;
 use holdfast_sessions::ports::{Fence, Found, LeaseCache, Rng as _};
 use holdfast_sessions::service::LeasedCache;
@@ -185,9 +185,8 @@ async fn a_user_with_exactly_these_rights_is_enough() {
     let app = cache(&config("secret-of-app"));
     redis::cmd("CONFIG").arg("RESETSTAT").exec_async(&mut connection).await.expect("no statistics");
     app.check().await.expect("a primary");
-    let at = Address { user: UserId::from_bytes([1; 16]), slot: SlotNo::new(0).expect("a slot") };
-    assert!(matches!(app.read(at).await, Ok(Found::Miss(Some(_)))));
-    // It is asked for nothing that it refuses, but for the script and the function that it does not know yet.
+    assert!(matches!(app.read(anybody()).await, Ok(Found::Miss(Some(_)))));
+    // It refuses two commands only: the script and the function that it does not know yet.
     let told: String = redis::cmd("INFO").arg("errorstats").query_async(&mut connection).await.expect("statistics");
     let refused: Vec<_> = told.lines().filter(|line| line.starts_with("errorstat_")).collect();
     assert_eq!(refused, ["errorstat_ERR:count=1", "errorstat_NOSCRIPT:count=1"]);
@@ -247,7 +246,32 @@ async fn accept_any_token(connection: &mut redis::aio::MultiplexedConnection) {
     command.exec_async(connection).await.expect("a user");
 }
 
-/// The server's own count of AUTH shows how often it received a token.
+/// The server's own count of AUTH, which shows how often it received a token.
+async fn renewals(connection: &mut redis::aio::MultiplexedConnection) -> u64 {
+    let stats: String = redis::cmd("INFO").arg("commandstats").query_async(connection).await.expect("statistics");
+    let calls = stats.lines().find_map(|line| line.strip_prefix("cmdstat_auth:calls="));
+    calls.and_then(|rest| rest.split(',').next()).and_then(|n| n.parse().ok()).unwrap_or_default()
+}
+
+/// The client renews no more after a renewal that failed. So one that takes longer than a command may take must not fail.
+#[tokio::test]
+async fn a_renewal_that_takes_long_is_followed_by_others() {
+    let secured = Secured::start();
+    let mut connection = admin(&secured.server).await;
+    accept_any_token(&mut connection).await;
+    let (tokens, _) = tokens(Duration::from_millis(100));
+    let config = RedisConfig { tokens: Some(Arc::new(tokens)), ..secured.config() };
+    let limits = TimeLimits { connect: Duration::from_secs(20), ..TimeLimits::default() };
+    let cache = RedisCache::with_time_limits(&config, RealHost, limits).expect("a good address");
+    cache.warm_up().await;
+    redis::cmd("CLIENT").arg(&["PAUSE", "400"]).exec_async(&mut connection).await.expect("a pause");
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    let before = renewals(&mut connection).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let after = renewals(&mut connection).await;
+    assert!(after >= before + 2, "renewed {} times in half a second", after - before);
+}
+
 #[tokio::test]
 async fn a_connection_signs_in_with_tokens_and_renews_them() {
     let secured = Secured::start();
@@ -257,14 +281,9 @@ async fn a_connection_signs_in_with_tokens_and_renews_them() {
     let config = RedisConfig { tokens: Some(Arc::new(tokens)), ..secured.config() };
     let cache = cache(&config);
     suite::all(&cache, &RealHost).await;
-    let shown = async |connection: &mut redis::aio::MultiplexedConnection| -> u64 {
-        let stats: String = redis::cmd("INFO").arg("commandstats").query_async(connection).await.expect("statistics");
-        let calls = stats.lines().find_map(|line| line.strip_prefix("cmdstat_auth:calls="));
-        calls.and_then(|rest| rest.split(',').next()).and_then(|n| n.parse().ok()).unwrap_or_default()
-    };
-    let before = shown(&mut connection).await;
+    let before = renewals(&mut connection).await;
     tokio::time::sleep(Duration::from_millis(500)).await;
-    let after = shown(&mut connection).await;
+    let after = renewals(&mut connection).await;
     assert!(after >= before + 2, "renewed {} times in half a second", after - before);
     // The role's credentials are unavailable from now on. The open connection continues, and nothing breaks.
     *exchanged.0.lock().expect("not poisoned") = Err(());

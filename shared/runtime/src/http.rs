@@ -28,7 +28,7 @@ use lenient::Text;
 pub(crate) use response::ApiGatewayResponse;
 pub use response::{Rejection, Response};
 
-/// The headers of most requests fit in.
+/// Room for the headers of a request. More is allocated where they need it.
 const HEADER_BYTES: usize = 1_024;
 
 /// The largest body of every route but the publisher's, in bytes (docs/api.md).
