@@ -32,13 +32,21 @@ const LATENCY: Duration = Duration::from_millis(3);
 /// Invocations of a round. The functions take turns.
 const ROUND: usize = 200;
 const ROUNDS: usize = 9;
+/// A function that does not ask the table takes more and shorter rounds: so many for each round of the others, and of so many invocations.
+/// Other work of the machine makes all requests slower for seconds, which is a large part of a short one. Short rounds spread that evenly.
+const SHORT_ROUNDS: usize = 16;
+const SHORT_ROUND: usize = 50;
 const WARM_UP: usize = 300;
+/// The processor of the machine that requests are measured on.
+const PROCESSOR: &str = "1";
 const STARTS: usize = 21;
 /// The functions whose starts are measured: without stores, with the cache, with password hashes, and with queues.
 pub(crate) const STARTED: [&str; 5] =
     ["ops-not-found", "sessions-current", "auth-login", "auth-refresh", "push-fanout"];
 const LONG_RUN: usize = 10_000;
-const FREEZE: Duration = Duration::from_millis(200);
+/// How long a function is frozen. After a longer pause every function is slower, so the shorter one shows what the freeze costs.
+const FREEZES: [Duration; 2] = [Duration::from_millis(5), Duration::from_millis(200)];
+const THAWS: usize = 25;
 /// Names of the peers in the report.
 const NODE: &str = "Node, express-session and connect-redis";
 /// Without it, express works as for its developers.
@@ -92,6 +100,11 @@ impl World {
         variables
     }
 
+    /// The variables of a function with a cache, whose copies live for longer than a measurement. The bare functions need a copy at any time.
+    fn with_cache(&self) -> Variables {
+        self.variables(&[("CACHE_PROVIDER", "redis"), ("CACHE_MAX_AGE_SECONDS", "3600")])
+    }
+
     /// The variables of a function without a cache.
     fn without_cache(&self) -> Variables {
         let mut variables = self.variables(&[("CACHE_PROVIDER", "dynamodb")]);
@@ -109,7 +122,7 @@ impl World {
         let (partition, sort) = keys::slot(at);
         // The answer of a validation, so that the others return as many bytes.
         let current = self.functions.join("sessions-current");
-        let with_cache = self.variables(&[("CACHE_PROVIDER", "redis")]);
+        let with_cache = self.with_cache();
         let function = Function::start(&[shown(&current)], &with_cache)?;
         let (_, answer) = function.invoke(&event)?;
         let answer = String::from_utf8(answer.to_vec()).map_err(text)?;
@@ -248,17 +261,19 @@ struct Cost {
     instructions: Option<u64>,
 }
 
-/// Gives the functions one processor, and everything that they talk to another one. Otherwise the kernel moves them, and a request
-/// takes twice as long when one processor has to wake the other.
-async fn apart(world: &World, functions: &[Function]) -> Done {
+/// Keeps the functions and everything that they talk to on one processor. They wait for each other, so a second processor does no work at
+/// the same time. On a virtual machine, to wake one takes longer than half of a request.
+async fn together(world: &World, functions: &[Function]) -> Done {
     let client = redis::Client::open(world.redis.as_str()).map_err(text)?;
     let mut server = client.get_multiplexed_async_connection().await.map_err(text)?;
     let told: String = redis::cmd("INFO").arg("server").query_async(&mut server).await.map_err(text)?;
     let server = told.lines().find_map(|line| line.strip_prefix("process_id:")?.trim().parse().ok());
     let others = [Some(std::process::id()), server];
-    let kept = others.iter().all(|process| process.is_some_and(|process| process::keep(process, "0")));
-    if !kept || !functions.iter().all(|function| function.keep_on("1")) {
-        eprintln!("The processes are not kept on processors of their own (taskset), so the times vary more.");
+    let kept = others.iter().all(|process| process.is_some_and(|process| process::keep(process, PROCESSOR)));
+    if !kept || !functions.iter().all(|function| function.keep_on(PROCESSOR)) {
+        eprintln!(
+            "The processes are not kept on one processor (taskset), so requests take longer and the times vary more."
+        );
     }
     Ok(())
 }
@@ -267,26 +282,36 @@ async fn requests(world: &World) -> Done {
     let contestants = world.contestants().await?;
     let functions: Vec<Function> =
         contestants.iter().map(|c| Function::start(&c.command, &c.variables)).collect::<Done<_>>()?;
-    apart(world, &functions).await?;
+    together(world, &functions).await?;
     let mut walls: Vec<Vec<Duration>> = vec![Vec::new(); functions.len()];
     let mut processors = walls.clone();
+    let mut is_short = Vec::new();
     for (contestant, function) in contestants.iter().zip(&functions) {
+        let requests = world.table.requests();
         for _ in 0..WARM_UP {
             contestant.check(&function.invoke(&contestant.event)?.1)?;
         }
+        is_short.push(world.table.requests() == requests);
     }
-    eprintln!("{ROUNDS} rounds of {ROUND} invocations of each function, in turns");
+    eprintln!(
+        "{ROUNDS} rounds of {ROUND} invocations of each function, without the table {} of {SHORT_ROUND}, in turns",
+        ROUNDS * SHORT_ROUNDS
+    );
     let mut asked = vec![0; functions.len()];
-    for _ in 0..ROUNDS {
+    for round in 0..ROUNDS * SHORT_ROUNDS {
         for (index, function) in functions.iter().enumerate() {
+            if round % SHORT_ROUNDS > 0 && !is_short[index] {
+                continue;
+            }
             let (before, requests) = (function.processor_time()?, world.table.requests());
             let mut last = Bytes::new();
-            for _ in 0..ROUND {
+            let invocations = if is_short[index] { SHORT_ROUND } else { ROUND };
+            for _ in 0..invocations {
                 let (took, answer) = function.invoke(&contestants[index].event)?;
                 walls[index].push(took);
                 last = answer;
             }
-            processors[index].push((function.processor_time()? - before) / u32::try_from(ROUND).map_err(text)?);
+            processors[index].push((function.processor_time()? - before) / u32::try_from(invocations).map_err(text)?);
             asked[index] += world.table.requests() - requests;
             contestants[index].check(&last)?;
         }
@@ -314,7 +339,7 @@ async fn requests(world: &World) -> Done {
         figure(
             contestant.name,
             "requests to the table",
-            asked[index] as f64 / (ROUNDS * ROUND) as f64,
+            asked[index] as f64 / walls[index].len() as f64,
             "an invocation",
         );
         costs.push(cost);
@@ -380,62 +405,72 @@ fn starts(world: &World) -> Done {
 /// Memory after many requests, and the first request after Lambda has frozen the environment.
 async fn long_run(world: &World) -> Done {
     let contestants = world.contestants().await?;
-    let validation = &contestants[0];
-    let function = Function::start(&validation.command, &validation.variables)?;
-    function.keep_on("1");
-    let mut warm = Vec::new();
-    eprintln!("{LONG_RUN} validations");
-    for _ in 0..LONG_RUN {
-        warm.push(function.invoke(&validation.event)?.0);
+    let (hit, bare, read) = (&contestants[0], &contestants[1], &contestants[3]);
+    // The processor would sleep during a freeze, and begin late with the request after it.
+    let awake = process::Awake::keep(PROCESSOR);
+    if awake.is_none() {
+        eprintln!("The processor is not kept awake (chrt), so requests after a pause take longer.");
     }
+    let function = Function::start(&hit.command, &hit.variables)?;
+    together(world, &[]).await?;
+    function.keep_on(PROCESSOR);
+    eprintln!("{LONG_RUN} validations");
+    let warm = warm(&function, hit, LONG_RUN)?;
     #[allow(clippy::cast_precision_loss)]
-    figure(validation.name, &format!("memory after {LONG_RUN} requests"), function.resident()? as f64 / 1e6, "MB");
-    thaws(world, validation, &function, median(&mut warm)).await?;
-    pauses(&contestants[1]).await?;
-    let validation = &contestants[3];
-    let function = Function::start(&validation.command, &validation.variables)?;
-    function.keep_on("1");
-    let mut warm = (0..WARM_UP).map(|_| Ok(function.invoke(&validation.event)?.0)).collect::<Done<Vec<_>>>()?;
-    thaws(world, validation, &function, median(&mut warm)).await
+    figure(hit.name, &format!("memory after {LONG_RUN} requests"), function.resident()? as f64 / 1e6, "MB");
+    for freeze in FREEZES {
+        thaws(world, hit, &function, warm, freeze).await?;
+    }
+    pauses(bare).await?;
+    let function = Function::start(&read.command, &read.variables)?;
+    function.keep_on(PROCESSOR);
+    let warm = self::warm(&function, read, WARM_UP)?;
+    for freeze in FREEZES {
+        thaws(world, read, &function, warm, freeze).await?;
+    }
+    Ok(())
+}
+
+/// The median time of so many requests without pauses.
+fn warm(function: &Function, contestant: &Contestant, requests: usize) -> Done<Duration> {
+    let mut took = (0..requests).map(|_| Ok(function.invoke(&contestant.event)?.0)).collect::<Done<Vec<_>>>()?;
+    Ok(median(&mut took))
 }
 
 /// What a pause of the length of a freeze costs a bare function. No other function can be expected to take less.
 async fn pauses(bare: &Contestant) -> Done {
     let function = Function::start(&bare.command, &bare.variables)?;
-    function.keep_on("1");
-    let mut warm = (0..LONG_RUN).map(|_| Ok(function.invoke(&bare.event)?.0)).collect::<Done<Vec<_>>>()?;
-    let _awake = ["0", "1"].map(process::Awake::keep);
-    let mut paused = Vec::new();
-    for _ in 0..ROUNDS {
-        tokio::time::sleep(FREEZE).await;
-        let (took, answer) = function.invoke(&bare.event)?;
-        paused.push(took);
-        bare.check(&answer)?;
+    function.keep_on(PROCESSOR);
+    let warm = warm(&function, bare, LONG_RUN)?;
+    for pause in FREEZES {
+        let mut paused = Vec::new();
+        for _ in 0..THAWS {
+            tokio::time::sleep(pause).await;
+            let (took, answer) = function.invoke(&bare.event)?;
+            paused.push(took);
+            bare.check(&answer)?;
+        }
+        let of = format!("{}, after a pause of {pause:?}", bare.name);
+        let paused = median(&mut paused);
+        figure(&of, "wall, median", micros(paused), "µs");
+        ratio(&of, "a warm one", micros(paused), micros(warm));
     }
-    let of = format!("{}, after a pause of the length of a freeze", bare.name);
-    let paused = median(&mut paused);
-    figure(&of, "wall, median", micros(paused), "µs");
-    ratio(&of, "a warm one", micros(paused), micros(median(&mut warm)));
     Ok(())
 }
 
 /// Stops a function while the cache and the table close their connections, and lets it run again. The event comes then, or is there
 /// already. Only the first case is timed, because the second one begins with the signal. A pause without a freeze, and a freeze in
-/// which all connections stay open, show what each of them costs alone. The processors are kept awake, because a sleeping one begins late with any work.
-async fn thaws(world: &World, validation: &Contestant, function: &Function, warm: Duration) -> Done {
+/// which all connections stay open, show what each of them costs alone.
+async fn thaws(world: &World, validation: &Contestant, function: &Function, warm: Duration, freeze: Duration) -> Done {
     let client = redis::Client::open(world.redis.as_str()).map_err(text)?;
     let mut server = client.get_multiplexed_async_connection().await.map_err(text)?;
     let (mut first, mut kept, mut paused) = (Vec::new(), Vec::new(), Vec::new());
     let mut asked = [0; 2];
-    let awake = ["0", "1"].map(process::Awake::keep);
-    if awake.iter().any(Option::is_none) {
-        eprintln!("The processors are not kept awake (chrt), so the first requests take longer.");
-    }
-    for _ in 0..ROUNDS {
-        tokio::time::sleep(FREEZE).await;
+    for _ in 0..THAWS {
+        tokio::time::sleep(freeze).await;
         paused.push(function.invoke(&validation.event)?.0);
         function.signal("STOP")?;
-        tokio::time::sleep(FREEZE).await;
+        tokio::time::sleep(freeze).await;
         function.signal("CONT")?;
         kept.push(function.invoke(&validation.event)?.0);
         for (is_there, asked) in [false, true].into_iter().zip(&mut asked) {
@@ -446,7 +481,7 @@ async fn thaws(world: &World, validation: &Contestant, function: &Function, warm
                 .await
                 .map_err(text)?;
             world.table.close_connections();
-            tokio::time::sleep(FREEZE).await;
+            tokio::time::sleep(freeze).await;
             let before = world.table.requests();
             let answer = if is_there {
                 function.give(&validation.event)?;
@@ -464,16 +499,15 @@ async fn thaws(world: &World, validation: &Contestant, function: &Function, warm
             function.invoke(&validation.event)?;
         }
     }
-    let of = format!("{}, after freeze and thaw", validation.name);
+    let of = format!("{}, after a freeze of {freeze:?}", validation.name);
     let (first, kept, paused) = (median(&mut first), median(&mut kept), median(&mut paused));
     figure(&of, "wall, median", micros(first), "µs");
     figure(&of, "wall, median, connections kept", micros(kept), "µs");
     figure(&of, "wall, median, after a pause of this length without a freeze", micros(paused), "µs");
     #[allow(clippy::cast_precision_loss)]
     for (name, asked) in ["requests to the table", "requests to the table, event waiting"].iter().zip(asked) {
-        figure(&of, name, asked as f64 / ROUNDS as f64, "an invocation");
+        figure(&of, name, asked as f64 / THAWS as f64, "an invocation");
     }
-    let of = format!("{}, first after a thaw", validation.name);
     ratio(&of, "a warm one", micros(first), micros(warm));
     ratio(&of, "one with its connections", micros(first), micros(kept));
     ratio(&of, "a warm one after a pause of this length", micros(first), micros(paused));
@@ -486,7 +520,7 @@ async fn build(world: &World, name: &str) -> Done {
         return Err("valgrind is missing: install your system's package valgrind.".into());
     }
     let program = world.functions.join("sessions-current");
-    let with_cache = world.variables(&[("CACHE_PROVIDER", "redis")]);
+    let with_cache = world.with_cache();
     let bench = Bench::new(SessionsTable::new(world.cloud.sdk_config(), LocalCloud::SESSIONS), RealHost).await;
     let event = validation(&bench.sign_in().await.tokens.access.text());
     let command = [shown(&program)];
@@ -518,7 +552,7 @@ pub(crate) async fn instructions(
     is_low: impl Fn(&str, u64) -> bool,
 ) -> Done<Vec<(String, u64)>> {
     let world = world(redis, build, ["", ""]).await?;
-    let with_cache = world.variables(&[("CACHE_PROVIDER", "redis")]);
+    let with_cache = world.with_cache();
     let mut counted = Vec::new();
     for name in STARTED {
         let program = [shown(&world.functions.join(name))];
