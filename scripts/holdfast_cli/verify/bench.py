@@ -71,13 +71,13 @@ BENCHMARKS = (
         ("redis-server",)),
     Benchmark(
         "functions", "Functions at their own edge",
-        "The release executables, each behind a Runtime API of ours, with a redis-server of this machine and a table that answers a read after 3 "
-        "ms. `wall` is from the event to the answer, `processor` is the time on a processor. For requests, the functions and all that they talk "
-        "to share one processor of the machine, where the program taskset is installed. During a freeze and pauses it is kept awake, where the "
-        "program chrt is installed. The bare functions do one thing with the same libraries and return as many bytes. With the table, each takes "
-        "200 invocations in turns, nine times; without it, 50 invocations, 144 times. A start is the median of 21, a request after a freeze that "
-        "of 25. Instructions are callgrind's, if valgrind is installed: the difference between 300 and 100 invocations. The commit of a sign-in "
-        "is sent by one process, as is the bare transaction.",
+        "The release executables, each behind a Runtime API of ours, with a redis-server of this machine and a table that answers after 3 ms. "
+        "`wall` is from the event to the answer, `processor` is the time on a processor, in the mean. For requests, the functions and all that "
+        "they talk to share one processor of the machine, where the program taskset is installed. While freezes and pauses are measured, it is "
+        "kept awake, where the program chrt is installed. The bare functions do one thing with the same libraries and return as many bytes. With "
+        "the table, each takes 200 invocations in turns, nine times; without it, 50 invocations, 144 times. A start is the median of 21, a "
+        "request after a freeze or a pause that of 25. Instructions are callgrind's, if valgrind is installed: the difference between 300 and "
+        "100 invocations. The commit of a sign-in is sent by one process, as is the bare transaction.",
         lambda executable, places: [executable, "functions", *(places[name] for name in ("redis-server", "functions", "node-peer", "rust-peer"))],
         ("redis-server", "functions", "node-peer", "rust-peer")),
     Benchmark(
@@ -109,7 +109,7 @@ BENCHMARKS = (
     Benchmark(
         "growth", "Growth",
         "A redis-server of this machine with 1 000 to 1 000 000 copies: its own time for the one question of a validation (INFO commandstats, "
-        "the median of nine runs, of 1 000 questions each about copies far from each other). A worker of the fan-out with a message for 1 to "
+        "the median of 15 runs in turns, of 1 000 questions each about copies far from each other). A worker of the fan-out with a message for 1 to "
         "100 000 recipients, as in the benchmark above, at 0 ms: the shortest of three.",
         lambda executable, places: [executable, "growth", places["redis-server"]],
         ("redis-server",)),

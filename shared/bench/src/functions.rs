@@ -27,13 +27,13 @@ use crate::scripts;
 
 pub(super) type Done<T = ()> = Result<T, String>;
 
-/// DynamoDB answers a read of one item within a few milliseconds.
+/// DynamoDB answers a request about one item within a few milliseconds.
 const LATENCY: Duration = Duration::from_millis(3);
 /// Invocations of a round. The functions take turns.
 const ROUND: usize = 200;
 const ROUNDS: usize = 9;
-/// A function that does not ask the table takes more and shorter rounds: so many for each round of the others, and of so many invocations.
-/// Other work of the machine makes all requests slower for seconds, which is a large part of a short one. Short rounds spread that evenly.
+/// A function that does not ask the table has short requests. Other work of the machine slows all requests for seconds at a time. More and
+/// shorter rounds spread that evenly, so many for each round of the others.
 const SHORT_ROUNDS: usize = 16;
 const SHORT_ROUND: usize = 50;
 const WARM_UP: usize = 300;
@@ -44,7 +44,7 @@ const STARTS: usize = 21;
 pub(crate) const STARTED: [&str; 5] =
     ["ops-not-found", "sessions-current", "auth-login", "auth-refresh", "push-fanout"];
 const LONG_RUN: usize = 10_000;
-/// How long a function is frozen. After a longer pause every function is slower, so the shorter one shows what the freeze costs.
+/// How long a function is frozen. Any pause makes the next request slower, so each freeze is compared with a pause of the same length.
 const FREEZES: [Duration; 2] = [Duration::from_millis(5), Duration::from_millis(200)];
 const THAWS: usize = 25;
 /// Names of the peers in the report.
@@ -100,7 +100,7 @@ impl World {
         variables
     }
 
-    /// The variables of a function with a cache, whose copies live for longer than a measurement. The bare functions need a copy at any time.
+    /// The variables of a function with a cache. Its copies outlive the measurement, because the bare functions fail without a copy.
     fn with_cache(&self) -> Variables {
         self.variables(&[("CACHE_PROVIDER", "redis"), ("CACHE_MAX_AGE_SECONDS", "3600")])
     }
@@ -261,8 +261,8 @@ struct Cost {
     instructions: Option<u64>,
 }
 
-/// Keeps the functions and everything that they talk to on one processor. They wait for each other, so a second processor does no work at
-/// the same time. On a virtual machine, to wake one takes longer than half of a request.
+/// Keeps the functions and everything that they talk to on one processor. They wait for each other, so a second one would seldom work at the
+/// same time. Waking it took longer than half of a request on the virtual machine of docs/performance.md.
 async fn together(world: &World, functions: &[Function]) -> Done {
     let client = redis::Client::open(world.redis.as_str()).map_err(text)?;
     let mut server = client.get_multiplexed_async_connection().await.map_err(text)?;
@@ -272,7 +272,7 @@ async fn together(world: &World, functions: &[Function]) -> Done {
     let kept = others.iter().all(|process| process.is_some_and(|process| process::keep(process, PROCESSOR)));
     if !kept || !functions.iter().all(|function| function.keep_on(PROCESSOR)) {
         eprintln!(
-            "The processes are not kept on one processor (taskset), so requests take longer and the times vary more."
+            "The processes are not kept on processor {PROCESSOR} (taskset), so times may be longer and vary more."
         );
     }
     Ok(())
@@ -284,14 +284,14 @@ async fn requests(world: &World) -> Done {
         contestants.iter().map(|c| Function::start(&c.command, &c.variables)).collect::<Done<_>>()?;
     together(world, &functions).await?;
     let mut walls: Vec<Vec<Duration>> = vec![Vec::new(); functions.len()];
-    let mut processors = walls.clone();
+    let mut processors = vec![Duration::ZERO; functions.len()];
     let mut is_short = Vec::new();
     for (contestant, function) in contestants.iter().zip(&functions) {
         let requests = world.table.requests();
         for _ in 0..WARM_UP {
             contestant.check(&function.invoke(&contestant.event)?.1)?;
         }
-        is_short.push(world.table.requests() == requests);
+        is_short.push(world.table.requests() - requests < WARM_UP / 2);
     }
     eprintln!(
         "{ROUNDS} rounds of {ROUND} invocations of each function, without the table {} of {SHORT_ROUND}, in turns",
@@ -299,10 +299,14 @@ async fn requests(world: &World) -> Done {
     );
     let mut asked = vec![0; functions.len()];
     for round in 0..ROUNDS * SHORT_ROUNDS {
-        for (index, function) in functions.iter().enumerate() {
+        for turn in 0..functions.len() {
+            // In every second round the order is the other way round, because a function finds what the one before it has left in the
+            // processor's caches.
+            let index = if round % 2 == 0 { turn } else { functions.len() - 1 - turn };
             if round % SHORT_ROUNDS > 0 && !is_short[index] {
                 continue;
             }
+            let function = &functions[index];
             let (before, requests) = (function.processor_time()?, world.table.requests());
             let mut last = Bytes::new();
             let invocations = if is_short[index] { SHORT_ROUND } else { ROUND };
@@ -311,7 +315,7 @@ async fn requests(world: &World) -> Done {
                 walls[index].push(took);
                 last = answer;
             }
-            processors[index].push((function.processor_time()? - before) / u32::try_from(invocations).map_err(text)?);
+            processors[index] += function.processor_time()? - before;
             asked[index] += world.table.requests() - requests;
             contestants[index].check(&last)?;
         }
@@ -325,7 +329,8 @@ async fn requests(world: &World) -> Done {
         } else {
             None
         };
-        let cost = Cost { wall: median(&mut walls[index]), processor: median(&mut processors[index]), instructions };
+        let processor = processors[index] / u32::try_from(walls[index].len()).map_err(text)?;
+        let cost = Cost { wall: median(&mut walls[index]), processor, instructions };
         let tenth = walls[index].len() / 10;
         figure(contestant.name, "wall, median", micros(cost.wall), "µs");
         figure(contestant.name, "wall, p10", micros(walls[index][tenth]), "µs");
@@ -415,16 +420,17 @@ async fn long_run(world: &World) -> Done {
     together(world, &[]).await?;
     function.keep_on(PROCESSOR);
     eprintln!("{LONG_RUN} validations");
-    let warm = warm(&function, hit, LONG_RUN)?;
+    let warm = measure_warm(&function, hit, LONG_RUN)?;
     #[allow(clippy::cast_precision_loss)]
     figure(hit.name, &format!("memory after {LONG_RUN} requests"), function.resident()? as f64 / 1e6, "MB");
     for freeze in FREEZES {
         thaws(world, hit, &function, warm, freeze).await?;
     }
+    drop(function);
     pauses(bare).await?;
     let function = Function::start(&read.command, &read.variables)?;
     function.keep_on(PROCESSOR);
-    let warm = self::warm(&function, read, WARM_UP)?;
+    let warm = measure_warm(&function, read, WARM_UP)?;
     for freeze in FREEZES {
         thaws(world, read, &function, warm, freeze).await?;
     }
@@ -432,7 +438,7 @@ async fn long_run(world: &World) -> Done {
 }
 
 /// The median time of so many requests without pauses.
-fn warm(function: &Function, contestant: &Contestant, requests: usize) -> Done<Duration> {
+fn measure_warm(function: &Function, contestant: &Contestant, requests: usize) -> Done<Duration> {
     let mut took = (0..requests).map(|_| Ok(function.invoke(&contestant.event)?.0)).collect::<Done<Vec<_>>>()?;
     Ok(median(&mut took))
 }
@@ -441,11 +447,14 @@ fn warm(function: &Function, contestant: &Contestant, requests: usize) -> Done<D
 async fn pauses(bare: &Contestant) -> Done {
     let function = Function::start(&bare.command, &bare.variables)?;
     function.keep_on(PROCESSOR);
-    let warm = warm(&function, bare, LONG_RUN)?;
+    let warm = measure_warm(&function, bare, LONG_RUN)?;
     for pause in FREEZES {
         let mut paused = Vec::new();
         for _ in 0..THAWS {
+            // As for a freeze, which a signal ends. It changes nothing for a process that runs.
+            function.signal("CONT")?;
             tokio::time::sleep(pause).await;
+            function.signal("CONT")?;
             let (took, answer) = function.invoke(&bare.event)?;
             paused.push(took);
             bare.check(&answer)?;
@@ -460,14 +469,16 @@ async fn pauses(bare: &Contestant) -> Done {
 
 /// Stops a function while the cache and the table close their connections, and lets it run again. The event comes then, or is there
 /// already. Only the first case is timed, because the second one begins with the signal. A pause without a freeze, and a freeze in
-/// which all connections stay open, show what each of them costs alone.
+/// which all connections stay open, show what each of them costs alone. In all three cases, the machine starts the program that sends a signal.
 async fn thaws(world: &World, validation: &Contestant, function: &Function, warm: Duration, freeze: Duration) -> Done {
     let client = redis::Client::open(world.redis.as_str()).map_err(text)?;
     let mut server = client.get_multiplexed_async_connection().await.map_err(text)?;
     let (mut first, mut kept, mut paused) = (Vec::new(), Vec::new(), Vec::new());
     let mut asked = [0; 2];
     for _ in 0..THAWS {
+        function.signal("CONT")?;
         tokio::time::sleep(freeze).await;
+        function.signal("CONT")?;
         paused.push(function.invoke(&validation.event)?.0);
         function.signal("STOP")?;
         tokio::time::sleep(freeze).await;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::fanout::{Worker, gateway};
 use crate::figures::{curve, figure, ratio};
-use crate::scripts::{self, Bench};
+use crate::scripts::{self, Bench, median};
 
 type Done<T = ()> = Result<T, String>;
 
@@ -12,6 +12,8 @@ type Done<T = ()> = Result<T, String>;
 const SESSIONS: [u32; 4] = [1_000, 10_000, 100_000, 1_000_000];
 /// Questions of a run, at each of these sizes.
 const QUESTIONS: u32 = 1_000;
+/// Runs of questions. The median counts.
+const RUNS: u32 = 15;
 /// Recipients of a message.
 const RECIPIENTS: [usize; 9] = [1, 10, 100, 1_000, 10_000, 25_000, 50_000, 75_000, 100_000];
 /// The shortest of so many is taken.
@@ -31,21 +33,28 @@ fn straightness(points: &[[f64; 2]]) -> f64 {
     xy * xy / (xx * yy)
 }
 
+/// Each number of sessions is in a database of its own of one server. They are asked in turns, because the machine is not equally fast all the time.
 async fn sessions(server: &str) -> Done {
     let mut bench = Bench::new(server).await?;
-    let mut made = 0;
-    let mut first = None;
-    let mut points = Vec::new();
-    for size in SESSIONS {
+    for (database, size) in SESSIONS.into_iter().enumerate() {
         eprintln!("{size} sessions in the cache");
-        while made < size {
-            let some = (size - made).min(10_000);
-            bench.store(made..made + some).await?;
-            made += some;
+        bench.select(database).await?;
+        for some in (0..size).step_by(10_000) {
+            bench.store(some..size.min(some + 10_000)).await?;
         }
-        let micros = bench.hit_micros(QUESTIONS, size).await?;
+    }
+    let mut runs = [const { Vec::new() }; SESSIONS.len()];
+    for run in 0..RUNS {
+        for (database, size) in SESSIONS.into_iter().enumerate() {
+            bench.select(database).await?;
+            runs[database].push(bench.hit_micros(run, QUESTIONS, size).await?);
+        }
+    }
+    let medians = runs.map(|mut runs| median(&mut runs));
+    let mut points = Vec::new();
+    for (size, micros) in SESSIONS.into_iter().zip(medians) {
         figure(&format!("r1 with a hit, {size} sessions"), "server time", micros, "µs");
-        ratio(&format!("r1 with a hit, {size} sessions"), "1 000", micros, *first.get_or_insert(micros));
+        ratio(&format!("r1 with a hit, {size} sessions"), "1 000", micros, medians[0]);
         points.push([f64::from(size).log10(), micros]);
     }
     curve(

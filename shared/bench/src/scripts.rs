@@ -76,18 +76,20 @@ impl Bench {
         all.query_async(&mut self.connection).await.map_err(|error| said(&error))
     }
 
-    /// Microseconds of the server's own time for a hit. The questions are about users below this number, far from each other.
-    pub(crate) async fn hit_micros(&mut self, questions: u32, users: u32) -> Reply<f64> {
-        let mut runs = Vec::with_capacity(RUNS);
-        for run in 0..u32::try_from(RUNS).unwrap_or(u32::MAX) {
-            self.reset().await?;
-            for question in 0..questions {
-                let user = u64::from(run * questions + question) * STRIDE % u64::from(users);
-                self.call(HIT, numbered(u32::try_from(user).unwrap_or_default())).await?;
-            }
-            runs.push(self.server_micros("fcall").await?);
+    /// Microseconds of the server's own time for a hit. The questions are about users below this number, far from each other, and in each
+    /// run about other ones.
+    pub(crate) async fn hit_micros(&mut self, run: u32, questions: u32, users: u32) -> Reply<f64> {
+        self.reset().await?;
+        for question in 0..questions {
+            let user = u64::from(run * questions + question) * STRIDE % u64::from(users);
+            self.call(HIT, numbered(u32::try_from(user).unwrap_or_default())).await?;
         }
-        Ok(median(&mut runs))
+        self.server_micros("fcall").await
+    }
+
+    /// Asks another database of the server from now on.
+    pub(crate) async fn select(&mut self, database: usize) -> Reply<()> {
+        redis::cmd("SELECT").arg(database).exec_async(&mut self.connection).await.map_err(|error| said(&error))
     }
 
     /// Forgets the server's statistics.
@@ -183,7 +185,7 @@ impl Bench {
     }
 }
 
-fn median(runs: &mut [f64]) -> f64 {
+pub(crate) fn median(runs: &mut [f64]) -> f64 {
     runs.sort_by(f64::total_cmp);
     runs[runs.len() / 2]
 }
