@@ -64,7 +64,7 @@ BENCHMARKS = (
         lambda executable, _: [executable, "tokens"]),
     Benchmark(
         "scripts", "The cache's scripts",
-        "A redis-server of this machine, one connection, 2 000 of each in turns: r1 (a validation's one question), w2 (a change's "
+        "A redis-server and its caller on one processor of this machine, 2 000 of each in turns: r1 (a validation's one question), w2 (a change's "
         "one delete), against a bare GET of the same copy. `server time` is the server's own account (INFO commandstats), taken apart: the "
         "median of nine runs.",
         lambda executable, places: [executable, "scripts", places["redis-server"]],
@@ -108,9 +108,9 @@ BENCHMARKS = (
         ("node-peer",)),
     Benchmark(
         "growth", "Growth",
-        "A redis-server of this machine with 1 000 to 1 000 000 copies: its own time for the one question of a validation (INFO commandstats, "
-        "the median of 15 runs in turns, of 1 000 questions each about copies far from each other). A worker of the fan-out with a message for 1 to "
-        "100 000 recipients, as in the benchmark above, at 0 ms: the shortest of three.",
+        "A redis-server of this machine with 1 000 to 1 000 000 copies: the time of a caller on the same processor for the one question of a "
+        "validation, and the server's own (INFO commandstats; the median of 15 runs in turns, of 1 000 questions each about copies far from each "
+        "other). A worker of the fan-out with a message for 1 to 100 000 recipients, as in the benchmark above, at 0 ms: the shortest of three.",
         lambda executable, places: [executable, "growth", places["redis-server"]],
         ("redis-server",)),
     Benchmark(

@@ -37,8 +37,6 @@ const ROUNDS: usize = 9;
 const SHORT_ROUNDS: usize = 16;
 const SHORT_ROUND: usize = 50;
 const WARM_UP: usize = 300;
-/// The processor of the machine that requests are measured on.
-const PROCESSOR: &str = "1";
 const STARTS: usize = 21;
 /// The functions whose starts are measured: without stores, with the cache, with password hashes, and with queues.
 pub(crate) const STARTED: [&str; 5] =
@@ -261,28 +259,12 @@ struct Cost {
     instructions: Option<u64>,
 }
 
-/// Keeps the functions and everything that they talk to on one processor. They wait for each other, so a second one would seldom work at the
-/// same time. Waking it took longer than half of a request on the virtual machine of docs/performance.md.
-async fn together(world: &World, functions: &[Function]) -> Done {
-    let client = redis::Client::open(world.redis.as_str()).map_err(text)?;
-    let mut server = client.get_multiplexed_async_connection().await.map_err(text)?;
-    let told: String = redis::cmd("INFO").arg("server").query_async(&mut server).await.map_err(text)?;
-    let server = told.lines().find_map(|line| line.strip_prefix("process_id:")?.trim().parse().ok());
-    let others = [Some(std::process::id()), server];
-    let kept = others.iter().all(|process| process.is_some_and(|process| process::keep(process, PROCESSOR)));
-    if !kept || !functions.iter().all(|function| function.keep_on(PROCESSOR)) {
-        eprintln!(
-            "The processes are not kept on processor {PROCESSOR} (taskset), so times may be longer and vary more."
-        );
-    }
-    Ok(())
-}
-
 async fn requests(world: &World) -> Done {
     let contestants = world.contestants().await?;
     let functions: Vec<Function> =
         contestants.iter().map(|c| Function::start(&c.command, &c.variables)).collect::<Done<_>>()?;
-    together(world, &functions).await?;
+    process::together(&world.redis).await?;
+    functions.iter().for_each(Function::keep_together);
     let mut walls: Vec<Vec<Duration>> = vec![Vec::new(); functions.len()];
     let mut processors = vec![Duration::ZERO; functions.len()];
     let mut is_short = Vec::new();
@@ -412,13 +394,13 @@ async fn long_run(world: &World) -> Done {
     let contestants = world.contestants().await?;
     let (hit, bare, read) = (&contestants[0], &contestants[1], &contestants[3]);
     // The processor would sleep during a freeze, and begin late with the request after it.
-    let awake = process::Awake::keep(PROCESSOR);
+    let awake = process::Awake::keep();
     if awake.is_none() {
         eprintln!("The processor is not kept awake (chrt), so requests after a pause take longer.");
     }
     let function = Function::start(&hit.command, &hit.variables)?;
-    together(world, &[]).await?;
-    function.keep_on(PROCESSOR);
+    process::together(&world.redis).await?;
+    function.keep_together();
     eprintln!("{LONG_RUN} validations");
     let warm = measure_warm(&function, hit, LONG_RUN)?;
     #[allow(clippy::cast_precision_loss)]
@@ -429,7 +411,7 @@ async fn long_run(world: &World) -> Done {
     drop(function);
     pauses(bare).await?;
     let function = Function::start(&read.command, &read.variables)?;
-    function.keep_on(PROCESSOR);
+    function.keep_together();
     let warm = measure_warm(&function, read, WARM_UP)?;
     for freeze in FREEZES {
         thaws(world, read, &function, warm, freeze).await?;
@@ -446,7 +428,7 @@ fn measure_warm(function: &Function, contestant: &Contestant, requests: usize) -
 /// What a pause of the length of a freeze costs a bare function. No other function can be expected to take less.
 async fn pauses(bare: &Contestant) -> Done {
     let function = Function::start(&bare.command, &bare.variables)?;
-    function.keep_on(PROCESSOR);
+    function.keep_together();
     let warm = measure_warm(&function, bare, LONG_RUN)?;
     for pause in FREEZES {
         let mut paused = Vec::new();

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::fanout::{Worker, gateway};
 use crate::figures::{curve, figure, ratio};
+use crate::functions::process::together;
 use crate::scripts::{self, Bench, median};
 
 type Done<T = ()> = Result<T, String>;
@@ -50,12 +51,17 @@ async fn sessions(server: &str) -> Done {
             runs[database].push(bench.hit_micros(run, QUESTIONS, size).await?);
         }
     }
-    let medians = runs.map(|mut runs| median(&mut runs));
+    let figures = ["caller's time", "server time"];
+    let medians = runs
+        .map(|runs: Vec<[f64; 2]>| [0, 1].map(|of| median(&mut runs.iter().map(|run| run[of]).collect::<Vec<_>>())));
     let mut points = Vec::new();
     for (size, micros) in SESSIONS.into_iter().zip(medians) {
-        figure(&format!("r1 with a hit, {size} sessions"), "server time", micros, "µs");
-        ratio(&format!("r1 with a hit, {size} sessions"), "1 000", micros, medians[0]);
-        points.push([f64::from(size).log10(), micros]);
+        let of = format!("r1 with a hit, {size} sessions");
+        for (index, name) in figures.into_iter().enumerate() {
+            figure(&of, name, micros[index], "µs");
+            ratio(&format!("{of}, {name}"), "1 000", micros[index], medians[0][index]);
+        }
+        points.push([f64::from(size).log10(), micros[1]]);
     }
     curve(
         "A validation's question to the cache",
@@ -92,8 +98,9 @@ async fn recipients() -> Done {
 
 /// The server must be one of its own: at the end it has no keys.
 pub(crate) async fn run(server: &str) -> Done {
-    sessions(server).await?;
     recipients().await?;
+    together(server).await?;
+    sessions(server).await?;
     scripts::empty(server).await
 }
 

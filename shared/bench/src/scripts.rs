@@ -9,6 +9,7 @@ use holdfast_sessions::{SlotNo, UserId};
 use redis::aio::MultiplexedConnection;
 
 use crate::figures::{Times, figure, ratio};
+use crate::functions::process::together;
 
 /// Bytes of a copy: a session with the name, browser and address of its device.
 const COPY_BYTES: usize = 500;
@@ -76,15 +77,17 @@ impl Bench {
         all.query_async(&mut self.connection).await.map_err(|error| said(&error))
     }
 
-    /// Microseconds of the server's own time for a hit. The questions are about users below this number, far from each other, and in each
-    /// run about other ones.
-    pub(crate) async fn hit_micros(&mut self, run: u32, questions: u32, users: u32) -> Reply<f64> {
+    /// Microseconds of a hit: the median that its caller waits, and the mean of the server's own time. The questions are about users below this
+    /// number, far from each other, and in each run about other ones.
+    pub(crate) async fn hit_micros(&mut self, run: u32, questions: u32, users: u32) -> Reply<[f64; 2]> {
         self.reset().await?;
+        let mut waited = Vec::new();
         for question in 0..questions {
             let user = u64::from(run * questions + question) * STRIDE % u64::from(users);
-            self.call(HIT, numbered(u32::try_from(user).unwrap_or_default())).await?;
+            let took = self.call(HIT, numbered(u32::try_from(user).unwrap_or_default())).await?;
+            waited.push(took.as_secs_f64() * 1e6);
         }
-        self.server_micros("fcall").await
+        Ok([median(&mut waited), self.server_micros("fcall").await?])
     }
 
     /// Asks another database of the server from now on.
@@ -207,6 +210,7 @@ pub(crate) async fn empty(server: &str) -> Result<(), String> {
 
 /// Resets the statistics of `server`, which must have no other client.
 pub(crate) async fn run(server: &str) -> Result<(), String> {
+    together(server).await?;
     let mut bench = Bench::new(server).await?;
     let filled = bench.somebody();
     bench.fill(filled).await?;

@@ -88,9 +88,9 @@ impl Function {
         kib.map(|kib| kib * 1024).ok_or_else(|| "the kernel does not say how much memory a process has".into())
     }
 
-    /// Keeps it on one processor.
-    pub(super) fn keep_on(&self, processor: &str) -> bool {
-        keep(self.child.id(), processor)
+    /// Keeps it where [`together`] keeps what it talks to.
+    pub(super) fn keep_together(&self) {
+        keep(self.child.id());
     }
 
     /// Sends it a signal, by the signal's name.
@@ -106,20 +106,38 @@ impl Function {
     }
 }
 
-/// Keeps all threads of a process on one processor, with the program taskset of Linux. Returns whether that worked.
-pub(super) fn keep(process: u32, processor: &str) -> bool {
-    let arguments = ["--all-tasks", "--cpu-list", "--pid", processor, &process.to_string()];
+/// The processor of the machine that requests are measured on.
+const PROCESSOR: &str = "1";
+
+/// Keeps this process and a redis-server on one processor. Those who ask and those who answer wait for each other, so a second one would seldom
+/// work at the same time. Waking it took longer than half of a request on the virtual machine of docs/performance.md.
+pub(crate) async fn together(redis: &str) -> Done {
+    let client = redis::Client::open(redis).map_err(super::text)?;
+    let mut server = client.get_multiplexed_async_connection().await.map_err(super::text)?;
+    let told: String = redis::cmd("INFO").arg("server").query_async(&mut server).await.map_err(super::text)?;
+    let server = told.lines().find_map(|line| line.strip_prefix("process_id:")?.trim().parse().ok());
+    if ![Some(std::process::id()), server].into_iter().all(|process| process.is_some_and(keep)) {
+        eprintln!(
+            "The processes are not kept on processor {PROCESSOR} (taskset), so times may be longer and vary more."
+        );
+    }
+    Ok(())
+}
+
+/// Keeps all threads of a process on [`PROCESSOR`], with the program taskset of Linux. Returns whether that worked.
+fn keep(process: u32) -> bool {
+    let arguments = ["--all-tasks", "--cpu-list", "--pid", PROCESSOR, &process.to_string()];
     let kept = Command::new("taskset").args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
     kept.is_ok_and(|status| status.success())
 }
 
-/// Keeps a processor awake with work that gives way to all other work. A processor that sleeps takes longer to begin than most requests take.
+/// Keeps [`PROCESSOR`] awake with work that gives way to all other work. A processor that sleeps takes longer to begin than most requests take.
 pub(super) struct Awake(Child);
 
 impl Awake {
     /// `None` without the programs chrt and taskset of Linux.
-    pub(super) fn keep(processor: &str) -> Option<Self> {
-        let work = ["--idle", "0", "taskset", "--cpu-list", processor, "sh", "-c", "while :; do :; done"];
+    pub(super) fn keep() -> Option<Self> {
+        let work = ["--idle", "0", "taskset", "--cpu-list", PROCESSOR, "sh", "-c", "while :; do :; done"];
         let child = Command::new("chrt").args(work).stdin(Stdio::null()).stdout(Stdio::null()).spawn().ok()?;
         let mut awake = Self(child);
         // It would have ended by then if it had been refused.
