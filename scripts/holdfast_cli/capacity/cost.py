@@ -285,6 +285,11 @@ def markdown() -> str:
     lines = ["| a million | without a cache | with a cache |", "|---|---:|---:|"]
     lines += [f"| {name} | ${usd:,.2f} | ${cached:,.2f} |" for (name, usd), (_, cached) in
               zip(*(per_million(prices, assume, provider) for provider in PROVIDERS), strict=True)]
+    taken = {"a validation without a cache": {"reads": 1, "writes": 0}, "a sign-in": units.SIGN_IN, "a refresh": units.REFRESH,
+             "a push": units.PUSH, "a push with an idempotency key": units.KEYED_PUSH, "a socket, from its ticket to its end": units.HANDSHAKE,
+             "a ping": units.PING}
+    lines += ["", "| one | read units | write units |", "|---|---:|---:|"]
+    lines += [f"| {name} | {of['reads']} | {of['writes']} |" for name, of in taken.items()]
     least = (assume["provisioned_minimum"], assume["provisioned_minimum"])
 
     def bill_of(capacity: tuple[float, float] | None, **changed: float) -> Bill:

@@ -81,6 +81,11 @@ BENCHMARKS = (
         lambda executable, places: [executable, "functions", *(places[name] for name in ("redis-server", "functions", "node-peer", "rust-peer"))],
         ("redis-server", "functions", "node-peer", "rust-peer")),
     Benchmark(
+        "memory", "Memory of functions",
+        "The release executables as above, with a table that answers at once: the resident memory after so many requests, which the kernel states.",
+        lambda executable, places: [executable, "memory", places["redis-server"], places["functions"]],
+        ("redis-server", "functions")),
+    Benchmark(
         "profiles", "Profiles of the release",
         "The function sessions-current, built from nothing in the profile of the release (Cargo.toml) and in profiles that differ from it in "
         "one setting. `one more function` is what each of the other functions adds to a build. Instructions are callgrind's: until the first "
@@ -110,7 +115,9 @@ BENCHMARKS = (
         "growth", "Growth",
         "A redis-server of this machine with 1 000 to 1 000 000 copies: the time of a caller on the same processor for the one question of a "
         "validation, and the server's own (INFO commandstats; the median of 15 runs in turns, of 1 000 questions each about copies far from each "
-        "other). A worker of the fan-out with a message for 1 to 100 000 recipients, as in the benchmark above, at 0 ms: the shortest of three.",
+        "other). A worker of the fan-out with a message for 1 to 100 000 recipients, as in the benchmark above, at 0 ms, and with messages for 5 "
+        "000 single users with 1 to 10 sockets each: the shortest of five. `memory of the worker then` is that of a process that has delivered "
+        "one message.",
         lambda executable, places: [executable, "growth", places["redis-server"]],
         ("redis-server",)),
     Benchmark(

@@ -9,6 +9,7 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -27,12 +28,12 @@ use holdfast_push::ids::{ConnectionId, MessageId};
 use holdfast_push::job::{Group, Job, MAX_RECIPIENTS, Recipient};
 use holdfast_push::message::Message;
 use holdfast_push::outcome::Posted;
-use holdfast_push::ports::{Count, Gateway as _};
+use holdfast_push::ports::{Count, DeliveryMetrics, Gateway as _};
 use holdfast_push::service::{FanOut, Limits, WorkOutcome};
 use holdfast_sessions::policy::Policy;
 use holdfast_sessions::ports::{Clock as _, Rng as _};
 use holdfast_testkit::host::RealHost;
-use holdfast_testkit::push::{Counters, MemoryQueues, MemoryTable, OpenSessions};
+use holdfast_testkit::push::{MemoryQueues, MemoryTable, OpenSessions};
 use holdfast_websocket_api::Connections;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
@@ -41,13 +42,16 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use crate::figures::{figure, ratio};
-use crate::functions::process::{has_callgrind, total};
+use crate::functions::process::{has_callgrind, resident, total};
 
 /// How long the gateway takes to answer, in milliseconds: not at all, and what Terraform reckons with (its default 20).
 const LATENCIES: [u64; 3] = [0, 5, 20];
 /// Records of one round, ten to an invocation.
 const RECORDS: usize = 20;
 const RECORDS_AT_ONCE: usize = 2;
+/// Of records of few recipients, the function handles more at once.
+const SMALL_RECORDS_AT_ONCE: usize = 10;
+const FEW_RECIPIENTS: usize = 10;
 const IN_FLIGHT: usize = 64;
 /// Rounds of each that count; one more of each goes before them.
 const ROUNDS: usize = 7;
@@ -86,9 +90,23 @@ fn socket(n: usize) -> String {
     format!("L0SM9cOFv{n:06}=")
 }
 
+/// Counts deliveries and keeps nothing else.
+#[derive(Default)]
+struct Delivered(AtomicUsize);
+
+impl DeliveryMetrics for Delivered {
+    fn add(&self, what: Count, n: usize) {
+        if what == Count::Delivered {
+            self.0.fetch_add(n, Ordering::Relaxed);
+        }
+    }
+
+    fn latency(&self, _: MessageId, _: i64) {}
+}
+
 pub(crate) struct Worker {
     sdk: sdk::Client,
-    fan_out: FanOut<OpenSessions, MemoryTable, Connections, MemoryQueues, Counters, RealHost>,
+    fan_out: FanOut<OpenSessions, MemoryTable, Connections, MemoryQueues, Delivered, RealHost>,
     message: Message,
     pace: RateLimiters,
 }
@@ -121,7 +139,7 @@ impl Worker {
                 table: MemoryTable::default(),
                 gateway: Connections::new(&config, Roots::System, endpoint),
                 queue: MemoryQueues::default(),
-                tally: Counters::default(),
+                tally: Delivered::default(),
                 host: RealHost,
             },
             message: Message {
@@ -179,13 +197,19 @@ impl Worker {
 
     /// Delivers the message to the sockets from 0, ten records to an invocation.
     pub(crate) async fn deliver(&self, sockets: usize) -> Done {
-        let before = self.fan_out.tally.of(Count::Delivered);
-        for first in (0..sockets).step_by(10 * MAX_RECIPIENTS) {
-            let last = sockets.min(first + 10 * MAX_RECIPIENTS);
-            let recipients: Vec<Recipient> = (first..last).map(|n| self.recipient(n)).collect::<Done<_>>()?;
-            self.invocation(recipients.chunks(MAX_RECIPIENTS)).await?;
+        self.deliver_in_records_of(MAX_RECIPIENTS, sockets).await
+    }
+
+    /// The same with so many sockets in each record. A message to one user is a record of that user's sockets.
+    pub(crate) async fn deliver_in_records_of(&self, recipients: usize, sockets: usize) -> Done {
+        let before = self.fan_out.tally.0.load(Ordering::Relaxed);
+        for first in (0..sockets).step_by(10 * recipients) {
+            let last = sockets.min(first + 10 * recipients);
+            let all: Vec<Recipient> = (first..last).map(|n| self.recipient(n)).collect::<Done<_>>()?;
+            let at_once = if recipients <= FEW_RECIPIENTS { SMALL_RECORDS_AT_ONCE } else { RECORDS_AT_ONCE };
+            self.invocation(all.chunks(recipients), at_once).await?;
         }
-        let delivered = self.fan_out.tally.of(Count::Delivered) - before;
+        let delivered = self.fan_out.tally.0.load(Ordering::Relaxed) - before;
         if delivered == sockets { Ok(()) } else { Err(format!("{delivered} of {sockets} were delivered")) }
     }
 
@@ -194,14 +218,14 @@ impl Worker {
         Ok(Recipient { connection, until: self.message.expires_at, reason: None })
     }
 
-    async fn invocation(&self, records: impl Iterator<Item = &[Recipient]>) -> Done {
+    async fn invocation(&self, records: impl Iterator<Item = &[Recipient]>, at_once: usize) -> Done {
         let limits = Limits { deadline: RealHost.now().plus_seconds(3_600), pace: &self.pace };
         stream::iter(records.map(<[Recipient]>::to_vec))
             .map(|recipients| {
                 let groups = vec![Group { channel: Channel::Broadcast, at: None, recipients }];
                 self.fan_out.work(Job::Deliver { message: self.message.clone(), groups, attempt: 1 }, &limits)
             })
-            .buffer_unordered(RECORDS_AT_ONCE)
+            .buffer_unordered(at_once)
             .map(|outcome| match outcome {
                 Ok(WorkOutcome::Done) => Ok(()),
                 other => Err(format!("a record ended as {other:?}")),
@@ -387,7 +411,18 @@ fn counted(executable: &Path, contestant: &str, endpoint: &str, sockets: usize, 
     counted
 }
 
-/// The process whose instructions are counted.
+/// The memory, in bytes, of a process of its own that has delivered a message to so many sockets.
+pub(crate) fn memory_of_worker(endpoint: &str, sockets: usize) -> Done<u64> {
+    let executable = std::env::current_exe().map_err(said)?;
+    let said_of = Command::new(executable)
+        .args(["fanout", "worker", endpoint, &sockets.to_string(), "1"])
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(said)?;
+    String::from_utf8_lossy(&said_of.stdout).trim().parse().map_err(|_| "the worker did not deliver".into())
+}
+
+/// The process whose instructions are counted. At the end it prints how much memory it has, in bytes.
 pub(crate) fn post_rounds(contestant: &str, endpoint: &str, sockets: &str, rounds: &str) -> Done {
     let (sockets, rounds): (usize, usize) = (sockets.parse().map_err(said)?, rounds.parse().map_err(said)?);
     on_one_thread(async {
@@ -403,6 +438,7 @@ pub(crate) fn post_rounds(contestant: &str, endpoint: &str, sockets: &str, round
                 other => return Err(format!("{other} is none of {CONTESTANTS:?}")),
             }
         }
+        println!("{}", resident(std::process::id())?);
         Ok(())
     })
 }

@@ -2,6 +2,7 @@
 //! after a chosen time. What a caller waits for elsewhere (API Gateway, Lambda, the local cloud) is not in these figures.
 
 mod commit;
+pub(crate) mod memory;
 pub(crate) mod process;
 mod runtime_api;
 mod server;
@@ -156,6 +157,13 @@ impl World {
             contestant("bare Rust, strong GetItem", &bare_table, read, &event),
             contestant("a refresh, dynamodb", &refresh, without_cache, &refreshing),
             contestant("bare Rust, strong GetItem and UpdateItem", &bare_table, write, &refreshing),
+            Contestant {
+                name: "bare Rust, nothing",
+                command: vec![shown(&process::beside("bare-nothing")?)],
+                variables: self.variables(&[]),
+                event: event.clone(),
+                is_right: |answer| answer == "nothing",
+            },
         ];
         let [node, rust] = &self.peers;
         let peers = [(NODE, node, self.node("sessions.js")), (RUST, rust, vec![shown(rust)])];
@@ -234,16 +242,21 @@ fn validation(token: &str) -> Bytes {
 
 /// `POST /v1/auth/refresh` as an HTTP API sends it for a client that holds its tokens itself.
 fn refreshing(token: &str) -> Bytes {
+    posted("/v1/auth/refresh", &json!({"refreshToken": token}))
+}
+
+/// A `POST` of a caller without a session, as an HTTP API sends it.
+fn posted(path: &str, body: &Value) -> Bytes {
     let mut event: Value = serde_json::from_slice(&validation("-")).unwrap_or_default();
-    event["routeKey"] = "POST /v1/auth/refresh".into();
-    event["rawPath"] = "/v1/auth/refresh".into();
+    event["routeKey"] = format!("POST {path}").into();
+    event["rawPath"] = path.into();
     event["requestContext"]["http"]["method"] = "POST".into();
-    event["requestContext"]["http"]["path"] = "/v1/auth/refresh".into();
+    event["requestContext"]["http"]["path"] = path.into();
     event["headers"]["content-type"] = "application/json".into();
     if let Some(headers) = event["headers"].as_object_mut() {
         headers.remove("authorization");
     }
-    event["body"] = json!({"refreshToken": token}).to_string().into();
+    event["body"] = body.to_string().into();
     Bytes::from(event.to_string())
 }
 
@@ -336,7 +349,7 @@ async fn requests(world: &World) -> Done {
     compare("validation, dynamodb", "bare, strong GetItem", &costs[3], &costs[4]);
     compare("refresh, dynamodb", "bare, strong GetItem and UpdateItem", &costs[5], &costs[6]);
     let a_second = |cost: &Cost| 1.0 / cost.processor.as_secs_f64();
-    for (contestant, cost) in contestants.iter().zip(&costs).skip(7) {
+    for (contestant, cost) in contestants.iter().zip(&costs).skip(8) {
         compare("validation, cache hit", contestant.name, &costs[0], cost);
         let (ours, theirs) = (a_second(&costs[0]), a_second(cost));
         ratio("requests a second of processor, cache hit", contestant.name, ours, theirs);
@@ -544,7 +557,7 @@ pub(crate) async fn instructions(
     build: &str,
     is_low: impl Fn(&str, u64) -> bool,
 ) -> Done<Vec<(String, u64)>> {
-    let world = world(redis, build, ["", ""]).await?;
+    let world = world(redis, build, ["", ""], LATENCY).await?;
     let with_cache = world.with_cache();
     let mut counted = Vec::new();
     for name in STARTED {
@@ -569,7 +582,7 @@ pub(crate) async fn instructions(
     Ok(counted)
 }
 
-async fn world(redis: &str, functions: &str, peers: [&str; 2]) -> Done<World> {
+async fn world(redis: &str, functions: &str, peers: [&str; 2], latency: Duration) -> Done<World> {
     let cloud = LocalCloud::start().await;
     let upstream = cloud.endpoint().trim_start_matches("http://").to_owned();
     let folder = std::env::temp_dir().join(format!("holdfast-bench-{}", std::process::id()));
@@ -577,14 +590,14 @@ async fn world(redis: &str, functions: &str, peers: [&str; 2]) -> Done<World> {
     let client = redis::Client::open(redis).map_err(text)?;
     let mut server = client.get_multiplexed_async_connection().await.map_err(text)?;
     scripts::load(&mut server, &READ_SCRIPT).await.map_err(text)?;
-    let table = Table::start(&upstream, LATENCY)?;
+    let table = Table::start(&upstream, latency)?;
     let (functions, peers) = (functions.into(), peers.map(PathBuf::from));
     Ok(World { cloud, table, redis: redis.to_owned(), folder, functions, peers })
 }
 
 /// `functions` is the folder of the release executables. The peers are the folder of that in Node and the executable of that in Rust.
 pub(crate) async fn run(redis: &str, functions: &str, node: &str, rust: &str) -> Done {
-    let world = world(redis, functions, [node, rust]).await?;
+    let world = world(redis, functions, [node, rust], LATENCY).await?;
     let measured = async {
         starts(&world)?;
         requests(&world).await?;
@@ -598,7 +611,7 @@ pub(crate) async fn run(redis: &str, functions: &str, node: &str, rust: &str) ->
 
 /// One build, whose executables are in the folder `functions`.
 pub(crate) async fn run_build(redis: &str, functions: &str, name: &str) -> Done {
-    let world = world(redis, functions, ["", ""]).await?;
+    let world = world(redis, functions, ["", ""], LATENCY).await?;
     let measured = build(&world, name).await;
     let _ = std::fs::remove_dir_all(&world.folder);
     measured

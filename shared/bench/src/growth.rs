@@ -1,8 +1,8 @@
-//! What grows with the number of sessions and of recipients: a validation's question to the cache, and a worker of the fan-out.
+//! What grows with the number of sessions, of sockets and of recipients: a validation's question to the cache, and a worker of the fan-out.
 
 use std::time::{Duration, Instant};
 
-use crate::fanout::{Worker, gateway};
+use crate::fanout::{Worker, gateway, memory_of_worker};
 use crate::figures::{curve, figure, ratio};
 use crate::functions::process::together;
 use crate::scripts::{self, Bench, median};
@@ -17,8 +17,12 @@ const QUESTIONS: u32 = 1_000;
 const RUNS: u32 = 15;
 /// Recipients of a message.
 const RECIPIENTS: [usize; 9] = [1, 10, 100, 1_000, 10_000, 25_000, 50_000, 75_000, 100_000];
+/// Open sockets of a user.
+const SOCKETS: [usize; 5] = [1, 2, 4, 7, 10];
+/// Users who are sent a message each.
+const USERS: usize = 5_000;
 /// The shortest of so many is taken.
-const TRIES: usize = 3;
+const TRIES: usize = 5;
 
 /// How well a straight line fits: 1 if all points are on it.
 fn straightness(points: &[[f64; 2]]) -> f64 {
@@ -73,26 +77,50 @@ async fn sessions(server: &str) -> Done {
     Ok(())
 }
 
+/// The shortest time of a delivery of each size, in milliseconds. The sizes take turns.
+async fn shortest<const N: usize>(sizes: [usize; N], deliver: impl AsyncFn(usize) -> Done) -> Done<[f64; N]> {
+    let mut best = [f64::INFINITY; N];
+    for _ in 0..TRIES {
+        for (size, best) in sizes.into_iter().zip(&mut best) {
+            let began = Instant::now();
+            deliver(size).await?;
+            *best = best.min(began.elapsed().as_secs_f64() * 1e3);
+        }
+    }
+    Ok(best)
+}
+
+/// How a time grows with a size.
+fn growth<const N: usize>(plot: &str, of: &str, sizes: [usize; N], times: [f64; N]) {
+    #[allow(clippy::cast_precision_loss)]
+    let points: Vec<[f64; 2]> = sizes.into_iter().zip(times).map(|(size, time)| [size as f64, time]).collect();
+    curve(plot, "posts that take no time", of, "ms", &points);
+    figure(&format!("time by {of}"), "share explained by a straight line (R²)", straightness(&points), "");
+}
+
 async fn recipients() -> Done {
-    let largest = RECIPIENTS[RECIPIENTS.len() - 1];
-    let worker = Worker::new(&gateway(Duration::ZERO, largest)?).await?;
+    let endpoint = gateway(Duration::ZERO, RECIPIENTS[RECIPIENTS.len() - 1])?;
+    let worker = Worker::new(&endpoint).await?;
     // Opens the connections.
     worker.deliver(1_000).await?;
-    let mut points = Vec::new();
-    for count in RECIPIENTS {
-        eprintln!("{count} recipients");
-        let mut best = f64::INFINITY;
-        for _ in 0..TRIES {
-            let began = Instant::now();
-            worker.deliver(count).await?;
-            best = best.min(began.elapsed().as_secs_f64());
-        }
-        figure(&format!("a message to {count} recipients"), "time", best * 1e3, "ms");
-        #[allow(clippy::cast_precision_loss)]
-        points.push([count as f64, best * 1e3]);
+    eprintln!("1 to {} recipients, {TRIES} times", RECIPIENTS[RECIPIENTS.len() - 1]);
+    let times = shortest(RECIPIENTS, async |recipients| worker.deliver(recipients).await).await?;
+    for (count, time) in RECIPIENTS.into_iter().zip(times) {
+        figure(&format!("a message to {count} recipients"), "time", time, "ms");
     }
-    curve("A worker of the fan-out", "posts that take no time", "recipients", "ms", &points);
-    figure("time by recipients", "share explained by a straight line (R²)", straightness(&points), "");
+    growth("A worker of the fan-out", "recipients", RECIPIENTS, times);
+    eprintln!("{USERS} users with 1 to {} sockets each, {TRIES} times", SOCKETS[SOCKETS.len() - 1]);
+    let to_users = async |each| worker.deliver_in_records_of(each, USERS * each).await;
+    let times = shortest(SOCKETS, to_users).await?;
+    for (each, time) in SOCKETS.into_iter().zip(times) {
+        figure(&format!("messages to {USERS} users with {each} sockets each"), "time", time, "ms");
+    }
+    growth("Messages to single users", "sockets of a user", SOCKETS, times);
+    for count in RECIPIENTS.into_iter().filter(|count| *count >= 1_000) {
+        #[allow(clippy::cast_precision_loss)]
+        let memory = memory_of_worker(&endpoint, count)? as f64 / 1e6;
+        figure(&format!("a message to {count} recipients"), "memory of the worker then", memory, "MB");
+    }
     Ok(())
 }
 

@@ -12,7 +12,7 @@ mod tokens;
 
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: holdfast-bench tokens | scripts REDIS_URL | http NAME=OUTPUTS.json NAME=OUTPUTS.json | fanout NODE_PEER | flood | functions REDIS_URL FOLDER NODE_PEER RUST_PEER | build REDIS_URL FOLDER NAME | growth REDIS_URL | sockets OUTPUTS.json";
+const USAGE: &str = "usage: holdfast-bench tokens | scripts REDIS_URL | http NAME=OUTPUTS.json NAME=OUTPUTS.json | fanout NODE_PEER | flood | functions REDIS_URL FOLDER NODE_PEER RUST_PEER | memory REDIS_URL FOLDER | build REDIS_URL FOLDER NAME | growth REDIS_URL | sockets OUTPUTS.json";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         ["fanout", contestant, endpoint, sockets, rounds] => fanout::post_rounds(contestant, endpoint, sockets, rounds),
         ["flood"] => runtime.block_on(flood::run()),
         ["functions", redis, folder, node, rust] => runtime.block_on(functions::run(redis, folder, node, rust)),
+        ["memory", redis, folder] => runtime.block_on(functions::memory::run(redis, folder)),
         ["build", redis, folder, name] => runtime.block_on(functions::run_build(redis, folder, name)),
         ["growth", server] => runtime.block_on(growth::run(server)),
         ["sockets", outputs] => runtime.block_on(sockets::run(outputs)),

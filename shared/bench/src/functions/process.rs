@@ -81,11 +81,7 @@ impl Function {
 
     /// Memory that it has in use, in bytes.
     pub(super) fn resident(&self) -> Done<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).map_err(super::text)?;
-        let kib = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-        kib.map(|kib| kib * 1024).ok_or_else(|| "the kernel does not say how much memory a process has".into())
+        resident(self.child.id())
     }
 
     /// Keeps it where [`together`] keeps what it talks to.
@@ -104,6 +100,14 @@ impl Function {
         self.signal("TERM")?;
         self.child.wait().map(drop).map_err(super::text)
     }
+}
+
+/// Memory that a process has in use, in bytes.
+pub(crate) fn resident(process: u32) -> Done<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).map_err(super::text)?;
+    let kib =
+        status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    kib.map(|kib| kib * 1024).ok_or_else(|| "the kernel does not say how much memory a process has".into())
 }
 
 /// The processor of the machine that requests are measured on.

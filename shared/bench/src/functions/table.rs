@@ -1,5 +1,6 @@
 //! A DynamoDB endpoint that answers after a chosen time. It asks a real implementation each question once and keeps the answer, so
-//! that all functions wait equally long. A write is answered with a success and changes nothing.
+//! that all functions wait equally long. A write is answered with a success and changes nothing. Only
+//! the first one of its kind is done, if it returns values.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,10 +24,13 @@ pub(super) struct Table {
     server: Server,
 }
 
+/// A status and a body.
+type Answer = (u16, Bytes);
+
 struct State {
     upstream: String,
     latency: Duration,
-    answers: Mutex<HashMap<String, Bytes>>,
+    answers: Mutex<HashMap<String, Answer>>,
     requests: Arc<AtomicUsize>,
 }
 
@@ -65,7 +69,7 @@ async fn serve(state: Arc<State>, request: Request<Incoming>) -> Response<Full<B
     tokio::time::sleep_until((began + state.latency).into()).await;
     state.requests.fetch_add(1, Ordering::SeqCst);
     let (status, bytes) = match answer {
-        Ok(bytes) => (200, bytes),
+        Ok(answer) => answer,
         Err(error) => (500, Bytes::from(error)),
     };
     let checksum = crc32fast::hash(&bytes).to_string();
@@ -78,13 +82,17 @@ async fn serve(state: Arc<State>, request: Request<Incoming>) -> Response<Full<B
     response.unwrap_or_default()
 }
 
-async fn answer(state: &State, operation: &str, head: &hyper::HeaderMap, body: Bytes) -> Done<Bytes> {
-    if matches!(operation, "PutItem" | "UpdateItem" | "DeleteItem" | "TransactWriteItems") {
-        return Ok(Bytes::from_static(b"{}"));
-    }
+async fn answer(state: &State, operation: &str, head: &hyper::HeaderMap, body: Bytes) -> Done<Answer> {
     let mut asked: Value = serde_json::from_slice(&body).map_err(super::text)?;
     asked.sort_all_objects();
-    let key = format!("{operation} {asked}");
+    let mut key = format!("{operation} {asked}");
+    if matches!(operation, "PutItem" | "UpdateItem" | "DeleteItem" | "TransactWriteItems") {
+        if asked["ReturnValues"].as_str().is_none_or(|values| values == "NONE") {
+            return Ok((200, Bytes::from_static(b"{}")));
+        }
+        // The values that it writes contain the time.
+        key = format!("{operation} {} {} {}", asked["TableName"], asked["Key"], asked["UpdateExpression"]);
+    }
     if let Some(known) = state.answers.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
         return Ok(known.clone());
     }
@@ -97,11 +105,13 @@ async fn answer(state: &State, operation: &str, head: &hyper::HeaderMap, body: B
         headers.clone_from(head);
     }
     let answer = sender.send_request(request.body(Full::new(body)).map_err(super::text)?).await.map_err(super::text)?;
-    let status = answer.status();
+    let status = answer.status().as_u16();
     let bytes = answer.into_body().collect().await.map_err(super::text)?.to_bytes();
-    if status != 200 {
+    // A condition that is not met is an answer, too.
+    if status >= 500 {
         return Err(format!("{operation} was refused: {}", String::from_utf8_lossy(&bytes)));
     }
-    state.answers.lock().unwrap_or_else(PoisonError::into_inner).insert(key, bytes.clone());
-    Ok(bytes)
+    let answer = (status, bytes);
+    state.answers.lock().unwrap_or_else(PoisonError::into_inner).insert(key, answer.clone());
+    Ok(answer)
 }
