@@ -297,7 +297,8 @@ async fn requests(world: &World) -> Done {
         for turn in 0..functions.len() {
             // In every second round the order is the other way round, because a function finds what the one before it has left in the
             // processor's caches.
-            let index = if round % 2 == 0 { turn } else { functions.len() - 1 - turn };
+            let index =
+                if (round / SHORT_ROUNDS + round).is_multiple_of(2) { turn } else { functions.len() - 1 - turn };
             if round % SHORT_ROUNDS > 0 && !is_short[index] {
                 continue;
             }
@@ -402,7 +403,7 @@ fn starts(world: &World) -> Done {
     Ok(())
 }
 
-/// Memory after many requests, and the first request after Lambda has frozen the environment.
+/// The first request after Lambda has frozen the environment.
 async fn long_run(world: &World) -> Done {
     let contestants = world.contestants().await?;
     let (hit, bare, read) = (&contestants[0], &contestants[1], &contestants[3]);
@@ -416,8 +417,6 @@ async fn long_run(world: &World) -> Done {
     function.keep_together();
     eprintln!("{LONG_RUN} validations");
     let warm = measure_warm(&function, hit, LONG_RUN)?;
-    #[allow(clippy::cast_precision_loss)]
-    figure(hit.name, &format!("memory after {LONG_RUN} requests"), function.resident()? as f64 / 1e6, "MB");
     for freeze in FREEZES {
         thaws(world, hit, &function, warm, freeze).await?;
     }

@@ -78,7 +78,7 @@ impl Bench {
     }
 
     /// Microseconds of a hit: the median that its caller waits, and the mean of the server's own time. The questions are about users below this
-    /// number, far from each other, and in each run about other ones.
+    /// number, far from each other, and in each run about the next ones in turn.
     pub(crate) async fn hit_micros(&mut self, run: u32, questions: u32, users: u32) -> Reply<[f64; 2]> {
         self.reset().await?;
         let mut waited = Vec::new();

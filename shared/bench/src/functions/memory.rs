@@ -17,7 +17,7 @@ pub(crate) async fn run(redis: &str, functions: &str) -> Done {
     // For an email that has no account, the function computes a hash, too.
     let unknown = json!({"email": "nobody@example.com", "password": "correct horse battery staple"});
     let login = Contestant {
-        name: "a sign-in with a wrong password",
+        name: "a sign-in with an unknown email",
         command: vec![shown(&world.functions.join("auth-login"))],
         variables: world.without_cache(),
         event: posted("/v1/auth/login", &unknown),

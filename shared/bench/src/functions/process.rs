@@ -86,7 +86,7 @@ impl Function {
 
     /// Keeps it where [`together`] keeps what it talks to.
     pub(super) fn keep_together(&self) {
-        keep(self.child.id());
+        warn_unless(keep(self.child.id()));
     }
 
     /// Sends it a signal, by the signal's name.
@@ -120,12 +120,14 @@ pub(crate) async fn together(redis: &str) -> Done {
     let mut server = client.get_multiplexed_async_connection().await.map_err(super::text)?;
     let told: String = redis::cmd("INFO").arg("server").query_async(&mut server).await.map_err(super::text)?;
     let server = told.lines().find_map(|line| line.strip_prefix("process_id:")?.trim().parse().ok());
-    if ![Some(std::process::id()), server].into_iter().all(|process| process.is_some_and(keep)) {
-        eprintln!(
-            "The processes are not kept on processor {PROCESSOR} (taskset), so times may be longer and vary more."
-        );
-    }
+    warn_unless([Some(std::process::id()), server].into_iter().all(|process| process.is_some_and(keep)));
     Ok(())
+}
+
+fn warn_unless(kept: bool) {
+    if !kept {
+        eprintln!("A process is not kept on processor {PROCESSOR} (taskset), so times may be longer and vary more.");
+    }
 }
 
 /// Keeps all threads of a process on [`PROCESSOR`], with the program taskset of Linux. Returns whether that worked.

@@ -1,6 +1,6 @@
 //! A DynamoDB endpoint that answers after a chosen time. It asks a real implementation each question once and keeps the answer, so
 //! that all functions wait equally long. A write is answered with a success and changes nothing. Only
-//! the first one of its kind is done, if it returns values.
+//! the first update of its kind is done, if it returns values.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -87,7 +87,7 @@ async fn answer(state: &State, operation: &str, head: &hyper::HeaderMap, body: B
     asked.sort_all_objects();
     let mut key = format!("{operation} {asked}");
     if matches!(operation, "PutItem" | "UpdateItem" | "DeleteItem" | "TransactWriteItems") {
-        if asked["ReturnValues"].as_str().is_none_or(|values| values == "NONE") {
+        if operation != "UpdateItem" || asked["ReturnValues"].as_str().is_none_or(|values| values == "NONE") {
             return Ok((200, Bytes::from_static(b"{}")));
         }
         // The values that it writes contain the time.
@@ -108,7 +108,7 @@ async fn answer(state: &State, operation: &str, head: &hyper::HeaderMap, body: B
     let status = answer.status().as_u16();
     let bytes = answer.into_body().collect().await.map_err(super::text)?.to_bytes();
     // A condition that is not met is an answer, too.
-    if status >= 500 {
+    if status != 200 && !String::from_utf8_lossy(&bytes).contains("ConditionalCheckFailedException") {
         return Err(format!("{operation} was refused: {}", String::from_utf8_lossy(&bytes)));
     }
     let answer = (status, bytes);
